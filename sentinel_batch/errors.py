@@ -1,0 +1,124 @@
+"""Errors that a user may see: each says what happened, where, what is allowed, and what to do about it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+
+class ExitCode(IntEnum):
+    """Exit codes of every command; cron may act on them."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    PARTLY_DONE = 3
+    NO_INPUT = 4
+    LOCKED = 5
+    FOUND_LOW = 11
+    FOUND_MEDIUM = 12
+    FOUND_HIGH = 13
+    FOUND_CRITICAL = 14
+
+
+class SentinelError(Exception):
+    """Base of every error that Sentinel Batch raises on purpose.
+
+    Parameters
+    ----------
+    message
+        What is wrong, with the bad value and where it stands (``file:line``).
+    hint
+        What the reader can do about it.
+    details
+        Machine-readable facts for the JSON error document.
+    """
+
+    exit_code: ExitCode = ExitCode.FAILED
+
+    def __init__(self, message: str, *, hint: str = "", **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+    @property
+    def code(self) -> str:
+        """Stable name of the error in JSON output, such as ``lake_not_found``."""
+        name = type(self).__name__.removesuffix("Error")
+        return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+
+    def __str__(self) -> str:
+        return f"{self.message}\nHint: {self.hint}" if self.hint else self.message
+
+
+class UsageError(SentinelError):
+    """An option or argument has a value that is not allowed."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ConfigurationError(UsageError):
+    """The configuration file, or the environment, cannot be used."""
+
+
+class LakeNotFoundError(SentinelError):
+    """There is no lake at the given path; reading never creates one."""
+
+    exit_code = ExitCode.USAGE
+
+
+class LakeDamagedError(SentinelError):
+    """A table's transaction log or one of its files cannot be read."""
+
+
+class LakeLockedError(SentinelError):
+    """Another run holds the lake's lock."""
+
+    exit_code = ExitCode.LOCKED
+
+
+class DiskFullError(SentinelError):
+    """The disk ran full; what was committed before is intact."""
+
+
+class NoInputError(SentinelError):
+    """The given paths hold nothing to read."""
+
+    exit_code = ExitCode.NO_INPUT
+
+
+class DialectError(UsageError):
+    """A dialect file is invalid, or no dialect of that name exists."""
+
+
+class UnrecognisedFileError(SentinelError):
+    """No dialect fits the file."""
+
+
+class AmbiguousDatesError(SentinelError):
+    """Dates such as 03/04/2026 can be read two ways and nothing in the file decides."""
+
+
+class UnreadableFileError(SentinelError):
+    """The file cannot be opened, decompressed or decoded."""
+
+
+class RejectRateError(SentinelError):
+    """More rows of a file were rejected than allowed; nothing of it was committed."""
+
+
+class RuleError(SentinelError):
+    """A rule file is invalid, or its query failed."""
+
+
+class RuleNotFoundError(UsageError):
+    """No rule has that id."""
+
+
+class AlertNotFoundError(UsageError):
+    """No alert has that id."""
+
+
+class SuppressionError(UsageError):
+    """A line of the suppression list is invalid."""

@@ -1,0 +1,409 @@
+"""The tables, kept as Delta Lake folders: written atomically, scanned by Polars, queried by DuckDB.
+
+Some rows are prepared in a side table before the rows that they describe are committed (rejects before call records,
+alert events before alerts). They carry a commit id, and count only once the main table's log holds that id
+(:meth:`Lake.is_committed`): a run that is killed in between leaves nothing half-visible.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from sentinel_batch.errors import DiskFullError, LakeDamagedError, LakeLockedError, LakeNotFoundError
+from sentinel_batch.schema import CALL_RECORDS, TABLES, arrow_schema, polars_schema
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+    from deltalake import CommitProperties, DeltaTable
+
+DEFAULT_LOCK_TIMEOUT = 600.0
+"""Seconds that a writer waits for another writer."""
+
+_MARKER = "sentinel-lake.json"
+_STAGING = ".staging"
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """A finished Parquet file below :meth:`Lake.staging`, not yet part of a table.
+
+    Parameters
+    ----------
+    path
+        Where it lies now.
+    name
+        Its file name in the table's folder.
+    partition
+        Partition column to value, ISO formatted.
+    rows
+        Number of rows.
+    first, last
+        Bounds of its ``call_timestamp``, so that readers can skip the file.
+    """
+
+    path: Path
+    name: str
+    partition: dict[str, str]
+    rows: int
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+class Lake:
+    """A folder of Delta tables. Open one with :meth:`open` or :meth:`create`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __repr__(self) -> str:
+        return f"Lake({str(self.path)!r})"
+
+    @classmethod
+    def open(cls, path: str | Path) -> Lake:
+        """Open an existing lake; never creates one.
+
+        Raises
+        ------
+        LakeNotFoundError
+            If there is none at ``path``.
+        """
+        folder = Path(path).absolute()
+        if not (folder / _MARKER).is_file():
+            raise LakeNotFoundError(
+                f"There is no lake at {folder}.",
+                hint="Load call records first: sentinel-batch ingest FILES, or name another lake with --lake.",
+                lake=str(folder),
+            )
+        return cls(folder)
+
+    @classmethod
+    def create(cls, path: str | Path) -> Lake:
+        """Open the lake at ``path``, making an empty one if there is none."""
+        folder = Path(path).absolute()
+        with full_disk_reported(folder):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                marker = folder / _MARKER
+                if not marker.exists():
+                    fresh = folder / f".{_MARKER}.{time.time_ns()}"
+                    fresh.write_text(json.dumps({"format": 1}) + "\n", encoding="utf-8")
+                    fresh.replace(marker)
+            except (FileExistsError, NotADirectoryError, PermissionError) as error:
+                raise LakeNotFoundError(
+                    f"A lake cannot be made at {folder}: {error.strerror}.", hint="Name a folder that can be written."
+                ) from error
+        return cls(folder)
+
+    # -- reading ----------------------------------------------------------------------------------------------
+
+    def delta(self, name: str) -> DeltaTable | None:
+        """Return a table's Delta handle at its newest version, or None when nothing was ever written to it."""
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError, TableNotFoundError
+
+        folder = self.path / name
+        if not (folder / "_delta_log").is_dir():
+            return None
+        try:
+            return DeltaTable(str(folder))
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError, ValueError) as error:
+            raise LakeDamagedError(
+                f"The log of table {name} in {self.path} cannot be read: {error}",
+                hint="Run sentinel-batch doctor; restore the table's _delta_log folder from a backup.",
+            ) from error
+
+    def scan(self, name: str, since: datetime | None = None, until: datetime | None = None) -> pl.LazyFrame:
+        """Scan a table lazily; a table that was never written is empty, with its columns.
+
+        Parameters
+        ----------
+        name
+            A table of :data:`sentinel_batch.schema.TABLES`.
+        since, until
+            Call record files wholly outside these bounds are not opened; rows are not filtered.
+        """
+        import polars as pl
+
+        definition = TABLES[name]
+        schema = polars_schema(definition.columns)
+        files = self.files(name, since, until)
+        if not files:
+            return pl.LazyFrame(schema=schema)
+        hive = {column: schema[column] for column in definition.partition_by}
+        frame = pl.scan_parquet(files, glob=False, hive_partitioning=bool(hive), hive_schema=hive or None)
+        return frame.select(pl.col(column).cast(kind) for column, kind in schema.items())
+
+    def read(self, name: str) -> pl.DataFrame:
+        """Read a whole (small) table."""
+        return self.scan(name).collect()
+
+    def files(self, name: str, since: datetime | None = None, until: datetime | None = None) -> list[Path]:
+        """List a table's Parquet files, but for those whose calls all lie outside [since, until]."""
+        table = self.delta(name)
+        if table is None:
+            return []
+        actions = _rows(table.get_add_actions(flatten=True))
+        kept = []
+        for action in actions:
+            first, last = action.get("min.call_timestamp"), action.get("max.call_timestamp")
+            outside = (until is not None and first is not None and first > until) or (
+                since is not None and last is not None and last < since
+            )
+            if not outside:
+                kept.append(self.path / name / unquote(action["path"]))
+        return sorted(kept)
+
+    def connect(
+        self, *, since: datetime | None = None, until: datetime | None = None, memory_limit: str = "3GB"
+    ) -> duckdb.DuckDBPyConnection:
+        """Open an in-memory DuckDB connection (UTC) that has every table as a view.
+
+        Parameters
+        ----------
+        since, until
+            Bounds on ``call_timestamp``: call record files wholly outside are not opened. The view does not filter
+            rows.
+        memory_limit
+            DuckDB's limit; larger intermediate results spill into the lake's staging folder.
+        """
+        import duckdb
+
+        connection = duckdb.connect()
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
+        connection.execute(f"SET memory_limit = '{memory_limit}'")
+        connection.execute("SET temp_directory = $1", [str(self.path / _STAGING / "duckdb")])
+        for table in TABLES.values():
+            files = self.files(table.name, since, until)
+            if not files:
+                columns = ", ".join(f'NULL::{_DUCKDB_TYPES[kind]} AS "{c}"' for c, kind in table.columns.items())
+                connection.execute(f"CREATE VIEW {table.name} AS SELECT {columns} WHERE false")
+                continue
+            paths = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
+            hive = ", hive_partitioning = true, hive_types = {'call_date': DATE}" if table.partition_by else ""
+            connection.execute(
+                f"CREATE VIEW {table.name} AS SELECT * FROM read_parquet([{paths}], union_by_name = false{hive})"
+            )
+        return connection
+
+    def bounds(self) -> tuple[datetime, datetime] | None:
+        """Return the times of the oldest and the newest call, or None for a lake without calls."""
+        table = self.delta(CALL_RECORDS.name)
+        actions = _rows(table.get_add_actions(flatten=True)) if table is not None else []
+        if not actions:
+            return None
+        return (
+            min(action["min.call_timestamp"] for action in actions),
+            max(action["max.call_timestamp"] for action in actions),
+        )
+
+    def is_committed(self, name: str, commit_id: str) -> bool:
+        """Tell whether the table's log holds the commit id."""
+        table = self.delta(name)
+        return table is not None and table.transaction_version(commit_id) is not None
+
+    def committed(self, name: str, commit_ids: Iterable[str]) -> set[str]:
+        """Return those of the commit ids that the table's log holds."""
+        table = self.delta(name)
+        if table is None:
+            return set()
+        return {commit_id for commit_id in set(commit_ids) if table.transaction_version(commit_id) is not None}
+
+    # -- writing ----------------------------------------------------------------------------------------------
+
+    def append(self, name: str, frame: pl.DataFrame, *, commit_id: str | None = None) -> None:
+        """Append rows to a table in one atomic commit."""
+        self._write(name, frame, "append", commit_id)
+
+    def overwrite(self, name: str, frame: pl.DataFrame, *, commit_id: str | None = None) -> None:
+        """Replace the rows of a (small) table in one atomic commit; call it under :meth:`lock`."""
+        self._write(name, frame, "overwrite", commit_id)
+
+    def delete(self, name: str, column: str, value: str) -> None:
+        """Delete the rows of a table whose text column has the value."""
+        table = self.delta(name)
+        if table is not None:
+            table.delete(f"{column} = '" + value.replace("'", "''") + "'")
+
+    def add_files(self, name: str, files: list[StagedFile], *, commit_id: str) -> None:
+        """Move staged files into a table and commit them all at once; call it under :meth:`lock`.
+
+        A file of the same name that an earlier, killed run moved but never committed is replaced.
+        """
+        from deltalake import DeltaTable
+        from deltalake.transaction import AddAction
+
+        table = self.delta(name)
+        definition = TABLES[name]
+        schema = arrow_schema(definition.columns)
+        with full_disk_reported(self.path):
+            if table is None:
+                table = DeltaTable.create(
+                    str(self.path / name), schema=schema, partition_by=list(definition.partition_by), mode="ignore"
+                )
+            actions = []
+            for file in files:
+                folder = "/".join(f"{column}={value}" for column, value in file.partition.items())
+                target = self.path / name / folder / file.name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                file.path.replace(target)
+                actions.append(
+                    AddAction(
+                        path=f"{folder}/{file.name}" if folder else file.name,
+                        size=target.stat().st_size,
+                        partition_values=dict(file.partition),
+                        modification_time=int(time.time() * 1000),
+                        data_change=True,
+                        stats=_stats(file),
+                    )
+                )
+            table.create_write_transaction(
+                actions,
+                mode="append",
+                schema=schema,
+                partition_by=list(definition.partition_by),
+                commit_properties=_commit_properties(commit_id),
+            )
+
+    def _write(self, name: str, frame: pl.DataFrame, mode: str, commit_id: str | None) -> None:
+        from deltalake import write_deltalake
+
+        definition = TABLES[name]
+        schema = polars_schema(definition.columns)
+        with full_disk_reported(self.path):
+            write_deltalake(
+                str(self.path / name),
+                frame.select(frame[column].cast(kind) for column, kind in schema.items()).to_arrow(
+                    compat_level=_oldest_compat()
+                ).cast(arrow_schema(definition.columns)),
+                mode=mode,  # type: ignore[arg-type]
+                partition_by=list(definition.partition_by) or None,
+                commit_properties=_commit_properties(commit_id),
+            )
+
+    @contextmanager
+    def lock(self, timeout: float = DEFAULT_LOCK_TIMEOUT) -> Iterator[None]:
+        """Hold the lake-wide writer lock; it is released by the system if the process dies.
+
+        Raises
+        ------
+        LakeLockedError
+            If another process still holds it after ``timeout`` seconds.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(str(self.path / ".lock"), is_singleton=True)
+        try:
+            lock.acquire(timeout=timeout)
+        except Timeout as error:
+            raise LakeLockedError(
+                f"Another run holds the lock of {self.path} (waited {timeout:g} s).",
+                hint="Wait for it to end, or allow more time with --lock-timeout SECONDS.",
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """Give a fresh folder on the lake's disk, removed afterwards; sweeps those of killed runs first."""
+        from filelock import FileLock, Timeout
+
+        root = self.path / _STAGING
+        with full_disk_reported(self.path):
+            root.mkdir(exist_ok=True)
+            with suppress(Timeout), FileLock(str(root / "sweep.lock"), timeout=5):
+                for folder in root.glob("run-*"):
+                    with suppress(Timeout, OSError), FileLock(str(folder / "owner.lock"), timeout=0):
+                        shutil.rmtree(folder, ignore_errors=True)
+                folder = Path(tempfile.mkdtemp(prefix="run-", dir=root))
+                owner = FileLock(str(folder / "owner.lock"))
+                owner.acquire()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            owner.release()
+
+
+@contextmanager
+def full_disk_reported(path: Path) -> Iterator[None]:
+    """Turn a full disk, however a library words it, into a :class:`DiskFullError`."""
+    try:
+        yield
+    except DiskFullError:
+        raise
+    except Exception as error:
+        text = str(error).lower()
+        full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+        if full or any(words in text for words in ("no space left", "file too large", "quota exceeded")):
+            raise DiskFullError(
+                f"The disk that holds {path} is full; what was committed before is intact.",
+                hint="Free space (sentinel-batch maintain removes files that are no longer referenced), then run again.",
+            ) from error
+        raise
+
+
+def now() -> datetime:
+    """Return the time of the clock, in UTC."""
+    return datetime.now(UTC)
+
+
+_DUCKDB_TYPES = {
+    "timestamp": "TIMESTAMPTZ",
+    "text": "VARCHAR",
+    "integer": "BIGINT",
+    "small": "TINYINT",
+    "flag": "BOOLEAN",
+    "real": "DOUBLE",
+    "date": "DATE",
+}
+
+
+def _rows(actions: Any) -> list[dict[str, Any]]:
+    import pyarrow as pa
+
+    rows: list[dict[str, Any]] = pa.table(actions).to_pylist()
+    return rows
+
+
+def _oldest_compat() -> Any:
+    import polars as pl
+
+    return pl.CompatLevel.oldest()
+
+
+def _commit_properties(commit_id: str | None) -> CommitProperties | None:
+    from deltalake import CommitProperties
+    from deltalake.transaction import Transaction
+
+    if commit_id is None:
+        return None
+    return CommitProperties(app_transactions=[Transaction(app_id=commit_id, version=1)])
+
+
+def _stats(file: StagedFile) -> str:
+    stats: dict[str, Any] = {"numRecords": file.rows}
+    if file.first is not None and file.last is not None:
+        stats["minValues"] = {"call_timestamp": _iso(file.first)}
+        stats["maxValues"] = {"call_timestamp": _iso(file.last)}
+    return json.dumps(stats)
+
+
+def _iso(moment: datetime | date) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

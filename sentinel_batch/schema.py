@@ -1,0 +1,243 @@
+"""Columns of every table in the lake.
+
+Plain data: importing this module loads neither Polars nor DuckDB. ``polars_schema`` and ``delta_schema`` translate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
+TIMESTAMP = "timestamp"
+TEXT = "text"
+INTEGER = "integer"
+SMALL = "small"
+FLAG = "flag"
+REAL = "real"
+DATE = "date"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the lake.
+
+    Parameters
+    ----------
+    name
+        Folder name below the lake.
+    columns
+        Column name to logical type (``timestamp`` is UTC, in microseconds).
+    partition_by
+        Columns that become folders.
+    key
+        Columns that identify a row; no two rows share them.
+    """
+
+    name: str
+    columns: dict[str, str]
+    partition_by: tuple[str, ...] = ()
+    key: tuple[str, ...] = field(default=())
+
+
+CALL_RECORDS = Table(
+    "call_records",
+    {
+        "call_timestamp": TIMESTAMP,
+        "caller_number": TEXT,
+        "callee_number": TEXT,
+        "duration_seconds": INTEGER,
+        "call_direction": TEXT,
+        "termination_cause": TEXT,
+        "location_code": TEXT,
+        "answered": FLAG,
+        "imei": TEXT,
+        "imsi": TEXT,
+        "trunk": TEXT,
+        "call_id": TEXT,
+        "number_type": TEXT,
+        "local_date": DATE,
+        "local_hour": SMALL,
+        "iso_weekday": SMALL,
+        "callee_prefix": TEXT,
+        "source_file": TEXT,
+        "source_line": INTEGER,
+        "ingest_id": TEXT,
+        "processed_at": TIMESTAMP,
+        "call_date": DATE,
+    },
+    partition_by=("call_date",),
+    key=("caller_number", "callee_number", "call_timestamp"),
+)
+
+REJECTED_RECORDS = Table(
+    "rejected_records",
+    {"source_file": TEXT, "source_line": INTEGER, "column": TEXT, "reason": TEXT, "raw": TEXT, "ingest_id": TEXT},
+    key=("ingest_id", "source_line"),
+)
+
+INGESTS = Table(
+    "ingests",
+    {
+        "ingest_id": TEXT,
+        "run_id": TEXT,
+        "source_file": TEXT,
+        "sha256": TEXT,
+        "size_bytes": INTEGER,
+        "dialect": TEXT,
+        "encoding": TEXT,
+        "timezone": TEXT,
+        "region": TEXT,
+        "records_processed": INTEGER,
+        "records_inserted": INTEGER,
+        "duplicates_skipped": INTEGER,
+        "legs_collapsed": INTEGER,
+        "records_rejected": INTEGER,
+        "rejects_by_reason": TEXT,
+        "first_call": TIMESTAMP,
+        "last_call": TIMESTAMP,
+        "processed_at": TIMESTAMP,
+    },
+    key=("ingest_id",),
+)
+
+FRAUD_ALERTS = Table(
+    "fraud_alerts",
+    {
+        "id": INTEGER,
+        "alert_type": TEXT,
+        "suspect_number": TEXT,
+        "alert_severity": TEXT,
+        "evidence_summary": TEXT,
+        "call_count": INTEGER,
+        "unique_destinations": INTEGER,
+        "avg_duration_seconds": REAL,
+        "detection_rule": TEXT,
+        "created_at": TIMESTAMP,
+        "reviewed": FLAG,
+        "reviewer_notes": TEXT,
+        "alert_key": TEXT,
+        "first_seen": TIMESTAMP,
+        "last_seen": TIMESTAMP,
+        "window_start": TIMESTAMP,
+        "window_end": TIMESTAMP,
+        "rule_version": TEXT,
+        "parameters": TEXT,
+        "confidence": REAL,
+        "run_id": TEXT,
+        "status": TEXT,
+        "disposition": TEXT,
+        "updated_at": TIMESTAMP,
+        "merged_into": INTEGER,
+    },
+    key=("id",),
+)
+
+ALERT_EVENTS = Table(
+    "alert_events",
+    {
+        "alert_id": INTEGER,
+        "at": TIMESTAMP,
+        "actor": TEXT,
+        "event": TEXT,
+        "field": TEXT,
+        "before": TEXT,
+        "after": TEXT,
+        "note": TEXT,
+        "run_id": TEXT,
+    },
+)
+
+SUPPRESSIONS = Table(
+    "suppressions",
+    {"pattern": TEXT, "reason": TEXT, "until": TIMESTAMP, "created_at": TIMESTAMP, "created_by": TEXT},
+    key=("pattern",),
+)
+
+RUNS = Table(
+    "runs",
+    {
+        "run_id": TEXT,
+        "command": TEXT,
+        "parameters": TEXT,
+        "versions": TEXT,
+        "inputs": TEXT,
+        "counts": TEXT,
+        "since": TIMESTAMP,
+        "until": TIMESTAMP,
+        "started_at": TIMESTAMP,
+        "duration_seconds": REAL,
+        "outcome": TEXT,
+        "message": TEXT,
+    },
+    key=("run_id",),
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (CALL_RECORDS, REJECTED_RECORDS, INGESTS, FRAUD_ALERTS, ALERT_EVENTS, SUPPRESSIONS, RUNS)
+}
+
+SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
+"""Severities, mildest first."""
+
+FINDING_COLUMNS: dict[str, str] = {
+    "detection_rule": TEXT,
+    "rule_version": TEXT,
+    "alert_type": TEXT,
+    "suspect_number": TEXT,
+    "alert_severity": TEXT,
+    "confidence": REAL,
+    "call_count": INTEGER,
+    "unique_destinations": INTEGER,
+    "avg_duration_seconds": REAL,
+    "window_start": TIMESTAMP,
+    "window_end": TIMESTAMP,
+    "episode_start": TIMESTAMP,
+    "episode_end": TIMESTAMP,
+    "first_seen": TIMESTAMP,
+    "last_seen": TIMESTAMP,
+    "evidence_summary": TEXT,
+    "parameters": TEXT,
+}
+"""Columns of a finding, the row a rule returns: one suspect in one episode.
+
+``window_start``/``window_end`` bound the window of the evidence figures, ``(start, end]``. ``episode_start`` and
+``episode_end`` bound the union of all qualifying windows that touch or overlap. ``first_seen``/``last_seen`` are the
+first and last call of the suspect inside the episode.
+"""
+
+
+def polars_schema(columns: dict[str, str]) -> pl.Schema:
+    """Return the Polars schema of a table's columns."""
+    import polars as pl
+
+    types: dict[str, pl.DataType] = {
+        TIMESTAMP: pl.Datetime("us", "UTC"),
+        TEXT: pl.String(),
+        INTEGER: pl.Int64(),
+        SMALL: pl.Int8(),
+        FLAG: pl.Boolean(),
+        REAL: pl.Float64(),
+        DATE: pl.Date(),
+    }
+    return pl.Schema({name: types[kind] for name, kind in columns.items()})
+
+
+def arrow_schema(columns: dict[str, str]) -> pa.Schema:
+    """Return the Arrow schema of a table's columns, as Delta Lake stores it."""
+    import pyarrow as pa
+
+    types = {
+        TIMESTAMP: pa.timestamp("us", "UTC"),
+        TEXT: pa.string(),
+        INTEGER: pa.int64(),
+        SMALL: pa.int8(),
+        FLAG: pa.bool_(),
+        REAL: pa.float64(),
+        DATE: pa.date32(),
+    }
+    return pa.schema([pa.field(name, types[kind]) for name, kind in columns.items()])
