@@ -359,6 +359,15 @@ def full_disk_reported(path: Path) -> Iterator[None]:
         raise
 
 
+def open_lake(lake: Lake | str | Path | None = None) -> Lake:
+    """Return the lake that a function's ``lake`` argument names; None is the configured one."""
+    from sentinel_batch.config import load_config
+
+    if isinstance(lake, Lake):
+        return lake
+    return Lake.open(lake if lake is not None else load_config().lake)
+
+
 def now() -> datetime:
     """Return the time of the clock, in UTC."""
     return datetime.now(UTC)

@@ -147,7 +147,7 @@ ALERT_EVENTS = Table(
         "before": TEXT,
         "after": TEXT,
         "note": TEXT,
-        "run_id": TEXT,
+        "commit_id": TEXT,
     },
 )
 
