@@ -12,7 +12,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
     from deltalake import CommitProperties, DeltaTable
+    from deltalake.transaction import RemoveAction
 
 DEFAULT_LOCK_TIMEOUT = 600.0
 """Seconds that a writer waits for another writer."""
@@ -239,10 +240,23 @@ class Lake:
         if table is not None:
             table.delete(f"{column} = '" + value.replace("'", "''") + "'")
 
-    def add_files(self, name: str, files: list[StagedFile], *, commit_id: str) -> None:
+    def add_files(
+        self, name: str, files: list[StagedFile], *, commit_id: str | None, removed: Collection[Path] = ()
+    ) -> None:
         """Move staged files into a table and commit them all at once; call it under :meth:`lock`.
 
         A file of the same name that an earlier, killed run moved but never committed is replaced.
+
+        Parameters
+        ----------
+        name
+            A table of :data:`sentinel_batch.schema.TABLES`.
+        files
+            What to add; their rows are new, unless ``removed`` names the files that held them.
+        commit_id
+            Goes into the table's log, for :meth:`is_committed`.
+        removed
+            Files of :meth:`files` that leave the table in the same commit; they stay on disk for readers under way.
         """
         from deltalake import DeltaTable
         from deltalake.transaction import AddAction
@@ -255,7 +269,7 @@ class Lake:
                 table = DeltaTable.create(
                     str(self.path / name), schema=schema, partition_by=list(definition.partition_by), mode="ignore"
                 )
-            actions = []
+            actions: list[AddAction | RemoveAction] = []
             for file in files:
                 folder = "/".join(f"{column}={value}" for column, value in file.partition.items())
                 target = self.path / name / folder / file.name
@@ -267,10 +281,13 @@ class Lake:
                         size=target.stat().st_size,
                         partition_values=dict(file.partition),
                         modification_time=int(time.time() * 1000),
-                        data_change=True,
+                        data_change=not removed,
                         stats=_stats(file),
                     )
                 )
+            if removed:
+                gone = {path.relative_to(self.path / name).as_posix() for path in removed}
+                actions += _removals(table, gone, data_change=not files)
             table.create_write_transaction(
                 actions,
                 mode="append",
@@ -389,6 +406,17 @@ def _rows(actions: Any) -> list[dict[str, Any]]:
 
     rows: list[dict[str, Any]] = pa.table(actions).to_pylist()
     return rows
+
+
+def _removals(table: DeltaTable, paths: set[str], *, data_change: bool) -> list[RemoveAction]:
+    from deltalake.transaction import RemoveAction
+
+    moment = int(time.time() * 1000)
+    return [
+        RemoveAction(path=action["path"], data_change=data_change, deletion_timestamp=moment, size=action["size_bytes"])
+        for action in _rows(table.get_add_actions(flatten=True))
+        if unquote(action["path"]) in paths
+    ]
 
 
 def _oldest_compat() -> Any:
