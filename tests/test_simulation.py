@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -198,7 +199,7 @@ def test_truth_of_a_clean_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "options", [{"seed": -1}, {"days": 0}, {"dirty": -0.1}, {"dirty": 1.5}, {"dirty": float("nan")}, {"days": 10**9}]
 )
-def test_refuses_bad_options(options: dict[str, int]) -> None:
+def test_refuses_bad_options(options: dict[str, Any]) -> None:
     with pytest.raises(UsageError) as caught:
         MockCDRGenerator(**options)
     assert caught.value.hint
