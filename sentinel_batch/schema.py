@@ -132,6 +132,8 @@ FRAUD_ALERTS = Table(
         "disposition": TEXT,
         "updated_at": TIMESTAMP,
         "merged_into": INTEGER,
+        "episode_start": TIMESTAMP,
+        "episode_end": TIMESTAMP,
     },
     key=("id",),
 )
