@@ -15,7 +15,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -34,6 +34,7 @@ DEFAULT_LOCK_TIMEOUT = 600.0
 
 _MARKER = "sentinel-lake.json"
 _STAGING = ".staging"
+_STATS_PRECISION = timedelta(milliseconds=1)  # Delta Lake cuts the bounds in its log to milliseconds.
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class Lake:
         for action in actions:
             first, last = action.get("min.call_timestamp"), action.get("max.call_timestamp")
             outside = (until is not None and first is not None and first > until) or (
-                since is not None and last is not None and last < since
+                since is not None and last is not None and last + _STATS_PRECISION <= since
             )
             if not outside:
                 kept.append(self.path / name / unquote(action["path"]))
@@ -202,7 +203,7 @@ class Lake:
         return connection
 
     def bounds(self) -> tuple[datetime, datetime] | None:
-        """Return the times of the oldest and the newest call, or None for a lake without calls."""
+        """Return the times of the oldest and the newest call, cut to milliseconds; None for a lake without calls."""
         table = self.delta(CALL_RECORDS.name)
         actions = _rows(table.get_add_actions(flatten=True)) if table is not None else []
         if not actions:
