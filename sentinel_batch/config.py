@@ -1,0 +1,301 @@
+"""Where every setting comes from: flag, then environment, then ``sentinel.toml``, then default.
+
+Only the standard library is imported here, so that reading the configuration costs nothing at start-up.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sentinel_batch.errors import ConfigurationError
+
+CONFIG_FILE = "sentinel.toml"
+"""File that is looked for in the current folder when none is named."""
+
+ENVIRONMENT_PREFIX = "SENTINEL_"
+
+DEFAULT_ORIGIN = "default"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of one run.
+
+    Parameters
+    ----------
+    lake
+        Folder of the tables.
+    timezone
+        IANA zone in which times without an offset are read.
+    region
+        ISO 3166 country (two letters) whose national numbers are normalised.
+    max_reject_rate
+        Share of rejected rows, 0 to 1, above which a file is refused whole.
+    earliest_call
+        Calls dated before this day are rejected as implausible.
+    inbox
+        Folder that ``nightly`` reads.
+    reports
+        Folder that receives reports.
+    metrics_file
+        Prometheus textfile that ``nightly`` writes.
+    suppressions_file
+        Suppression list kept outside the lake.
+    lock_timeout
+        Seconds to wait for another writer.
+    dialect
+        Dialect of all input files; None detects each.
+    rules
+        Rule id to parameter overrides, from ``[rules.ID]``.
+    file
+        The configuration file that was read, if any.
+    """
+
+    lake: Path = Path("data/lake")
+    timezone: str = "Africa/Lagos"
+    region: str = "NG"
+    max_reject_rate: float = 0.05
+    earliest_call: date = date(2000, 1, 1)
+    inbox: Path | None = None
+    reports: Path = Path("reports")
+    metrics_file: Path | None = None
+    suppressions_file: Path | None = None
+    lock_timeout: float = 600.0
+    dialect: str | None = None
+    rules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    file: Path | None = None
+    origins: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def origin(self, name: str) -> str:
+        """Say where a setting's value comes from: a flag, a variable, a file or the default.
+
+        Raises
+        ------
+        ConfigurationError
+            If there is no such setting.
+        """
+        if name not in SETTINGS and name != "rules":
+            raise _unknown(name, "configuration", [*SETTINGS, "rules"])
+        return self.origins.get(name, DEFAULT_ORIGIN)
+
+    def override(self, *, start: Path | None = None, **flags: Any) -> Config:
+        """Return a copy in which the flags that are not None win over every other source.
+
+        Parameters
+        ----------
+        start
+            Folder that relative paths are resolved against; the current one when None.
+        **flags
+            Setting to value, as typed on the command line.
+
+        Raises
+        ------
+        ConfigurationError
+            If a value is not allowed.
+        """
+        base = start or Path.cwd()
+        given = {name: value for name, value in flags.items() if value is not None}
+        values = {
+            name: _checked(name, value, f"--{name.replace('_', '-')}", base, f"--{name.replace('_', '-')}")
+            for name, value in given.items()
+        }
+        origins = self.origins | {name: f"flag --{name.replace('_', '-')}" for name in given}
+        return replace(self, **values, origins=origins)
+
+
+def load_config(
+    path: Path | str | None = None, *, environ: Mapping[str, str] | None = None, start: Path | None = None
+) -> Config:
+    """Read the settings from the environment, the configuration file and the defaults.
+
+    Parameters
+    ----------
+    path
+        Configuration file; None takes ``SENTINEL_CONFIG``, else ``sentinel.toml`` in the current folder if there.
+    environ
+        Environment variables; the process's own when None.
+    start
+        The current folder; the process's own when None.
+
+    Raises
+    ------
+    ConfigurationError
+        If a named file is missing, or a key or value is not allowed.
+    """
+    variables = os.environ if environ is None else environ
+    here = start or Path.cwd()
+    file = _find_file(path, variables, here)
+    base = file.parent if file is not None else here
+    values: dict[str, Any] = {
+        name: base / default
+        for name, default in ((f.name, f.default) for f in fields(Config))
+        if isinstance(default, Path)
+    }
+    origins: dict[str, str] = {}
+    if file is not None:
+        for name, value in _read_toml(file).items():
+            values[name] = _rules(value, file) if name == "rules" else _checked(name, value, str(file), base, name)
+            origins[name] = str(file)
+    for name in SETTINGS:
+        variable = ENVIRONMENT_PREFIX + name.upper()
+        if variables.get(variable, "") != "":
+            values[name] = _checked(name, variables[variable], f"environment variable {variable}", here, variable)
+            origins[name] = f"environment {variable}"
+    return Config(**values, file=file, origins=origins)
+
+
+def _find_file(path: Path | str | None, variables: Mapping[str, str], here: Path) -> Path | None:
+    named = path if path is not None else variables.get(ENVIRONMENT_PREFIX + "CONFIG") or None
+    if named is None:
+        candidate = here / CONFIG_FILE
+        return candidate if candidate.is_file() else None
+    file = here / named
+    if not file.is_file():
+        source = "--config" if path is not None else "SENTINEL_CONFIG"
+        raise ConfigurationError(
+            f"There is no configuration file {file} (named by {source}).",
+            hint="Name an existing TOML file, or leave it out to run with the defaults.",
+            file=str(file),
+        )
+    return file
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"{file} is not valid TOML: {error}.",
+            hint="Texts need quotes; a table starts with [name].",
+            file=str(file),
+        ) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"{file} cannot be read: {error.strerror}.", hint="Check the file's permissions.", file=str(file)
+        ) from error
+    for key in content:
+        if key not in SETTINGS and key != "rules":
+            raise _unknown(key, str(file), [*SETTINGS, "rules"])
+    return content
+
+
+def _rules(value: Any, file: Path) -> dict[str, dict[str, Any]]:
+    if not isinstance(value, dict):
+        raise _invalid("rules", value, str(file), "tables such as [rules.SDHF_001]")
+    for rule, parameters in value.items():
+        if not isinstance(parameters, dict):
+            raise _invalid(f"rules.{rule}", parameters, str(file), "a table of parameters")
+        for name, setting in parameters.items():
+            if not isinstance(setting, str | int | float | bool):
+                raise _invalid(f"rules.{rule}.{name}", setting, str(file), "a number, a text, or true or false")
+    return value
+
+
+def _checked(name: str, value: Any, source: str, base: Path, key: str) -> Any:
+    allowed, convert = SETTINGS[name]
+    try:
+        return convert(value, base)
+    except (ValueError, TypeError, OSError) as error:
+        raise _invalid(key, value, source, allowed) from error
+
+
+def _invalid(key: str, value: Any, source: str, allowed: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{source}: {key} = {value!r} is not allowed; expected {allowed}."
+        if source != key
+        else f"{key} {value!r} is not allowed; expected {allowed}.",
+        hint=f"Set {key} to {allowed}.",
+        file=source,
+        key=key,
+        value=str(value),
+        allowed=allowed,
+    )
+
+
+def _unknown(key: str, source: str, allowed: list[str]) -> ConfigurationError:
+    near = difflib.get_close_matches(key, allowed, n=1)
+    return ConfigurationError(
+        f"{source}: there is no setting {key!r}; allowed: {', '.join(sorted(allowed))}.",
+        hint=f"Did you mean {near[0]!r}?" if near else "Remove the line, or see docs/configuration.md.",
+        file=source,
+        key=key,
+        allowed=sorted(allowed),
+    )
+
+
+def _path(value: Any, base: Path) -> Path:
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise TypeError(value)
+    return base / Path(value).expanduser()
+
+
+def _text(value: Any, base: Path) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise TypeError(value)
+    return value.strip()
+
+
+def _dialect(value: Any, base: Path) -> str:
+    """Keep a dialect's name; resolve the path of a dialect file."""
+    text = _text(value, base)
+    return str(base / text) if text.endswith(".toml") else text
+
+
+def _zone(value: Any, base: Path) -> str:
+    text = _text(value, base)
+    try:
+        ZoneInfo(text)
+    except Exception as error:
+        raise ValueError(text) from error
+    return text
+
+
+def _region(value: Any, base: Path) -> str:
+    text = _text(value, base).upper()
+    if len(text) != 2 or not text.isascii() or not text.isalpha():
+        raise ValueError(text)
+    return text
+
+
+def _number(value: Any, base: Path, *, lowest: float, highest: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise TypeError(value)
+    number = float(value)
+    if not lowest <= number <= highest:
+        raise ValueError(value)
+    return number
+
+
+def _day(value: Any, base: Path) -> date:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    return date.fromisoformat(_text(value, base))
+
+
+_Converter = Callable[[Any, Path], Any]
+
+SETTINGS: dict[str, tuple[str, _Converter]] = {
+    "lake": ("a folder", _path),
+    "timezone": ("an IANA time zone such as Africa/Lagos", _zone),
+    "region": ("a two-letter country code such as NG", _region),
+    "max_reject_rate": ("a number from 0 to 1", partial(_number, lowest=0.0, highest=1.0)),
+    "earliest_call": ("a date such as 2000-01-01", _day),
+    "inbox": ("a folder", _path),
+    "reports": ("a folder", _path),
+    "metrics_file": ("a file", _path),
+    "suppressions_file": ("a file", _path),
+    "lock_timeout": ("a number of seconds, 0 or more", partial(_number, lowest=0.0, highest=1e9)),
+    "dialect": ("the name of a dialect, or the path of a dialect file ending in .toml", _dialect),
+}
+"""Setting to what it may be and its converter."""
