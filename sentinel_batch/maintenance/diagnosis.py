@@ -1,0 +1,280 @@
+"""Is the lake well, and did last night's run do its work? Reads only; changes nothing."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from sentinel_batch.errors import ExitCode, SentinelError
+from sentinel_batch.lake import Lake, now, open_lake
+from sentinel_batch.maintenance.compaction import SMALL_BYTES
+from sentinel_batch.maintenance.files import DataFile, group_by_partition, list_data_files
+from sentinel_batch.maintenance.upkeep import stale_staging
+from sentinel_batch.runs import versions
+from sentinel_batch.schema import RUNS, TABLES
+
+Status = Literal["ok", "warning", "error"]
+
+MANY_SMALL_FILES = 16
+"""Small files in one partition from which compaction is worth a warning."""
+
+FREE_BYTES_ERROR = 256 * 1024 * 1024
+FREE_BYTES_WARNING = 2 * 1024 * 1024 * 1024
+"""Free disk space below which a night may not fit."""
+
+NIGHTLY_FRESH_HOURS = 26
+"""A nightly run that started longer ago was missed: one day, and two hours for a slow night."""
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Parameters
+    ----------
+    name
+        Stable name, such as ``table call_records``.
+    status
+        ``ok``, ``warning`` (works, needs attention) or ``error`` (does not work).
+    message
+        What was found.
+    hint
+        What to do about it.
+    """
+
+    name: str
+    status: Status
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Every check, in the order in which to read them."""
+
+    checks: list[Check] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """True when no check is an error; warnings may remain."""
+        return all(check.status != "error" for check in self.checks)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """``DONE`` when :attr:`ok` (warnings are shown, not failed on), else ``FAILED``."""
+        return ExitCode.DONE if self.ok else ExitCode.FAILED
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-serialisable facts."""
+        counts = {name: sum(check.status == name for check in self.checks) for name in ("ok", "warning", "error")}
+        return {
+            "status": "ok" if self.ok else "error",
+            "exit_code": int(self.exit_code),
+            "counts": counts,
+            "checks": [asdict(check) for check in self.checks],
+        }
+
+
+def diagnose(lake: Lake | str | Path | None = None) -> Diagnosis:
+    """Check versions, configuration, every table of the lake, disk space and the last runs.
+
+    Parameters
+    ----------
+    lake
+        The lake, or its path; None is the configured one. A missing or damaged lake is a finding, not an exception.
+
+    Returns
+    -------
+    Diagnosis
+    """
+    checks = [_check_versions(), _guarded("configuration", _check_configuration)]
+    try:
+        target = open_lake(lake)
+    except SentinelError as error:
+        return Diagnosis([*checks, Check("lake", "error", error.message, error.hint)])
+    checks.append(Check("lake", "ok", f"{target.path}"))
+    for name in TABLES:
+        checks += _check_table(target, name)
+    checks += [
+        _guarded("staging", lambda: _check_staging(target)),
+        _guarded("disk space", lambda: _check_disk(target)),
+        _guarded("last runs", lambda: _check_last_runs(target)),
+        _guarded("nightly", lambda: _check_nightly(target)),
+    ]
+    return Diagnosis(checks)
+
+
+def _guarded(name: str, check: Callable[[], Check]) -> Check:
+    try:
+        return check()
+    except SentinelError as error:
+        return Check(name, "error", error.message, error.hint)
+    except Exception as error:
+        return Check(name, "error", f"The check itself failed: {type(error).__name__}: {error}")
+
+
+def _check_versions() -> Check:
+    found = versions()
+    missing = [name for name in ("polars", "duckdb", "deltalake", "pyarrow") if name not in found]
+    text = ", ".join(f"{name} {number}" for name, number in found.items())
+    if missing:
+        return Check("versions", "error", f"{text}; not installed: {', '.join(missing)}", "Install sentinel-batch again.")
+    return Check("versions", "ok", f"{text}, {platform.system()} {platform.machine()}")
+
+
+def _check_configuration() -> Check:
+    from sentinel_batch.config import load_config
+
+    config = load_config()
+    return Check("configuration", "ok", f"lake {config.lake}, timezone {config.timezone}, region {config.region}")
+
+
+def _check_table(lake: Lake, name: str) -> Iterator[Check]:
+    label = f"table {name}"
+    try:
+        files = list_data_files(lake, name)
+        table = lake.delta(name)
+    except SentinelError as error:
+        yield Check(label, "error", error.message, error.hint)
+        return
+    broken_log = _unreadable_commits(lake.path / name)
+    if broken_log:
+        yield Check(
+            label,
+            "error",
+            f"{len(broken_log)} commits of its log cannot be read: {_some([path.name for path in broken_log])}.",
+            f"Restore {name}/_delta_log from a backup.",
+        )
+        return
+    if table is None:
+        yield Check(label, "ok", "nothing was written yet")
+        return
+    problems = [problem for file in files if (problem := _judge_file(file, lake.path / name))]
+    if problems:
+        yield Check(
+            label,
+            "error",
+            f"{len(problems)} of {len(files)} files are damaged: {_some(problems)}.",
+            "Restore these files from a backup; or, for call_records, move the lake aside and ingest the CDR files again.",
+        )
+        return
+    rows, size = sum(file.rows or 0 for file in files), sum(file.size_bytes for file in files)
+    yield Check(label, "ok", f"{rows:,} rows in {len(files):,} files, {_readable(size)}, version {table.version()}")
+    yield from _check_compaction(name, files)
+
+
+def _unreadable_commits(table: Path) -> list[Path]:
+    broken = []
+    for path in sorted((table / "_delta_log").glob("*.json")):
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+            if not lines or not all(isinstance(json.loads(line), dict) for line in lines if line.strip()):
+                broken.append(path)
+        except (OSError, ValueError):
+            broken.append(path)
+    return broken
+
+
+def _judge_file(file: DataFile, table: Path) -> str:
+    """Compare a file with the log; return what is wrong, or an empty text."""
+    import pyarrow.parquet as pq
+
+    name = file.path.relative_to(table).as_posix()
+    try:
+        size = file.path.stat().st_size
+    except OSError:
+        return f"{name} is missing"
+    if size != file.size_bytes:
+        return f"{name} has {size:,} bytes, not the {file.size_bytes:,} of the log"
+    try:
+        rows = pq.read_metadata(file.path).num_rows
+    except Exception as error:
+        return f"{name} is not readable as Parquet ({type(error).__name__})"
+    if file.rows is not None and rows != file.rows:
+        return f"{name} has {rows:,} rows, not the {file.rows:,} of the log"
+    return ""
+
+
+def _check_compaction(name: str, files: list[DataFile]) -> Iterator[Check]:
+    crowded = [
+        (partition, len(small))
+        for partition, group in group_by_partition(files).items()
+        if len(small := [file for file in group if file.size_bytes < SMALL_BYTES]) >= MANY_SMALL_FILES
+    ]
+    if crowded:
+        worst = max(crowded, key=lambda item: item[1])
+        place = "/".join(f"{column}={value}" for column, value in worst[0]) or "the table"
+        yield Check(
+            f"compaction {name}",
+            "warning",
+            f"{len(crowded)} partitions hold {MANY_SMALL_FILES} or more small files (most: {worst[1]} in {place}).",
+            "Run sentinel-batch maintain.",
+        )
+
+
+def _check_staging(lake: Lake) -> Check:
+    stale = stale_staging(lake)
+    if stale:
+        return Check(
+            "staging",
+            "warning",
+            f"{len(stale)} working folders of killed runs are left: {_some([path.name for path in stale])}.",
+            "They do no harm; the next ingest or sentinel-batch maintain removes them.",
+        )
+    return Check("staging", "ok", "no leftovers of killed runs")
+
+
+def _check_disk(lake: Lake) -> Check:
+    usage = shutil.disk_usage(lake.path)
+    text = f"{_readable(usage.free)} free of {_readable(usage.total)}"
+    if usage.free < FREE_BYTES_ERROR:
+        return Check("disk space", "error", text, "Free space before the next night; sentinel-batch maintain may help.")
+    if usage.free < FREE_BYTES_WARNING:
+        return Check("disk space", "warning", text, "Free space soon; maintain --keep-days N archives old days.")
+    return Check("disk space", "ok", text)
+
+
+def _check_last_runs(lake: Lake) -> Check:
+    last = lake.read(RUNS.name).sort("started_at").tail(_SHOWN).reverse()
+    if last.is_empty():
+        return Check("last runs", "ok", "no command has written to this lake yet")
+    lines = [f"{row['command']} {row['started_at']:%Y-%m-%d %H:%M} UTC {row['outcome']}" for row in last.to_dicts()]
+    return Check("last runs", "ok", "; ".join(lines))
+
+
+def _check_nightly(lake: Lake) -> Check:
+    import polars as pl
+
+    nights = lake.read(RUNS.name).filter(pl.col("command") == "nightly").sort("started_at")
+    if nights.is_empty():
+        return Check("nightly", "warning", "no nightly run yet", "Schedule sentinel-batch nightly (docs/operations.md).")
+    last = nights.row(-1, named=True)
+    text = f"last run {last['started_at']:%Y-%m-%d %H:%M} UTC: {last['outcome']}"
+    if last["outcome"] != "done":
+        return Check("nightly", "error", f"{text}, {last['message']}", "Mend it, then run sentinel-batch nightly again.")
+    age = now() - last["started_at"]
+    if age > timedelta(hours=NIGHTLY_FRESH_HOURS):
+        hours = age.total_seconds() / 3600
+        return Check("nightly", "warning", f"{text}, {hours:.0f} hours ago", "Check that the timer or cron job runs.")
+    return Check("nightly", "ok", text)
+
+
+def _some(texts: list[str]) -> str:
+    rest = len(texts) - _SHOWN
+    return ", ".join(texts[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _readable(size: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"

@@ -1,0 +1,206 @@
+"""Housekeeping of a lake, under its lock: sweep, archive, compact, vacuum, checkpoint."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sentinel_batch.errors import UsageError
+from sentinel_batch.lake import DEFAULT_LOCK_TIMEOUT, Lake, open_lake
+from sentinel_batch.maintenance.compaction import Compaction, compact_table
+from sentinel_batch.maintenance.retention import ArchivedDay, archive_days, archive_folder
+from sentinel_batch.runs import new_run_id, recorded_run
+from sentinel_batch.schema import TABLES
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+DEFAULT_RETENTION_HOURS = 168
+"""Hours that a file which left a table stays on disk; Delta Lake's own default (a week)."""
+
+MIN_RETENTION_HOURS = 24
+"""No reader runs for longer: below it, a file could vanish under one."""
+
+_DUCKDB_SPILL_HOURS = 24
+
+
+@dataclass
+class MaintenanceResult:
+    """What :func:`maintain` did, or would do.
+
+    Parameters
+    ----------
+    run_id
+        Id of the row in ``runs``; a dry run writes none.
+    dry_run
+        True when nothing was changed.
+    archived
+        Days moved to the archive.
+    compacted
+        Partitions whose small files were merged.
+    vacuumed_files, vacuumed_bytes
+        Unreferenced files removed from the disk.
+    staging_removed
+        Working folders of killed runs that were removed.
+    checkpoints
+        Tables whose log was condensed.
+    processing_time_seconds
+        Wall time.
+    """
+
+    run_id: str
+    dry_run: bool
+    archived: list[ArchivedDay] = field(default_factory=list)
+    compacted: list[Compaction] = field(default_factory=list)
+    vacuumed_files: int = 0
+    vacuumed_bytes: int = 0
+    staging_removed: int = 0
+    checkpoints: list[str] = field(default_factory=list)
+    processing_time_seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-serialisable facts."""
+        facts: dict[str, Any] = json.loads(json.dumps(asdict(self), default=str))
+        return {"status": "success", **facts, "rows_archived": sum(day.rows for day in self.archived)}
+
+
+def maintain(
+    lake: Lake | str | Path | None = None,
+    *,
+    keep_days: int | None = None,
+    archive: str | Path | None = None,
+    dry_run: bool = False,
+    retention_hours: int = DEFAULT_RETENTION_HOURS,
+    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+) -> MaintenanceResult:
+    """Compact and clean a lake; readers see the same rows before and after.
+
+    Parameters
+    ----------
+    lake
+        The lake, or its path; None is the configured one.
+    keep_days
+        Move call records of days more than this many days before the newest call's day to ``archive``. None, the
+        default, archives nothing: no call record ever leaves the lake unasked.
+    archive
+        Folder for them, outside the lake; default ``LAKE-archive`` beside it.
+    dry_run
+        Change nothing; tell what would be done. Takes no lock.
+    retention_hours
+        Files that left a table stay on disk this long, for readers under way; at least 24.
+    lock_timeout
+        Seconds to wait for the lake's lock.
+
+    Returns
+    -------
+    MaintenanceResult
+
+    Raises
+    ------
+    UsageError
+        If ``retention_hours`` or ``keep_days`` is too small, or the archive lies inside the lake.
+    LakeLockedError
+        If another run holds the lock.
+    LakeDamagedError
+        If files and log disagree; the table is left as it was.
+    """
+    if retention_hours < MIN_RETENTION_HOURS:
+        raise UsageError(
+            f"retention_hours is {retention_hours}; it must be {MIN_RETENTION_HOURS} or more.",
+            hint="A reader that started before may still need the files.",
+        )
+    target = open_lake(lake)
+    folder = archive_folder(target, Path(archive) if archive is not None else None)
+    result = MaintenanceResult(new_run_id(), dry_run)
+    clock = time.perf_counter()
+    if dry_run:
+        _work(target, result, keep_days, folder, retention_hours, staging=target.path)
+    else:
+        parameters = {"keep_days": keep_days, "archive": str(folder), "retention_hours": retention_hours}
+        with (
+            target.lock(lock_timeout),
+            recorded_run(target, "maintain", parameters, run_id=result.run_id) as run,
+        ):
+            result.staging_removed = len(stale_staging(target))
+            with target.staging() as staging:
+                _work(target, result, keep_days, folder, retention_hours, staging)
+            _sweep(target)
+            run.counts = {name: value for name, value in result.to_dict().items() if isinstance(value, int)}
+    result.processing_time_seconds = time.perf_counter() - clock
+    return result
+
+
+def stale_staging(lake: Lake) -> list[Path]:
+    """List working folders below the lake that no live process holds."""
+    from filelock import FileLock, Timeout
+
+    stale = []
+    for folder in sorted((lake.path / ".staging").glob("run-*")):
+        with suppress(Timeout, OSError):
+            if (folder / "owner.lock").exists():
+                with FileLock(str(folder / "owner.lock"), timeout=0):
+                    pass
+            stale.append(folder)
+    return stale
+
+
+def _work(
+    lake: Lake, result: MaintenanceResult, keep_days: int | None, folder: Path, retention_hours: int, staging: Path
+) -> None:
+    dry_run = result.dry_run
+    if dry_run:
+        result.staging_removed = len(stale_staging(lake))
+    if keep_days is not None:
+        result.archived = archive_days(lake, keep_days, folder, result.run_id, dry_run=dry_run)
+    for name in TABLES:
+        result.compacted += compact_table(lake, name, staging, result.run_id, dry_run=dry_run)
+        table = lake.delta(name)
+        if table is None:
+            continue
+        files, size = _vacuum(lake.path / name, table, retention_hours, dry_run)
+        result.vacuumed_files += files
+        result.vacuumed_bytes += size
+        if _needs_checkpoint(lake, name):
+            result.checkpoints.append(name)
+            if not dry_run:
+                newest = lake.delta(name)
+                assert newest is not None  # noqa: S101
+                newest.create_checkpoint()
+                newest.cleanup_metadata()
+
+
+def _vacuum(folder: Path, table: DeltaTable, retention_hours: int, dry_run: bool) -> tuple[int, int]:
+    """Remove files that no version within the retention needs, those of killed runs included."""
+    unneeded = table.vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
+    sizes = [path.stat().st_size for path in (folder / name for name in unneeded) if path.is_file()]
+    if unneeded and not dry_run:
+        table.vacuum(retention_hours, dry_run=False, enforce_retention_duration=False, full=True)
+    return len(unneeded), sum(sizes)
+
+
+def _needs_checkpoint(lake: Lake, name: str) -> bool:
+    table = lake.delta(name)
+    pointer = lake.path / name / "_delta_log" / "_last_checkpoint"
+    if table is None:
+        return False
+    try:
+        last = int(json.loads(pointer.read_text(encoding="utf-8"))["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+    return table.version() > last
+
+
+def _sweep(lake: Lake) -> None:
+    """Remove what killed queries spilled, and the folders of days that are gone."""
+    limit = time.time() - _DUCKDB_SPILL_HOURS * 3600
+    for path in (lake.path / ".staging" / "duckdb").glob("*"):
+        with suppress(OSError):
+            if path.is_file() and path.stat().st_mtime < limit:
+                path.unlink()
+    for folder in (lake.path / "call_records").glob("call_date=*"):
+        with suppress(OSError):
+            folder.rmdir()
