@@ -199,9 +199,7 @@ def test_calls_that_return_after_being_archived_are_not_archived_twice(lake: Lak
     assert archived(tmp_path / "old").equals(held)
 
 
-def test_a_copy_that_lacks_rows_removes_nothing(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_copy_that_lacks_rows_removes_nothing(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = seen(lake)
     copy = retention._copy
     monkeypatch.setattr(retention, "_copy", lambda rows, target: copy(rows.head(44), target))

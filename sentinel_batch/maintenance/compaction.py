@@ -1,7 +1,7 @@
 """Many small files become few large ones; a reader sees the same rows.
 
 Done here rather than with ``DeltaTable.optimize.compact``: delta-rs 1.6 cuts the ``call_timestamp`` statistics of what
-it writes to milliseconds, downwards, and :meth:`Lake.files` would then skip a file that holds the last call asked for.
+it writes to milliseconds, downwards, and the newest call of the lake would no longer be known exactly.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ def _merge(name: str, group: list[DataFile], target: Path) -> StagedFile:
     expected = sum(file.rows or 0 for file in group)
     if all(file.rows is not None for file in group) and found["rows"] != expected:
         raise LakeDamagedError(
-            f"{len(group)} files of {group[0].path.parent} hold {found['rows']:,} rows, but the log of table {name} says "
-            f"{expected:,}; they were left as they are.",
+            f"{len(group)} files of {group[0].path.parent} hold {found['rows']:,} rows, "
+            f"but the log of table {name} says {expected:,}; they were left as they are.",
             hint="Run sentinel-batch doctor to see which file differs, and restore it from a backup.",
         )
     return StagedFile(

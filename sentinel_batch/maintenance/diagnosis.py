@@ -126,7 +126,8 @@ def _check_versions() -> Check:
     missing = [name for name in ("polars", "duckdb", "deltalake", "pyarrow") if name not in found]
     text = ", ".join(f"{name} {number}" for name, number in found.items())
     if missing:
-        return Check("versions", "error", f"{text}; not installed: {', '.join(missing)}", "Install sentinel-batch again.")
+        absent = ", ".join(missing)
+        return Check("versions", "error", f"{text}; not installed: {absent}", "Install sentinel-batch again.")
     return Check("versions", "ok", f"{text}, {platform.system()} {platform.machine()}")
 
 
@@ -163,7 +164,7 @@ def _check_table(lake: Lake, name: str) -> Iterator[Check]:
             label,
             "error",
             f"{len(problems)} of {len(files)} files are damaged: {_some(problems)}.",
-            "Restore these files from a backup; or, for call_records, move the lake aside and ingest the CDR files again.",
+            "Restore these files from a backup, or move the lake aside and ingest the CDR files again.",
         )
         return
     rows, size = sum(file.rows or 0 for file in files), sum(file.size_bytes for file in files)
@@ -255,11 +256,11 @@ def _check_nightly(lake: Lake) -> Check:
 
     nights = lake.read(RUNS.name).filter(pl.col("command") == "nightly").sort("started_at")
     if nights.is_empty():
-        return Check("nightly", "warning", "no nightly run yet", "Schedule sentinel-batch nightly (docs/operations.md).")
+        return Check("nightly", "warning", "no nightly run yet", "Schedule it: docs/operations.md.")
     last = nights.row(-1, named=True)
     text = f"last run {last['started_at']:%Y-%m-%d %H:%M} UTC: {last['outcome']}"
     if last["outcome"] != "done":
-        return Check("nightly", "error", f"{text}, {last['message']}", "Mend it, then run sentinel-batch nightly again.")
+        return Check("nightly", "error", f"{text}, {last['message']}", "Mend it, then run the nightly again.")
     age = now() - last["started_at"]
     if age > timedelta(hours=NIGHTLY_FRESH_HOURS):
         hours = age.total_seconds() / 3600

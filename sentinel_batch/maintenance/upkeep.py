@@ -164,11 +164,10 @@ def _work(
         files, size = _vacuum(lake.path / name, table, retention_hours, dry_run)
         result.vacuumed_files += files
         result.vacuumed_bytes += size
-        if _needs_checkpoint(lake, name):
+        newest = lake.delta(name)
+        if newest is not None and _needs_checkpoint(lake.path / name, newest):
             result.checkpoints.append(name)
             if not dry_run:
-                newest = lake.delta(name)
-                assert newest is not None  # noqa: S101
                 newest.create_checkpoint()
                 newest.cleanup_metadata()
 
@@ -182,11 +181,8 @@ def _vacuum(folder: Path, table: DeltaTable, retention_hours: int, dry_run: bool
     return len(unneeded), sum(sizes)
 
 
-def _needs_checkpoint(lake: Lake, name: str) -> bool:
-    table = lake.delta(name)
-    pointer = lake.path / name / "_delta_log" / "_last_checkpoint"
-    if table is None:
-        return False
+def _needs_checkpoint(folder: Path, table: DeltaTable) -> bool:
+    pointer = folder / "_delta_log" / "_last_checkpoint"
     try:
         last = int(json.loads(pointer.read_text(encoding="utf-8"))["version"])
     except (OSError, ValueError, KeyError, TypeError):
