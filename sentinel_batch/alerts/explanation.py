@@ -1,0 +1,310 @@
+"""Why a number is, or is not, an alert: its evidence, down to the single call."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sentinel_batch.alerts import call_profile as profile
+from sentinel_batch.alerts.events import list_events
+from sentinel_batch.alerts.exports import json_rows, json_value, replaced_file, write_guarded_csv
+from sentinel_batch.alerts.queries import find_rows
+from sentinel_batch.errors import AlertNotFoundError
+from sentinel_batch.lake import Lake, open_lake
+from sentinel_batch.schema import CALL_RECORDS, FRAUD_ALERTS
+
+if TYPE_CHECKING:
+    import polars as pl
+
+EXPLAINED_PERIOD = timedelta(hours=24)
+"""Length of the window that is explained for a number without an alert: the default window of rule SDHF_001."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One figure of the window, against its threshold and against everybody else.
+
+    Parameters
+    ----------
+    measure
+        ``call_count``, ``unique_destinations`` or ``avg_duration_seconds``.
+    value
+        The figure: that of the alert, or for a number without one that of its calls.
+    comparison, threshold
+        ``>`` or ``<`` and the rule's threshold; None for a figure that the rule does not test.
+    percentile
+        Percent (0 to 100) of the other callers of the window whose figure is lower; None without other callers.
+    callers
+        Number of other callers in the window.
+    """
+
+    measure: str
+    value: float | None
+    comparison: str | None
+    threshold: float | None
+    percentile: float | None
+    callers: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Everything that is known about one alert, or one number.
+
+    Parameters
+    ----------
+    subject
+        What was asked for.
+    suspect_number
+        The number.
+    alert
+        Row of ``fraud_alerts``, or None for a number without one.
+    window_start, window_end
+        The explained window, ``(start, end]``: that of the alert's evidence.
+    episode_start, episode_end
+        The whole episode; the same as the window without an alert.
+    reasons
+        Figures against thresholds and percentiles.
+    calls_per_hour
+        ``hour, calls, unique_destinations, avg_duration_seconds`` for every hour (UTC) of the window.
+    top_callees
+        ``callee_number, calls, total_duration_seconds, first_call, last_call`` of the ten most called numbers.
+    first_calls, last_calls, shortest_calls, longest_calls
+        Ten calls each.
+    cells
+        ``kind, value, calls, first_call, last_call`` for each location code, IMEI, IMSI and trunk.
+    earlier
+        The number's other alerts, with their verdicts, newest first.
+    events
+        History of the alert.
+    notices
+        What the reader has to know about the figures, such as calls that are no longer in the lake.
+    """
+
+    subject: str
+    suspect_number: str
+    alert: dict[str, Any] | None
+    window_start: datetime
+    window_end: datetime
+    episode_start: datetime
+    episode_end: datetime
+    reasons: list[Reason]
+    calls_per_hour: pl.DataFrame
+    top_callees: pl.DataFrame
+    first_calls: pl.DataFrame
+    last_calls: pl.DataFrame
+    shortest_calls: pl.DataFrame
+    longest_calls: pl.DataFrame
+    cells: pl.DataFrame
+    earlier: pl.DataFrame
+    events: pl.DataFrame
+    notices: list[str]
+    _episode_calls: pl.DataFrame = field(repr=False)
+
+    def calls(self, *, episode: bool = False) -> pl.DataFrame:
+        """Return every call behind the alert, oldest first: those of the window, or those of the whole episode.
+
+        Parameters
+        ----------
+        episode
+            True for the whole episode, of which the window is the worst part.
+
+        Returns
+        -------
+        polars.DataFrame
+            Columns of ``call_records``.
+        """
+        calls = self._episode_calls
+        return calls if episode else profile.between(calls, self.window_start, self.window_end)
+
+    def write_calls(self, path: str | Path, *, episode: bool = False) -> Path:
+        """Write the calls as CSV, safe to open in a spreadsheet; the file appears complete or not at all.
+
+        Parameters
+        ----------
+        path
+            The file.
+        episode
+            True for the calls of the whole episode.
+
+        Returns
+        -------
+        pathlib.Path
+            The file.
+
+        Raises
+        ------
+        UsageError
+            If the folder does not exist or cannot be written.
+        """
+        with replaced_file(Path(path)) as fresh:
+            write_guarded_csv(self.calls(episode=episode), fresh)
+        return Path(path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the calls behind the alert as JSON-ready values; times are RFC 3339 in UTC."""
+        import polars as pl
+
+        document: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            if name.startswith("_"):
+                continue
+            if isinstance(value, pl.DataFrame):
+                document[name] = json_rows(value)
+            elif name == "reasons":
+                document[name] = [vars(reason) for reason in self.reasons]
+            elif name == "alert" and value is not None:
+                document[name] = {key: json_value(cell) for key, cell in value.items()}
+            else:
+                document[name] = json_value(value)
+        return document
+
+
+def explain(subject: int | str, *, lake: Lake | str | Path | None = None) -> Explanation:
+    """Explain an alert, or what a number did.
+
+    Parameters
+    ----------
+    subject
+        Id of an alert, or a number as the lake keeps it (E.164). Digits alone are an id if an alert has it, else a
+        number. A number stands for its newest alert that was not merged; without one, its last 24 hours up to its
+        newest call are explained.
+    lake
+        The lake, its path, or None for the configured one.
+
+    Returns
+    -------
+    Explanation
+
+    Raises
+    ------
+    AlertNotFoundError
+        If there is no such alert, and no call from such a number.
+    """
+    opened = open_lake(lake)
+    number, alert = _resolve(opened, subject)
+    if alert is not None:
+        window = (alert["window_start"], alert["window_end"])
+        span = (alert["episode_start"], alert["episode_end"])
+    else:
+        window = span = _last_period(opened, number, subject)
+    calls = profile.calls_of(opened, number, min(span[0], window[0]), max(span[1], window[1]))
+    inside = profile.between(calls, *window)
+    others = _alerts_of(opened, number)
+    return Explanation(
+        subject=str(subject),
+        suspect_number=number,
+        alert=alert,
+        window_start=window[0],
+        window_end=window[1],
+        episode_start=span[0],
+        episode_end=span[1],
+        reasons=_reasons(opened, number, window, alert, inside),
+        calls_per_hour=profile.count_by_hour(inside, *window),
+        top_callees=profile.rank_callees(inside),
+        **profile.pick_extremes(inside),
+        cells=profile.count_cells(inside),
+        earlier=others.filter(others["id"] != alert["id"]) if alert is not None else others,
+        events=list_events(alert["id"] if alert is not None else [], lake=opened),
+        notices=_notices(alert, inside),
+        _episode_calls=calls,
+    )
+
+
+def _resolve(lake: Lake, subject: int | str) -> tuple[str, dict[str, Any] | None]:
+    text = str(subject).strip()
+    is_id = isinstance(subject, int) or (text.isascii() and text.isdigit() and len(text) <= 18)
+    if is_id:
+        try:
+            alert = find_rows(lake, [int(text)])[0]
+        except AlertNotFoundError:
+            if isinstance(subject, int) or (_newest_call(lake, text) is None and _newest_alert(lake, text) is None):
+                raise
+        else:
+            return alert["suspect_number"], alert
+    return text, _newest_alert(lake, text)
+
+
+def _newest_alert(lake: Lake, number: str) -> dict[str, Any] | None:
+    rows = _alerts_of(lake, number)
+    newest = rows.filter(rows["status"] != "merged").head(1).to_dicts()
+    return newest[0] if newest else None
+
+
+def _alerts_of(lake: Lake, number: str) -> pl.DataFrame:
+    import polars as pl
+
+    rows = lake.scan(FRAUD_ALERTS.name).filter(pl.col("suspect_number") == number).collect()
+    return rows.sort("last_seen", "id", descending=True)
+
+
+def _newest_call(lake: Lake, number: str) -> datetime | None:
+    import polars as pl
+
+    calls = lake.scan(CALL_RECORDS.name).filter(pl.col("caller_number") == number)
+    newest: datetime | None = calls.select(pl.col("call_timestamp").max()).collect().item()
+    return newest
+
+
+def _last_period(lake: Lake, number: str, subject: int | str) -> tuple[datetime, datetime]:
+    newest = _newest_call(lake, number)
+    if newest is None:
+        raise AlertNotFoundError(
+            f"There is no alert {subject!r}, and no call from such a number.",
+            hint="Name an id of sentinel-batch alerts list, or a caller as the lake keeps it, such as +2348031234567.",
+            subject=str(subject),
+        )
+    return newest - EXPLAINED_PERIOD, newest
+
+
+def _reasons(
+    lake: Lake, number: str, window: tuple[datetime, datetime], alert: dict[str, Any] | None, calls: pl.DataFrame
+) -> list[Reason]:
+    values = alert if alert is not None else profile.summarise(calls)
+    parameters = _parameters(alert)
+    tests = {
+        "call_count": (None, None),
+        "unique_destinations": (">", parameters.get("min_unique_destinations")),
+        "avg_duration_seconds": ("<", parameters.get("max_avg_duration")),
+    }
+    standing = profile.compare_callers(lake, number, *window, {measure: values[measure] for measure in tests})
+    return [
+        Reason(
+            measure,
+            values[measure],
+            comparison if threshold is not None else None,
+            float(threshold) if threshold is not None else None,
+            standing[measure],
+            standing["callers"],
+        )
+        for measure, (comparison, threshold) in tests.items()
+    ]
+
+
+def _parameters(alert: dict[str, Any] | None) -> dict[str, Any]:
+    try:
+        parameters = json.loads(alert["parameters"] or "{}") if alert is not None else {}
+    except ValueError:
+        return {}
+    return parameters if isinstance(parameters, dict) else {}
+
+
+def _notices(alert: dict[str, Any] | None, calls: pl.DataFrame) -> list[str]:
+    if alert is None:
+        return ["No alert was recorded for this number; the last 24 hours up to its newest call are shown."]
+    notices = []
+    if alert["status"] == "merged":
+        notices.append(f"This alert was merged into alert {alert['merged_into']}.")
+    if calls.height < (alert["call_count"] or 0):
+        notices.append(
+            f"The lake holds {calls.height} of the {alert['call_count']} calls of this window: the others were"
+            " archived or deleted."
+        )
+    elif calls.height > (alert["call_count"] or 0):
+        notices.append(
+            f"The lake holds {calls.height} calls of this window, the alert counted {alert['call_count']}: the others"
+            " arrived later, or a filter of the detection left them out."
+        )
+    return notices

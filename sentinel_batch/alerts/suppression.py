@@ -1,0 +1,324 @@
+"""Numbers and prefixes whose findings are not to be looked at, each with a reason and, perhaps, an end.
+
+Two lists apply together: table ``suppressions`` of the lake, and a CSV file (columns ``number,reason,until``) that the
+user keeps. A pattern that ends in ``*`` is a prefix. An expired entry stops working by itself.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sentinel_batch.alerts.events import actor_name
+from sentinel_batch.errors import SuppressionError
+from sentinel_batch.lake import DEFAULT_LOCK_TIMEOUT, Lake, now, open_lake
+from sentinel_batch.runs import recorded_run
+from sentinel_batch.schema import FLAG, SUPPRESSIONS, TEXT, polars_schema
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_ALLOWED = "a number such as +2348031234567, or a prefix of at least 3 characters before its *, such as +234803*"
+_PATTERN = re.compile(r"\+?[0-9A-Za-z#_-]{2,32}|\+?[0-9A-Za-z#_-]{3,32}\*")
+_NATIONAL = re.compile(r"0[1-9][0-9]{8,9}|0[1-9][0-9]{2,9}\*")
+_ROUNDED = re.compile(r"\s*[0-9][.,]?[0-9]*[eE]\+?[0-9]{2}\s*")
+
+
+@dataclass(frozen=True)
+class Suppression:
+    """One entry of a suppression list.
+
+    Parameters
+    ----------
+    pattern
+        A number, or a prefix followed by ``*``.
+    reason
+        Why its findings are not to be looked at.
+    until
+        First instant (UTC) at which it no longer works; None for no end.
+    source
+        ``lake``, or ``file:line``.
+    created_at, created_by
+        When and by whom it was entered; None for an entry of a file.
+    """
+
+    pattern: str
+    reason: str
+    until: datetime | None = None
+    source: str = "lake"
+    created_at: datetime | None = None
+    created_by: str | None = None
+
+    def covers(self, number: str) -> bool:
+        """Tell whether the pattern fits the number."""
+        return number.startswith(self.pattern[:-1]) if self.pattern.endswith("*") else number == self.pattern
+
+    def is_active(self, moment: datetime) -> bool:
+        """Tell whether the entry works at the moment."""
+        return self.until is None or moment < self.until
+
+
+def suppress(
+    pattern: str,
+    *,
+    reason: str,
+    until: datetime | date | str | None = None,
+    by: str | None = None,
+    lake: Lake | str | Path | None = None,
+    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+) -> pl.DataFrame:
+    """Put a number or a prefix on the lake's suppression list, or change its entry.
+
+    Parameters
+    ----------
+    pattern
+        A number as the lake keeps it (E.164), or a prefix followed by ``*``.
+    reason
+        Why; shown with every finding that it covers.
+    until
+        End: an instant with offset, or a date, which counts to its last moment (UTC). None for no end.
+    by
+        Who decided; None takes the user of the session.
+    lake
+        The lake, its path, or None for the configured one.
+    lock_timeout
+        Seconds to wait for another writer.
+
+    Returns
+    -------
+    polars.DataFrame
+        The entry, with the columns of :func:`list_suppressions`.
+
+    Raises
+    ------
+    SuppressionError
+        If pattern, reason or end cannot be used, or the end has passed.
+    """
+    import polars as pl
+
+    opened, moment = open_lake(lake), now()
+    entry = Suppression(
+        check_pattern(pattern), check_reason(reason), parse_until(until), "lake", moment, actor_name(by)
+    )
+    if not entry.is_active(moment):
+        raise SuppressionError(
+            f"The end {until} of the suppression of {entry.pattern} has passed.", hint="Name a later --until, or none."
+        )
+    facts = {name: getattr(entry, name) for name in SUPPRESSIONS.columns}
+    with opened.lock(lock_timeout), recorded_run(opened, "suppress", {**facts, "action": "add"}):
+        others = opened.read(SUPPRESSIONS.name).filter(pl.col("pattern") != entry.pattern)
+        row = pl.DataFrame([facts], schema=polars_schema(SUPPRESSIONS.columns))
+        opened.overwrite(SUPPRESSIONS.name, pl.concat([others, row]).sort("pattern"))
+    return _frame([entry], moment)
+
+
+def unsuppress(
+    pattern: str,
+    *,
+    by: str | None = None,
+    lake: Lake | str | Path | None = None,
+    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+) -> pl.DataFrame:
+    """Take a pattern off the lake's suppression list.
+
+    Parameters
+    ----------
+    pattern
+        As it was entered.
+    by
+        Who decided; None takes the user of the session.
+    lake
+        The lake, its path, or None for the configured one.
+    lock_timeout
+        Seconds to wait for another writer.
+
+    Returns
+    -------
+    polars.DataFrame
+        The entry that was removed.
+
+    Raises
+    ------
+    SuppressionError
+        If the list holds no such pattern.
+    """
+    import polars as pl
+
+    opened, wanted = open_lake(lake), check_pattern(pattern)
+    with opened.lock(lock_timeout):
+        entries = opened.read(SUPPRESSIONS.name)
+        gone = entries.filter(pl.col("pattern") == wanted)
+        if gone.is_empty():
+            listed = ", ".join(entries["pattern"].head(20)) or "nothing"
+            raise SuppressionError(
+                f"The lake's suppression list does not hold {wanted}. It holds: {listed}.",
+                hint="Entries of a suppressions.csv are removed in that file.",
+            )
+        with recorded_run(opened, "suppress", {"pattern": wanted, "action": "remove", "by": actor_name(by)}):
+            opened.overwrite(SUPPRESSIONS.name, entries.filter(pl.col("pattern") != wanted))
+    return _frame([Suppression(**row) for row in gone.to_dicts()], now())
+
+
+def list_suppressions(
+    *, lake: Lake | str | Path | None = None, suppressions_file: str | Path | None = None, active: bool | None = None
+) -> pl.DataFrame:
+    """Return both suppression lists.
+
+    Parameters
+    ----------
+    lake
+        The lake, its path, or None for the configured one.
+    suppressions_file
+        The user's CSV file, if there is one.
+    active
+        True for the entries that work now, False for the expired ones, None for all.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``pattern, reason, until, created_at, created_by, source, active``, sorted by pattern.
+
+    Raises
+    ------
+    SuppressionError
+        If the file cannot be read, or one of its lines is invalid.
+    """
+    moment = now()
+    entries = load_suppressions(open_lake(lake), suppressions_file)
+    chosen = [entry for entry in entries if active is None or entry.is_active(moment) is active]
+    return _frame(sorted(chosen, key=lambda entry: (entry.pattern, entry.source)), moment)
+
+
+def load_suppressions(lake: Lake, suppressions_file: str | Path | None = None) -> list[Suppression]:
+    """Return the entries of the lake's list and of the file."""
+    rows = lake.read(SUPPRESSIONS.name).to_dicts()
+    entries = [Suppression(**row) for row in rows]
+    return entries + (read_suppressions(suppressions_file) if suppressions_file is not None else [])
+
+
+def suppression_finder(entries: Iterable[Suppression], moment: datetime) -> Callable[[str], Suppression | None]:
+    """Return a function that gives the most specific entry that covers a number at the moment, or None."""
+    active = [entry for entry in entries if entry.is_active(moment)]
+    exact = {entry.pattern: entry for entry in reversed(active) if not entry.pattern.endswith("*")}
+    prefixes = sorted((entry for entry in active if entry.pattern.endswith("*")), key=lambda e: -len(e.pattern))
+
+    def find(number: str) -> Suppression | None:
+        return exact.get(number) or next((entry for entry in prefixes if entry.covers(number)), None)
+
+    return find
+
+
+def read_suppressions(path: str | Path) -> list[Suppression]:
+    """Read a suppression file: UTF-8 CSV with a header line ``number,reason,until``.
+
+    Raises
+    ------
+    SuppressionError
+        If it cannot be read, lacks a column, or has a line that cannot be used; the message names file and line.
+    """
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SuppressionError(f"{file}: not UTF-8 text: {error.reason}.", hint="Save it as CSV UTF-8.") from error
+    except OSError as error:
+        raise SuppressionError(
+            f"{file}: the suppression list cannot be read: {error.strerror}.", hint="Check the path and its rights."
+        ) from error
+    first_line = text.partition("\n")[0]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in first_line else ",")
+    try:
+        return _parse(file, reader)
+    except csv.Error as error:
+        raise SuppressionError(
+            f"{file}:{reader.line_num}: not CSV: {error}.", hint="One entry per line: number,reason,until"
+        ) from error
+
+
+def check_pattern(text: str) -> str:
+    """Return a pattern without the decoration that people and spreadsheets add, or say why it cannot be used."""
+    pattern = re.sub(r"[\s()'.]|(?<=\d)-(?=\d)", "", text)
+    pattern = "+" + pattern[2:] if pattern.startswith("00") else pattern
+    hint = f"Allowed: {_ALLOWED}."
+    if _ROUNDED.fullmatch(text):
+        hint = f"A spreadsheet has rounded this number: format the column as text. {hint}"
+    elif _NATIONAL.fullmatch(pattern):
+        hint = f"The lake keeps international numbers: write it with + and the country code. {hint}"
+    elif _PATTERN.fullmatch(pattern):
+        return pattern
+    raise SuppressionError(f"{text!r} cannot be suppressed.", hint=hint, value=text)
+
+
+def check_reason(text: str) -> str:
+    """Return the reason, which must not be empty."""
+    if not text.strip():
+        raise SuppressionError("The reason of a suppression is empty.", hint="Say why, for the next shift.")
+    return text.strip()
+
+
+def parse_until(value: datetime | date | str | None) -> datetime | None:
+    """Return the first instant at which a suppression no longer works; a date counts to its last moment (UTC)."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    hint = "Allowed: a date such as 2026-12-31, or a time with its offset such as 2026-12-31T18:00:00+01:00."
+    try:
+        if isinstance(value, str):
+            text = value.strip()
+            value = date.fromisoformat(text) if len(text) == 10 else datetime.fromisoformat(text)
+        if not isinstance(value, datetime):
+            return datetime.combine(value, time(), UTC) + timedelta(days=1)
+        if value.tzinfo is not None:
+            return value.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise SuppressionError(f"{value!r} is not the end of a suppression.", hint=hint, value=str(value)) from error
+    raise SuppressionError(f"The end {value} of the suppression has no offset from UTC.", hint=hint, value=str(value))
+
+
+def _parse(file: Path, reader: Iterable[list[str]]) -> list[Suppression]:
+    entries: list[Suppression] = []
+    columns: list[str] | None = None
+    for record in reader:
+        place = f"{file}:{reader.line_num}"  # type: ignore[attr-defined]
+        cells = [cell.strip() for cell in record]
+        if not any(cells) or cells[0].startswith("#"):
+            continue
+        if columns is None:
+            columns = _check_header(place, [cell.lower() for cell in cells])
+            continue
+        if len(cells) > len(columns):
+            raise SuppressionError(
+                f"{place}: {len(cells)} cells under {len(columns)} columns.", hint="Put a reason with commas in quotes."
+            )
+        row = dict(zip(columns, cells, strict=False))
+        try:
+            pattern, reason = check_pattern(row["number"]), check_reason(row.get("reason", ""))
+            until = parse_until(row.get("until"))
+        except SuppressionError as error:
+            raise SuppressionError(f"{place}: {error.message}", hint=error.hint, **error.details) from error
+        entries.append(Suppression(pattern, reason, until, place))
+    return entries
+
+
+def _check_header(place: str, names: list[str]) -> list[str]:
+    missing = {"number", "reason"} - set(names)
+    unknown = set(names) - {"number", "reason", "until"}
+    if missing or unknown or len(set(names)) < len(names):
+        raise SuppressionError(
+            f"{place}: the columns are {', '.join(names)}.",
+            hint="Allowed: number,reason,until (until may be left out).",
+        )
+    return names
+
+
+def _frame(entries: list[Suppression], moment: datetime) -> pl.DataFrame:
+    import polars as pl
+
+    columns = {**SUPPRESSIONS.columns, "source": TEXT, "active": FLAG}
+    rows = [{**asdict(entry), "active": entry.is_active(moment)} for entry in entries]
+    return pl.DataFrame(rows, schema=polars_schema(columns))
