@@ -1,0 +1,18 @@
+"""Detection rules: one rule is one ``.sql`` file with one id; loading, linting, running and documenting them."""
+
+from sentinel_batch.rules.catalogue import get_rule, list_rules, load_rule
+from sentinel_batch.rules.engine import Detection, detect, examine
+from sentinel_batch.rules.header import Parameter, Rule
+from sentinel_batch.rules.linter import lint_rule
+
+__all__ = [
+    "Detection",
+    "Parameter",
+    "Rule",
+    "detect",
+    "examine",
+    "get_rule",
+    "lint_rule",
+    "list_rules",
+    "load_rule",
+]

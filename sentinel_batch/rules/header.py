@@ -1,0 +1,295 @@
+"""The header of a rule file: a TOML block in the leading ``/* … */`` comment, followed by named queries."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sentinel_batch.errors import ConfigurationError, RuleError, UsageError
+from sentinel_batch.window import DURATIONS_ALLOWED, format_duration, parse_duration
+
+TYPES = ("duration", "integer", "real")
+"""Types of a parameter: a length of time, a whole number, a number with up to six decimals."""
+
+QUERIES = ("sliding", "trailing")
+"""Queries of a rule: ``sliding`` examines every instant of a period, ``trailing`` only its last one."""
+
+_TEXTS = ("id", "name", "alert_type", "version", "description", "nulls", "source", "remediation", "severity")
+_PARAMETER_KEYS = ("type", "default", "min", "max", "unit", "description")
+_HEADER = re.compile(r"\s*/\*(.*?)\*/", re.DOTALL)
+_QUERY = re.compile(r"^-- query: *(\S+)[ \t]*$", re.MULTILINE)
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A value that the user of a rule may set.
+
+    Parameters
+    ----------
+    name, unit, description
+        As in the header.
+    kind
+        Its ``type`` in the header, one of :data:`TYPES`.
+    default
+        ``timedelta``, ``int`` or ``float``, by kind.
+    minimum, maximum
+        Bounds, both allowed.
+    """
+
+    name: str
+    kind: str
+    default: Any
+    minimum: Any
+    maximum: Any
+    unit: str
+    description: str
+
+    @property
+    def allowed(self) -> str:
+        """What the parameter accepts, in words."""
+        bounds = f"from {show_value(self.minimum)} to {show_value(self.maximum)}"
+        if self.kind == "duration":
+            return f"{DURATIONS_ALLOWED}, {bounds}"
+        noun = "a whole number" if self.kind == "integer" else "a number"
+        return f"{noun} {bounds}" + (f" ({self.unit})" if self.unit else "")
+
+    def check(self, value: Any, place: str, error: type[UsageError] = UsageError) -> Any:
+        """Return the value in the parameter's type.
+
+        Parameters
+        ----------
+        value
+            What was given.
+        place
+            Where it was given, for the message.
+        error
+            Type of the error to raise.
+
+        Raises
+        ------
+        UsageError
+            If it has another type, or lies out of bounds.
+        """
+        converted = _convert(self.kind, value)
+        if converted is None or not self.minimum <= converted <= self.maximum:
+            raise error(
+                f"{self.name} = {show_value(value)} in {place} is not allowed.",
+                hint=f"Give {self.allowed}.",
+                name=self.name,
+                value=show_value(value),
+            )
+        return converted
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule, as its file states it.
+
+    Parameters
+    ----------
+    id, name, alert_type, version
+        Identity; the id is the file's name in capitals.
+    description, nulls, source, remediation, severity, confidence
+        Documentation in prose.
+    parameters
+        What the user may set, by name.
+    constants
+        What the rule's author has set, by name; bound like parameters.
+    queries
+        Query name (:data:`QUERIES`) to SQL.
+    first_lines
+        Query name to the line of the file at which its SQL begins.
+    file
+        Name of the rule file.
+    """
+
+    id: str
+    name: str
+    alert_type: str
+    version: str
+    description: str
+    nulls: str
+    source: str
+    remediation: str
+    severity: str
+    confidence: str
+    parameters: Mapping[str, Parameter]
+    constants: Mapping[str, int | float]
+    queries: Mapping[str, str]
+    first_lines: Mapping[str, int]
+    file: str
+
+    def resolve_parameters(
+        self, given: Mapping[str, Any] | None = None, configured: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return every parameter's value: as given, else as configured, else the default.
+
+        Parameters
+        ----------
+        given
+            Values of this call, by parameter name; None means not given.
+        configured
+            Table ``[rules.ID]`` of the configuration.
+
+        Raises
+        ------
+        ConfigurationError
+            If a configured name or value is not allowed.
+        UsageError
+            If a given name or value is not allowed.
+        """
+        values = {name: parameter.default for name, parameter in self.parameters.items()}
+        places: tuple[tuple[Mapping[str, Any] | None, str, type[UsageError]], ...] = (
+            (configured, f"[rules.{self.id}] of the configuration", ConfigurationError),
+            (given, f"the call of rule {self.id}", UsageError),
+        )
+        for table, place, error in places:
+            for name, value in (table or {}).items():
+                if value is None:
+                    continue
+                if name not in self.parameters:
+                    raise error(
+                        f"Rule {self.id} has no parameter {name!r} ({place}).",
+                        hint=f"Its parameters are: {', '.join(self.parameters)}.",
+                        name=name,
+                    )
+                values[name] = self.parameters[name].check(value, place, error)
+        return values
+
+
+def read_header(text: str, file: str) -> Rule:
+    """Read a rule file.
+
+    Parameters
+    ----------
+    text
+        The file's content.
+    file
+        Its name: the rule's id in lower case, with ``.sql``.
+
+    Raises
+    ------
+    RuleError
+        If the header is missing, is no TOML, or lacks something, or a query is missing.
+    """
+    block = _HEADER.match(text)
+    if block is None:
+        raise _error(file, 1, "has no header", "Begin the file with a /* … */ comment that holds a TOML table.")
+    offset = text.count("\n", 0, block.start(1))
+    try:
+        data = tomllib.loads(block[1])
+    except tomllib.TOMLDecodeError as error:
+        found = re.search(r"at line (\d+)", str(error))
+        line = offset + int(found[1]) if found else 1
+        raise _error(file, line, f"has a header that is not TOML: {error}", "Mend the header.") from None
+    _check_keys(data, file)
+    parameters = {name: _read_parameter(name, table, file) for name, table in data["parameters"].items()}
+    if parameters.get("window") is None or parameters["window"].kind != "duration":
+        raise _error(file, 1, "has no parameter window of type duration", "Add a [parameters.window].")
+    queries, first_lines = _read_queries(text, block.end(), file)
+    texts = {name: data.get(name, "").strip() for name in (*_TEXTS, "confidence")}
+    return Rule(
+        **texts,
+        parameters=parameters,
+        constants=data.get("constants", {}),
+        queries=queries,
+        first_lines=first_lines,
+        file=file,
+    )
+
+
+def show_value(value: Any) -> str:
+    """Write a parameter's value as a person would type it."""
+    return format_duration(value) if isinstance(value, timedelta) else str(value)
+
+
+def _check_keys(data: dict[str, Any], file: str) -> None:
+    known = {*_TEXTS, "confidence", "parameters", "constants"}
+    for name in _TEXTS:
+        if not isinstance(data.get(name), str) or not data[name].strip():
+            raise _error(file, 1, f"lacks the text {name!r} in its header", f"A header has: {', '.join(_TEXTS)}.")
+    for name in data:
+        if name not in known:
+            raise _error(file, 1, f"has an unknown entry {name!r} in its header", f"Known: {', '.join(sorted(known))}.")
+    if data["id"].lower() + ".sql" != file:
+        raise _error(file, 1, f"has the id {data['id']!r}", f"The file's name says {Path(file).stem.upper()}.")
+    if not isinstance(data.get("parameters"), dict):
+        raise _error(file, 1, "has no [parameters]", "Add one table [parameters.NAME] for each parameter.")
+    constants = data.get("constants", {})
+    if not isinstance(constants, dict):
+        raise _error(file, 1, "has constants that are no table", "Write [constants].")
+    for name, value in constants.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise _error(file, 1, f"has a constant {name} = {value!r}", "A constant is a number.")
+
+
+def _read_parameter(name: str, table: Any, file: str) -> Parameter:
+    place = f"[parameters.{name}]"
+    if not isinstance(table, dict) or not _NAME.fullmatch(name):
+        raise _error(file, 1, f"has a bad parameter {place}", "A name is lower case; its value is a table.")
+    for key in table:
+        if key not in _PARAMETER_KEYS:
+            raise _error(file, 1, f"has an unknown entry {key!r} in {place}", f"Known: {', '.join(_PARAMETER_KEYS)}.")
+    kind = table.get("type")
+    if kind not in TYPES:
+        raise _error(file, 1, f"has type = {kind!r} in {place}", f"Known types: {', '.join(TYPES)}.")
+    values = {}
+    for key in ("default", "min", "max"):
+        try:
+            values[key] = _convert(kind, table.get(key))
+        except UsageError:
+            values[key] = None
+        if values[key] is None:
+            raise _error(file, 1, f"has {key} = {table.get(key)!r} in {place}", f"Give a value of type {kind}.")
+    if not values["min"] <= values["default"] <= values["max"]:
+        raise _error(file, 1, f"has a default outside min and max in {place}", "Mend the bounds.")
+    if not str(table.get("description", "")).strip():
+        raise _error(file, 1, f"has no description in {place}", "Say what the parameter does.")
+    return Parameter(
+        name, kind, values["default"], values["min"], values["max"], table.get("unit", ""), table["description"]
+    )
+
+
+def _read_queries(text: str, start: int, file: str) -> tuple[dict[str, str], dict[str, int]]:
+    marks = list(_QUERY.finditer(text, start))
+    queries, first_lines = {}, {}
+    for mark, following in zip(marks, [*marks[1:], None], strict=True):
+        line = text.count("\n", 0, mark.start()) + 1
+        if mark[1] not in QUERIES or mark[1] in queries:
+            raise _error(file, line, f"has an unknown or repeated query {mark[1]!r}", f"Known: {', '.join(QUERIES)}.")
+        body = text[mark.end() : following.start() if following else len(text)]
+        lead = len(body) - len(body.lstrip())
+        first_lines[mark[1]] = line + body.count("\n", 0, lead)
+        queries[mark[1]] = body.strip().removesuffix(";").rstrip()
+    if "sliding" not in queries:
+        raise _error(file, 1, "has no query 'sliding'", "Begin it with a line: -- query: sliding")
+    return queries, first_lines
+
+
+def _convert(kind: str, value: Any) -> Any:
+    if kind == "duration":
+        if isinstance(value, str):
+            try:
+                return parse_duration(value)
+            except UsageError:
+                return None
+        return value if isinstance(value, timedelta) and not value % timedelta(seconds=1) else None
+    if isinstance(value, bool):
+        return None
+    if kind == "integer":
+        return value if isinstance(value, int) else None
+    if not isinstance(value, int | float | Decimal):
+        return None
+    number = float(value)
+    return number if number - number == 0 else None
+
+
+def _error(file: str, line: int, message: str, hint: str) -> RuleError:
+    return RuleError(f"{file}:{line}: the rule {message}.", hint=hint, file=file, line=line)
