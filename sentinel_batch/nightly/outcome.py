@@ -1,0 +1,159 @@
+"""What a night did, step by step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sentinel_batch.errors import ExitCode, SentinelError
+
+if TYPE_CHECKING:
+    from sentinel_batch.alerts import AlertChanges
+    from sentinel_batch.ingestion import IngestResult
+    from sentinel_batch.reporting import ReportFiles
+
+FAILED_FILES = ("refused", "unreadable")
+"""Statuses of an input file that make a night partial."""
+
+
+@dataclass
+class Step:
+    """One step of a night.
+
+    Parameters
+    ----------
+    run_id
+        The night.
+    name
+        ``ingest``, ``detect``, ``alerts``, ``report`` or ``metrics``.
+    started_at
+        UTC.
+    status
+        ``done``, ``partial`` (some input could not be used), ``skipped`` (nothing to do) or ``failed``.
+    seconds
+        Wall time.
+    counts
+        What was counted.
+    error
+        ``code``, ``message`` and ``hint``, if it failed.
+    """
+
+    run_id: str
+    name: str
+    started_at: datetime
+    status: Literal["done", "partial", "skipped", "failed"] = "done"
+    seconds: float = 0.0
+    counts: dict[str, Any] = field(default_factory=dict)
+    error: dict[str, str] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-serialisable facts: one line of the log."""
+        return {
+            "time": self.started_at.isoformat(),
+            "run_id": self.run_id,
+            "step": self.name,
+            "status": self.status,
+            "seconds": round(self.seconds, 3),
+            "counts": self.counts,
+            "error": self.error,
+        }
+
+
+@dataclass
+class NightlyResult:
+    """What :func:`sentinel_batch.nightly.run_nightly` did.
+
+    Parameters
+    ----------
+    run_id
+        Id of the row of ``runs``.
+    started_at
+        UTC.
+    status
+        ``success``, ``partial`` (some input could not be used; the rest is done), ``no_input`` or ``failed``.
+    exit_code
+        As in ``docs/operations.md``.
+    steps
+        In the order in which they ran.
+    since, until
+        The examined period ``(since, until]``; None when nothing was examined.
+    ingest
+        What came in; None when no file was new.
+    alert_changes
+        What became of the findings, per rule.
+    report
+        The report's files.
+    error
+        Why it failed: ``code``, ``message``, ``hint``.
+    seconds
+        Wall time.
+    """
+
+    run_id: str
+    started_at: datetime
+    status: Literal["success", "partial", "no_input", "failed"] = "success"
+    exit_code: ExitCode = ExitCode.DONE
+    steps: list[Step] = field(default_factory=list)
+    since: datetime | None = None
+    until: datetime | None = None
+    ingest: IngestResult | None = None
+    alert_changes: list[AlertChanges] = field(default_factory=list)
+    report: ReportFiles | None = None
+    error: dict[str, str] | None = None
+    seconds: float = 0.0
+
+    @property
+    def failed_files(self) -> list[dict[str, Any]]:
+        """Input files that could not be used, with the reason."""
+        files = self.ingest.files if self.ingest is not None else []
+        return [
+            {"path": str(file.path), "status": file.status, "error": file.error}
+            for file in files
+            if file.status in FAILED_FILES
+        ]
+
+    def fail(self, error: BaseException) -> None:
+        """Take status, exit code and error from an exception."""
+        code = error.exit_code if isinstance(error, SentinelError) else ExitCode.FAILED
+        self.status = "no_input" if code == ExitCode.NO_INPUT else "failed"
+        self.exit_code, self.error = code, describe_error(error)
+
+    def alert_counts(self) -> dict[str, int]:
+        """Return the number of alerts in each class of change, over all rules."""
+        names = ("created", "updated", "unchanged", "reopened", "merged", "suppressed")
+        return {name: sum(len(getattr(changes, name)) for changes in self.alert_changes) for name in names}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-serialisable facts."""
+        return {
+            "status": self.status,
+            "exit_code": int(self.exit_code),
+            "run_id": self.run_id,
+            "started_at": self.started_at.isoformat(),
+            "processing_time_seconds": round(self.seconds, 3),
+            "since": self.since.isoformat() if self.since is not None else None,
+            "until": self.until.isoformat() if self.until is not None else None,
+            "steps": [step.to_dict() for step in self.steps],
+            "ingest": self.ingest.to_dict() if self.ingest is not None else None,
+            "failed_files": self.failed_files,
+            "alerts": self.alert_counts(),
+            "alert_changes": [changes.to_dict() for changes in self.alert_changes],
+            "report": _paths(self.report),
+            "error": self.error,
+        }
+
+
+def describe_error(error: BaseException) -> dict[str, str]:
+    """Return an exception as ``code``, ``message`` and ``hint``."""
+    if isinstance(error, SentinelError):
+        return {"code": error.code, "message": error.message, "hint": error.hint}
+    return {"code": "internal", "message": f"{type(error).__name__}: {error}", "hint": ""}
+
+
+def _paths(report: ReportFiles | None) -> dict[str, str] | None:
+    if report is None:
+        return None
+    paths: dict[str, Path] = {"html": report.html, "json": report.json, "alerts": report.alerts}
+    return {name: str(path) for name, path in paths.items()}
