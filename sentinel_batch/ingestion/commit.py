@@ -1,0 +1,162 @@
+"""One file's rows into the lake: duplicates out, side tables first, then one atomic commit."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sentinel_batch.ingestion.deduplication import (
+    KEY,
+    KeySpill,
+    collapse_legs,
+    find_clashes,
+    find_duplicates,
+    hash_keys,
+    rewrite,
+)
+from sentinel_batch.ingestion.result import FileResult
+from sentinel_batch.ingestion.shaping import Shaping
+from sentinel_batch.ingestion.staging import Staged
+from sentinel_batch.lake import Lake, StagedFile
+from sentinel_batch.schema import CALL_RECORDS, INGESTS, REJECTED_RECORDS, polars_schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sentinel_batch.ingestion.deduplication import Lines
+
+_LEG_REACH = timedelta(days=1)
+
+
+def find_earlier(lake: Lake, ingest_id: str) -> dict[str, Any] | None:
+    """Return the row of ``ingests`` of a committed ingest, None if there was none."""
+    import polars as pl
+
+    if not lake.is_committed(CALL_RECORDS.name, ingest_id):
+        return None
+    rows = lake.scan(INGESTS.name).filter(pl.col("ingest_id") == ingest_id).collect()
+    return rows.row(-1, named=True)
+
+
+def commit_file(
+    staged: Staged, lake: Lake, known: list[Lake], file: FileResult, shaping: Shaping, run_id: str, *, legs: bool
+) -> None:
+    """Remove what is there already, and commit the rest; call it under the lake's lock.
+
+    Rejects and the row of ``ingests`` are written first: they count only once the log of ``call_records`` holds the
+    ingest's id, so a run that is killed in between leaves nothing half-visible.
+
+    Parameters
+    ----------
+    staged
+        The file's parts.
+    lake
+        Where to commit.
+    known
+        Lakes whose calls are there already.
+    file
+        Receives inserted, duplicate and leg counts.
+    shaping
+        What the records depend on.
+    run_id
+        The run that this is part of.
+    legs
+        Whether rows with one ``call_id`` are one call.
+    """
+    if staged.files:
+        if legs:
+            _collapse(staged, known, file)
+        _remove_duplicates(staged, known, rehash=legs)
+    file.records_inserted = sum(part.rows for part in staged.files)
+    file.duplicates_skipped = file.records_processed - file.records_rejected - file.records_inserted
+    file.first_call, file.last_call = _bounds(staged.files)
+    _prepare(staged, lake, file, shaping, run_id)
+    lake.add_files(CALL_RECORDS.name, staged.files, commit_id=shaping.ingest_id)
+
+
+def _collapse(staged: Staged, known: list[Lake], file: FileResult) -> None:
+    first, last = _bounds(staged.files)
+    assert first is not None and last is not None, "there are records"
+    stored = [path for lake in known for path in lake.files(CALL_RECORDS.name, first - _LEG_REACH, last + _LEG_REACH)]
+    scratch = staged.files[0].path.parent / "legs"
+    legs = collapse_legs([part.path for part in staged.files], stored, scratch)
+    file.legs_collapsed = len(legs.dropped) - legs.stored
+    staged.files = [
+        kept for part in staged.files if (kept := rewrite(part, legs.dropped, legs.changes)) is not None
+    ]
+
+
+def _remove_duplicates(staged: Staged, known: list[Lake], *, rehash: bool) -> None:
+    import numpy as np
+
+    first, last = _bounds(staged.files)
+    if first is None or last is None:
+        return
+    stored = [path for lake in known for path in lake.files(CALL_RECORDS.name, first, last)]
+    paths = [part.path for part in staged.files]
+    folder = paths[0].parent
+    new = _hash_files(paths, folder / "rehashed") if rehash else staged.keys
+    old = _hash_files(stored, folder / "stored", first, last)
+    gone: list[Lines] = [find_duplicates(clashes, paths, stored) for clashes in find_clashes(new, old)]
+    if gone:
+        lines = np.unique(np.concatenate(gone))
+        staged.files = [kept for part in staged.files if (kept := rewrite(part, lines)) is not None]
+
+
+def _hash_files(
+    paths: list[Path], folder: Path, first: datetime | None = None, last: datetime | None = None
+) -> KeySpill:
+    import numpy as np
+    import polars as pl
+
+    keys = KeySpill(folder)
+    for path in paths:
+        frame = pl.read_parquet(path, columns=list(KEY), glob=False, hive_partitioning=False)
+        if first is not None and last is not None:
+            frame = frame.filter(pl.col("call_timestamp").is_between(first, last))
+        keys.add(np.sort(frame.select(hash_keys(frame).alias("key"))["key"].to_numpy()))
+    return keys
+
+
+def _bounds(files: list[StagedFile]) -> tuple[datetime | None, datetime | None]:
+    return (
+        min((part.first for part in files if part.first is not None), default=None),
+        max((part.last for part in files if part.last is not None), default=None),
+    )
+
+
+def _prepare(staged: Staged, lake: Lake, file: FileResult, shaping: Shaping, run_id: str) -> None:
+    import polars as pl
+
+    ingest_id = shaping.ingest_id
+    for table in (REJECTED_RECORDS, INGESTS):
+        leftover = lake.scan(table.name).filter(pl.col("ingest_id") == ingest_id).select(pl.len()).collect().item()
+        if leftover:
+            lake.delete(table.name, "ingest_id", ingest_id)
+    for path in staged.rejects:
+        rejects = pl.read_parquet(path, glob=False).with_columns(
+            source_file=pl.lit(shaping.source_file), ingest_id=pl.lit(ingest_id)
+        )
+        lake.append(REJECTED_RECORDS.name, rejects)
+    row = {
+        "ingest_id": ingest_id,
+        "run_id": run_id,
+        "source_file": file.path,
+        "sha256": file.sha256,
+        "size_bytes": file.size_bytes,
+        "dialect": file.dialect,
+        "encoding": file.encoding,
+        "timezone": shaping.zone,
+        "region": shaping.numbers.region,
+        "records_processed": file.records_processed,
+        "records_inserted": file.records_inserted,
+        "duplicates_skipped": file.duplicates_skipped,
+        "legs_collapsed": file.legs_collapsed,
+        "records_rejected": file.records_rejected,
+        "rejects_by_reason": json.dumps(file.rejects_by_reason),
+        "first_call": file.first_call,
+        "last_call": file.last_call,
+        "processed_at": shaping.processed_at,
+    }
+    lake.append(INGESTS.name, pl.DataFrame([row], schema=polars_schema(INGESTS.columns)))

@@ -1,0 +1,234 @@
+"""Duplicates and legs: found in bounded memory, removed from staged files before they are committed.
+
+The key (caller, callee, timestamp) of every row is hashed to 64 bits while it is shaped. Hashes are held, or spilled into
+buckets on disk, and sorted; only rows whose hash occurs twice, or in the lake, are compared by their real keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sentinel_batch.lake import StagedFile
+
+if TYPE_CHECKING:
+    import polars as pl
+    from numpy.typing import NDArray
+
+    Hashes = NDArray[np.uint64]
+    Lines = NDArray[np.int64]
+
+KEY = ("caller_number", "callee_number", "call_timestamp")
+BUCKETS = 64
+HELD_KEYS = 16_000_000
+CLASHES_AT_ONCE = 2_000_000
+LEG_GAP_SECONDS = 86_400
+"""Rows with one call id that start further apart are different calls: switches use ids again."""
+
+
+def hash_keys(frame: pl.DataFrame | pl.LazyFrame) -> pl.Expr:
+    """Return the expression of a row's 64-bit key hash."""
+    import polars as pl
+
+    caller, callee, moment = (pl.col(name) for name in KEY)
+    return caller.hash(11) ^ callee.hash(23) ^ moment.hash(37)
+
+
+class KeySpill:
+    """Key hashes of many rows, on disk once they are many.
+
+    Parameters
+    ----------
+    folder
+        Where buckets are written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._held: list[Hashes] = []
+        self._count = 0
+        self.spilled = False
+
+    def add(self, hashes: Hashes) -> None:
+        """Add hashes, sorted."""
+        self._held.append(hashes)
+        self._count += len(hashes)
+        if self._count > HELD_KEYS:
+            self.spill()
+
+    def spill(self) -> None:
+        """Write what is held into the buckets."""
+        bounds = np.linspace(0, 2**64, BUCKETS + 1)[1:-1].astype(np.uint64)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self.spilled = True
+        for bucket in range(BUCKETS):
+            with (self._folder / f"{bucket:02d}").open("ab") as file:
+                for hashes in self._held:
+                    cuts = [0, *np.searchsorted(hashes, bounds).tolist(), len(hashes)]
+                    hashes[cuts[bucket] : cuts[bucket + 1]].tofile(file)
+        self._held, self._count = [], 0
+
+    def read(self, bucket: int) -> Hashes:
+        """Return the hashes of one bucket (all of them, where nothing was spilled), sorted."""
+        if self.spilled:
+            return np.sort(np.fromfile(self._folder / f"{bucket:02d}", dtype=np.uint64))
+        return np.sort(np.concatenate(self._held)) if self._held else np.empty(0, np.uint64)
+
+
+def find_clashes(new: KeySpill, old: KeySpill) -> Iterator[Hashes]:
+    """Yield the hashes that occur twice in ``new``, or in ``new`` and in ``old``."""
+    buckets = 1
+    if new.spilled or old.spilled:
+        new.spill()
+        old.spill()
+        buckets = BUCKETS
+    for bucket in range(buckets):
+        fresh, known = new.read(bucket), old.read(bucket)
+        twice = fresh[1:][fresh[1:] == fresh[:-1]]
+        if len(known) and len(fresh):
+            places = np.minimum(np.searchsorted(known, fresh), len(known) - 1)
+            twice = np.concatenate([twice, fresh[known[places] == fresh]])
+        if len(twice):
+            clashes = np.unique(twice)
+            for start in range(0, len(clashes), CLASHES_AT_ONCE):
+                yield clashes[start : start + CLASHES_AT_ONCE]
+
+
+def find_duplicates(clashes: Hashes, staged: Sequence[Path], stored: Sequence[Path]) -> Lines:
+    """Return the source lines of staged rows whose key stands in the lake, or on an earlier line.
+
+    Parameters
+    ----------
+    clashes
+        Hashes to look at.
+    staged, stored
+        Parquet files of the new rows, and of the lake's rows of the same time.
+    """
+    import polars as pl
+
+    wanted = pl.Series("hash", clashes)
+
+    def pick(paths: Sequence[Path], *columns: str) -> pl.DataFrame:
+        scan = pl.scan_parquet(list(paths), glob=False, hive_partitioning=False)
+        hit = scan.select(*KEY, *columns).filter(hash_keys(scan).is_in(wanted.implode()))
+        return hit.collect(engine="streaming")
+
+    new = pick(staged, "source_line").sort("source_line")
+    repeated = new.filter(pl.int_range(pl.len()).over(KEY) > 0)
+    gone = [repeated["source_line"]]
+    if stored:
+        gone.append(new.join(pick(stored), on=KEY, how="semi")["source_line"])
+    return np.unique(pl.concat(gone).to_numpy())
+
+
+@dataclass(frozen=True)
+class Legs:
+    """What collapsing legs does: lines to drop, and lines to change.
+
+    Parameters
+    ----------
+    dropped
+        Source lines of legs that another row of their call stands for.
+    stored
+        Of these, the ones that are the very row that the lake holds, so plain duplicates.
+    changes
+        Columns ``source_line, duration_seconds, answered``: the row that is kept of each call.
+    """
+
+    dropped: Lines
+    stored: int
+    changes: pl.DataFrame
+
+
+def collapse_legs(staged: Sequence[Path], stored: Sequence[Path], scratch: Path) -> Legs:
+    """Find the rows that are legs of one call, by ``call_id``; the earliest is kept, with the longest talk time.
+
+    Parameters
+    ----------
+    staged, stored
+        Parquet files of the new rows, and of the lake's rows of about the same time.
+    scratch
+        Where DuckDB may spill.
+    """
+    import duckdb
+    import polars as pl
+
+    connection = duckdb.connect()
+    connection.execute("SET memory_limit = '1GB'")
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET temp_directory = $1", [str(scratch)])
+    new = connection.read_parquet([str(path) for path in staged], hive_partitioning=False)
+    connection.register("new_rows", new.filter("call_id IS NOT NULL"))
+    connection.execute("CREATE TEMP TABLE legs AS " + _LEGS, [LEG_GAP_SECONDS])
+    kept = connection.sql("SELECT source_line, duration_seconds, answered FROM legs WHERE place = 1").pl()
+    dropped = [connection.sql("SELECT source_line FROM legs WHERE place > 1").pl()["source_line"]]
+    same = 0
+    if stored:
+        old = connection.read_parquet([str(path) for path in stored], hive_partitioning=False, union_by_name=True)
+        connection.register("old_rows", old.filter("call_id IS NOT NULL"))
+        known = connection.execute(_KNOWN, [LEG_GAP_SECONDS]).pl()
+        same = int(known["same"].sum())
+        dropped.append(known["source_line"])
+    connection.close()
+    gone = np.unique(pl.concat(dropped).to_numpy())
+    return Legs(gone, same, kept.filter(~pl.col("source_line").is_in(gone.tolist())))
+
+
+_LEGS = """
+WITH several AS (
+    SELECT call_id FROM new_rows GROUP BY call_id HAVING count(*) > 1
+), gaps AS (
+    SELECT n.call_id, n.source_line, n.call_timestamp, n.duration_seconds, n.answered,
+           epoch(n.call_timestamp) - lag(epoch(n.call_timestamp)) OVER (
+               PARTITION BY n.call_id ORDER BY n.call_timestamp, n.source_line) > $1 AS far
+    FROM new_rows n SEMI JOIN several s ON n.call_id = s.call_id
+), calls AS (
+    SELECT *, sum(CASE WHEN far THEN 1 ELSE 0 END) OVER (
+               PARTITION BY call_id ORDER BY call_timestamp, source_line ROWS UNBOUNDED PRECEDING) AS call
+    FROM gaps
+)
+SELECT source_line,
+       row_number() OVER (PARTITION BY call_id, call ORDER BY call_timestamp, source_line) AS place,
+       max(duration_seconds) OVER (PARTITION BY call_id, call) AS duration_seconds,
+       bool_or(answered) OVER (PARTITION BY call_id, call) AS answered
+FROM calls
+QUALIFY count(*) OVER (PARTITION BY call_id, call) > 1
+"""
+
+_KNOWN = """
+SELECT n.source_line,
+       bool_or(n.caller_number = o.caller_number AND n.callee_number = o.callee_number
+               AND n.call_timestamp = o.call_timestamp) AS same
+FROM new_rows n JOIN old_rows o
+  ON n.call_id = o.call_id AND abs(epoch(n.call_timestamp) - epoch(o.call_timestamp)) <= $1
+GROUP BY n.source_line
+"""
+
+
+def rewrite(file: StagedFile, gone: Lines, changes: pl.DataFrame | None = None) -> StagedFile | None:
+    """Rewrite a staged file without some source lines, and with changed values; None when nothing is left."""
+    import polars as pl
+
+    frame = pl.read_parquet(file.path, glob=False, hive_partitioning=False)
+    low, high = frame["source_line"].min(), frame["source_line"].max()
+    near = gone[np.searchsorted(gone, low) : np.searchsorted(gone, high, side="right")]  # type: ignore[arg-type]
+    changed = changes is not None and changes["source_line"].is_between(low, high).any()
+    if not len(near) and not changed:
+        return file
+    kept = frame.filter(~pl.col("source_line").is_in(pl.Series(near).implode()))
+    if changed and changes is not None:
+        kept = kept.update(changes, on="source_line", how="left")
+    if kept.is_empty():
+        file.path.unlink()
+        return None
+    write_part(kept, file.path)
+    return replace(file, rows=kept.height, first=kept["call_timestamp"].min(), last=kept["call_timestamp"].max())
+
+
+def write_part(frame: pl.DataFrame, path: Path) -> None:
+    """Write one Parquet file of call records."""
+    frame.write_parquet(path, compression="zstd", compression_level=1, statistics=True, row_group_size=256_000)

@@ -1,0 +1,234 @@
+"""Dialects: how one kind of CDR file is laid out, as a TOML file each."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from sentinel_batch.errors import DialectError
+
+FIELDS = (
+    "caller_number",
+    "callee_number",
+    "call_timestamp",
+    "call_date",
+    "call_time",
+    "duration_seconds",
+    "call_direction",
+    "termination_cause",
+    "location_code",
+    "imei",
+    "imsi",
+    "trunk",
+    "call_id",
+)
+"""Fields that a dialect can fill. A time is either ``call_timestamp`` or ``call_date`` with ``call_time``."""
+
+_PRIORITY = ("sentinel", "sentinel-timestamp", "asterisk", "freeswitch", "cisco-cucm", "twilio", "generic")
+_KEYS: dict[str, set[str]] = {
+    "": {"name", "description", "recognised_by", "rows", "fields", "time", "answered", "direction", "legs", "callers"},
+    "rows": {"delimiter", "header", "layouts", "type_row"},
+    "fields": set(FIELDS),
+    "time": {"timezone", "day_first"},
+    "answered": {"column", "values", "positive", "present"},
+    "direction": {"inbound", "outbound", "internal"},
+    "legs": {"call_id", "pair"},
+    "callers": {"short_codes"},
+}
+DELIMITERS = (",", ";", "|", "\t", "fixed")
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """The layout of one kind of CDR file.
+
+    Parameters
+    ----------
+    name, description
+        What the dialect is called and what writes it.
+    fields
+        Field to the columns that may feed it; where several are present, the first that is not empty counts.
+    recognised_by
+        Columns that must all be in the header for the dialect to be chosen by itself.
+    delimiter
+        ``","``, ``";"``, ``"|"``, a tab or ``"fixed"`` (aligned columns); None finds it in the file.
+    header
+        ``required``, ``optional`` or ``none``.
+    layouts
+        Column names of files without a header, one list for each possible number of columns.
+    type_row
+        Whether a row of column types may follow the header.
+    timezone
+        Zone of times without an offset; None is the run's.
+    day_first
+        Whether 03/04/2026 is the third of April; None finds it in the file.
+    answered_column, answered_values
+        A call is answered when this column has one of these values (in any case).
+    answered_positive
+        A call is answered when any of these columns has a number above 0.
+    answered_present
+        A call is answered when any of these columns is not empty.
+    directions
+        Value in the file (lower case) to ``inbound``, ``outbound`` or ``internal``.
+    leg_columns, leg_pair
+        Columns whose values joined name the call that a leg belongs to, or a pair of leg ids naming each other.
+    short_callers
+        Whether a short code (an extension) may be a caller.
+    fingerprint
+        Hash of the dialect's file: results depend on it.
+    """
+
+    name: str
+    description: str
+    fields: Mapping[str, tuple[str, ...]]
+    recognised_by: tuple[str, ...]
+    delimiter: str | None
+    header: str
+    layouts: tuple[tuple[str, ...], ...]
+    type_row: bool
+    timezone: str | None
+    day_first: bool | None
+    answered_column: str | None
+    answered_values: tuple[str, ...]
+    answered_positive: tuple[str, ...]
+    answered_present: tuple[str, ...]
+    directions: Mapping[str, str]
+    leg_columns: tuple[str, ...]
+    leg_pair: tuple[str, ...]
+    short_callers: bool
+    fingerprint: str
+
+    def finds_required(self, columns: set[str]) -> bool:
+        """Tell whether a header with these (normalised) columns feeds every field that a call needs."""
+        fed = {field for field, names in self.fields.items() if columns.intersection(names)}
+        timed = "call_timestamp" in fed or {"call_date", "call_time"} <= fed
+        return timed and {"caller_number", "callee_number", "duration_seconds"} <= fed
+
+    def recognises(self, columns: set[str]) -> bool:
+        """Tell whether a header with these (normalised) columns is of this dialect."""
+        return set(self.recognised_by) <= columns and self.finds_required(columns)
+
+    @property
+    def collapses_legs(self) -> bool:
+        """Whether rows of one call are joined by an id."""
+        return bool(self.leg_columns or self.leg_pair)
+
+
+def normalise_name(name: str) -> str:
+    """Return a column name as dialects compare it: lower case, no accents, ``_`` between words."""
+    plain = unicodedata.normalize("NFKD", name.strip().strip("'\"")).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")
+
+
+@cache
+def list_dialects() -> tuple[Dialect, ...]:
+    """Return the dialects that come with Sentinel Batch, most specific first."""
+    folder = files(__package__) / "dialects"
+    return tuple(_parse((folder / f"{name}.toml").read_text("utf-8"), f"{name}.toml") for name in _PRIORITY)
+
+
+def load_dialect(name: str | Path) -> Dialect:
+    """Return a dialect by name, or from a TOML file of the user's.
+
+    Raises
+    ------
+    DialectError
+        If there is no such dialect, or the file is not valid.
+    """
+    for dialect in list_dialects():
+        if dialect.name == str(name):
+            return dialect
+    path = Path(name)
+    if path.suffix == ".toml":
+        try:
+            return _parse(path.read_text("utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise DialectError(
+                f"The dialect file {path} cannot be read: {error}", hint="Check the path; it must be UTF-8 TOML."
+            ) from error
+    names = [dialect.name for dialect in list_dialects()]
+    near = get_close_matches(str(name), names, n=1)
+    raise DialectError(
+        f"There is no dialect {str(name)!r}. Allowed: {', '.join(names)}, or the path of a .toml file.",
+        hint=f"Did you mean {near[0]}?" if near else "Leave --dialect out to have it found in the file.",
+    )
+
+
+def _parse(text: str, source: str) -> Dialect:
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise DialectError(f"{source} is not valid TOML: {error}", hint="See docs/dialects.md for an example.") from error
+    _check(data, source)
+    rows, time, answered = data.get("rows", {}), data.get("time", {}), data.get("answered", {})
+    fields = {field: _names(columns) for field, columns in data["fields"].items()}
+    dialect = Dialect(
+        name=data["name"],
+        description=data.get("description", ""),
+        fields=fields,
+        recognised_by=_names(data.get("recognised_by", [])),
+        delimiter=rows.get("delimiter"),
+        header=rows.get("header", "required"),
+        layouts=tuple(_names(layout) for layout in rows.get("layouts", [])),
+        type_row=rows.get("type_row", False),
+        timezone=time.get("timezone"),
+        day_first=time.get("day_first"),
+        answered_column=normalise_name(answered["column"]) if "column" in answered else None,
+        answered_values=tuple(value.lower() for value in answered.get("values", [])),
+        answered_positive=_names(answered.get("positive", [])),
+        answered_present=_names(answered.get("present", [])),
+        directions={value.lower(): way for way, values in data.get("direction", {}).items() for value in values},
+        leg_columns=_names(data.get("legs", {}).get("call_id", [])),
+        leg_pair=_names(data.get("legs", {}).get("pair", [])),
+        short_callers=data.get("callers", {}).get("short_codes", False),
+        fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16],
+    )
+    if not dialect.finds_required({name for names in fields.values() for name in names}):
+        raise DialectError(
+            f"{source}: [fields] must name columns for caller_number, callee_number, duration_seconds and "
+            "call_timestamp (or call_date and call_time).",
+            hint='For example: caller_number = ["src"]',
+        )
+    return dialect
+
+
+def _check(data: dict[str, Any], source: str) -> None:
+    for section, allowed in _KEYS.items():
+        table = data if section == "" else data.get(section, {})
+        if not isinstance(table, dict):
+            raise DialectError(f"{source}: [{section}] must be a table.", hint="See docs/dialects.md for an example.")
+        for key in table:
+            if key not in allowed:
+                near = get_close_matches(key, allowed, n=1)
+                place = f"[{section}] {key}" if section else key
+                raise DialectError(
+                    f"{source}: unknown key {place!r}. Allowed: {', '.join(sorted(allowed))}.",
+                    hint=f"Did you mean {near[0]}?" if near else "Remove it.",
+                )
+    for key in ("name", "fields"):
+        if not data.get(key):
+            raise DialectError(f"{source}: {key!r} is missing.", hint="See docs/dialects.md for an example.")
+    rows = data.get("rows", {})
+    for key, options in (("delimiter", DELIMITERS), ("header", ("required", "optional", "none"))):
+        if rows.get(key, options[0]) not in options:
+            raise DialectError(
+                f"{source}: [rows] {key} = {rows[key]!r}. Allowed: {', '.join(map(repr, options))}.",
+                hint=f"Leave {key} out for its default.",
+            )
+    if rows.get("header") in ("optional", "none") and not rows.get("layouts"):
+        raise DialectError(
+            f"{source}: header = {rows['header']!r} needs [rows] layouts.", hint='layouts = [["src", "dst", "start"]]'
+        )
+
+
+def _names(columns: str | list[str]) -> tuple[str, ...]:
+    return tuple(normalise_name(column) for column in ([columns] if isinstance(columns, str) else columns))

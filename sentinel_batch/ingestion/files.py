@@ -1,0 +1,224 @@
+"""Input files: found, opened, decompressed, decoded, and cut into blocks of whole lines."""
+
+from __future__ import annotations
+
+import codecs
+import glob
+import gzip
+import hashlib
+import re
+import shutil
+import sys
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from sentinel_batch.errors import NoInputError, UnreadableFileError
+
+SUFFIXES = (".csv", ".txt", ".tsv", ".log", ".cdr", ".dat")
+"""File endings read from a folder, alone or followed by ``.gz`` or ``.zst``; and ``.parquet``."""
+
+BLOCK_BYTES = 32 << 20
+SAMPLE_BYTES = 1 << 18
+_LONE_CR = re.compile(rb"\r\n?")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole lines of a file, in UTF-8, each ended by a line feed (the file's last may lack it).
+
+    Parameters
+    ----------
+    data
+        The lines' bytes.
+    first_line
+        Number of its first line in the file, from 1.
+    last
+        Whether it ends the file.
+    """
+
+    data: bytes
+    first_line: int
+    last: bool
+
+
+@dataclass(frozen=True)
+class TextForm:
+    """How a file's bytes become lines: its encoding, its byte order mark's length, its line ends."""
+
+    encoding: str
+    bom: int
+    cr_only: bool
+
+
+def find_files(paths: Sequence[str | Path]) -> list[Path]:
+    """Return the files that paths, folders, and globs name, sorted within each, none twice.
+
+    Raises
+    ------
+    NoInputError
+        If a path does not exist, or nothing at all is found.
+    """
+    found: dict[Path, None] = {}
+    for given in paths:
+        path = Path(given)
+        if str(given) == "-" or path.is_file() or path.is_fifo():
+            matches = [path]
+        elif path.is_dir():
+            matches = sorted(child for child in path.rglob("*") if child.is_file() and is_readable_kind(child))
+        else:
+            matches = sorted(Path(match) for match in glob.glob(str(given), recursive=True) if Path(match).is_file())
+            if not matches:
+                raise NoInputError(
+                    f"There is no file, folder or match for {str(given)!r}.",
+                    hint="Check the path; quote a glob so that the shell leaves it alone.",
+                    path=str(given),
+                )
+        found.update(dict.fromkeys(matches))
+    if not found:
+        raise NoInputError(
+            f"No call detail records in {', '.join(map(str, paths)) or 'no paths'}.",
+            hint=f"A folder is searched for files that end in {', '.join(SUFFIXES)} (also .gz, .zst) or .parquet.",
+        )
+    return list(found)
+
+
+def is_readable_kind(path: Path) -> bool:
+    """Tell whether a file found in a folder looks like CDR input by its name; hidden files do not."""
+    name = path.name.lower().removesuffix(".gz").removesuffix(".zst")
+    return not path.name.startswith(".") and name.endswith((*SUFFIXES, ".parquet"))
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def spool_stdin(folder: Path) -> Path:
+    """Copy standard input into a file, so that it can be hashed and read twice."""
+    target = folder / "stdin.csv"
+    with target.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return target
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading, decompressed by its content (gzip, Zstandard), not by its name."""
+    with path.open("rb") as file:
+        magic = file.read(4)
+        file.seek(0)
+        if magic[:2] == b"\x1f\x8b":
+            with gzip.open(file) as plain:
+                yield cast(BinaryIO, plain)
+        elif magic == b"\x28\xb5\x2f\xfd":
+            import zstandard
+
+            with zstandard.ZstdDecompressor(max_window_size=1 << 31).stream_reader(
+                file, read_across_frames=True
+            ) as plain:
+                yield cast(BinaryIO, plain)
+        else:
+            yield file
+
+
+@contextmanager
+def unreadable_reported(path: Path) -> Iterator[None]:
+    """Turn a failure to open, read or decompress ``path`` into an :class:`UnreadableFileError`."""
+    import zstandard
+
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
+        raise UnreadableFileError(
+            f"{path}: the compressed file is damaged or cut short ({error}).",
+            hint="Fetch it again; nothing of it was committed.",
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableFileError(
+            f"{path} cannot be read: {error}", hint="Check the file and its permissions."
+        ) from error
+
+
+def recognise_text(sample: bytes) -> TextForm:
+    """Find encoding and line ends from a file's first bytes."""
+    for bom, encoding in (
+        (codecs.BOM_UTF8, "utf-8"),
+        (codecs.BOM_UTF16_LE, "utf-16-le"),
+        (codecs.BOM_UTF16_BE, "utf-16-be"),
+    ):
+        if sample.startswith(bom):
+            break
+    else:
+        bom, encoding = b"", _guess_encoding(sample)
+    text = sample[len(bom) :]
+    if encoding.startswith("utf-16"):
+        text = text.decode(encoding, "replace").encode()
+    return TextForm(encoding, len(bom), b"\n" not in text and b"\r" in text)
+
+
+def _guess_encoding(sample: bytes) -> str:
+    even, odd = sample[:2048:2].count(0), sample[1:2048:2].count(0)
+    if max(even, odd) > len(sample[:2048]) // 5:
+        return "utf-16-be" if even > odd else "utf-16-le"
+    return "utf-8"
+
+
+def read_blocks(source: BinaryIO, form: TextForm, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+    """Cut a decompressed stream into blocks of whole lines, in UTF-8 with line feeds.
+
+    Bytes that are not UTF-8 are left as they are (:func:`repair_encoding` mends single blocks); NUL bytes are dropped.
+    """
+    decoder = codecs.getincrementaldecoder(form.encoding)("replace") if form.encoding != "utf-8" else None
+    source.read(form.bom)
+    rest, line = b"", 1
+    while True:
+        raw = source.read(block_bytes)
+        data = raw if decoder is None else decoder.decode(raw, final=not raw).encode()
+        if b"\x00" in data:
+            data = data.replace(b"\x00", b"")
+        data = rest + data
+        if raw and data.endswith(b"\r"):
+            data, held = data[:-1], b"\r"
+        else:
+            held = b""
+        if b"\r" in data:
+            data = _LONE_CR.sub(b"\n", data) if form.cr_only else _universal(data)
+        cut = data.rfind(b"\n") + 1 if raw else len(data)
+        if not raw or cut:
+            yield Block(data[:cut], line, last=not raw)
+            line += data.count(b"\n", 0, cut)
+        rest = data[cut:] + held
+        if not raw:
+            return
+
+
+def _universal(data: bytes) -> bytes:
+    data = data.replace(b"\r\n", b"\n")
+    return data.replace(b"\r", b"\n") if b"\r" in data else data
+
+
+def repair_encoding(data: bytes) -> tuple[bytes, str]:
+    """Return a block as valid UTF-8, and what it was: ``utf-8``, ``windows-1252`` or ``utf-8 with stray bytes``.
+
+    A line that is not UTF-8 is read as Windows-1252; a byte that is neither becomes U+FFFD.
+    """
+    if data.isascii():
+        return data, "utf-8"
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        lines, multibyte = [], False
+        for line in data.split(b"\n"):
+            try:
+                text = line.decode()
+                multibyte = multibyte or not text.isascii()
+            except UnicodeDecodeError:
+                text = line.decode("cp1252", "replace")
+            lines.append(text)
+        return "\n".join(lines).encode(), "utf-8 with stray bytes" if multibyte else "windows-1252"
+    return data, "utf-8"

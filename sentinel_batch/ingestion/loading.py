@@ -1,0 +1,326 @@
+"""Ingest: files in, committed call records out, every input row accounted for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from sentinel_batch.config import Config, load_config
+from sentinel_batch.errors import (
+    AmbiguousDatesError,
+    RejectRateError,
+    SentinelError,
+    UnreadableFileError,
+    UnrecognisedFileError,
+    UsageError,
+)
+from sentinel_batch.ingestion.commit import commit_file, find_earlier
+from sentinel_batch.ingestion.dialect import Dialect, load_dialect
+from sentinel_batch.ingestion.files import find_files, hash_file, spool_stdin, unreadable_reported
+from sentinel_batch.ingestion.numbers import NumberBook, regions
+from sentinel_batch.ingestion.result import FileResult, IngestResult
+from sentinel_batch.ingestion.shaping import Shaping, has_legs
+from sentinel_batch.ingestion.source import Source, open_source
+from sentinel_batch.ingestion.staging import Staged, stage_rows
+from sentinel_batch.ingestion.timestamps import check_zone
+from sentinel_batch.lake import DEFAULT_LOCK_TIMEOUT, Lake, full_disk_reported, now
+from sentinel_batch.runs import new_run_id, recorded_run
+
+FORMAT = 1
+"""Raised when the same file would give other records than before."""
+
+FUTURE = timedelta(days=1)
+"""Calls dated later than this after the ingest are implausible."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with a file's name, bytes read of it, and its size."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of an ingest that hold for all its files."""
+
+    dialect: Dialect | None
+    zone: str
+    region: str
+    strict: bool
+    max_reject_rate: float
+    day_first: bool | None
+    earliest: datetime
+    latest: datetime
+    lock_timeout: float
+    progress: Progress | None
+
+
+def ingest(
+    paths: str | Path | Sequence[str | Path],
+    *,
+    lake: Lake | str | Path | None = None,
+    dialect: str | Path | None = None,
+    timezone: str | None = None,
+    region: str | None = None,
+    strict: bool = False,
+    max_reject_rate: float | None = None,
+    dry_run: bool = False,
+    day_first: bool | None = None,
+    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+    run_id: str | None = None,
+    progress: Progress | None = None,
+    config: Config | None = None,
+) -> IngestResult:
+    """Load call detail records into the lake, making the lake if there is none.
+
+    Each file is one atomic commit. A file that cannot be taken is reported in its entry of the result and does not
+    stop the others. Loading a file again inserts nothing.
+
+    Parameters
+    ----------
+    paths
+        Files, folders, globs, or ``-`` for standard input: delimited text (also ``.gz``, ``.zst``) or Parquet.
+    lake
+        The lake; None is the configured one.
+    dialect
+        Name of a dialect or path of a ``.toml`` file; None finds it in each file.
+    timezone
+        Zone of times without an offset, where the dialect does not say.
+    region
+        Where national numbers are read, such as ``NG``.
+    strict
+        Refuse a file that has any reject.
+    max_reject_rate
+        Refuse a file with a larger share of rejects than this, 0 to 1 (default 0.05).
+    dry_run
+        Count what would happen and write nothing.
+    day_first
+        How 03/04/2026 is read; None decides from the file.
+    lock_timeout
+        Seconds to wait for another writer.
+    run_id
+        Id of the run that this is part of; None makes one.
+    progress
+        Called as reading goes on.
+    config
+        Settings for what is None here; None loads them.
+
+    Returns
+    -------
+    IngestResult
+        ``processed = inserted + duplicates + rejected + refused``, in total and for each file.
+
+    Raises
+    ------
+    NoInputError
+        If the paths name nothing.
+    UsageError
+        If an option is not allowed.
+    LakeLockedError
+        If another writer holds the lake for longer than ``lock_timeout``.
+    DiskFullError
+        If the disk is full; files committed before stay.
+    """
+    config = config or load_config()
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    options = _check_options(
+        config, dialect, timezone, region, strict, max_reject_rate, day_first, lock_timeout, progress
+    )
+    found = find_files(given)
+    target = lake if lake is not None else config.lake
+    if dry_run:
+        return _rehearse(found, target, options)
+    opened = target if isinstance(target, Lake) else Lake.create(target)
+    parameters = {
+        "paths": [str(path) for path in given],
+        "dialect": dialect and str(dialect),
+        "timezone": options.zone,
+        "region": options.region,
+        "strict": strict,
+        "max_reject_rate": options.max_reject_rate,
+        "day_first": day_first,
+    }
+    with recorded_run(opened, "ingest", parameters, run_id=run_id) as run:
+        result = IngestResult(run.run_id, dry_run=False)
+        _ingest_files(found, opened, [opened], options, result)
+        run.inputs = {file.path: file.sha256 for file in result.files}
+        run.counts = {key: value for key, value in result.to_dict().items() if key.startswith(("records", "dup", "legs"))}
+    return result
+
+
+def _rehearse(found: list[Path], target: Lake | str | Path, options: Options) -> IngestResult:
+    path = target.path if isinstance(target, Lake) else Path(target)
+    result = IngestResult(new_run_id(), dry_run=True)
+    with TemporaryDirectory(prefix="sentinel-dry-run-") as folder:
+        scratch = Lake.create(folder)
+        known = [scratch]
+        if (path / "call_records").is_dir():
+            known.append(Lake.open(path))
+        _ingest_files(found, scratch, known, options, result)
+    return result
+
+
+def _check_options(
+    config: Config,
+    dialect: str | Path | None,
+    timezone: str | None,
+    region: str | None,
+    strict: bool,
+    max_reject_rate: float | None,
+    day_first: bool | None,
+    lock_timeout: float,
+    progress: Progress | None,
+) -> Options:
+    rate = config.max_reject_rate if max_reject_rate is None else max_reject_rate
+    if not 0 <= rate <= 1:
+        raise UsageError(f"max_reject_rate is {rate}; allowed is 0 to 1.", hint="0.05 is one row in twenty.")
+    country = (region or config.region).upper()
+    if country not in regions():
+        raise UsageError(f"There is no region {country!r}.", hint="Use an ISO 3166 code such as NG, GH, FR or GB.")
+    named = dialect if dialect is not None else config.dialect
+    earliest = config.earliest_call
+    return Options(
+        dialect=load_dialect(named) if named else None,
+        zone=check_zone(timezone or config.timezone),
+        region=country,
+        strict=strict,
+        max_reject_rate=rate,
+        day_first=day_first,
+        earliest=datetime(earliest.year, earliest.month, earliest.day, tzinfo=UTC),
+        latest=now() + FUTURE,
+        lock_timeout=lock_timeout,
+        progress=progress,
+    )
+
+
+def _ingest_files(found: list[Path], lake: Lake, known: list[Lake], options: Options, result: IngestResult) -> None:
+    clock = time.perf_counter()
+    numbers = NumberBook(options.region)
+    for path in found:
+        with ExitStack() as stack:
+            staging = stack.enter_context(lake.staging())
+            file = FileResult(str(path))
+            result.files.append(file)
+            try:
+                with full_disk_reported(lake.path):
+                    _ingest_file(path, file, staging, lake, known, options, numbers, result.run_id)
+            except (UnreadableFileError, UnrecognisedFileError, AmbiguousDatesError, RejectRateError) as error:
+                _refuse(file, error)
+    result.processing_time_seconds = time.perf_counter() - clock
+
+
+def _refuse(file: FileResult, error: SentinelError) -> None:
+    file.status = "unreadable" if isinstance(error, UnreadableFileError) else "refused"
+    file.error = {"code": error.code, "message": error.message, "hint": error.hint}
+    file.records_refused = file.records_processed
+    file.records_inserted = file.duplicates_skipped = file.legs_collapsed = file.records_rejected = 0
+
+
+def _ingest_file(
+    path: Path,
+    file: FileResult,
+    staging: Path,
+    lake: Lake,
+    known: list[Lake],
+    options: Options,
+    numbers: NumberBook,
+    run_id: str,
+) -> None:
+    with unreadable_reported(path):
+        local = spool_stdin(staging) if str(path) == "-" else path
+        file.size_bytes = local.stat().st_size
+        file.sha256 = hash_file(local)
+        source = open_source(local, str(path), options.dialect)
+    if source is None:
+        file.notices.append("The file is empty.")
+        return
+    layout = source.layout
+    file.dialect, file.encoding, file.delimiter = layout.dialect.name, source.encoding, layout.delimiter
+    if layout.ignored:
+        file.notices.append(f"Columns that are not used: {', '.join(layout.ignored)}.")
+    shaping = _shaping(file, source, options, numbers)
+    file.ingest_id = shaping.ingest_id
+    earlier = next((row for other in known if (row := find_earlier(other, shaping.ingest_id))), None)
+    if earlier is not None:
+        _repeat(file, earlier)
+        _check_rejects(file, options, [])
+        return
+    with unreadable_reported(path):
+        staged = stage_rows(source, shaping, staging, file, options.progress)
+    if not file.records_processed:
+        file.notices.append("The file has no records.")
+        return
+    _check_rejects(file, options, staged.examples)
+    _commit(staged, lake, known, file, shaping, options, run_id)
+
+
+def _commit(
+    staged: Staged, lake: Lake, known: list[Lake], file: FileResult, shaping: Shaping, options: Options, run_id: str
+) -> None:
+    with lake.lock(options.lock_timeout):
+        earlier = find_earlier(lake, shaping.ingest_id)
+        if earlier is not None:
+            _repeat(file, earlier)
+        else:
+            commit_file(staged, lake, known, file, shaping, run_id, legs=has_legs(shaping.layout))
+            file.status = "inserted"
+
+
+def _shaping(file: FileResult, source: Source, options: Options, numbers: NumberBook) -> Shaping:
+    dialect = source.layout.dialect
+    day_first = options.day_first if options.day_first is not None else dialect.day_first
+    if day_first is None and source.has_text_dates():
+        day_first = source.decide_day_first()
+        if day_first is None:
+            file.records_processed = source.count_rows()
+            raise AmbiguousDatesError(
+                f"{file.path}: dates such as {source.example_date()!r} can be read day first or month first, and no "
+                "date in the file decides.",
+                hint="Say which: --day-first or --month-first.",
+            )
+    facts = [
+        FORMAT, file.sha256, dialect.fingerprint, options.zone, options.region, day_first, str(options.earliest)
+    ]  # fmt: skip
+    return Shaping(
+        layout=source.layout,
+        numbers=numbers,
+        zone=check_zone(dialect.timezone or options.zone),
+        local_zone=options.zone,
+        day_first=day_first,
+        earliest=options.earliest,
+        latest=options.latest,
+        source_file=file.path,
+        ingest_id=hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16],
+        processed_at=now(),
+    )
+
+
+def _repeat(file: FileResult, earlier: dict[str, object]) -> None:
+    file.status = "already_ingested"
+    file.records_processed = int(str(earlier["records_processed"]))
+    file.records_rejected = int(str(earlier["records_rejected"]))
+    file.rejects_by_reason = json.loads(str(earlier["rejects_by_reason"]))
+    file.records_inserted, file.legs_collapsed = 0, int(str(earlier["legs_collapsed"]))
+    file.duplicates_skipped = file.records_processed - file.records_rejected
+    file.notices.append(f"The same content was ingested before, from {earlier['source_file']}.")
+
+
+def _check_rejects(file: FileResult, options: Options, examples: list[str]) -> None:
+    rejected, rows = file.records_rejected, file.records_processed
+    allowed = 0.0 if options.strict else options.max_reject_rate
+    if not rejected or rejected <= allowed * rows:
+        return
+    reasons = ", ".join(f"{reason}: {count}" for reason, count in file.rejects_by_reason.items())
+    limit = "--strict allows none" if options.strict else f"--max-reject-rate allows {allowed:.1%}"
+    shown = "".join(f"\n  {example}" for example in examples[:3])
+    raise RejectRateError(
+        f"{file.path}: {rejected} of {rows} rows ({rejected / rows:.1%}) were rejected, {limit}; nothing of the file "
+        f"was committed. {reasons}.{shown}",
+        hint="Check the dialect, the region and the time zone; or allow more with --max-reject-rate.",
+    )
+
+

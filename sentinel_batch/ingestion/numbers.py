@@ -1,0 +1,157 @@
+"""Telephone numbers in one form: E.164 where it can be known, as typed where it cannot."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+E164 = "e164"
+SHORT_CODE = "short_code"
+ALPHANUMERIC = "alphanumeric"
+ANONYMOUS = "anonymous"
+UNKNOWN = "unknown"
+MISSING = "missing"
+NOTHING = "nothing"
+
+MISSING_TOKENS = ("", "null", "none", "nil", "-", "--", r"\n", "n/a", "na", "nan")
+"""What stands for no value, in lower case."""
+
+SHORT_CODE_DIGITS = 7
+"""National short codes, special services and extensions have at most so many digits (ITU-T E.164 does not apply)."""
+
+_ANONYMOUS = {"anonymous", "anonyme", "private", "withheld", "restricted", "unavailable", "unknown", "masque", "prive"}
+_SEPARATORS = re.compile(r"[\s().\-/]+")
+_URI = re.compile(r"^(?:sips?|tel):([^@;>]*)", re.IGNORECASE)
+
+
+@cache
+def regions() -> frozenset[str]:
+    """Return the region codes that national numbers may be read in (ISO 3166-1 alpha-2)."""
+    from phonenumbers import SUPPORTED_REGIONS
+
+    return frozenset(SUPPORTED_REGIONS)
+
+
+def normalise_number(text: str | None, region: str) -> tuple[str | None, str]:
+    """Return one number in normal form, and its type.
+
+    Parameters
+    ----------
+    text
+        The number as typed.
+    region
+        Where national numbers are read, such as ``NG``.
+
+    Returns
+    -------
+    tuple
+        The number (E.164 with ``+``, or as typed) and ``e164``, ``short_code``, ``alphanumeric``, ``anonymous``,
+        ``unknown``, ``missing`` (no value) or ``nothing`` (no letter and no digit).
+    """
+    typed = (text or "").strip().strip("'\"").strip()
+    if typed.lower() in MISSING_TOKENS:
+        return None, MISSING
+    uri = _URI.match(typed)
+    if uri:
+        typed = uri.group(1)
+    if typed.lower() in _ANONYMOUS:
+        return typed.lower(), ANONYMOUS
+    if any(character.isalpha() for character in typed):
+        return typed, ALPHANUMERIC
+    dense = _SEPARATORS.sub("", typed)
+    plus = dense.startswith("+")
+    digits = dense.removeprefix("+")
+    if not digits.strip("*#"):
+        return typed, NOTHING
+    if not (digits.isascii() and digits.isdigit()):
+        return (dense, SHORT_CODE) if re.fullmatch(r"[0-9*#]+", digits) else (typed, UNKNOWN)
+    return _dial(dense, digits, plus, region)
+
+
+def _dial(dense: str, digits: str, plus: bool, region: str) -> tuple[str, str]:
+    if plus and 7 <= len(digits) <= 15 and digits[0] != "0":
+        return dense, E164
+    if not plus and digits.startswith("00") and 9 <= len(digits) <= 17 and digits[2] != "0":
+        return "+" + digits[2:], E164
+    parsed = _parse(dense, region) if len(digits) > SHORT_CODE_DIGITS or digits.startswith("0") else None
+    if parsed is None and not plus:
+        parsed = _parse("+" + digits, None)
+    if parsed is not None:
+        return parsed, E164
+    return dense, SHORT_CODE if len(digits) <= SHORT_CODE_DIGITS else UNKNOWN
+
+
+def _parse(text: str, region: str | None) -> str | None:
+    import phonenumbers
+
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    check = phonenumbers.is_possible_number if region else phonenumbers.is_valid_number
+    if not check(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+class NumberBook:
+    """Normal forms of the numbers seen so far, each distinct value worked out once.
+
+    Parameters
+    ----------
+    region
+        Where national numbers are read, such as ``NG``.
+    """
+
+    _LIMIT = 2_000_000
+
+    def __init__(self, region: str) -> None:
+        self.region = region
+        self._known: dict[str | None, tuple[str | None, str]] = {}
+
+    def normalise(self, numbers: pl.Series) -> tuple[pl.Series, pl.Series | None]:
+        """Return the numbers in normal form, and their types (None where all are E.164 as they stand)."""
+        import polars as pl
+
+        name = numbers.name
+        frame = numbers.to_frame()
+        text = pl.col(name)
+        kept = (
+            text.str.starts_with("+")
+            & text.str.len_bytes().is_between(8, 16)
+            & ~text.str.contains_any(["+0", "++"])
+            & text.str.slice(1).cast(pl.UInt64, strict=False).is_not_null()
+        ).fill_null(False)
+        mask = frame.select(kept.alias("kept"))["kept"]
+        if mask.all():
+            return numbers, None
+        odd = frame.filter(~mask)[name].unique()
+        table = self._look_up(odd)
+        joined = frame.with_columns(mask).join(table, on=name, how="left", maintain_order="left", nulls_equal=True)
+        final = joined.select(
+            pl.when("kept").then(pl.col(name)).otherwise(pl.col("number")).alias(name),
+            pl.when("kept").then(pl.lit(E164)).otherwise(pl.col("kind")).alias("kind"),
+        )
+        return final[name], final["kind"]
+
+    def _look_up(self, odd: pl.Series) -> pl.DataFrame:
+        import polars as pl
+
+        values = odd.to_list()
+        if len(self._known) > self._LIMIT:
+            self._known = {}
+        known = self._known
+        results = []
+        for value in values:
+            result = known.get(value)
+            if result is None:
+                result = known[value] = normalise_number(value, self.region)
+            results.append(result)
+        return pl.DataFrame(
+            {odd.name: values, "number": [number for number, _ in results], "kind": [kind for _, kind in results]},
+            schema={odd.name: pl.String, "number": pl.String, "kind": pl.String},
+        )

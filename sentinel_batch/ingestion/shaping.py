@@ -1,0 +1,360 @@
+"""Text columns to call records: typed, normalised, validated, with a reason for every row that cannot be kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sentinel_batch.ingestion.layout import Layout
+from sentinel_batch.ingestion.numbers import (
+    ALPHANUMERIC,
+    ANONYMOUS,
+    E164,
+    MISSING,
+    MISSING_TOKENS,
+    NOTHING,
+    SHORT_CODE,
+    UNKNOWN,
+    NumberBook,
+)
+from sentinel_batch.ingestion.timestamps import read_times
+
+if TYPE_CHECKING:
+    import polars as pl
+
+PREFIX_LENGTH = 7
+"""``callee_prefix`` is the first seven characters: ``+``, country code and operator (+234803)."""
+
+OPTIONAL_TEXT = ("termination_cause", "location_code", "imei", "imsi", "trunk")
+
+REASONS = (
+    "ragged_row",
+    "missing_caller",
+    "invalid_caller",
+    "caller_short_code",
+    "missing_callee",
+    "invalid_callee",
+    "missing_timestamp",
+    "bad_timestamp",
+    "implausible_timestamp",
+    "missing_duration",
+    "bad_duration",
+    "negative_duration",
+)
+"""Why a row can be rejected; a row with several faults has the first of these."""
+
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,3}):(\d{2})(?:\.\d+)?")
+_SECONDS = re.compile(r"(-?\d{1,9})(?:\.\d*)?\s*(?:s|sec|secs|seconds)?", re.IGNORECASE)
+_MISSED = -1
+
+
+@dataclass(frozen=True)
+class Shaping:
+    """What the shape of a file's rows depends on.
+
+    Parameters
+    ----------
+    layout
+        Where the fields stand.
+    numbers
+        Normal forms of telephone numbers.
+    zone
+        Zone of times without an offset (the dialect's, or the run's).
+    local_zone
+        Zone of ``local_date``, ``local_hour`` and ``iso_weekday``.
+    day_first
+        How 03/04/2026 is read.
+    earliest, latest
+        Plausible times, UTC.
+    source_file, ingest_id, processed_at
+        Written into every record.
+    """
+
+    layout: Layout
+    numbers: NumberBook
+    zone: str
+    local_zone: str
+    day_first: bool | None
+    earliest: datetime
+    latest: datetime
+    source_file: str
+    ingest_id: str
+    processed_at: datetime
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """Rows kept (the columns of ``call_records``), and ``source_line, column, reason`` of rows rejected."""
+
+    records: pl.DataFrame
+    rejects: pl.DataFrame
+
+
+def shape_rows(cells: pl.DataFrame, shaping: Shaping) -> Shaped:
+    """Turn split rows into call records and rejects.
+
+    Parameters
+    ----------
+    cells
+        Text columns ``c0``, ``c1``, … and ``source_line``.
+    shaping
+        What the result depends on.
+    """
+    import polars as pl
+
+    frame = _read_fields(cells, shaping)
+    reason = _reason(shaping)
+    fine = (
+        pl.col("call_timestamp").is_between(shaping.earliest, shaping.latest)
+        & (pl.col("duration_seconds") >= 0)
+        & (pl.col("caller_kind") == E164)
+        & (pl.col("callee_kind") == E164)
+    ).fill_null(False)
+    mask = frame.select(fine.alias("fine"))["fine"]
+    if mask.all():
+        return Shaped(_finish(frame, shaping), _no_rejects())
+    doubtful = frame.filter(~mask).select("source_line", reason.alias("reason")).filter(pl.col("reason").is_not_null())
+    if doubtful.is_empty():
+        return Shaped(_finish(frame, shaping), _no_rejects())
+    column = pl.col("reason").replace_strict(_COLUMN_OF, return_dtype=pl.String)
+    rejects = doubtful.select("source_line", column.alias("column"), "reason")
+    kept = frame.join(rejects, on="source_line", how="anti", maintain_order="left")
+    return Shaped(_finish(kept, shaping), rejects)
+
+
+_COLUMN_OF = {
+    reason: {"caller": "caller_number", "callee": "callee_number", "timestamp": "call_timestamp"}.get(
+        reason.split("_")[1] if not reason.startswith("caller_") else "caller", "duration_seconds"
+    )
+    for reason in REASONS[1:]
+}
+
+
+def _no_rejects() -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame(schema={"source_line": pl.Int64, "column": pl.String, "reason": pl.String})
+
+
+def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> pl.DataFrame:
+    import polars as pl
+
+    layout, dialect = shaping.layout, shaping.layout.dialect
+    typed_time = _time_text(cells, layout)
+    times = read_times(typed_time, shaping.zone, shaping.day_first)
+    duration = read_durations(_field(cells, layout, "duration_seconds"))
+    said = _said_answered(cells, layout)
+    missed = (duration == _MISSED).fill_null(False)
+    frame = pl.DataFrame({"source_line": cells["source_line"], "call_timestamp": times, "duration_seconds": duration})
+    answered = pl.col("duration_seconds") > 0 if said is None else said & ~missed
+    frame = frame.with_columns(answered=answered)
+    quiet = missed if said is None else (~said & (duration.fill_null(0) >= _MISSED)) | missed
+    frame = frame.with_columns(
+        duration_seconds=pl.when(quiet).then(0).otherwise("duration_seconds"),
+        answered=pl.col("answered") & ~missed,
+    )
+    for field in ("caller", "callee"):
+        number, kind = shaping.numbers.normalise(_field(cells, layout, f"{field}_number"))
+        frame = frame.with_columns(number.alias(f"{field}_number"), _kind(kind).alias(f"{field}_kind"))
+    faulty = (times.is_null() | frame["duration_seconds"].is_null()).any()
+    if faulty:
+        frame = frame.with_columns(
+            time_missing=_is_missing(typed_time, both=dialect_has_two_parts(layout)),
+            duration_missing=_is_missing(_field(cells, layout, "duration_seconds")),
+        )
+    else:
+        frame = frame.with_columns(time_missing=pl.lit(False), duration_missing=pl.lit(False))
+    texts = [_tidy(_field(cells, layout, field)).alias(field) for field in OPTIONAL_TEXT]
+    direction = map_distinct(_field(cells, layout, "call_direction"), lambda text: _direction(text, dialect.directions))
+    return frame.with_columns(*texts, direction.alias("call_direction"), _call_id(cells, layout).alias("call_id"))
+
+
+def _kind(kind: pl.Series | None) -> pl.Expr | pl.Series:
+    import polars as pl
+
+    return pl.lit(E164) if kind is None else kind
+
+
+def _field(cells: pl.DataFrame, layout: Layout, field: str) -> pl.Series:
+    import polars as pl
+
+    places = layout.positions(field)
+    if not places:
+        return pl.Series(field, [None], dtype=pl.String).new_from_index(0, cells.height)
+    first = cells[f"c{places[0]}"].alias(field)
+    if len(places) == 1:
+        return first
+    columns = [_tidy(cells[f"c{place}"]).alias(str(place)) for place in places]
+    return pl.DataFrame(columns).select(pl.coalesce(pl.all()).alias(field))[field]
+
+
+def dialect_has_two_parts(layout: Layout) -> bool:
+    """Tell whether date and time of day stand in columns of their own."""
+    return not layout.positions("call_timestamp")
+
+
+def _time_text(cells: pl.DataFrame, layout: Layout) -> pl.Series:
+    import polars as pl
+
+    if not dialect_has_two_parts(layout):
+        return _field(cells, layout, "call_timestamp")
+    parts = [_field(cells, layout, "call_date"), _field(cells, layout, "call_time")]
+    return pl.DataFrame(parts).select(pl.concat_str(pl.all(), separator=" ", ignore_nulls=True).alias("call_timestamp"))[
+        "call_timestamp"
+    ]
+
+
+def _is_missing(text: pl.Series, *, both: bool = False) -> pl.Series:
+    if both:
+        return map_distinct(text, lambda cell: "" if all(_missing(part) for part in (cell or "").split(" ")) else "x") == ""
+    return map_distinct(text, lambda cell: "" if _missing(cell) else "x").fill_null("") == ""
+
+
+def _missing(cell: str | None) -> bool:
+    return (cell or "").strip().strip("'\"").strip().lower() in MISSING_TOKENS
+
+
+def map_distinct(text: pl.Series, function: Callable[[str], str | None]) -> pl.Series:
+    """Apply a function to each distinct value of a text column."""
+    import polars as pl
+
+    if text.null_count() == len(text):
+        return text
+    values = text.unique().drop_nulls().to_list()
+    changed = {value: result for value in values if (result := function(value)) != value}
+    if not changed:
+        return text
+    if len(changed) < 64:
+        return text.replace(list(changed), list(changed.values()))
+    table = pl.DataFrame({"old": list(changed), "new": list(changed.values())}, schema={"old": pl.String, "new": pl.String})
+    table = table.with_columns(hit=True)
+    joined = text.to_frame("old").join(table, on="old", how="left", maintain_order="left")
+    return joined.select(pl.when("hit").then("new").otherwise("old").alias(text.name))[text.name]
+
+
+def _tidy(text: pl.Series) -> pl.Series:
+    return map_distinct(text, lambda cell: None if _missing(cell) else cell.strip().strip("'").strip() or None)
+
+
+def _direction(typed: str, directions: object) -> str | None:
+    if _missing(typed):
+        return None
+    text = typed.strip().strip("'").lower()
+    return directions.get(text, text) if isinstance(directions, dict) else text
+
+
+def _said_answered(cells: pl.DataFrame, layout: Layout) -> pl.Series | None:
+    import polars as pl
+
+    dialect = layout.dialect
+    place = layout.place(dialect.answered_column) if dialect.answered_column else None
+    if place is not None:
+        wanted = dialect.answered_values
+        text = map_distinct(cells[f"c{place}"], lambda cell: "1" if cell.strip().strip("'").lower() in wanted else "0")
+        return (text == "1").fill_null(False)
+    said = None
+    for name in dialect.answered_positive:
+        if (place := layout.place(name)) is not None:
+            positive = (cells[f"c{place}"].cast(pl.Float64, strict=False) > 0).fill_null(False)
+            said = positive if said is None else said | positive
+    for name in dialect.answered_present:
+        if (place := layout.place(name)) is not None:
+            present = ~_is_missing(cells[f"c{place}"])
+            said = present if said is None else said | present
+    return said
+
+
+def read_durations(text: pl.Series) -> pl.Series:
+    """Read durations into seconds: ``90``, ``90.0``, ``1:30``, ``0:01:30``; fractions are cut off.
+
+    Returns
+    -------
+    polars.Series
+        Int64; -1 is a missed call, null what cannot be read.
+    """
+    import polars as pl
+
+    seconds = text.cast(pl.Int64, strict=False)
+    left = seconds.is_null() & text.is_not_null()
+    if not left.any():
+        return seconds
+    odd = text.filter(left).unique().to_list()
+    table = pl.DataFrame({"text": odd, "odd": [read_duration(cell) for cell in odd]}, schema={"text": pl.String, "odd": pl.Int64})
+    frame = pl.DataFrame({"text": text, "seconds": seconds}).join(table, on="text", how="left", maintain_order="left")
+    return frame.select(pl.coalesce("seconds", "odd").alias("duration_seconds"))["duration_seconds"]
+
+
+def read_duration(typed: str) -> int | None:
+    """Read one duration into whole seconds, or None."""
+    text = typed.strip().strip("'\"").strip()
+    match = _SECONDS.fullmatch(text)
+    if match:
+        return int(match[1])
+    clock = _CLOCK.fullmatch(text.lstrip("-"))
+    if clock is None or int(clock[3]) > 59 or (clock[1] and int(clock[2]) > 59):
+        return None
+    seconds = int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + int(clock[3])
+    return -max(seconds, 2) if text.startswith("-") and seconds else seconds
+
+
+def _call_id(cells: pl.DataFrame, layout: Layout) -> pl.Series:
+    import polars as pl
+
+    dialect = layout.dialect
+    names = dialect.leg_columns or dialect.leg_pair
+    places = [place for name in names if (place := layout.place(name)) is not None]
+    if not names or len(places) < len(names):
+        return _tidy(_field(cells, layout, "call_id"))
+    ids = pl.DataFrame([_tidy(cells[f"c{place}"]).alias(str(place)) for place in places])
+    joined = pl.min_horizontal(pl.all()) if dialect.leg_pair else pl.concat_str(pl.all(), separator="-")
+    return ids.select(joined.alias("call_id"))["call_id"]
+
+
+def has_legs(layout: Layout) -> bool:
+    """Tell whether the file has the columns that say which call a row belongs to."""
+    names = layout.dialect.leg_columns or layout.dialect.leg_pair
+    return bool(names) and all(layout.place(name) is not None for name in names)
+
+
+def _reason(shaping: Shaping) -> pl.Expr:
+    import polars as pl
+
+    caller, callee = pl.col("caller_kind"), pl.col("callee_kind")
+    time, duration = pl.col("call_timestamp"), pl.col("duration_seconds")
+    short = caller == SHORT_CODE if not shaping.layout.dialect.short_callers else pl.lit(False)
+    return (
+        pl.when(caller == MISSING).then(pl.lit("missing_caller"))
+        .when(caller.is_in([ANONYMOUS, ALPHANUMERIC, UNKNOWN, NOTHING])).then(pl.lit("invalid_caller"))
+        .when(short).then(pl.lit("caller_short_code"))
+        .when(callee == MISSING).then(pl.lit("missing_callee"))
+        .when(callee == NOTHING).then(pl.lit("invalid_callee"))
+        .when(pl.col("time_missing")).then(pl.lit("missing_timestamp"))
+        .when(time.is_null()).then(pl.lit("bad_timestamp"))
+        .when(~time.is_between(shaping.earliest, shaping.latest)).then(pl.lit("implausible_timestamp"))
+        .when(duration.is_null() & pl.col("duration_missing")).then(pl.lit("missing_duration"))
+        .when(duration.is_null()).then(pl.lit("bad_duration"))
+        .when(duration < 0).then(pl.lit("negative_duration"))
+    )  # fmt: skip
+
+
+def _finish(frame: pl.DataFrame, shaping: Shaping) -> pl.DataFrame:
+    import polars as pl
+
+    from sentinel_batch.schema import CALL_RECORDS, polars_schema
+
+    local = pl.col("call_timestamp").dt.convert_time_zone(shaping.local_zone)
+    shaped = frame.with_columns(
+        call_date=pl.col("call_timestamp").dt.date(),
+        local_date=local.dt.date(),
+        local_hour=local.dt.hour(),
+        iso_weekday=local.dt.weekday(),
+        callee_prefix=pl.col("callee_number").str.slice(0, PREFIX_LENGTH),
+        number_type=pl.col("callee_kind"),
+        source_file=pl.lit(shaping.source_file),
+        ingest_id=pl.lit(shaping.ingest_id),
+        processed_at=pl.lit(shaping.processed_at).cast(pl.Datetime("us", "UTC")),
+    )
+    return shaped.select(pl.col(name).cast(kind) for name, kind in polars_schema(CALL_RECORDS.columns).items())

@@ -1,0 +1,225 @@
+"""One opened input: its layout, and its rows as blocks of text columns."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sentinel_batch.errors import UnreadableFileError
+from sentinel_batch.ingestion.dialect import Dialect, normalise_name
+from sentinel_batch.ingestion.files import (
+    SAMPLE_BYTES,
+    Block,
+    TextForm,
+    open_bytes,
+    read_blocks,
+    recognise_text,
+    repair_encoding,
+)
+from sentinel_batch.ingestion.layout import Layout, find_layout
+from sentinel_batch.ingestion.splitting import split_block, used_places
+from sentinel_batch.ingestion.timestamps import decide_day_first, needs_day_first
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import polars as pl
+
+PARQUET_ROWS = 250_000
+_PROBE_LINES = 1000
+
+
+@dataclass
+class Rows:
+    """A block of rows.
+
+    Parameters
+    ----------
+    cells
+        ``source_line`` and text columns ``c0``, ``c1``, ….
+    ragged
+        Line to raw text of rows that could not be split.
+    raw
+        Gives the raw text of a source line.
+    skipped
+        Kind of line to number, of lines that are no records.
+    encoding
+        What the block's bytes were.
+    """
+
+    cells: pl.DataFrame
+    raw: Callable[[int], str]
+    ragged: dict[int, str] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A block that is still to be split: what may run in another thread."""
+
+    split: Callable[[], Rows]
+    bytes_read: int
+
+
+class Source:
+    """An input file whose layout is known. Made by :func:`open_source`."""
+
+    def __init__(self, path: Path, layout: Layout, form: TextForm | None, probe: list[str]) -> None:
+        self.path = path
+        self.layout = layout
+        self.form = form
+        self._probe = probe
+
+    @property
+    def encoding(self) -> str:
+        """Encoding found so far; single blocks may turn out otherwise."""
+        return "parquet" if self.form is None else self.form.encoding
+
+    def read(self) -> Iterator[Pending]:
+        """Yield the file's rows, block after block."""
+        return self._read_parquet() if self.form is None else self._read_text(self.form)
+
+    def _read_text(self, form: TextForm) -> Iterator[Pending]:
+        with open_bytes(self.path) as file:
+            for block in read_blocks(file, form):
+                yield Pending(partial(_split_text, block, self.layout), len(block.data))
+
+    def _read_parquet(self) -> Iterator[Pending]:
+        import pyarrow.parquet as pq
+
+        line = 1
+        with pq.ParquetFile(self.path) as file:
+            for batch in file.iter_batches(batch_size=PARQUET_ROWS):
+                yield Pending(partial(_split_parquet, batch, self.layout, line), batch.nbytes)
+                line += batch.num_rows
+
+    def has_text_dates(self) -> bool:
+        """Tell whether the probed times are written like 03/04/2026."""
+        return needs_day_first(self._times())
+
+    def example_date(self) -> str:
+        """Return the first such time."""
+        return next(cell for cell in self._times() if needs_day_first([cell]))
+
+    def _times(self) -> list[str]:
+        place = (self.layout.positions("call_timestamp") or self.layout.positions("call_date"))[0]
+        block = Block("\n".join(self._probe).encode(), 1, last=False)
+        cells = split_block(block, self.layout).frame[f"c{place}"]
+        return [cell for cell in cells.to_list() if cell]
+
+    def decide_day_first(self) -> bool | None:
+        """Decide from all dates of the file whether the day comes first."""
+        if self.form is None:
+            return None
+        with open_bytes(self.path) as file:
+            return decide_day_first(block.data for block in read_blocks(file, self.form))
+
+    def count_rows(self) -> int:
+        """Count the rows without reading their fields."""
+        return sum(rows.cells.height + len(rows.ragged) for rows in (pending.split() for pending in self.read()))
+
+
+def open_source(path: Path, name: str, dialect: Dialect | None) -> Source | None:
+    """Open a file and find its layout; None for a file with no line but blank ones.
+
+    Parameters
+    ----------
+    path
+        Where the file lies.
+    name
+        What to call it in errors.
+    dialect
+        The dialect that the user named; None finds it.
+    """
+    with path.open("rb") as file:
+        magic = file.read(4)
+    if magic == b"PAR1":
+        return _open_parquet(path, name, dialect)
+    with open_bytes(path) as file:
+        sample = file.read(SAMPLE_BYTES)
+    form = recognise_text(sample)
+    blocks = list(read_blocks(io.BytesIO(sample), form))
+    text = repair_encoding(b"".join(block.data for block in blocks))[0].decode()
+    lines = text.split("\n")
+    if len(sample) == SAMPLE_BYTES and len(lines) > 1:
+        lines.pop()
+    layout = find_layout(lines, dialect, name)
+    if layout is None:
+        return None
+    start = layout.first_data_line - 1
+    return Source(path, layout, form, lines[start : start + _PROBE_LINES])
+
+
+def _open_parquet(path: Path, name: str, dialect: Dialect | None) -> Source:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        names = pq.read_schema(path).names
+    except (pa.ArrowException, OSError) as error:
+        raise UnreadableFileError(
+            f"{name} is not readable Parquet: {error}", hint="Fetch it again; nothing of it was committed."
+        ) from error
+    layout = find_layout([",".join(normalise_name(column) for column in names)], dialect, name)
+    assert layout is not None, "the line of names is not blank"
+    return Source(path, layout, None, [])
+
+
+def _split_text(block: Block, layout: Layout) -> Rows:
+    data, encoding = repair_encoding(block.data)
+    first, skipped = block.first_line, {}
+    if first < layout.first_data_line:
+        drop = layout.first_data_line - first
+        data, first = data.split(b"\n", drop)[drop] if data.count(b"\n") >= drop else b"", layout.first_data_line
+        skipped = {"preamble": layout.preamble_lines, "header": layout.header_lines}
+    split = split_block(Block(data, first, block.last), layout)
+    skipped = {kind: count for kind, count in (*skipped.items(), *split.skipped.items()) if count}
+    raw = partial(_raw_line, data, first, split.continued)
+    return Rows(split.frame, raw, split.ragged, skipped, encoding)
+
+
+def _raw_line(data: bytes, first: int, continued: set[int], line: int) -> str:
+    last = line + 1
+    while last in continued:
+        last += 1
+    return b"\n".join(_lines_of(data)[line - first : last - first]).decode()
+
+
+def _lines_of(data: bytes) -> list[bytes]:
+    return data.split(b"\n")
+
+
+def _split_parquet(batch: object, layout: Layout, first: int) -> Rows:
+    import polars as pl
+
+    frame = pl.DataFrame(batch)
+    text = frame.select(_as_text(frame[place]).alias(f"c{place}") for place in range(frame.width))
+    cells = text.select(f"c{place}" for place in used_places(layout)).with_columns(
+        source_line=pl.int_range(first, first + frame.height, dtype=pl.Int64)
+    )
+    return Rows(cells, lambda line: json.dumps(frame.row(line - first, named=True), default=_plain))
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _as_text(column: pl.Series) -> pl.Series:
+    import polars as pl
+
+    if isinstance(column.dtype, pl.Datetime):
+        if column.dtype.time_zone is not None:
+            return column.dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%d %H:%M:%S%.6f+00:00")
+        return column.dt.strftime("%Y-%m-%d %H:%M:%S%.6f")
+    if column.dtype == pl.Time:
+        return column.dt.strftime("%H:%M:%S")
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        return pl.Series(column.name, [None if value is None else str(value) for value in column.to_list()], dtype=pl.String)
+    return column.cast(pl.String)

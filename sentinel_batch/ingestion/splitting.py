@@ -1,0 +1,283 @@
+"""Lines to columns: regular lines by Polars' CSV reader, the others one by one by a tolerant splitter.
+
+A stock CSV reader given a damaged line shifts fields, joins lines, or returns one column, in silence. So a line reaches
+it only after its number of fields has been counted; every other line is taken apart here, or reported as ragged.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from sentinel_batch.ingestion.files import Block
+    from sentinel_batch.ingestion.layout import Layout
+
+TRAILER_LINES = 5
+"""So many lines at the end of a file may be a trailer."""
+
+JOINED_LINES = 20
+"""A quoted field may span so many lines."""
+
+_TRAILER = re.compile(
+    r"^\W*(grand total|totals?|totaux|sum|summary|count|nombre|records?|rows?|lignes?|end of|end$|eof|fin|trailer|footer"
+    r"|generated|\d+ (rows?|records?|lignes?|enregistrements?)\b)|^\s*#|^[\s|+=*-]{3,}$",
+    re.IGNORECASE,
+)
+_MOMENT = re.compile(r"\d\d?:\d\d|\d{9}")
+
+
+@dataclass
+class SplitBlock:
+    """A block's fields.
+
+    Parameters
+    ----------
+    frame
+        ``source_line`` and a text column ``c0``, ``c1``, … for each place that is used.
+    ragged
+        Line number to raw text of rows whose fields cannot be told apart.
+    skipped
+        Kind of line (``blank``, ``trailer``) to how many were no records.
+    continued
+        Lines that end a record that began on the line before.
+    """
+
+    frame: pl.DataFrame
+    ragged: dict[int, str] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    continued: set[int] = field(default_factory=set)
+
+
+def split_line(line: str, delimiter: str, expected: int | None) -> list[str]:
+    """Split one line, however its quotes are damaged.
+
+    Parameters
+    ----------
+    line
+        The line, without its end.
+    delimiter
+        One character.
+    expected
+        The number of fields that a good line has; the first of three readings that gives it is taken: quotes as in
+        RFC 4180, quotes that end a field only before a delimiter, quotes as plain characters. None takes the first
+        reading that is well formed.
+    """
+    if '"' not in line:
+        return line.split(delimiter)
+    readings = [cells for cells in (_split_strict(line, delimiter), _split_lenient(line, delimiter)) if cells]
+    readings.append(line.split(delimiter))
+    return next((cells for cells in readings if expected is None or len(cells) == expected), readings[0])
+
+
+@lru_cache(maxsize=16)
+def _strict_field(delimiter: str) -> re.Pattern[str]:
+    mark = re.escape(delimiter)
+    return re.compile(rf'\s*"((?:[^"]|"")*)"\s*(?:{mark}|$)|([^"{mark}]*)(?:{mark}|$)')
+
+
+def _split_strict(line: str, delimiter: str) -> list[str] | None:
+    pattern, cells, place = _strict_field(delimiter), [], 0
+    while True:
+        match = pattern.match(line, place)
+        if match is None:
+            return None
+        quoted, plain = match.groups()
+        cells.append(plain if quoted is None else quoted.replace('""', '"'))
+        place = match.end()
+        if place == len(line):
+            return [*cells, ""] if match.group().endswith(delimiter) else cells
+
+
+@lru_cache(maxsize=16)
+def _lenient_field(delimiter: str) -> re.Pattern[str]:
+    mark = re.escape(delimiter)
+    return re.compile(rf'\s*"(.*?)"\s*(?:{mark}|$)|([^{mark}]*)(?:{mark}|$)', re.DOTALL)
+
+
+def _split_lenient(line: str, delimiter: str) -> list[str]:
+    pattern, cells, place = _lenient_field(delimiter), [], 0
+    while True:
+        match = pattern.match(line, place)
+        assert match is not None, "every text has a field"
+        quoted, plain = match.groups()
+        cells.append(plain if quoted is None else quoted)
+        place = match.end()
+        if place >= len(line):
+            return [*cells, ""] if match.group().endswith(delimiter) else cells
+
+
+def split_block(block: Block, layout: Layout) -> SplitBlock:
+    """Split a block's lines into the columns that its layout uses.
+
+    Parameters
+    ----------
+    block
+        Whole lines in UTF-8.
+    layout
+        The file's layout.
+    """
+    data, skipped = block.data, {}
+    if block.last:
+        data, trailer = _cut_trailer(data, layout)
+        if trailer:
+            skipped["trailer"] = trailer
+    frame = None
+    if layout.delimiter != "fixed" and b'"' not in data:
+        frame = _read_rectangle(data, layout, block.first_line)
+    if frame is not None:
+        return SplitBlock(frame, skipped=skipped)
+    split = _split_lines(data, layout, block)
+    split.skipped.update(skipped)
+    return split
+
+
+def used_places(layout: Layout) -> list[int]:
+    """Return the places of the columns that feed anything."""
+    dialect = layout.dialect
+    places = {place for name in dialect.fields for place in layout.positions(name)}
+    extra = (*dialect.answered_positive, *dialect.answered_present, *dialect.leg_columns, *dialect.leg_pair)
+    places.update(place for name in (*extra, dialect.answered_column or "") if (place := layout.place(name)) is not None)
+    return sorted(places)
+
+
+def _cut_trailer(data: bytes, layout: Layout) -> tuple[bytes, int]:
+    count, end = 0, len(data)
+    while count < TRAILER_LINES:
+        body = data[:end].rstrip(b" \t\n")
+        start = body.rfind(b"\n") + 1
+        line = body[start:].decode("utf-8", "replace")
+        if not line or len(line) > 500 or not _TRAILER.search(line) or _MOMENT.search(line):
+            break
+        end, count = start, count + 1
+    return data[:end] if count else data, count
+
+
+def _read_rectangle(data: bytes, layout: Layout, first_line: int) -> pl.DataFrame | None:
+    lines = data.count(b"\n") + (not data.endswith(b"\n"))
+    if not data or data.count(layout.delimiter.encode()) != lines * (len(layout.columns) - 1):
+        return None
+    return _read(data, layout, lines, first_line, quoted=False)
+
+
+def _read(data: bytes, layout: Layout, lines: int, first_line: int, *, quoted: bool) -> pl.DataFrame | None:
+    import polars as pl
+
+    try:
+        frame = pl.read_csv(
+            data,
+            has_header=False,
+            separator=layout.delimiter,
+            quote_char='"' if quoted else None,
+            infer_schema=False,
+            new_columns=[f"c{place}" for place in range(len(layout.columns))],
+            truncate_ragged_lines=False,
+            low_memory=False,
+        )
+    except pl.exceptions.PolarsError:
+        return None
+    if frame.height != lines or frame.width != len(layout.columns):
+        return None
+    frame = frame.select(f"c{place}" for place in used_places(layout))
+    return frame.with_columns(source_line=pl.int_range(first_line, first_line + lines, dtype=pl.Int64))
+
+
+def _split_lines(data: bytes, layout: Layout, block: Block) -> SplitBlock:
+    import polars as pl
+
+    cut_short = block.last and not data.endswith(b"\n")
+    text_lines = data.decode().removesuffix("\n").split("\n") if data else []
+    lines = pl.DataFrame({"line": text_lines}, schema={"line": pl.String}).with_columns(
+        source_line=pl.int_range(block.first_line, block.first_line + pl.len(), dtype=pl.Int64)
+    )
+    if layout.delimiter == "fixed":
+        return _cut_spans(lines, layout)
+    blank = pl.col("line").str.strip_chars() == ""
+    text, width, mark = pl.col("line"), len(layout.columns), layout.delimiter
+    plain = ~text.str.contains('"', literal=True) & (text.str.count_matches(mark, literal=True) == width - 1)
+    cell = f'(?:"[^"]*"|[^"{re.escape(mark)}]*)'
+    quoted = text.str.contains(f"^{cell}(?:{re.escape(mark)}{cell}){{{width - 1}}}$")
+    lines = lines.with_columns(regular=(plain | quoted) & ~blank, blank=blank)
+    regular = lines.filter("regular")
+    frame = None
+    if regular.height:
+        body = "\n".join(regular["line"].to_list()).encode()
+        frame = _read(body, layout, regular.height, 0, quoted=True)
+        if frame is not None:
+            frame = frame.with_columns(regular["source_line"])
+    rest = lines.filter(~pl.col("blank")) if frame is None else lines.filter(~pl.col("blank") & ~pl.col("regular"))
+    split = _split_one_by_one(rest, layout, cut_short, block.first_line + lines.height - 1)
+    if frame is not None:
+        split.frame = pl.concat([frame, split.frame]).sort("source_line")
+    if blanks := int(lines["blank"].sum()):
+        split.skipped["blank"] = blanks
+    return split
+
+
+def _cut_spans(lines: pl.DataFrame, layout: Layout) -> SplitBlock:
+    import polars as pl
+
+    kept = lines.filter(pl.col("line").str.strip_chars() != "")
+    cells = []
+    for place in used_places(layout):
+        start, end = layout.spans[place]
+        length = None if end is None else end - start
+        cells.append(pl.col("line").str.slice(start, length).str.strip_chars().alias(f"c{place}"))
+    blanks = lines.height - kept.height
+    return SplitBlock(kept.select(*cells, "source_line"), skipped={"blank": blanks} if blanks else {})
+
+
+def _split_one_by_one(rest: pl.DataFrame, layout: Layout, cut_short: bool, last_line: int) -> SplitBlock:
+    import polars as pl
+
+    places = used_places(layout)
+    rows: dict[str, list[str | None]] = {f"c{place}": [] for place in places}
+    numbers: list[int] = []
+    split = SplitBlock(pl.DataFrame())
+    queue = list(zip(rest["line"].to_list(), rest["source_line"].to_list(), strict=True))
+    index = 0
+    while index < len(queue):
+        line, number = queue[index]
+        cells, span = _gather(queue, index, layout)
+        index += span
+        unfinished = cut_short and number == last_line and len(cells) < len(layout.columns)
+        if unfinished or not _fits(cells, layout):
+            split.ragged[number] = line
+            continue
+        split.continued.update(number for _, number in queue[index - span + 1 : index])
+        numbers.append(number)
+        for place in places:
+            rows[f"c{place}"].append(cells[place] if place < len(cells) else None)
+    schema = dict.fromkeys(rows, pl.String()) | {"source_line": pl.Int64()}
+    split.frame = pl.DataFrame({**rows, "source_line": numbers}, schema=schema)
+    return split
+
+
+def _gather(queue: list[tuple[str, int]], index: int, layout: Layout) -> tuple[list[str], int]:
+    line, number = queue[index]
+    width = len(layout.columns)
+    cells = split_line(line, layout.delimiter, width)
+    if len(cells) < width and line.count('"') % 2:
+        joined = line
+        for span in range(2, JOINED_LINES + 1):
+            if index + span > len(queue) or queue[index + span - 1][1] != number + span - 1:
+                break
+            joined += "\n" + queue[index + span - 1][0]
+            together = _split_strict(joined, layout.delimiter)
+            if together is not None and len(together) == width:
+                return together, span
+    return cells, 1
+
+
+def _fits(cells: list[str], layout: Layout) -> bool:
+    width = len(layout.columns)
+    if len(cells) == width:
+        return True
+    if len(cells) < width:
+        return len(cells) >= layout.needed
+    others = {len(columns) for columns in layout.dialect.layouts if columns[:width] == layout.columns}
+    return len(cells) in others or not any(cell.strip() for cell in cells[width:])

@@ -1,0 +1,241 @@
+"""A file's rows, shaped in parallel and written as Parquet parts that are not yet part of the lake."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sentinel_batch.ingestion.deduplication import KeySpill, hash_keys, write_part
+from sentinel_batch.ingestion.result import FileResult
+from sentinel_batch.ingestion.shaping import REASONS, Shaping, has_legs, shape_rows
+from sentinel_batch.ingestion.source import Pending, Source
+from sentinel_batch.lake import StagedFile
+
+if TYPE_CHECKING:
+    import numpy as np
+    import polars as pl
+    from numpy.typing import NDArray
+
+THREADS = 2
+PART_ROWS = 1_000_000
+SHELF_ROWS = 3_000_000
+REJECTS_HELD = 200_000
+EXAMPLES = 3
+
+
+@dataclass
+class Staged:
+    """A file's rows, ready to be committed.
+
+    Parameters
+    ----------
+    files
+        Parquet parts of call records, one partition each.
+    rejects
+        Parquet files of rejected rows.
+    keys
+        Key hashes of all records (none where legs are collapsed first).
+    examples
+        The first rejected rows, worded for the user.
+    """
+
+    files: list[StagedFile]
+    rejects: list[Path]
+    keys: KeySpill
+    examples: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _ShapedBlock:
+    records: pl.DataFrame
+    rejects: pl.DataFrame
+    keys: NDArray[np.uint64] | None
+    rows: int
+    skipped: dict[str, int]
+    encoding: str
+    bytes_read: int
+
+
+def stage_rows(
+    source: Source,
+    shaping: Shaping,
+    folder: Path,
+    file: FileResult,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Staged:
+    """Read a file's rows, shape them, and write them below ``folder``; counts go into ``file``.
+
+    Parameters
+    ----------
+    source
+        The opened file.
+    shaping
+        What the records depend on.
+    folder
+        Where parts are written.
+    file
+        Receives processed, rejected and skipped counts.
+    progress
+        Called after each block.
+    """
+    with ThreadPoolExecutor(THREADS) as pool:
+        shelf = _Shelf(folder, shaping.ingest_id, pool)
+        staged = Staged([], [], KeySpill(folder / "keys"))
+        rejects = _RejectPile(folder, staged)
+        encodings: Counter[str] = Counter()
+        done = 0
+        for block in _shape_in_order(source, shaping, pool):
+            file.records_processed += block.rows
+            _count(file.lines_skipped, block.skipped)
+            encodings[block.encoding] += 1
+            rejects.add(block.rejects)
+            if block.keys is not None:
+                staged.keys.add(block.keys)
+            shelf.add(block.records)
+            done += block.bytes_read
+            if progress is not None:
+                progress(file.path, done, file.size_bytes)
+        staged.files = shelf.finish()
+        rejects.finish(file)
+    file.encoding = _name_encoding(source.encoding, encodings)
+    return staged
+
+
+def _shape_in_order(source: Source, shaping: Shaping, pool: ThreadPoolExecutor) -> Iterator[_ShapedBlock]:
+    waiting: deque[Future[_ShapedBlock]] = deque()
+    for pending in source.read():
+        waiting.append(pool.submit(_shape, pending, shaping))
+        if len(waiting) > THREADS:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _shape(pending: Pending, shaping: Shaping) -> _ShapedBlock:
+    import numpy as np
+    import polars as pl
+
+    rows = pending.split()
+    shaped = shape_rows(rows.cells, shaping)
+    lines = shaped.rejects["source_line"].to_list()
+    rejects = shaped.rejects.with_columns(raw=pl.Series([rows.raw(line) for line in lines], dtype=pl.String))
+    ragged = pl.DataFrame(
+        {
+            "source_line": list(rows.ragged),
+            "column": [None] * len(rows.ragged),
+            "reason": ["ragged_row"] * len(rows.ragged),
+            "raw": list(rows.ragged.values()),
+        },
+        schema=rejects.schema,
+    )
+    rejects = pl.concat([rejects, ragged]).sort("source_line")
+    header = shaping.layout.header_text.strip()
+    repeated = rejects.filter(pl.col("raw").str.strip_chars() == header) if header else rejects.head(0)
+    skipped = dict(rows.skipped)
+    if repeated.height:
+        rejects = rejects.join(repeated, on="source_line", how="anti", maintain_order="left")
+        skipped["header"] = skipped.get("header", 0) + repeated.height
+    keys = None
+    if not has_legs(shaping.layout):
+        keys = np.sort(shaped.records.select(hash_keys(shaped.records).alias("key"))["key"].to_numpy())
+    total = rows.cells.height + len(rows.ragged) - repeated.height
+    return _ShapedBlock(shaped.records, rejects, keys, total, skipped, rows.encoding, pending.bytes_read)
+
+
+def _count(totals: dict[str, int], more: dict[str, int]) -> None:
+    for kind, count in more.items():
+        totals[kind] = totals.get(kind, 0) + count
+
+
+def _name_encoding(declared: str, blocks: Counter[str]) -> str:
+    odd = [name for name in ("utf-8 with stray bytes", "windows-1252") if blocks[name]]
+    return odd[0] if odd and declared == "utf-8" else declared
+
+
+class _Shelf:
+    """Records by day, written as parts once there are enough of them."""
+
+    def __init__(self, folder: Path, ingest_id: str, pool: ThreadPoolExecutor) -> None:
+        self._folder = folder
+        self._ingest_id = ingest_id
+        self._pool = pool
+        self._days: dict[date, list[pl.DataFrame]] = {}
+        self._rows: Counter[date] = Counter()
+        self._writing: deque[Future[StagedFile]] = deque()
+        self._files: list[StagedFile] = []
+        self._number = 0
+
+    def add(self, records: pl.DataFrame) -> None:
+        for (day,), part in records.partition_by("call_date", as_dict=True, maintain_order=True).items():
+            self._days.setdefault(day, []).append(part)
+            self._rows[day] += part.height
+            if self._rows[day] >= PART_ROWS:
+                self._flush(day)
+        while self._rows.total() > SHELF_ROWS:
+            self._flush(self._rows.most_common(1)[0][0])
+
+    def finish(self) -> list[StagedFile]:
+        for day in sorted(self._days):
+            self._flush(day)
+        while self._writing:
+            self._files.append(self._writing.popleft().result())
+        return self._files
+
+    def _flush(self, day: date) -> None:
+        parts = self._days.pop(day)
+        del self._rows[day]
+        self._number += 1
+        name = f"{self._ingest_id}-{self._number:05d}.parquet"
+        self._writing.append(self._pool.submit(_write, parts, day, self._folder / name))
+        while len(self._writing) > THREADS:
+            self._files.append(self._writing.popleft().result())
+
+
+def _write(parts: list[pl.DataFrame], day: date, path: Path) -> StagedFile:
+    import polars as pl
+
+    frame = pl.concat(parts, rechunk=False).drop("call_date")
+    write_part(frame, path)
+    moments = frame["call_timestamp"]
+    return StagedFile(
+        path, path.name, {"call_date": day.isoformat()}, frame.height, moments.min(), moments.max()  # type: ignore[arg-type]
+    )
+
+
+class _RejectPile:
+    """Rejected rows, written to disk once there are many."""
+
+    def __init__(self, folder: Path, staged: Staged) -> None:
+        self._folder = folder
+        self._staged = staged
+        self._held: list[pl.DataFrame] = []
+        self._reasons: Counter[str] = Counter()
+
+    def add(self, rejects: pl.DataFrame) -> None:
+        if rejects.is_empty():
+            return
+        for row in rejects.head(EXAMPLES - len(self._staged.examples)).iter_rows(named=True):
+            self._staged.examples.append(f"line {row['source_line']}: {row['reason']}: {row['raw'][:160]!r}")
+        self._reasons.update(rejects["reason"].to_list())
+        self._held.append(rejects)
+        if sum(frame.height for frame in self._held) > REJECTS_HELD:
+            self._spill()
+
+    def _spill(self) -> None:
+        import polars as pl
+
+        path = self._folder / f"rejects-{len(self._staged.rejects):05d}.parquet"
+        pl.concat(self._held).write_parquet(path)
+        self._staged.rejects.append(path)
+        self._held = []
+
+    def finish(self, file: FileResult) -> None:
+        if self._held:
+            self._spill()
+        file.rejects_by_reason = {reason: self._reasons[reason] for reason in REASONS if self._reasons[reason]}
+        file.records_rejected = self._reasons.total()

@@ -1,0 +1,206 @@
+"""Times in CDR files: many notations in, UTC out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from functools import cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, available_timezones
+
+from sentinel_batch.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_MAIN_FORMAT = "%Y-%m-%d %H:%M:%S"
+_NAIVE_FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S%.f", "%Y/%m/%d %H:%M:%S")
+_AWARE_FORMATS = (
+    "%Y-%m-%dT%H:%M:%S%#z",
+    "%Y-%m-%d %H:%M:%S%#z",
+    "%a, %d %b %Y %H:%M:%S %z",
+    "%a %b %e %H:%M:%S %Y %z",
+    "%a %b %e %H:%M:%S %z %Y",
+)
+_DAY_FIRST_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d-%m-%Y %H:%M:%S", "%d.%m.%Y %H:%M:%S")
+_MONTH_FIRST_FORMATS = ("%m/%d/%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S")
+_TEXT_DATE = re.compile(r"(?<!\d)(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?!\d)")
+_BYTES_DATE = re.compile(rb"(?<!\d)(\d{1,2})[/.-](\d{1,2})[/.-]\d{4}(?!\d)")
+_CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?\s*(?P<half>[AaPp]\.?[Mm]\.?)?"
+_OFFSET = r"\s*(?P<offset>Z|UTC|GMT|[+-]\d{2}:?\d{2})?"
+_YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}})[T\s]+{_CLOCK}{_OFFSET}$")
+_YEAR_LAST = re.compile(rf"(?P<one>\d{{1,2}})[-/.](?P<two>\d{{1,2}})[-/.](?P<year>\d{{4}})[T\s]+{_CLOCK}{_OFFSET}$")
+_COMPACT = re.compile(r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T?(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)$")
+_CTIME = re.compile(
+    r"(?:[A-Z][a-z]{2},?\s+)?(?P<name>[A-Z][a-z]{2})\s+(?P<day>\d{1,2})\s+(?P<hour>\d\d?):(?P<minute>\d\d):(?P<second>\d\d)"
+    r"(?:\s+(?P<before>[+-]\d{2}:?\d{2}|UTC|GMT))?\s+(?P<year>\d{4})(?:\s+(?P<offset>[+-]\d{2}:?\d{2}|UTC|GMT))?$"
+)
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_EPOCH_UNITS = {9: 1_000_000, 10: 1_000_000, 11: 1_000_000, 12: 1_000, 13: 1_000, 15: 1, 16: 1}
+
+
+@cache
+def check_zone(name: str) -> str:
+    """Return a time zone's name if it exists.
+
+    Raises
+    ------
+    UsageError
+        If it does not.
+    """
+    if name not in available_timezones():
+        raise UsageError(
+            f"There is no time zone {name!r}.", hint="Use an IANA name such as Africa/Lagos, Europe/Paris or UTC."
+        )
+    return name
+
+
+def needs_day_first(cells: Iterable[str | None]) -> bool:
+    """Tell whether dates such as 03/04/2026 occur, which can be read two ways."""
+    return any(cell and _TEXT_DATE.match(cell.strip().strip("'\"")) for cell in cells)
+
+
+def decide_day_first(blocks: Iterable[bytes]) -> bool | None:
+    """Decide from a file's dates whether the day comes first; None when every day and month is at most 12."""
+    for data in blocks:
+        for match in _BYTES_DATE.finditer(data):
+            one, two = int(match[1]), int(match[2])
+            if one > 12 >= two:
+                return True
+            if two > 12 >= one:
+                return False
+    return None
+
+
+def read_times(text: pl.Series, zone: str, day_first: bool | None) -> pl.Series:
+    """Read times into UTC.
+
+    Parameters
+    ----------
+    text
+        Times as typed.
+    zone
+        Zone of times without an offset.
+    day_first
+        How to read 03/04/2026; None leaves such times null.
+
+    Returns
+    -------
+    polars.Series
+        ``datetime[us, UTC]``; null where nothing can be read. A local time that a clock change skips is null, one
+        that it repeats is the earlier.
+    """
+    import polars as pl
+
+    name = text.name
+    times = _localise(text.str.to_datetime(_MAIN_FORMAT, time_unit="us", strict=False), zone)
+    left = times.is_null() & text.is_not_null()
+    if not left.any():
+        return times
+    odd = text.filter(left).unique().str.strip_chars(" \t\n'\"")
+    table = pl.DataFrame({name: text.filter(left).unique(), "typed": odd}).with_columns(
+        _read_epochs(odd).alias("time")
+    )
+    formats = [(naive, False) for naive in _NAIVE_FORMATS] + [(aware, True) for aware in _AWARE_FORMATS]
+    if day_first is not None:
+        formats += [(naive, False) for naive in (_DAY_FIRST_FORMATS if day_first else _MONTH_FIRST_FORMATS)]
+    for pattern, aware in formats:
+        missing = table["time"].is_null()
+        if not missing.any():
+            break
+        typed = table["typed"].filter(missing)
+        probe = typed.head(20).str.to_datetime(pattern, time_unit="us", strict=False)
+        if probe.is_null().all() and len(typed) > 20:
+            continue
+        found = typed.str.to_datetime(pattern, time_unit="us", strict=False)
+        found = found.dt.convert_time_zone("UTC") if aware else _localise(found, zone)
+        table = _fill(table, typed, found)
+    missing = table["time"].is_null()
+    if missing.any():
+        typed = table["typed"].filter(missing)
+        read = [read_time(cell, zone, day_first) for cell in typed.to_list()]
+        table = _fill(table, typed, pl.Series(read, dtype=pl.Datetime("us", "UTC")))
+    joined = pl.DataFrame({name: text, "main": times}).join(
+        table.select(name, "time"), on=name, how="left", maintain_order="left"
+    )
+    return joined.select(pl.coalesce("main", "time").alias(name))[name]
+
+
+def read_time(typed: str | None, zone: str, day_first: bool | None) -> datetime | None:
+    """Read one time in any of the notations known, or None."""
+    text = (typed or "").strip().strip("'\"")
+    for pattern in (_YEAR_FIRST, _YEAR_LAST, _COMPACT, _CTIME):
+        match = pattern.match(text)
+        if match:
+            return _assemble(match.groupdict(), zone, day_first)
+    if text[:1].isalpha() or text[:1].isdigit():
+        try:
+            moment = parsedate_to_datetime(text)
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        except (ValueError, TypeError, IndexError, OverflowError):
+            return None
+    return None
+
+
+def _assemble(parts: dict[str, str | None], zone: str, day_first: bool | None) -> datetime | None:
+    month, day = parts.get("month"), parts.get("day")
+    if parts.get("one"):
+        if day_first is None:
+            return None
+        day, month = (parts["one"], parts["two"]) if day_first else (parts["two"], parts["one"])
+    if parts.get("name"):
+        month = str(_MONTHS.index(parts["name"] or "") + 1) if parts["name"] in _MONTHS else None
+    hour = int(parts["hour"] or 0)
+    half = (parts.get("half") or "").lower()
+    if half:
+        hour = hour % 12 + (12 if half.startswith("p") else 0)
+    micros = int((parts.get("fraction") or "0").ljust(6, "0")[:6])
+    try:
+        moment = datetime(
+            int(parts["year"] or 0), int(month or 0), int(day or 0), hour, int(parts["minute"] or 0),
+            int(parts.get("second") or 0), micros, tzinfo=_read_offset(parts.get("offset") or parts.get("before"), zone),
+        )  # fmt: skip
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _read_offset(text: str | None, zone: str) -> timezone | ZoneInfo:
+    if not text:
+        return ZoneInfo(zone)
+    if text in ("Z", "UTC", "GMT"):
+        return UTC
+    digits = text[1:].replace(":", "")
+    span = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return timezone(-span if text[0] == "-" else span)
+
+
+def _read_epochs(text: pl.Series) -> pl.Series:
+    import polars as pl
+
+    frame = pl.DataFrame({"text": text}).with_columns(
+        whole=pl.col("text").str.extract(r"^(\d{9,16})(?:\.\d+)?$"), part=pl.col("text").str.extract(r"^\d+\.(\d{1,6})")
+    )
+    length = pl.col("whole").str.len_bytes().cast(pl.Int64)
+    unit = length.replace_strict(_EPOCH_UNITS, default=None, return_dtype=pl.Int64)
+    part = pl.col("part").str.pad_end(6, "0").cast(pl.Int64, strict=False).fill_null(0)
+    micros = pl.col("whole").cast(pl.Int64) * unit + pl.when(unit == 1_000_000).then(part).otherwise(0)
+    return frame.select(micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("time"))["time"]
+
+
+def _localise(naive: pl.Series, zone: str) -> pl.Series:
+    local = naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return local.dt.convert_time_zone("UTC")
+
+
+def _fill(table: pl.DataFrame, typed: pl.Series, found: pl.Series) -> pl.DataFrame:
+    import polars as pl
+
+    gained = pl.DataFrame({"typed": typed, "found": found}).unique("typed")
+    return (
+        table.join(gained, on="typed", how="left", maintain_order="left")
+        .with_columns(time=pl.coalesce("time", "found"))
+        .drop("found")
+    )
