@@ -1,0 +1,272 @@
+"""Commands ``alerts ...``: lists, verdicts, exports and the suppression list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from sentinel_batch.cli.explanation import print_alert
+from sentinel_batch.cli.output import Column, Output, format_moment
+from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+ALERT_COLUMNS = (
+    Column("ID", numeric=True),
+    Column("Severity"),
+    Column("Suspect"),
+    Column("Calls", numeric=True),
+    Column("Dest.", numeric=True),
+    Column("Avg s", numeric=True),
+    Column("Last seen (UTC)"),
+    Column("Status"),
+)
+_SUPPRESSION_COLUMNS = (
+    Column("Pattern"),
+    Column("Reason", fold=True),
+    Column("Until (UTC)"),
+    Column("State"),
+    Column("By"),
+    Column("Source", fold=True),
+)
+
+Severity = Annotated[
+    str | None, typer.Option("--severity", metavar="NAME", help="LOW, MEDIUM, HIGH or CRITICAL; several with commas.")
+]
+Reviewed = Annotated[
+    bool | None, typer.Option("--reviewed/--unreviewed", help="Only those with, or without, a verdict.")
+]
+Suspect = Annotated[str | None, typer.Option("--suspect", metavar="NUMBER", help="A number, or a prefix with *.")]
+Since = Annotated[
+    str | None,
+    typer.Option("--since", metavar="TIME", help="Seen at or after it: 24h, 7d (back from now) or RFC 3339."),
+]
+Status = Annotated[
+    str | None, typer.Option("--status", metavar="NAME", help="open, reviewed, suppressed, merged or all; with commas.")
+]
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decided [default the user].")]
+
+
+@with_session
+def start(session: Session) -> None:
+    """Read alerts, give verdicts, export, suppress."""
+
+
+@with_session
+def list_alerts(
+    session: Session,
+    severity: Severity = None,
+    reviewed: Reviewed = None,
+    suspect: Suspect = None,
+    since: Since = None,
+    status: Status = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most N alerts.")] = 50,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """List alerts, worst first."""
+    from sentinel_batch.alerts import guard_formulas
+    from sentinel_batch.alerts import list_alerts as read_alerts
+
+    out = session.output
+    if as_csv and out.as_json:
+        raise UsageError("--csv and --json exclude each other.", hint="Give one of them.")
+    filters = _filters(severity, reviewed, suspect, since, status)
+    rows = read_alerts(lake=session.configure().lake, limit=limit, **filters)
+    if out.as_json:
+        out.document({"status": "success", "count": rows.height, "alerts": rows.to_dicts()})
+    elif as_csv:
+        out.raw(guard_formulas(rows).write_csv(datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ"))
+    else:
+        print_alerts(out, rows)
+        if rows.height == limit:
+            out.note(f"Stopped at {limit}; see more with --limit.")
+
+
+@with_session
+def show(session: Session, alert_id: Annotated[int, typer.Argument(metavar="ID", help="Id of the alert.")]) -> None:
+    """Print one alert with its history."""
+    from sentinel_batch.alerts import get_alert
+
+    alert = get_alert(alert_id, lake=session.configure().lake)
+    out = session.output
+    if out.as_json:
+        out.document({"status": "success", "alert": alert})
+        return
+    print_alert(out, alert)
+
+
+@with_session
+def review(
+    session: Session,
+    ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of alerts.")],
+    disposition: Annotated[
+        Literal["confirmed", "false-positive", "watch"],
+        typer.Option("--disposition", metavar="VERDICT", help="confirmed, false-positive or watch."),
+    ],
+    notes: Annotated[str, typer.Option("--notes", metavar="TEXT", help="Why.")] = "",
+    by: By = None,
+) -> None:
+    """Give a verdict on alerts: all of them, or none."""
+    from sentinel_batch.alerts import review_alerts
+
+    config = session.configure()
+    rows = review_alerts(
+        ids, disposition=disposition, notes=notes, by=by, lake=config.lake, lock_timeout=config.lock_timeout
+    )
+    out = session.output
+    if out.as_json:
+        out.document({"status": "success", "count": rows.height, "alerts": rows.to_dicts()})
+    else:
+        print_alerts(out, rows)
+
+
+@with_session
+def export(
+    session: Session,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="File to write: .parquet, .csv or .json.")],
+    severity: Severity = None,
+    reviewed: Reviewed = None,
+    suspect: Suspect = None,
+    since: Since = None,
+    status: Status = "all",
+) -> None:
+    """Write alerts to one plain file."""
+    from sentinel_batch.alerts import export_alerts
+
+    filters = _filters(severity, reviewed, suspect, since, status)
+    file = export_alerts(path, lake=session.configure().lake, **filters)
+    out = session.output
+    if out.as_json:
+        out.document({"status": "success", "path": file})
+    else:
+        out.line(str(file))
+
+
+@with_session
+def suppress(
+    session: Session,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="A number, or a prefix with *.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; shown with every finding it covers.")],
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Last day, or an RFC 3339 time [default no end].")
+    ] = None,
+    by: By = None,
+) -> None:
+    """Put a number or a prefix on the suppression list."""
+    from sentinel_batch.alerts import suppress as add
+
+    config = session.configure()
+    rows = add(number, reason=reason, until=until, by=by, lake=config.lake, lock_timeout=config.lock_timeout)
+    _print_suppressions(session.output, rows)
+
+
+@with_session
+def unsuppress(
+    session: Session,
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="As it was entered.")],
+    by: By = None,
+) -> None:
+    """Take a number or a prefix off the suppression list."""
+    from sentinel_batch.alerts import unsuppress as remove
+
+    config = session.configure()
+    rows = remove(number, by=by, lake=config.lake, lock_timeout=config.lock_timeout)
+    _print_suppressions(session.output, rows)
+
+
+@with_session
+def suppressions(session: Session) -> None:
+    """Print the suppression list, expired entries included."""
+    from sentinel_batch.alerts import list_suppressions
+
+    config = session.configure()
+    rows = list_suppressions(lake=config.lake, suppressions_file=config.suppressions_file)
+    _print_suppressions(session.output, rows)
+
+
+def print_alerts(out: Output, rows: pl.DataFrame) -> None:
+    """Print alerts as a table."""
+    if rows.is_empty():
+        out.line("No alerts.")
+        return
+    out.table(ALERT_COLUMNS, [_row(alert) for alert in rows.to_dicts()])
+
+
+def _row(alert: dict[str, Any]) -> tuple[Any, ...]:
+    return (
+        str(alert["id"]),
+        alert["alert_severity"],
+        alert["suspect_number"],
+        alert["call_count"],
+        alert["unique_destinations"],
+        alert["avg_duration_seconds"],
+        format_moment(alert["last_seen"])[:16],
+        alert["disposition"] or alert["status"],
+    )
+
+
+def _filters(
+    severity: str | None, reviewed: bool | None, suspect: str | None, since: str | None, status: str | None
+) -> dict[str, Any]:
+    return {
+        "severity": severity.split(",") if severity else None,
+        "reviewed": reviewed,
+        "suspect": suspect,
+        "since": _moment(since),
+        "status": status.split(",") if status else None,
+    }
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    from datetime import timedelta
+
+    from sentinel_batch.lake import now
+    from sentinel_batch.window import resolve_period
+
+    moment = now()
+    return resolve_period(text, moment, None, timedelta(days=1)).since
+
+
+def _print_suppressions(out: Output, rows: pl.DataFrame) -> None:
+    if out.as_json:
+        out.document({"status": "success", "count": rows.height, "suppressions": rows.to_dicts()})
+        return
+    if rows.is_empty():
+        out.line("The suppression list is empty.")
+        return
+    out.table(
+        _SUPPRESSION_COLUMNS,
+        [
+            (
+                r["pattern"],
+                r["reason"],
+                r["until"],
+                "active" if r["active"] else "expired",
+                r["created_by"],
+                r["source"],
+            )
+            for r in rows.to_dicts()
+        ],
+    )
+
+
+def create(create_app: Callable[[], typer.Typer]) -> typer.Typer:
+    """Return the group ``alerts``."""
+    app = create_app()
+    app.callback()(start)
+    app.command("list")(list_alerts)
+    app.command("show")(show)
+    app.command("review")(review)
+    app.command("export")(export)
+    app.command("suppress")(suppress)
+    app.command("unsuppress")(unsuppress)
+    app.command("suppressions")(suppressions)
+    return app

@@ -1,0 +1,109 @@
+"""The tree of commands."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from sentinel_batch import __version__
+from sentinel_batch.cli import (
+    alerts,
+    configuration,
+    detection,
+    explanation,
+    ingestion,
+    nightly,
+    reporting,
+    rules,
+    simulation,
+    upkeep,
+)
+from sentinel_batch.cli.failures import run_reported
+from sentinel_batch.cli.session import Session, restored_environment, with_session
+
+
+class ReportedGroup(TyperGroup):
+    """The root command: every failure below it is reported in one place."""
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        windows_expand_args: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run the command line and exit with its code."""
+        arguments = tuple(sys.argv[1:] if args is None else args)
+        session = Session(arguments)
+        run = super().main
+        with restored_environment():
+            code = run_reported(
+                session,
+                lambda: run(
+                    list(arguments),
+                    prog_name or "sentinel-batch",
+                    complete_var,
+                    False,
+                    windows_expand_args,
+                    obj=session,
+                    **extra,
+                ),
+            )
+        if standalone_mode:
+            sys.exit(code)
+        return code
+
+
+def create_app(**settings: Any) -> typer.Typer:
+    """Return an application or a group with the project's settings."""
+    return typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["--help", "-h"]},
+        **settings,
+    )
+
+
+app = create_app(cls=ReportedGroup)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+@with_session
+def start(
+    session: Session,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Call detail records in; ranked, explained, reviewable fraud alerts out.
+
+    Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 partly done, 4 no input, 5 lake locked, 11-14 severity
+    found (only with --fail-on).
+    """
+
+
+app.command("generate")(simulation.generate)
+app.command("ingest")(ingestion.ingest)
+app.command("detect")(detection.detect)
+app.add_typer(alerts.create(create_app), name="alerts")
+app.command("explain")(explanation.explain)
+app.command("report")(reporting.report)
+app.command("nightly")(nightly.run)
+app.command("maintain")(upkeep.maintain)
+app.command("doctor")(upkeep.doctor)
+app.add_typer(rules.create(create_app), name="rules")
+app.add_typer(configuration.create(create_app), name="config")

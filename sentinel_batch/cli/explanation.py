@@ -1,0 +1,162 @@
+"""Command ``explain``, and how one alert is printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sentinel_batch.cli.output import SEVERITY_MARKS, Column, Output, format_moment
+from sentinel_batch.cli.session import Session, with_session
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from sentinel_batch.alerts import Explanation
+
+_MEASURES = {
+    "call_count": "calls",
+    "unique_destinations": "unique destinations",
+    "avg_duration_seconds": "average duration (s)",
+}
+_CALL_COLUMNS = ("call_timestamp", "callee_number", "duration_seconds", "termination_cause", "location_code")
+_HEADINGS = {
+    "call_timestamp": "Time (UTC)",
+    "callee_number": "Callee",
+    "duration_seconds": "Seconds",
+    "termination_cause": "Cause",
+    "location_code": "Cell",
+}
+
+
+@with_session
+def explain(
+    session: Session,
+    subject: Annotated[str, typer.Argument(metavar="ID|NUMBER", help="Id of an alert, or a number.")],
+    calls: Annotated[
+        Path | None, typer.Option("--calls", metavar="FILE", help="Write every call behind the alert as CSV.")
+    ] = None,
+) -> None:
+    """Explain an alert or a number, down to single calls."""
+    from sentinel_batch.alerts import explain as explain_subject
+
+    explanation = explain_subject(subject, lake=session.configure().lake)
+    written = explanation.write_calls(calls) if calls is not None else None
+    out = session.output
+    if out.as_json:
+        facts = {"calls_file": written} if written else {}
+        out.document({"status": "success", **explanation.to_dict(), **facts})
+        return
+    _print_explanation(out, explanation)
+    if written:
+        out.note(f"Calls written to {written}")
+
+
+def print_alert(out: Output, alert: dict[str, Any]) -> None:
+    """Print one alert, and its history where it has one."""
+    icon, _ = SEVERITY_MARKS[alert["alert_severity"]]
+    verdict = alert["disposition"] or alert["status"]
+    out.line(f"Alert {alert['id']}  {icon} {alert['alert_severity']}  {alert['suspect_number']}  {verdict}")
+    out.line(alert["evidence_summary"] or "")
+    out.line(f"Rule     {alert['detection_rule']} {alert['rule_version']} ({alert['alert_type']})")
+    out.line(f"Window   ({format_moment(alert['window_start'])}, {format_moment(alert['window_end'])}] UTC")
+    out.line(f"Seen     {format_moment(alert['first_seen'])} to {format_moment(alert['last_seen'])} UTC")
+    out.line(f"Created  {format_moment(alert['created_at'])} UTC")
+    if alert["reviewer_notes"]:
+        out.line(f"Notes    {alert['reviewer_notes']}")
+    _print_events(out, alert.get("events") or [])
+
+
+def _print_explanation(out: Output, explanation: Explanation) -> None:
+    if explanation.alert is not None:
+        print_alert(out, explanation.alert)
+    else:
+        out.line(f"{explanation.suspect_number}  no alert")
+        start, end = format_moment(explanation.window_start), format_moment(explanation.window_end)
+        out.line(f"Window   ({start}, {end}] UTC")
+    for notice in explanation.notices:
+        out.line(f"Note     {notice}")
+    out.line()
+    _print_reasons(out, explanation)
+    _print_hours(out, explanation.calls_per_hour)
+    _print_frame(out, "Top callees", explanation.top_callees)
+    for title in ("first_calls", "last_calls", "shortest_calls", "longest_calls"):
+        frame: pl.DataFrame = getattr(explanation, title)
+        _print_frame(
+            out, title.replace("_", " ").capitalize(), frame.select(c for c in _CALL_COLUMNS if c in frame.columns)
+        )
+    _print_frame(out, "Cells and devices", explanation.cells)
+    earlier = explanation.earlier.select("id", "alert_severity", "last_seen", "status", "disposition", "reviewer_notes")
+    _print_frame(out, "Earlier alerts", earlier)
+    _print_events(out, explanation.events.to_dicts())
+
+
+def _print_reasons(out: Output, explanation: Explanation) -> None:
+    columns = (
+        Column("Why"),
+        Column("Value", numeric=True),
+        Column("Threshold", numeric=True),
+        Column("Among all callers", fold=True),
+    )
+    rows = []
+    for reason in explanation.reasons:
+        threshold = f"{reason.comparison} {reason.threshold:g}" if reason.threshold is not None else ""
+        standing = (
+            f"above {reason.percentile:.1f} % of {reason.callers:,} others"
+            if reason.percentile is not None
+            else "no others"
+        )
+        value = "" if reason.value is None else f"{reason.value:,.2f}".removesuffix(".00")
+        rows.append((_MEASURES.get(reason.measure, reason.measure), value, threshold, standing))
+    out.table(columns, rows)
+
+
+def _print_hours(out: Output, hours: pl.DataFrame) -> None:
+    busy = hours.filter(hours["calls"] > 0)
+    if busy.is_empty():
+        return
+    most = max(busy["calls"])
+    columns = (Column("Hour (UTC)"), Column("Calls", numeric=True), Column("Dest.", numeric=True), Column(""))
+    rows = [
+        (
+            format_moment(r["hour"])[:16],
+            r["calls"],
+            r["unique_destinations"],
+            "█" * max(1, round(24 * r["calls"] / most)),
+        )
+        for r in busy.to_dicts()
+    ]
+    out.line()
+    out.table(columns, rows, title="Calls per hour")
+
+
+def _print_frame(out: Output, title: str, frame: pl.DataFrame) -> None:
+    if frame.is_empty():
+        return
+    shown = frame.select(name for name in frame.columns if frame[name].null_count() < frame.height)
+    columns = [
+        Column(
+            _HEADINGS.get(name, name.replace("_", " ").capitalize()), numeric=shown[name].dtype.is_numeric(), fold=True
+        )
+        for name in shown.columns
+    ]
+    out.line()
+    out.table([Column(c.heading, c.numeric) for c in columns], shown.rows(), title=title)
+
+
+def _print_events(out: Output, events: list[dict[str, Any]]) -> None:
+    if not events:
+        return
+    columns = (Column("When (UTC)"), Column("Who"), Column("What"), Column("Change", fold=True))
+    out.line()
+    out.table(columns, [(e["at"], e["actor"], e["event"], _change(e)) for e in events], title="History")
+
+
+def _change(event: dict[str, Any]) -> str:
+    parts = []
+    if event["field"]:
+        parts.append(f"{event['field']}: {event['before'] or '-'} → {event['after'] or '-'}")
+    if event["note"]:
+        parts.append(event["note"])
+    return "; ".join(parts)

@@ -1,0 +1,65 @@
+"""What the user sees, and cron gets, when a command fails."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from sentinel_batch.cli.session import Session
+from sentinel_batch.errors import ExitCode, SentinelError
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
+
+DEBUG_VARIABLE = "SENTINEL_DEBUG"
+
+
+def run_reported(session: Session, action: Callable[[], Any]) -> int:
+    """Run a command; report its failure, in words or as a JSON document, and return the exit code."""
+    try:
+        result = action()
+    except SentinelError as error:
+        _report(session, error.code, error.message, error.hint, error.details)
+        return int(error.exit_code)
+    except typer.TyperException as error:
+        _report(session, "usage", error.format_message(), _usage_hint(error), {})
+        return int(ExitCode.USAGE)
+    except (KeyboardInterrupt, typer.Abort):
+        result = INTERRUPTED
+    except Exception as error:
+        return _report_unexpected(session, error)
+    if result == INTERRUPTED:
+        _report(session, "interrupted", "Interrupted.", "What was committed is kept; run the command again.", {})
+    return int(result) if isinstance(result, int) else int(ExitCode.DONE)
+
+
+def _report_unexpected(session: Session, error: Exception) -> int:
+    if os.environ.get(DEBUG_VARIABLE):
+        session.output.warn(traceback.format_exc())
+    first = next(iter(str(error).splitlines()), "")
+    message = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    hint = f"This is a defect of Sentinel Batch; run again with {DEBUG_VARIABLE}=1 to see where it happened."
+    if isinstance(error, OSError):
+        hint = f"Check that the path exists and can be accessed; {DEBUG_VARIABLE}=1 shows where it happened."
+    _report(session, "unexpected", message, hint, {})
+    return int(ExitCode.FAILED)
+
+
+def _report(session: Session, code: str, message: str, hint: str, details: dict[str, Any]) -> None:
+    output = session.output
+    if output.as_json:
+        facts = {**details, "code": code, "message": message, "hint": hint}
+        ordered = {name: facts[name] for name in ("code", "message", "hint", *details)}
+        output.document({"status": "error", "schema_version": 1, "error": ordered})
+    else:
+        output.error(message, hint)
+
+
+def _usage_hint(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "sentinel-batch"
+    return f"See {command} --help."

@@ -1,0 +1,68 @@
+"""Commands ``maintain`` and ``doctor``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sentinel_batch.cli.output import Column
+from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.errors import ExitCode
+
+_MARKS = {"ok": "✓ ok", "warning": "! warning", "error": "✗ error"}
+
+
+@with_session
+def maintain(
+    session: Session,
+    keep_days: Annotated[
+        int | None,
+        typer.Option("--keep-days", metavar="DAYS", help="Archive older days; without it none leave the lake."),
+    ] = None,
+    archive: Annotated[
+        Path | None, typer.Option("--archive", metavar="DIR", help="Folder of archived days [default LAKE-archive].")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")] = False,
+) -> None:
+    """Compact, clean up, and archive old days if asked to."""
+    from sentinel_batch.maintenance import maintain as maintain_lake
+
+    config = session.configure()
+    result = maintain_lake(
+        config.lake, keep_days=keep_days, archive=archive, dry_run=dry_run, lock_timeout=config.lock_timeout
+    )
+    out = session.output
+    if out.as_json:
+        out.document(result.to_dict())
+        return
+    would = "would be " if dry_run else ""
+    rows = sum(day.rows for day in result.archived)
+    out.line(f"{len(result.archived)} days ({rows:,} calls) {would}archived")
+    out.line(f"{len(result.compacted)} partitions {would}compacted")
+    out.line(f"{result.vacuumed_files} files ({result.vacuumed_bytes / 1e6:,.1f} MB) {would}removed")
+    out.line(f"{result.staging_removed} working folders of killed runs {would}removed")
+    out.note(f"Took {result.processing_time_seconds:.1f} s")
+
+
+@with_session
+def doctor(session: Session) -> ExitCode:
+    """Check versions, configuration, lake, disk and last runs.
+
+    Exits with 1 if something is broken; warnings do not count.
+    """
+    from sentinel_batch.maintenance import diagnose
+
+    config = session.configure()
+    diagnosis = diagnose(config.lake)
+    out = session.output
+    if out.as_json:
+        out.document(diagnosis.to_dict())
+    else:
+        columns = (Column("State"), Column("Check"), Column("Finding", fold=True))
+        out.table(columns, [(_MARKS[c.status], c.name, c.message) for c in diagnosis.checks])
+        for check in diagnosis.checks:
+            if check.hint and check.status != "ok":
+                out.note(f"{check.name}: {check.hint}")
+    return diagnosis.exit_code
