@@ -1,0 +1,111 @@
+"""The report as a JSON document, as ``report.schema.json`` describes it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from sentinel_batch.schema import SEVERITIES
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from sentinel_batch.reporting.collection import Report
+
+SCHEMA_VERSION = "1.0"
+"""Grows in its second part when keys are added, in its first when they change or go."""
+
+
+def build_document(report: Report) -> dict[str, Any]:
+    """Return the report's JSON document, with texts, numbers, lists and dictionaries only."""
+    period = report.period
+    return _plain(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "generator": {"name": "sentinel-batch", "version": _version()},
+            "generated_at": report.generated_at,
+            "run_id": report.run_id,
+            "timezone": report.timezone,
+            "period": period
+            and {"since": period.since, "until": period.until, "includes_since": period.includes_since},
+            "volume": report.volume,
+            "quality": report.quality,
+            "detection": report.detection,
+            "alerts_total": report.alerts.height,
+            "alerts_shown": report.shown.height,
+            "alerts_unreviewed": report.alerts.filter(~report.alerts["reviewed"].fill_null(False)).height,
+            "alerts_suppressed": report.suppressed.height,
+            "by_severity": count_severities(report.alerts),
+            "by_rule": _by_rule(report.alerts),
+            "suppressed": report.suppressed.select(
+                "id", "suspect_number", "alert_severity", "detection_rule", "first_seen", "last_seen"
+            ).to_dicts(),
+            "calls_by_hour": report.hours.to_dicts(),
+            "alerts": [_alert(row, report.evidence) for row in report.shown.iter_rows(named=True)],
+        }
+    )
+
+
+def dump_document(document: dict[str, Any]) -> str:
+    """Write a document as text: indented, in the order it was built."""
+    return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def load_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of the document."""
+    text = files("sentinel_batch.reporting").joinpath("report.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def count_severities(alerts: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """Count alerts and those not yet reviewed, by severity, worst first."""
+    counts = {}
+    for severity in reversed(SEVERITIES):
+        rows = alerts.filter(alerts["alert_severity"] == severity)
+        reviewed = int(rows["reviewed"].fill_null(False).sum())
+        counts[severity] = {"alerts": rows.height, "unreviewed": rows.height - reviewed}
+    return counts
+
+
+def _by_rule(alerts: pl.DataFrame) -> list[dict[str, Any]]:
+    return (
+        alerts.group_by("detection_rule", "alert_severity")
+        .len("alerts")
+        .sort("detection_rule", "alert_severity")
+        .to_dicts()
+    )
+
+
+def _alert(row: dict[str, Any], evidence: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    try:
+        parameters = json.loads(row["parameters"] or "{}")
+    except ValueError:
+        parameters = {}
+    known = parameters if isinstance(parameters, dict) else {}
+    return {**row, "parameters": known, "evidence": evidence.get(row["id"])}
+
+
+def _version() -> str:
+    try:
+        return version("sentinel-batch")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return value

@@ -1,0 +1,166 @@
+"""Writing a report: three files, each complete or not there."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sentinel_batch.errors import UsageError
+
+if TYPE_CHECKING:
+    from sentinel_batch.lake import Lake
+    from sentinel_batch.reporting.period import Moment, Period
+
+MAX_ALERTS = 500
+"""Alerts that the page and the JSON document carry by default; the Parquet file has them all."""
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """A written report.
+
+    Parameters
+    ----------
+    html, json, alerts
+        Paths of ``report.html``, ``report.json`` and ``alerts.parquet``.
+    period
+        What it is about; None for a lake without calls.
+    alerts_total, alerts_shown
+        Alerts of the period, and how many of them the page carries.
+    """
+
+    html: Path
+    json: Path
+    alerts: Path
+    period: Period | None
+    alerts_total: int
+    alerts_shown: int
+
+
+def write_report(
+    *,
+    lake: Lake | str | Path | None = None,
+    out: str | Path = "reports",
+    run_id: str | None = None,
+    since: Moment | None = None,
+    until: Moment | None = None,
+    max_alerts: int = MAX_ALERTS,
+    timezone: str | None = None,
+    generated_at: datetime | None = None,
+) -> ReportFiles:
+    """Write ``report.html``, ``report.json`` and ``alerts.parquet`` about a period.
+
+    The same lake and ``generated_at`` give the same bytes. An alert belongs to the period when its first to last call
+    overlap it; merged alerts are left out, suppressed ones are counted apart.
+
+    Parameters
+    ----------
+    lake
+        The lake, or its folder; by default the configured one.
+    out
+        Folder to write to; it is made if need be, and files of these names are replaced.
+    run_id
+        Report on the period that this run examined.
+    since, until
+        Report on ``(since, until]``: times, RFC 3339 texts or durations such as ``24h``; by default the whole lake.
+    max_alerts
+        The page and the JSON document carry that many alerts at most, worst first.
+    timezone
+        Name of the zone of local times; by default the configured one.
+    generated_at
+        The time that the report carries; by default now.
+
+    Returns
+    -------
+    ReportFiles
+        Where the files are.
+
+    Raises
+    ------
+    UsageError
+        If the run is unknown, the period empty, the zone unknown, or the folder cannot be written.
+    LakeNotFoundError
+        If there is no lake.
+    """
+    from sentinel_batch.lake import now
+    from sentinel_batch.reporting.collection import collect_report
+    from sentinel_batch.reporting.document import build_document, dump_document
+    from sentinel_batch.reporting.page import render_page
+    from sentinel_batch.reporting.period import choose_period, zone
+
+    if max_alerts < 0:
+        raise UsageError(f"max_alerts = {max_alerts} is negative.", hint="Give 0 or more.", allowed=">= 0")
+    moment = (generated_at or now()).astimezone(UTC)
+    opened, zone_name = _settle(lake, timezone)
+    zone(zone_name)
+    period = choose_period(opened, run_id=run_id, since=since, until=until)
+    report = collect_report(
+        opened, period, run_id=run_id, timezone=zone_name, generated_at=moment, max_alerts=max_alerts
+    )
+    document = build_document(report)
+    page = render_page(report, document)
+    folder = _folder(out)
+    files = ReportFiles(
+        folder / "report.html",
+        folder / "report.json",
+        folder / "alerts.parquet",
+        period,
+        report.alerts.height,
+        report.shown.height,
+    )
+    _replace(files.alerts, lambda path: report.alerts.write_parquet(path))
+    _replace(files.json, lambda path: _write_text(path, dump_document(document)))
+    _replace(files.html, lambda path: _write_text(path, page))
+    return files
+
+
+def _settle(lake: Lake | str | Path | None, timezone: str | None) -> tuple[Lake, str]:
+    """The lake and the zone, from the configuration where they are not given."""
+    from sentinel_batch.lake import Lake, open_lake
+
+    if timezone is None:
+        from sentinel_batch.config import load_config
+
+        timezone = load_config().timezone
+    return (lake if isinstance(lake, Lake) else open_lake(lake)), timezone
+
+
+def _folder(out: str | Path) -> Path:
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"The report cannot be written to {folder}: {error.strerror}.", hint="Name a folder that can be written."
+        ) from error
+    return folder
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    from sentinel_batch.lake import full_disk_reported
+
+    with full_disk_reported(path.parent):
+        try:
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        except PermissionError as error:
+            raise UsageError(
+                f"The report cannot be written to {path.parent}: {error.strerror}.",
+                hint="Name a folder that can be written.",
+            ) from error
+        os.close(handle)
+        fresh = Path(name)
+        try:
+            write(fresh)
+            fresh.chmod(0o644)
+            fresh.replace(path)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+
+def _write_text(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,166 @@
+"""The report as one HTML page that needs no network and runs no code but its own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from sentinel_batch.reporting.figures import draw_figures
+from sentinel_batch.reporting.text import clip, visible
+from sentinel_batch.schema import SEVERITIES
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from sentinel_batch.reporting.collection import Report
+
+ICONS = {"CRITICAL": "◆", "HIGH": "▲", "MEDIUM": "■", "LOW": "●"}
+"""The shapes of the scatter chart, so that severity never depends on colour."""
+
+NOTE_LENGTH = 280
+"""Characters of a note or file name that the page shows; the JSON document has them whole."""
+
+_SHOWN_GAPS = 12
+_SHOWN_REASONS = 12
+
+
+def render_page(report: Report, document: dict[str, Any]) -> str:
+    """Return the report's page.
+
+    Every value goes through Jinja's escaping or into JSON blocks without ``<``; scripts and styles are allowed by hash
+    only, so text that did slip through could not run.
+
+    Parameters
+    ----------
+    report
+        The content.
+    document
+        The same, as :func:`sentinel_batch.reporting.document.build_document` gives it.
+    """
+    from markupsafe import Markup
+
+    figures = draw_figures(report)
+    styles, bundle, program = _asset("report.css"), _vega_bundle(), _asset("report.js")
+    scripts = [text for text in (bundle if figures else "", program) if text]
+    page = _environment(report.timezone).get_template("report.html.j2")
+    return page.render(
+        doc=document,
+        policy=_policy(styles, scripts),
+        styles=Markup(styles),  # noqa: S704 - our own file
+        scripts=[Markup(text) for text in scripts],  # noqa: S704 - our own file and the Vega bundle
+        figures=figures,
+        specs=_block({figure.name: figure.spec for figure in figures}),
+        evidence=_block({row["id"]: _compact(row, report.timezone) for row in document["alerts"]}),
+        icons=ICONS,
+        severities=list(reversed(SEVERITIES)),
+        shown_gaps=_SHOWN_GAPS,
+        shown_reasons=_SHOWN_REASONS,
+        several_rules=len({row["detection_rule"] for row in document["by_rule"]}) > 1,
+    )
+
+
+def _environment(timezone: str) -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("sentinel_batch.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=lambda value: "–" if value is None else f"{value:,}",
+        decimals=lambda value: "–" if value is None else f"{value:,.2f}",
+        visible=lambda value: visible(value or "–"),
+        clip=lambda value: clip(visible(value or ""), NOTE_LENGTH),
+        local=lambda value: _clock(value, timezone, "%Y-%m-%d %H:%M"),
+        utc=lambda value: _clock(value, "UTC", "%Y-%m-%d %H:%M"),
+        spoken=lambda value: _clock(value, timezone, "%a %-d %b %Y, %H:%M"),
+        spoken_utc=lambda value: _clock(value, "UTC", "%a %-d %b %Y, %H:%M"),
+    )
+    return environment
+
+
+def _clock(text: str | None, timezone: str, form: str) -> str:
+    if text is None:
+        return "–"
+    return datetime.fromisoformat(text).astimezone(UTC if timezone == "UTC" else ZoneInfo(timezone)).strftime(form)
+
+
+def _compact(row: dict[str, Any], timezone: str) -> dict[str, Any]:
+    """What a drill-down shows, ready to print, under short names: 500 of them must stay small."""
+    evidence = row["evidence"] or {}
+
+    def second(value: str | None) -> str:
+        return _clock(value, timezone, "%Y-%m-%d %H:%M:%S")
+
+    def calls(name: str) -> list[list[Any]]:
+        return [
+            [second(call["call_timestamp"]), visible(call["callee_number"]), call["duration_seconds"]]
+            for call in evidence.get(name, [])
+        ]
+
+    return {
+        "w": [second(row["window_start"]), second(row["window_end"])],
+        "u": [_clock(row[name], "UTC", "%Y-%m-%d %H:%M:%S") for name in ("window_start", "window_end")],
+        "p": {visible(str(key)): visible(str(value)) for key, value in row["parameters"].items()},
+        "g": evidence.get("figures"),
+        "h": evidence.get("calls_by_time"),
+        "c": [[visible(item["callee_number"]), item["calls"]] for item in evidence.get("top_callees", [])],
+        "a": calls("first_calls"),
+        "z": calls("last_calls"),
+        "s": [
+            [clip(visible(item["source_file"] or "–"), NOTE_LENGTH), item["first_line"], item["last_line"], item["calls"]]
+            for item in evidence.get("sources", [])
+        ],
+        "f": evidence.get("source_files", 0),
+        "e": [
+            [second(event["at"])[:16], visible(event["event"] or ""), visible(event["actor"] or ""), clip(visible(event["note"] or ""), NOTE_LENGTH)]
+            for event in evidence.get("events", [])
+        ],
+        "v": visible(row["rule_version"] or "–"),
+        "r": visible(row["run_id"] or "–"),
+        "d": visible(row["disposition"] or ""),
+        "n": clip(visible(row["reviewer_notes"] or ""), NOTE_LENGTH),
+    }
+
+
+def _policy(styles: str, scripts: list[str]) -> str:
+    allowed = " ".join(_hash(text) for text in scripts)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src {_hash(styles)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+
+def _block(value: Any) -> Any:
+    """JSON that cannot end the script element that it stands in."""
+    from markupsafe import Markup
+
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # noqa: S704 - escaped just above
+
+
+def _asset(name: str) -> str:
+    return files("sentinel_batch.reporting").joinpath("templates", name).read_text(encoding="utf-8").strip()
+
+
+@cache
+def _vega_bundle() -> str:
+    import vl_convert
+
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;")
+    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--").strip()

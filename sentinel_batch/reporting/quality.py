@@ -1,0 +1,160 @@
+"""How far the data behind a report can be trusted: the accounting identity, rejects, gaps."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sentinel_batch.schema import CALL_RECORDS, INGESTS, REJECTED_RECORDS, RUNS
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from sentinel_batch.lake import Lake
+    from sentinel_batch.reporting.period import Period
+
+_COUNTS = ("records_processed", "records_inserted", "duplicates_skipped", "legs_collapsed", "records_rejected")
+_DETECTING = ("detect", "nightly")
+_LATEST_RUNS = 5
+_HOUR = 3600
+
+
+def measure_quality(lake: Lake, period: Period | None, run_id: str | None, hours: pl.DataFrame) -> dict[str, Any]:
+    """Account for every input row of the files behind the period.
+
+    A file counts whole when its calls overlap the period, or when ``run_id`` brought it in. Only ingests that were
+    committed count, and so do their rejects.
+
+    Parameters
+    ----------
+    lake
+        Where ingests and rejects are.
+    period
+        The report's period; None is everything.
+    run_id
+        The run that the report is about, if any.
+    hours
+        ``start`` (UTC) and ``calls`` of the hours of the period that have calls.
+
+    Returns
+    -------
+    dict
+        ``quality`` of ``report.schema.json``. ``identity_holds`` says whether
+        processed = inserted + duplicates + rejected + refused.
+    """
+    import polars as pl
+
+    ingests = _scoped(lake.read(INGESTS.name), period, run_id)
+    committed = lake.committed(CALL_RECORDS.name, ingests["ingest_id"].to_list())
+    ingests = ingests.filter(pl.col("ingest_id").is_in(list(committed)))
+    counts = {name: int(ingests[name].sum() or 0) for name in _COUNTS}
+    refused = _refused(lake, {*ingests["run_id"].drop_nulls(), *([run_id] if run_id else [])})
+    counts["records_processed"] += refused
+    counts["records_refused"] = refused
+    accounted = sum(counts[n] for n in ("records_inserted", "duplicates_skipped", "records_rejected", "records_refused"))
+    return {
+        "files": ingests.height,
+        **counts,
+        "identity_holds": counts["records_processed"] == accounted,
+        "rejects_by_reason": _rejects(lake, ingests["ingest_id"].to_list()),
+        "gaps": _gaps(hours, period),
+    }
+
+
+def measure_coverage(lake: Lake, period: Period | None) -> dict[str, Any]:
+    """Tell which part of the period detection has examined; "no alerts" means nothing elsewhere.
+
+    Returns
+    -------
+    dict
+        ``detection`` of ``report.schema.json``: ``runs`` (the latest ones, newest first), the ``examined`` spans inside
+        the period, and whether that is ``complete``.
+    """
+    import polars as pl
+
+    if period is None:
+        return {"runs": [], "examined": [], "complete": False}
+    runs = (
+        lake.scan(RUNS.name)
+        .filter(
+            pl.col("command").is_in(_DETECTING)
+            & (pl.col("outcome") != "failed")
+            & (pl.col("since") < period.until)
+            & (pl.col("until") >= period.first_instant)
+        )
+        .sort("since", "run_id")
+        .collect()
+    )
+    spans: list[dict[str, datetime]] = []
+    for since, until in runs.select("since", "until").iter_rows():
+        begin, end = max(since, period.since), min(until, period.until)
+        if spans and begin <= spans[-1]["until"]:
+            spans[-1]["until"] = max(end, spans[-1]["until"])
+        else:
+            spans.append({"since": begin, "until": end})
+    return {
+        "runs": runs["run_id"].unique().sort(descending=True).head(_LATEST_RUNS).to_list(),
+        "examined": spans,
+        "complete": spans == [{"since": period.since, "until": period.until}],
+    }
+
+
+def _scoped(ingests: pl.DataFrame, period: Period | None, run_id: str | None) -> pl.DataFrame:
+    import polars as pl
+
+    if period is None or (period.includes_since and run_id is None):
+        return ingests
+    overlaps = (pl.col("first_call") <= period.until) & (pl.col("last_call") >= period.first_instant)
+    own = pl.col("run_id") == run_id if run_id is not None else pl.lit(False)
+    return ingests.filter(overlaps.fill_null(False) | own.fill_null(False))
+
+
+def _refused(lake: Lake, run_ids: set[str]) -> int:
+    """Rows of files that were refused whole: they left no ingest, only a count in their run."""
+    import polars as pl
+
+    runs = lake.scan(RUNS.name).filter(pl.col("run_id").is_in(list(run_ids))).collect()
+    counts: dict[str, int] = {}
+    for run in runs.iter_rows(named=True):
+        try:
+            refused = json.loads(run["counts"] or "{}").get("records_refused", 0)
+        except (ValueError, AttributeError):
+            continue
+        if isinstance(refused, int):
+            counts[run["run_id"]] = max(refused, counts.get(run["run_id"], 0))
+    return sum(counts.values())
+
+
+def _rejects(lake: Lake, ingest_ids: list[str]) -> list[dict[str, Any]]:
+    import polars as pl
+
+    return (
+        lake.scan(REJECTED_RECORDS.name)
+        .filter(pl.col("ingest_id").is_in(ingest_ids))
+        .group_by("reason")
+        .agg(pl.len().alias("records"))
+        .sort("records", "reason", descending=[True, False])
+        .collect()
+        .to_dicts()
+    )
+
+
+def _gaps(hours: pl.DataFrame, period: Period | None) -> list[dict[str, Any]]:
+    """Runs of whole hours, inside the period, in which nobody called."""
+    if period is None:
+        return []
+    step = timedelta(hours=1)
+    begin, end = _floor(period.since), _floor(period.until)
+    begin += step if period.since > begin else timedelta(0)
+    busy = [start for start in hours.sort("start")["start"].to_list() if begin <= start < end]
+    gaps, expected = [], begin
+    for start in [*busy, end]:
+        if start > expected:
+            gaps.append({"since": expected, "until": start, "hours": int((start - expected) / step)})
+        expected = start + step
+    return gaps
+
+
+def _floor(moment: datetime) -> datetime:
+    return datetime.fromtimestamp(moment.timestamp() // _HOUR * _HOUR, UTC)

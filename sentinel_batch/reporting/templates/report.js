@@ -1,0 +1,249 @@
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  root.classList.add("js");
+  const read = (id) => JSON.parse(document.getElementById(id).textContent);
+  const element = (tag, text, className) => {
+    const made = document.createElement(tag);
+    if (text !== undefined && text !== null) made.textContent = text;
+    if (className) made.className = className;
+    return made;
+  };
+
+  const draw = async () => {
+    const options = {
+      mode: "vega", ast: true, renderer: "svg", actions: false, defaultStyle: false,
+      tooltip: { disableDefaultStyle: true }, loader: { http: { credentials: "omit" } },
+    };
+    for (const [name, spec] of Object.entries(read("specs"))) {
+      try {
+        const { view } = await window.vegaEmbed(`#chart-${name}`, spec, options);
+        await view.runAsync();
+      } catch (error) {
+        document.getElementById(`chart-${name}`).textContent = "This chart could not be drawn; its numbers are below.";
+        console.error(error);
+      }
+    }
+    root.dataset.drawn = "yes";
+  };
+  if (window.vegaEmbed) draw(); else root.dataset.drawn = "none";
+
+  const table = document.getElementById("table");
+  if (!table) return;
+  const evidence = read("evidence");
+  const ranks = { LOW: 1, MEDIUM: 2, HIGH: 3, CRITICAL: 4 };
+  const number = (text) => { const value = parseFloat(text.replaceAll(",", "")); return Number.isNaN(value) ? -1 : value; };
+  const plain = (text) => text.toLowerCase();
+  const parse = {
+    id: number, severity: (text) => ranks[text.replace(/[^A-Z]/g, "")] || 0, suspect: plain, rule: plain, calls: number,
+    destinations: number, average: number, first: plain, last: plain, review: plain,
+  };
+  const heads = [...table.tHead.rows[0].cells];
+  const keys = heads.map((head) => head.dataset.key);
+  const falling = new Set(["severity", "calls", "destinations", "last", "first"]);
+  const alerts = [...table.tBodies].map((body, position) => {
+    const cells = [...body.rows[0].cells];
+    const id = body.dataset.id;
+    const facts = evidence[id] || {};
+    return {
+      id, body, position, severity: body.dataset.severity, reviewed: body.dataset.reviewed,
+      text: plain([body.textContent, facts.n, facts.d].join(" ")),
+      values: Object.fromEntries(keys.map((key, index) => [key, parse[key](cells[index].textContent.trim())])),
+    };
+  });
+
+  const controls = Object.fromEntries(["text", "severity", "reviewed", "sort", "reset"].map((name) => [name, document.getElementById(`f-${name}`)]));
+  const tools = document.getElementById("tools");
+  const count = document.getElementById("count");
+  const nothing = document.getElementById("nothing");
+  const usual = { q: "", severity: "", reviewed: "", sort: "-severity", open: "" };
+  let state = { ...usual };
+
+  const parseHash = () => {
+    // A bare anchor, such as the skip link's, is no filter.
+    if (location.hash.length > 1 && !location.hash.includes("=")) return state;
+    const given = new URLSearchParams(location.hash.slice(1));
+    const next = { ...usual };
+    for (const key of Object.keys(next)) if (given.has(key)) next[key] = given.get(key);
+    if (!(next.severity in ranks)) next.severity = "";
+    if (!["yes", "no"].includes(next.reviewed)) next.reviewed = "";
+    if (!keys.includes(next.sort.replace("-", ""))) next.sort = usual.sort;
+    return next;
+  };
+  const writeHash = () => {
+    const kept = new URLSearchParams(Object.entries(state).filter(([key, value]) => value !== usual[key]));
+    const hash = kept.toString();
+    history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
+  };
+
+  const apply = () => {
+    const key = state.sort.replace("-", "");
+    const sign = state.sort.startsWith("-") ? -1 : 1;
+    const compare = (a, b) => (a.values[key] < b.values[key] ? -sign : a.values[key] > b.values[key] ? sign : a.position - b.position);
+    const words = plain(state.q).split(/\s+/).filter(Boolean);
+    const open = new Set(state.open.split(","));
+    let visible = 0;
+    for (const alert of [...alerts].sort(compare)) {
+      const fits = (!state.severity || alert.severity === state.severity) && (!state.reviewed || alert.reviewed === state.reviewed)
+        && words.every((word) => alert.text.includes(word));
+      alert.body.hidden = !fits;
+      visible += fits;
+      table.append(alert.body);
+      unfold(alert, open.has(alert.id));
+    }
+    heads.forEach((head) => {
+      if (head.dataset.key === key) head.setAttribute("aria-sort", sign < 0 ? "descending" : "ascending");
+      else head.removeAttribute("aria-sort");
+    });
+    controls.text.value = state.q;
+    controls.severity.value = state.severity;
+    controls.reviewed.value = state.reviewed;
+    controls.sort.value = state.sort;
+    const shown = Number(count.dataset.shown);
+    const total = Number(count.dataset.total);
+    const all = (value) => value.toLocaleString("en");
+    count.textContent = visible === total ? `${all(total)} alerts`
+      : `${all(visible)} of ${all(shown)} alerts${shown < total ? ` on this page, ${all(total)} in all` : ""}`;
+    nothing.hidden = visible > 0;
+  };
+  const change = (changes) => {
+    const focus = document.activeElement;
+    state = { ...state, ...changes };
+    apply();
+    writeHash();
+    if (focus && focus !== document.activeElement) focus.focus();
+  };
+
+  const unfold = (alert, open) => {
+    const button = alert.body.querySelector("button");
+    alert.body.classList.toggle("open", open);
+    button.setAttribute("aria-expanded", String(open));
+    const cell = alert.body.rows[1].cells[0];
+    if (open && !cell.querySelector(".evidence") && evidence[alert.id]) cell.append(explain(evidence[alert.id], alert));
+  };
+  const toggle = (id) => {
+    const open = new Set(state.open.split(",").filter(Boolean));
+    if (!open.delete(id)) open.add(id);
+    change({ open: [...open].join(",") });
+  };
+
+  const block = (title, ...content) => {
+    const made = element("div", undefined, "block");
+    made.append(element("h4", title), ...content);
+    return made;
+  };
+  const grid = (caption, columns, rows, numeric) => {
+    const made = element("table");
+    made.append(element("caption", caption, "quiet"));
+    if (columns) {
+      const line = made.createTHead().insertRow();
+      columns.forEach((column, index) => {
+        const head = element("th", column, numeric.includes(index) ? "num" : "");
+        head.scope = "col";
+        line.append(head);
+      });
+    }
+    const body = made.createTBody();
+    for (const row of rows) {
+      const line = body.insertRow();
+      row.forEach((value, index) => {
+        const cell = line.insertCell();
+        if (numeric.includes(index)) cell.className = "num";
+        cell.append(element("bdi", value));
+      });
+    }
+    return made;
+  };
+  const spark = (times, from, to) => {
+    const space = "http://www.w3.org/2000/svg";
+    const counts = times.counts;
+    const most = Math.max(1, ...counts);
+    const peak = counts.indexOf(Math.max(...counts));
+    const drawing = document.createElementNS(space, "svg");
+    const unit = times.bucket_seconds === 3600 ? "hour" : `${Math.round(times.bucket_seconds / 360) / 10} h`;
+    const said = `Calls per ${unit}: at most ${most}, in ${unit === "hour" ? "hour" : "part"} ${peak + 1} of ${counts.length}`;
+    const attributes = { class: "spark", viewBox: `0 0 ${counts.length * 10} 40`, preserveAspectRatio: "none", role: "img", "aria-label": `${said}; ${counts.join(", ")}` };
+    for (const [name, value] of Object.entries(attributes)) drawing.setAttribute(name, value);
+    const put = (tag, values) => {
+      const made = document.createElementNS(space, tag);
+      for (const [name, value] of Object.entries(values)) made.setAttribute(name, value);
+      drawing.append(made);
+    };
+    put("line", { x1: 0, x2: counts.length * 10, y1: 39.5, y2: 39.5 });
+    counts.forEach((calls, index) => {
+      const height = calls ? Math.max(1.5, (38 * calls) / most) : 0;
+      put("rect", { x: index * 10 + 1, width: 8, y: 39 - height, height });
+    });
+    const ends = element("div", undefined, "ends");
+    ends.append(element("span", from.slice(5, 16)), element("span", `peak ${most.toLocaleString("en")}`), element("span", to.slice(5, 16)));
+    return [drawing, ends];
+  };
+  const explain = (facts, alert) => {
+    const cells = alert.body.rows[0].cells;
+    const made = element("div", undefined, "evidence");
+    const limit = (name, words) => (facts.p[name] === undefined ? "–" : words(facts.p[name]));
+    const figures = [
+      ["Unique destinations", cells[5].textContent, limit("min_unique_destinations", (v) => `more than ${v}`)],
+      ["Average duration", `${cells[6].textContent} s`, limit("max_avg_duration", (v) => `under ${v} s`)],
+      ["Calls", cells[4].textContent, "–"],
+    ];
+    if (facts.g) figures.push(["Shortest / longest", `${facts.g.shortest} / ${facts.g.longest} s`, "–"], ["Of 0 s", facts.g.unanswered.toLocaleString("en"), "–"]);
+    made.append(block("Figures against the rule", grid("Figures against the rule", ["", "Found", "Rule"], figures, [1, 2])));
+    const window_ = grid("Window", null, [["Window", `${facts.w[0]} – ${facts.w[1]}`], ["in UTC", `${facts.u[0]} – ${facts.u[1]}`]], []);
+    if (facts.h && facts.g) made.append(block("Calls over the window", ...spark(facts.h, facts.w[0], facts.w[1]), window_));
+    else made.append(block("Window", window_, element("p", "The calls behind this alert are no longer in the lake.", "sub")));
+    if (facts.c.length) made.append(block("Most called", grid("Most called", ["Number", "Calls"], facts.c, [1])));
+    const calls = facts.z.length ? [...facts.a, ["…", "", ""], ...facts.z] : facts.a;
+    if (calls.length) made.append(block("First and last calls", grid("First and last calls", ["Time", "To", "Seconds"], calls, [2])));
+    const parameters = Object.entries(facts.p).map(([name, value]) => `${name} = ${value}`).join(", ") || "–";
+    const origin = [["Rule", `${cells[3].textContent}, version ${facts.v}`], ["Parameters", parameters], ["Run", facts.r]];
+    for (const [file, first, last, calls_] of facts.s) origin.push(["Source", `${file}:${first}–${last} (${calls_.toLocaleString("en")} calls)`]);
+    if (facts.f > facts.s.length) origin.push(["", `and ${facts.f - facts.s.length} other files`]);
+    made.append(block("Where it comes from", grid("Where it comes from", null, origin, [])));
+    const review = [];
+    if (facts.d) review.push(["Verdict", facts.d]);
+    if (facts.n) review.push(["Notes", facts.n]);
+    for (const [at, event, actor, note] of facts.e) review.push([at, [event, actor && `by ${actor}`, note].filter(Boolean).join(" – ")]);
+    if (review.length) made.append(block("Review and history", grid("Review and history", null, review, [])));
+    return made;
+  };
+
+  for (const head of heads) {
+    const name = head.textContent;
+    const key = head.dataset.key;
+    const button = element("button", name);
+    button.type = "button";
+    button.addEventListener("click", () => {
+      const current = state.sort.replace("-", "") === key;
+      const down = current ? !state.sort.startsWith("-") : falling.has(key);
+      change({ sort: (down ? "-" : "") + key });
+    });
+    head.replaceChildren(button);
+    for (const sign of falling.has(key) ? ["-", ""] : ["", "-"]) {
+      const option = element("option", `${name} ${sign ? "↓" : "↑"}`);
+      option.value = sign + key;
+      controls.sort.append(option);
+    }
+  }
+  for (const alert of alerts) {
+    const cell = alert.body.rows[0].cells[0];
+    const button = element("button", cell.textContent);
+    button.type = "button";
+    button.setAttribute("aria-label", `Alert ${alert.id}: evidence`);
+    button.addEventListener("click", () => toggle(alert.id));
+    cell.replaceChildren(button);
+  }
+  controls.text.addEventListener("input", () => change({ q: controls.text.value }));
+  controls.severity.addEventListener("change", () => change({ severity: controls.severity.value }));
+  controls.reviewed.addEventListener("change", () => change({ reviewed: controls.reviewed.value }));
+  controls.sort.addEventListener("change", () => change({ sort: controls.sort.value }));
+  controls.reset.addEventListener("click", () => change({ ...usual }));
+  tools.addEventListener("submit", (event) => event.preventDefault());
+  tools.hidden = false;
+  const restore = () => {
+    state = parseHash();
+    apply();
+  };
+  window.addEventListener("hashchange", restore);
+  restore();
+})();
