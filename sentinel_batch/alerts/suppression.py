@@ -24,8 +24,8 @@ from sentinel_batch.schema import FLAG, SUPPRESSIONS, TEXT, polars_schema
 if TYPE_CHECKING:
     import polars as pl
 
-_ALLOWED = "a number such as +2348031234567, or a prefix of at least 3 characters before its *, such as +234803*"
-_PATTERN = re.compile(r"\+?[0-9A-Za-z#_-]{2,32}|\+?[0-9A-Za-z#_-]{3,32}\*")
+_ALLOWED = "a number such as +2348031234567, or a prefix such as +234803* (3 characters or more before the *)"
+_PATTERN = re.compile(r"\+?[0-9A-Za-z#_-]{2,32}|[+0-9A-Za-z#_-][0-9A-Za-z#_-]{2,32}\*")
 _NATIONAL = re.compile(r"0[1-9][0-9]{8,9}|0[1-9][0-9]{2,9}\*")
 _ROUNDED = re.compile(r"\s*[0-9][.,]?[0-9]*[eE]\+?[0-9]{2}\s*")
 

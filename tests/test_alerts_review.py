@@ -1,0 +1,73 @@
+"""Verdicts on alerts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from alert_samples import finding, frame, make_lake
+
+from sentinel_batch.alerts import get_alert, list_alerts, record_alerts, review_alerts
+from sentinel_batch.errors import AlertNotFoundError, UsageError
+from sentinel_batch.lake import Lake
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    lake = make_lake(tmp_path)
+    record_alerts(frame(finding(0, 10), finding(20, 30), finding(suspect="+9")), lake=lake)
+    return lake
+
+
+def test_verdict_sets_the_columns_and_the_history(lake: Lake) -> None:
+    rows = review_alerts([2, 1], disposition="confirmed", notes="=cmd()", by="ada", lake=lake)
+    assert rows["id"].to_list() == [2, 1]
+    alert = get_alert(1, lake=lake)
+    assert (alert["status"], alert["reviewed"], alert["disposition"]) == ("reviewed", True, "confirmed")
+    assert alert["reviewer_notes"] == "=cmd()"
+    assert alert["updated_at"] > alert["created_at"]
+    verdict = [event for event in alert["events"] if event["event"] == "reviewed"]
+    assert {event["actor"] for event in verdict} == {"ada"}
+    assert {event["field"] for event in verdict} == {"status", "reviewed", "disposition", "reviewer_notes"}
+    assert lake.read("runs")["command"].sort().to_list() == ["detect", "review"]
+    assert list_alerts(lake=lake, reviewed=False)["id"].to_list() == [3]
+
+
+def test_second_verdict_keeps_notes_and_the_same_one_changes_nothing(lake: Lake) -> None:
+    review_alerts(1, disposition="watch", notes="wait", by="ada", lake=lake)
+    review_alerts(1, disposition="confirmed", by="bob", lake=lake)
+    before = get_alert(1, lake=lake)
+    assert (before["disposition"], before["reviewer_notes"]) == ("confirmed", "wait")
+    review_alerts(1, disposition="confirmed", by="eve", lake=lake)
+    assert get_alert(1, lake=lake) == before
+    assert [event["actor"] for event in before["events"]][-1] == "bob"
+
+
+def test_who_is_taken_from_the_session(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USER", "grace")
+    review_alerts(1, disposition="watch", lake=lake)
+    assert get_alert(1, lake=lake)["events"][-1]["actor"] == "grace"
+
+
+def test_unknown_id_writes_nothing_and_names_neighbours(lake: Lake) -> None:
+    with pytest.raises(AlertNotFoundError, match=r"There is no alert 7, 9\. Nearest ids: 1, 2, 3\.") as caught:
+        review_alerts([1, 7, 9], disposition="confirmed", lake=lake)
+    assert caught.value.details["unknown"] == [7, 9]
+    assert "alerts list" in caught.value.hint
+    assert get_alert(1, lake=lake)["reviewed"] is False
+
+
+def test_disposition_and_ids_are_checked(lake: Lake) -> None:
+    with pytest.raises(
+        UsageError, match=r"'guilty' is no disposition.\nHint: Allowed: confirmed, false-positive, watch"
+    ):
+        review_alerts(1, disposition="guilty", lake=lake)
+    with pytest.raises(UsageError, match="No alert was named"):
+        review_alerts([], disposition="watch", lake=lake)
+
+
+def test_merged_alert_points_to_its_survivor(lake: Lake) -> None:
+    merged = record_alerts(frame(finding(5, 25)), lake=lake).merged
+    with pytest.raises(UsageError, match=rf"Alert {merged[0]} was merged into alert 1\."):
+        review_alerts([1, *merged], disposition="watch", lake=lake)
+    assert get_alert(1, lake=lake)["reviewed"] is False

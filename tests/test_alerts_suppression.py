@@ -1,0 +1,187 @@
+"""Suppression: the lake's list, the user's file, and what they do to findings."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from alert_samples import SUSPECT, finding, frame, make_lake
+
+from sentinel_batch.alerts import get_alert, list_alerts, list_suppressions, record_alerts, suppress, unsuppress
+from sentinel_batch.alerts.suppression import (
+    Suppression,
+    check_pattern,
+    parse_until,
+    read_suppressions,
+    suppression_finder,
+)
+from sentinel_batch.errors import SuppressionError
+from sentinel_batch.lake import Lake, now
+from sentinel_batch.schema import SUPPRESSIONS, polars_schema
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return make_lake(tmp_path)
+
+
+def test_suppressed_finding_is_kept_counted_and_shown(lake: Lake) -> None:
+    suppress("+234803*", reason="bulk SMS partner", by="ada", lake=lake)
+    changes = record_alerts(frame(finding(), finding(suspect="+9")), lake=lake)
+    assert changes.created == [2]
+    assert changes.suppressed == [
+        {
+            "suspect_number": SUSPECT,
+            "pattern": "+234803*",
+            "reason": "bulk SMS partner",
+            "alert_id": 1,
+            "alert_severity": "LOW",
+        }
+    ]
+    assert list_alerts(lake=lake)["id"].to_list() == [2]
+    assert "bulk SMS partner" in get_alert(1, lake=lake)["events"][0]["note"]
+    unsuppress("+234803*", lake=lake)
+    assert record_alerts(frame(finding()), lake=lake).reopened == [1]
+    assert list_alerts(lake=lake)["id"].to_list() == [1, 2]
+
+
+def test_expired_entry_stops_by_itself(lake: Lake, tmp_path: Path) -> None:
+    import polars as pl
+
+    row = {"pattern": SUSPECT, "reason": "r", "until": now() - timedelta(seconds=1), "created_at": now()}
+    lake.append("suppressions", pl.DataFrame([row | {"created_by": "a"}], schema=polars_schema(SUPPRESSIONS.columns)))
+    file = tmp_path / "suppressions.csv"
+    file.write_text("number,reason,until\n+11,old,2020-01-31\n+22,new,2999-01-31\n", encoding="utf-8")
+    findings = frame(finding(), finding(suspect="+11"), finding(suspect="+22"))
+    changes = record_alerts(findings, lake=lake, suppressions_file=file)
+    assert [entry["suspect_number"] for entry in changes.suppressed] == ["+22"]
+    listed = list_suppressions(lake=lake, suppressions_file=file)
+    assert dict(listed.select("pattern", "active").iter_rows()) == {"+11": False, "+22": True, SUSPECT: False}
+    assert list_suppressions(lake=lake, suppressions_file=file, active=True)["source"].to_list() == [f"{file}:3"]
+
+
+def test_second_entry_of_a_pattern_replaces_the_first(lake: Lake) -> None:
+    suppress("+1 555-010 (0)", reason="a", lake=lake)
+    suppress("+15550100", reason="b", until=date(2999, 12, 31), lake=lake)
+    (row,) = list_suppressions(lake=lake).to_dicts()
+    assert (row["pattern"], row["reason"], row["until"]) == ("+15550100", "b", datetime(3000, 1, 1, tzinfo=UTC))
+    assert lake.read("runs")["command"].to_list() == ["suppress", "suppress"]
+
+
+def test_most_specific_entry_is_named() -> None:
+    entries = [Suppression("+234*", "country"), Suppression("+234803*", "prefix"), Suppression("+2348031", "number")]
+    find = suppression_finder(entries, now())
+    assert [getattr(find(n), "reason", None) for n in ("+2348031", "+2348032", "+2349", "+233")] == [
+        "number",
+        "prefix",
+        "country",
+        None,
+    ]
+
+
+def test_end_is_exclusive_and_a_date_counts_to_its_last_moment() -> None:
+    assert parse_until("2026-12-31") == datetime(2027, 1, 1, tzinfo=UTC)
+    assert parse_until("2026-12-31T18:00:00+01:00") == datetime(2026, 12, 31, 17, tzinfo=UTC)
+    assert parse_until("2026-12-31T18:00:00Z") == datetime(2026, 12, 31, 18, tzinfo=UTC)
+    assert parse_until("") is parse_until(None) is None
+    end = datetime(2027, 1, 1, tzinfo=UTC)
+    assert Suppression("+1", "r", end).is_active(end - timedelta(microseconds=1))
+    assert not Suppression("+1", "r", end).is_active(end)
+
+
+@pytest.mark.parametrize("text", ["soon", "2026-13-01", "2026-12-31T18:00:00", "31/12/2026", "9999-12-31"])
+def test_unusable_end_says_what_is_allowed(lake: Lake, text: str) -> None:
+    with pytest.raises(SuppressionError, match="Allowed: a date such as 2026-12-31"):
+        suppress("+15550100", reason="r", until=text, lake=lake)
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        ("+234 803 123", "+234803123"),
+        ("00234803*", "+234803*"),
+        ("'+234803", "+234803"),
+        ("113", "113"),
+        ("ACME", "ACME"),
+    ],
+)
+def test_decoration_of_numbers_is_removed(text: str, pattern: str) -> None:
+    assert check_pattern(text) == pattern
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("", "Allowed: a number"),
+        ("*", "Allowed: a number"),
+        ("+2*", "Allowed: a number"),
+        ("+234*803*", "Allowed: a number"),
+        ("+234;803", "Allowed: a number"),
+        ("\u202a+234803", "Allowed: a number"),
+        ("2.34803E+12", "spreadsheet has rounded"),
+        ("08031234567", "country code"),
+        ("0803*", "country code"),
+    ],
+)
+def test_unusable_pattern_says_why(text: str, hint: str) -> None:
+    with pytest.raises(SuppressionError, match=hint) as caught:
+        check_pattern(text)
+    assert repr(text) in caught.value.message
+
+
+def test_reason_and_future_are_required(lake: Lake) -> None:
+    with pytest.raises(SuppressionError, match="reason of a suppression is empty"):
+        suppress("+15550100", reason="  ", lake=lake)
+    with pytest.raises(SuppressionError, match="has passed"):
+        suppress("+15550100", reason="r", until="2020-01-01", lake=lake)
+    assert list_suppressions(lake=lake).is_empty()
+
+
+def test_unknown_pattern_cannot_be_removed(lake: Lake) -> None:
+    suppress("+15550100", reason="r", lake=lake)
+    with pytest.raises(SuppressionError, match=r"does not hold \+15550199. It holds: \+15550100"):
+        unsuppress("+15550199", lake=lake)
+
+
+def test_file_of_a_spreadsheet_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "suppressions.csv"
+    file.write_bytes('\ufeffNumber;Until;Reason\r\n# comment\r\n\r\n+234803*;;"a;b"\r\n+1555;2999-01-01;c\r\n'.encode())
+    assert read_suppressions(file) == [
+        Suppression("+234803*", "a;b", None, f"{file}:4"),
+        Suppression("+1555", "c", datetime(2999, 1, 2, tzinfo=UTC), f"{file}:5"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("number,reason,until\n+1555,ok,\n+15x!,r,\n", r"suppressions\.csv:3: '\+15x!' cannot be suppressed"),
+        ("number,reason,until\n+1555,,\n", r"suppressions\.csv:2: The reason of a suppression is empty"),
+        ("number,reason,until\n+1555\n", r"suppressions\.csv:2: The reason of a suppression is empty"),
+        ("number,reason,until\n+1555,r,never\n", r"suppressions\.csv:2: 'never' is not the end"),
+        ("number,reason,until\n+1555,a,b,c\n", r"suppressions\.csv:2: 4 cells under 3 columns"),
+        (
+            "phone,why\n+1555,r\n",
+            r"suppressions\.csv:1: the columns are phone, why.\nHint: Allowed: number,reason,until",
+        ),
+    ],
+)
+def test_bad_line_of_a_file_is_named_and_nothing_is_recorded(
+    lake: Lake, tmp_path: Path, content: str, message: str
+) -> None:
+    file = tmp_path / "suppressions.csv"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(SuppressionError, match=message):
+        record_alerts(frame(finding()), lake=lake, suppressions_file=file)
+    assert lake.read("fraud_alerts").is_empty()
+
+
+def test_unreadable_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SuppressionError, match="cannot be read: No such file"):
+        read_suppressions(tmp_path / "none.csv")
+    (tmp_path / "latin.csv").write_bytes(b"number,reason\n+1555,caf\xe9\n")
+    with pytest.raises(SuppressionError, match="not UTF-8"):
+        read_suppressions(tmp_path / "latin.csv")
+    (tmp_path / "empty.csv").write_bytes(b"")
+    assert read_suppressions(tmp_path / "empty.csv") == []
