@@ -73,6 +73,7 @@ def ingest(
             day_first=day_first,
             lock_timeout=config.lock_timeout,
             progress=progress,
+            config=config,
         )
     if out.as_json:
         out.document(result.to_dict())

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sentinel_batch.cli.output import Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode
+
+if TYPE_CHECKING:
+    from sentinel_batch.nightly import NightlyResult
 
 
 @with_session
@@ -30,10 +34,26 @@ def run(
     from sentinel_batch.nightly import run_nightly
 
     config = session.configure(inbox=inbox, reports=out, metrics_file=metrics_file)
-    result = run_nightly(config)
     output = session.output
+    result = run_nightly(config=config, on_step=lambda step: output.log(step.to_dict()))
     if output.as_json:
         output.document(result.to_dict())
     else:
-        output.line(str(result))
+        _print(output, result)
     return result.exit_code
+
+
+def _print(output: Output, result: NightlyResult) -> None:
+    if result.ingest is not None:
+        output.line(
+            f"Calls    {result.ingest.records_inserted:,} inserted, {result.ingest.records_rejected:,} rejected"
+        )
+    for file in result.failed_files:
+        output.error(f"{file['path']}: {(file['error'] or {}).get('message', file['status'])}")
+    if result.since is not None and result.until is not None:
+        output.line(f"Examined ({format_moment(result.since)}, {format_moment(result.until)}] UTC")
+    output.line("Alerts   " + ", ".join(f"{count} {name}" for name, count in result.alert_counts().items()))
+    if result.report is not None:
+        output.line(f"Report   {result.report.html}")
+    if result.error is not None:
+        output.error(result.error["message"], result.error["hint"])

@@ -16,6 +16,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from sentinel_batch.window import format_duration
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -90,7 +92,7 @@ class Output:
                 column.heading,
                 justify="right" if column.numeric else "left",
                 overflow="fold",
-                no_wrap=column.numeric,
+                no_wrap=not column.fold,
                 ratio=1 if column.fold else None,
             )
         for row in rows:
@@ -104,6 +106,11 @@ class Output:
         """Print a remark, unless asked to be quiet."""
         if not self.quiet:
             _write(sys.stderr, to_printable(text) + "\n")
+
+    def log(self, facts: Mapping[str, Any]) -> None:
+        """Print one line of a structured log, unless asked to be quiet."""
+        if not self.quiet:
+            _write(sys.stderr, json.dumps(to_plain(facts), allow_nan=False) + "\n")
 
     def warn(self, text: str) -> None:
         """Print a warning."""
@@ -181,16 +188,13 @@ class Output:
 
 @dataclass
 class Progress:
-    """A bar under way; call it with what is done and the total."""
+    """A bar under way; call it with what is worked on, what is done, and the total."""
 
     bar: Any
     task: Any
 
-    def __call__(self, done: float, total: float | None = None, label: str | None = None) -> None:
-        changes: dict[str, Any] = {"completed": done, "total": total}
-        if label is not None:
-            changes["description"] = to_printable(label)[-40:]
-        self.bar.update(self.task, **changes)
+    def __call__(self, label: str, done: int, total: int) -> None:
+        self.bar.update(self.task, description=to_printable(label)[-40:], completed=done, total=total)
 
 
 def to_plain(value: Any) -> Any:
@@ -243,6 +247,8 @@ def _cell(value: Any) -> Any:
         return Text("")
     if isinstance(value, datetime):
         return Text(format_moment(value))
+    if isinstance(value, timedelta):
+        return Text(format_duration(value))
     if isinstance(value, float):
         return Text(f"{value:,.2f}")
     if isinstance(value, int) and not isinstance(value, bool):

@@ -118,5 +118,5 @@ def with_session(function: Callable[..., Any]) -> Callable[..., Any]:
     parameters += [inspect.Parameter(n, keyword, annotation=a, default=d) for n, (a, d) in _COMMON.items()]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in parameters}
-    del command.__wrapped__  # type: ignore[attr-defined]
+    del command.__wrapped__
     return command
