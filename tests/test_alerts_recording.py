@@ -95,6 +95,11 @@ def test_ad_hoc_parameters_are_kept_apart(lake: Lake) -> None:
     said_so = frame(finding(parameters='{"configured": false, "window": "1h"}'))
     assert record_alerts(said_so, lake=lake).created == [3]
     assert get_alert(2, lake=lake)["alert_key"].startswith("SDHF_001#")
+    filtered = {"window": "24h", "trailing": True, "direction": None, "answered_only": False}
+    assert record_alerts(frame(finding(parameters=json.dumps(filtered))), lake=lake).created == [4]
+    assert record_alerts(frame(finding()), lake=lake, parameters=filtered).unchanged == [4]
+    official = {**filtered, "trailing": False}
+    assert record_alerts(frame(finding(parameters=json.dumps(official))), lake=lake).unchanged == [1]
 
 
 def test_given_run_is_not_recorded_again(lake: Lake) -> None:

@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from sentinel_batch.schema import SEVERITIES
@@ -59,8 +60,9 @@ class Episode:
     alerts: list[Row] = field(default_factory=list)
     findings: list[Row] = field(default_factory=list)
 
+    @cached_property
     def facts(self) -> Row:
-        """Return the columns that detection decides, joined over all rows."""
+        """Columns that detection decides, joined over all rows; read it once the episode is complete."""
         rows = self.alerts + self.findings
         worst = max(rows, key=rank)  # the first of equals, so that stored evidence is not replaced for nothing
         return {
@@ -147,10 +149,11 @@ def _joined(scope: str, suspect: str, rows: list[tuple[Row, bool]]) -> list[Epis
         (episodes[-1].alerts if known else episodes[-1].findings).append(row)
     for episode in episodes:
         episode.alerts.sort(key=lambda alert: alert["id"])
-        episode.findings.sort(key=lambda row: [str(row[column]) for column in FACTS])
+        if len(episode.findings) > 1:
+            episode.findings.sort(key=lambda row: [str(row[column]) for column in FACTS])
     return episodes
 
 
 def _order(episode: Episode) -> tuple[Any, ...]:
-    facts = episode.facts()
+    facts = episode.facts
     return (*(-figure for figure in rank(facts)[:3]), episode.suspect, episode.scope, facts["episode_start"])

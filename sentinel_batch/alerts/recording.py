@@ -33,6 +33,8 @@ _REQUIRED = (
     "last_seen",
 )
 
+_FILTERS = ("trailing", "direction", "answered_only")
+
 
 @dataclass(frozen=True)
 class AlertChanges:
@@ -111,8 +113,8 @@ def record_alerts(
         Seconds to wait for another writer.
     parameters
         None when the rule ran with its configured parameters. Else the ad-hoc parameters and filters: their alerts are
-        kept apart from the official ones, by a hash. A finding whose ``parameters`` say ``"configured": false`` is
-        ad-hoc in any case.
+        kept apart from the official ones, by a hash. A finding whose own ``parameters`` name a filter (``trailing``,
+        ``direction``, ``answered_only``) or say ``"configured": false`` is ad-hoc in any case.
     suppressions_file
         A ``suppressions.csv`` that applies beside the lake's own list.
 
@@ -226,7 +228,10 @@ def _ad_hoc(finding: Row, parameters: Mapping[str, Any] | None) -> Mapping[str, 
         own = json.loads(finding["parameters"] or "{}")
     except ValueError:
         return None
-    return own if isinstance(own, dict) and own.get("configured") is False else None
+    if not isinstance(own, dict):
+        return None
+    configured = own.pop("configured", True)
+    return own if configured is False or any(own.get(filter_) for filter_ in _FILTERS) else None
 
 
 def _apply(stored: pl.DataFrame, settlement: Settlement) -> pl.DataFrame:

@@ -87,7 +87,7 @@ def settle(
 def _open(
     episode: Episode, suppression: Suppression | None, alert_id: int, moment: datetime, run_id: str, result: Settlement
 ) -> Row:
-    facts = episode.facts()
+    facts = episode.facts
     alert = {
         **facts,
         "id": alert_id,
@@ -115,7 +115,7 @@ def _continue(
     episode: Episode, suppression: Suppression | None, moment: datetime, run_id: str, result: Settlement
 ) -> tuple[Row, str]:
     before, absorbed = episode.alerts[0], episode.alerts[1:]
-    after = {**before, **episode.facts()}
+    after = {**before, **episode.facts}
     reopening = _reopening(before, after, absorbed, suppression)
     if reopening:
         after |= {"status": "suppressed" if suppression else "open", "reviewed": False, "disposition": None}
