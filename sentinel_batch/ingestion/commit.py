@@ -82,9 +82,7 @@ def _collapse(staged: Staged, known: list[Lake], file: FileResult) -> None:
     scratch = staged.files[0].path.parent / "legs"
     legs = collapse_legs([part.path for part in staged.files], stored, scratch)
     file.legs_collapsed = len(legs.dropped) - legs.stored
-    staged.files = [
-        kept for part in staged.files if (kept := rewrite(part, legs.dropped, legs.changes)) is not None
-    ]
+    staged.files = [kept for part in staged.files if (kept := rewrite(part, legs.dropped, legs.changes)) is not None]
 
 
 def _remove_duplicates(staged: Staged, known: list[Lake], *, rehash: bool) -> None:

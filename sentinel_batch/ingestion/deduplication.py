@@ -170,7 +170,7 @@ def collapse_legs(staged: Sequence[Path], stored: Sequence[Path], scratch: Path)
     if stored:
         old = connection.read_parquet([str(path) for path in stored], hive_partitioning=False, union_by_name=True)
         connection.register("old_rows", old.filter("call_id IS NOT NULL"))
-        known = connection.execute(_KNOWN, [LEG_GAP_SECONDS]).pl()
+        known = connection.sql(_KNOWN, params=[LEG_GAP_SECONDS]).pl()
         same = int(known["same"].sum())
         dropped.append(known["source_line"])
     connection.close()

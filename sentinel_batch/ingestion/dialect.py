@@ -167,7 +167,9 @@ def _parse(text: str, source: str) -> Dialect:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise DialectError(f"{source} is not valid TOML: {error}", hint="See docs/dialects.md for an example.") from error
+        raise DialectError(
+            f"{source} is not valid TOML: {error}", hint="See docs/dialects.md for an example."
+        ) from error
     _check(data, source)
     rows, time, answered = data.get("rows", {}), data.get("time", {}), data.get("answered", {})
     fields = {field: _names(columns) for field, columns in data["fields"].items()}

@@ -23,6 +23,7 @@ SUFFIXES = (".csv", ".txt", ".tsv", ".log", ".cdr", ".dat")
 
 BLOCK_BYTES = 32 << 20
 SAMPLE_BYTES = 1 << 18
+_TAIL_BYTES = 1 << 16
 _LONE_CR = re.compile(rb"\r\n?")
 
 
@@ -163,7 +164,7 @@ def recognise_text(sample: bytes) -> TextForm:
 
 def _guess_encoding(sample: bytes) -> str:
     even, odd = sample[:2048:2].count(0), sample[1:2048:2].count(0)
-    if max(even, odd) > len(sample[:2048]) // 5:
+    if max(even, odd) > len(sample[:2048]) // 5 and min(even, odd) * 10 < max(even, odd):
         return "utf-16-be" if even > odd else "utf-16-le"
     return "utf-8"
 
@@ -175,26 +176,33 @@ def read_blocks(source: BinaryIO, form: TextForm, block_bytes: int = BLOCK_BYTES
     """
     decoder = codecs.getincrementaldecoder(form.encoding)("replace") if form.encoding != "utf-8" else None
     source.read(form.bom)
-    rest, line = b"", 1
-    while True:
-        raw = source.read(block_bytes)
-        data = raw if decoder is None else decoder.decode(raw, final=not raw).encode()
+    rest, line, last = b"", 1, False
+    raw = _read_fully(source, block_bytes)
+    while not last:
+        following = _read_fully(source, block_bytes) if len(raw) >= block_bytes else b""
+        if len(following) < _TAIL_BYTES:
+            raw, following, last = raw + following, b"", True
+        data = raw if decoder is None else decoder.decode(raw, final=last).encode()
         if b"\x00" in data:
             data = data.replace(b"\x00", b"")
-        data = rest + data
-        if raw and data.endswith(b"\r"):
+        data, held = rest + data, b""
+        if not last and data.endswith(b"\r"):
             data, held = data[:-1], b"\r"
-        else:
-            held = b""
         if b"\r" in data:
             data = _LONE_CR.sub(b"\n", data) if form.cr_only else _universal(data)
-        cut = data.rfind(b"\n") + 1 if raw else len(data)
-        if not raw or cut:
-            yield Block(data[:cut], line, last=not raw)
+        cut = len(data) if last else data.rfind(b"\n") + 1
+        if last or cut:
+            yield Block(data[:cut], line, last)
             line += data.count(b"\n", 0, cut)
-        rest = data[cut:] + held
-        if not raw:
-            return
+        rest, raw = data[cut:] + held, following
+
+
+def _read_fully(source: BinaryIO, size: int) -> bytes:
+    chunks = []
+    while size and (chunk := source.read(size)):
+        chunks.append(chunk)
+        size -= len(chunk)
+    return b"".join(chunks)
 
 
 def _universal(data: bytes) -> bytes:

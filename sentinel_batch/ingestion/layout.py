@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from sentinel_batch.errors import UnrecognisedFileError
 from sentinel_batch.ingestion.dialect import Dialect, list_dialects, normalise_name
@@ -13,7 +14,9 @@ from sentinel_batch.ingestion.splitting import split_line
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_LINES = 200
 _RULER = re.compile(r"^[\s|+=-]*-{2,}[\s|+=-]*$")
-_MOMENT = re.compile(r"\d{4}-\d\d?-\d\d?[ T]\d\d?:\d\d|^\d{10}(\d{3})?$|\d{1,2}[/.]\d{1,2}[/.]\d{4}|\d\d:\d\d:\d\d \d{4}")
+_MOMENT = re.compile(
+    r"\d{4}-\d\d?-\d\d?[ T]\d\d?:\d\d|^\d{10}(\d{3})?$|\d{1,2}[/.]\d{1,2}[/.]\d{4}|\d\d:\d\d:\d\d \d{4}"
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,13 @@ class Layout:
         required = ["caller_number", "callee_number", "duration_seconds"]
         required += ["call_timestamp"] if self.positions("call_timestamp") else ["call_date", "call_time"]
         return 1 + max(self.positions(field)[0] for field in required)
+
+    @cached_property
+    def widths(self) -> frozenset[int]:
+        """Numbers of fields that a row may have: the file's own, and of layouts that begin alike."""
+        own = len(self.columns)
+        alike = (names for names in self.dialect.layouts if names[:own] == self.columns[: len(names)])
+        return frozenset({own, *map(len, alike)})
 
     @property
     def ignored(self) -> list[str]:
@@ -124,13 +134,11 @@ def _find_header(lines: Sequence[str], dialect: Dialect) -> Layout | None:
                 spans = _find_spans(lines, number)
                 names = tuple(normalise_name(line[start:end]) for start, end in spans)
             else:
-                names = tuple(normalise_name(cell) for cell in split_line(line, delimiter, None))
+                names = tuple(normalise_name(cell) for cell in split_line(line, delimiter))
             if len(names) > 1 and dialect.recognises(set(names)):
                 header_lines = 1 + _count_extra_rows(lines[number + 1 : number + 3], dialect, delimiter)
                 names = _first_only(names)
-                return Layout(
-                    dialect, delimiter, names, number + 1 + header_lines, line, number, header_lines, spans
-                )
+                return Layout(dialect, delimiter, names, number + 1 + header_lines, line, number, header_lines, spans)
     return None
 
 
@@ -151,15 +159,17 @@ def _count_extra_rows(lines: Sequence[str], dialect: Dialect, delimiter: str) ->
 
 def _find_headerless(lines: Sequence[str], dialect: Dialect) -> Layout | None:
     body = [line for line in lines if line.strip()][:SAMPLE_LINES]
-    best: tuple[int, Layout] | None = None
     for delimiter in [dialect.delimiter] if dialect.delimiter else DELIMITERS:
+        fitting, longest = 0, None
         for columns in sorted(dialect.layouts, key=len):
             layout = Layout(dialect, delimiter, columns, 1, "", 0, 0)
-            rows = [split_line(line, delimiter, len(columns)) for line in body]
-            fitting = sum(len(row) == len(columns) and _looks_right(row, layout) for row in rows)
-            if fitting * 2 > len(body) and (best is None or fitting > best[0]):
-                best = fitting, layout
-    return best[1] if best else None
+            rows = [split_line(line, delimiter, (len(columns),)) for line in body]
+            count = sum(len(row) == len(columns) and _looks_right(row, layout) for row in rows)
+            fitting += count
+            longest = layout if count else longest
+        if fitting * 2 > len(body):
+            return longest
+    return None
 
 
 def _looks_right(row: list[str], layout: Layout) -> bool:

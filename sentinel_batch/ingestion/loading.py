@@ -148,7 +148,9 @@ def ingest(
         result = IngestResult(run.run_id, dry_run=False)
         _ingest_files(found, opened, [opened], options, result)
         run.inputs = {file.path: file.sha256 for file in result.files}
-        run.counts = {key: value for key, value in result.to_dict().items() if key.startswith(("records", "dup", "legs"))}
+        run.counts = {
+            key: value for key, value in result.to_dict().items() if key.startswith(("records", "dup", "legs"))
+        }
     return result
 
 
@@ -322,5 +324,3 @@ def _check_rejects(file: FileResult, options: Options, examples: list[str]) -> N
         f"was committed. {reasons}.{shown}",
         hint="Check the dialect, the region and the time zone; or allow more with --max-reject-rate.",
     )
-
-

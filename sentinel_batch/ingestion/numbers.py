@@ -25,6 +25,7 @@ SHORT_CODE_DIGITS = 7
 
 _ANONYMOUS = {"anonymous", "anonyme", "private", "withheld", "restricted", "unavailable", "unknown", "masque", "prive"}
 _SEPARATORS = re.compile(r"[\s().\-/]+")
+_FORMULA = re.compile(r'^="?(.*?)"?$')
 _URI = re.compile(r"^(?:sips?|tel):([^@;>]*)", re.IGNORECASE)
 
 
@@ -52,12 +53,12 @@ def normalise_number(text: str | None, region: str) -> tuple[str | None, str]:
         The number (E.164 with ``+``, or as typed) and ``e164``, ``short_code``, ``alphanumeric``, ``anonymous``,
         ``unknown``, ``missing`` (no value) or ``nothing`` (no letter and no digit).
     """
-    typed = (text or "").strip().strip("'\"").strip()
+    typed = _FORMULA.sub(r"\1", (text or "").strip()).strip("'\"").strip()
     if typed.lower() in MISSING_TOKENS:
         return None, MISSING
     uri = _URI.match(typed)
-    if uri:
-        typed = uri.group(1)
+    if uri and not any(character.isalpha() for character in uri[1]):
+        typed = uri[1]
     if typed.lower() in _ANONYMOUS:
         return typed.lower(), ANONYMOUS
     if any(character.isalpha() for character in typed):
@@ -65,7 +66,7 @@ def normalise_number(text: str | None, region: str) -> tuple[str | None, str]:
     dense = _SEPARATORS.sub("", typed)
     plus = dense.startswith("+")
     digits = dense.removeprefix("+")
-    if not digits.strip("*#"):
+    if not any(character.isdigit() for character in digits):
         return typed, NOTHING
     if not (digits.isascii() and digits.isdigit()):
         return (dense, SHORT_CODE) if re.fullmatch(r"[0-9*#]+", digits) else (typed, UNKNOWN)
@@ -73,26 +74,26 @@ def normalise_number(text: str | None, region: str) -> tuple[str | None, str]:
 
 
 def _dial(dense: str, digits: str, plus: bool, region: str) -> tuple[str, str]:
-    if plus and 7 <= len(digits) <= 15 and digits[0] != "0":
-        return dense, E164
-    if not plus and digits.startswith("00") and 9 <= len(digits) <= 17 and digits[2] != "0":
-        return "+" + digits[2:], E164
-    parsed = _parse(dense, region) if len(digits) > SHORT_CODE_DIGITS or digits.startswith("0") else None
-    if parsed is None and not plus:
-        parsed = _parse("+" + digits, None)
-    if parsed is not None:
-        return parsed, E164
+    if plus:
+        return (dense, E164) if 7 <= len(digits) <= 15 and digits[0] != "0" else (dense, UNKNOWN)
+    if digits.startswith("00") and 9 <= len(digits) <= 17 and digits[2] != "0":
+        found = _parse("+" + digits[2:], None) or _parse(dense, region, valid=True)
+        return found or "+" + digits[2:], E164
+    if len(digits) > SHORT_CODE_DIGITS or digits.startswith("0"):
+        found = _parse(dense, region) or _parse("+" + digits, None)
+        if found is not None:
+            return found, E164
     return dense, SHORT_CODE if len(digits) <= SHORT_CODE_DIGITS else UNKNOWN
 
 
-def _parse(text: str, region: str | None) -> str | None:
+def _parse(text: str, region: str | None, *, valid: bool = False) -> str | None:
     import phonenumbers
 
     try:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return None
-    check = phonenumbers.is_possible_number if region else phonenumbers.is_valid_number
+    check = phonenumbers.is_possible_number if region and not valid else phonenumbers.is_valid_number
     if not check(number):
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)

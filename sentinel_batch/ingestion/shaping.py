@@ -162,7 +162,7 @@ def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> pl.DataFrame:
     faulty = (times.is_null() | frame["duration_seconds"].is_null()).any()
     if faulty:
         frame = frame.with_columns(
-            time_missing=_is_missing(typed_time, both=dialect_has_two_parts(layout)),
+            time_missing=_time_missing(cells, layout),
             duration_missing=_is_missing(_field(cells, layout, "duration_seconds")),
         )
     else:
@@ -191,25 +191,28 @@ def _field(cells: pl.DataFrame, layout: Layout, field: str) -> pl.Series:
     return pl.DataFrame(columns).select(pl.coalesce(pl.all()).alias(field))[field]
 
 
-def dialect_has_two_parts(layout: Layout) -> bool:
-    """Tell whether date and time of day stand in columns of their own."""
+def _has_two_parts(layout: Layout) -> bool:
     return not layout.positions("call_timestamp")
 
 
 def _time_text(cells: pl.DataFrame, layout: Layout) -> pl.Series:
     import polars as pl
 
-    if not dialect_has_two_parts(layout):
+    if not _has_two_parts(layout):
         return _field(cells, layout, "call_timestamp")
     parts = [_field(cells, layout, "call_date"), _field(cells, layout, "call_time")]
-    return pl.DataFrame(parts).select(pl.concat_str(pl.all(), separator=" ", ignore_nulls=True).alias("call_timestamp"))[
-        "call_timestamp"
-    ]
+    return pl.DataFrame(parts).select(
+        pl.concat_str(pl.all(), separator=" ", ignore_nulls=True).alias("call_timestamp")
+    )["call_timestamp"]
 
 
-def _is_missing(text: pl.Series, *, both: bool = False) -> pl.Series:
-    if both:
-        return map_distinct(text, lambda cell: "" if all(_missing(part) for part in (cell or "").split(" ")) else "x") == ""
+def _time_missing(cells: pl.DataFrame, layout: Layout) -> pl.Series:
+    fields = ["call_date", "call_time"] if _has_two_parts(layout) else ["call_timestamp"]
+    missing = [_is_missing(_field(cells, layout, field)) for field in fields]
+    return missing[0] if len(missing) == 1 else missing[0] | missing[1]
+
+
+def _is_missing(text: pl.Series) -> pl.Series:
     return map_distinct(text, lambda cell: "" if _missing(cell) else "x").fill_null("") == ""
 
 
@@ -229,7 +232,9 @@ def map_distinct(text: pl.Series, function: Callable[[str], str | None]) -> pl.S
         return text
     if len(changed) < 64:
         return text.replace(list(changed), list(changed.values()))
-    table = pl.DataFrame({"old": list(changed), "new": list(changed.values())}, schema={"old": pl.String, "new": pl.String})
+    table = pl.DataFrame(
+        {"old": list(changed), "new": list(changed.values())}, schema={"old": pl.String, "new": pl.String}
+    )
     table = table.with_columns(hit=True)
     joined = text.to_frame("old").join(table, on="old", how="left", maintain_order="left")
     return joined.select(pl.when("hit").then("new").otherwise("old").alias(text.name))[text.name]
@@ -282,7 +287,9 @@ def read_durations(text: pl.Series) -> pl.Series:
     if not left.any():
         return seconds
     odd = text.filter(left).unique().to_list()
-    table = pl.DataFrame({"text": odd, "odd": [read_duration(cell) for cell in odd]}, schema={"text": pl.String, "odd": pl.Int64})
+    table = pl.DataFrame(
+        {"text": odd, "odd": [read_duration(cell) for cell in odd]}, schema={"text": pl.String, "odd": pl.Int64}
+    )
     frame = pl.DataFrame({"text": text, "seconds": seconds}).join(table, on="text", how="left", maintain_order="left")
     return frame.select(pl.coalesce("seconds", "odd").alias("duration_seconds"))["duration_seconds"]
 

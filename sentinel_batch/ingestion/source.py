@@ -200,7 +200,7 @@ def _split_parquet(batch: object, layout: Layout, first: int) -> Rows:
     import polars as pl
 
     frame = pl.DataFrame(batch)
-    text = frame.select(_as_text(frame[place]).alias(f"c{place}") for place in range(frame.width))
+    text = frame.select(_as_text(frame.to_series(place)).alias(f"c{place}") for place in range(frame.width))
     cells = text.select(f"c{place}" for place in used_places(layout)).with_columns(
         source_line=pl.int_range(first, first + frame.height, dtype=pl.Int64)
     )
@@ -221,5 +221,7 @@ def _as_text(column: pl.Series) -> pl.Series:
     if column.dtype == pl.Time:
         return column.dt.strftime("%H:%M:%S")
     if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
-        return pl.Series(column.name, [None if value is None else str(value) for value in column.to_list()], dtype=pl.String)
+        return pl.Series(
+            column.name, [None if value is None else str(value) for value in column.to_list()], dtype=pl.String
+        )
     return column.cast(pl.String)

@@ -7,6 +7,7 @@ it only after its number of fields has been counted; every other line is taken a
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ class SplitBlock:
     continued: set[int] = field(default_factory=set)
 
 
-def split_line(line: str, delimiter: str, expected: int | None) -> list[str]:
+def split_line(line: str, delimiter: str, widths: Collection[int] = ()) -> list[str]:
     """Split one line, however its quotes are damaged.
 
     Parameters
@@ -62,16 +63,16 @@ def split_line(line: str, delimiter: str, expected: int | None) -> list[str]:
         The line, without its end.
     delimiter
         One character.
-    expected
-        The number of fields that a good line has; the first of three readings that gives it is taken: quotes as in
-        RFC 4180, quotes that end a field only before a delimiter, quotes as plain characters. None takes the first
+    widths
+        Numbers of fields that a good line may have; the first of three readings that gives one is taken: quotes as in
+        RFC 4180, quotes that end a field only before a delimiter, quotes as plain characters. Without it, the first
         reading that is well formed.
     """
     if '"' not in line:
         return line.split(delimiter)
     readings = [cells for cells in (_split_strict(line, delimiter), _split_lenient(line, delimiter)) if cells]
     readings.append(line.split(delimiter))
-    return next((cells for cells in readings if expected is None or len(cells) == expected), readings[0])
+    return next((cells for cells in readings if not widths or len(cells) in widths), readings[0])
 
 
 @lru_cache(maxsize=16)
@@ -141,7 +142,9 @@ def used_places(layout: Layout) -> list[int]:
     dialect = layout.dialect
     places = {place for name in dialect.fields for place in layout.positions(name)}
     extra = (*dialect.answered_positive, *dialect.answered_present, *dialect.leg_columns, *dialect.leg_pair)
-    places.update(place for name in (*extra, dialect.answered_column or "") if (place := layout.place(name)) is not None)
+    places.update(
+        place for name in (*extra, dialect.answered_column or "") if (place := layout.place(name)) is not None
+    )
     return sorted(places)
 
 
@@ -209,12 +212,10 @@ def _split_lines(data: bytes, layout: Layout, block: Block) -> SplitBlock:
         frame = _read(body, layout, regular.height, 0, quoted=True)
         if frame is not None:
             frame = frame.with_columns(regular["source_line"])
-    rest = lines.filter(~pl.col("blank")) if frame is None else lines.filter(~pl.col("blank") & ~pl.col("regular"))
+    rest = lines if frame is None else lines.filter(~pl.col("regular"))
     split = _split_one_by_one(rest, layout, cut_short, block.first_line + lines.height - 1)
     if frame is not None:
         split.frame = pl.concat([frame, split.frame]).sort("source_line")
-    if blanks := int(lines["blank"].sum()):
-        split.skipped["blank"] = blanks
     return split
 
 
@@ -242,6 +243,10 @@ def _split_one_by_one(rest: pl.DataFrame, layout: Layout, cut_short: bool, last_
     index = 0
     while index < len(queue):
         line, number = queue[index]
+        if not line.strip():
+            split.skipped["blank"] = split.skipped.get("blank", 0) + 1
+            index += 1
+            continue
         cells, span = _gather(queue, index, layout)
         index += span
         unfinished = cut_short and number == last_line and len(cells) < len(layout.columns)
@@ -260,8 +265,7 @@ def _split_one_by_one(rest: pl.DataFrame, layout: Layout, cut_short: bool, last_
 def _gather(queue: list[tuple[str, int]], index: int, layout: Layout) -> tuple[list[str], int]:
     line, number = queue[index]
     width = len(layout.columns)
-    cells = split_line(line, layout.delimiter, width)
-    if len(cells) < width and line.count('"') % 2:
+    if line.count('"') % 2:
         joined = line
         for span in range(2, JOINED_LINES + 1):
             if index + span > len(queue) or queue[index + span - 1][1] != number + span - 1:
@@ -270,7 +274,7 @@ def _gather(queue: list[tuple[str, int]], index: int, layout: Layout) -> tuple[l
             together = _split_strict(joined, layout.delimiter)
             if together is not None and len(together) == width:
                 return together, span
-    return cells, 1
+    return split_line(line, layout.delimiter, layout.widths), 1
 
 
 def _fits(cells: list[str], layout: Layout) -> bool:
@@ -279,5 +283,4 @@ def _fits(cells: list[str], layout: Layout) -> bool:
         return True
     if len(cells) < width:
         return len(cells) >= layout.needed
-    others = {len(columns) for columns in layout.dialect.layouts if columns[:width] == layout.columns}
-    return len(cells) in others or not any(cell.strip() for cell in cells[width:])
+    return len(cells) in layout.widths or not any(cell.strip() for cell in cells[width:])

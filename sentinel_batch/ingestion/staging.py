@@ -203,7 +203,12 @@ def _write(parts: list[pl.DataFrame], day: date, path: Path) -> StagedFile:
     write_part(frame, path)
     moments = frame["call_timestamp"]
     return StagedFile(
-        path, path.name, {"call_date": day.isoformat()}, frame.height, moments.min(), moments.max()  # type: ignore[arg-type]
+        path,
+        path.name,
+        {"call_date": day.isoformat()},
+        frame.height,
+        moments.min(),
+        moments.max(),  # type: ignore[arg-type]
     )
 
 

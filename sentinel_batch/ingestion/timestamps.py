@@ -99,10 +99,9 @@ def read_times(text: pl.Series, zone: str, day_first: bool | None) -> pl.Series:
     left = times.is_null() & text.is_not_null()
     if not left.any():
         return times
-    odd = text.filter(left).unique().str.strip_chars(" \t\n'\"")
-    table = pl.DataFrame({name: text.filter(left).unique(), "typed": odd}).with_columns(
-        _read_epochs(odd).alias("time")
-    )
+    distinct = text.filter(left).unique()
+    odd = distinct.str.strip_chars(" \t\n'\"")
+    table = pl.DataFrame({name: distinct, "typed": odd}).with_columns(_read_epochs(odd).alias("time"))
     formats = [(naive, False) for naive in _NAIVE_FORMATS] + [(aware, True) for aware in _AWARE_FORMATS]
     if day_first is not None:
         formats += [(naive, False) for naive in (_DAY_FIRST_FORMATS if day_first else _MONTH_FIRST_FORMATS)]
