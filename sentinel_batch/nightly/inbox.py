@@ -8,15 +8,21 @@ within two seconds before it was looked at is not remembered, because its next c
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sentinel_batch.errors import NoInputError
 from sentinel_batch.lake import Lake, full_disk_reported
+from sentinel_batch.runs import versions
 from sentinel_batch.schema import CALL_RECORDS
+
+if TYPE_CHECKING:
+    from sentinel_batch.config import Config
 
 _MEMORY = ".inbox.json"
 _SETTLED_SECONDS = 2.0
@@ -47,6 +53,21 @@ def list_inbox(inbox: Path) -> list[Path]:
         return []
 
 
+def reading_settings(config: Config) -> dict[str, str | float | None]:
+    """Return everything but a file's content that decides how it is read."""
+    dialect = config.dialect
+    own = Path(dialect) if dialect is not None and dialect.endswith(".toml") else None
+    return {
+        "version": versions().get("sentinel-batch"),
+        "timezone": config.timezone,
+        "region": config.region,
+        "max_reject_rate": config.max_reject_rate,
+        "earliest_call": config.earliest_call.isoformat(),
+        "dialect": dialect,
+        "dialect_sha256": hashlib.sha256(own.read_bytes()).hexdigest() if own is not None and own.is_file() else None,
+    }
+
+
 class InboxMemory:
     """What the files looked like when they were last ingested, kept beside the lake's tables.
 
@@ -55,7 +76,7 @@ class InboxMemory:
     lake
         The lake that they were ingested into.
     settings
-        What else decides how a file is read; a change makes every file worth reading again.
+        From :func:`reading_settings`; a change makes every file worth reading again.
     """
 
     def __init__(self, lake: Lake, settings: dict[str, str | float | None]) -> None:

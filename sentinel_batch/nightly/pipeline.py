@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from sentinel_batch.errors import ExitCode, LakeLockedError, LakeNotFoundError, NoInputError, SentinelError, UsageError
 from sentinel_batch.lake import Lake, now
-from sentinel_batch.nightly.inbox import InboxMemory, list_inbox
+from sentinel_batch.nightly.inbox import InboxMemory, list_inbox, reading_settings
 from sentinel_batch.nightly.metrics import render_metrics, write_metrics
 from sentinel_batch.nightly.outcome import NightlyResult, Step, describe_error
 from sentinel_batch.nightly.period import find_backlog, last_success
@@ -154,16 +154,9 @@ class _Night:
         from sentinel_batch.ingestion import ingest
 
         settings = self.settings
-        reading = {
-            "timezone": settings.timezone,
-            "region": settings.region,
-            "dialect": settings.dialect,
-            "max_reject_rate": settings.max_reject_rate,
-            "earliest_call": str(settings.earliest_call),
-        }
         with self._step("ingest") as step:
             files = list_inbox(self.inbox)
-            memory = InboxMemory(lake, reading)
+            memory = InboxMemory(lake, reading_settings(settings))
             new = memory.choose_new(files)
             step.counts = {"files_unchanged": len(files) - len(new)}
             if not new:
