@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -152,6 +153,8 @@ def examine(
         If a value is not allowed, or the period is empty.
     RuleError
         If the rule's query fails.
+    LakeDamagedError
+        If a file of the call records is missing or broken.
     """
     opened = open_lake(lake)
     chosen = get_rule(rule)
@@ -168,14 +171,16 @@ def examine(
     if trailing:
         _check_trailing(chosen, since)
     length: timedelta = values["window"]
-    period = resolve_period(since, until, _newest_call(opened), length)
-    read_since = period.since if trailing else _before(period.since, length)
+    with _damage_reported(opened):
+        period = resolve_period(since, until, _newest_call(opened), length)
+        read_since = period.since if trailing else _before(period.since, length)
+        with opened.connect(since=read_since, until=period.until) as connection:
+            _create_input(connection, read_since, period.until, trailing, direction, answered_only)
+            calls_examined = connection.execute(f"SELECT count(*) FROM {EXAMINED_CALLS}").fetchall()[0][0]
+            query = "trailing" if trailing else "sliding"
+            rows = _run_query(connection, chosen, query, _bindings(chosen, values, period))
     shown = {name: show_value(value) if isinstance(value, timedelta) else value for name, value in values.items()}
     conditions = {"direction": direction, "answered_only": answered_only, "trailing": trailing}
-    with full_disk_reported(opened.path), opened.connect(since=read_since, until=period.until) as connection:
-        _create_input(connection, read_since, period.until, trailing, direction, answered_only)
-        calls_examined = connection.execute(f"SELECT count(*) FROM {EXAMINED_CALLS}").fetchone()
-        rows = _run_query(connection, chosen, "trailing" if trailing else "sliding", _bindings(chosen, values, period))
     return Detection(
         findings=shape_findings(rows, chosen, length, json.dumps({**shown, **conditions}, sort_keys=True)),
         rule=chosen,
@@ -188,7 +193,7 @@ def examine(
         trailing=trailing,
         direction=direction,
         answered_only=answered_only,
-        calls_examined=calls_examined[0] if calls_examined else 0,
+        calls_examined=calls_examined,
     )
 
 
@@ -280,14 +285,13 @@ def _run_query(
 
     sql = rule.queries[query]
     named = set(re.findall(r"\$(\w+)", sql))
+    parameters = {name: bindings[name] for name in named & set(bindings)}
     try:
-        rows: pl.DataFrame = connection.sql(sql, params={name: bindings[name] for name in named & set(bindings)}).pl()
-    except duckdb.IOException as error:
-        raise LakeDamagedError(
-            f"The call records cannot be read: {_first_line(error)}", hint="Run sentinel-batch doctor."
-        ) from error
+        rows: pl.DataFrame = connection.sql(sql, params=parameters).pl()
     except duckdb.Error as error:
-        place, step = _locate(rule, query, str(error))
+        if _is_damage(error):
+            raise
+        place, step = _locate(connection, rule, query, parameters)
         raise RuleError(
             f"{place}: rule {rule.id}, query {query}, step {step}: {_first_line(error)}",
             hint="Mend the rule's SQL; sentinel-batch rules lists the rules, and its header the parameters.",
@@ -306,10 +310,43 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]
 
 
-def _locate(rule: Rule, query: str, message: str) -> tuple[str, str]:
-    """Return ``file:line`` and the name of the step that an engine's message (``LINE n:``) is about."""
+def _locate(
+    connection: duckdb.DuckDBPyConnection, rule: Rule, query: str, parameters: dict[str, Any]
+) -> tuple[str, str]:
+    """Return ``file:line`` and the name of the step that a failing query fails in, as far as the engine says it."""
+    import duckdb
+
+    try:
+        message = ""
+        connection.execute("EXPLAIN " + rule.queries[query], parameters)
+    except duckdb.Error as error:
+        message = str(error)
     found = re.search(r"^LINE (\d+):", message, re.MULTILINE)
-    line = int(found[1]) if found else 1
-    before = "\n".join(rule.queries[query].splitlines()[:line])
+    if found is None:
+        return f"{rule.file}:{rule.first_lines[query]}", "unknown"
+    before = "\n".join(rule.queries[query].splitlines()[: int(found[1])])
     steps: list[str] = re.findall(r"^(\w+) AS \($", before, re.MULTILINE)
-    return f"{rule.file}:{rule.first_lines[query] + line - 1}", steps[-1] if steps else query
+    return f"{rule.file}:{rule.first_lines[query] + int(found[1]) - 1}", steps[-1] if steps else query
+
+
+@contextmanager
+def _damage_reported(lake: Lake) -> Iterator[None]:
+    import duckdb
+    from polars.exceptions import PolarsError
+
+    try:
+        with full_disk_reported(lake.path):
+            yield
+    except (duckdb.Error, PolarsError, OSError) as error:
+        raise LakeDamagedError(
+            f"The call records in {lake.path} cannot be read: {_first_line(error)}",
+            hint="Run sentinel-batch doctor, which names the files that are missing or broken.",
+        ) from error
+
+
+def _is_damage(error: duckdb.Error) -> bool:
+    """Tell whether an error is about a file, and not about the query; a broken header has no error type of its own."""
+    import duckdb
+
+    kinds = (duckdb.IOException, duckdb.SerializationException)
+    return isinstance(error, kinds) or type(error) is duckdb.Error or ".parquet" in str(error)

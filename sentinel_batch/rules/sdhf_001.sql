@@ -113,7 +113,8 @@ far_reaching_callers AS (
 ),
 
 -- Sweep. A call is in the window from its own instant, inclusive, to W later, exclusive. Its callee enters with it
--- unless an earlier call to the same number is still in, and leaves with it unless a later one is in by then.
+-- unless an earlier call to the same number leaves no sooner than that, and leaves with it unless a later one is in by
+-- then (both count the instant at which one leaves as the other enters).
 calls AS (
     SELECT
         busy_calls.caller_number,
@@ -136,7 +137,7 @@ changes AS (
         enters_at AS happens_at,
         1 AS calls,
         duration_seconds AS seconds,
-        CASE WHEN previous_leaves_at > enters_at THEN 0 ELSE 1 END AS destinations,
+        CASE WHEN previous_leaves_at >= enters_at THEN 0 ELSE 1 END AS destinations,
         enters_at AS called_at
     FROM calls
     UNION ALL
