@@ -18,14 +18,14 @@ QUIET = "+2348090000001"
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A suspect with 60 calls in (0, 10] and two around it, four ordinary callers, and alerts of two episodes."""
+    """A suspect with 60 calls in (0, 10] and two around it, four ordinary callers and one too early, and alerts of two episodes."""
     busy = [
         call(0.1 + n / 7, f"+23480{n % 55:08}", n % 6, location_code=f"CELL{n % 3}", imei="35", imsi=None)
         for n in range(60)
     ]
     around = [call(0, "+1999", 9), call(10, '=cmd|"x"', 99), call(12, "+1888", 5)]
     quiet = [call(h, "+1777", 100, QUIET) for h in (1, 2, 30)]
-    others = [call(3, f"+17{n}", n, f"+23470{n}") for n in range(3)]
+    others = [call(3, f"+17{n}", n, f"+23470{n}") for n in range(3)] + [call(0, "+1", 1, "+234709")]
     lake = make_lake(tmp_path_factory.mktemp("explained"), busy + around + quiet + others)
     figures = {"call_count": 61, "unique_destinations": 56, "avg_duration_seconds": 2.5}
     worst = finding(0, 10, "HIGH", episode_start=at(0), episode_end=at(12), last_seen=at(12), **figures)
