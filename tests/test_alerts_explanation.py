@@ -18,7 +18,7 @@ QUIET = "+2348090000001"
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A suspect with 60 calls in (0, 10] and two around it, four ordinary callers and one too early, and alerts of two episodes."""
+    """A busy suspect with alerts of two episodes, four ordinary callers, and one that calls too early."""
     busy = [
         call(0.1 + n / 7, f"+23480{n % 55:08}", n % 6, location_code=f"CELL{n % 3}", imei="35", imsi=None)
         for n in range(60)
