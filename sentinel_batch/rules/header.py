@@ -260,7 +260,7 @@ def _read_parameter(name: str, table: Any, file: str) -> Parameter:
 def _read_queries(text: str, start: int, file: str) -> tuple[dict[str, str], dict[str, int]]:
     marks = list(_QUERY.finditer(text, start))
     queries, first_lines = {}, {}
-    for mark, following in zip(marks, [*marks[1:], None], strict=True):
+    for mark, following in zip(marks, [*marks[1:], None], strict=False):
         line = text.count("\n", 0, mark.start()) + 1
         if mark[1] not in QUERIES or mark[1] in queries:
             raise _error(file, line, f"has an unknown or repeated query {mark[1]!r}", f"Known: {', '.join(QUERIES)}.")

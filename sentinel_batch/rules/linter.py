@@ -132,7 +132,8 @@ def _lint_functions(tree: exp.Select, rule: Rule) -> Complaints:
     for node in tree.find_all(exp.Func):
         name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
         if name not in FUNCTIONS:
-            yield node, f"Function {name} is outside the portable subset.", f"Allowed: {', '.join(sorted(FUNCTIONS))}."
+            message = f"Function {name} is outside the portable subset: {node.sql('duckdb')}."
+            yield node, message, f"Allowed: {', '.join(sorted(FUNCTIONS))}."
 
 
 def _lint_windows(tree: exp.Select, rule: Rule) -> Complaints:
