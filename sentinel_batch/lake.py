@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote
 
 from sentinel_batch.errors import DiskFullError, LakeDamagedError, LakeLockedError, LakeNotFoundError
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 DEFAULT_LOCK_TIMEOUT = 600.0
 """Seconds that a writer waits for another writer."""
+
+_Mode = Literal["append", "overwrite"]
 
 _MARKER = "sentinel-lake.json"
 _STAGING = ".staging"
@@ -297,18 +299,19 @@ class Lake:
                 commit_properties=_commit_properties(commit_id),
             )
 
-    def _write(self, name: str, frame: pl.DataFrame, mode: str, commit_id: str | None) -> None:
+    def _write(
+        self, name: str, frame: pl.DataFrame, mode: Literal["append", "overwrite"], commit_id: str | None
+    ) -> None:
         from deltalake import write_deltalake
 
         definition = TABLES[name]
         schema = polars_schema(definition.columns)
+        shaped = frame.select(frame[column].cast(kind) for column, kind in schema.items())
         with full_disk_reported(self.path):
             write_deltalake(
                 str(self.path / name),
-                frame.select(frame[column].cast(kind) for column, kind in schema.items()).to_arrow(
-                    compat_level=_oldest_compat()
-                ).cast(arrow_schema(definition.columns)),
-                mode=mode,  # type: ignore[arg-type]
+                shaped.to_arrow(compat_level=_oldest_compat()).cast(arrow_schema(definition.columns)),
+                mode=mode,
                 partition_by=list(definition.partition_by) or None,
                 commit_properties=_commit_properties(commit_id),
             )
@@ -372,7 +375,7 @@ def full_disk_reported(path: Path) -> Iterator[None]:
         if full or any(words in text for words in ("no space left", "file too large", "quota exceeded")):
             raise DiskFullError(
                 f"The disk that holds {path} is full; what was committed before is intact.",
-                hint="Free space (sentinel-batch maintain removes files that are no longer referenced), then run again.",
+                hint="Free space (sentinel-batch maintain removes files that nothing refers to any more), then run again.",
             ) from error
         raise
 

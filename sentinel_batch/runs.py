@@ -50,9 +50,7 @@ def new_run_id() -> str:
 
 
 @contextmanager
-def recorded_run(
-    lake: Lake, command: str, parameters: dict[str, Any], *, run_id: str | None = None
-) -> Iterator[Run]:
+def recorded_run(lake: Lake, command: str, parameters: dict[str, Any], *, run_id: str | None = None) -> Iterator[Run]:
     """Run a block as one command and write its row of ``runs`` when the block ends, also when it fails."""
     run = Run(run_id or new_run_id(), command, parameters)
     started_at, clock = now(), time.perf_counter()

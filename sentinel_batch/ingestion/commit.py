@@ -77,7 +77,8 @@ def commit_file(
 
 def _collapse(staged: Staged, known: list[Lake], file: FileResult) -> None:
     first, last = _bounds(staged.files)
-    assert first is not None and last is not None, "there are records"
+    if first is None or last is None:
+        return
     stored = [path for lake in known for path in lake.files(CALL_RECORDS.name, first - _LEG_REACH, last + _LEG_REACH)]
     scratch = staged.files[0].path.parent / "legs"
     legs = collapse_legs([part.path for part in staged.files], stored, scratch)

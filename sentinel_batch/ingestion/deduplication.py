@@ -1,15 +1,17 @@
 """Duplicates and legs: found in bounded memory, removed from staged files before they are committed.
 
-The key (caller, callee, timestamp) of every row is hashed to 64 bits while it is shaped. Hashes are held, or spilled into
-buckets on disk, and sorted; only rows whose hash occurs twice, or in the lake, are compared by their real keys.
+The key (caller, callee, timestamp) of every row is hashed to 64 bits while it is shaped. Hashes are held, or
+spilled into buckets on disk, and sorted; only rows whose hash occurs twice, or in the lake, are compared by their
+real keys.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -214,8 +216,9 @@ def rewrite(file: StagedFile, gone: Lines, changes: pl.DataFrame | None = None) 
     import polars as pl
 
     frame = pl.read_parquet(file.path, glob=False, hive_partitioning=False)
-    low, high = frame["source_line"].min(), frame["source_line"].max()
-    near = gone[np.searchsorted(gone, low) : np.searchsorted(gone, high, side="right")]  # type: ignore[arg-type]
+    lines = frame["source_line"].to_numpy()
+    low, high = int(lines.min()), int(lines.max())
+    near = gone[np.searchsorted(gone, low) : np.searchsorted(gone, high, side="right")]
     changed = changes is not None and changes["source_line"].is_between(low, high).any()
     if not len(near) and not changed:
         return file
@@ -226,7 +229,14 @@ def rewrite(file: StagedFile, gone: Lines, changes: pl.DataFrame | None = None) 
         file.path.unlink()
         return None
     write_part(kept, file.path)
-    return replace(file, rows=kept.height, first=kept["call_timestamp"].min(), last=kept["call_timestamp"].max())
+    first, last = bounds_of(kept)
+    return replace(file, rows=kept.height, first=first, last=last)
+
+
+def bounds_of(frame: pl.DataFrame) -> tuple[datetime, datetime]:
+    """Return the times of the oldest and the newest call of a frame that has any."""
+    moments = frame["call_timestamp"]
+    return cast(datetime, moments.min()), cast(datetime, moments.max())
 
 
 def write_part(frame: pl.DataFrame, path: Path) -> None:

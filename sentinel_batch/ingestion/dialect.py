@@ -45,6 +45,7 @@ _KEYS: dict[str, set[str]] = {
     "callers": {"short_codes"},
 }
 DELIMITERS = (",", ";", "|", "\t", "fixed")
+_SEE = "See docs/dialects.md for an example."
 
 
 @dataclass(frozen=True)
@@ -167,9 +168,7 @@ def _parse(text: str, source: str) -> Dialect:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise DialectError(
-            f"{source} is not valid TOML: {error}", hint="See docs/dialects.md for an example."
-        ) from error
+        raise DialectError(f"{source} is not valid TOML: {error}", hint=_SEE) from error
     _check(data, source)
     rows, time, answered = data.get("rows", {}), data.get("time", {}), data.get("answered", {})
     fields = {field: _names(columns) for field, columns in data["fields"].items()}
@@ -207,7 +206,7 @@ def _check(data: dict[str, Any], source: str) -> None:
     for section, allowed in _KEYS.items():
         table = data if section == "" else data.get(section, {})
         if not isinstance(table, dict):
-            raise DialectError(f"{source}: [{section}] must be a table.", hint="See docs/dialects.md for an example.")
+            raise DialectError(f"{source}: [{section}] must be a table.", hint=_SEE)
         for key in table:
             if key not in allowed:
                 near = get_close_matches(key, allowed, n=1)
@@ -218,7 +217,7 @@ def _check(data: dict[str, Any], source: str) -> None:
                 )
     for key in ("name", "fields"):
         if not data.get(key):
-            raise DialectError(f"{source}: {key!r} is missing.", hint="See docs/dialects.md for an example.")
+            raise DialectError(f"{source}: {key!r} is missing.", hint=_SEE)
     rows = data.get("rows", {})
     for key, options in (("delimiter", DELIMITERS), ("header", ("required", "optional", "none"))):
         if rows.get(key, options[0]) not in options:

@@ -23,6 +23,7 @@ SUFFIXES = (".csv", ".txt", ".tsv", ".log", ".cdr", ".dat")
 
 BLOCK_BYTES = 32 << 20
 SAMPLE_BYTES = 1 << 18
+_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _TAIL_BYTES = 1 << 16
 _LONE_CR = re.compile(rb"\r\n?")
 
@@ -71,7 +72,8 @@ def find_files(paths: Sequence[str | Path]) -> list[Path]:
         elif path.is_dir():
             matches = sorted(child for child in path.rglob("*") if child.is_file() and is_readable_kind(child))
         else:
-            matches = sorted(Path(match) for match in glob.glob(str(given), recursive=True) if Path(match).is_file())
+            names = glob.glob(str(given), recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
+            matches = sorted(Path(name) for name in names if Path(name).is_file())
             if not matches:
                 raise NoInputError(
                     f"There is no file, folder or match for {str(given)!r}.",
@@ -147,15 +149,8 @@ def unreadable_reported(path: Path) -> Iterator[None]:
 
 def recognise_text(sample: bytes) -> TextForm:
     """Find encoding and line ends from a file's first bytes."""
-    for bom, encoding in (
-        (codecs.BOM_UTF8, "utf-8"),
-        (codecs.BOM_UTF16_LE, "utf-16-le"),
-        (codecs.BOM_UTF16_BE, "utf-16-be"),
-    ):
-        if sample.startswith(bom):
-            break
-    else:
-        bom, encoding = b"", _guess_encoding(sample)
+    marked = [(bom, encoding) for bom, encoding in _MARKS if sample.startswith(bom)]
+    bom, encoding = marked[0] if marked else (b"", _guess_encoding(sample))
     text = sample[len(bom) :]
     if encoding.startswith("utf-16"):
         text = text.decode(encoding, "replace").encode()

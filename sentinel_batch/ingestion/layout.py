@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from sentinel_batch.errors import UnrecognisedFileError
 from sentinel_batch.ingestion.dialect import Dialect, list_dialects, normalise_name
@@ -191,7 +192,7 @@ def _find_spans(lines: Sequence[str], header: int) -> tuple[tuple[int, int | Non
     width = max(map(len, sample))
     blank = [all(place >= len(line) or line[place] == " " for line in sample) for place in range(width)]
     starts = [0]
-    for left, right in zip(titles, titles[1:], strict=False):
+    for left, right in pairwise(titles):
         gaps = [place for place in range(left.start() + 1, right.end()) if place < width and blank[place]]
         if not gaps:
             return ()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sentinel_batch.errors import UnreadableFileError
 from sentinel_batch.ingestion.dialect import Dialect, normalise_name
@@ -157,7 +157,7 @@ def open_source(path: Path, name: str, dialect: Dialect | None) -> Source | None
     return Source(path, layout, form, lines[start : start + _PROBE_LINES])
 
 
-def _open_parquet(path: Path, name: str, dialect: Dialect | None) -> Source:
+def _open_parquet(path: Path, name: str, dialect: Dialect | None) -> Source | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -168,8 +168,7 @@ def _open_parquet(path: Path, name: str, dialect: Dialect | None) -> Source:
             f"{name} is not readable Parquet: {error}", hint="Fetch it again; nothing of it was committed."
         ) from error
     layout = find_layout([",".join(normalise_name(column) for column in names)], dialect, name)
-    assert layout is not None, "the line of names is not blank"
-    return Source(path, layout, None, [])
+    return Source(path, layout, None, []) if layout is not None else None
 
 
 def _split_text(block: Block, layout: Layout) -> Rows:
@@ -196,7 +195,7 @@ def _lines_of(data: bytes) -> list[bytes]:
     return data.split(b"\n")
 
 
-def _split_parquet(batch: object, layout: Layout, first: int) -> Rows:
+def _split_parquet(batch: Any, layout: Layout, first: int) -> Rows:
     import polars as pl
 
     frame = pl.DataFrame(batch)

@@ -25,8 +25,8 @@ JOINED_LINES = 20
 """A quoted field may span so many lines."""
 
 _TRAILER = re.compile(
-    r"^\W*(grand total|totals?|totaux|sum|summary|count|nombre|records?|rows?|lignes?|end of|end$|eof|fin|trailer|footer"
-    r"|generated|\d+ (rows?|records?|lignes?|enregistrements?)\b)|^\s*#|^[\s|+=*-]{3,}$",
+    r"^\W*(grand total|totals?|totaux|sum|summary|count|nombre|records?|rows?|lignes?|end of|end$|eof|fin|trailer"
+    r"|footer|generated|\d+ (rows?|records?|lignes?|enregistrements?)\b)|^\s*#|^[\s|+=*-]{3,}$",
     re.IGNORECASE,
 )
 _MOMENT = re.compile(r"\d\d?:\d\d|\d{9}")
@@ -82,7 +82,8 @@ def _strict_field(delimiter: str) -> re.Pattern[str]:
 
 
 def _split_strict(line: str, delimiter: str) -> list[str] | None:
-    pattern, cells, place = _strict_field(delimiter), [], 0
+    pattern, place = _strict_field(delimiter), 0
+    cells: list[str] = []
     while True:
         match = pattern.match(line, place)
         if match is None:
@@ -101,10 +102,12 @@ def _lenient_field(delimiter: str) -> re.Pattern[str]:
 
 
 def _split_lenient(line: str, delimiter: str) -> list[str]:
-    pattern, cells, place = _lenient_field(delimiter), [], 0
+    pattern, place = _lenient_field(delimiter), 0
+    cells: list[str] = []
     while True:
         match = pattern.match(line, place)
-        assert match is not None, "every text has a field"
+        if match is None:
+            return [*cells, line[place:]]
         quoted, plain = match.groups()
         cells.append(plain if quoted is None else quoted)
         place = match.end()

@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentinel_batch.ingestion.deduplication import KeySpill, hash_keys, write_part
+from sentinel_batch.ingestion.deduplication import KeySpill, bounds_of, hash_keys, write_part
 from sentinel_batch.ingestion.result import FileResult
 from sentinel_batch.ingestion.shaping import REASONS, Shaping, has_legs, shape_rows
 from sentinel_batch.ingestion.source import Pending, Source
@@ -201,15 +201,8 @@ def _write(parts: list[pl.DataFrame], day: date, path: Path) -> StagedFile:
 
     frame = pl.concat(parts, rechunk=False).drop("call_date")
     write_part(frame, path)
-    moments = frame["call_timestamp"]
-    return StagedFile(
-        path,
-        path.name,
-        {"call_date": day.isoformat()},
-        frame.height,
-        moments.min(),
-        moments.max(),  # type: ignore[arg-type]
-    )
+    first, last = bounds_of(frame)
+    return StagedFile(path, path.name, {"call_date": day.isoformat()}, frame.height, first, last)
 
 
 class _RejectPile:

@@ -28,7 +28,10 @@ _DAY_FIRST_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d-%m-%Y %H:%M:%S", "%d.%m.%Y %H:%M:
 _MONTH_FIRST_FORMATS = ("%m/%d/%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S")
 _TEXT_DATE = re.compile(r"(?<!\d)(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?!\d)")
 _BYTES_DATE = re.compile(rb"(?<!\d)(\d{1,2})[/.-](\d{1,2})[/.-]\d{4}(?!\d)")
-_CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?\s*(?P<half>[AaPp]\.?[Mm]\.?)?"
+_CLOCK = (
+    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
+    r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?"
+)
 _OFFSET = r"\s*(?P<offset>Z|UTC|GMT|[+-]\d{2}:?\d{2})?"
 _YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}})[T\s]+{_CLOCK}{_OFFSET}$")
 _YEAR_LAST = re.compile(rf"(?P<one>\d{{1,2}})[-/.](?P<two>\d{{1,2}})[-/.](?P<year>\d{{4}})[T\s]+{_CLOCK}{_OFFSET}$")
@@ -157,10 +160,9 @@ def _assemble(parts: dict[str, str | None], zone: str, day_first: bool | None) -
         hour = hour % 12 + (12 if half.startswith("p") else 0)
     micros = int((parts.get("fraction") or "0").ljust(6, "0")[:6])
     try:
-        moment = datetime(
-            int(parts["year"] or 0), int(month or 0), int(day or 0), hour, int(parts["minute"] or 0),
-            int(parts.get("second") or 0), micros, tzinfo=_read_offset(parts.get("offset") or parts.get("before"), zone),
-        )  # fmt: skip
+        date = (int(parts["year"] or 0), int(month or 0), int(day or 0))
+        clock = (hour, int(parts["minute"] or 0), int(parts.get("second") or 0), micros)
+        moment = datetime(*date, *clock, tzinfo=_read_offset(parts.get("offset") or parts.get("before"), zone))
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
