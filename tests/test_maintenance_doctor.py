@@ -200,3 +200,15 @@ def test_a_check_that_crashes_is_reported_and_the_others_still_run(lake: Lake, m
     monkeypatch.setattr(diagnosis, "_check_disk", crash)
     assert find(lake, "disk space").message == "The check itself failed: PermissionError: no"
     assert find(lake, "nightly").status == "warning"
+
+
+def test_given_settings_are_the_ones_that_are_shown(lake: Lake, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from sentinel_batch.config import load_config
+
+    config = replace(load_config(environ={}, start=tmp_path), lake=lake.path, region="GH")
+    found = diagnose(config=config)
+    assert found.ok
+    assert found.checks[1].message == "no configuration file; timezone Africa/Lagos, region GH"
+    assert found.checks[2].message == str(lake.path)

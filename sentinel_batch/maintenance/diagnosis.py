@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sentinel_batch.errors import ExitCode, SentinelError
 from sentinel_batch.lake import Lake, now, open_lake
@@ -18,6 +18,9 @@ from sentinel_batch.maintenance.files import DataFile, group_by_partition, list_
 from sentinel_batch.maintenance.upkeep import stale_staging
 from sentinel_batch.runs import versions
 from sentinel_batch.schema import RUNS, TABLES
+
+if TYPE_CHECKING:
+    from sentinel_batch.config import Config
 
 Status = Literal["ok", "warning", "error"]
 
@@ -83,21 +86,23 @@ class Diagnosis:
         }
 
 
-def diagnose(lake: Lake | str | Path | None = None) -> Diagnosis:
+def diagnose(lake: Lake | str | Path | None = None, *, config: Config | None = None) -> Diagnosis:
     """Check versions, configuration, every table of the lake, disk space and the last runs.
 
     Parameters
     ----------
     lake
         The lake, or its path; None is the configured one. A missing or damaged lake is a finding, not an exception.
+    config
+        Settings; None loads them, and settings that cannot be loaded are a finding.
 
     Returns
     -------
     Diagnosis
     """
-    checks = [_check_versions(), _guarded("configuration", _check_configuration)]
+    checks = [_check_versions(), _guarded("configuration", lambda: _check_configuration(config))]
     try:
-        target = open_lake(lake)
+        target = open_lake(lake if lake is not None or config is None else config.lake)
     except SentinelError as error:
         return Diagnosis([*checks, Check("lake", "error", error.message, error.hint)])
     checks.append(Check("lake", "ok", f"{target.path}"))
@@ -131,11 +136,12 @@ def _check_versions() -> Check:
     return Check("versions", "ok", f"{text}, {platform.system()} {platform.machine()}")
 
 
-def _check_configuration() -> Check:
+def _check_configuration(config: Config | None) -> Check:
     from sentinel_batch.config import load_config
 
-    config = load_config()
-    return Check("configuration", "ok", f"lake {config.lake}, timezone {config.timezone}, region {config.region}")
+    loaded = config if config is not None else load_config()
+    source = loaded.file if loaded.file is not None else "no configuration file"
+    return Check("configuration", "ok", f"{source}; timezone {loaded.timezone}, region {loaded.region}")
 
 
 def _check_table(lake: Lake, name: str) -> Iterator[Check]:
