@@ -24,10 +24,14 @@ MAX_DAYS = 62
 MAX_SUSPECTS = 20
 """The timeline shows at most that many suspects, the worst ones."""
 
+SEVERITY_ICONS = {"CRITICAL": "◆", "HIGH": "▲", "MEDIUM": "■", "LOW": "●"}
+"""The same shapes as characters, so that severity never depends on colour alone."""
+
 _OTHERS = "no alert"
 _OTHERS_COLOUR = "#85888f"
 _CALLS_COLOUR = "#2f6fb3"
 _WORST_FIRST = list(reversed(SEVERITIES))
+_CLOCK = "utchours(datum.value) ? utcFormat(datum.value, '%H:%M') : utcFormat(datum.value, '%a %d %b')"
 _DURATION_TICKS = [0, 1, 2, 3, 10, 30, 100, 300, 1000, 3000, 10000]
 _DESTINATION_TICKS = [1, 10, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 100000]
 
@@ -56,10 +60,10 @@ def chart_severity(alerts: pl.DataFrame) -> alt.Chart | alt.LayerChart:
         tooltip=[
             alt.Tooltip("alert_severity:N", title="Severity"),
             alt.Tooltip("detection_rule:N", title="Rule"),
-            alt.Tooltip("alerts:Q", title="Alerts", format=","),
+            alt.Tooltip("alerts:Q", title="Alerts", format=",d"),
         ],
     )
-    label = alt.Text("alerts:Q", format=",")
+    label = alt.Text("alerts:Q", format=",d")
     if counts["detection_rule"].n_unique() > 1:
         base = base.encode(yOffset=alt.YOffset("detection_rule:N"))
         base = base.transform_calculate(label="datum.alerts + '  ' + datum.detection_rule")
@@ -107,7 +111,7 @@ def chart_heatmap(calls: pl.DataFrame) -> alt.LayerChart:
         tooltip=[
             alt.Tooltip("day:N", title="Day"),
             alt.Tooltip("hour:O", title="Hour"),
-            alt.Tooltip("calls:Q", title="Calls", format=","),
+            alt.Tooltip("calls:Q", title="Calls", format=",d"),
         ],
     )
     most = max([1, *cells["calls"].to_list()])
@@ -115,7 +119,7 @@ def chart_heatmap(calls: pl.DataFrame) -> alt.LayerChart:
         "calls:Q",
         title="Calls",
         scale=alt.Scale(domain=[0, most], range=[0.06, 1.0]),
-        legend=alt.Legend(orient="bottom", values=_legend_values(most), symbolType="square", symbolSize=180, format=","),
+        legend=_strength_legend(most, _CALLS_COLOUR),
     )
     squares = base.mark_rect(color=_CALLS_COLOUR, cornerRadius=1).encode(opacity=strength)
     crosses = base.transform_filter("datum.calls === 0").mark_text(text="×", fontSize=11)
@@ -149,13 +153,13 @@ def chart_scatter(
         "unique_destinations:Q",
         title="Unique destinations",
         scale=alt.Scale(type="symlog", constant=5, domain=[0, width], nice=False),
-        axis=alt.Axis(values=[v for v in _DESTINATION_TICKS if v <= width], format=",", grid=False, labelOverlap=True),
+        axis=alt.Axis(values=[v for v in _DESTINATION_TICKS if v <= width], format=",d", grid=False, labelOverlap=True),
     )
     y = alt.Y(
         "avg_duration_seconds:Q",
         title="Average duration (s)",
         scale=alt.Scale(type="symlog", domain=[0, height], nice=False),
-        axis=alt.Axis(values=[v for v in _DURATION_TICKS if v <= height], format=",", grid=False, labelOverlap=True),
+        axis=alt.Axis(values=[v for v in _DURATION_TICKS if v <= height], format=",d", grid=False, labelOverlap=True),
     )
     shown = [*_WORST_FIRST, _OTHERS]
     dots = (
@@ -168,7 +172,7 @@ def chart_scatter(
                 "severity:N",
                 title=None,
                 scale=_point_colours(),
-                legend=alt.Legend(orient="bottom", columns=5, symbolOpacity=1),
+                legend=alt.Legend(orient="bottom", columns=3, symbolOpacity=1),
             ),
             shape=alt.Shape(
                 "severity:N",
@@ -178,13 +182,13 @@ def chart_scatter(
             tooltip=[
                 alt.Tooltip("number:N", title="Caller"),
                 alt.Tooltip("severity:N", title="Severity"),
-                alt.Tooltip("unique_destinations:Q", title="Unique destinations", format=","),
+                alt.Tooltip("unique_destinations:Q", title="Unique destinations", format=",d"),
                 alt.Tooltip("avg_duration_seconds:Q", title="Average (s)", format=",.2f"),
             ],
         )
     )
     zones = _severity_zones(x, y, min_unique_destinations, max_avg_duration, width)
-    return alt.layer(*zones, dots).properties(height=300)
+    return alt.layer(*zones, dots).properties(height=360)
 
 
 def chart_timeline(calls: pl.DataFrame) -> alt.Chart:
@@ -207,8 +211,10 @@ def chart_timeline(calls: pl.DataFrame) -> alt.Chart:
 
     if "start" not in calls.columns:
         calls = _calls_by_hour(calls)
-    order = calls["suspect_number"].unique(maintain_order=True).head(MAX_SUSPECTS).to_list()
-    rows = calls.filter(pl.col("suspect_number").is_in(order)).with_columns(
+    worst = calls["suspect_number"].unique(maintain_order=True).head(MAX_SUSPECTS).to_list()
+    icon = pl.col("alert_severity").replace_strict(SEVERITY_ICONS, default="", return_dtype=pl.String)
+    rows = calls.filter(pl.col("suspect_number").is_in(worst)).with_columns(
+        pl.concat_str("suspect_number", icon, separator="  ").alias("label"),
         pl.col("start").dt.replace_time_zone("UTC"),
         pl.col("end").dt.replace_time_zone("UTC"),
         pl.col("start").dt.strftime("%a %d %b %H:%M").alias("from"),
@@ -219,25 +225,26 @@ def chart_timeline(calls: pl.DataFrame) -> alt.Chart:
         alt.Chart(rows)
         .mark_rect(height={"band": 0.78})
         .encode(
-            x=alt.X("start:T", title=None, scale=wall_clock, axis=alt.Axis(grid=True, labelOverlap=True, tickCount=8)),
+            x=alt.X(
+                "start:T", title=None, scale=wall_clock, axis=alt.Axis(labelExpr=_CLOCK, labelOverlap=True, tickCount=8)
+            ),
             x2="end:T",
-            y=alt.Y("suspect_number:N", title=None, sort=order, axis=alt.Axis(labelLimit=150)),
+            y=alt.Y("label:N", title=None, sort=rows["label"].unique(maintain_order=True).to_list()),
             color=_severity_colour(),
             opacity=alt.Opacity(
                 "calls:Q",
                 title="Calls",
-                scale=alt.Scale(domain=[0, most], range=[0.15, 1.0]),
-                legend=alt.Legend(
-                    orient="bottom", values=_legend_values(most), symbolType="square", symbolSize=180, format=","
-                ),
+                scale=alt.Scale(domain=[0, most], range=[0.3, 1.0]),
+                legend=_strength_legend(most, _OTHERS_COLOUR),
             ),
             tooltip=[
                 alt.Tooltip("suspect_number:N", title="Suspect"),
+                alt.Tooltip("alert_severity:N", title="Severity"),
                 alt.Tooltip("from:N", title="From"),
-                alt.Tooltip("calls:Q", title="Calls", format=","),
+                alt.Tooltip("calls:Q", title="Calls", format=",d"),
             ],
         )
-        .properties(height=max(96, 20 * len(order)))
+        .properties(height=max(96, 20 * len(worst)))
     )
 
 
@@ -254,8 +261,18 @@ def _count_axis(most: int) -> Any:
     return alt.Axis(format=",d", tickMinStep=1, tickCount=min(5, most + 1))
 
 
-def _legend_values(most: int) -> list[int]:
-    return sorted({0, most // 4, most // 2, most})
+def _strength_legend(most: int, colour: str) -> Any:
+    import altair as alt
+
+    return alt.Legend(
+        orient="bottom",
+        values=sorted({0, most // 4, most // 2, most}),
+        symbolType="square",
+        symbolSize=180,
+        symbolFillColor=colour,
+        symbolStrokeWidth=0,
+        format=",d",
+    )
 
 
 def _scatter_points(figures: pl.DataFrame) -> pl.DataFrame:
@@ -278,15 +295,21 @@ def _severity_zones(x: Any, y: Any, destinations: int, duration: float, width: f
     import polars as pl
 
     corners = [
-        ("LOW", destinations, 0.0, duration),
-        ("MEDIUM", 75, 0.0, duration),
-        ("MEDIUM", destinations, 0.0, 1.0),
-        ("HIGH", 100, 0.0, 2.0),
-        ("CRITICAL", 200, 0.0, 1.5),
+        ("LOW", destinations, duration),
+        ("MEDIUM", 75, duration),
+        ("MEDIUM", destinations, 1.0),
+        ("HIGH", 100, 2.0),
+        ("CRITICAL", 200, 1.5),
     ]
     boxes = pl.DataFrame(
-        {"severity": s, "left": float(max(left, destinations)), "right": width, "bottom": low, "top": min(high, duration)}
-        for s, left, low, high in corners
+        {
+            "colour": SEVERITY_COLOURS[severity],
+            "left": float(max(left, destinations)),
+            "right": width,
+            "bottom": 0.0,
+            "top": min(top, duration),
+        }
+        for severity, left, top in corners
     )
     zones = (
         alt.Chart(boxes)
@@ -296,7 +319,7 @@ def _severity_zones(x: Any, y: Any, destinations: int, duration: float, width: f
             x2="right:Q",
             y=_like(y, "bottom:Q"),
             y2="top:Q",
-            color=alt.Color("severity:N", scale=_point_colours(), legend=None),
+            fill=alt.Fill("colour:N", scale=None),
         )
     )
     edge = pl.DataFrame(
@@ -307,10 +330,10 @@ def _severity_zones(x: Any, y: Any, destinations: int, duration: float, width: f
         .mark_line(color=_OTHERS_COLOUR, strokeDash=[4, 3], strokeWidth=1.5)
         .encode(x=_like(x, "x:Q"), y=_like(y, "y:Q"), order="order:O")
     )
-    words = pl.DataFrame({"x": [float(destinations)], "y": [duration], "text": [f"more than {destinations}, under {duration:g} s"]})
+    words = pl.DataFrame({"x": [width], "y": [duration], "text": [f"more than {destinations}, under {duration:g} s"]})
     label = (
         alt.Chart(words)
-        .mark_text(align="left", baseline="bottom", dx=2, dy=-4, fontSize=11)
+        .mark_text(align="right", baseline="bottom", dy=-4, fontSize=11)
         .encode(x=_like(x, "x:Q"), y=_like(y, "y:Q"), text="text:N")
     )
     return [zones, boundary, label]

@@ -49,7 +49,7 @@ FROM evidence_calls GROUP BY ALL ORDER BY ALL
 _FIGURES = """
 SELECT id, count(*) AS calls, count(DISTINCT callee_number) AS callees, min(duration_seconds) AS shortest,
        max(duration_seconds) AS longest, avg(duration_seconds) AS average,
-       count(*) FILTER (WHERE duration_seconds = 0) AS unanswered
+       count(*) FILTER (WHERE duration_seconds = 0) AS zero_seconds
 FROM evidence_calls GROUP BY id ORDER BY id
 """
 
@@ -149,7 +149,12 @@ def gather_activity(
         "SELECT caller_number, epoch_us(call_timestamp) // $width AS bucket, count(*) AS calls"
         " FROM suspect_calls WHERE list_contains($suspects, caller_number)"
         " AND call_timestamp BETWEEN $first AND $last GROUP BY ALL ORDER BY ALL",
-        {"width": bucket_seconds * 1_000_000, "suspects": suspects, "first": period.first_instant, "last": period.until},
+        {
+            "width": bucket_seconds * 1_000_000,
+            "suspects": suspects,
+            "first": period.first_instant,
+            "last": period.until,
+        },
     )
 
 

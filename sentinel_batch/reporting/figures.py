@@ -96,11 +96,11 @@ def _heatmap(report: Report) -> Figure:
         "heatmap",
         f"Calls by hour of day and day ({report.timezone})",
         f"The busiest hour is {busiest['local_date']} {busiest['local_hour']:02}:00 with {busiest['calls']:,} calls; "
-        f"{silent:,} of {hours.height:,} hours have none (×).",
+        f"{silent:,} of {hours.height:,} hours have none (×)."
+        + (f" The latest {days.height} days; {left_out:,} earlier days are not drawn." if left_out else ""),
         _compile(chart_heatmap(hours)),
         ["Day", "Calls", "Busiest hour", "Hours without calls"],
         [[str(d["local_date"]), f"{d['total']:,}", f"{d['peak']:02}:00", str(d["silent"])] for d in days.to_dicts()],
-        f"The latest {days.height} days; {left_out:,} earlier days are not drawn." if left_out else "",
     )
 
 
@@ -124,12 +124,15 @@ def _scatter(report: Report) -> Figure:
         ]
         for p in points.head(_TABLE_ROWS).to_dicts()
     ]
-    others = report.others.height
+    told = (
+        f"{alerts.height:,} alerts, by the figures of their window, and the {report.others.height:,} busiest other callers"
+        if alerts.height
+        else f"The {report.others.height:,} busiest callers, none with an alert"
+    )
     return Figure(
         "scatter",
         "Unique destinations against average duration",
-        f"{alerts.height:,} alerts, by the figures of their window, and the {others:,} busiest other callers, by those "
-        "of their busiest day (UTC). Dashed: the boundary of SDHF_001, more than 50 destinations and under 3 s; shaded: "
+        f"{told}, by those of their busiest day (UTC). Dashed: the boundary of SDHF_001, more than 50 destinations and under 3 s; shaded: "
         "its severity zones.",
         _compile(chart_scatter(_seen(points, "suspect_number"))),
         ["Caller", "Severity", "Unique destinations", "Average (s)"],
@@ -187,7 +190,14 @@ def _compile(chart: alt.Chart | alt.LayerChart) -> dict[str, Any]:
         "background": None,
         "font": "system-ui, sans-serif",
         "view": {"stroke": None},
-        "axis": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "domain": False, "ticks": False},
+        "axis": {
+            "labelFontSize": 12,
+            "titleFontSize": 12,
+            "titleFontWeight": "normal",
+            "domain": False,
+            "ticks": False,
+            "labelPadding": 6,
+        },
         "legend": {"labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal"},
         "autosize": {"type": "fit-x", "contains": "padding"},
     }

@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from sentinel_batch.reporting.charts import SEVERITY_ICONS
 from sentinel_batch.reporting.figures import draw_figures
 from sentinel_batch.reporting.text import clip, visible
 from sentinel_batch.schema import SEVERITIES
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 
     from sentinel_batch.reporting.collection import Report
 
-ICONS = {"CRITICAL": "◆", "HIGH": "▲", "MEDIUM": "■", "LOW": "●"}
-"""The shapes of the scatter chart, so that severity never depends on colour."""
-
-NOTE_LENGTH = 280
+NOTE_LENGTH = 200
 """Characters of a note or file name that the page shows; the JSON document has them whole."""
+
+EVIDENCE_BYTES = 600_000
+"""Drill-downs of the worst alerts fill that much of the page, and the others refer to the JSON document: with the Vega
+bundle (0.9 MB) and 500 rows the page stays below 2 MB whatever the notes and file names are."""
 
 _SHOWN_GAPS = 12
 _SHOWN_REASONS = 12
@@ -56,8 +58,8 @@ def render_page(report: Report, document: dict[str, Any]) -> str:
         scripts=[Markup(text) for text in scripts],  # noqa: S704 - our own file and the Vega bundle
         figures=figures,
         specs=_block({figure.name: figure.spec for figure in figures}),
-        evidence=_block({row["id"]: _compact(row, report.timezone) for row in document["alerts"]}),
-        icons=ICONS,
+        evidence=_evidence(document["alerts"], report.timezone),
+        icons=SEVERITY_ICONS,
         severities=list(reversed(SEVERITIES)),
         shown_gaps=_SHOWN_GAPS,
         shown_reasons=_SHOWN_REASONS,
@@ -82,6 +84,7 @@ def _environment(timezone: str) -> Environment:
         clip=lambda value: clip(visible(value or ""), NOTE_LENGTH),
         local=lambda value: _clock(value, timezone, "%Y-%m-%d %H:%M"),
         utc=lambda value: _clock(value, "UTC", "%Y-%m-%d %H:%M"),
+        span=lambda value: _span(value["since"], value["until"], timezone),
         spoken=lambda value: _clock(value, timezone, "%a %-d %b %Y, %H:%M"),
         spoken_utc=lambda value: _clock(value, "UTC", "%a %-d %b %Y, %H:%M"),
     )
@@ -94,6 +97,30 @@ def _clock(text: str | None, timezone: str, form: str) -> str:
     return datetime.fromisoformat(text).astimezone(UTC if timezone == "UTC" else ZoneInfo(timezone)).strftime(form)
 
 
+def _span(since: str, until: str, timezone: str) -> str:
+    """Two times, with the second one's day only where it differs."""
+    begin, end = (_clock(value, timezone, "%-d %b %H:%M") for value in (since, until))
+    same_day = begin.rsplit(" ", 1)[0] == end.rsplit(" ", 1)[0]
+    return f"{begin} – {end.rsplit(' ', 1)[1] if same_day else end}"
+
+
+def _evidence(alerts: list[dict[str, Any]], timezone: str) -> Any:
+    """The drill-downs, worst alert first, as far as they fit; parameters, mostly the same, are kept once."""
+    kept: dict[int, dict[str, Any]] = {}
+    parameters: list[dict[str, str]] = []
+    size = 0
+    for row in alerts:
+        known = {visible(str(key)): clip(visible(str(value)), NOTE_LENGTH) for key, value in row["parameters"].items()}
+        if known not in parameters:
+            parameters.append(known)
+        compact = {"p": parameters.index(known), **_compact(row, timezone)}
+        size += len(_block(compact).encode())
+        if size > EVIDENCE_BYTES:
+            break
+        kept[row["id"]] = compact
+    return _block({"alerts": kept, "parameters": parameters})
+
+
 def _compact(row: dict[str, Any], timezone: str) -> dict[str, Any]:
     """What a drill-down shows, ready to print, under short names: 500 of them must stay small."""
     evidence = row["evidence"] or {}
@@ -103,26 +130,35 @@ def _compact(row: dict[str, Any], timezone: str) -> dict[str, Any]:
 
     def calls(name: str) -> list[list[Any]]:
         return [
-            [second(call["call_timestamp"]), visible(call["callee_number"]), call["duration_seconds"]]
+            [second(call["call_timestamp"])[5:], visible(call["callee_number"]), call["duration_seconds"]]
             for call in evidence.get(name, [])
         ]
 
     return {
         "w": [second(row["window_start"]), second(row["window_end"])],
         "u": [_clock(row[name], "UTC", "%Y-%m-%d %H:%M:%S") for name in ("window_start", "window_end")],
-        "p": {visible(str(key)): visible(str(value)) for key, value in row["parameters"].items()},
         "g": evidence.get("figures"),
         "h": evidence.get("calls_by_time"),
         "c": [[visible(item["callee_number"]), item["calls"]] for item in evidence.get("top_callees", [])],
         "a": calls("first_calls"),
         "z": calls("last_calls"),
         "s": [
-            [clip(visible(item["source_file"] or "–"), NOTE_LENGTH), item["first_line"], item["last_line"], item["calls"]]
+            [
+                clip(visible(item["source_file"] or "–"), NOTE_LENGTH),
+                item["first_line"],
+                item["last_line"],
+                item["calls"],
+            ]
             for item in evidence.get("sources", [])
         ],
         "f": evidence.get("source_files", 0),
         "e": [
-            [second(event["at"])[:16], visible(event["event"] or ""), visible(event["actor"] or ""), clip(visible(event["note"] or ""), NOTE_LENGTH)]
+            [
+                second(event["at"])[:16],
+                visible(event["event"] or ""),
+                visible(event["actor"] or ""),
+                clip(visible(event["note"] or ""), NOTE_LENGTH),
+            ]
             for event in evidence.get("events", [])
         ],
         "v": visible(row["rule_version"] or "–"),

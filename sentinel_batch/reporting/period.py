@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from sentinel_batch.errors import UsageError
-from sentinel_batch.schema import INGESTS, RUNS
+from sentinel_batch.schema import CALL_RECORDS, INGESTS, RUNS
 from sentinel_batch.window import resolve_period
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def choose_period(
                 hint="Give either a run, whose period is taken, or since and until.",
             )
         return _period_of_run(lake, run_id)
-    oldest, newest = lake.bounds() or (None, None)
+    oldest, newest = _exact_bounds(lake) or (None, None)
     if since is None and until is None:
         return None if oldest is None or newest is None else Period(oldest, newest, includes_since=True)
     begin = since if since is not None else oldest
@@ -102,6 +102,19 @@ def zone(name: str) -> ZoneInfo:
         ) from error
 
 
+def _exact_bounds(lake: Lake) -> tuple[datetime, datetime] | None:
+    """The lake knows its bounds to the millisecond; the files at either end know the rest."""
+    import polars as pl
+
+    bounds = lake.bounds()
+    if bounds is None:
+        return None
+    moment = pl.col("call_timestamp")
+    oldest = lake.scan(CALL_RECORDS.name, until=bounds[0] + timedelta(milliseconds=1)).select(moment.min()).collect()
+    newest = lake.scan(CALL_RECORDS.name, since=bounds[1]).select(moment.max()).collect()
+    return _moment(oldest.item()), _moment(newest.item())
+
+
 def _period_of_run(lake: Lake, run_id: str) -> Period:
     import polars as pl
 
@@ -111,7 +124,9 @@ def _period_of_run(lake: Lake, run_id: str) -> Period:
         recent = runs.sort("run_id").tail(_RECENT_RUNS)["run_id"].to_list()
         raise UsageError(
             f"The lake has no run {run_id!r}.",
-            hint=f"Give the id of a run; the latest are: {', '.join(recent)}." if recent else "No run was recorded yet.",
+            hint=f"Give the id of a run; the latest are: {', '.join(recent)}."
+            if recent
+            else "No run was recorded yet.",
             allowed=recent,
         )
     examined = rows.filter(pl.col("since").is_not_null() & pl.col("until").is_not_null())

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _COUNTS = ("records_processed", "records_inserted", "duplicates_skipped", "legs_collapsed", "records_rejected")
 _DETECTING = ("detect", "nightly")
 _LATEST_RUNS = 5
+_TOLERANCE = timedelta(milliseconds=1)  # The log of the lake knows the newest call to the millisecond only.
 _HOUR = 3600
 
 
@@ -52,7 +53,9 @@ def measure_quality(lake: Lake, period: Period | None, run_id: str | None, hours
     refused = _refused(lake, {*ingests["run_id"].drop_nulls(), *([run_id] if run_id else [])})
     counts["records_processed"] += refused
     counts["records_refused"] = refused
-    accounted = sum(counts[n] for n in ("records_inserted", "duplicates_skipped", "records_rejected", "records_refused"))
+    accounted = sum(
+        counts[n] for n in ("records_inserted", "duplicates_skipped", "records_rejected", "records_refused")
+    )
     return {
         "files": ingests.height,
         **counts,
@@ -89,14 +92,16 @@ def measure_coverage(lake: Lake, period: Period | None) -> dict[str, Any]:
     spans: list[dict[str, datetime]] = []
     for since, until in runs.select("since", "until").iter_rows():
         begin, end = max(since, period.since), min(until, period.until)
-        if spans and begin <= spans[-1]["until"]:
+        if spans and begin - _TOLERANCE <= spans[-1]["until"]:
             spans[-1]["until"] = max(end, spans[-1]["until"])
         else:
             spans.append({"since": begin, "until": end})
     return {
         "runs": runs["run_id"].unique().sort(descending=True).head(_LATEST_RUNS).to_list(),
         "examined": spans,
-        "complete": spans == [{"since": period.since, "until": period.until}],
+        "complete": len(spans) == 1
+        and spans[0]["since"] - period.since <= _TOLERANCE
+        and period.until - spans[0]["until"] <= _TOLERANCE,
     }
 
 

@@ -86,7 +86,9 @@ def run_row(run_id: str, command: str, **more: Any) -> dict[str, Any]:
 
 def ordinary_calls(rng: random.Random, count: int, hours: int, file: str) -> list[dict[str, Any]]:
     """Make calls of ordinary subscribers, fewer at night, none in the silent hours."""
-    weights = [0 if h in SILENT_HOURS else (1 if (h + 1) % 24 < 6 else 6 if (h + 1) % 24 < 21 else 3) for h in range(hours)]
+    weights = [
+        0 if h in SILENT_HOURS else (1 if (h + 1) % 24 < 6 else 6 if (h + 1) % 24 < 21 else 3) for h in range(hours)
+    ]
     chosen = rng.choices(range(hours), weights, k=count)
     return [
         call(
@@ -117,7 +119,9 @@ def suspect_calls(rng: random.Random, row: dict[str, Any], file: str, first_line
     return found
 
 
-def fill(lake: Lake, alerts: list[dict[str, Any]], *, calls: int = 3000, hours: int = 40, hostile: bool = False) -> Lake:
+def fill(
+    lake: Lake, alerts: list[dict[str, Any]], *, calls: int = 3000, hours: int = 40, hostile: bool = False
+) -> Lake:
     """Fill a lake: ordinary calls, the calls behind the alerts, two committed ingests and one that never committed."""
     rng = random.Random(7)
     files = ["cdr_2026-01-22.csv", HOSTILE["file"] if hostile else "cdr_2026-01-23.csv.gz"]
@@ -129,19 +133,42 @@ def fill(lake: Lake, alerts: list[dict[str, Any]], *, calls: int = 3000, hours: 
     reasons = ["implausible time", HOSTILE["reason"] if hostile else "caller is anonymous"]
     for file, items in zip(files, (first, second), strict=True):
         rejects = [
-            {"source_file": file, "source_line": 9 + i, "column": "caller_number", "reason": reason, "raw": "x", "ingest_id": f"in-{file}"}
+            {
+                "source_file": file,
+                "source_line": 9 + i,
+                "column": "caller_number",
+                "reason": reason,
+                "raw": "x",
+                "ingest_id": f"in-{file}",
+            }
             for i, reason in enumerate(reasons)
         ]
         lake.append("rejected_records", rows("rejected_records", rejects))
         lake.append("ingests", rows("ingests", [ingest(file, items)]))
         if items:
             lake.append("call_records", rows("call_records", items), commit_id=f"in-{file}")
-    lost = {"source_file": "lost.csv", "source_line": 1, "column": "", "reason": "never committed", "raw": "", "ingest_id": "in-lost.csv"}
+    lost = {
+        "source_file": "lost.csv",
+        "source_line": 1,
+        "column": "",
+        "reason": "never committed",
+        "raw": "",
+        "ingest_id": "in-lost.csv",
+    }
     lake.append("rejected_records", rows("rejected_records", [lost]))
     lake.append("ingests", rows("ingests", [ingest("lost.csv", first[:10])]))
     oldest, newest = lake.bounds() or (BEGIN, BEGIN)
     counts = json.dumps({"records_refused": 12})
-    lake.append("runs", rows("runs", [run_row("run-ingest", "ingest", counts=counts), run_row("run-detect", "detect", since=oldest, until=newest)]))
+    lake.append(
+        "runs",
+        rows(
+            "runs",
+            [
+                run_row("run-ingest", "ingest", counts=counts),
+                run_row("run-detect", "detect", since=oldest, until=newest),
+            ],
+        ),
+    )
     if alerts:
         lake.append("fraud_alerts", rows("fraud_alerts", alerts), commit_id="commit-1")
         event = {"alert_id": alerts[0]["id"], "at": GENERATED_AT, "actor": "ada", "event": "reviewed", "field": "disposition",
@@ -167,11 +194,23 @@ def mixed_alerts(count: int, *, hostile: bool = False) -> list[dict[str, Any]]:
         )
         for i in range(count)
     ]
+    for i, row in enumerate(made):
+        row["unique_destinations"] += i * 7 % 19
+        row["call_count"] = row["unique_destinations"]
+        row["avg_duration_seconds"] -= i % 5 * 0.11
+        row["evidence_summary"] = (
+            f"{row['call_count']} calls to {row['unique_destinations']} unique destinations within 24 h, "
+            f"{row['avg_duration_seconds']:.2f} s on average (rule: more than 50, under 3 s)."
+        )
     made[-1] |= {"status": "merged", "merged_into": 100}
     made[-2] |= {"status": "suppressed"}
     if hostile:
         made[0] |= {"suspect_number": HOSTILE["number"], "reviewer_notes": HOSTILE["note"], "reviewed": True}
-        made[1] |= {"suspect_number": HOSTILE["image"], "evidence_summary": HOSTILE["note"], "detection_rule": HOSTILE["image"]}
+        made[1] |= {
+            "suspect_number": HOSTILE["image"],
+            "evidence_summary": HOSTILE["note"],
+            "detection_rule": HOSTILE["image"],
+        }
     return made
 
 

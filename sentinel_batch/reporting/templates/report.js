@@ -30,7 +30,7 @@
 
   const table = document.getElementById("table");
   if (!table) return;
-  const evidence = read("evidence");
+  const { alerts: evidence, parameters: rules } = read("evidence");
   const ranks = { LOW: 1, MEDIUM: 2, HIGH: 3, CRITICAL: 4 };
   const number = (text) => { const value = parseFloat(text.replaceAll(",", "")); return Number.isNaN(value) ? -1 : value; };
   const plain = (text) => text.toLowerCase();
@@ -119,7 +119,7 @@
     alert.body.classList.toggle("open", open);
     button.setAttribute("aria-expanded", String(open));
     const cell = alert.body.rows[1].cells[0];
-    if (open && !cell.querySelector(".evidence") && evidence[alert.id]) cell.append(explain(evidence[alert.id], alert));
+    if (open && !cell.querySelector(".evidence")) cell.append(explain(evidence[alert.id], alert));
   };
   const toggle = (id) => {
     const open = new Set(state.open.split(",").filter(Boolean));
@@ -133,7 +133,7 @@
     return made;
   };
   const grid = (caption, columns, rows, numeric) => {
-    const made = element("table");
+    const made = element("table", undefined, columns ? "" : "keyed");
     made.append(element("caption", caption, "quiet"));
     if (columns) {
       const line = made.createTHead().insertRow();
@@ -179,15 +179,17 @@
     return [drawing, ends];
   };
   const explain = (facts, alert) => {
+    if (!facts) return element("p", "This alert's evidence is in report.json; the page would have become too large.", "evidence");
     const cells = alert.body.rows[0].cells;
     const made = element("div", undefined, "evidence");
-    const limit = (name, words) => (facts.p[name] === undefined ? "–" : words(facts.p[name]));
+    const parameters = rules[facts.p];
+    const limit = (name, words) => (parameters[name] === undefined ? "–" : words(parameters[name]));
     const figures = [
       ["Unique destinations", cells[5].textContent, limit("min_unique_destinations", (v) => `more than ${v}`)],
       ["Average duration", `${cells[6].textContent} s`, limit("max_avg_duration", (v) => `under ${v} s`)],
       ["Calls", cells[4].textContent, "–"],
     ];
-    if (facts.g) figures.push(["Shortest / longest", `${facts.g.shortest} / ${facts.g.longest} s`, "–"], ["Of 0 s", facts.g.unanswered.toLocaleString("en"), "–"]);
+    if (facts.g) figures.push(["Shortest / longest", `${facts.g.shortest} / ${facts.g.longest} s`, "–"], ["Calls of 0 s", facts.g.zero_seconds.toLocaleString("en"), "–"]);
     made.append(block("Figures against the rule", grid("Figures against the rule", ["", "Found", "Rule"], figures, [1, 2])));
     const window_ = grid("Window", null, [["Window", `${facts.w[0]} – ${facts.w[1]}`], ["in UTC", `${facts.u[0]} – ${facts.u[1]}`]], []);
     if (facts.h && facts.g) made.append(block("Calls over the window", ...spark(facts.h, facts.w[0], facts.w[1]), window_));
@@ -195,8 +197,8 @@
     if (facts.c.length) made.append(block("Most called", grid("Most called", ["Number", "Calls"], facts.c, [1])));
     const calls = facts.z.length ? [...facts.a, ["…", "", ""], ...facts.z] : facts.a;
     if (calls.length) made.append(block("First and last calls", grid("First and last calls", ["Time", "To", "Seconds"], calls, [2])));
-    const parameters = Object.entries(facts.p).map(([name, value]) => `${name} = ${value}`).join(", ") || "–";
-    const origin = [["Rule", `${cells[3].textContent}, version ${facts.v}`], ["Parameters", parameters], ["Run", facts.r]];
+    const settings = Object.entries(parameters).map(([name, value]) => `${name} = ${value}`).join(", ") || "–";
+    const origin = [["Rule", `${cells[3].textContent}, version ${facts.v}`], ["Parameters", settings], ["Run", facts.r]];
     for (const [file, first, last, calls_] of facts.s) origin.push(["Source", `${file}:${first}–${last} (${calls_.toLocaleString("en")} calls)`]);
     if (facts.f > facts.s.length) origin.push(["", `and ${facts.f - facts.s.length} other files`]);
     made.append(block("Where it comes from", grid("Where it comes from", null, origin, [])));
