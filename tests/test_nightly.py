@@ -106,6 +106,15 @@ def test_the_first_night_examines_everything_and_reports(desk: Desk) -> None:
     assert (row["run_id"], row["outcome"], row["until"]) == (result.run_id, "done", result.until)
 
 
+def test_every_run_has_a_row_of_its_own(desk: Desk) -> None:
+    desk.receive("a.csv", 0)
+    result = desk.night()
+    runs = Lake.open(desk.lake).read(RUNS.name)
+    assert sorted(runs["command"]) == ["ingest", "nightly"]
+    assert runs["run_id"].n_unique() == 2
+    assert f'"ingest_run_id": "{result.ingest.run_id}"' in desk.nights()["inputs"][0]  # type: ignore[union-attr]
+
+
 def test_the_earliest_call_itself_is_examined(desk: Desk) -> None:
     desk.receive("a.csv", 0, calls=51)
     result = desk.night()

@@ -170,10 +170,10 @@ class _Night:
                 region=settings.region,
                 max_reject_rate=settings.max_reject_rate,
                 lock_timeout=self.lock_timeout,
-                run_id=run.run_id,
             )
             known = [file for file in done.files if file.status in ("inserted", "already_ingested")]
             memory.remember({str(file.path): file.ingest_id for file in known if file.ingest_id})
+            run.inputs["ingest_run_id"] = done.run_id
             run.inputs["files"] = {str(file.path): file.sha256 for file in done.files}
             step.counts |= {
                 "files": len(done.files),
