@@ -75,6 +75,26 @@ class Desk:
 
 
 @pytest.fixture
+def real_report() -> None:
+    """Ask for the real report; it takes longer than all other steps of a small night together."""
+
+
+@pytest.fixture(autouse=True)
+def quick_report(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sentinel_batch.reporting import ReportFiles
+
+    def write(*, out: Path, **_: object) -> ReportFiles:
+        out.mkdir(parents=True, exist_ok=True)
+        files = [out / name for name in ("report.html", "report.json", "alerts.parquet")]
+        for file in files:
+            file.write_text("quick")
+        return ReportFiles(*files, period=None, alerts_total=0, alerts_shown=0)
+
+    if "real_report" not in request.fixturenames:
+        monkeypatch.setattr("sentinel_batch.reporting.write_report", write)
+
+
+@pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
@@ -86,6 +106,7 @@ def counts(result: NightlyResult, step: str) -> dict[str, Any]:
 # -- ordinary nights ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("real_report")
 def test_the_first_night_examines_everything_and_reports(desk: Desk) -> None:
     desk.receive("a.csv", 0, at=NOON - timedelta(days=9))
     desk.receive("b.csv", 1)
@@ -143,6 +164,7 @@ def test_a_sim_box_from_night_to_night_is_found_by_the_history_that_is_read(desk
     assert desk.suspects() == SUSPECTS[:1]
 
 
+@pytest.mark.usefixtures("real_report")
 def test_an_empty_inbox_is_a_good_night_with_a_report(desk: Desk) -> None:
     path = desk.receive("a.csv", 0)
     first = desk.night()
@@ -225,6 +247,7 @@ def test_maintenance_between_nights_changes_nothing(desk: Desk) -> None:
 # -- input that cannot be used ------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("real_report")
 def test_an_unreadable_file_is_listed_and_the_rest_is_done(desk: Desk) -> None:
     desk.receive("a.csv", 0)
     (desk.inbox / "broken.csv").write_bytes(bytes(range(256)) * 40)
@@ -239,6 +262,24 @@ def test_an_unreadable_file_is_listed_and_the_rest_is_done(desk: Desk) -> None:
     assert desk.night().exit_code == ExitCode.PARTLY_DONE  # until someone takes the file away
     (desk.inbox / "broken.csv").unlink()
     assert desk.night().exit_code == ExitCode.DONE
+
+
+@pytest.mark.usefixtures("real_report")
+def test_a_first_night_of_unreadable_files_reports_that_there_are_no_calls(desk: Desk) -> None:
+    (desk.inbox / "broken.csv").write_bytes(bytes(range(256)) * 40)
+    result = desk.night()
+    assert (result.status, result.exit_code) == ("partial", ExitCode.PARTLY_DONE)
+    assert result.report is not None
+    assert result.report.html.exists()
+
+
+def test_the_earliest_plausible_date_is_the_configured_one(desk: Desk) -> None:
+    from dataclasses import replace
+    from datetime import date
+
+    desk.receive("a.csv", 0)
+    config = replace(desk.config, earliest_call=date(2026, 2, 1), max_reject_rate=1.0)
+    assert counts(desk.night(config=config), "ingest")["records_rejected"] == 61
 
 
 def test_no_input_and_no_lake(desk: Desk) -> None:

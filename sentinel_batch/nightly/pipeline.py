@@ -153,24 +153,15 @@ class _Night:
     def _ingest(self, lake: Lake, run: Run) -> None:
         from sentinel_batch.ingestion import ingest
 
-        settings = self.settings
         with self._step("ingest") as step:
             files = list_inbox(self.inbox)
-            memory = InboxMemory(lake, reading_settings(settings))
+            memory = InboxMemory(lake, reading_settings(self.settings))
             new = memory.choose_new(files)
             step.counts = {"files_unchanged": len(files) - len(new)}
             if not new:
                 step.status = "skipped"
                 return
-            done = self.result.ingest = ingest(
-                list(new),
-                lake=lake,
-                dialect=settings.dialect,
-                timezone=settings.timezone,
-                region=settings.region,
-                max_reject_rate=settings.max_reject_rate,
-                lock_timeout=self.lock_timeout,
-            )
+            done = self.result.ingest = ingest(new, lake=lake, lock_timeout=self.lock_timeout, config=self.settings)
             known = [file for file in done.files if file.status in ("inserted", "already_ingested")]
             memory.remember({str(file.path): file.ingest_id for file in known if file.ingest_id})
             run.inputs["ingest_run_id"] = done.run_id
