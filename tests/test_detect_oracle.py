@@ -1,7 +1,7 @@
-"""The rule's SQL against a brute force that looks at every half second of the period.
+"""The rule's SQL against a brute force that looks at every half minute of the period.
 
-All calls are at whole seconds, so a state can change at whole seconds only: looking at whole and at half seconds sees
-every state there is, the one just after ``since`` included.
+All calls are at whole minutes, so a state can change at whole minutes only: looking at whole and at half minutes sees
+every state there is, the one just after ``since`` included. Times are in minutes from ORIGIN, durations in seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from sentinel_batch.rules import engine, examine, get_rule
 
-ORIGIN = datetime(2026, 1, 22, 23, 59, 50, tzinfo=UTC)
+ORIGIN = datetime(2026, 1, 22, 23, 50, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 LADDER = {
     "critical_destinations": 5,
     "critical_average": 1.5,
@@ -32,7 +33,7 @@ LADDER = {
     "medium_average": 1.0,
 }
 
-Call = tuple[int, int, int]  # second, callee, duration
+Call = tuple[int, int, int]  # minute, callee, seconds
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def search_by_force(case: Case, calls: tuple[Call, ...]) -> list[tuple[object, .
 
 
 def ending(instant: Fraction, case: Case) -> int:
-    """Return the second up to which the state seen at an instant lasts."""
+    """Return the minute up to which the state seen at an instant lasts."""
     return min(case.until, floor(instant) + 1)
 
 
@@ -101,16 +102,16 @@ def describe(episode: list[tuple[Fraction, list[Call], int, Fraction]], case: Ca
 
 
 def search_by_rule(case: Case) -> dict[str, list[tuple[object, ...]]]:
-    at = [ORIGIN + timedelta(seconds=second) for second in range(-200, 201)]
+    at = [ORIGIN + minute * MINUTE for minute in range(-200, 201)]
     rows = [
-        (f"caller {number}", f"callee {callee}", at[second + 200], seconds)
+        (f"caller {number}", f"callee {callee}", at[minute + 200], seconds)
         for number, calls in enumerate(case.callers)
-        for second, callee, seconds in calls
+        for minute, callee, seconds in calls
     ]
     with tempfile.TemporaryDirectory() as folder:
         detection = examine(
             lake=make_lake(Path(folder) / "lake", rows),
-            window=timedelta(seconds=case.window),
+            window=case.window * MINUTE,
             min_unique_destinations=case.more_than,
             max_avg_duration=case.below,
             since=at[case.since + 200],
@@ -120,14 +121,14 @@ def search_by_rule(case: Case) -> dict[str, list[tuple[object, ...]]]:
     found = defaultdict(list)
     for row in detection.findings.sort("suspect_number", "episode_start").iter_rows(named=True):
         times = ("window_end", "episode_start", "episode_end", "first_seen", "last_seen")
-        assert row["window_end"] - row["window_start"] == timedelta(seconds=case.window)
+        assert row["window_end"] - row["window_start"] == case.window * MINUTE
         found[row["suspect_number"]].append(
             (
                 row["alert_severity"],
                 row["call_count"],
                 row["unique_destinations"],
                 row["avg_duration_seconds"],
-                *((row[time] - ORIGIN) / timedelta(seconds=1) for time in times),
+                *((row[time] - ORIGIN) / MINUTE for time in times),
             )
         )
     return dict(found)
@@ -135,10 +136,10 @@ def search_by_rule(case: Case) -> dict[str, list[tuple[object, ...]]]:
 
 def draw_caller(randomness: random.Random, span: int) -> tuple[Call, ...]:
     calls = {
-        (randomness.randint(-span, span), randomness.randint(1, 6)): randomness.choice([0, 0, 1, 1, 2, 3, 3, 7])
+        (randomness.randint(-span, span), randomness.randint(1, 6)): randomness.choice([0, 0, 1, 1, 2, 3, 3, 7, 40])
         for _ in range(randomness.randint(0, 18))
     }
-    return tuple((second, callee, seconds) for (second, callee), seconds in calls.items())
+    return tuple((minute, callee, seconds) for (minute, callee), seconds in calls.items())
 
 
 @st.composite

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -271,8 +270,8 @@ def _create_input(
 
 def _bindings(rule: Rule, values: Mapping[str, Any], period: Period) -> dict[str, Any]:
     """Return every value that the rule's SQL may name; fractions are decimals, so that comparisons are exact."""
-    tile = math.ceil(values["window"].total_seconds()) + 1
-    bound = {**rule.constants, **values, "since": period.since, "until": period.until, "tile_seconds": tile}
+    seconds = int(values["window"].total_seconds())
+    bound = {**rule.constants, **values, "since": period.since, "until": period.until, "window_seconds": seconds}
     return {
         name: round(Decimal(str(value)), 6) if isinstance(value, float) else value for name, value in bound.items()
     }

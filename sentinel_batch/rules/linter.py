@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 EXAMINED_CALLS = "examined_calls"
 """The one table that a rule reads: the calls of the read period that pass the filters."""
 
-PROVIDED = ("since", "until", "tile_seconds")
+PROVIDED = ("since", "until", "window_seconds")
 """Values that the engine binds besides the rule's parameters and constants."""
 
 FUNCTIONS = frozenset(

@@ -48,7 +48,7 @@ not a probability.
 [parameters.window]
 type = "duration"
 default = "24h"
-min = "1s"
+min = "1m"
 max = "31d"
 description = "Length W of the sliding window."
 
@@ -79,17 +79,17 @@ medium_average = 1.0
 
 -- query: sliding
 WITH
--- Prune. In a window of more than N calls with an average below D, more than half of the calls are shorter than 2 D
--- (Markov's inequality), hence more than N / 2. A window touches at most two tiles of the time axis that are one
--- second longer than itself, so that one of them holds more than N / 4 such calls.
+-- Prune, coarsely. In a window of more than N calls with an average below D, more than half of the calls are shorter
+-- than 2 D (Markov's inequality), hence more than N / 2. A window touches at most two tiles of the time axis that are
+-- one second longer than itself, so that one of them holds more than N / 4 such calls.
 short_calls AS (
     SELECT
         caller_number,
-        floor(epoch(call_timestamp) / $tile_seconds) AS tile,
+        floor(floor(epoch(call_timestamp)) / ($window_seconds + 1)) AS tile,
         count(*) AS calls
     FROM examined_calls
     WHERE duration_seconds < CAST(ceil(2 * $max_avg_duration) AS BIGINT)
-    GROUP BY caller_number, floor(epoch(call_timestamp) / $tile_seconds)
+    GROUP BY caller_number, floor(floor(epoch(call_timestamp)) / ($window_seconds + 1))
 ),
 
 busy_callers AS (
@@ -99,17 +99,41 @@ busy_callers AS (
     HAVING 2 * sum(calls) > $min_unique_destinations AND 4 * max(calls) > $min_unique_destinations
 ),
 
-busy_calls AS (
-    SELECT examined.caller_number, callee_number, call_timestamp, duration_seconds
+-- Prune, finely. Call D minus a call's duration its credit: the credits of a qualifying window add up to more than 0.
+-- Cut time into tiles of a sixth of W. A window that ends in tile k contains the tiles k-5 to k-1 whole, parts of
+-- k, k-6 and k-7, and nothing else. So its credit is at most the whole credit of the former plus the positive credits of
+-- the latter. (D is rounded up here, which only raises the credits; W is at least a minute, or k-7 would not be enough.)
+busy_tiles AS (
+    SELECT
+        examined.caller_number,
+        CAST(floor(floor(epoch(call_timestamp)) / floor($window_seconds / 6)) AS BIGINT) AS tile,
+        count(*) AS calls,
+        sum(CAST(ceil($max_avg_duration) AS BIGINT) - duration_seconds) AS credit,
+        sum(
+            CASE
+                WHEN duration_seconds < CAST(ceil($max_avg_duration) AS BIGINT)
+                    THEN CAST(ceil($max_avg_duration) AS BIGINT) - duration_seconds
+                ELSE 0
+            END
+        ) AS positive_credit
     FROM examined_calls AS examined
     INNER JOIN busy_callers ON examined.caller_number = busy_callers.caller_number
+    GROUP BY
+        examined.caller_number,
+        CAST(floor(floor(epoch(call_timestamp)) / floor($window_seconds / 6)) AS BIGINT)
 ),
 
-far_reaching_callers AS (
+possible_windows AS (
     SELECT caller_number
-    FROM busy_calls
-    GROUP BY caller_number
-    HAVING count(DISTINCT callee_number) > $min_unique_destinations
+    FROM busy_tiles
+    CROSS JOIN (VALUES (0), (1), (2), (3), (4), (5), (6), (7)) AS steps (tiles_later)
+    GROUP BY caller_number, tile + tiles_later
+    HAVING sum(calls) > $min_unique_destinations
+        AND sum(CASE WHEN tiles_later IN (0, 6, 7) THEN positive_credit ELSE credit END) > 0
+),
+
+possible_callers AS (
+    SELECT DISTINCT caller_number FROM possible_windows
 ),
 
 -- Sweep. A call is in the window from its own instant, inclusive, to W later, exclusive. Its callee enters with it
@@ -117,16 +141,16 @@ far_reaching_callers AS (
 -- then (both count the instant at which one leaves as the other enters).
 calls AS (
     SELECT
-        busy_calls.caller_number,
+        examined.caller_number,
         call_timestamp AS enters_at,
         call_timestamp + $window AS leaves_at,
         duration_seconds,
         lag(call_timestamp) OVER same_callee + $window AS previous_leaves_at,
         lead(call_timestamp) OVER same_callee AS next_enters_at
-    FROM busy_calls
-    INNER JOIN far_reaching_callers ON busy_calls.caller_number = far_reaching_callers.caller_number
+    FROM examined_calls AS examined
+    INNER JOIN possible_callers ON examined.caller_number = possible_callers.caller_number
     WINDOW same_callee AS (
-        PARTITION BY busy_calls.caller_number, callee_number
+        PARTITION BY examined.caller_number, callee_number
         ORDER BY call_timestamp ASC NULLS LAST, duration_seconds ASC NULLS LAST
     )
 ),
