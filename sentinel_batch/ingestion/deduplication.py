@@ -28,6 +28,7 @@ KEY = ("caller_number", "callee_number", "call_timestamp")
 BUCKETS = 64
 HELD_KEYS = 16_000_000
 CLASHES_AT_ONCE = 2_000_000
+PART_GROUP_ROWS = 250_000
 LEG_GAP_SECONDS = 86_400
 """Rows with one call id that start further apart are different calls: switches use ids again."""
 
@@ -241,4 +242,4 @@ def bounds_of(frame: pl.DataFrame) -> tuple[datetime, datetime]:
 
 def write_part(frame: pl.DataFrame, path: Path) -> None:
     """Write one Parquet file of call records."""
-    frame.write_parquet(path, compression="zstd", compression_level=1, statistics=True, row_group_size=256_000)
+    frame.write_parquet(path, compression="zstd", compression_level=1, statistics=False, row_group_size=PART_GROUP_ROWS)

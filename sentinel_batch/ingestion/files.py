@@ -6,6 +6,7 @@ import codecs
 import glob
 import gzip
 import hashlib
+import io
 import re
 import shutil
 import sys
@@ -21,10 +22,11 @@ from sentinel_batch.errors import NoInputError, UnreadableFileError
 SUFFIXES = (".csv", ".txt", ".tsv", ".log", ".cdr", ".dat")
 """File endings read from a folder, alone or followed by ``.gz`` or ``.zst``; and ``.parquet``."""
 
-BLOCK_BYTES = 32 << 20
+BLOCK_BYTES = 16 << 20
 SAMPLE_BYTES = 1 << 18
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _TAIL_BYTES = 1 << 16
+_LONGEST_TOP_UP = 1 << 16
 _LONE_CR = re.compile(rb"\r\n?")
 
 
@@ -38,12 +40,15 @@ class Block:
         The lines' bytes.
     first_line
         Number of its first line in the file, from 1.
+    line_ends
+        How many line feeds it has.
     last
         Whether it ends the file.
     """
 
     data: bytes
     first_line: int
+    line_ends: int
     last: bool
 
 
@@ -172,31 +177,34 @@ def read_blocks(source: BinaryIO, form: TextForm, block_bytes: int = BLOCK_BYTES
     decoder = codecs.getincrementaldecoder(form.encoding)("replace") if form.encoding != "utf-8" else None
     source.read(form.bom)
     rest, line, last = b"", 1, False
-    raw = _read_fully(source, block_bytes)
+    raw = _read_lines(source, block_bytes)
     while not last:
-        following = _read_fully(source, block_bytes) if len(raw) >= block_bytes else b""
+        following = _read_lines(source, block_bytes) if len(raw) >= block_bytes else b""
         if len(following) < _TAIL_BYTES:
             raw, following, last = raw + following, b"", True
         data = raw if decoder is None else decoder.decode(raw, final=last).encode()
         if b"\x00" in data:
             data = data.replace(b"\x00", b"")
-        data, held = rest + data, b""
+        data, held = rest + data if rest else data, b""
         if not last and data.endswith(b"\r"):
             data, held = data[:-1], b"\r"
         if b"\r" in data:
             data = _LONE_CR.sub(b"\n", data) if form.cr_only else _universal(data)
         cut = len(data) if last else data.rfind(b"\n") + 1
         if last or cut:
-            yield Block(data[:cut], line, last)
-            line += data.count(b"\n", 0, cut)
+            line_ends = data.count(b"\n", 0, cut)
+            yield Block(data[:cut], line, line_ends, last)
+            line += line_ends
         rest, raw = data[cut:] + held, following
 
 
-def _read_fully(source: BinaryIO, size: int) -> bytes:
+def _read_lines(source: BinaryIO, size: int) -> bytes:
     chunks = []
-    while size and (chunk := source.read(size)):
+    while size > 0 and (chunk := source.read(size)):
         chunks.append(chunk)
         size -= len(chunk)
+    if size <= 0 and isinstance(source, io.BufferedReader):
+        chunks.append(source.readline(_LONGEST_TOP_UP))
     return b"".join(chunks)
 
 

@@ -124,7 +124,8 @@ class NumberBook:
         kept = (
             text.str.starts_with("+")
             & text.str.len_bytes().is_between(8, 16)
-            & ~text.str.contains_any(["+0", "++"])
+            & ~text.str.starts_with("+0")
+            & ~text.str.starts_with("++")
             & text.str.slice(1).cast(pl.UInt64, strict=False).is_not_null()
         ).fill_null(False)
         mask = frame.select(kept.alias("kept"))["kept"]

@@ -20,7 +20,7 @@ from sentinel_batch.ingestion.numbers import (
     UNKNOWN,
     NumberBook,
 )
-from sentinel_batch.ingestion.timestamps import read_times
+from sentinel_batch.ingestion.timestamps import read_times, to_local
 
 if TYPE_CHECKING:
     import polars as pl
@@ -352,8 +352,8 @@ def _finish(frame: pl.DataFrame, shaping: Shaping) -> pl.DataFrame:
 
     from sentinel_batch.schema import CALL_RECORDS, polars_schema
 
-    local = pl.col("call_timestamp").dt.convert_time_zone(shaping.local_zone)
-    shaped = frame.with_columns(
+    local = pl.col("local")
+    shaped = frame.with_columns(to_local(frame["call_timestamp"], shaping.local_zone).alias("local")).with_columns(
         call_date=pl.col("call_timestamp").dt.date(),
         local_date=local.dt.date(),
         local_hour=local.dt.hour(),

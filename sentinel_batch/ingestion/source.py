@@ -110,7 +110,7 @@ class Source:
 
     def _times(self) -> list[str]:
         place = (self.layout.positions("call_timestamp") or self.layout.positions("call_date"))[0]
-        block = Block("\n".join(self._probe).encode(), 1, last=False)
+        block = Block("\n".join(self._probe).encode(), 1, len(self._probe) - 1, last=False)
         cells = split_block(block, self.layout).frame[f"c{place}"]
         return [cell for cell in cells.to_list() if cell]
 
@@ -173,12 +173,13 @@ def _open_parquet(path: Path, name: str, dialect: Dialect | None) -> Source | No
 
 def _split_text(block: Block, layout: Layout) -> Rows:
     data, encoding = repair_encoding(block.data)
-    first, skipped = block.first_line, {}
+    first, ends, skipped = block.first_line, block.line_ends, {}
     if first < layout.first_data_line:
         drop = layout.first_data_line - first
-        data, first = data.split(b"\n", drop)[drop] if data.count(b"\n") >= drop else b"", layout.first_data_line
+        data = data.split(b"\n", drop)[drop] if ends >= drop else b""
+        first, ends = layout.first_data_line, max(ends - drop, 0)
         skipped = {"preamble": layout.preamble_lines, "header": layout.header_lines}
-    split = split_block(Block(data, first, block.last), layout)
+    split = split_block(Block(data, first, ends, block.last), layout)
     skipped = {kind: count for kind, count in (*skipped.items(), *split.skipped.items()) if count}
     raw = partial(_raw_line, data, first, split.continued)
     return Rows(split.frame, raw, split.ragged, skipped, encoding)

@@ -129,14 +129,18 @@ def split_block(block: Block, layout: Layout) -> SplitBlock:
     if block.last:
         data, trailer = _cut_trailer(data, layout)
         if trailer:
-            skipped["trailer"] = trailer
+            cut = block.data[len(data) :]
+            blank = cut.count(b"\n") + (not cut.endswith(b"\n")) - trailer
+            skipped = {"trailer": trailer} | ({"blank": blank} if blank else {})
     frame = None
     if layout.delimiter != "fixed" and b'"' not in data:
-        frame = _read_rectangle(data, layout, block.first_line)
+        ends = block.line_ends if data is block.data else data.count(b"\n")
+        frame = _read_rectangle(data, layout, block.first_line, ends)
     if frame is not None:
         return SplitBlock(frame, skipped=skipped)
     split = _split_lines(data, layout, block)
-    split.skipped.update(skipped)
+    for kind, count in skipped.items():
+        split.skipped[kind] = split.skipped.get(kind, 0) + count
     return split
 
 
@@ -163,8 +167,8 @@ def _cut_trailer(data: bytes, layout: Layout) -> tuple[bytes, int]:
     return data[:end] if count else data, count
 
 
-def _read_rectangle(data: bytes, layout: Layout, first_line: int) -> pl.DataFrame | None:
-    lines = data.count(b"\n") + (not data.endswith(b"\n"))
+def _read_rectangle(data: bytes, layout: Layout, first_line: int, line_ends: int) -> pl.DataFrame | None:
+    lines = line_ends + (not data.endswith(b"\n"))
     if not data or data.count(layout.delimiter.encode()) != lines * (len(layout.columns) - 1):
         return None
     return _read(data, layout, lines, first_line, quoted=False)

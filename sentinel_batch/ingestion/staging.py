@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from sentinel_batch.ingestion.deduplication import KeySpill, bounds_of, hash_keys, write_part
 from sentinel_batch.ingestion.result import FileResult
@@ -171,7 +171,7 @@ class _Shelf:
         self._number = 0
 
     def add(self, records: pl.DataFrame) -> None:
-        for (day,), part in records.partition_by("call_date", as_dict=True, maintain_order=True).items():
+        for day, part in _by_day(records):
             self._days.setdefault(day, []).append(part)
             self._rows[day] += part.height
             if self._rows[day] >= PART_ROWS:
@@ -194,6 +194,18 @@ class _Shelf:
         self._writing.append(self._pool.submit(_write, parts, day, self._folder / name))
         while len(self._writing) > THREADS:
             self._files.append(self._writing.popleft().result())
+
+
+def _by_day(records: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
+    days = records["call_date"]
+    first, last = cast(date | None, days.min()), cast(date | None, days.max())
+    if first is None or last is None:
+        return
+    if first == last:
+        yield first, records
+    else:
+        for day in days.unique().sort().to_list():
+            yield day, records.filter(days == day)
 
 
 def _write(parts: list[pl.DataFrame], day: date, path: Path) -> StagedFile:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo, available_timezones
 
 from sentinel_batch.errors import UsageError
@@ -41,6 +41,8 @@ _CTIME = re.compile(
     r"(?:\s+(?P<before>[+-]\d{2}:?\d{2}|UTC|GMT))?\s+(?P<year>\d{4})(?:\s+(?P<offset>[+-]\d{2}:?\d{2}|UTC|GMT))?$"
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MOST_DAYS = 400
+_EASY_YEARS = (1970, 2100)
 _EPOCH_UNITS = {9: 1_000_000, 10: 1_000_000, 11: 1_000_000, 12: 1_000, 13: 1_000, 15: 1, 16: 1}
 
 
@@ -192,8 +194,34 @@ def _read_epochs(text: pl.Series) -> pl.Series:
 
 
 def _localise(naive: pl.Series, zone: str) -> pl.Series:
+    offset = constant_offset(naive, zone)
+    if offset is not None:
+        return (naive - offset).dt.replace_time_zone("UTC")
     local = naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     return local.dt.convert_time_zone("UTC")
+
+
+def to_local(times: pl.Series, zone: str) -> pl.Series:
+    """Return UTC times as the wall clock of a zone, without a zone."""
+    naive = times.dt.replace_time_zone(None)
+    offset = constant_offset(naive, zone)
+    return naive + offset if offset is not None else times.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+
+
+def constant_offset(naive: pl.Series, zone: str) -> timedelta | None:
+    """Return the zone's offset from UTC if it is the same on all days from the first time to the last.
+
+    Reading the zone's rules for every row costs more than all other work on its time.
+    """
+    first, last = cast(datetime | None, naive.min()), cast(datetime | None, naive.max())
+    if first is None or last is None:
+        return timedelta(0)
+    days = (last - first).days + 3
+    if days > _MOST_DAYS or first.year < _EASY_YEARS[0] or last.year > _EASY_YEARS[1]:
+        return None
+    rules, start = ZoneInfo(zone), first - timedelta(days=1)
+    offsets = {(start + timedelta(days=day)).replace(tzinfo=rules).utcoffset() for day in range(days)}
+    return offsets.pop() if len(offsets) == 1 else None
 
 
 def _fill(table: pl.DataFrame, typed: pl.Series, found: pl.Series) -> pl.DataFrame:
