@@ -375,7 +375,7 @@ def full_disk_reported(path: Path) -> Iterator[None]:
         if full or any(words in text for words in ("no space left", "file too large", "quota exceeded")):
             raise DiskFullError(
                 f"The disk that holds {path} is full; what was committed before is intact.",
-                hint="Free space (sentinel-batch maintain removes files that nothing refers to any more), then run again.",
+                hint="Free space (sentinel-batch maintain removes files that nothing refers to), then run again.",
             ) from error
         raise
 

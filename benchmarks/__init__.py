@@ -1,0 +1,1 @@
+"""Benchmarks: every figure beside a named yardstick, measured in the same run."""

@@ -1,0 +1,119 @@
+"""One measured call, in a process of its own: prints seconds and peak resident memory as JSON.
+
+``python -m benchmarks.cases CASE ARGUMENT…``; :mod:`benchmarks.__main__` starts it.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+_COLUMNS = {
+    "call_date": "DATE",
+    "call_time": "TIME",
+    "caller_number": "VARCHAR",
+    "callee_number": "VARCHAR",
+    "duration_seconds": "INTEGER",
+    "call_direction": "VARCHAR",
+    "termination_cause": "VARCHAR",
+    "location_code": "VARCHAR",
+}
+
+_GROUP_BY = """
+SELECT caller_number, count(*) AS call_count, count(DISTINCT callee_number) AS unique_destinations,
+       avg(duration_seconds) AS avg_duration
+FROM call_records
+WHERE call_timestamp >= $1::TIMESTAMPTZ - INTERVAL '24 hours'
+GROUP BY caller_number
+HAVING count(DISTINCT callee_number) > 50 AND avg(duration_seconds) < 3
+ORDER BY unique_destinations DESC
+"""
+"""The specification's own query, NOW() bound to the newest call."""
+
+
+def ingest_engine(source: str, lake: str) -> dict[str, object]:
+    """Ingest one file into a fresh lake."""
+    from sentinel_batch.ingestion import ingest
+    from sentinel_batch.lake import Lake
+
+    shutil.rmtree(lake, ignore_errors=True)
+    opened = Lake.create(lake)
+    _warm_up()
+    return timed(lambda: {"rows": ingest(source, lake=opened).records_inserted})
+
+
+def ingest_duckdb(source: str, target: str) -> dict[str, object]:
+    """Copy the same file to one Parquet file with DuckDB: parsed and typed, nothing checked, nothing deduplicated."""
+    import duckdb
+
+    Path(target).unlink(missing_ok=True)
+    connection = duckdb.connect()
+    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in _COLUMNS.items())
+
+    def copy() -> dict[str, object]:
+        rows = connection.execute(
+            f"COPY (SELECT * FROM read_csv('{source}', header = true, columns = {{{columns}}})) "
+            f"TO '{target}' (FORMAT parquet)"
+        ).fetchone()
+        return {"rows": rows[0] if rows else None}
+
+    return timed(copy)
+
+
+def detect_engine(lake: str) -> dict[str, object]:
+    """Run SDHF_001, the exact sliding window over every instant of the last 24 hours."""
+    from sentinel_batch.rules import examine
+
+    _warm_up()
+    return timed(lambda: {"suspects": examine(lake=lake).findings.height})
+
+
+def detect_group_by(lake: str) -> dict[str, object]:
+    """Run the specification's GROUP BY, one window, over the same rows."""
+    from sentinel_batch.lake import Lake
+
+    opened = Lake.open(lake)
+    bounds = opened.bounds()
+    newest = bounds[1] if bounds else None
+
+    def query() -> dict[str, object]:
+        connection = opened.connect()
+        return {"suspects": len(connection.execute(_GROUP_BY, [newest]).fetchall())}
+
+    return timed(query)
+
+
+def list_alerts(lake: str) -> dict[str, object]:
+    """List 50 alerts of many."""
+    from sentinel_batch.alerts import list_alerts as list_rows
+
+    return timed(lambda: {"rows": list_rows(lake=lake, limit=50).height})
+
+
+def timed(action: Callable[[], dict[str, object]]) -> dict[str, object]:
+    """Return what an action returns, with its seconds and the process's peak memory in bytes."""
+    start, processor = time.perf_counter(), time.process_time()
+    facts = action()
+    seconds, processor = time.perf_counter() - start, time.process_time() - processor
+    return {**facts, "seconds": seconds, "cpu_seconds": processor, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+
+
+def _warm_up() -> None:
+    import duckdb
+    import polars as pl
+
+    pl.DataFrame({"a": ["+1"]}).select(pl.col("a").hash())
+    duckdb.connect().execute("SELECT 1")
+
+
+if __name__ == "__main__":
+    case = {
+        function.__name__: function
+        for function in (ingest_engine, ingest_duckdb, detect_engine, detect_group_by, list_alerts)
+    }[sys.argv[1]]
+    print(json.dumps(case(*sys.argv[2:])))
