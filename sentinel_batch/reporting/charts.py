@@ -5,7 +5,7 @@ Strength is drawn as opacity and text takes its colour from the page, so that on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sentinel_batch.schema import SEVERITIES
 
@@ -36,7 +36,7 @@ _DURATION_TICKS = [0, 1, 2, 3, 10, 30, 100, 300, 1000, 3000, 10000]
 _DESTINATION_TICKS = [1, 10, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 100000]
 
 
-def chart_severity(alerts: pl.DataFrame) -> alt.Chart | alt.LayerChart:
+def chart_severity(alerts: pl.DataFrame) -> alt.LayerChart:
     """Draw the number of alerts by severity, and by rule where there are several.
 
     Parameters
@@ -69,7 +69,8 @@ def chart_severity(alerts: pl.DataFrame) -> alt.Chart | alt.LayerChart:
         base = base.transform_calculate(label="datum.alerts + '  ' + datum.detection_rule")
         label = alt.Text("label:N")
     bars = base.mark_bar(cornerRadiusEnd=2, height={"band": 0.72}).encode(color=_severity_colour())
-    return (bars + base.mark_text(align="left", dx=5, fontSize=12).encode(text=label)).properties(height=168)
+    words = base.mark_text(align="left", dx=5, fontSize=12).encode(text=label)
+    return cast("alt.LayerChart", alt.layer(bars, words).properties(height=168))
 
 
 def chart_heatmap(calls: pl.DataFrame) -> alt.LayerChart:
@@ -123,7 +124,8 @@ def chart_heatmap(calls: pl.DataFrame) -> alt.LayerChart:
     )
     squares = base.mark_rect(color=_CALLS_COLOUR, cornerRadius=1).encode(opacity=strength)
     crosses = base.transform_filter("datum.calls === 0").mark_text(text="×", fontSize=11)
-    return (squares + crosses).properties(height=max(96, min(22 * len(order), 14 * MAX_DAYS)))
+    height = max(96, min(22 * len(order), 14 * MAX_DAYS))
+    return cast("alt.LayerChart", alt.layer(squares, crosses).properties(height=height))
 
 
 def chart_scatter(
@@ -188,7 +190,7 @@ def chart_scatter(
         )
     )
     zones = _severity_zones(x, y, min_unique_destinations, max_avg_duration, width)
-    return alt.layer(*zones, dots).properties(height=360)
+    return cast("alt.LayerChart", alt.layer(*zones, dots).properties(height=360))
 
 
 def chart_timeline(calls: pl.DataFrame) -> alt.Chart:
@@ -221,7 +223,7 @@ def chart_timeline(calls: pl.DataFrame) -> alt.Chart:
     )
     wall_clock = alt.Scale(type="utc")
     most = max([1, *rows["calls"].to_list()])
-    return (
+    chart = (
         alt.Chart(rows)
         .mark_rect(height={"band": 0.78})
         .encode(
@@ -246,6 +248,7 @@ def chart_timeline(calls: pl.DataFrame) -> alt.Chart:
         )
         .properties(height=max(96, 20 * len(worst)))
     )
+    return cast("alt.Chart", chart)
 
 
 def _severity_colour() -> Any:

@@ -23,7 +23,7 @@ SCHEMA_VERSION = "1.0"
 def build_document(report: Report) -> dict[str, Any]:
     """Return the report's JSON document, with texts, numbers, lists and dictionaries only."""
     period = report.period
-    return _plain(
+    document: dict[str, Any] = _plain(
         {
             "schema_version": SCHEMA_VERSION,
             "generator": {"name": "sentinel-batch", "version": _version()},
@@ -48,6 +48,7 @@ def build_document(report: Report) -> dict[str, Any]:
             "alerts": [_alert(row, report.evidence) for row in report.shown.iter_rows(named=True)],
         }
     )
+    return document
 
 
 def dump_document(document: dict[str, Any]) -> str:

@@ -117,7 +117,8 @@ def gather_evidence(
     connection.execute(_JOIN)
     found: dict[int, dict[str, Any]] = {row["id"]: _blank(row) for row in scope.iter_rows(named=True)}
     for row in _read(connection, _FIGURES):
-        found[row.pop("id")]["figures"] = {**row, "average": round(row["average"], 4)}
+        evidence = found[row.pop("id")]
+        evidence["figures"] = {**row, "average": round(row["average"], 4)}
     for row in _read(connection, _BUCKETS):
         found[row["id"]]["calls_by_time"]["counts"][row["bucket"]] = row["calls"]
     for row in _read(connection, _CALLEES):

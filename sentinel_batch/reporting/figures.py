@@ -67,8 +67,12 @@ def draw_figures(report: Report) -> list[Figure]:
 
 
 def _severity(report: Report) -> Figure:
+    import polars as pl
+
     counts = count_severities(report.alerts)
-    by_rule = report.alerts.group_by("alert_severity", "detection_rule").len("n").sort("detection_rule", "n")
+    mildness = {severity: place for place, severity in enumerate(counts)}
+    by_rule = report.alerts.group_by("alert_severity", "detection_rule").len("n")
+    by_rule = by_rule.sort("detection_rule", pl.col("alert_severity").replace_strict(mildness, default=len(mildness)))
     return Figure(
         "severity",
         "Alerts by severity and rule",
@@ -113,7 +117,7 @@ def _scatter(report: Report) -> Figure:
     if not report.others.is_empty():
         others = report.others.rename({"caller_number": "suspect_number"})
         others = others.with_columns(pl.lit(None, dtype=pl.String).alias("alert_severity"))
-        points = pl.concat([alerts, others.select(columns).cast(dict(alerts.schema))])
+        points = pl.concat([alerts, others.select(columns).cast(alerts.schema)])
     points = points.drop_nulls(["unique_destinations", "avg_duration_seconds"])
     rows = [
         [
@@ -157,7 +161,7 @@ def _timeline(report: Report) -> Figure:
         f"Suspects' activity ({report.timezone})",
         f"Calls over the period of the {totals.height} worst of {suspects:,} suspects, worst first."
         if suspects > MAX_SUSPECTS
-        else f"Calls over the period of {'the one suspect' if suspects == 1 else f'all {suspects} suspects, worst first'}.",
+        else f"Calls over the period of every suspect ({suspects}), worst first.",
         _compile(chart_timeline(_seen(report.activity, "suspect_number"))),
         ["Suspect", "Severity", "Calls", "From", "To", "Busiest from", "Calls then"],
         [
