@@ -1,0 +1,83 @@
+# Every target does its own set-up: a virtual environment in .venv, with the versions of constraints.txt.
+# Needs make and Python 3.11 or newer; name another one with: make run PYTHON=/path/to/python
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14; do \
+	if command -v $$name >/dev/null 2>&1 && $$name -c '$(SUITABLE)' >/dev/null 2>&1; then echo $$name; break; fi; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+MANIFEST := pyproject.toml constraints.txt
+LAKE := data/lake
+REPORTS := reports
+
+.PHONY: help run test test-all lint bench docs wheel clean
+
+help:
+	@echo "make run    load the sample calls, detect, list the alerts, write the report"
+	@echo "make test   run the tests"
+	@echo "make lint   ruff, mypy, import contracts"
+	@echo "make bench  run the benchmarks (minutes)"
+	@echo "make docs   write the generated pages of docs/"
+	@echo "make clean  remove the environment and everything that was generated"
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Python 3.11 or newer (with its venv module) was not found." >&2; \
+		echo "Hint: install it (Debian: apt-get install python3-venv), or run: make PYTHON=/path/to/python3.11" >&2; \
+		exit 1; fi
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(MANIFEST) | $(BIN)/python
+	$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/.test: $(MANIFEST) | $(BIN)/python
+	$(INSTALL) --editable '.[test]'
+	@touch $@ $(VENV)/.run
+
+$(VENV)/.dev: $(MANIFEST) | $(BIN)/python
+	$(INSTALL) --editable '.[test,dev]'
+	@touch $@ $(VENV)/.run $(VENV)/.test
+
+run: $(VENV)/.run
+	@$(BIN)/sentinel-batch ingest data/sample/calls --lake $(LAKE)
+	@echo
+	@$(BIN)/sentinel-batch detect --since 7d --lake $(LAKE) --quiet
+	@echo
+	@$(BIN)/sentinel-batch report --lake $(LAKE) --out $(REPORTS) --quiet >/dev/null
+	@$(BIN)/sentinel-batch alerts list --lake $(LAKE)
+	@echo
+	@echo "Report: $(CURDIR)/$(REPORTS)/report.html"
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: $(VENV)/.test
+	$(BIN)/python -m pytest -n 2
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.run
+	$(BIN)/python -m sentinel_batch.cli.documentation docs/cli.md
+	$(BIN)/python -m sentinel_batch.rules.documentation docs/rules
+
+wheel: $(VENV)/.dev
+	$(BIN)/python -m build --wheel --outdir dist
+
+clean:
+	rm -rf $(VENV) $(LAKE) data/work build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(REPORTS)/*
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
