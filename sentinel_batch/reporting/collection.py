@@ -101,7 +101,14 @@ class Report:
 
 
 def collect_report(
-    lake: Lake, period: Period | None, *, run_id: str | None, timezone: str, generated_at: datetime, max_alerts: int
+    lake: Lake,
+    period: Period | None,
+    *,
+    run_id: str | None,
+    timezone: str,
+    generated_at: datetime,
+    max_alerts: int,
+    examined_by: str | None = None,
 ) -> Report:
     """Read a report's content.
 
@@ -119,12 +126,14 @@ def collect_report(
         The time that the report carries, UTC.
     max_alerts
         Evidence is read for that many alerts at most, the worst ones.
+    examined_by
+        A run under way that has examined the period.
     """
     alerts, suppressed = _alerts(lake, period)
     shown = alerts.head(max_alerts)
     common: dict[str, Any] = {
         "period": period, "run_id": run_id, "timezone": timezone, "generated_at": generated_at,
-        "detection": measure_coverage(lake, period), "alerts": alerts, "suppressed": suppressed, "shown": shown,
+        "detection": measure_coverage(lake, period, examined_by), "alerts": alerts, "suppressed": suppressed, "shown": shown,
     }  # fmt: skip
     if period is None:
         return Report(**common, **_nothing(lake, run_id))

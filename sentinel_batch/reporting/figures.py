@@ -115,9 +115,10 @@ def _scatter(report: Report) -> Figure:
     alerts = report.shown.select(columns)
     points = alerts
     if not report.others.is_empty():
-        others = report.others.rename({"caller_number": "suspect_number"})
-        others = others.with_columns(pl.lit(None, dtype=pl.String).alias("alert_severity"))
-        points = pl.concat([alerts, others.select(columns).cast(alerts.schema)])
+        busiest = report.others.rename({"caller_number": "suspect_number"})
+        busiest = busiest.with_columns(pl.lit(None, dtype=pl.String).alias("alert_severity"))
+        points = pl.concat([alerts, busiest.select(columns).cast(alerts.schema)])
+    others = report.others.height
     points = points.drop_nulls(["unique_destinations", "avg_duration_seconds"])
     rows = [
         [
@@ -129,15 +130,15 @@ def _scatter(report: Report) -> Figure:
         for p in points.head(_TABLE_ROWS).to_dicts()
     ]
     told = (
-        f"{alerts.height:,} alerts, by the figures of their window, and the {report.others.height:,} busiest other callers"
+        f"{alerts.height:,} alerts, by the figures of their window, and the {others:,} busiest other callers"
         if alerts.height
-        else f"The {report.others.height:,} busiest callers, none with an alert"
+        else f"The {others:,} busiest callers, none with an alert"
     )
     return Figure(
         "scatter",
         "Unique destinations against average duration",
-        f"{told}, by those of their busiest day (UTC). Dashed: the boundary of SDHF_001, more than 50 destinations and under 3 s; shaded: "
-        "its severity zones.",
+        f"{told}, by those of their busiest day (UTC). Dashed: the boundary of "
+        "SDHF_001, more than 50 destinations and under 3 s; shaded: its severity zones.",
         _compile(chart_scatter(_seen(points, "suspect_number"))),
         ["Caller", "Severity", "Unique destinations", "Average (s)"],
         rows,

@@ -52,6 +52,7 @@ def write_report(
     max_alerts: int = MAX_ALERTS,
     timezone: str | None = None,
     generated_at: datetime | None = None,
+    examined_by: str | None = None,
 ) -> ReportFiles:
     """Write ``report.html``, ``report.json`` and ``alerts.parquet`` about a period.
 
@@ -74,6 +75,9 @@ def write_report(
         Name of the zone of local times; by default the configured one.
     generated_at
         The time that the report carries; by default now.
+    examined_by
+        The run under way that has examined the whole period, if it is not recorded yet; without it the report warns of
+        every part of the period that no recorded run has examined.
 
     Returns
     -------
@@ -100,7 +104,13 @@ def write_report(
     zone(zone_name)
     period = choose_period(opened, run_id=run_id, since=since, until=until)
     report = collect_report(
-        opened, period, run_id=run_id, timezone=zone_name, generated_at=moment, max_alerts=max_alerts
+        opened,
+        period,
+        run_id=run_id,
+        timezone=zone_name,
+        generated_at=moment,
+        max_alerts=max_alerts,
+        examined_by=examined_by,
     )
     document = build_document(report)
     page = render_page(report, document)

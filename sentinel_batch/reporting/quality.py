@@ -50,7 +50,8 @@ def measure_quality(lake: Lake, period: Period | None, run_id: str | None, hours
     committed = lake.committed(CALL_RECORDS.name, ingests["ingest_id"].to_list())
     ingests = ingests.filter(pl.col("ingest_id").is_in(list(committed)))
     counts = {name: int(ingests[name].sum() or 0) for name in _COUNTS}
-    refused = _refused(lake, {*ingests["run_id"].drop_nulls(), *([run_id] if run_id else [])})
+    everything = period is None or (period.includes_since and run_id is None)
+    refused = _refused(lake, None if everything else {*ingests["run_id"].drop_nulls(), *([run_id] if run_id else [])})
     counts["records_processed"] += refused
     counts["records_refused"] = refused
     accounted = sum(
@@ -65,8 +66,19 @@ def measure_quality(lake: Lake, period: Period | None, run_id: str | None, hours
     }
 
 
-def measure_coverage(lake: Lake, period: Period | None) -> dict[str, Any]:
+def measure_coverage(lake: Lake, period: Period | None, examined_by: str | None = None) -> dict[str, Any]:
     """Tell which part of the period detection has examined; "no alerts" means nothing elsewhere.
+
+    Runs with other parameters than the rule's configured ones do not count.
+
+    Parameters
+    ----------
+    lake
+        Where the runs are.
+    period
+        The report's period.
+    examined_by
+        A run that has examined all of it, but is not recorded yet because it goes on.
 
     Returns
     -------
@@ -90,14 +102,18 @@ def measure_coverage(lake: Lake, period: Period | None) -> dict[str, Any]:
         .collect()
     )
     spans: list[dict[str, datetime]] = []
-    for since, until in runs.select("since", "until").iter_rows():
+    official = [run for run in runs.iter_rows(named=True) if _facts(run["parameters"]).get("configured", True)]
+    examined = [(run["since"], run["until"]) for run in official]
+    for since, until in [(period.since, period.until)] if examined_by else examined:
         begin, end = max(since, period.since), min(until, period.until)
         if spans and begin - _TOLERANCE <= spans[-1]["until"]:
             spans[-1]["until"] = max(end, spans[-1]["until"])
         else:
             spans.append({"since": begin, "until": end})
     return {
-        "runs": runs["run_id"].unique().sort(descending=True).head(_LATEST_RUNS).to_list(),
+        "runs": sorted({run["run_id"] for run in official} | ({examined_by} if examined_by else set()))[::-1][
+            :_LATEST_RUNS
+        ],
         "examined": spans,
         "complete": len(spans) == 1
         and spans[0]["since"] - period.since <= _TOLERANCE
@@ -115,20 +131,26 @@ def _scoped(ingests: pl.DataFrame, period: Period | None, run_id: str | None) ->
     return ingests.filter(overlaps.fill_null(False) | own.fill_null(False))
 
 
-def _refused(lake: Lake, run_ids: set[str]) -> int:
+def _refused(lake: Lake, run_ids: set[str] | None) -> int:
     """Rows of files that were refused whole: they left no ingest, only a count in their run."""
     import polars as pl
 
-    runs = lake.scan(RUNS.name).filter(pl.col("run_id").is_in(list(run_ids))).collect()
+    rows = lake.scan(RUNS.name)
+    runs = (rows if run_ids is None else rows.filter(pl.col("run_id").is_in(list(run_ids)))).collect()
     counts: dict[str, int] = {}
     for run in runs.iter_rows(named=True):
-        try:
-            refused = json.loads(run["counts"] or "{}").get("records_refused", 0)
-        except (ValueError, AttributeError):
-            continue
+        refused = _facts(run["counts"]).get("records_refused", 0)
         if isinstance(refused, int):
             counts[run["run_id"]] = max(refused, counts.get(run["run_id"], 0))
     return sum(counts.values())
+
+
+def _facts(text: str | None) -> dict[str, Any]:
+    try:
+        facts = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _rejects(lake: Lake, ingest_ids: list[str]) -> list[dict[str, Any]]:

@@ -81,6 +81,13 @@ def test_every_input_row_is_accounted_for_and_lost_ingests_do_not_count(files: R
     ]
 
 
+def test_refused_files_count_even_when_their_run_brought_nothing(tmp_path: Path) -> None:
+    lake = Lake.create(tmp_path / "lake")
+    lake.append("runs", rows("runs", [run_row("run-1", "ingest", counts='{"records_refused": 7}')]))
+    quality = read(write(lake, tmp_path))["quality"]
+    assert (quality["records_processed"], quality["records_refused"], quality["identity_holds"]) == (7, 7, True)
+
+
 def test_rows_that_do_not_add_up_are_said(tmp_path: Path) -> None:
     lake = Lake.create(tmp_path / "lake")
     calls = [call(BEGIN, "+2348030000001", "+2348030000002", 60, "a.csv", 2)]
@@ -188,6 +195,7 @@ def test_part_that_detection_never_saw_is_said(tmp_path: Path) -> None:
     runs = [
         run_row("run-1", "detect", since=BEGIN, until=BEGIN + timedelta(hours=2)),
         run_row("run-2", "nightly", since=BEGIN + timedelta(hours=1), until=BEGIN + timedelta(hours=4)),
+        run_row("run-4", "detect", since=BEGIN, until=BEGIN + timedelta(hours=9), parameters='{"configured": false}'),
         run_row("run-3", "detect", since=BEGIN, until=BEGIN + timedelta(hours=9), outcome="failed"),
     ]
     lake.append("runs", rows("runs", runs))
@@ -195,6 +203,8 @@ def test_part_that_detection_never_saw_is_said(tmp_path: Path) -> None:
     assert read(written)["detection"]["examined"] == [
         {"since": "2026-01-22T00:00:00Z", "until": "2026-01-22T04:00:00Z"}
     ]
+    under_way = read(write(lake, tmp_path / "now", examined_by="run-9"))["detection"]
+    assert (under_way["complete"], under_way["runs"][0]) == (True, "run-9")
     assert "It has examined 22 Jan 01:00 – 05:00; elsewhere" in written.html.read_text(encoding="utf-8")
 
 
