@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import shutil
 import tempfile
 import time
@@ -36,6 +37,7 @@ _Mode = Literal["append", "overwrite"]
 
 _MARKER = "sentinel-lake.json"
 _STAGING = ".staging"
+_UNUSABLE = re.compile(r"[\[\]*?^|\\\x00-\x1f\x7f\ud800-\udfff]|%[0-9A-Fa-f]{2}")
 _STATS_PRECISION = timedelta(milliseconds=1)  # Delta Lake cuts the bounds in its log to milliseconds.
 
 
@@ -83,7 +85,7 @@ class Lake:
         LakeNotFoundError
             If there is none at ``path``.
         """
-        folder = Path(path).absolute()
+        folder = _usable(Path(path).absolute())
         if not (folder / _MARKER).is_file():
             raise LakeNotFoundError(
                 f"There is no lake at {folder}.",
@@ -95,7 +97,7 @@ class Lake:
     @classmethod
     def create(cls, path: str | Path) -> Lake:
         """Open the lake at ``path``, making an empty one if there is none."""
-        folder = Path(path).absolute()
+        folder = _usable(Path(path).absolute())
         with full_disk_reported(folder):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -360,6 +362,16 @@ class Lake:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
             owner.release()
+
+
+def _usable(folder: Path) -> Path:
+    found = _UNUSABLE.search(str(folder))
+    if found is not None:
+        raise LakeNotFoundError(
+            f"A lake cannot be at {str(folder)!r}: its path has {found[0]!r}, which Delta Lake or DuckDB misread.",
+            hint="Use a path without [ ] * ? ^ | \\ and %XX; spaces and letters such as é are fine.",
+        )
+    return folder
 
 
 @contextmanager

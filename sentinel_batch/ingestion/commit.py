@@ -106,7 +106,6 @@ def _remove_duplicates(staged: Staged, known: list[Lake], *, rehash: bool) -> No
 def _hash_files(
     paths: list[Path], folder: Path, first: datetime | None = None, last: datetime | None = None
 ) -> KeySpill:
-    import numpy as np
     import polars as pl
 
     keys = KeySpill(folder)
@@ -114,7 +113,7 @@ def _hash_files(
         frame = pl.read_parquet(path, columns=list(KEY), glob=False, hive_partitioning=False)
         if first is not None and last is not None:
             frame = frame.filter(pl.col("call_timestamp").is_between(first, last))
-        keys.add(np.sort(frame.select(hash_keys(frame).alias("key"))["key"].to_numpy()))
+        keys.add(frame.select(hash_keys(frame).alias("key"))["key"].to_numpy())
     return keys
 
 

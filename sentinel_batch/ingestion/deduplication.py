@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 KEY = ("caller_number", "callee_number", "call_timestamp")
 BUCKETS = 64
-HELD_KEYS = 16_000_000
+HELD_KEYS = 12_000_000
 CLASHES_AT_ONCE = 2_000_000
 PART_GROUP_ROWS = 250_000
 LEG_GAP_SECONDS = 86_400
@@ -57,7 +57,7 @@ class KeySpill:
         self.spilled = False
 
     def add(self, hashes: Hashes) -> None:
-        """Add hashes, sorted."""
+        """Add hashes, in any order."""
         self._held.append(hashes)
         self._count += len(hashes)
         if self._count > HELD_KEYS:
@@ -68,11 +68,11 @@ class KeySpill:
         bounds = np.linspace(0, 2**64, BUCKETS + 1)[1:-1].astype(np.uint64)
         self._folder.mkdir(parents=True, exist_ok=True)
         self.spilled = True
+        held = np.sort(np.concatenate(self._held)) if self._held else np.empty(0, np.uint64)
+        cuts = [0, *np.searchsorted(held, bounds).tolist(), len(held)]
         for bucket in range(BUCKETS):
             with (self._folder / f"{bucket:02d}").open("ab") as file:
-                for hashes in self._held:
-                    cuts = [0, *np.searchsorted(hashes, bounds).tolist(), len(hashes)]
-                    hashes[cuts[bucket] : cuts[bucket + 1]].tofile(file)
+                held[cuts[bucket] : cuts[bucket + 1]].tofile(file)
         self._held, self._count = [], 0
 
     def read(self, bucket: int) -> Hashes:

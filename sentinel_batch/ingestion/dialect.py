@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sentinel_batch.errors import DialectError
+from sentinel_batch.ingestion.timestamps import check_zone
 
 FIELDS = (
     "caller_number",
@@ -170,6 +171,7 @@ def _parse(text: str, source: str) -> Dialect:
     except tomllib.TOMLDecodeError as error:
         raise DialectError(f"{source} is not valid TOML: {error}", hint=_SEE) from error
     _check(data, source)
+    directions = data.get("direction", {}).items()
     rows, time, answered = data.get("rows", {}), data.get("time", {}), data.get("answered", {})
     fields = {field: _names(columns) for field, columns in data["fields"].items()}
     dialect = Dialect(
@@ -184,10 +186,10 @@ def _parse(text: str, source: str) -> Dialect:
         timezone=time.get("timezone"),
         day_first=time.get("day_first"),
         answered_column=normalise_name(answered["column"]) if "column" in answered else None,
-        answered_values=tuple(value.lower() for value in answered.get("values", [])),
+        answered_values=tuple(value.lower() for value in _texts(answered.get("values", []))),
         answered_positive=_names(answered.get("positive", [])),
         answered_present=_names(answered.get("present", [])),
-        directions={value.lower(): way for way, values in data.get("direction", {}).items() for value in values},
+        directions={value.lower(): way for way, values in directions for value in _texts(values)},
         leg_columns=_names(data.get("legs", {}).get("call_id", [])),
         leg_pair=_names(data.get("legs", {}).get("pair", [])),
         short_callers=data.get("callers", {}).get("short_codes", False),
@@ -215,6 +217,7 @@ def _check(data: dict[str, Any], source: str) -> None:
                     f"{source}: unknown key {place!r}. Allowed: {', '.join(sorted(allowed))}.",
                     hint=f"Did you mean {near[0]}?" if near else "Remove it.",
                 )
+    _check_types(data, source)
     for key in ("name", "fields"):
         if not data.get(key):
             raise DialectError(f"{source}: {key!r} is missing.", hint=_SEE)
@@ -231,5 +234,45 @@ def _check(data: dict[str, Any], source: str) -> None:
         )
 
 
+_TEXT, _LIST, _LISTS, _FLAG = "text", "text or a list of texts", "a list of lists of texts", "true or false"
+_TYPES: dict[str, dict[str, str]] = {
+    "": {"name": _TEXT, "description": _TEXT, "recognised_by": _LIST},
+    "rows": {"delimiter": _TEXT, "header": _TEXT, "layouts": _LISTS, "type_row": _FLAG},
+    "fields": dict.fromkeys(FIELDS, _LIST),
+    "time": {"timezone": _TEXT, "day_first": _FLAG},
+    "answered": {"column": _TEXT, "values": _LIST, "positive": _LIST, "present": _LIST},
+    "direction": {"inbound": _LIST, "outbound": _LIST, "internal": _LIST},
+    "legs": {"call_id": _LIST, "pair": _LIST},
+    "callers": {"short_codes": _FLAG},
+}
+
+
+def _check_types(data: dict[str, Any], source: str) -> None:
+    for section, types in _TYPES.items():
+        table = data if section == "" else data.get(section, {})
+        for key, wanted in types.items():
+            if key in table and not _is(table[key], wanted):
+                place = f"[{section}] {key}" if section else key
+                raise DialectError(
+                    f"{source}: {place} = {table[key]!r} must be {wanted}.", hint="See docs/dialects.md for an example."
+                )
+    zone = data.get("time", {}).get("timezone")
+    if zone is not None:
+        check_zone(zone)
+
+
+def _is(value: object, wanted: str) -> bool:
+    if wanted in (_TEXT, _FLAG):
+        return isinstance(value, str if wanted == _TEXT else bool)
+    inner = _TEXT if wanted == _LIST else _LIST
+    return (wanted == _LIST and isinstance(value, str)) or (
+        isinstance(value, list) and all(_is(item, inner) and (inner == _TEXT or item) for item in value)
+    )
+
+
+def _texts(values: str | list[str]) -> list[str]:
+    return [values] if isinstance(values, str) else values
+
+
 def _names(columns: str | list[str]) -> tuple[str, ...]:
-    return tuple(normalise_name(column) for column in ([columns] if isinstance(columns, str) else columns))
+    return tuple(normalise_name(column) for column in _texts(columns))

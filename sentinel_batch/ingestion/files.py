@@ -7,15 +7,16 @@ import glob
 import gzip
 import hashlib
 import io
+import os
 import re
 import shutil
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from sentinel_batch.errors import NoInputError, UnreadableFileError
 
@@ -26,6 +27,7 @@ BLOCK_BYTES = 16 << 20
 SAMPLE_BYTES = 1 << 18
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 _TAIL_BYTES = 1 << 16
+_COMPRESSED_BYTES = 1 << 18
 _LONGEST_TOP_UP = 1 << 16
 _LONE_CR = re.compile(rb"\r\n?")
 
@@ -100,17 +102,22 @@ def is_readable_kind(path: Path) -> bool:
     return not path.name.startswith(".") and name.endswith((*SUFFIXES, ".parquet"))
 
 
+def name_of(path: Path | str) -> str:
+    """Return a path as text that can be stored and printed; bytes that are not UTF-8 become ``\\xNN``."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def spool_stdin(folder: Path) -> Path:
-    """Copy standard input into a file, so that it can be hashed and read twice."""
-    target = folder / "stdin.csv"
-    with target.open("wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+def spool_stream(path: Path, folder: Path) -> Path:
+    """Copy standard input (``-``) or a named pipe into a file, so that it can be hashed and read twice."""
+    target = folder / "stream.csv"
+    with target.open("wb") as file, nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as stream:
+        shutil.copyfileobj(stream, file)
     return target
 
 
@@ -124,14 +131,42 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
             with gzip.open(file) as plain:
                 yield cast(BinaryIO, plain)
         elif magic == b"\x28\xb5\x2f\xfd":
-            import zstandard
-
-            with zstandard.ZstdDecompressor(max_window_size=1 << 31).stream_reader(
-                file, read_across_frames=True
-            ) as plain:
+            with io.BufferedReader(_ZstandardFrames(file), _COMPRESSED_BYTES) as plain:
                 yield cast(BinaryIO, plain)
         else:
             yield file
+
+
+class _ZstandardFrames(io.RawIOBase):
+    """The content of a file's Zstandard frames; unlike the library's reader, it tells a file that was cut short."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        import zstandard
+
+        self._file = file
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 31)
+        self._frame = self._decompressor.decompressobj()
+        self._begun = False
+        self._plain = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._plain:
+            packed = self._frame.unused_data if self._frame.eof else b""
+            if self._frame.eof:
+                self._frame, self._begun = self._decompressor.decompressobj(), False
+            packed = packed or self._file.read(_COMPRESSED_BYTES)
+            if not packed:
+                if self._begun:
+                    raise EOFError("the last frame has no end")
+                return 0
+            self._begun = True
+            self._plain = memoryview(self._frame.decompress(packed))
+        size = min(len(buffer), len(self._plain))
+        buffer[:size], self._plain = self._plain[:size], self._plain[size:]
+        return size
 
 
 @contextmanager
@@ -143,12 +178,12 @@ def unreadable_reported(path: Path) -> Iterator[None]:
         yield
     except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
         raise UnreadableFileError(
-            f"{path}: the compressed file is damaged or cut short ({error}).",
+            f"{name_of(path)}: the compressed file is damaged or cut short ({error}).",
             hint="Fetch it again; nothing of it was committed.",
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableFileError(
-            f"{path} cannot be read: {error}", hint="Check the file and its permissions."
+            f"{name_of(path)} cannot be read: {error}", hint="Check the file and its permissions."
         ) from error
 
 

@@ -23,7 +23,7 @@ from sentinel_batch.errors import (
 )
 from sentinel_batch.ingestion.commit import commit_file, find_earlier
 from sentinel_batch.ingestion.dialect import Dialect, load_dialect
-from sentinel_batch.ingestion.files import find_files, hash_file, spool_stdin, unreadable_reported
+from sentinel_batch.ingestion.files import find_files, hash_file, name_of, spool_stream, unreadable_reported
 from sentinel_batch.ingestion.numbers import NumberBook, regions
 from sentinel_batch.ingestion.result import FileResult, IngestResult
 from sentinel_batch.ingestion.shaping import Shaping, has_legs
@@ -136,8 +136,8 @@ def ingest(
         return _rehearse(found, target, options)
     opened = target if isinstance(target, Lake) else Lake.create(target)
     parameters = {
-        "paths": [str(path) for path in given],
-        "dialect": dialect and str(dialect),
+        "paths": [name_of(path) for path in given],
+        "dialect": dialect and name_of(dialect),
         "timezone": options.zone,
         "region": options.region,
         "strict": strict,
@@ -205,7 +205,7 @@ def _ingest_files(found: list[Path], lake: Lake, known: list[Lake], options: Opt
     for path in found:
         with ExitStack() as stack:
             staging = stack.enter_context(lake.staging())
-            file = FileResult(str(path))
+            file = FileResult(name_of(path))
             result.files.append(file)
             try:
                 with full_disk_reported(lake.path):
@@ -233,10 +233,10 @@ def _ingest_file(
     run_id: str,
 ) -> None:
     with unreadable_reported(path):
-        local = spool_stdin(staging) if str(path) == "-" else path
+        local = spool_stream(path, staging) if str(path) == "-" or path.is_fifo() else path
         file.size_bytes = local.stat().st_size
         file.sha256 = hash_file(local)
-        source = open_source(local, str(path), options.dialect)
+        source = open_source(local, file.path, options.dialect)
     if source is None:
         file.notices.append("The file is empty.")
         return
@@ -244,7 +244,8 @@ def _ingest_file(
     file.dialect, file.encoding, file.delimiter = layout.dialect.name, source.encoding, layout.delimiter
     if layout.ignored:
         file.notices.append(f"Columns that are not used: {', '.join(layout.ignored)}.")
-    shaping = _shaping(file, source, options, numbers)
+    with unreadable_reported(path):
+        shaping = _shaping(file, source, options, numbers)
     file.ingest_id = shaping.ingest_id
     earlier = next((row for other in known if (row := find_earlier(other, shaping.ingest_id))), None)
     if earlier is not None:

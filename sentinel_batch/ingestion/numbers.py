@@ -122,10 +122,8 @@ class NumberBook:
         frame = numbers.to_frame()
         text = pl.col(name)
         kept = (
-            text.str.starts_with("+")
+            text.is_between(pl.lit("+1"), pl.lit("+:"))
             & text.str.len_bytes().is_between(8, 16)
-            & ~text.str.starts_with("+0")
-            & ~text.str.starts_with("++")
             & text.str.slice(1).cast(pl.UInt64, strict=False).is_not_null()
         ).fill_null(False)
         mask = frame.select(kept.alias("kept"))["kept"]

@@ -50,6 +50,9 @@ _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,3}):(\d{2})(?:\.\d+)?")
 _SECONDS = re.compile(r"(-?\d{1,9})(?:\.\d*)?\s*(?:s|sec|secs|seconds)?", re.IGNORECASE)
 _MISSED = -1
 
+LONGEST_SECONDS = 999_999_999
+"""A longer duration is no duration: some 31 years."""
+
 
 @dataclass(frozen=True)
 class Shaping:
@@ -283,6 +286,7 @@ def read_durations(text: pl.Series) -> pl.Series:
     import polars as pl
 
     seconds = text.cast(pl.Int64, strict=False)
+    seconds = seconds.set(~seconds.is_between(-LONGEST_SECONDS, LONGEST_SECONDS), None)
     left = seconds.is_null() & text.is_not_null()
     if not left.any():
         return seconds

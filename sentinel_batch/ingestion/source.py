@@ -17,6 +17,7 @@ from sentinel_batch.ingestion.files import (
     SAMPLE_BYTES,
     Block,
     TextForm,
+    name_of,
     open_bytes,
     read_blocks,
     recognise_text,
@@ -92,13 +93,17 @@ class Source:
                 yield Pending(partial(_split_text, block, self.layout), len(block.data))
 
     def _read_parquet(self) -> Iterator[Pending]:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         line = 1
-        with pq.ParquetFile(self.path) as file:
-            for batch in file.iter_batches(batch_size=PARQUET_ROWS):
-                yield Pending(partial(_split_parquet, batch, self.layout, line), batch.nbytes)
-                line += batch.num_rows
+        try:
+            with self.path.open("rb") as raw, pq.ParquetFile(raw) as file:
+                for batch in file.iter_batches(batch_size=PARQUET_ROWS):
+                    yield Pending(partial(_split_parquet, batch, self.layout, line), batch.nbytes)
+                    line += batch.num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise _damaged_parquet(name_of(self.path), error) from error
 
     def has_text_dates(self) -> bool:
         """Tell whether the probed times are written like 03/04/2026."""
@@ -162,13 +167,18 @@ def _open_parquet(path: Path, name: str, dialect: Dialect | None) -> Source | No
     import pyarrow.parquet as pq
 
     try:
-        names = pq.read_schema(path).names
+        with path.open("rb") as file:
+            names = pq.read_schema(file).names
     except (pa.ArrowException, OSError) as error:
-        raise UnreadableFileError(
-            f"{name} is not readable Parquet: {error}", hint="Fetch it again; nothing of it was committed."
-        ) from error
+        raise _damaged_parquet(name, error) from error
     layout = find_layout([",".join(normalise_name(column) for column in names)], dialect, name)
     return Source(path, layout, None, []) if layout is not None else None
+
+
+def _damaged_parquet(name: str, error: Exception) -> UnreadableFileError:
+    return UnreadableFileError(
+        f"{name} is not readable Parquet: {error}", hint="Fetch it again; nothing of it was committed."
+    )
 
 
 def _split_text(block: Block, layout: Layout) -> Rows:

@@ -117,7 +117,6 @@ def _shape_in_order(source: Source, shaping: Shaping, pool: ThreadPoolExecutor) 
 
 
 def _shape(pending: Pending, shaping: Shaping) -> _ShapedBlock:
-    import numpy as np
     import polars as pl
 
     rows = pending.split()
@@ -142,7 +141,7 @@ def _shape(pending: Pending, shaping: Shaping) -> _ShapedBlock:
         skipped["header"] = skipped.get("header", 0) + repeated.height
     keys = None
     if not has_legs(shaping.layout):
-        keys = np.sort(shaped.records.select(hash_keys(shaped.records).alias("key"))["key"].to_numpy())
+        keys = shaped.records.select(hash_keys(shaped.records).alias("key"))["key"].to_numpy()
     total = rows.cells.height + len(rows.ragged) - repeated.height
     return _ShapedBlock(shaped.records, rejects, keys, total, skipped, rows.encoding, pending.bytes_read)
 
@@ -172,6 +171,7 @@ class _Shelf:
 
     def add(self, records: pl.DataFrame) -> None:
         for day, part in _by_day(records):
+            part.drop_in_place("call_date")
             self._days.setdefault(day, []).append(part)
             self._rows[day] += part.height
             if self._rows[day] >= PART_ROWS:
@@ -211,7 +211,7 @@ def _by_day(records: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
 def _write(parts: list[pl.DataFrame], day: date, path: Path) -> StagedFile:
     import polars as pl
 
-    frame = pl.concat(parts, rechunk=False).drop("call_date")
+    frame = pl.concat(parts, rechunk=False)
     write_part(frame, path)
     first, last = bounds_of(frame)
     return StagedFile(path, path.name, {"call_date": day.isoformat()}, frame.height, first, last)

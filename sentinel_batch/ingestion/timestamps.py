@@ -42,7 +42,8 @@ _CTIME = re.compile(
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MOST_DAYS = 400
-_EASY_YEARS = (1970, 2100)
+_EASY_DAYS = 130 * 365
+_DAY = 86_400_000_000
 _EPOCH_UNITS = {9: 1_000_000, 10: 1_000_000, 11: 1_000_000, 12: 1_000, 13: 1_000, 15: 1, 16: 1}
 
 
@@ -142,7 +143,7 @@ def read_time(typed: str | None, zone: str, day_first: bool | None) -> datetime 
     if text[:1].isalpha() or text[:1].isdigit():
         try:
             moment = parsedate_to_datetime(text)
-            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+            return _to_utc(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)))
         except (ValueError, TypeError, IndexError, OverflowError):
             return None
     return None
@@ -165,9 +166,15 @@ def _assemble(parts: dict[str, str | None], zone: str, day_first: bool | None) -
         date = (int(parts["year"] or 0), int(month or 0), int(day or 0))
         clock = (hour, int(parts["minute"] or 0), int(parts.get("second") or 0), micros)
         moment = datetime(*date, *clock, tzinfo=_read_offset(parts.get("offset") or parts.get("before"), zone))
-        return moment.astimezone(UTC)
+        return _to_utc(moment)
     except (ValueError, OverflowError):
         return None
+
+
+def _to_utc(moment: datetime) -> datetime | None:
+    utc = moment.astimezone(UTC)
+    skipped = utc.astimezone(moment.tzinfo).replace(tzinfo=None) != moment.replace(tzinfo=None)
+    return None if skipped else utc
 
 
 def _read_offset(text: str | None, zone: str) -> timezone | ZoneInfo:
@@ -213,13 +220,14 @@ def constant_offset(naive: pl.Series, zone: str) -> timedelta | None:
 
     Reading the zone's rules for every row costs more than all other work on its time.
     """
-    first, last = cast(datetime | None, naive.min()), cast(datetime | None, naive.max())
+    micros = naive.to_physical()
+    first, last = cast(int | None, micros.min()), cast(int | None, micros.max())
     if first is None or last is None:
         return timedelta(0)
-    days = (last - first).days + 3
-    if days > _MOST_DAYS or first.year < _EASY_YEARS[0] or last.year > _EASY_YEARS[1]:
+    days = (last - first) // _DAY + 3
+    if days > _MOST_DAYS or first < 0 or last > _EASY_DAYS * _DAY:
         return None
-    rules, start = ZoneInfo(zone), first - timedelta(days=1)
+    rules, start = ZoneInfo(zone), datetime(1970, 1, 1) + timedelta(microseconds=first - _DAY)
     offsets = {(start + timedelta(days=day)).replace(tzinfo=rules).utcoffset() for day in range(days)}
     return offsets.pop() if len(offsets) == 1 else None
 
