@@ -133,7 +133,8 @@ def collect_report(
     shown = alerts.head(max_alerts)
     common: dict[str, Any] = {
         "period": period, "run_id": run_id, "timezone": timezone, "generated_at": generated_at,
-        "detection": measure_coverage(lake, period, examined_by), "alerts": alerts, "suppressed": suppressed, "shown": shown,
+        "detection": measure_coverage(lake, period, examined_by),
+        "alerts": alerts, "suppressed": suppressed, "shown": shown,
     }  # fmt: skip
     if period is None:
         return Report(**common, **_nothing(lake, run_id))
