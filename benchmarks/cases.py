@@ -100,7 +100,12 @@ def timed(action: Callable[[], dict[str, object]]) -> dict[str, object]:
     start, processor = time.perf_counter(), time.process_time()
     facts = action()
     seconds, processor = time.perf_counter() - start, time.process_time() - processor
-    return {**facts, "seconds": seconds, "cpu_seconds": processor, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    return {
+        **facts,
+        "seconds": seconds,
+        "cpu_seconds": processor,
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
 
 
 def _warm_up() -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from sentinel_batch.ingestion.files import count_byte
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -169,7 +171,7 @@ def _cut_trailer(data: bytes, layout: Layout) -> tuple[bytes, int]:
 
 def _read_rectangle(data: bytes, layout: Layout, first_line: int, line_ends: int) -> pl.DataFrame | None:
     lines = line_ends + (not data.endswith(b"\n"))
-    if not data or data.count(layout.delimiter.encode()) != lines * (len(layout.columns) - 1):
+    if not data or count_byte(data, layout.delimiter.encode()) != lines * (len(layout.columns) - 1):
         return None
     return _read(data, layout, lines, first_line, quoted=False)
 
