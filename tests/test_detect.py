@@ -354,16 +354,34 @@ def test_a_query_that_fails_names_its_step(
         detect(lake=lake, overrides={}, trailing=True)
 
 
-def test_pruning_never_hides_a_suspect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short calls split over two tiles, just as many as Markov's inequality leaves."""
+def test_pruning_never_hides_a_suspect(tmp_path: Path) -> None:
+    """Hardly more short calls than Markov's inequality demands, split over two tiles in every way."""
     calls = []
     for shift in range(0, 25, 2):
         start = datetime(2026, 1, 21, tzinfo=UTC) + shift * HOUR
-        seconds = [0] * 27 + [5] * 24 + [6] * 3
+        seconds = [0, 6] * 26 + [0, 0]
         calls += spread_calls(f"box {shift}", start, start + 23 * HOUR, 54, seconds)
     lake = make_lake(tmp_path / "lake", calls)
     found = detect(lake=lake, overrides={}, since=date_time(20))
     assert found.height == 13
+
+
+@pytest.mark.parametrize("window", [60, 65, 71])
+def test_pruning_counts_no_call_beside_the_window_and_leaves_none_out(tmp_path: Path, window: int) -> None:
+    """Three short calls fill a window, alone or between two long ones just outside, at every place of the tiles."""
+    second = timedelta(seconds=1)
+    short, long = [(1, 1), (window // 2, 1), (window, 1)], [(0, 600), (window + 1, 600)]
+    calls = [
+        (f"{name} {shift}", f"callee {offset}", NOON + (shift + offset) * second, seconds)
+        for shift in range(2 * window)
+        for name, pattern in (("alone", short), ("between", [*short, *long]))
+        for offset, seconds in pattern
+    ]
+    lake = make_lake(tmp_path / "lake", calls)
+    limits = {"window": window * second, "min_unique_destinations": 2, "max_avg_duration": 2}
+    found = detect(lake=lake, overrides={}, since=NOON - HOUR, **limits)
+    assert found.height == 4 * window
+    assert set(found["call_count"]) == {3}
 
 
 def date_time(day: int) -> datetime:
