@@ -1,0 +1,174 @@
+"""Run all benchmarks: ``python -m benchmarks [--rows 1,10] [--large] [--repeat 3]``.
+
+Engine and yardstick take turns, each call in a process of its own; the medians and their ratio are what counts, since
+machines are noisy. Writes ``benchmarks/results/results.json`` and ``results.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.data import make_alert_lake, make_calls
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+MILLION = 1_000_000
+
+
+@dataclass(frozen=True)
+class Result:
+    """One figure: the engine's median beside its yardstick's, and the limit that the project sets itself."""
+
+    name: str
+    size: str
+    seconds: float
+    cpu_seconds: float
+    peak_mib: float
+    yardstick: str = ""
+    yardstick_seconds: float | None = None
+    yardstick_cpu_seconds: float | None = None
+    ratio: float | None = None
+    limit: str = ""
+
+
+def run_case(name: str, *arguments: object) -> dict[str, Any]:
+    """Run one case in a fresh process and return what it printed."""
+    command = [sys.executable, "-m", "benchmarks.cases", name, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=HERE.parent)
+    document: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return document
+
+
+def take_turns(engine: Sequence[object], yardstick: Sequence[object], repeat: int) -> tuple[list[Any], list[Any]]:
+    """Run engine and yardstick alternately, after one round that is thrown away where there are several."""
+    ours, theirs = [], []
+    for turn in range(repeat + (repeat > 1)):
+        first, second = run_case(*map(str, engine)), run_case(*map(str, yardstick))
+        if turn or repeat == 1:
+            ours.append(first)
+            theirs.append(second)
+    return ours, theirs
+
+
+def compare(name: str, size: str, yardstick: str, limit: str, ours: list[Any], theirs: list[Any]) -> Result:
+    """Put medians beside each other; the ratio is the median of the ratios of the turns."""
+    ratio = statistics.median(a["seconds"] / b["seconds"] for a, b in zip(ours, theirs, strict=True))
+    return Result(
+        name,
+        size,
+        _median(ours, "seconds"),
+        _median(ours, "cpu_seconds"),
+        max(run["peak_bytes"] for run in ours) / 2**20,
+        yardstick,
+        _median(theirs, "seconds"),
+        _median(theirs, "cpu_seconds"),
+        ratio,
+        limit,
+    )
+
+
+def _median(runs: list[Any], key: str) -> float:
+    return float(statistics.median(run[key] for run in runs))
+
+
+def measure_size(millions: float, folder: Path, repeat: int) -> list[Result]:
+    """Measure ingest and detect on so many million generated rows."""
+    rows = int(millions * MILLION)
+    source, lake, copy = folder / f"calls-{rows}.csv", folder / f"lake-{rows}", folder / "copy.parquet"
+    make_calls(source, rows)
+    size = f"{millions:g} M rows, {source.stat().st_size / 1e9:.2f} GB"
+    results = []
+    pair = take_turns(["ingest_engine", source, lake], ["ingest_duckdb", source, copy], repeat)
+    results.append(compare("ingest", size, "DuckDB COPY of the typed CSV to Parquet", "at most 1.25", *pair))
+    copy.unlink(missing_ok=True)
+    pair = take_turns(["detect_engine", lake], ["detect_group_by", lake], repeat)
+    results.append(compare("detect", size, "the specification's GROUP BY", "at most 0.5", *pair))
+    source.unlink()
+    shutil.rmtree(lake)
+    return results
+
+
+def measure_start_up(folder: Path, repeat: int) -> list[Result]:
+    """Measure what an analyst waits for at the terminal."""
+    lake = folder / "alerts-lake"
+    make_alert_lake(lake, 100_000)
+    command = [str(Path(sys.executable).with_name("sentinel-batch"))]
+    waits = [
+        ("sentinel-batch --help", "", [*command, "--help"], "under 0.3 s"),
+        ("alerts list", "100,000 alerts", [*command, "alerts", "list", "--lake", str(lake)], "under 1 s"),
+    ]
+    results = []
+    bare = statistics.median(_wall([sys.executable, "-c", "pass"]) for _ in range(repeat + 2))
+    for name, size, line, limit in waits:
+        times = [_wall(line) for _ in range(repeat + 2)]
+        median = statistics.median(times)
+        results.append(
+            Result(name, size, median, median, 0, "python -c pass", bare, bare, median / bare, limit)
+        )
+    return results
+
+
+def _wall(command: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=HERE.parent)
+    return time.perf_counter() - start
+
+
+def write_results(results: list[Result]) -> str:
+    """Write the figures as JSON and as a Markdown table; return the table."""
+    facts = {
+        "python": platform.python_version(),
+        "cores": len(os.sched_getaffinity(0)),
+        "machine": platform.machine(),
+        "results": [asdict(result) for result in results],
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "results.json").write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
+    lines = [
+        "| what | size | engine | CPU | peak memory | yardstick | yardstick | ratio | limit |",
+        "|---|---|---:|---:|---:|---|---:|---:|---|",
+    ]
+    for row in results:
+        other = f"{row.yardstick_seconds:.2f} s" if row.yardstick_seconds is not None else ""
+        memory = f"{row.peak_mib:,.0f} MiB" if row.peak_mib else ""
+        ratio = f"**{row.ratio:.2f}**" if row.ratio is not None else ""
+        lines.append(
+            f"| {row.name} | {row.size} | {row.seconds:.2f} s | {row.cpu_seconds:.2f} s | {memory} | {row.yardstick} "
+            f"| {other} | {ratio} | {row.limit} |"
+        )
+    table = "\n".join(lines) + "\n"
+    (RESULTS / "results.md").write_text(table, "utf-8")
+    return table
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rows", default="1,10", help="sizes in million rows, separated by commas")
+    parser.add_argument("--large", action="store_true", help="also 100 million rows, once (20 GB of disk, minutes)")
+    parser.add_argument("--repeat", type=int, default=3, help="turns of engine and yardstick")
+    parser.add_argument("--folder", type=Path, default=HERE.parent / "data" / "work" / "benchmarks")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    results = measure_start_up(options.folder, options.repeat)
+    for millions in options.rows.split(","):
+        results += measure_size(float(millions), options.folder, options.repeat)
+    if options.large:
+        results += measure_size(100, options.folder, 1)
+    print(write_results(results))
+
+
+if __name__ == "__main__":
+    main()
