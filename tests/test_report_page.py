@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import report_lake
 from report_lake import GENERATED_AT, HOSTILE
 
 from sentinel_batch.lake import Lake
 from sentinel_batch.reporting import ReportFiles, write_report
+
+lake, make_lake, out = report_lake.lake, report_lake.make_lake, report_lake.out
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")

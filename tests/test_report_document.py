@@ -15,6 +15,7 @@ from typing import Any
 import jsonschema
 import polars as pl
 import pytest
+import report_lake
 from report_lake import BEGIN, GENERATED_AT, HOSTILE, alert, call, ingest, mixed_alerts, rows, run_row
 
 from sentinel_batch.errors import LakeNotFoundError, UsageError
@@ -22,6 +23,8 @@ from sentinel_batch.lake import Lake
 from sentinel_batch.reporting import ReportFiles, output, write_report
 from sentinel_batch.reporting.document import load_schema
 from sentinel_batch.reporting.text import clip, visible
+
+lake, make_lake, out = report_lake.lake, report_lake.make_lake, report_lake.out
 
 
 @pytest.fixture(scope="module")
