@@ -173,7 +173,7 @@ FIELDS = '[fields]\ncaller_number="a"\ncallee_number="b"\nduration_seconds="d"\n
         ('name = "x"\n[direction]\ninbound = 1\n' + FIELDS, "inbound", ""),
         ('name = "x"\n[rows]\nlayouts = ["a"]\nheader = 1\n' + FIELDS, "header", ""),
         ('name = "x"\n[time]\nday_first = "yes"\n' + FIELDS, "day_first", ""),
-        ('name = 5\n' + FIELDS, "name", ""),
+        ("name = 5\n" + FIELDS, "name", ""),
     ],
 )
 def test_bad_dialect_file(tmp_path: Path, text: str, said: str, hint: str) -> None:
@@ -273,7 +273,8 @@ def _parquet(path: Path, count: int = 2000) -> bytes:
 def test_damaged_parquet(tmp_path: Path) -> None:
     data = _parquet(tmp_path / "good.parquet")
     half = len(data) // 2
-    cuts = {"footer": data[:-100], "head": b"PAR1", "body": data[:4] + bytes(half) + data[half + 4 :]}
+    latin = data.replace(b"+2348031234567", b"+23480312345\x97\xe9")
+    cuts = {"text": latin, "footer": data[:-100], "head": b"PAR1", "body": data[:4] + bytes(half) + data[half + 4 :]}
     for name, content in cuts.items():
         path = write(tmp_path / f"{name}.parquet", content)
         file = read_one(path, tmp_path / "lake")

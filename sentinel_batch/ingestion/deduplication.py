@@ -65,7 +65,7 @@ class KeySpill:
 
     def spill(self) -> None:
         """Write what is held into the buckets."""
-        bounds = np.linspace(0, 2**64, BUCKETS + 1)[1:-1].astype(np.uint64)
+        bounds = np.array([2**64 // BUCKETS * bucket for bucket in range(1, BUCKETS)], dtype=np.uint64)
         self._folder.mkdir(parents=True, exist_ok=True)
         self.spilled = True
         held = np.sort(np.concatenate(self._held)) if self._held else np.empty(0, np.uint64)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ MISSING_TOKENS = ("", "null", "none", "nil", "-", "--", r"\n", "n/a", "na", "nan
 SHORT_CODE_DIGITS = 7
 """National short codes, special services and extensions have at most so many digits (ITU-T E.164 does not apply)."""
 
+LONGEST_E164 = 16
+"""Fifteen digits (ITU-T E.164) and the ``+``; the library calls some longer numbers possible."""
+
 _ANONYMOUS = {"anonymous", "anonyme", "private", "withheld", "restricted", "unavailable", "unknown", "masque", "prive"}
 _SEPARATORS = re.compile(r"[\s().\-/]+")
 _FORMULA = re.compile(r'^="?(.*?)"?$')
@@ -30,11 +35,14 @@ _URI = re.compile(r"^(?:sips?|tel):([^@;>]*)", re.IGNORECASE)
 
 
 @cache
-def regions() -> frozenset[str]:
-    """Return the region codes that national numbers may be read in (ISO 3166-1 alpha-2)."""
-    from phonenumbers import SUPPORTED_REGIONS
+def is_region(code: str) -> bool:
+    """Tell whether national numbers can be read in a region (ISO 3166-1 alpha-2, upper case).
 
-    return frozenset(SUPPORTED_REGIONS)
+    Looks for the library's data file of the region: importing the library takes longer than loading a small file.
+    """
+    spec = find_spec("phonenumbers")
+    known = spec is not None and spec.origin is not None and code.isalpha() and len(code) == 2
+    return known and (Path(str(spec and spec.origin)).parent / "data" / f"region_{code}.py").is_file()
 
 
 def normalise_number(text: str | None, region: str) -> tuple[str | None, str]:
@@ -63,7 +71,7 @@ def normalise_number(text: str | None, region: str) -> tuple[str | None, str]:
         return typed.lower(), ANONYMOUS
     if any(character.isalpha() for character in typed):
         return typed, ALPHANUMERIC
-    dense = _SEPARATORS.sub("", typed)
+    dense = _SEPARATORS.sub("", typed.replace("(0)", "") if typed.startswith("+") else typed)
     plus = dense.startswith("+")
     digits = dense.removeprefix("+")
     if not any(character.isdigit() for character in digits):
@@ -96,7 +104,8 @@ def _parse(text: str, region: str | None, *, valid: bool = False) -> str | None:
     check = phonenumbers.is_possible_number if region and not valid else phonenumbers.is_valid_number
     if not check(number):
         return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    found = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return found if len(found) <= LONGEST_E164 else None
 
 
 class NumberBook:

@@ -100,6 +100,7 @@ class Source:
         try:
             with self.path.open("rb") as raw, pq.ParquetFile(raw) as file:
                 for batch in file.iter_batches(batch_size=PARQUET_ROWS):
+                    batch.validate(full=True)  # Polars does not, and stops the process at text that is not UTF-8.
                     yield Pending(partial(_split_parquet, batch, self.layout, line), batch.nbytes)
                     line += batch.num_rows
         except (pa.ArrowException, OSError) as error:
