@@ -35,6 +35,11 @@ FIELDS = (
 """Fields that a dialect can fill. A time is either ``call_timestamp`` or ``call_date`` with ``call_time``."""
 
 _PRIORITY = ("sentinel", "sentinel-timestamp", "asterisk", "freeswitch", "cisco-cucm", "twilio", "generic")
+_DIRECTIONS: dict[str, str | list[str]] = {
+    "inbound": ["inbound", "in", "incoming", "mt", "mtc", "terminating", "entrant"],
+    "outbound": ["outbound", "out", "outgoing", "mo", "moc", "originating", "sortant"],
+    "internal": ["internal", "on-net", "onnet", "interne"],
+}
 _KEYS: dict[str, set[str]] = {
     "": {"name", "description", "recognised_by", "rows", "fields", "time", "answered", "direction", "legs", "callers"},
     "rows": {"delimiter", "header", "layouts", "type_row"},
@@ -80,7 +85,7 @@ class Dialect:
     answered_present
         A call is answered when any of these columns is not empty.
     directions
-        Value in the file (lower case) to ``inbound``, ``outbound`` or ``internal``.
+        Value in the file (lower case) to ``inbound``, ``outbound`` or ``internal``; the usual words, if not given.
     leg_columns, leg_pair
         Columns whose values joined name the call that a leg belongs to, or a pair of leg ids naming each other.
     short_callers
@@ -171,7 +176,6 @@ def _parse(text: str, source: str) -> Dialect:
     except tomllib.TOMLDecodeError as error:
         raise DialectError(f"{source} is not valid TOML: {error}", hint=_SEE) from error
     _check(data, source)
-    directions = data.get("direction", {}).items()
     rows, time, answered = data.get("rows", {}), data.get("time", {}), data.get("answered", {})
     fields = {field: _names(columns) for field, columns in data["fields"].items()}
     dialect = Dialect(
@@ -189,7 +193,7 @@ def _parse(text: str, source: str) -> Dialect:
         answered_values=tuple(value.lower() for value in _texts(answered.get("values", []))),
         answered_positive=_names(answered.get("positive", [])),
         answered_present=_names(answered.get("present", [])),
-        directions={value.lower(): way for way, values in directions for value in _texts(values)},
+        directions=_read_directions(data.get("direction", _DIRECTIONS)),
         leg_columns=_names(data.get("legs", {}).get("call_id", [])),
         leg_pair=_names(data.get("legs", {}).get("pair", [])),
         short_callers=data.get("callers", {}).get("short_codes", False),
@@ -272,6 +276,10 @@ def _is(value: object, wanted: str) -> bool:
 
 def _texts(values: str | list[str]) -> list[str]:
     return [values] if isinstance(values, str) else values
+
+
+def _read_directions(table: Mapping[str, str | list[str]]) -> dict[str, str]:
+    return {value.lower(): way for way, values in table.items() for value in _texts(values)}
 
 
 def _names(columns: str | list[str]) -> tuple[str, ...]:

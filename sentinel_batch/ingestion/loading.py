@@ -24,7 +24,7 @@ from sentinel_batch.errors import (
 from sentinel_batch.ingestion.commit import commit_file, find_earlier
 from sentinel_batch.ingestion.dialect import Dialect, load_dialect
 from sentinel_batch.ingestion.files import find_files, hash_file, name_of, spool_stream, unreadable_reported
-from sentinel_batch.ingestion.numbers import NumberBook, regions
+from sentinel_batch.ingestion.numbers import NumberBook, is_region
 from sentinel_batch.ingestion.result import FileResult, IngestResult
 from sentinel_batch.ingestion.shaping import Shaping, has_legs
 from sentinel_batch.ingestion.source import Source, open_source
@@ -181,7 +181,7 @@ def _check_options(
     if not 0 <= rate <= 1:
         raise UsageError(f"max_reject_rate is {rate}; allowed is 0 to 1.", hint="0.05 is one row in twenty.")
     country = (region or config.region).upper()
-    if country not in regions():
+    if not is_region(country):
         raise UsageError(f"There is no region {country!r}.", hint="Use an ISO 3166 code such as NG, GH, FR or GB.")
     named = dialect if dialect is not None else config.dialect
     earliest = config.earliest_call

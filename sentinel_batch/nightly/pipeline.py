@@ -246,6 +246,7 @@ class _Night:
                 since=since,
                 until=until,
                 timezone=self.settings.timezone,
+                examined_by=self.result.run_id if self.result.since is not None else None,
             )
             step.counts = {"alerts": self.result.report.alerts_total}
 
