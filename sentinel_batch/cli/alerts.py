@@ -25,7 +25,7 @@ ALERT_COLUMNS = (
     Column("Dest.", numeric=True),
     Column("Avg s", numeric=True),
     Column("Last seen (UTC)"),
-    Column("Status"),
+    Column("Status", fold=True),
 )
 _SUPPRESSION_COLUMNS = (
     Column("Pattern"),

@@ -22,8 +22,7 @@ _COLUMNS = (
     Column("Calls", numeric=True),
     Column("Dest.", numeric=True),
     Column("Avg s", numeric=True),
-    Column("Window from (UTC)"),
-    Column("to (UTC)"),
+    Column("Window ends (UTC)"),
 )
 
 
@@ -182,7 +181,6 @@ def _row(finding: dict[str, Any]) -> tuple[Any, ...]:
         finding["call_count"],
         finding["unique_destinations"],
         finding["avg_duration_seconds"],
-        format_moment(finding["window_start"])[:16],
         format_moment(finding["window_end"])[:16],
     )
 

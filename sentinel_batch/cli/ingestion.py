@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -98,7 +99,7 @@ def _print(out: Output, result: IngestResult) -> None:
 def _row(file: FileResult) -> tuple[object, ...]:
     known = file.dialect or file.status
     return (
-        file.path,
+        Path(file.path).name,
         f"{known} (already loaded)" if file.status == "already_ingested" else known,
         file.records_processed,
         file.records_inserted,

@@ -93,7 +93,6 @@ class Output:
                 justify="right" if column.numeric else "left",
                 overflow="fold",
                 no_wrap=not column.fold,
-                ratio=1 if column.fold else None,
             )
         for row in rows:
             table.add_row(*(_cell(value) for value in row))

@@ -1,0 +1,231 @@
+"""The contract of every command: options on both sides, one JSON document, exit codes, nothing else on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Call
+
+from sentinel_batch.cli.documentation import list_commands
+from sentinel_batch.lake import Lake
+
+WORKING: dict[str, list[str]] = {
+    "generate": ["new.csv", "300", "1", "60"],
+    "ingest": ["{calls}"],
+    "detect": [],
+    "explain": ["1"],
+    "report": ["--out", "out"],
+    "nightly": ["--inbox", "inbox", "--out", "out"],
+    "maintain": [],
+    "doctor": [],
+    "alerts list": [],
+    "alerts show": ["1"],
+    "alerts review": ["1", "--disposition", "confirmed"],
+    "alerts export": ["alerts.csv"],
+    "alerts suppress": ["+2348012345678", "--reason", "test"],
+    "alerts unsuppress": ["+2348099999999"],
+    "alerts suppressions": [],
+    "rules list": [],
+    "rules show": ["SDHF_001"],
+    "config show": [],
+}
+"""Arguments with which each command succeeds on the lake of the fixture."""
+
+FAILING: dict[str, tuple[list[str], int, str]] = {
+    "generate": (["x.csv", "300", "1", "60", "--dirty", "2"], 2, "usage"),
+    "ingest": (["nowhere"], 4, "no_input"),
+    "detect": (["--rule", "NONE"], 2, "rule_not_found"),
+    "explain": (["999"], 2, "alert_not_found"),
+    "report": (["--since", "yesterday"], 2, "usage"),
+    "nightly": ([], 2, "usage"),
+    "maintain": (["--keep-days", "0"], 2, "usage"),
+    "doctor": (["--config", "none.toml"], 2, "configuration"),
+    "alerts list": (["--severity", "BAD"], 2, "usage"),
+    "alerts show": (["999"], 2, "alert_not_found"),
+    "alerts review": (["999", "--disposition", "watch"], 2, "alert_not_found"),
+    "alerts export": (["alerts.doc"], 2, "usage"),
+    "alerts suppress": (["=1+1", "--reason", "x"], 2, "suppression"),
+    "alerts unsuppress": (["+2341111111111"], 2, "suppression"),
+    "alerts suppressions": (["--config", "none.toml"], 2, "configuration"),
+    "rules list": (["--config", "none.toml", "--unknown"], 2, "usage"),
+    "rules show": (["NONE"], 2, "rule_not_found"),
+    "config show": (["--config", "none.toml"], 2, "configuration"),
+}
+"""Arguments with which each command fails, its exit code and the error's code."""
+
+NEEDS_LAKE = {
+    "detect", "explain", "report", "maintain", "alerts list", "alerts show", "alerts review", "alerts export",
+    "alerts suppress", "alerts unsuppress", "alerts suppressions",
+}  # fmt: skip
+
+
+@pytest.fixture
+def ready(call: Call, calls_lake: Path, calls_file: Path, tmp_path: Path) -> Call:
+    """The command line in a folder where every command of ``WORKING`` works."""
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "calls.csv").write_bytes(calls_file.read_bytes())
+    added = call("--lake", calls_lake, "alerts", "suppress", "+2348099999999", "--reason", "for unsuppress")
+    assert added.code == 0, added.stderr
+    return call
+
+
+def _arguments(name: str, calls_file: Path) -> list[str]:
+    return [word.replace("{calls}", str(calls_file)) for word in WORKING[name]]
+
+
+def test_every_command_is_covered() -> None:
+    assert set(WORKING) == set(FAILING) == set(list_commands())
+
+
+@pytest.mark.parametrize("name", WORKING)
+def test_common_options_stand_before_or_after_the_name(
+    name: str, ready: Call, calls_lake: Path, calls_file: Path
+) -> None:
+    common = ["--lake", calls_lake, "--quiet", "--color", "never", "--lock-timeout", "5", "--json"]
+    words = [*name.split(), *_arguments(name, calls_file)]
+    before = ready(*common, *words)
+    assert before.code == 0, before.stdout + before.stderr
+    assert before.document["schema_version"] == 1
+    if name == "alerts unsuppress":
+        ready("--lake", calls_lake, "alerts", "suppress", "+2348099999999", "--reason", "again")
+    after = ready(*words, *common)
+    assert after.code == 0, after.stdout + after.stderr
+    assert after.document.keys() == before.document.keys()
+
+
+@pytest.mark.parametrize("name", WORKING)
+def test_text_goes_to_stdout_and_has_no_colour(name: str, ready: Call, calls_lake: Path, calls_file: Path) -> None:
+    done = ready(*name.split(), *_arguments(name, calls_file), "--lake", calls_lake)
+    assert done.code == 0, done.stderr
+    assert done.stdout.strip()
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_a_failure_is_one_document_and_its_exit_code(name: str, ready: Call, calls_lake: Path) -> None:
+    arguments, code, error_code = FAILING[name]
+    failed = ready(*name.split(), *arguments, "--lake", calls_lake, "--json")
+    assert failed.code == code
+    assert failed.document["status"] == "error"
+    assert failed.document["schema_version"] == 1
+    assert failed.document["error"]["code"] == error_code
+    assert failed.document["error"]["message"]
+    assert failed.document["error"]["hint"]
+    assert failed.stderr == ""
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_a_failure_in_words_leaves_stdout_empty(name: str, ready: Call, calls_lake: Path) -> None:
+    arguments, code, _ = FAILING[name]
+    failed = ready(*name.split(), *arguments, "--lake", calls_lake)
+    assert failed.code == code
+    assert failed.stdout == ""
+    assert failed.stderr.startswith("Error: ")
+    assert "Hint: " in failed.stderr
+
+
+@pytest.mark.parametrize("name", sorted(NEEDS_LAKE))
+def test_reading_never_makes_a_lake(name: str, call: Call, tmp_path: Path) -> None:
+    failed = call(*name.split(), *WORKING[name], "--lake", "none", "--json")
+    assert failed.code == 2
+    assert failed.document["error"]["code"] == "lake_not_found"
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("name", WORKING)
+def test_an_unknown_option_is_a_usage_error(name: str, call: Call) -> None:
+    failed = call("--json", *name.split(), "--no-such-option")
+    assert failed.code == 2
+    assert failed.document["error"]["code"] == "usage"
+    assert "--no-such-option" in failed.document["error"]["message"]
+
+
+@pytest.mark.parametrize("name", WORKING)
+def test_help_is_printed(name: str, call: Call) -> None:
+    shown = call(*name.split(), "--help")
+    assert shown.code == 0
+    assert "--lock-timeout" in shown.stdout
+
+
+def test_a_held_lock_exits_with_5(call: Call, calls_lake: Path) -> None:
+    hold = "import sys, sentinel_batch as sb\nwith sb.Lake.open(sys.argv[1]).lock(): print('held', flush=True); input()"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", hold, str(calls_lake)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    review = ["alerts", "review", 1, "--disposition", "watch", "--lake", calls_lake, "--lock-timeout", 0, "--json"]
+    try:
+        waited = call(*review)
+    finally:
+        holder.communicate("\n")
+    assert waited.code == 5
+    assert waited.document["error"]["code"] == "lake_locked"
+    assert call(*review).code == 0
+
+
+def test_an_unexpected_error_shows_no_traceback(call: Call, calls_lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def explode(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("the sky\nfell")
+
+    monkeypatch.setattr(Lake, "scan", explode)
+    failed = call("alerts", "list", "--lake", calls_lake)
+    assert failed.code == 1
+    assert failed.stderr.splitlines()[0] == "Error: ZeroDivisionError: the sky"
+    assert "SENTINEL_DEBUG=1" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert "Traceback" in call("alerts", "list", "--lake", calls_lake, env={"SENTINEL_DEBUG": "1"}).stderr
+    assert call("alerts", "list", "--lake", calls_lake, "--json").document["error"]["code"] == "unexpected"
+
+
+def test_an_interrupt_exits_with_130(call: Call, calls_lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Lake, "scan", interrupt)
+    stopped = call("alerts", "list", "--lake", calls_lake, "--json")
+    assert stopped.code == 130
+    assert stopped.document["error"]["code"] == "interrupted"
+
+
+def test_the_configuration_file_reaches_the_library(call: Call, calls_lake: Path, tmp_path: Path) -> None:
+    (tmp_path / "strict.toml").write_text("[rules.SDHF_001]\nmin_unique_destinations = 79\n")
+    found = call("detect", "--lake", calls_lake, "--config", "strict.toml", "--json").document
+    assert found["parameters"]["min_unique_destinations"] == 79
+    assert found["configured"] is True
+    assert len(found["suspects"]) == 2
+    assert "SENTINEL_CONFIG" not in os.environ
+
+
+def test_the_option_nearest_to_the_end_wins(call: Call, calls_lake: Path) -> None:
+    assert call("--lake", "elsewhere", "alerts", "--lake", "other", "list", "--lake", calls_lake).code == 0
+
+
+def test_output_of_hostile_text_cannot_steer_the_terminal(call: Call, calls_lake: Path) -> None:
+    notes = "red \x1b[31mtext\x1b[0m [bold]markup[/bold] \u202eright to left"
+    assert call("alerts", "review", 1, "--disposition", "watch", "--notes", notes, "--lake", calls_lake).code == 0
+    shown = call("alerts", "show", 1, "--lake", calls_lake)
+    assert "\x1b" not in shown.stdout
+    assert "\u202e" not in shown.stdout
+    assert "[bold]markup[/bold]" in shown.stdout.replace("\n", "")
+    document = json.loads(call("alerts", "show", 1, "--lake", calls_lake, "--json").stdout)
+    assert document["alert"]["reviewer_notes"] == notes
+
+
+def test_colour_when_asked_for_and_not_when_not(call: Call, calls_lake: Path) -> None:
+    assert "\x1b[" in call("alerts", "list", "--lake", calls_lake, "--color", "always").stdout
+    assert "\x1b[" not in call("alerts", "list", "--lake", calls_lake).stdout
+
+
+def test_a_narrow_terminal_loses_no_text(call: Call, calls_lake: Path, simboxes: list[str]) -> None:
+    for width in ("40", "80", "120"):
+        shown = call("alerts", "list", "--lake", calls_lake, env={"COLUMNS": width}).stdout
+        assert max(map(len, shown.splitlines())) <= int(width)
+    assert all(number in shown for number in simboxes)
+    assert "MEDIUM" in shown or "HIGH" in shown

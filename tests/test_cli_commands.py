@@ -1,0 +1,181 @@
+"""What single commands print and write."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from conftest import Call
+
+
+def test_generate_prints_what_it_wrote(call: Call, tmp_path: Path) -> None:
+    done = call("generate", "x.csv", 400, 2, 60, "--seed", 9, "--json").document
+    assert list(done)[:4] == ["status", "output", "records", "simbox_numbers"]
+    assert done["records"] == 400
+    assert len(done["simbox_numbers"]) == 2
+    assert len((tmp_path / "x.csv").read_text().splitlines()) == 401
+    assert json.loads(Path(done["truth"]).read_text())["simbox_numbers"] == done["simbox_numbers"]
+
+
+def test_ingest_prints_the_specified_keys_first(call: Call, calls_file: Path) -> None:
+    done = call("ingest", calls_file, "--json")
+    assert list(done.document)[:6] == [
+        "status", "records_processed", "records_inserted", "duplicates_skipped", "records_rejected",
+        "processing_time_seconds",
+    ]  # fmt: skip
+    assert done.document["records_inserted"] == 1200
+    assert call("ingest", calls_file, "--json").document["records_inserted"] == 0
+
+
+def test_ingest_dry_run_writes_nothing(call: Call, calls_file: Path, tmp_path: Path) -> None:
+    assert call("ingest", calls_file, "--dry-run", "--json").document["records_inserted"] == 1200
+    assert call("alerts", "list").code == 2
+    assert not (tmp_path / "data").exists()
+
+
+def test_ingest_exit_codes_tell_none_some_and_all(call: Call, calls_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("nothing,of\nuse,here\n")
+    assert call("ingest", calls_file).code == 0
+    mixed = call("ingest", calls_file, "bad.csv", "--json")
+    assert (mixed.code, mixed.document["status"]) == (3, "partial")
+    alone = call("ingest", "bad.csv", "--json")
+    assert (alone.code, alone.document["status"]) == (1, "failed")
+    assert "bad.csv" in call("ingest", "bad.csv").stderr
+    (tmp_path / "void").mkdir()
+    assert call("ingest", "void").code == 4
+
+
+def test_ingest_strict_and_the_reject_rate_refuse_a_file(call: Call, tmp_path: Path) -> None:
+    head = "call_date,call_time,caller_number,callee_number,duration_seconds\n"
+    good = "".join(f"2026-01-22,10:00:{n:02},+2348031234567,+2348091234567,60\n" for n in range(19))
+    (tmp_path / "one.csv").write_text(head + good + "2026-01-22,10:01:00,+2348031234567,+2348091234567,x\n")
+    assert call("ingest", "one.csv", "--strict").code == 1
+    assert call("ingest", "one.csv", "--max-reject-rate", "0.01").code == 1
+    accepted = call("ingest", "one.csv", "--max-reject-rate", "0.05", "--json")
+    assert (accepted.code, accepted.document["records_rejected"]) == (0, 1)
+
+
+def test_detect_prints_the_specified_keys_first(call: Call, calls_file: Path, simboxes: list[str]) -> None:
+    call("ingest", calls_file)
+    first = call("detect", "--window", "24h", "--json").document
+    assert list(first)[:4] == ["status", "alerts_generated", "alert_ids", "suspects"]
+    assert first["alerts_generated"] == 2
+    assert sorted(first["suspects"]) == sorted(simboxes)
+    again = call("detect", "--json").document
+    assert (again["alerts_generated"], again["alert_ids"]) == (0, [])
+    assert again["counts"]["unchanged"] == 2
+    assert sorted(again["suspects"]) == sorted(simboxes)
+
+
+def test_detect_always_prints_the_examined_and_the_read_period(call: Call, calls_lake: Path) -> None:
+    done = call("detect", "--lake", calls_lake, "--until", "2026-01-22T20:00:00Z")
+    assert "Examined (2026-01-21T20:00:00Z, 2026-01-22T20:00:00Z]" in done.stderr
+    assert "Read     (2026-01-20T20:00:00Z, 2026-01-22T20:00:00Z]" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "adhoc",
+    [["--min-unique-destinations", "60"], ["--trailing"], ["--direction", "outbound"], ["--max-avg-duration", "2.9"]],
+)
+def test_an_adhoc_detection_is_recorded_only_with_save(adhoc: list[str], call: Call, calls_file: Path) -> None:
+    call("ingest", calls_file)
+    shown = call("detect", *adhoc, "--json").document
+    assert (shown["recorded"], shown["alerts_generated"]) == (False, 0)
+    assert call("alerts", "list", "--json").document["count"] == 0
+    saved = call("detect", *adhoc, "--save", "--json").document
+    assert saved["alerts_generated"] == len(saved["findings"])
+    official = call("detect", "--json").document
+    assert official["alerts_generated"] == 2
+
+
+def test_fail_on_exits_with_the_worst_severity(call: Call, calls_lake: Path) -> None:
+    worst = call("alerts", "list", "--lake", calls_lake, "--json").document["alerts"][0]["alert_severity"]
+    code = {"LOW": 11, "MEDIUM": 12, "HIGH": 13, "CRITICAL": 14}[worst]
+    assert call("detect", "--lake", calls_lake, "--fail-on", "low").code == code
+    assert call("detect", "--lake", calls_lake, "--fail-on", worst).code == code
+    assert call("detect", "--lake", calls_lake, "--fail-on", "CRITICAL").code == (14 if worst == "CRITICAL" else 0)
+    assert call("detect", "--lake", calls_lake).code == 0
+    bad = call("detect", "--lake", calls_lake, "--fail-on", "awful")
+    assert bad.code == 2
+    assert "LOW, MEDIUM, HIGH, CRITICAL" in bad.stderr
+
+
+def test_fail_on_ignores_suppressed_findings(call: Call, calls_lake: Path, simboxes: list[str]) -> None:
+    for number in simboxes:
+        call("alerts", "suppress", number, "--reason", "test line", "--lake", calls_lake)
+    done = call("detect", "--lake", calls_lake, "--fail-on", "LOW")
+    assert done.code == 0
+    assert done.stdout.count("Suppressed: ") == 2
+
+
+def test_alerts_list_filters_and_csv(call: Call, calls_lake: Path, simboxes: list[str]) -> None:
+    assert call("alerts", "review", 1, "--disposition", "confirmed", "--by", "ada", "--lake", calls_lake).code == 0
+    listed = call("alerts", "list", "--reviewed", "--lake", calls_lake, "--json").document
+    assert [alert["id"] for alert in listed["alerts"]] == [1]
+    assert call("alerts", "list", "--unreviewed", "--lake", calls_lake, "--json").document["count"] == 1
+    one = call("alerts", "list", "--suspect", simboxes[0], "--lake", calls_lake, "--json").document
+    assert [alert["suspect_number"] for alert in one["alerts"]] == [simboxes[0]]
+    assert call("alerts", "list", "--limit", 1, "--lake", calls_lake, "--json").document["count"] == 1
+    rows = list(csv.DictReader(io.StringIO(call("alerts", "list", "--csv", "--lake", calls_lake).stdout)))
+    assert {row["suspect_number"] for row in rows} == set(simboxes)
+    assert call("alerts", "list", "--csv", "--json", "--lake", calls_lake).code == 2
+
+
+def test_alerts_show_tells_the_history(call: Call, calls_lake: Path) -> None:
+    call(
+        "alerts",
+        "review",
+        1,
+        "--disposition",
+        "false-positive",
+        "--notes",
+        "call centre",
+        "--by",
+        "ada",
+        "--lake",
+        calls_lake,
+    )
+    shown = call("alerts", "show", 1, "--lake", calls_lake).stdout
+    assert "false-positive" in shown
+    assert "call centre" in shown
+    assert "ada" in shown
+
+
+def test_explain_shows_thresholds_and_writes_the_calls(call: Call, calls_lake: Path, tmp_path: Path) -> None:
+    done = call("explain", 1, "--calls", "calls-of-1.csv", "--lake", calls_lake)
+    assert done.code == 0, done.stderr
+    assert "> 50" in done.stdout
+    assert "< 3" in done.stdout
+    with (tmp_path / "calls-of-1.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 80
+
+
+def test_doctor_exits_with_1_when_something_is_broken(call: Call, calls_lake: Path) -> None:
+    assert call("doctor", "--lake", calls_lake).code == 0
+    log = sorted((calls_lake / "fraud_alerts" / "_delta_log").glob("*.json"))
+    for entry in log:
+        entry.write_text("garbage")
+    broken = call("doctor", "--lake", calls_lake, "--json")
+    assert (broken.code, broken.document["status"]) == (1, "error")
+
+
+def test_config_show_tells_where_values_come_from(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "sentinel.toml").write_text('region = "GH"\n')
+    shown = call("config", "show", "--lake", "x", "--json", env={"SENTINEL_TIMEZONE": "UTC"}).document["settings"]
+    assert shown["lake"] == {"value": str(tmp_path / "x"), "origin": "flag --lake"}
+    assert shown["timezone"] == {"value": "UTC", "origin": "environment SENTINEL_TIMEZONE"}
+    assert shown["region"] == {"value": "GH", "origin": str(tmp_path / "sentinel.toml")}
+    assert shown["lock_timeout"] == {"value": 600.0, "origin": "default"}
+
+
+def test_nightly_logs_json_lines(call: Call, calls_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "calls.csv").write_bytes(calls_file.read_bytes())
+    done = call("nightly", "--inbox", "inbox", "--out", "out", "--json")
+    assert done.code == 0, done.stderr
+    steps = [json.loads(line)["step"] for line in done.stderr.splitlines()]
+    assert {"ingest", "detect", "alerts", "report"} <= set(steps)
+    assert done.document["alerts"]["created"] == 2

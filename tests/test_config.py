@@ -1,0 +1,120 @@
+"""Where settings come from, and what is said about wrong ones."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from sentinel_batch.config import SETTINGS, Config, load_config
+from sentinel_batch.errors import ConfigurationError, ExitCode
+
+
+def test_defaults(tmp_path: Path) -> None:
+    config = load_config(environ={}, start=tmp_path)
+    assert config.lake == tmp_path / "data" / "lake"
+    assert (config.timezone, config.region, config.max_reject_rate) == ("Africa/Lagos", "NG", 0.05)
+    assert config.earliest_call == date(2000, 1, 1)
+    assert (config.inbox, config.dialect, config.rules, config.file) == (None, None, {}, None)
+    assert {config.origin(name) for name in SETTINGS} == {"default"}
+
+
+def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
+    (tmp_path / "sentinel.toml").write_text('region = "GH"\ntimezone = "UTC"\nlock_timeout = 5\n')
+    config = load_config(environ={"SENTINEL_REGION": "ke", "SENTINEL_LOCK_TIMEOUT": "7"}, start=tmp_path)
+    config = config.override(start=tmp_path, lock_timeout=9, region=None)
+    assert (config.lock_timeout, config.region, config.timezone, config.max_reject_rate) == (9.0, "KE", "UTC", 0.05)
+    assert config.origin("lock_timeout") == "flag --lock-timeout"
+    assert config.origin("region") == "environment SENTINEL_REGION"
+    assert config.origin("timezone") == str(tmp_path / "sentinel.toml")
+    assert config.origin("max_reject_rate") == "default"
+
+
+def test_relative_paths_belong_to_where_they_are_written(tmp_path: Path) -> None:
+    folder, here = tmp_path / "etc", tmp_path / "here"
+    folder.mkdir()
+    here.mkdir()
+    (folder / "my.toml").write_text('inbox = "in"\ndialect = "own.toml"\n')
+    config = load_config("../etc/my.toml", environ={"SENTINEL_REPORTS": "out"}, start=here)
+    config = config.override(start=here, metrics_file="m.prom")
+    assert config.inbox is not None
+    assert config.inbox.resolve() == folder / "in"
+    assert Path(config.dialect or "").resolve() == folder / "own.toml"
+    assert config.lake.resolve() == folder / "data" / "lake"
+    assert config.reports == here / "out"
+    assert config.metrics_file == here / "m.prom"
+
+
+def test_the_file_is_named_given_or_found(tmp_path: Path) -> None:
+    (tmp_path / "named.toml").write_text('region = "GH"\n')
+    (tmp_path / "sentinel.toml").write_text('region = "KE"\n')
+    assert load_config(environ={}, start=tmp_path).region == "KE"
+    assert load_config(environ={"SENTINEL_CONFIG": "named.toml"}, start=tmp_path).region == "GH"
+    assert load_config("sentinel.toml", environ={"SENTINEL_CONFIG": "named.toml"}, start=tmp_path).region == "KE"
+
+
+def test_rules_are_tables_of_parameters(tmp_path: Path) -> None:
+    (tmp_path / "sentinel.toml").write_text('[rules.SDHF_001]\nwindow = "12h"\nmin_unique_destinations = 60\n')
+    config = load_config(environ={}, start=tmp_path)
+    assert config.rules == {"SDHF_001": {"window": "12h", "min_unique_destinations": 60}}
+    assert config.origin("rules") == str(tmp_path / "sentinel.toml")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('timezone = "Afrika/Lagos"', ["timezone", "Afrika/Lagos", "IANA"]),
+        ("timezone = 3", ["timezone", "3", "IANA"]),
+        ('timezone = "../etc/passwd"', ["timezone", "IANA"]),
+        ('region = "Nigeria"', ["region", "Nigeria", "two-letter"]),
+        ("max_reject_rate = 5", ["max_reject_rate", "5", "0 to 1"]),
+        ("max_reject_rate = nan", ["max_reject_rate", "nan", "0 to 1"]),
+        ("max_reject_rate = true", ["max_reject_rate", "True", "0 to 1"]),
+        ('earliest_call = "01/02/2026"', ["earliest_call", "01/02/2026", "2000-01-01"]),
+        ("lock_timeout = -1", ["lock_timeout", "-1", "seconds"]),
+        ('lake = ""', ["lake", "a folder"]),
+        ("lake = [1]", ["lake", "[1]", "a folder"]),
+        ("rules = 3", ["rules", "3", "[rules.SDHF_001]"]),
+        ("[rules]\nSDHF_001 = 3", ["rules.SDHF_001", "3", "a table"]),
+        ("[rules.SDHF_001]\nwindow = [1]", ["rules.SDHF_001.window", "[1]"]),
+        ('time_zone = "UTC"', ["time_zone", "Did you mean 'timezone'?"]),
+        ("qqq = 1", ["qqq", "allowed: dialect"]),
+        ("lake = ", ["not valid TOML", "line 1"]),
+    ],
+)
+def test_a_wrong_setting_is_named_with_file_key_value_and_what_is_allowed(
+    line: str, words: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "sentinel.toml").write_text(line + "\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_config(environ={}, start=tmp_path)
+    text = str(caught.value)
+    assert str(tmp_path / "sentinel.toml") in text
+    assert [word for word in words if word not in text] == []
+    assert "Hint: " in text
+    assert caught.value.exit_code == ExitCode.USAGE
+
+
+def test_a_wrong_variable_or_flag_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="SENTINEL_REGION"):
+        load_config(environ={"SENTINEL_REGION": "Ghana"}, start=tmp_path)
+    with pytest.raises(ConfigurationError, match="--max-reject-rate"):
+        load_config(environ={}, start=tmp_path).override(max_reject_rate=2)
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"none\.toml.*--config"):
+        load_config("none.toml", environ={}, start=tmp_path)
+    with pytest.raises(ConfigurationError, match=r"none\.toml.*SENTINEL_CONFIG"):
+        load_config(environ={"SENTINEL_CONFIG": "none.toml"}, start=tmp_path)
+
+
+def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
+    config = load_config(environ={"SENTINEL_REGION": "", "SENTINEL_CONFIG": ""}, start=tmp_path)
+    assert config.region == "NG"
+
+
+def test_there_is_no_origin_of_what_is_no_setting() -> None:
+    with pytest.raises(ConfigurationError, match="timezon"):
+        Config().origin("timezon")
