@@ -80,7 +80,7 @@ class Session:
 
     def record(self, **options: Any) -> None:
         """Remember common options; the library reads the same configuration file as the command line."""
-        self.given |= {name: value for name, value in options.items() if value not in (None, False)}
+        self.given |= {name: value for name, value in options.items() if value is not None and value is not False}
         if options.get("config_file") is not None:
             os.environ[CONFIG_VARIABLE] = str(Path(options["config_file"]).absolute())
 
