@@ -26,6 +26,9 @@ SUFFIXES = (".csv", ".txt", ".tsv", ".log", ".cdr", ".dat")
 BLOCK_BYTES = 16 << 20
 SAMPLE_BYTES = 1 << 18
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+JOINED_LINES = 20
+"""A quoted field may span so many lines."""
+
 _TAIL_BYTES = 1 << 16
 _COMPRESSED_BYTES = 1 << 18
 _LONGEST_TOP_UP = 1 << 16
@@ -225,13 +228,26 @@ def read_blocks(source: BinaryIO, form: TextForm, block_bytes: int = BLOCK_BYTES
             data, held = data[:-1], b"\r"
         if b"\r" in data:
             data = _LONE_CR.sub(b"\n", data) if form.cr_only else _universal(data)
-        cut = len(data) if last else data.rfind(b"\n") + 1
+        cut = len(data) if last else _cut_place(data)
         if last or cut:
             whole = data[:cut]
             line_ends = count_byte(whole, b"\n")
             yield Block(whole, line, line_ends, last)
             line += line_ends
         rest, raw = data[cut:] + held, following
+
+
+def _cut_place(data: bytes) -> int:
+    """Return the end of the last whole line; where a quote is open there, the start of the line that opened it."""
+    cut = data.rfind(b"\n") + 1
+    if data.count(b'"', 0, cut) % 2:
+        end = cut
+        for _ in range(JOINED_LINES):
+            start = data.rfind(b"\n", 0, max(end - 1, 0)) + 1
+            if data.count(b'"', start, end) % 2:
+                return start
+            end = start
+    return cut
 
 
 def _read_lines(source: BinaryIO, size: int) -> bytes:

@@ -98,7 +98,7 @@ class Source:
 
         line = 1
         try:
-            with self.path.open("rb") as raw, pq.ParquetFile(raw) as file:
+            with self.path.open("rb") as raw, pq.ParquetFile(raw, page_checksum_verification=True) as file:
                 for batch in file.iter_batches(batch_size=PARQUET_ROWS):
                     batch.validate(full=True)  # Polars does not, and stops the process at text that is not UTF-8.
                     yield Pending(partial(_split_parquet, batch, self.layout, line), batch.nbytes)
@@ -186,10 +186,11 @@ def _split_text(block: Block, layout: Layout) -> Rows:
     data, encoding = repair_encoding(block.data)
     first, ends, skipped = block.first_line, block.line_ends, {}
     if first < layout.first_data_line:
-        drop = layout.first_data_line - first
+        drop = min(layout.first_data_line - first, ends + (not data.endswith(b"\n")))
+        preamble = min(max(layout.preamble_lines + 1 - first, 0), drop)
+        skipped = {"preamble": preamble, "header": drop - preamble}
         data = data.split(b"\n", drop)[drop] if ends >= drop else b""
-        first, ends = layout.first_data_line, max(ends - drop, 0)
-        skipped = {"preamble": layout.preamble_lines, "header": layout.header_lines}
+        first, ends = first + drop, max(ends - drop, 0)
     split = split_block(Block(data, first, ends, block.last), layout)
     skipped = {kind: count for kind, count in (*skipped.items(), *split.skipped.items()) if count}
     raw = partial(_raw_line, data, first, split.continued)

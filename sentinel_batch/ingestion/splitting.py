@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sentinel_batch.ingestion.files import count_byte
+from sentinel_batch.ingestion.files import JOINED_LINES, count_byte
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 TRAILER_LINES = 5
 """So many lines at the end of a file may be a trailer."""
-
-JOINED_LINES = 20
-"""A quoted field may span so many lines."""
 
 _TRAILER = re.compile(
     r"^\W*(grand total|totals?|totaux|sum|summary|count|nombre|records?|rows?|lignes?|end of|end$|eof|fin|trailer"
