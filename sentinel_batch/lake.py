@@ -190,7 +190,9 @@ class Lake:
 
         connection = duckdb.connect()
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")
+        # Setting it fails in a notebook without ipywidgets, even to false; there it is false already.
+        if connection.sql("SELECT current_setting('enable_progress_bar')").fetchall() != [(False,)]:
+            connection.execute("SET enable_progress_bar = false")
         connection.execute(f"SET memory_limit = '{memory_limit}'")
         connection.execute("SET temp_directory = $1", [str(self.path / _STAGING / "duckdb")])
         for table in TABLES.values():
