@@ -20,6 +20,7 @@ _MEASURES = {
     "unique_destinations": "unique destinations",
     "avg_duration_seconds": "average duration (s)",
 }
+_SHOWN_ROWS = 10
 _CALL_COLUMNS = ("call_timestamp", "callee_number", "duration_seconds", "termination_cause", "location_code")
 _HEADINGS = {
     "call_timestamp": "Time (UTC)",
@@ -27,6 +28,10 @@ _HEADINGS = {
     "duration_seconds": "Seconds",
     "termination_cause": "Cause",
     "location_code": "Cell",
+    "total_duration_seconds": "Total s",
+    "first_call": "First (UTC)",
+    "last_call": "Last (UTC)",
+    "last_seen": "Last seen (UTC)",
 }
 
 
@@ -132,8 +137,12 @@ def _print_hours(out: Output, hours: pl.DataFrame) -> None:
 
 
 def _print_frame(out: Output, title: str, frame: pl.DataFrame) -> None:
+    """Print the first rows of a frame, without columns that hold nothing; --json has them all."""
     if frame.is_empty():
         return
+    if frame.height > _SHOWN_ROWS:
+        title = f"{title} ({_SHOWN_ROWS} of {frame.height:,})"
+        frame = frame.head(_SHOWN_ROWS)
     shown = frame.select(name for name in frame.columns if frame[name].null_count() < frame.height)
     columns = [
         Column(

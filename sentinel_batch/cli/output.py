@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, is_dataclass
-from datetime import UTC, date, datetime, timedelta
-from enum import Enum
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
-from sentinel_batch.window import format_duration
+from sentinel_batch.cli.tables import SEVERITY_MARKS, Column, draw_table
+from sentinel_batch.cli.text import format_moment, to_plain, to_printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+__all__ = ["SEVERITY_MARKS", "Column", "Output", "Progress", "format_moment", "to_plain", "to_printable"]
+
 JSON_SCHEMA_VERSION = 1
 """Version of every document that ``--json`` prints; a change that breaks a reader raises it."""
-
-SEVERITY_MARKS = {"CRITICAL": ("◆", "bold red"), "HIGH": ("▲", "red"), "MEDIUM": ("■", "yellow"), "LOW": ("●", "cyan")}
-"""Severity to icon (those of the report) and colour; the word is always printed too."""
-
-_DIRECTION_CONTROLS = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C)}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table: its heading, and whether it holds numbers (right-aligned) or long text (folded)."""
-
-    heading: str
-    numeric: bool = False
-    fold: bool = False
 
 
 class Output:
@@ -74,30 +58,9 @@ class Output:
         _write(sys.stdout, text)
 
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
-        """Print a table as payload; cells that name a severity get its icon and colour."""
-        from rich import box
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(
-            box=box.SIMPLE_HEAD,
-            title=Text(title, style="bold") if title else None,
-            title_justify="left",
-            collapse_padding=True,
-            pad_edge=False,
-            show_edge=False,
-        )
-        for column in columns:
-            table.add_column(
-                column.heading,
-                justify="right" if column.numeric else "left",
-                overflow="fold",
-                no_wrap=not column.fold,
-            )
-        for row in rows:
-            table.add_row(*(_cell(value) for value in row))
+        """Print a table as payload, or a card for each row where the terminal is too narrow for one."""
         with self._console(sys.stdout) as console:
-            console.print(table)
+            draw_table(console, columns, rows, title)
 
     # -- everything else --------------------------------------------------------------------------------------
 
@@ -194,65 +157,6 @@ class Progress:
 
     def __call__(self, label: str, done: int, total: int) -> None:
         self.bar.update(self.task, description=to_printable(label)[-40:], completed=done, total=total)
-
-
-def to_plain(value: Any) -> Any:
-    """Return a value as JSON can hold it: times in RFC 3339 UTC, paths as text, no NaN."""
-    if isinstance(value, Enum):
-        return to_plain(value.value)
-    if isinstance(value, bool | int | str) or value is None:
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, datetime):
-        moment = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-        return moment.isoformat().replace("+00:00", "Z")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, Mapping):
-        return {str(key): to_plain(item) for key, item in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        return to_plain(asdict(value))
-    if isinstance(value, Iterable) and not isinstance(value, Path | bytes):
-        return [to_plain(item) for item in value]
-    return str(value)
-
-
-def to_printable(text: str) -> str:
-    """Return text that cannot steer a terminal: control and direction characters are written as escapes."""
-    if text.isprintable():
-        return text
-    return "".join(c if c in "\n\t" or not _steers(c) else c.encode("unicode_escape").decode() for c in text)
-
-
-def format_moment(moment: datetime | None) -> str:
-    """Write an instant for a table, to the second, without the zone (headings say UTC)."""
-    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-
-
-def _steers(character: str) -> bool:
-    return unicodedata.category(character) in {"Cc", "Cs"} or character in _DIRECTION_CONTROLS
-
-
-def _cell(value: Any) -> Any:
-    from rich.text import Text
-
-    if isinstance(value, str) and value in SEVERITY_MARKS:
-        icon, style = SEVERITY_MARKS[value]
-        return Text(f"{icon} {value}", style=style)
-    if value is None:
-        return Text("")
-    if isinstance(value, datetime):
-        return Text(format_moment(value))
-    if isinstance(value, timedelta):
-        return Text(format_duration(value))
-    if isinstance(value, float):
-        return Text(f"{value:,.2f}")
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Text(f"{value:,}")
-    return Text(to_printable(str(value)).replace("\n", " "))
 
 
 def _write(stream: TextIO, text: str) -> None:

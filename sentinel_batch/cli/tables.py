@@ -1,0 +1,111 @@
+"""Tables for the terminal: nothing is ever cut off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sentinel_batch.cli.text import format_moment, to_printable
+from sentinel_batch.window import format_duration
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+SEVERITY_MARKS = {"CRITICAL": ("◆", "bold red"), "HIGH": ("▲", "red"), "MEDIUM": ("■", "yellow"), "LOW": ("●", "cyan")}
+"""Severity to icon (those of the report) and colour; the word is always printed too."""
+
+_GAP = 2
+_NARROWEST_FOLD = 12
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its heading, and whether it holds numbers (right-aligned) or long text (folded)."""
+
+    heading: str
+    numeric: bool = False
+    fold: bool = False
+
+
+def draw_table(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[Any]], title: str = "") -> None:
+    """Draw a table; where the console is too narrow for it, one card of lines for each row.
+
+    Parameters
+    ----------
+    console
+        Where to draw.
+    columns
+        Headings; columns that fold give way first.
+    rows
+        One value per column. A severity gets its icon and colour, a time is written in UTC, None is empty.
+    title
+        A line above.
+    """
+    cells = [[_cell(value) for value in row] for row in rows]
+    if _least_width(columns, cells) > console.width:
+        _draw_cards(console, columns, cells, title)
+    else:
+        _draw_grid(console, columns, cells, title)
+
+
+def _least_width(columns: Sequence[Column], cells: list[list[Text]]) -> int:
+    widths = [
+        max(len(column.heading), *(row[index].cell_len for row in cells), 0) for index, column in enumerate(columns)
+    ]
+    fitted = [min(w, _NARROWEST_FOLD) if column.fold else w for w, column in zip(widths, columns, strict=True)]
+    return sum(fitted) + _GAP * (len(columns) - 1)
+
+
+def _draw_grid(console: Console, columns: Sequence[Column], cells: list[list[Text]], title: str) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=Text(title, style="bold") if title else None,
+        title_justify="left",
+        collapse_padding=True,
+        pad_edge=False,
+        show_edge=False,
+    )
+    for column in columns:
+        justify: Any = "right" if column.numeric else "left"
+        table.add_column(column.heading, justify=justify, overflow="fold", no_wrap=not column.fold)
+    for row in cells:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _draw_cards(console: Console, columns: Sequence[Column], cells: list[list[Text]], title: str) -> None:
+    from rich.text import Text
+
+    if title:
+        console.print(Text(title, style="bold"))
+    for row in cells:
+        for column, cell in zip(columns, row, strict=True):
+            if cell.cell_len:
+                console.print(Text.assemble((f"{column.heading or '-'}: ", "bold"), cell), overflow="fold")
+        console.print()
+
+
+def _cell(value: Any) -> Text:
+    from rich.text import Text
+
+    if isinstance(value, str) and value in SEVERITY_MARKS:
+        icon, style = SEVERITY_MARKS[value]
+        return Text(f"{icon} {value}", style=style)
+    if value is None:
+        return Text("")
+    if isinstance(value, datetime):
+        return Text(format_moment(value))
+    if isinstance(value, timedelta):
+        return Text(format_duration(value))
+    if isinstance(value, float):
+        return Text(f"{value:,.2f}")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Text(f"{value:,}")
+    return Text(to_printable(str(value)).replace("\n", " "))
