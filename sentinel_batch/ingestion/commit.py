@@ -12,12 +12,12 @@ from sentinel_batch.ingestion.deduplication import (
     collapse_legs,
     find_clashes,
     find_duplicates,
-    hash_keys,
     rewrite,
+    sort_hashes,
 )
 from sentinel_batch.ingestion.result import FileResult
-from sentinel_batch.ingestion.shaping import Shaping
-from sentinel_batch.ingestion.staging import Staged
+from sentinel_batch.ingestion.shaping import Shaping, has_legs
+from sentinel_batch.ingestion.staging import Staged, Stamp
 from sentinel_batch.lake import Lake, StagedFile
 from sentinel_batch.schema import CALL_RECORDS, INGESTS, REJECTED_RECORDS, polars_schema
 
@@ -39,8 +39,16 @@ def find_earlier(lake: Lake, ingest_id: str) -> dict[str, Any] | None:
     return rows.row(-1, named=True)
 
 
+def may_be_known(lake: Lake, size_bytes: int) -> bool:
+    """Tell whether a file of this size was ever ingested: only then its content may have been."""
+    import polars as pl
+
+    sizes = lake.scan(INGESTS.name).filter(pl.col("size_bytes") == size_bytes)
+    return not sizes.head(1).collect().is_empty()
+
+
 def commit_file(
-    staged: Staged, lake: Lake, known: list[Lake], file: FileResult, shaping: Shaping, run_id: str, *, legs: bool
+    staged: Staged, lake: Lake, known: list[Lake], file: FileResult, shaping: Shaping, stamp: Stamp, run_id: str
 ) -> None:
     """Remove what is there already, and commit the rest; call it under the lake's lock.
 
@@ -59,11 +67,12 @@ def commit_file(
         Receives inserted, duplicate and leg counts.
     shaping
         What the records depend on.
+    stamp
+        What all records have in common.
     run_id
         The run that this is part of.
-    legs
-        Whether rows with one ``call_id`` are one call.
     """
+    legs = has_legs(shaping.layout)
     if staged.files:
         if legs:
             _collapse(staged, known, file)
@@ -71,8 +80,8 @@ def commit_file(
     file.records_inserted = sum(part.rows for part in staged.files)
     file.duplicates_skipped = file.records_processed - file.records_rejected - file.records_inserted
     file.first_call, file.last_call = _bounds(staged.files)
-    _prepare(staged, lake, file, shaping, run_id)
-    lake.add_files(CALL_RECORDS.name, staged.files, commit_id=shaping.ingest_id)
+    _prepare(staged, lake, file, shaping, stamp, run_id)
+    lake.add_files(CALL_RECORDS.name, staged.files, commit_id=stamp.ingest_id)
 
 
 def _collapse(staged: Staged, known: list[Lake], file: FileResult) -> None:
@@ -113,7 +122,7 @@ def _hash_files(
         frame = pl.read_parquet(path, columns=list(KEY), glob=False, hive_partitioning=False)
         if first is not None and last is not None:
             frame = frame.filter(pl.col("call_timestamp").is_between(first, last))
-        keys.add(frame.select(hash_keys(frame).alias("key"))["key"].to_numpy())
+        keys.add(sort_hashes(frame))
     return keys
 
 
@@ -124,17 +133,17 @@ def _bounds(files: list[StagedFile]) -> tuple[datetime | None, datetime | None]:
     )
 
 
-def _prepare(staged: Staged, lake: Lake, file: FileResult, shaping: Shaping, run_id: str) -> None:
+def _prepare(staged: Staged, lake: Lake, file: FileResult, shaping: Shaping, stamp: Stamp, run_id: str) -> None:
     import polars as pl
 
-    ingest_id = shaping.ingest_id
+    ingest_id = stamp.ingest_id
     for table in (REJECTED_RECORDS, INGESTS):
         leftover = lake.scan(table.name).filter(pl.col("ingest_id") == ingest_id).select(pl.len()).collect().item()
         if leftover:
             lake.delete(table.name, "ingest_id", ingest_id)
     for path in staged.rejects:
         rejects = pl.read_parquet(path, glob=False).with_columns(
-            source_file=pl.lit(shaping.source_file), ingest_id=pl.lit(ingest_id)
+            source_file=pl.lit(stamp.source_file), ingest_id=pl.lit(ingest_id)
         )
         lake.append(REJECTED_RECORDS.name, rejects)
     row = {
@@ -155,6 +164,6 @@ def _prepare(staged: Staged, lake: Lake, file: FileResult, shaping: Shaping, run
         "rejects_by_reason": json.dumps(file.rejects_by_reason),
         "first_call": file.first_call,
         "last_call": file.last_call,
-        "processed_at": shaping.processed_at,
+        "processed_at": stamp.processed_at,
     }
     lake.append(INGESTS.name, pl.DataFrame([row], schema=polars_schema(INGESTS.columns)))

@@ -8,6 +8,7 @@ real keys.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 KEY = ("caller_number", "callee_number", "call_timestamp")
 BUCKETS = 64
+THREADS = 2
 HELD_KEYS = 12_000_000
 CLASHES_AT_ONCE = 2_000_000
 PART_GROUP_ROWS = 250_000
@@ -42,7 +44,7 @@ def hash_keys(frame: pl.DataFrame | pl.LazyFrame) -> pl.Expr:
 
 
 class KeySpill:
-    """Key hashes of many rows, on disk once they are many.
+    """Key hashes of many rows in buckets, on disk once they are many.
 
     Parameters
     ----------
@@ -53,52 +55,68 @@ class KeySpill:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._held: list[Hashes] = []
+        self._cuts: list[list[int]] = []
         self._count = 0
         self.spilled = False
 
     def add(self, hashes: Hashes) -> None:
-        """Add hashes, in any order."""
+        """Add hashes, sorted (:func:`sort_hashes`)."""
+        bounds = np.array([2**64 // BUCKETS * bucket for bucket in range(1, BUCKETS)], dtype=np.uint64)
         self._held.append(hashes)
+        self._cuts.append([0, *np.searchsorted(hashes, bounds).tolist(), len(hashes)])
         self._count += len(hashes)
         if self._count > HELD_KEYS:
             self.spill()
 
     def spill(self) -> None:
         """Write what is held into the buckets."""
-        bounds = np.array([2**64 // BUCKETS * bucket for bucket in range(1, BUCKETS)], dtype=np.uint64)
         self._folder.mkdir(parents=True, exist_ok=True)
         self.spilled = True
-        held = np.sort(np.concatenate(self._held)) if self._held else np.empty(0, np.uint64)
-        cuts = [0, *np.searchsorted(held, bounds).tolist(), len(held)]
         for bucket in range(BUCKETS):
-            with (self._folder / f"{bucket:02d}").open("ab") as file:
-                held[cuts[bucket] : cuts[bucket + 1]].tofile(file)
-        self._held, self._count = [], 0
+            with self._file(bucket).open("ab") as file:
+                for piece in self._pieces(bucket):
+                    piece.tofile(file)
+        self._held, self._cuts, self._count = [], [], 0
 
     def read(self, bucket: int) -> Hashes:
-        """Return the hashes of one bucket (all of them, where nothing was spilled), sorted."""
+        """Return the hashes of one bucket, sorted."""
+        pieces = self._pieces(bucket)
         if self.spilled:
-            return np.sort(np.fromfile(self._folder / f"{bucket:02d}", dtype=np.uint64))
-        return np.sort(np.concatenate(self._held)) if self._held else np.empty(0, np.uint64)
+            pieces.append(np.fromfile(self._file(bucket), dtype=np.uint64))
+        return np.sort(np.concatenate(pieces)) if pieces else np.empty(0, np.uint64)
+
+    def _pieces(self, bucket: int) -> list[Hashes]:
+        held = zip(self._held, self._cuts, strict=True)
+        return [hashes[cuts[bucket] : cuts[bucket + 1]] for hashes, cuts in held]
+
+    def _file(self, bucket: int) -> Path:
+        return self._folder / f"{bucket:02d}"
+
+
+def sort_hashes(frame: pl.DataFrame) -> Hashes:
+    """Return the key hashes of a frame's rows, sorted."""
+    return np.sort(frame.select(hash_keys(frame).alias("key")).to_series().to_numpy())
 
 
 def find_clashes(new: KeySpill, old: KeySpill) -> Iterator[Hashes]:
     """Yield the hashes that occur twice in ``new``, or in ``new`` and in ``old``."""
-    buckets = 1
-    if new.spilled or old.spilled:
-        new.spill()
-        old.spill()
-        buckets = BUCKETS
-    for bucket in range(buckets):
-        fresh, known = new.read(bucket), old.read(bucket)
-        twice = fresh[1:][fresh[1:] == fresh[:-1]]
-        if len(known) and len(fresh):
-            places = np.minimum(np.searchsorted(known, fresh), len(known) - 1)
-            twice = np.concatenate([twice, fresh[known[places] == fresh]])
-        if len(twice):
-            clashes = np.unique(twice)
-            for start in range(0, len(clashes), CLASHES_AT_ONCE):
-                yield clashes[start : start + CLASHES_AT_ONCE]
+    with ThreadPoolExecutor(THREADS) as pool:
+        held: list[Hashes] = []
+        for clashes in pool.map(lambda bucket: _find_in_bucket(new.read(bucket), old.read(bucket)), range(BUCKETS)):
+            held.append(clashes)
+            if sum(map(len, held)) >= CLASHES_AT_ONCE:
+                yield np.concatenate(held)
+                held = []
+        if any(map(len, held)):
+            yield np.concatenate(held)
+
+
+def _find_in_bucket(fresh: Hashes, known: Hashes) -> Hashes:
+    twice = fresh[1:][fresh[1:] == fresh[:-1]]
+    if len(known) and len(fresh):
+        places = np.minimum(np.searchsorted(known, fresh), len(known) - 1)
+        twice = np.concatenate([twice, fresh[known[places] == fresh]])
+    return np.unique(twice)
 
 
 def find_duplicates(clashes: Hashes, staged: Sequence[Path], stored: Sequence[Path]) -> Lines:

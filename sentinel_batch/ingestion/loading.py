@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,14 +22,14 @@ from sentinel_batch.errors import (
     UnrecognisedFileError,
     UsageError,
 )
-from sentinel_batch.ingestion.commit import commit_file, find_earlier
+from sentinel_batch.ingestion.commit import commit_file, find_earlier, may_be_known
 from sentinel_batch.ingestion.dialect import Dialect, load_dialect
 from sentinel_batch.ingestion.files import find_files, hash_file, name_of, spool_stream, unreadable_reported
 from sentinel_batch.ingestion.numbers import NumberBook, is_region
 from sentinel_batch.ingestion.result import FileResult, IngestResult
-from sentinel_batch.ingestion.shaping import Shaping, has_legs
+from sentinel_batch.ingestion.shaping import Shaping
 from sentinel_batch.ingestion.source import Source, open_source
-from sentinel_batch.ingestion.staging import Staged, stage_rows
+from sentinel_batch.ingestion.staging import Staged, Stamp, stage_rows
 from sentinel_batch.ingestion.timestamps import check_zone
 from sentinel_batch.lake import DEFAULT_LOCK_TIMEOUT, Lake, full_disk_reported, now
 from sentinel_batch.runs import new_run_id, recorded_run
@@ -235,42 +236,58 @@ def _ingest_file(
     with unreadable_reported(path):
         local = spool_stream(path, staging) if str(path) == "-" or path.is_fifo() else path
         file.size_bytes = local.stat().st_size
-        file.sha256 = hash_file(local)
         source = open_source(local, file.path, options.dialect)
     if source is None:
+        file.sha256 = hash_file(local)
         file.notices.append("The file is empty.")
         return
     layout = source.layout
     file.dialect, file.encoding, file.delimiter = layout.dialect.name, source.encoding, layout.delimiter
     if layout.ignored:
         file.notices.append(f"Columns that are not used: {', '.join(layout.ignored)}.")
-    with unreadable_reported(path):
+    with unreadable_reported(path), ThreadPoolExecutor(1) as hasher:
         shaping = _shaping(file, source, options, numbers)
-    file.ingest_id = shaping.ingest_id
-    earlier = next((row for other in known if (row := find_earlier(other, shaping.ingest_id))), None)
-    if earlier is not None:
-        _repeat(file, earlier)
-        _check_rejects(file, options, [])
-        return
-    with unreadable_reported(path):
-        staged = stage_rows(source, shaping, staging, file, options.progress)
+        stamp = hasher.submit(_identify, local, file, shaping, options)
+        if any(may_be_known(other, file.size_bytes) for other in known):
+            earlier = next((row for other in known if (row := find_earlier(other, stamp.result().ingest_id))), None)
+            if earlier is not None:
+                _repeat(file, earlier)
+                _check_rejects(file, options, [])
+                return
+        staged = stage_rows(source, shaping, stamp, staging, file, options.progress)
     if not file.records_processed:
         file.notices.append("The file has no records.")
         return
     _check_rejects(file, options, staged.examples)
-    _commit(staged, lake, known, file, shaping, options, run_id)
+    _commit(staged, lake, known, file, shaping, stamp.result(), options, run_id)
 
 
 def _commit(
-    staged: Staged, lake: Lake, known: list[Lake], file: FileResult, shaping: Shaping, options: Options, run_id: str
+    staged: Staged,
+    lake: Lake,
+    known: list[Lake],
+    file: FileResult,
+    shaping: Shaping,
+    stamp: Stamp,
+    options: Options,
+    run_id: str,
 ) -> None:
     with lake.lock(options.lock_timeout):
-        earlier = find_earlier(lake, shaping.ingest_id)
+        earlier = find_earlier(lake, stamp.ingest_id)
         if earlier is not None:
             _repeat(file, earlier)
         else:
-            commit_file(staged, lake, known, file, shaping, run_id, legs=has_legs(shaping.layout))
+            commit_file(staged, lake, known, file, shaping, stamp, run_id)
             file.status = "inserted"
+
+
+def _identify(local: Path, file: FileResult, shaping: Shaping, options: Options) -> Stamp:
+    """Name a file by its content and by all that its records depend on; reading a large file takes a while."""
+    file.sha256 = hash_file(local)
+    dialect = shaping.layout.dialect.fingerprint
+    facts = [FORMAT, file.sha256, dialect, options.zone, options.region, shaping.day_first, str(options.earliest)]
+    file.ingest_id = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+    return Stamp(file.path, file.ingest_id, now())
 
 
 def _shaping(file: FileResult, source: Source, options: Options, numbers: NumberBook) -> Shaping:
@@ -285,9 +302,6 @@ def _shaping(file: FileResult, source: Source, options: Options, numbers: Number
                 "date in the file decides.",
                 hint="Say which: --day-first or --month-first.",
             )
-    facts = [
-        FORMAT, file.sha256, dialect.fingerprint, options.zone, options.region, day_first, str(options.earliest)
-    ]  # fmt: skip
     return Shaping(
         layout=source.layout,
         numbers=numbers,
@@ -296,9 +310,6 @@ def _shaping(file: FileResult, source: Source, options: Options, numbers: Number
         day_first=day_first,
         earliest=options.earliest,
         latest=options.latest,
-        source_file=file.path,
-        ingest_id=hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16],
-        processed_at=now(),
     )
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 PREFIX_LENGTH = 7
 """``callee_prefix`` is the first seven characters: ``+``, country code and operator (+234803)."""
 
+STAMPED = ("source_file", "ingest_id", "processed_at")
+"""Columns that are the same in all rows of a file, written last."""
+
 OPTIONAL_TEXT = ("termination_cause", "location_code", "imei", "imsi", "trunk")
 
 REASONS = (
@@ -72,8 +75,6 @@ class Shaping:
         How 03/04/2026 is read.
     earliest, latest
         Plausible times, UTC.
-    source_file, ingest_id, processed_at
-        Written into every record.
     """
 
     layout: Layout
@@ -83,14 +84,11 @@ class Shaping:
     day_first: bool | None
     earliest: datetime
     latest: datetime
-    source_file: str
-    ingest_id: str
-    processed_at: datetime
 
 
 @dataclass(frozen=True)
 class Shaped:
-    """Rows kept (the columns of ``call_records``), and ``source_line, column, reason`` of rows rejected."""
+    """Rows kept, as ``call_records`` without :data:`STAMPED`, and ``source_line, column, reason`` of rows rejected."""
 
     records: pl.DataFrame
     rejects: pl.DataFrame
@@ -364,8 +362,6 @@ def _finish(frame: pl.DataFrame, shaping: Shaping) -> pl.DataFrame:
         iso_weekday=local.dt.weekday(),
         callee_prefix=pl.col("callee_number").str.slice(0, PREFIX_LENGTH),
         number_type=pl.col("callee_kind"),
-        source_file=pl.lit(shaping.source_file),
-        ingest_id=pl.lit(shaping.ingest_id),
-        processed_at=pl.lit(shaping.processed_at).cast(pl.Datetime("us", "UTC")),
     )
-    return shaped.select(pl.col(name).cast(kind) for name, kind in polars_schema(CALL_RECORDS.columns).items())
+    schema = polars_schema(CALL_RECORDS.columns)
+    return shaped.select(pl.col(name).cast(kind) for name, kind in schema.items() if name not in STAMPED)

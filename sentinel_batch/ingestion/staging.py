@@ -6,15 +6,16 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from sentinel_batch.ingestion.deduplication import KeySpill, bounds_of, hash_keys, write_part
+from sentinel_batch.ingestion.deduplication import KeySpill, bounds_of, sort_hashes, write_part
 from sentinel_batch.ingestion.result import FileResult
 from sentinel_batch.ingestion.shaping import REASONS, Shaping, has_legs, shape_rows
 from sentinel_batch.ingestion.source import Pending, Source
 from sentinel_batch.lake import StagedFile
+from sentinel_batch.schema import CALL_RECORDS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +27,15 @@ PART_ROWS = 500_000
 SHELF_ROWS = 3_000_000
 REJECTS_HELD = 200_000
 EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What all rows of a file have in common: the columns :data:`~sentinel_batch.ingestion.shaping.STAMPED`."""
+
+    source_file: str
+    ingest_id: str
+    processed_at: datetime
 
 
 @dataclass
@@ -64,6 +74,7 @@ class _ShapedBlock:
 def stage_rows(
     source: Source,
     shaping: Shaping,
+    stamp: Future[Stamp],
     folder: Path,
     file: FileResult,
     progress: Callable[[str, int, int], None] | None = None,
@@ -76,6 +87,8 @@ def stage_rows(
         The opened file.
     shaping
         What the records depend on.
+    stamp
+        What is written into every record; may still be worked out while rows are read.
     folder
         Where parts are written.
     file
@@ -84,7 +97,7 @@ def stage_rows(
         Called after each block.
     """
     with ThreadPoolExecutor(THREADS) as pool:
-        shelf = _Shelf(folder, shaping.ingest_id, pool)
+        shelf = _Shelf(folder, stamp, pool)
         staged = Staged([], [], KeySpill(folder / "keys"))
         rejects = _RejectPile(folder, staged)
         encodings: Counter[str] = Counter()
@@ -141,7 +154,7 @@ def _shape(pending: Pending, shaping: Shaping) -> _ShapedBlock:
         skipped["header"] = skipped.get("header", 0) + repeated.height
     keys = None
     if not has_legs(shaping.layout):
-        keys = shaped.records.select(hash_keys(shaped.records).alias("key"))["key"].to_numpy()
+        keys = sort_hashes(shaped.records)
     total = rows.cells.height + len(rows.ragged) - repeated.height
     return _ShapedBlock(shaped.records, rejects, keys, total, skipped, rows.encoding, pending.bytes_read)
 
@@ -159,9 +172,9 @@ def _name_encoding(declared: str, blocks: Counter[str]) -> str:
 class _Shelf:
     """Records by day, written as parts once there are enough of them."""
 
-    def __init__(self, folder: Path, ingest_id: str, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, folder: Path, stamp: Future[Stamp], pool: ThreadPoolExecutor) -> None:
         self._folder = folder
-        self._ingest_id = ingest_id
+        self._stamp = stamp
         self._pool = pool
         self._days: dict[date, list[pl.DataFrame]] = {}
         self._rows: Counter[date] = Counter()
@@ -190,8 +203,9 @@ class _Shelf:
         parts = self._days.pop(day)
         del self._rows[day]
         self._number += 1
-        name = f"{self._ingest_id}-{self._number:05d}.parquet"
-        self._writing.append(self._pool.submit(_write, parts, day, self._folder / name))
+        stamp = self._stamp.result()
+        path = self._folder / f"{stamp.ingest_id}-{self._number:05d}.parquet"
+        self._writing.append(self._pool.submit(_write, parts, day, stamp, path))
         while len(self._writing) > THREADS:
             self._files.append(self._writing.popleft().result())
 
@@ -208,10 +222,15 @@ def _by_day(records: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
             yield day, records.filter(days == day)
 
 
-def _write(parts: list[pl.DataFrame], day: date, path: Path) -> StagedFile:
+def _write(parts: list[pl.DataFrame], day: date, stamp: Stamp, path: Path) -> StagedFile:
     import polars as pl
 
-    frame = pl.concat(parts, rechunk=False)
+    columns = [name for name in CALL_RECORDS.columns if name not in CALL_RECORDS.partition_by]
+    frame = pl.concat(parts, rechunk=False).with_columns(
+        source_file=pl.lit(stamp.source_file),
+        ingest_id=pl.lit(stamp.ingest_id),
+        processed_at=pl.lit(stamp.processed_at).cast(pl.Datetime("us", "UTC")),
+    )[columns]
     write_part(frame, path)
     first, last = bounds_of(frame)
     return StagedFile(path, path.name, {"call_date": day.isoformat()}, frame.height, first, last)
