@@ -1,0 +1,142 @@
+"""The tables of docs/dialects.md: ``python -m sentinel_batch.ingestion.documentation docs/dialects.md``."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sentinel_batch.errors import UsageError
+from sentinel_batch.ingestion.dialect import Dialect, list_dialects
+from sentinel_batch.ingestion.shaping import REASONS
+
+_BEGIN = "<!-- begin {name}: made by python -m sentinel_batch.ingestion.documentation; do not edit -->"
+_END = "<!-- end {name} -->"
+_HEADERS = {"required": "A header is required.", "optional": "With or without a header.", "none": "No header."}
+_DELIMITERS = {"\t": "a tab", "fixed": "aligned columns"}
+_MEANINGS = {
+    "ragged_row": "The row ends before the last column that is needed, or has text beyond the last column.",
+    "missing_caller": "No caller: empty, `NULL`, `-` or the like.",
+    "invalid_caller": "The caller is withheld, a name, or no telephone number.",
+    "caller_short_code": "The caller is a short code or extension, and the dialect does not allow that.",
+    "missing_callee": "No callee.",
+    "invalid_callee": "The callee has neither a letter nor a digit.",
+    "missing_timestamp": "No time; of separate columns, no date or no time of day.",
+    "bad_timestamp": "The time is in no notation known, does not exist, or is skipped by a clock change.",
+    "implausible_timestamp": "The call is older than `earliest_call`, or more than a day after the ingest.",
+    "missing_duration": "No duration, and the file does not say that the call was unanswered.",
+    "bad_duration": "The duration is in no notation known, or longer than 999,999,999 s.",
+    "negative_duration": "The duration is negative, other than -1.",
+}
+
+
+def render_dialects() -> str:
+    """Return one Markdown section for each shipped dialect, in the order in which they are tried."""
+    return "\n\n".join(_render(dialect) for dialect in list_dialects())
+
+
+def render_reasons() -> str:
+    """Return the Markdown table of reject reasons, in the order in which they are looked for."""
+    rows = [f"| `{reason}` | {_MEANINGS[reason]} |" for reason in REASONS]
+    return "\n".join(["| reason | meaning |", "|---|---|", *rows])
+
+
+def render_page(page: str) -> str:
+    """Return a page with its generated parts made anew; all other text stays.
+
+    Parameters
+    ----------
+    page
+        The page's text, with a begin and an end mark around each part.
+
+    Raises
+    ------
+    UsageError
+        If a mark is missing.
+    """
+    for name, part in (("dialects", render_dialects()), ("reasons", render_reasons())):
+        begin, end = _BEGIN.format(name=name), _END.format(name=name)
+        found = re.search(re.escape(begin) + ".*?" + re.escape(end), page, re.DOTALL)
+        if found is None:
+            raise UsageError(f"The page has no part {name!r}.", hint=f"Put {begin} and {end} where it belongs.")
+        page = f"{page[: found.start()]}{begin}\n\n{part}\n\n{end}{page[found.end() :]}"
+    return page
+
+
+def _render(dialect: Dialect) -> str:
+    alike = [field for field, columns in dialect.fields.items() if columns == (field,)]
+    rows = [f"| `{field}` | {_list(columns)} |" for field, columns in dialect.fields.items() if field not in alike]
+    rows += [f"| {_list(alike)} | the same |"] if alike else []
+    facts = [_describe_rows(dialect), _describe_time(dialect), _describe_answered(dialect), _describe_legs(dialect)]
+    if dialect.short_callers:
+        facts.append("A short code (an extension) may be a caller.")
+    parts = [
+        f"### {dialect.name}",
+        f"{dialect.description}.",
+        "\n".join(["| field | fed by column, best first |", "|---|---|", *rows]),
+        "\n".join(f"- {fact}" for fact in facts),
+    ]
+    return "\n\n".join(parts)
+
+
+def _describe_rows(dialect: Dialect) -> str:
+    text = _HEADERS[dialect.header]
+    if dialect.recognised_by:
+        text += f" Recognised by the columns {_list(dialect.recognised_by)}."
+    if dialect.layouts:
+        longest = max(dialect.layouts, key=len)
+        counts = ", ".join(str(count) for count in sorted(map(len, dialect.layouts)))
+        text += f" Without a header there are {counts} columns, the first ones of: {_list(longest)}."
+    if dialect.delimiter is not None:
+        text += f" Delimiter: {_DELIMITERS.get(dialect.delimiter, dialect.delimiter)}."
+    return text + (" A row of column types may follow the header." if dialect.type_row else "")
+
+
+def _describe_time(dialect: Dialect) -> str:
+    zone = f"`{dialect.timezone}`" if dialect.timezone else "the configured zone"
+    order = {None: "", True: " The day comes first.", False: " The month comes first."}[dialect.day_first]
+    return f"Times without an offset are in {zone}.{order}"
+
+
+def _describe_answered(dialect: Dialect) -> str:
+    ways = []
+    if dialect.answered_column:
+        ways.append(f"`{dialect.answered_column}` is {_list(dialect.answered_values, ' or ')}")
+    ways += [f"`{name}` is above 0" for name in dialect.answered_positive]
+    ways += [f"`{name}` is not empty" for name in dialect.answered_present]
+    return f"Answered: {', or '.join(ways) or 'the duration is above 0'}."
+
+
+def _describe_legs(dialect: Dialect) -> str:
+    if dialect.leg_pair:
+        return f"Legs of one call: {_list(dialect.leg_pair, ' and ')} name each other."
+    if dialect.leg_columns:
+        return f"Legs of one call: the same {_list(dialect.leg_columns, ' and ')}."
+    return "Every row is a call of its own."
+
+
+def _list(names: Sequence[str], separator: str = ", ") -> str:
+    return separator.join(f"`{name}`" for name in names)
+
+
+def main(arguments: list[str]) -> None:
+    """Make the generated parts of the one page that the arguments name.
+
+    Raises
+    ------
+    UsageError
+        If they name none, or several.
+    """
+    if len(arguments) != 1:
+        raise UsageError(
+            f"Got {len(arguments)} arguments.",
+            hint="Usage: python -m sentinel_batch.ingestion.documentation docs/dialects.md",
+        )
+    page = Path(arguments[0])
+    page.write_text(render_page(page.read_text(encoding="utf-8")), encoding="utf-8")
+    print(page)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
