@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,19 +193,26 @@ def _split_text(block: Block, layout: Layout) -> Rows:
         first, ends = first + drop, max(ends - drop, 0)
     split = split_block(Block(data, first, ends, block.last), layout)
     skipped = {kind: count for kind, count in (*skipped.items(), *split.skipped.items()) if count}
-    raw = partial(_raw_line, data, first, split.continued)
-    return Rows(split.frame, raw, split.ragged, skipped, encoding)
+    return Rows(split.frame, _RawLines(data, first, split.continued), split.ragged, skipped, encoding)
 
 
-def _raw_line(data: bytes, first: int, continued: set[int], line: int) -> str:
-    last = line + 1
-    while last in continued:
-        last += 1
-    return b"\n".join(_lines_of(data)[line - first : last - first]).decode()
+class _RawLines:
+    """The raw text of a block's records, by line; the block is cut into lines at the first one asked for."""
 
+    def __init__(self, data: bytes, first: int, continued: set[int]) -> None:
+        self._data = data
+        self._first = first
+        self._continued = continued
 
-def _lines_of(data: bytes) -> list[bytes]:
-    return data.split(b"\n")
+    @cached_property
+    def _lines(self) -> list[bytes]:
+        return self._data.split(b"\n")
+
+    def __call__(self, line: int) -> str:
+        last = line + 1
+        while last in self._continued:
+            last += 1
+        return b"\n".join(self._lines[line - self._first : last - self._first]).decode()
 
 
 def _split_parquet(batch: Any, layout: Layout, first: int) -> Rows:
