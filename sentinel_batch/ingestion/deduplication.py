@@ -259,5 +259,5 @@ def bounds_of(frame: pl.DataFrame) -> tuple[datetime, datetime]:
 
 
 def write_part(frame: pl.DataFrame, path: Path) -> None:
-    """Write one Parquet file of call records."""
-    frame.write_parquet(path, compression="zstd", compression_level=1, statistics=False, row_group_size=PART_GROUP_ROWS)
+    """Write one Parquet file of call records; LZ4 costs the least time, and ``maintain`` packs tighter later."""
+    frame.write_parquet(path, compression="lz4", statistics=False, row_group_size=PART_GROUP_ROWS)

@@ -240,7 +240,7 @@ def read_blocks(source: BinaryIO, form: TextForm, block_bytes: int = BLOCK_BYTES
 def _cut_place(data: bytes) -> int:
     """Return the end of the last whole line; where a quote is open there, the start of the line that opened it."""
     cut = data.rfind(b"\n") + 1
-    if data.count(b'"', 0, cut) % 2:
+    if b'"' in data and data.count(b'"', 0, cut) % 2:
         end = cut
         for _ in range(JOINED_LINES):
             start = data.rfind(b"\n", 0, max(end - 1, 0)) + 1

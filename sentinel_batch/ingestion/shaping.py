@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from sentinel_batch.ingestion.deduplication import bounds_of
 from sentinel_batch.ingestion.layout import Layout
 from sentinel_batch.ingestion.numbers import (
     ALPHANUMERIC,
@@ -20,7 +21,7 @@ from sentinel_batch.ingestion.numbers import (
     UNKNOWN,
     NumberBook,
 )
-from sentinel_batch.ingestion.timestamps import read_times, to_local
+from sentinel_batch.ingestion.timestamps import read_date_times, read_times, to_local
 
 if TYPE_CHECKING:
     import polars as pl
@@ -106,18 +107,10 @@ def shape_rows(cells: pl.DataFrame, shaping: Shaping) -> Shaped:
     """
     import polars as pl
 
-    frame = _read_fields(cells, shaping)
-    reason = _reason(shaping)
-    fine = (
-        pl.col("call_timestamp").is_between(shaping.earliest, shaping.latest)
-        & (pl.col("duration_seconds") >= 0)
-        & (pl.col("caller_kind") == E164)
-        & (pl.col("callee_kind") == E164)
-    ).fill_null(False)
-    mask = frame.select(fine.alias("fine"))["fine"]
-    if mask.all():
+    frame, plain = _read_fields(cells, shaping)
+    if plain and _all_plausible(frame, shaping):
         return Shaped(_finish(frame, shaping), _no_rejects())
-    doubtful = frame.filter(~mask).select("source_line", reason.alias("reason")).filter(pl.col("reason").is_not_null())
+    doubtful = frame.select("source_line", _reason(shaping).alias("reason")).filter(pl.col("reason").is_not_null())
     if doubtful.is_empty():
         return Shaped(_finish(frame, shaping), _no_rejects())
     column = pl.col("reason").replace_strict(_COLUMN_OF, return_dtype=pl.String)
@@ -134,32 +127,44 @@ _COLUMN_OF = {
 }
 
 
+def _all_plausible(frame: pl.DataFrame, shaping: Shaping) -> bool:
+    times, durations = frame["call_timestamp"], frame["duration_seconds"]
+    if frame.is_empty() or times.null_count() or durations.null_count():
+        return frame.is_empty()
+    first, last = bounds_of(frame)
+    return shaping.earliest <= first and last <= shaping.latest and cast(int, durations.min()) >= 0
+
+
 def _no_rejects() -> pl.DataFrame:
     import polars as pl
 
     return pl.DataFrame(schema={"source_line": pl.Int64, "column": pl.String, "reason": pl.String})
 
 
-def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> pl.DataFrame:
+def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> tuple[pl.DataFrame, bool]:
+    """Return the fields of all rows, and whether both numbers are E.164 in each."""
     import polars as pl
 
     layout, dialect = shaping.layout, shaping.layout.dialect
-    typed_time = _time_text(cells, layout)
-    times = read_times(typed_time, shaping.zone, shaping.day_first)
+    times = _times(cells, shaping)
     duration = read_durations(_field(cells, layout, "duration_seconds"))
     said = _said_answered(cells, layout)
-    missed = (duration == _MISSED).fill_null(False)
-    frame = pl.DataFrame({"source_line": cells["source_line"], "call_timestamp": times, "duration_seconds": duration})
-    answered = pl.col("duration_seconds") > 0 if said is None else said & ~missed
-    frame = frame.with_columns(answered=answered)
-    quiet = missed if said is None else (~said & (duration.fill_null(0) >= _MISSED)) | missed
-    frame = frame.with_columns(
-        duration_seconds=pl.when(quiet).then(0).otherwise("duration_seconds"),
-        answered=pl.col("answered") & ~missed,
-    )
-    for field in ("caller", "callee"):
-        number, kind = shaping.numbers.normalise(_field(cells, layout, f"{field}_number"))
-        frame = frame.with_columns(number.alias(f"{field}_number"), _kind(kind).alias(f"{field}_kind"))
+    answered = (duration > 0).fill_null(False) if said is None else said & (duration != _MISSED).fill_null(True)
+    quiet = duration == _MISSED if said is None else ~answered & (duration.fill_null(0) >= _MISSED)
+    if quiet.any():
+        duration = duration.zip_with(~quiet.fill_null(False), pl.zeros(len(duration), pl.Int64, eager=True))
+    caller, caller_kind = shaping.numbers.normalise(_field(cells, layout, "caller_number"))
+    callee, callee_kind = shaping.numbers.normalise(_field(cells, layout, "callee_number"))
+    frame = pl.DataFrame(
+        {
+            "source_line": cells["source_line"],
+            "call_timestamp": times,
+            "duration_seconds": duration,
+            "answered": answered,
+            "caller_number": caller,
+            "callee_number": callee,
+        }
+    ).with_columns(_kind(caller_kind).alias("caller_kind"), _kind(callee_kind).alias("callee_kind"))
     faulty = (times.is_null() | frame["duration_seconds"].is_null()).any()
     if faulty:
         frame = frame.with_columns(
@@ -170,7 +175,8 @@ def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> pl.DataFrame:
         frame = frame.with_columns(time_missing=pl.lit(False), duration_missing=pl.lit(False))
     texts = [_tidy(_field(cells, layout, field)).alias(field) for field in OPTIONAL_TEXT]
     direction = map_distinct(_field(cells, layout, "call_direction"), lambda text: _direction(text, dialect.directions))
-    return frame.with_columns(*texts, direction.alias("call_direction"), _call_id(cells, layout).alias("call_id"))
+    frame = frame.with_columns(*texts, direction.alias("call_direction"), _call_id(cells, layout).alias("call_id"))
+    return frame, caller_kind is None and callee_kind is None
 
 
 def _kind(kind: pl.Series | None) -> pl.Expr | pl.Series:
@@ -196,15 +202,18 @@ def _has_two_parts(layout: Layout) -> bool:
     return not layout.positions("call_timestamp")
 
 
-def _time_text(cells: pl.DataFrame, layout: Layout) -> pl.Series:
+def _times(cells: pl.DataFrame, shaping: Shaping) -> pl.Series:
     import polars as pl
 
+    layout = shaping.layout
     if not _has_two_parts(layout):
-        return _field(cells, layout, "call_timestamp")
-    parts = [_field(cells, layout, "call_date"), _field(cells, layout, "call_time")]
-    return pl.DataFrame(parts).select(
-        pl.concat_str(pl.all(), separator=" ", ignore_nulls=True).alias("call_timestamp")
-    )["call_timestamp"]
+        return read_times(_field(cells, layout, "call_timestamp"), shaping.zone, shaping.day_first)
+    dates, clocks = _field(cells, layout, "call_date"), _field(cells, layout, "call_time")
+    times = read_date_times(dates, clocks, shaping.zone)
+    if not times.null_count():
+        return times
+    joined = pl.concat_str(pl.all(), separator=" ", ignore_nulls=True).alias("call_timestamp")
+    return read_times(pl.DataFrame([dates, clocks]).select(joined).to_series(), shaping.zone, shaping.day_first)
 
 
 def _time_missing(cells: pl.DataFrame, layout: Layout) -> pl.Series:

@@ -133,6 +133,17 @@ def read_times(text: pl.Series, zone: str, day_first: bool | None) -> pl.Series:
     return joined.select(pl.coalesce("main", "time").alias(name))[name]
 
 
+def read_date_times(dates: pl.Series, clocks: pl.Series, zone: str) -> pl.Series:
+    """Read dates and times of day that stand apart, ``2026-01-22`` and ``14:05:09``; others are null."""
+    import polars as pl
+
+    frame = pl.DataFrame([dates.alias("date"), clocks.alias("clock")])
+    date = pl.col("date").str.to_date("%Y-%m-%d", strict=False)
+    clock = pl.col("clock").str.to_time("%H:%M:%S", strict=False)
+    naive = frame.select(date.dt.combine(clock, time_unit="us").alias("call_timestamp")).to_series()
+    return _localise(naive, zone)
+
+
 def read_time(typed: str | None, zone: str, day_first: bool | None) -> datetime | None:
     """Read one time in any of the notations known, or None."""
     text = (typed or "").strip().strip("'\"")
