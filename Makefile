@@ -73,6 +73,7 @@ bench: $(VENV)/.test
 docs: $(VENV)/.run
 	$(BIN)/python -m sentinel_batch.cli.documentation docs/cli.md
 	$(BIN)/python -m sentinel_batch.rules.documentation docs/rules
+	$(BIN)/python -m sentinel_batch.ingestion.documentation docs/dialects.md
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --wheel --outdir dist

@@ -114,9 +114,7 @@ def measure_start_up(folder: Path, repeat: int) -> list[Result]:
     for name, size, line, limit in waits:
         times = [_wall(line) for _ in range(repeat + 2)]
         median = statistics.median(times)
-        results.append(
-            Result(name, size, median, median, 0, "python -c pass", bare, bare, median / bare, limit)
-        )
+        results.append(Result(name, size, median, median, 0, "python -c pass", bare, bare, median / bare, limit))
     return results
 
 

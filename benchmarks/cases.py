@@ -37,7 +37,10 @@ ORDER BY unique_destinations DESC
 
 
 def ingest_engine(source: str, lake: str) -> dict[str, object]:
-    """Ingest one file into a fresh lake."""
+    """Ingest one file into a fresh lake, as the command does."""
+    from sentinel_batch.cli import tune_allocator
+
+    tune_allocator()
     from sentinel_batch.ingestion import ingest
     from sentinel_batch.lake import Lake
 
@@ -67,6 +70,9 @@ def ingest_duckdb(source: str, target: str) -> dict[str, object]:
 
 def detect_engine(lake: str) -> dict[str, object]:
     """Run SDHF_001, the exact sliding window over every instant of the last 24 hours."""
+    from sentinel_batch.cli import tune_allocator
+
+    tune_allocator()
     from sentinel_batch.rules import examine
 
     _warm_up()

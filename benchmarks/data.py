@@ -40,6 +40,10 @@ def make_alert_lake(path: Path, alerts: int) -> None:
     }
     frame = pl.DataFrame(rows)
     schema = polars_schema(FRAUD_ALERTS.columns)
-    filled = frame.with_columns(pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items() if name not in rows)
+    filled = frame.with_columns(
+        pl.lit(None, dtype=kind).alias(name) for name, kind in schema.items() if name not in rows
+    )
     times = ("created_at", "first_seen", "window_start", "window_end", "updated_at", "episode_start", "episode_end")
-    Lake.create(path).overwrite(FRAUD_ALERTS.name, filled.with_columns(pl.col("last_seen").alias(name) for name in times))
+    Lake.create(path).overwrite(
+        FRAUD_ALERTS.name, filled.with_columns(pl.col("last_seen").alias(name) for name in times)
+    )

@@ -259,11 +259,12 @@ def test_limit_a_leg_in_a_later_file_changes_nothing(tmp_path: Path) -> None:
     assert calls(tmp_path)["duration_seconds"].to_list() == [5]
 
 
-def test_limit_an_id_of_another_source_within_a_day_is_taken_for_a_leg(tmp_path: Path) -> None:
+def test_an_id_of_another_source_is_a_leg_only_if_they_share_a_number_within_a_day(tmp_path: Path) -> None:
     read(tmp_path, f"{HEADED}{MOMENT},{A},{B},5,ANSWERED,1.1\n")
-    for day, inserted in (("22", 0), ("24", 1)):
-        text = f"{HEADED}2026-01-{day} 12:00:00,08099999999,08091234567,7,ANSWERED,1.1\n"
-        assert read(tmp_path, text, name=f"{day}.csv").records_inserted == inserted
+    other = "08099999999"
+    for day, callee, inserted in (("22", "08091234567", 1), ("22", B, 0), ("24", B, 1)):
+        text = f"{HEADED}2026-01-{day} 12:00:00,{other},{callee},7,ANSWERED,1.1\n"
+        assert read(tmp_path, text, name=f"{day}{callee}.csv").records_inserted == inserted
 
 
 def test_limit_legs_chain(tmp_path: Path) -> None:

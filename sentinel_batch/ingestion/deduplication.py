@@ -168,6 +168,8 @@ class Legs:
 def collapse_legs(staged: Sequence[Path], stored: Sequence[Path], scratch: Path) -> Legs:
     """Find the rows that are legs of one call, by ``call_id``; the earliest is kept, with the longest talk time.
 
+    A row is a leg of a call that the lake holds only if they also share a number: two switches may use the same ids.
+
     Parameters
     ----------
     staged, stored
@@ -226,6 +228,7 @@ SELECT n.source_line,
                AND n.call_timestamp = o.call_timestamp) AS same
 FROM new_rows n JOIN old_rows o
   ON n.call_id = o.call_id AND abs(epoch(n.call_timestamp) - epoch(o.call_timestamp)) <= $1
+ AND (n.caller_number IN (o.caller_number, o.callee_number) OR n.callee_number IN (o.caller_number, o.callee_number))
 GROUP BY n.source_line
 """
 

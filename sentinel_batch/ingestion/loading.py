@@ -319,6 +319,7 @@ def _repeat(file: FileResult, earlier: dict[str, object]) -> None:
     file.records_rejected = int(str(earlier["records_rejected"]))
     file.rejects_by_reason = json.loads(str(earlier["rejects_by_reason"]))
     file.records_inserted, file.legs_collapsed = 0, int(str(earlier["legs_collapsed"]))
+    file.encoding = str(earlier["encoding"])
     file.duplicates_skipped = file.records_processed - file.records_rejected
     file.notices.append(f"The same content was ingested before, from {earlier['source_file']}.")
 

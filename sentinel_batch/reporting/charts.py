@@ -232,7 +232,7 @@ def chart_timeline(calls: pl.DataFrame) -> alt.Chart:
             ),
             x2="end:T",
             y=alt.Y("label:N", title=None, sort=rows["label"].unique(maintain_order=True).to_list()),
-            color=_severity_colour(),
+            color=_severity_colour() if rows["alert_severity"].null_count() == 0 else alt.value(_CALLS_COLOUR),
             opacity=alt.Opacity(
                 "calls:Q",
                 title="Calls",

@@ -230,9 +230,9 @@ def _newest_call(lake: Lake) -> datetime | None:
     bounds = lake.bounds()
     if bounds is None:
         return None
-    newest: datetime | None = lake.scan(CALL_RECORDS.name, since=bounds[1]).select(
-        pl.col("call_timestamp").max()
-    ).collect().item()
+    newest: datetime | None = (
+        lake.scan(CALL_RECORDS.name, since=bounds[1]).select(pl.col("call_timestamp").max()).collect().item()
+    )
     return newest
 
 
@@ -272,9 +272,7 @@ def _bindings(rule: Rule, values: Mapping[str, Any], period: Period) -> dict[str
     """Return every value that the rule's SQL may name; fractions are decimals, so that comparisons are exact."""
     seconds = int(values["window"].total_seconds())
     bound = {**rule.constants, **values, "since": period.since, "until": period.until, "window_seconds": seconds}
-    return {
-        name: round(Decimal(str(value)), 6) if isinstance(value, float) else value for name, value in bound.items()
-    }
+    return {name: round(Decimal(str(value)), 6) if isinstance(value, float) else value for name, value in bound.items()}
 
 
 def _run_query(

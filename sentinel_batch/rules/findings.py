@@ -44,9 +44,9 @@ def shape_findings(rows: pl.DataFrame, rule: Rule, window: timedelta, parameters
         pl.lit(rule.version).alias("rule_version"),
         pl.lit(rule.alert_type).alias("alert_type"),
         pl.lit(parameters).alias("parameters"),
-        pl.col("severity").replace_strict(
-            list(range(1, len(SEVERITIES) + 1)), list(SEVERITIES), return_dtype=pl.String()
-        ).alias("alert_severity"),
+        pl.col("severity")
+        .replace_strict(list(range(1, len(SEVERITIES) + 1)), list(SEVERITIES), return_dtype=pl.String())
+        .alias("alert_severity"),
     )
     summaries = [_summarise(row, window) for row in shaped.iter_rows(named=True)]
     shaped = shaped.with_columns(pl.Series("evidence_summary", summaries, dtype=pl.String()))

@@ -6,7 +6,6 @@ import datetime as dt
 import errno
 import json
 import math
-import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -257,7 +256,7 @@ def _write_whole(path: Path, pieces: Iterator[bytes]) -> None:
     try:
         with unfinished.open("wb") as file:
             file.writelines(pieces)
-        os.replace(unfinished, path)
+        unfinished.replace(path)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise DiskFullError(f"{path}: the disk is full", hint="Free some space, or ask for less.") from error
