@@ -180,12 +180,14 @@ def examine(
             rows = _run_query(connection, chosen, query, _bindings(chosen, values, period))
     shown = {name: show_value(value) if isinstance(value, timedelta) else value for name, value in values.items()}
     conditions = {"direction": direction, "answered_only": answered_only, "trailing": trailing}
+    configured = values == official and not any(conditions.values())
+    facts = {**shown, **conditions, **({} if configured else {"configured": False})}
     return Detection(
-        findings=shape_findings(rows, chosen, length, json.dumps({**shown, **conditions}, sort_keys=True)),
+        findings=shape_findings(rows, chosen, length, json.dumps(facts, sort_keys=True)),
         rule=chosen,
         parameters=shown,
         window=length,
-        configured=values == official and not any(conditions.values()),
+        configured=configured,
         since=period.since,
         until=period.until,
         read_since=read_since,
