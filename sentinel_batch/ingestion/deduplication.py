@@ -30,7 +30,7 @@ BUCKETS = 64
 THREADS = 2
 HELD_KEYS = 12_000_000
 CLASHES_AT_ONCE = 2_000_000
-PART_GROUP_ROWS = 250_000
+PART_GROUP_ROWS = 500_000
 LEG_GAP_SECONDS = 86_400
 """Rows with one call id that start further apart are different calls: switches use ids again."""
 

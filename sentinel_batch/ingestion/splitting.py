@@ -191,7 +191,7 @@ def _read(data: bytes, layout: Layout, lines: int, first_line: int, *, quoted: b
         return None
     if frame.height != lines or frame.width != len(layout.columns):
         return None
-    frame = frame.select(f"c{place}" for place in used_places(layout))
+    frame = frame.select(f"c{place}" for place in used_places(layout)).rechunk()
     return frame.with_columns(source_line=pl.int_range(first_line, first_line + lines, dtype=pl.Int64))
 
 
