@@ -21,6 +21,7 @@ FIXTURES = Path(__file__).parent / "fixtures" / "cdr"
 HEADER = "call_date,call_time,caller_number,callee_number,duration_seconds\n"
 COUNTS = ("records_processed", "records_inserted", "duplicates_skipped", "legs_collapsed", "records_rejected")
 
+
 def row(second: int, callee: int = 1, duration: int = 9) -> str:
     return f"2026-01-22,10:{second // 60:02}:{second % 60:02},+2348031234567,+23480512{callee:05},{duration}\n"
 

@@ -278,5 +278,3 @@ def test_a_full_disk(tmp_path: Path, small_disk: Path) -> None:
     ingest([small, large], lake=tmp_path / "calm")
     assert_same(lake, tmp_path / "calm")
     assert not list((lake / ".staging").glob("run-*"))
-
-
