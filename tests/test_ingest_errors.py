@@ -377,3 +377,19 @@ def test_file_that_vanishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     result = ingest(tmp_path, lake=tmp_path / "lake")
     assert [file.status for file in result.files] == ["unreadable", "inserted"]
     assert str(gone) in (result.files[0].error or {})["message"]
+
+
+def test_a_line_without_end_is_refused_before_memory_runs_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentinel_batch.ingestion.files.LONGEST_LINE", 40 << 20)
+    path = tmp_path / "endless.csv"
+    header = b"call_date,call_time,caller_number,callee_number,duration_seconds\n"
+    path.write_bytes(header + b"2026-01-22,10:00:00,+2348031234567,+2348051234567,5\n" + b"x" * (70 << 20))
+
+    (file,) = ingest(path, lake=tmp_path / "lake").files
+
+    assert file.status == "unreadable"
+    assert file.error is not None
+    assert file.error["message"].endswith(
+        "endless.csv cannot be read: line 3 is longer than 40 MB; this is no file of call detail records"
+    )
+    assert file.records_processed == file.records_refused

@@ -29,6 +29,9 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codec
 JOINED_LINES = 20
 """A quoted field may span so many lines."""
 
+LONGEST_LINE = 64 << 20
+"""Longer lines, in bytes, are not read: memory must not grow with the file."""
+
 _TAIL_BYTES = 1 << 16
 _COMPRESSED_BYTES = 1 << 18
 _LONGEST_TOP_UP = 1 << 16
@@ -235,6 +238,8 @@ def read_blocks(source: BinaryIO, form: TextForm, block_bytes: int = BLOCK_BYTES
             yield Block(whole, line, line_ends, last)
             line += line_ends
         rest, raw = data[cut:] + held, following
+        if len(rest) > LONGEST_LINE:
+            raise OSError(f"line {line} is longer than {LONGEST_LINE >> 20} MB; this is no file of call detail records")
 
 
 def _cut_place(data: bytes) -> int:

@@ -205,12 +205,13 @@ def _split_lines(data: bytes, layout: Layout, block: Block) -> SplitBlock:
     )
     if layout.delimiter == "fixed":
         return _cut_spans(lines, layout)
-    blank = pl.col("line").str.strip_chars() == ""
-    text, width, mark = pl.col("line"), len(layout.columns), layout.delimiter
-    plain = ~text.str.contains('"', literal=True) & (text.str.count_matches(mark, literal=True) == width - 1)
-    cell = f'(?:"[^"]*"|[^"{re.escape(mark)}]*)'
-    quoted = text.str.contains(f"^{cell}(?:{re.escape(mark)}{cell}){{{width - 1}}}$")
-    lines = lines.with_columns(regular=(plain | quoted) & ~blank, blank=blank)
+    text, width, mark = lines["line"], len(layout.columns), layout.delimiter
+    fits = text.str.count_matches(mark, literal=True) == width - 1
+    if b'"' in data:
+        cell = f'(?:"[^"]*"|[^"{re.escape(mark)}]*)'
+        well_quoted = text.str.contains(f"^{cell}(?:{re.escape(mark)}{cell}){{{width - 1}}}$")
+        fits = well_quoted | (fits & ~text.str.contains('"', literal=True))
+    lines = lines.with_columns(regular=fits & (text.str.strip_chars() != ""))
     regular = lines.filter("regular")
     frame = None
     if regular.height:
