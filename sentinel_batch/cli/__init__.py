@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-ALLOCATOR = "dirty_decay_ms:5000,muzzy_decay_ms:5000"
-"""Let Polars' allocator (jemalloc) keep freed pages for five seconds: returning them to the system for every block and
+ALLOCATOR = "dirty_decay_ms:30000,muzzy_decay_ms:30000"
+"""Let Polars' allocator (jemalloc) keep freed pages for half a minute: returning them to the system for every block and
 asking for them again costs 6 % of the processor time of an ingest. Only a process of our own is tuned so."""
 
 

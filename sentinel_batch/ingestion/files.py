@@ -256,12 +256,17 @@ def _cut_place(data: bytes) -> int:
 
 
 def _read_lines(source: BinaryIO, size: int) -> bytes:
+    """Read about so many bytes, up to a line's end if it is near; in one piece where the source allows: copies cost."""
+    if isinstance(source, io.BufferedReader) and source.seekable():
+        start = source.tell()
+        source.seek(start + size)
+        size += len(source.readline(_LONGEST_TOP_UP))
+        source.seek(start)
+        return source.read(size)
     chunks = []
     while size > 0 and (chunk := source.read(size)):
         chunks.append(chunk)
         size -= len(chunk)
-    if size <= 0 and isinstance(source, io.BufferedReader):
-        chunks.append(source.readline(_LONGEST_TOP_UP))
     return b"".join(chunks)
 
 

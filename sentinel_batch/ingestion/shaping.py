@@ -182,7 +182,7 @@ def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> tuple[pl.DataFrame, b
 def _kind(kind: pl.Series | None) -> pl.Expr | pl.Series:
     import polars as pl
 
-    return pl.lit(E164) if kind is None else kind
+    return pl.lit(E164, dtype=pl.Categorical) if kind is None else kind
 
 
 def _field(cells: pl.DataFrame, layout: Layout, field: str) -> pl.Series:
@@ -373,4 +373,5 @@ def _finish(frame: pl.DataFrame, shaping: Shaping) -> pl.DataFrame:
         number_type=pl.col("callee_kind"),
     )
     schema = polars_schema(CALL_RECORDS.columns)
-    return shaped.select(pl.col(name).cast(kind) for name, kind in schema.items() if name not in STAMPED)
+    kinds = {name: kind for name, kind in schema.items() if name not in STAMPED} | {"number_type": pl.Categorical()}
+    return shaped.select(pl.col(name).cast(kind) for name, kind in kinds.items())
