@@ -119,6 +119,7 @@ def _warm_up() -> None:
     import deltalake  # noqa: F401
     import duckdb
     import polars as pl
+    import pyarrow.compute
     import pyarrow.parquet  # noqa: F401
 
     pl.DataFrame({"a": ["+1"]}).select(pl.col("a").hash())

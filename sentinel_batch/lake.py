@@ -13,7 +13,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -149,9 +149,7 @@ class Lake:
         files = self.files(name, since, until)
         if not files:
             return pl.LazyFrame(schema=schema)
-        hive = {column: schema[column] for column in definition.partition_by}
-        frame = pl.scan_parquet(files, glob=False, hive_partitioning=bool(hive), hive_schema=hive or None)
-        return frame.select(pl.col(column).cast(kind) for column, kind in schema.items())
+        return scan_parts(name, files).select(pl.col(column).cast(kind) for column, kind in schema.items())
 
     def read(self, name: str) -> pl.DataFrame:
         """Read a whole (small) table."""
@@ -392,6 +390,33 @@ def full_disk_reported(path: Path) -> Iterator[None]:
                 hint="Free space (sentinel-batch maintain removes files that nothing refers to), then run again.",
             ) from error
         raise
+
+
+def scan_parts(name: str, files: Sequence[Path], *, partitions: bool = True) -> pl.LazyFrame:
+    """Scan Parquet files of a table, whoever wrote them: text may be stored as plain text or as categories.
+
+    Parameters
+    ----------
+    name
+        The table.
+    files
+        At least one file.
+    partitions
+        Whether the columns that are folders are wanted.
+    """
+    import polars as pl
+
+    definition = TABLES[name]
+    schema = polars_schema(definition.columns)
+    folders = {column: schema.pop(column) for column in definition.partition_by}
+    return pl.scan_parquet(
+        list(files),
+        glob=False,
+        schema=schema,
+        hive_partitioning=partitions and bool(folders),
+        hive_schema=folders if partitions and folders else None,
+        cast_options=pl.ScanCastOptions(categorical_to_string="allow"),
+    )
 
 
 def open_lake(lake: Lake | str | Path | None = None) -> Lake:

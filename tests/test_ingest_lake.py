@@ -242,6 +242,8 @@ def test_block_borders_change_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     for size in (61, 500):
         monkeypatch.setattr(files, "_TAIL_BYTES", size - 1)
         monkeypatch.setattr(files.read_blocks, "__defaults__", (size,))
+        monkeypatch.setattr("sentinel_batch.ingestion.source.BLOCK_BYTES", size)
+        monkeypatch.setattr("sentinel_batch.ingestion.source.LEAST_BLOCK_BYTES", size)
         assert len(list(_blocks(path))) > 3
         lake = tmp_path / f"blocks of {size}"
         parts = ingest(path, lake=lake, **options)

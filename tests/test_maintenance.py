@@ -337,3 +337,30 @@ def test_any_order_of_ingest_and_maintenance_keeps_every_call(
     held = [archived(folder)] if folder.exists() else []
     together = pl.concat([seen(lake), *held]).sort(*CALL_RECORDS.key)
     assert together.equals(pl.concat(expected).sort(*CALL_RECORDS.key))
+
+
+def test_files_of_ingest_and_of_compaction_are_read_together(tmp_path: Path) -> None:
+    from sentinel_batch.ingestion import ingest
+    from sentinel_batch.rules import examine
+
+    header = "call_date,call_time,caller_number,callee_number,duration_seconds\n"
+    lake = tmp_path / "lake"
+    for number in range(8):
+        rows = [
+            f"2026-01-22,1{number}:{n // 60:02}:{n % 60:02},+23480312345{number:02},+23480512{n:05},1\n"
+            for n in range(60)
+        ]
+        (tmp_path / f"{number}.csv").write_text(header + "".join(rows))
+        ingest(tmp_path / f"{number}.csv", lake=lake)
+    before = Lake.open(lake).read("call_records").sort("caller_number", "callee_number")
+    assert maintain(lake).compacted
+    assert Lake.open(lake).read("call_records").sort("caller_number", "callee_number").equals(before)
+    (tmp_path / "late.csv").write_text(
+        header
+        + "2026-01-22,10:00:00,+2348031234500,+2348051200000,1\n"
+        + "2026-01-22,23:00:00,+2348031234599,+2348051200000,1\n"
+    )
+    late = ingest(tmp_path / "late.csv", lake=lake)
+    assert (late.records_inserted, late.duplicates_skipped) == (1, 1)
+    assert Lake.open(lake).read("call_records").height == before.height + 1
+    assert examine(lake=lake).findings.height == 8

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from sentinel_batch.lake import StagedFile
+from sentinel_batch.lake import StagedFile, scan_parts
+from sentinel_batch.schema import CALL_RECORDS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -134,7 +135,7 @@ def find_duplicates(clashes: Hashes, staged: Sequence[Path], stored: Sequence[Pa
     wanted = pl.Series("hash", clashes)
 
     def pick(paths: Sequence[Path], *columns: str) -> pl.DataFrame:
-        scan = pl.scan_parquet(list(paths), glob=False, hive_partitioning=False)
+        scan = scan_parts(CALL_RECORDS.name, paths, partitions=False)
         hit = scan.select(*KEY, *columns).filter(hash_keys(scan).is_in(wanted.implode()))
         return hit.collect(engine="streaming")
 

@@ -32,6 +32,7 @@ JOINED_LINES = 20
 LONGEST_LINE = 64 << 20
 """Longer lines, in bytes, are not read: memory must not grow with the file."""
 
+_HASHED_AT_ONCE = 4 << 20
 _TAIL_BYTES = 1 << 16
 _COMPRESSED_BYTES = 1 << 18
 _LONGEST_TOP_UP = 1 << 16
@@ -115,8 +116,12 @@ def name_of(path: Path | str) -> str:
 
 def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest, buffer = hashlib.sha256(), bytearray(_HASHED_AT_ONCE)
+    view = memoryview(buffer)
+    with path.open("rb", buffering=0) as file:
+        while size := file.readinto(buffer):
+            digest.update(view[:size])
+    return digest.hexdigest()
 
 
 def spool_stream(path: Path, folder: Path) -> Path:

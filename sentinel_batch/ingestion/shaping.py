@@ -32,6 +32,8 @@ PREFIX_LENGTH = 7
 STAMPED = ("source_file", "ingest_id", "processed_at")
 """Columns that are the same in all rows of a file, written last."""
 
+_HOUR = 3_600_000_000
+_DAY = 24 * _HOUR
 OPTIONAL_TEXT = ("termination_cause", "location_code", "imei", "imsi", "trunk")
 
 REASONS = (
@@ -363,12 +365,13 @@ def _finish(frame: pl.DataFrame, shaping: Shaping) -> pl.DataFrame:
 
     from sentinel_batch.schema import CALL_RECORDS, polars_schema
 
-    local = pl.col("local")
-    shaped = frame.with_columns(to_local(frame["call_timestamp"], shaping.local_zone).alias("local")).with_columns(
+    local = to_local(frame["call_timestamp"], shaping.local_zone).cast(pl.Int64)
+    days = local // _DAY
+    shaped = frame.with_columns(
         call_date=pl.col("call_timestamp").dt.date(),
-        local_date=local.dt.date(),
-        local_hour=local.dt.hour(),
-        iso_weekday=local.dt.weekday(),
+        local_date=days.cast(pl.Int32).cast(pl.Date),
+        local_hour=((local - days * _DAY) // _HOUR).cast(pl.Int8),
+        iso_weekday=((days + 3) % 7 + 1).cast(pl.Int8),
         callee_prefix=pl.col("callee_number").str.slice(0, PREFIX_LENGTH),
         number_type=pl.col("callee_kind"),
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sentinel_batch.errors import UnreadableFileError
 from sentinel_batch.ingestion.dialect import Dialect, normalise_name
 from sentinel_batch.ingestion.files import (
+    BLOCK_BYTES,
     SAMPLE_BYTES,
     Block,
     TextForm,
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 PARQUET_ROWS = 250_000
+LEAST_BLOCK_BYTES = 1 << 20
+EVEN_BLOCKS = 24
+"""A smaller file is cut into so many blocks, so that the threads end at about the same time."""
+
 _PROBE_LINES = 1000
 
 
@@ -89,7 +94,8 @@ class Source:
 
     def _read_text(self, form: TextForm) -> Iterator[Pending]:
         with open_bytes(self.path) as file:
-            for block in read_blocks(file, form):
+            size = self.path.stat().st_size
+            for block in read_blocks(file, form, max(LEAST_BLOCK_BYTES, min(BLOCK_BYTES, size // EVEN_BLOCKS))):
                 yield Pending(partial(_split_text, block, self.layout), len(block.data))
 
     def _read_parquet(self) -> Iterator[Pending]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sentinel_batch.errors import LakeDamagedError
-from sentinel_batch.lake import Lake, StagedFile
+from sentinel_batch.lake import Lake, StagedFile, scan_parts
 from sentinel_batch.maintenance.files import DataFile, group_by_partition, list_data_files
 from sentinel_batch.schema import TABLES, polars_schema
 
@@ -115,7 +115,7 @@ def _merge(name: str, group: list[DataFile], target: Path) -> StagedFile:
 
     definition = TABLES[name]
     kinds = {c: t for c, t in polars_schema(definition.columns).items() if c not in definition.partition_by}
-    frame = pl.scan_parquet([file.path for file in group], glob=False, hive_partitioning=False)
+    frame = scan_parts(name, [file.path for file in group], partitions=False)
     frame.select(pl.col(column).cast(kind) for column, kind in kinds.items()).sink_parquet(target, compression="zstd")
     facts: list[pl.Expr] = [pl.len().alias("rows")]
     if "call_timestamp" in kinds:

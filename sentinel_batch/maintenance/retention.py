@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentinel_batch.errors import LakeDamagedError, UsageError
-from sentinel_batch.lake import Lake, full_disk_reported
+from sentinel_batch.lake import Lake, full_disk_reported, scan_parts
 from sentinel_batch.maintenance.files import DataFile, group_by_partition, list_data_files, partition_date
 from sentinel_batch.schema import CALL_RECORDS
 
@@ -97,13 +97,12 @@ def archive_days(lake: Lake, keep_days: int, folder: Path, run_id: str, *, dry_r
 
 
 def _archive_day(lake: Lake, files: list[DataFile], folder: Path, run_id: str, dry_run: bool) -> ArchivedDay:
-    import polars as pl
 
     day = partition_date(files[0])
     target = folder / f"call_date={day}"
     rows = sum(file.rows or 0 for file in files)
     earlier = sorted(target.glob("*.parquet"))
-    calls = pl.scan_parquet([file.path for file in files], glob=False, hive_partitioning=False)
+    calls = scan_parts(CALL_RECORDS.name, [file.path for file in files], partitions=False)
     fresh = calls.join(_keys(earlier), on=list(CALL_RECORDS.key), how="anti") if earlier else calls
     if dry_run:
         copied = _count(fresh) if earlier else rows
@@ -139,9 +138,8 @@ def _copy(rows: pl.LazyFrame, target: Path) -> int:
 
 
 def _keys(files: list[Path]) -> pl.LazyFrame:
-    import polars as pl
 
-    return pl.scan_parquet(files, glob=False, hive_partitioning=False).select(CALL_RECORDS.key)
+    return scan_parts(CALL_RECORDS.name, files, partitions=False).select(CALL_RECORDS.key)
 
 
 def _count(rows: pl.LazyFrame) -> int:
