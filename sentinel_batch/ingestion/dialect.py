@@ -124,11 +124,6 @@ class Dialect:
         """Tell whether a header with these (normalised) columns is of this dialect."""
         return set(self.recognised_by) <= columns and self.finds_required(columns)
 
-    @property
-    def collapses_legs(self) -> bool:
-        """Whether rows of one call are joined by an id."""
-        return bool(self.leg_columns or self.leg_pair)
-
 
 def normalise_name(name: str) -> str:
     """Return a column name as dialects compare it: lower case, no accents, ``_`` between words."""

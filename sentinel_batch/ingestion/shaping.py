@@ -113,8 +113,6 @@ def shape_rows(cells: pl.DataFrame, shaping: Shaping) -> Shaped:
     if plain and _all_plausible(frame, shaping):
         return Shaped(_finish(frame, shaping), _no_rejects())
     doubtful = frame.select("source_line", _reason(shaping).alias("reason")).filter(pl.col("reason").is_not_null())
-    if doubtful.is_empty():
-        return Shaped(_finish(frame, shaping), _no_rejects())
     column = pl.col("reason").replace_strict(_COLUMN_OF, return_dtype=pl.String)
     rejects = doubtful.select("source_line", column.alias("column"), "reason")
     kept = frame.join(rejects, on="source_line", how="anti", maintain_order="left")
