@@ -1,0 +1,50 @@
+"""Errors of the voice engine: each says what happened, where, what is allowed, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class AudioError(Exception):
+    """Base of every error that `audio_batch` raises on purpose.
+
+    Parameters
+    ----------
+    message
+        What is wrong, with the bad value and the file it stands in.
+    hint
+        What the reader can do about it.
+    details
+        Machine-readable facts for a JSON error document.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+    @property
+    def code(self) -> str:
+        """Stable name of the error in JSON output, such as ``unreadable_audio``."""
+        name = type(self).__name__.removesuffix("Error")
+        return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+
+    def __str__(self) -> str:
+        return f"{self.message}\nHint: {self.hint}" if self.hint else self.message
+
+
+class AudioUsageError(AudioError):
+    """An argument, a policy, a profile or a manifest has a value that is not allowed."""
+
+
+class UnreadableAudioError(AudioError):
+    """The file cannot be decoded as audio at all."""
+
+
+class ModelError(AudioError):
+    """A model file is missing, damaged, or not of the form that this version reads."""
+
+
+class EnrollmentError(AudioError):
+    """A voiceprint cannot be made, found, read or written."""
