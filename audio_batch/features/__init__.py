@@ -1,0 +1,23 @@
+"""Acoustic features of speech: versioned sets of named figures, and the frame-level functions they are made from.
+
+`extract(signal, sampling_rate)` gives one figure per feature; the frame-level functions (`lfcc`, `mfcc`,
+`track_pitch` …) give arrays over time. All spectral families read one shared short-time Fourier transform, `Spectrum`.
+Definitions, units, sources and measured agreement: ``docs/audio-features.md``.
+"""
+
+from __future__ import annotations
+
+from audio_batch.features.cepstral import lfcc, mfcc
+from audio_batch.features.extraction import FEATURE_SET_VERSION, Features, extract, list_families, list_features
+from audio_batch.features.spectrum import Spectrum
+
+__all__ = [
+    "FEATURE_SET_VERSION",
+    "Features",
+    "Spectrum",
+    "extract",
+    "lfcc",
+    "list_families",
+    "list_features",
+    "mfcc",
+]
