@@ -1,0 +1,56 @@
+"""The fixed frame grid that speech decisions are made on, whatever pieces a recording is read in.
+
+Frame ``i`` stands for the 10 ms from ``i * hop`` on. Decisions are made for blocks of 20 s of frames; each block is
+computed from its own samples plus 6 s on either side, more than the reach of any detector. The blocks lie on the grid
+of the recording, not on the pieces that it was read in, so the pieces cannot change a result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Signal = npt.NDArray[np.float32]
+Frames = npt.NDArray[np.bool_]
+Detector = Callable[[Signal, int], Frames]
+
+FRAME_SECONDS = 0.01
+BLOCK_FRAMES = 2000
+CONTEXT_FRAMES = 600
+
+
+def count_hop(sampling_rate: int) -> int:
+    """Return the samples between two frames."""
+    return max(1, round(sampling_rate * FRAME_SECONDS))
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of frames to decide, and the samples that it takes.
+
+    Attributes
+    ----------
+    first, last
+        Frames to decide, half-open.
+    start, stop
+        Samples that the detector sees, half-open; ``stop`` is None when they reach to the end of the recording.
+    """
+
+    first: int
+    last: int
+    start: int
+    stop: int
+
+    @classmethod
+    def number(cls, index: int, hop: int) -> Block:
+        """Return the ``index``-th block of the grid."""
+        first, last = index * BLOCK_FRAMES, (index + 1) * BLOCK_FRAMES
+        return cls(first, last, max(0, first - CONTEXT_FRAMES) * hop, (last + CONTEXT_FRAMES) * hop)
+
+    def decide(self, samples: Signal, sampling_rate: int, detect: Detector) -> Frames:
+        """Return the decisions of this block from ``samples[start:stop]`` of one channel."""
+        skipped = self.first - self.start // count_hop(sampling_rate)
+        return detect(samples, sampling_rate)[skipped : skipped + self.last - self.first]
