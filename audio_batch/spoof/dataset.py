@@ -1,0 +1,262 @@
+"""Labelled recordings to training segments: manifest, channel simulation, one row per draw."""
+
+from __future__ import annotations
+
+import csv
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_batch.errors import AudioError, AudioUsageError
+from audio_batch.spoof.representation import describe_segment, list_names
+
+SEGMENT_SECONDS = 4.0
+LABELS = {"human": 0, "bonafide": 0, "real": 0, "0": 0, "synthetic": 1, "spoof": 1, "fake": 1, "1": 1}
+CELLS_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One line of a manifest.
+
+    Attributes
+    ----------
+    path
+        The recording.
+    label
+        0 = human, 1 = synthetic.
+    speaker
+        Who speaks, or whose voice was copied; the file itself where the manifest does not say.
+    family
+        Family of the engine that made it, empty for human speech.
+    source
+        Where it comes from; sources of one class weigh the same in training.
+    """
+
+    path: str
+    label: int
+    speaker: str
+    family: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Training or test segments, row by row.
+
+    Attributes
+    ----------
+    signals
+        16-bit samples, shape (rows, samples), padded with zeros.
+    lengths
+        Samples of each row that are not padding, shape (rows,).
+    clip
+        Number of the clip that each row comes from, shape (rows,).
+    channel
+        Name of the simulated channel of each row.
+    """
+
+    signals: NDArray[np.int16]
+    lengths: NDArray[np.int32]
+    clip: NDArray[np.int32]
+    channel: NDArray[np.str_]
+    sampling_rate: int
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Described segments with their labels and groups; all arrays have one entry per row.
+
+    Attributes
+    ----------
+    values
+        float32, shape (rows, features), NaN where a measure does not exist.
+    """
+
+    values: NDArray[np.float32]
+    labels: NDArray[np.int8]
+    speakers: NDArray[np.str_]
+    families: NDArray[np.str_]
+    sources: NDArray[np.str_]
+    channels: NDArray[np.str_]
+    clips: NDArray[np.int32]
+    names: tuple[str, ...]
+    sampling_rate: int
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Dataset:
+        """Return some of the rows."""
+        arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name not in ("names", "sampling_rate")}
+        return replace(self, **arrays)
+
+
+def read_manifest(path: str | Path) -> list[Clip]:
+    """Read a CSV of labelled recordings.
+
+    Parameters
+    ----------
+    path
+        Columns ``path`` (relative to the manifest's folder, or absolute) and ``label`` (``human`` or ``synthetic``;
+        the field's other words are understood), and if known ``speaker``, ``attack_family`` and ``source``.
+
+    Raises
+    ------
+    AudioUsageError
+        The file, a column or a recording is missing, or a label is unknown; names the line.
+    """
+    place = Path(path)
+    if not place.is_file():
+        raise AudioUsageError(f"No manifest at {str(place)!r}", hint="Give a CSV with the columns path and label.")
+    with place.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.DictReader(lines)
+        missing = {"path", "label"} - set(reader.fieldnames or ())
+        if missing:
+            raise AudioUsageError(
+                f"{place}: no column {' and '.join(sorted(missing))}; "
+                f"it has {_quote(', '.join(reader.fieldnames or ()))}",
+                hint="The first line names the columns; path and label are needed, speaker and attack_family help.",
+            )
+        clips = [_read_clip(row, place, number) for number, row in enumerate(reader, start=2)]
+    if not clips:
+        raise AudioUsageError(f"{place}: no recordings", hint="Add one line for each recording.")
+    return clips
+
+
+def _read_clip(row: dict[str, str], place: Path, number: int) -> Clip:
+    label = LABELS.get((row["label"] or "").strip().lower())
+    if label is None:
+        raise AudioUsageError(
+            f"{place}:{number}: label {_quote(row['label'])} is not known",
+            hint=f"Allowed: {', '.join(LABELS)}.",
+        )
+    recording = place.parent / (row["path"] or "")
+    if not recording.is_file():
+        raise AudioUsageError(
+            f"{place}:{number}: no recording at {_quote(str(recording))}",
+            hint="Paths are relative to the manifest's folder, or absolute.",
+        )
+    family = (row.get("attack_family") or ("unnamed" if label else "")).strip()
+    source = (row.get("source") or row.get("speaker") or family or "unnamed").strip()
+    return Clip(str(recording), label, (row.get("speaker") or str(recording)).strip(), family if label else "", source)
+
+
+def _quote(text: str | None) -> str:
+    """Return foreign text on one line, safe for a terminal and short."""
+    shown = repr(text or "")
+    return shown if len(shown) <= CELLS_SHOWN else shown[: CELLS_SHOWN - 1] + "…"
+
+
+def collect_segments(
+    clips: Sequence[Clip], *, sampling_rate: int, draws: int = 2, seed: int = 0, simulate: bool = True, workers: int = 1
+) -> Segments:
+    """Decode each clip, send it through `draws` random channels, and cut one segment of 4 s from each.
+
+    Parameters
+    ----------
+    sampling_rate
+        Rate of the segments: 8000 or 16000.
+    simulate
+        False takes the recordings as they are (only resampled): for recordings that already are telephone calls.
+    seed
+        Draws depend on it and on the clip's name, not on the order or on `workers`.
+
+    Returns
+    -------
+    Segments
+        Rows in the order of the clips; clips that cannot be decoded or are silent give none.
+    """
+    job = partial(_draw_clip, sampling_rate=sampling_rate, draws=draws, seed=seed, simulate=simulate)
+    rows = [row for found in _map(job, list(enumerate(clips)), workers) for row in found]
+    size = int(SEGMENT_SECONDS * sampling_rate)
+    signals = np.zeros((len(rows), size), dtype=np.int16)
+    for i, (_, signal, _) in enumerate(rows):
+        signals[i, : len(signal)] = signal
+    lengths = np.array([len(signal) for _, signal, _ in rows], dtype=np.int32)
+    clip = np.array([number for number, _, _ in rows], dtype=np.int32)
+    return Segments(signals, lengths, clip, np.array([name for *_, name in rows], dtype=str), sampling_rate)
+
+
+def describe_segments(segments: Segments, clips: Sequence[Clip], *, workers: int = 1) -> Dataset:
+    """Turn segments into features with the labels and groups of their clips."""
+    rows = ((segments.signals[i, : segments.lengths[i]], segments.sampling_rate) for i in range(len(segments.lengths)))
+    values = list(_map(_describe, rows, workers, chunk=64))
+    names = list_names(segments.sampling_rate)
+    chosen = [clips[i] for i in segments.clip]
+    return Dataset(
+        values=np.array(values, dtype=np.float32).reshape(-1, len(names)),
+        labels=np.array([c.label for c in chosen], dtype=np.int8),
+        speakers=np.array([c.speaker for c in chosen], dtype=str),
+        families=np.array([c.family for c in chosen], dtype=str),
+        sources=np.array([c.source for c in chosen], dtype=str),
+        channels=segments.channel,
+        clips=segments.clip,
+        names=names,
+        sampling_rate=segments.sampling_rate,
+    )
+
+
+Row = tuple[int, NDArray[np.int16], str]
+
+
+def _draw_clip(numbered: tuple[int, Clip], *, sampling_rate: int, draws: int, seed: int, simulate: bool) -> list[Row]:
+    from audio_batch.decoding import decode
+
+    number, clip = numbered
+    try:
+        signal, rate = decode(clip.path, max_seconds=60.0)
+    except AudioError:
+        return []
+    mono = signal.mean(axis=1)
+    rows = []
+    for draw in range(draws):
+        rng = np.random.default_rng([seed, zlib.crc32(Path(clip.path).name.encode()), draw])
+        drawn, channel = _pass_channel(mono, rate, sampling_rate, rng, simulate)
+        segment = _cut_loud(drawn, int(SEGMENT_SECONDS * sampling_rate), rng)
+        if segment.size >= 0.3 * sampling_rate and np.abs(segment).max() > 1e-4:
+            rows.append((number, np.round(np.clip(segment, -1, 1) * 32767).astype(np.int16), channel))
+    return rows
+
+
+def _pass_channel(
+    mono: NDArray[np.float32], rate: int, target_rate: int, rng: np.random.Generator, simulate: bool
+) -> tuple[NDArray[np.float32], str]:
+    from audio_batch.decoding import resample
+
+    if not simulate:
+        return resample(mono, rate, target_rate), "as recorded"
+    from audio_batch.spoof.channel import simulate_channel
+
+    longest = int((SEGMENT_SECONDS + 4.0) * rate)
+    if mono.size > longest:
+        start = int(rng.integers(mono.size - longest))
+        mono = mono[start : start + longest]
+    signal, description = simulate_channel(mono, rate, rng=rng, target_rate=target_rate)
+    return signal, str(description)
+
+
+def _cut_loud(signal: NDArray[np.float32], size: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Return the loudest of three random stretches, so that pauses seldom become training rows."""
+    if signal.size <= size:
+        return signal
+    starts = rng.integers(signal.size - size, size=3)
+    return max((signal[s : s + size] for s in starts), key=lambda part: float(np.sum(part**2)))
+
+
+def _describe(row: tuple[NDArray[np.int16], int]) -> list[float]:
+    signal, sampling_rate = row
+    return list(describe_segment(signal.astype(np.float32) / 32768, sampling_rate).values())
+
+
+def _map(function: Callable[[Any], Any], jobs: Iterable[Any], workers: int, chunk: int = 8) -> Iterator[Any]:
+    if workers <= 1:
+        yield from map(function, jobs)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(function, jobs, chunksize=chunk)

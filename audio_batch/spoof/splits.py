@@ -1,0 +1,102 @@
+"""Splits that keep a speaker, the copies made of this speaker, and an attack family on one side only.
+
+A random split of clips would put the same voice and the same engine on both sides and report an error rate that no
+new caller and no new engine will ever show. None is offered here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_batch.errors import AudioUsageError
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of one training set and one test set.
+
+    Attributes
+    ----------
+    name
+        What is held out.
+    train, test
+        Row numbers into the arrays that the split was made from.
+    """
+
+    name: str
+    train: Rows
+    test: Rows
+
+
+def fold_speakers(speakers: Sequence[str], *, folds: int, seed: int = 0) -> NDArray[np.intp]:
+    """Return a fold number for every row, such that all rows of a speaker share one and folds are of similar size.
+
+    Speakers are placed from the one with most rows to the one with fewest, each into the fold that is emptiest so
+    far; `seed` shuffles speakers of equal size. A vocoded copy carries the name of the speaker it was made from.
+    """
+    names, inverse, counts = np.unique(np.asarray(speakers, dtype=str), return_inverse=True, return_counts=True)
+    if len(names) < folds:
+        raise AudioUsageError(
+            f"{len(names)} speakers cannot be split into {folds} folds", hint="Name more speakers, or ask fewer folds."
+        )
+    shuffled = np.random.default_rng(seed).permutation(len(names))
+    order = shuffled[np.argsort(-counts[shuffled], kind="stable")]
+    filled, fold_of = np.zeros(folds), np.zeros(len(names), dtype=np.intp)
+    for speaker in order:
+        fold_of[speaker] = int(np.argmin(filled))
+        filled[fold_of[speaker]] += counts[speaker]
+    return np.asarray(fold_of[inverse], dtype=np.intp)
+
+
+def split_by_speaker(speakers: Sequence[str], labels: Sequence[int], *, folds: int = 5, seed: int = 0) -> list[Split]:
+    """Return splits that test known attack families on unseen speakers; each row is tested once.
+
+    Human speakers and synthetic voices are spread over the folds each for themselves, but a synthetic clip made from
+    a human speaker follows this speaker.
+    """
+    fold_of = _fold_both_classes(speakers, labels, folds, seed)
+    return [
+        Split(f"speakers {fold + 1}/{folds}", np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold))
+        for fold in range(folds)
+    ]
+
+
+def split_by_family(
+    speakers: Sequence[str],
+    labels: Sequence[int],
+    families: Sequence[str],
+    *,
+    speaker_folds: int = 3,
+    seed: int = 0,
+) -> Iterator[Split]:
+    """Yield splits that test one attack family at a time, unseen, on speakers that are unseen as well.
+
+    For each family and each speaker fold the training rows hold neither; the test rows are the human clips of the
+    fold and the family's clips of the fold. Over the folds of one family every human clip is tested exactly once.
+    """
+    family_of = np.asarray(families, dtype=str)
+    synthetic = np.asarray(labels) == 1
+    fold_of = _fold_both_classes(speakers, labels, speaker_folds, seed)
+    for family in np.unique(family_of[synthetic]):
+        held_out = synthetic & (family_of == family)
+        for fold in range(speaker_folds):
+            train = np.flatnonzero((fold_of != fold) & ~held_out)
+            test = np.flatnonzero((fold_of == fold) & (held_out | ~synthetic))
+            yield Split(str(family), train, test)
+
+
+def _fold_both_classes(speakers: Sequence[str], labels: Sequence[int], folds: int, seed: int) -> NDArray[np.intp]:
+    names, is_synthetic = np.asarray(speakers, dtype=str), np.asarray(labels) == 1
+    of_a_human = np.isin(names, np.unique(names[~is_synthetic]))
+    fold_of = np.zeros(len(names), dtype=np.intp)
+    for group in (of_a_human, ~of_a_human):
+        rows = np.flatnonzero(group)
+        if rows.size:
+            fold_of[rows] = fold_speakers(list(names[rows]), folds=min(folds, len(np.unique(names[rows]))), seed=seed)
+    return fold_of
