@@ -1,0 +1,119 @@
+"""Where recordings come from: Debian packages and bare git repositories, both read as named bytes."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote
+
+from audio_batch.errors import AudioUsageError
+
+
+class Origin(Protocol):
+    """A read-only set of named files with a version."""
+
+    version: str
+
+    def names(self) -> list[str]:
+        """Paths of all files, sorted."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Bytes of one file."""
+        ...
+
+
+class DebianPackage:
+    """A Debian package, downloaded and unpacked below a work folder, never installed.
+
+    Parameters
+    ----------
+    package
+        Its name in the configured archive.
+    work
+        Folder for the downloaded and unpacked files; what is there already is used again.
+    """
+
+    def __init__(self, package: str, work: Path) -> None:
+        downloads, self._root = work / "deb", work / "x" / package
+        downloads.mkdir(parents=True, exist_ok=True)
+        archive = _find_archive(downloads, package) or _download(downloads, package)
+        self.version = unquote(archive.name.split("_")[1])
+        if not self._root.exists():
+            _run(["dpkg-deb", "-x", str(archive), str(self._root)])
+
+    def names(self) -> list[str]:
+        """Paths of all files in the package, sorted."""
+        return sorted(str(path.relative_to(self._root)) for path in self._root.rglob("*") if path.is_file())
+
+    def read(self, name: str) -> bytes:
+        """Bytes of one file."""
+        return (self._root / name).read_bytes()
+
+
+class BareRepository:
+    """The newest commit of a bare git repository.
+
+    Parameters
+    ----------
+    repository
+        ``owner/name``.
+    mirror
+        Folder that holds ``owner+name/repo`` (or ``owner+name.git``).
+    """
+
+    def __init__(self, repository: str, mirror: Path) -> None:
+        name = repository.replace("/", "+")
+        places = [mirror / name / "repo", mirror / f"{name}.git", mirror / name]
+        self._folder = next((place for place in places if place.is_dir()), None)
+        if self._folder is None:
+            raise AudioUsageError(
+                f"{repository}: no snapshot in {mirror}",
+                hint=f"Put a bare clone at {places[0]}, or leave this source out with --only.",
+            )
+        self.version = self._git("rev-parse", "HEAD").decode().strip()
+
+    def names(self) -> list[str]:
+        """Paths of all files in the newest commit, sorted."""
+        listing = self._git("ls-tree", "-r", "-z", "--name-only", "HEAD").decode("utf-8", "surrogateescape")
+        return sorted(name for name in listing.split("\0") if name)
+
+    def read(self, name: str) -> bytes:
+        """Bytes of one file."""
+        return self._git("cat-file", "blob", f"HEAD:{name}")
+
+    def _git(self, *arguments: str) -> bytes:
+        return _run(["git", "-C", str(self._folder), *arguments])
+
+
+def find_missing(mirror: Path, repositories: list[str]) -> Iterator[str]:
+    """Name the repositories that have no snapshot in `mirror`."""
+    for repository in repositories:
+        try:
+            BareRepository(repository, mirror)
+        except AudioUsageError:
+            yield repository
+
+
+def _find_archive(downloads: Path, package: str) -> Path | None:
+    return max(downloads.glob(f"{package}_*.deb"), default=None)
+
+
+def _download(downloads: Path, package: str) -> Path:
+    _run(["apt-get", "download", package], cwd=downloads)
+    archive = _find_archive(downloads, package)
+    if archive is None:
+        raise AudioUsageError(f"{package}: apt-get left no archive in {downloads}", hint="Run apt-get update first.")
+    return archive
+
+
+def _run(command: list[str], cwd: Path | None = None) -> bytes:
+    done = subprocess.run(command, cwd=cwd, capture_output=True, check=False)
+    if done.returncode:
+        raise AudioUsageError(
+            f"{' '.join(command[:3])} failed: {done.stderr.decode(errors='replace').strip()[-300:]}",
+            hint="The package or repository must be reachable from this machine.",
+        )
+    return done.stdout
