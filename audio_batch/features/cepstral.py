@@ -104,13 +104,15 @@ def measure_mfcc(spectrum: Spectrum, high_frequency: float | None = UPPER_FREQUE
     """Return MFCC from a spectrum that exists already; result as `mfcc`."""
     bank = make_mel_filters(spectrum.sampling_rate, spectrum.fft_length, MFCC_FILTERS, high_frequency)
     levels = 10 * np.log10(np.maximum(spectrum.power @ bank, FLOOR))
-    return levels @ make_cosine_basis(MFCC_FILTERS, MFCC_COEFFICIENTS)
+    cepstra: Floats = levels @ make_cosine_basis(MFCC_FILTERS, MFCC_COEFFICIENTS)
+    return cepstra
 
 
 def difference_frames(values: Floats) -> Floats:
     """Return value of the next frame minus value of the frame before, edges repeated; shape as values."""
     padded = np.concatenate([values[:1], values, values[-1:]])
-    return padded[2:] - padded[:-2]
+    difference: Floats = padded[2:] - padded[:-2]
+    return difference
 
 
 @lru_cache(maxsize=16)

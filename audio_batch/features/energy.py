@@ -38,7 +38,8 @@ def measure_zero_crossings(spectrum: Spectrum) -> Floats:
     """Return the sign changes of each frame per second, shape (frames,)."""
     signs = spectrum.frames >= 0
     crossings = np.count_nonzero(signs[:, 1:] != signs[:, :-1], axis=1)
-    return (crossings * np.float32(spectrum.sampling_rate / (spectrum.window_length - 1))).astype(np.float32)
+    rate: Floats = crossings.astype(np.float32) * np.float32(spectrum.sampling_rate / (spectrum.window_length - 1))
+    return rate
 
 
 def measure_crest_factor(signal: Floats) -> float:

@@ -13,8 +13,12 @@ import numpy.typing as npt
 from audio_batch.errors import AudioUsageError
 from audio_batch.features.cepstral import measure_cepstral
 from audio_batch.features.energy import measure_energy
+from audio_batch.features.lpc import measure_lpc
+from audio_batch.features.modulation import measure_modulation
+from audio_batch.features.phase import measure_phase
 from audio_batch.features.spectral import measure_spectral
 from audio_batch.features.spectrum import Spectrum
+from audio_batch.features.voice import measure_voice
 
 if TYPE_CHECKING:
     import polars
@@ -28,6 +32,10 @@ FAMILIES: dict[str, Family] = {
     "spectral": measure_spectral,
     "energy": measure_energy,
     "cepstral": measure_cepstral,
+    "lpc": measure_lpc,
+    "phase": measure_phase,
+    "modulation": measure_modulation,
+    "voice": measure_voice,
 }
 
 

@@ -55,7 +55,8 @@ def measure_rolloff(spectrum: Spectrum) -> Floats:
     """Return the frequency in Hz under which 85 % of the magnitude lies."""
     total = np.cumsum(spectrum.magnitude, axis=1)
     reached = total >= ROLLOFF_SHARE * total[:, -1:]
-    return spectrum.frequencies[np.argmax(reached, axis=1)]
+    rolloff: Floats = spectrum.frequencies[np.argmax(reached, axis=1)]
+    return rolloff
 
 
 def measure_flatness(spectrum: Spectrum) -> Floats:
@@ -79,7 +80,8 @@ def measure_slope(spectrum: Spectrum) -> Floats:
     band = spectrum.find_bins(*SLOPE_BAND)
     kilohertz = spectrum.frequencies[band] / 1000
     weights = kilohertz - kilohertz.mean()
-    return spectrum.decibels[:, band] @ (weights / np.square(weights).sum())
+    slope: Floats = spectrum.decibels[:, band] @ (weights / np.square(weights).sum())
+    return slope
 
 
 def measure_contrast(spectrum: Spectrum) -> Floats:

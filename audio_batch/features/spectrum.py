@@ -84,12 +84,14 @@ class Spectrum:
     def decibels(self) -> Floats:
         """`power` in dB, floored 100 dB under the loudest cell of the signal, shape (frames, bins)."""
         top = self.power.max(initial=1e-20)
-        return 10 * np.log10(np.maximum(self.power, top * np.float32(1e-10)))
+        levels: Floats = 10 * np.log10(np.maximum(self.power, top * np.float32(1e-10)))
+        return levels
 
     @cached_property
     def mean_square(self) -> Floats:
         """Mean square of each frame before windowing, shape (frames,)."""
-        return np.einsum("ij,ij->i", self.frames, self.frames) / np.float32(self.window_length)
+        energy: Floats = np.einsum("ij,ij->i", self.frames, self.frames)
+        return energy / self.window_length
 
     @cached_property
     def active(self) -> Mask:
@@ -152,9 +154,9 @@ def frame_signal(signal: Floats, length: int, hop: int) -> Floats:
 def make_cosine_basis(inputs: int, outputs: int) -> Floats:
     """Return the orthonormal DCT-II as a matrix, shape (inputs, outputs): ``values @ basis`` transforms rows."""
     grid = np.pi / inputs * (np.arange(inputs)[:, None] + 0.5) * np.arange(outputs)
-    basis = np.cos(grid) * np.sqrt(2 / inputs)
-    basis[:, 0] /= np.sqrt(2)
-    return basis.astype(np.float32)
+    basis: Floats = (np.cos(grid) * np.sqrt(2 / inputs)).astype(np.float32)
+    basis[:, 0] /= np.float32(np.sqrt(2))
+    return basis
 
 
 def _next_power_of_two(number: int) -> int:
