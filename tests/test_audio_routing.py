@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -468,6 +469,24 @@ def test_unknown_names_and_files_are_refused(tmp_path: Path) -> None:
         load_policy(large)
 
 
+PAGE = (Path(__file__).parent.parent / "docs" / "routing.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", list_policies())
+def test_every_policy_and_input_is_documented(name: str) -> None:
+    assert f"| `{name}` |" in PAGE
+    assert all(f"`{field}`" in PAGE for field in load_policy(name).inputs)
+
+
+def test_every_exit_code_is_documented() -> None:
+    assert all(f"| `{action}` | {code} |" in PAGE for action, code in EXIT_CODES.items())
+
+
+def test_the_example_of_the_page_is_a_valid_policy(tmp_path: Path) -> None:
+    text = PAGE.split("```toml\n")[1].split("```")[0]
+    assert load_policy(write_policy(tmp_path, text)).currency == "NGN"
+
+
 # The audit trail
 
 NOW = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
@@ -508,6 +527,15 @@ def test_a_torn_last_line_does_not_swallow_the_next(tmp_path: Path) -> None:
     append_audit(path, route(make_verdict(0.5)))
     assert json.loads(path.read_text(encoding="utf-8").splitlines()[1])["policy"] == "wire_transfer"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_lines_of_writers_that_append_at_once_are_never_mixed(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    decision = route(make_verdict(0.5), context={"note": "x" * 5000})
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: append_audit(path, decision, actor=f"job {number}"), range(40)))
+    actors = {json.loads(line)["actor"] for line in path.read_text(encoding="utf-8").splitlines()}
+    assert actors == {f"job {number}" for number in range(40)}
 
 
 def test_line_breaks_in_the_session_id_stay_inside_the_line(tmp_path: Path) -> None:

@@ -369,6 +369,7 @@ def test_goaml_elements_are_in_order(config: Path) -> None:
     assert root.findtext("activity/report_parties/report_party/significance") == "10"
     assert root.findtext("activity/report_parties/report_party/person/last_name") == "UNKNOWN"
     assert root.findtext(".//account/swift") == "EXAMNGLA"
+    assert root.findtext(".//phone/tph_number") == "8031234567", "the prefix stands in tph_country_prefix"
     assert DEEPFAKE_KEY_TERM in (root.findtext("reason") or "")
 
 
@@ -472,6 +473,13 @@ def test_a_folder_that_cannot_be_made_is_refused(config: Path, tmp_path: Path) -
     (tmp_path / "file").touch()
     with pytest.raises(AudioUsageError, match="cannot be written"):
         make_draft(config).write(tmp_path / "file")
+
+
+def test_the_page_names_every_column_and_key() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "sar.md").read_text(encoding="utf-8")
+    for name in (*CONTEXT, "currency", "subject_first_name", "subject_last_name", "SAR_SCHEMAS", DEEPFAKE_KEY_TERM):
+        if name not in ("new_beneficiary", "customer_risk"):
+            assert f"`{name}`" in page
 
 
 # Refusals

@@ -18,6 +18,7 @@ _CUT_MARK = " [cut: the whole text is in narrative.txt]"
 _ADDRESS = (("address_type", 1), ("address", 100), ("city", 255), ("zip", 10), ("country_code", 2), ("state", 255))
 _OPTIONAL = {"zip", "state"}
 _HIGHEST_SIGNIFICANCE = 10
+_LONGEST_NATIONAL = 10
 
 
 @dataclass
@@ -99,7 +100,7 @@ class GoamlBuilder:
         codes = self.config.goaml.phone
         for name, limit in (("contact_type", 1), ("communication_type", 1), ("country_prefix", 4)):
             self._need(phone, f"tph_{name}", codes[name], f"configuration goaml.phone.{name}", limit)
-        self._leaf(phone, "tph_number", self.record.caller_number, 50)
+        self._leaf(phone, "tph_number", strip_prefix(self.record.caller_number, codes["country_prefix"]), 50)
 
     def _add_account(self, parties: ElementTree.Element) -> None:
         if not self.record.account_number:
@@ -134,6 +135,11 @@ class GoamlBuilder:
         if text:
             ElementTree.SubElement(parent, name).text = text
         return bool(text)
+
+
+def strip_prefix(number: str, prefix: str) -> str:
+    """Return a number without the country prefix, if it is long enough to have one."""
+    return number.removeprefix(prefix) if len(number) > _LONGEST_NATIONAL else number
 
 
 def cut_reason(narrative: str, limit: int) -> str:

@@ -43,7 +43,7 @@ def write_narrative(
         f"Remark of the analyst: {cut_text(remark, 4000)}" if clean_text(remark) else "",
         " ".join(_tell_evidence(decision, verdict)),
         "The score is a statistical estimate from the sound alone. It is no proof that the voice was synthetic, nor of "
-        "who spoke. The recording is kept and can be listened to.",
+        "who spoke.",
     )
     return "\n".join(clean_text(paragraph) for paragraph in paragraphs if paragraph)
 
