@@ -404,7 +404,9 @@ def open_reader(path: str | PathLike[str], *, raw: RawFormat | None = None) -> R
     if not head:
         raise refuse_file(path, "empty", "is empty: 0 bytes", "Ask for the recording again.")
     suffix, found = Path(path).suffix.lower(), identify_format(head)
-    declared = raw or (RAW_SUFFIXES.get(suffix) if found is None else None)
+    # Companded silence looks like the sync bits of MPEG audio.
+    is_weak = found is None or (found in {"mp3", "aac"} and head[:3] != b"ID3")
+    declared = raw or (RAW_SUFFIXES.get(suffix) if is_weak else None)
     if declared is None and found not in AUDIO_FORMATS and suffix in {".raw", ".pcm"}:
         hint = "Declare it, such as --raw ulaw,8000,1 or RawFormat('ulaw', 8000, 1)."
         raise refuse_file(path, "raw_undeclared", "has no header that says what it holds", hint)

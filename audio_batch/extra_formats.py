@@ -51,6 +51,7 @@ class ExtraFormatReader:
             self._file.close()
             raise _explain(path, str(error) or "no audio stream") from error
         self._pieces = self._decode()
+        self._failure: UnreadableAudioError | None = None
         self._rest: NDArray[np.float32] = np.empty((0, self.channels), np.float32)
 
     def _describe(self, demuxer: str) -> None:
@@ -60,7 +61,9 @@ class ExtraFormatReader:
         self.sampling_rate = int(context.sample_rate)
         self.channels = int(context.layout.nb_channels)
         length, base = self._stream.duration, self._stream.time_base
-        self.frames = round(float(length * base) * self.sampling_rate) if length and base else None
+        # Without a container FFmpeg guesses the length from the first frames' bit rate.
+        is_known = length and base and demuxer != "aac"
+        self.frames = round(float(length * base) * self.sampling_rate) if is_known else None
 
     def _decode(self) -> Iterator[NDArray[np.float32]]:
         import av
@@ -76,9 +79,14 @@ class ExtraFormatReader:
     def read(self, frames: int) -> NDArray[np.float32]:
         """Return the next frames, shape (frames, channels); fewer at the end, none after it."""
         parts, held = [self._rest], len(self._rest)
-        while held < frames and (piece := next(self._pieces, None)) is not None:
-            parts.append(piece)
-            held += len(piece)
+        try:
+            while held < frames and (piece := next(self._pieces, None)) is not None:
+                parts.append(piece)
+                held += len(piece)
+        except UnreadableAudioError as error:
+            self._failure = error
+        if held == 0 and self._failure is not None:
+            raise self._failure
         joined = np.concatenate(parts)
         self._rest = joined[frames:]
         return joined[:frames]

@@ -14,7 +14,9 @@ from audio_batch.errors import UnreadableAudioError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_UNKNOWN = ("not implemented", "unsupported encoding", "format not recognised", "unknown format")
+# Of a WAV codec that it does not know, libsndfile says that the format chunk is malformed.
+_UNKNOWN = ("not implemented", "unsupported encoding", "format not recognised", "unknown format", "malformed 'fmt '")
+_UNKNOWN_LENGTH = 1 << 62
 
 
 class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]
@@ -52,7 +54,7 @@ class SndfileReader:
         self.codec = self._file.subtype.lower()
         self.sampling_rate = int(self._file.samplerate)
         self.channels = int(self._file.channels)
-        self.frames: int | None = int(self._file.frames)
+        self.frames: int | None = self._file.frames if self._file.frames < _UNKNOWN_LENGTH else None
 
     def _explain(self, error: Exception) -> UnreadableAudioError:
         why = getattr(error, "error_string", None) or str(error)
