@@ -160,7 +160,7 @@ def test_the_customer_is_not_taken_for_the_suspect(config: Path) -> None:
 
 
 def test_an_abstention_has_no_key_term_and_no_score_in_the_narrative(config: Path) -> None:
-    draft = make_draft(config, verdict=replace(VERDICT, abstention="low_snr", label="uncertain"))
+    draft = make_draft(config, verdict=replace(VERDICT, abstention="low_snr"))
     assert draft.key_terms == () and DEEPFAKE_KEY_TERM not in draft.narrative + draft.to_fincen_xml()
     assert "gave no label: low_snr" in draft.narrative and "0.930" not in draft.narrative
 
@@ -403,6 +403,14 @@ def test_hostile_values_do_not_break_the_documents(config: Path, tmp_path: Path)
     ElementTree.fromstring(draft.to_goaml_xml().encode())
     folder = draft.write(tmp_path)
     assert json.loads((folder / "sar.json").read_text(encoding="utf-8"))["case_id"] == draft.case_id
+
+
+def test_marks_that_turn_the_direction_of_text_are_dropped() -> None:
+    assert clean_text("a\u202eb\u2066c\u061cd\ufeffe\u200ff") == "abcdef"
+    assert (
+        clean_text("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645")
+        == "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    )
 
 
 @given(st.text(alphabet=st.characters(), max_size=200))

@@ -20,6 +20,6 @@ def write_document(root: ElementTree.Element, missing: Sequence[MissingField]) -
     """
     ElementTree.indent(root, space="  ")
     fields = "".join(f"\n  {item.field}: {item.source}" for item in missing) or " none"
-    comment = f"DRAFT - NOT FILED - FOR REVIEW BY A COMPLIANCE OFFICER. Missing:{fields}".replace("--", "- -")
+    comment = f"DRAFT - NOT FILED - FOR REVIEW BY A COMPLIANCE OFFICER. Missing:{fields}"
     body = ElementTree.tostring(root, encoding="unicode")
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<!-- {comment} -->\n{body}\n'
