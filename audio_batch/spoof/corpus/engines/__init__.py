@@ -1,0 +1,1 @@
+"""One module per family of speech generators; each yields `Clip` objects and needs its program or package installed."""
