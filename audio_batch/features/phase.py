@@ -95,7 +95,9 @@ def measure_coherence(spectrum: Spectrum, deviation: Floats, loud: Mask) -> Floa
     frequency = spectrum.frequencies[: plain.shape[1]] + (deviation[1:] + deviation[:-1]) / 2
     turn = np.float32(2 * np.pi * spectrum.hop / spectrum.sampling_rate) * frequency
     weighted = np.where(loud[1:] & loud[:-1], advance, 0)
-    aligned = (weighted * np.exp(-1j * turn)).astype(np.complex64, copy=False)
+    back = np.empty_like(weighted)
+    back.real, back.imag = np.cos(turn), -np.sin(turn)
+    aligned = weighted * back
     low = spectrum.find_bins(0, SPLIT_FREQUENCY).stop
     columns = [_average_coherence(aligned[:, half], weighted[:, half]) for half in (slice(low), slice(low, None))]
     return np.stack(columns, axis=1)

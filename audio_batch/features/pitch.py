@@ -117,11 +117,14 @@ def _find_candidates(samples: Floats, starts: Indices, sampling_rate: int, peak:
     frames = samples[starts[:, None] + np.arange(length)]
     middle = length // 2
     frames = frames - frames[:, middle - period : middle + period].mean(axis=1, keepdims=True)
+    frames = frames * np.hanning(length + 2)[1:-1].astype(np.float32)
     half = period // 2 + 1
     peaks = np.abs(frames[:, middle - half : middle + half]).max(axis=1) / np.float32(peak)
     curve, rate = _autocorrelate(frames, sampling_rate)
     rows, columns = _find_maxima(curve, rate)
     lags, heights = interpolate_peaks(curve, rows, columns)
+    inside = lags > rate / PITCH_CEILING
+    rows, lags, heights = rows[inside], lags[inside], heights[inside]
     frequency = np.zeros((len(starts), CANDIDATES))
     strength = np.full((len(starts), CANDIDATES), -np.inf)
     strength[:, 0] = measure_unvoiced_strength(peaks, SILENCE_THRESHOLD, VOICING_THRESHOLD)
@@ -138,7 +141,7 @@ def _autocorrelate(frames: Floats, sampling_rate: int) -> tuple[Floats, int]:
     length = frames.shape[1]
     factor = -(-INTERPOLATED_RATE // sampling_rate)
     size = 1 << (int(1.5 * length) - 1).bit_length()
-    power = np.square(np.abs(np.fft.rfft(frames * np.hanning(length + 2)[1:-1].astype(np.float32), size)))
+    power = np.square(np.abs(np.fft.rfft(frames, size)))
     rate = factor * sampling_rate
     lags = int(rate / PITCH_FLOOR) + 2
     curve = np.fft.irfft(power, factor * size)[:, :lags].astype(np.float32, copy=False)

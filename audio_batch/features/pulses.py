@@ -159,17 +159,19 @@ def _match_period(wave: _Waveform, time: float, direction: int, period: float) -
     product = np.correlate(wave.samples[low : high + length], wave.samples[start : start + length], "valid")
     norm = wave.energy[low + length : high + length + 1] - wave.energy[low : high + 1]
     norm *= wave.energy[start + length] - wave.energy[start]
-    curve = product / np.sqrt(np.maximum(norm, 1e-30))
+    # Two zeros ahead: the earlier end of the range may be the maximum, the later may not, as in Praat.
+    curve = np.concatenate([[0.0, 0.0], product / np.sqrt(np.maximum(norm, 1e-30))])
     inner = curve[1:-1]
-    maxima = np.flatnonzero((inner >= curve[:-2]) & (inner >= curve[2:]))
-    if not len(maxima):
+    peaks = np.where((inner >= curve[:-2]) & (inner >= curve[2:]), inner, -1)
+    best = int(peaks.argmax())
+    if peaks[best] <= -1:
         return None
-    best = int(maxima[inner[maxima].argmax()]) + 1
-    bend = 2 * curve[best] - curve[best - 1] - curve[best + 1]
-    slope = 0.5 * (curve[best + 1] - curve[best - 1])
+    before, here, after = curve[best : best + 3]
+    bend, slope = 2 * here - before - after, 0.5 * (after - before)
     shift = slope / bend if bend else 0.0
-    peak = np.abs(wave.samples[low + best : low + best + length]).max()
-    return _Match(time + (low + best - start + shift) / rate, float(curve[best] + 0.5 * slope * shift), float(peak))
+    place = low + best - 1
+    peak = np.abs(wave.samples[max(0, place) : place + length]).max()
+    return _Match(time + (place - start + shift) / rate, float(here + 0.5 * slope * shift), float(peak))
 
 
 def _measure_amplitudes(samples: Doubles, sampling_rate: int, pulses: Doubles) -> tuple[Doubles, Doubles]:

@@ -87,15 +87,17 @@ def measure_slope(spectrum: Spectrum) -> Floats:
 def measure_contrast(spectrum: Spectrum) -> Floats:
     """Return peak over valley in dB in each octave band, shape (frames, 6), after Jiang et al. (2002).
 
-    Bands: 0-200, 200-400 … 1,600-3,200 Hz, and 3,200 Hz to Nyquist. Peak and valley are the means of the upper
-    and the lower 2 % of the bins of a band, one bin at least.
+    Bands: 0-200, 200-400 … 1,600-3,200 Hz, and 3,200 Hz to Nyquist, each from the bin before its lower edge, as in
+    librosa. Peak and valley are the means of the upper and the lower 2 % of the bins of a band, one bin at least.
     """
     bands = pairwise(CONTRAST_EDGES)
     return np.stack([_measure_contrast_band(spectrum, low, high) for low, high in bands], axis=1)
 
 
 def _measure_contrast_band(spectrum: Spectrum, low: float, high: float) -> Floats:
-    levels = spectrum.power[:, spectrum.find_bins(low, high)]
+    band = spectrum.find_bins(low, high)
+    last = band.stop - 1 if high < spectrum.sampling_rate / 2 else band.stop
+    levels = spectrum.power[:, max(0, band.start - 1) : last]
     bins = levels.shape[1]
     if not bins:
         return np.full(len(levels), NAN, dtype=np.float32)

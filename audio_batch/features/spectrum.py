@@ -91,7 +91,7 @@ class Spectrum:
     def mean_square(self) -> Floats:
         """Mean square of each frame before windowing, shape (frames,)."""
         energy: Floats = np.einsum("ij,ij->i", self.frames, self.frames)
-        return energy / self.window_length
+        return energy / np.float32(self.window_length)
 
     @cached_property
     def active(self) -> Mask:
