@@ -107,8 +107,8 @@ def apply_channel(
         Hz.
     preset
         ``clean`` (resampled only), ``g711_mulaw``, ``g711_alaw``, ``gsm``, ``amr_nb`` (12.2 kbit/s; these four pass
-        8 kHz), ``opus12`` (12 kbit/s), ``mp3`` (lowest-bit-rate VBR range of LAME), ``noisy`` (one kind of noise, 15 dB),
-        ``packet_loss`` (8 % of 20 ms packets in bursts, silence or repetition).
+        8 kHz), ``opus12`` (12 kbit/s), ``mp3`` (quality 0.8 of libsndfile's scale, 0 best), ``noisy``
+        (one kind of noise, 15 dB), ``packet_loss`` (8 % of 20 ms packets in bursts, silence or repetition).
     target_rate
         8000 or 16000, Hz.
     rng

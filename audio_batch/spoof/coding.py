@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,12 +112,11 @@ def _code_amr(signal: Signal, rate: int, bit_rate: float | None) -> Signal:
 
     padded = np.pad(signal, (0, AMR_FRAME + AMR_DELAY + -signal.size % AMR_FRAME))
     pcm = np.round(np.clip(padded, -1.0, 32767.0 / 32768.0) * 32768.0).astype(np.int16)
-    encoder = av.CodecContext.create("libopencore_amrnb", "w")
+    encoder: Any = av.CodecContext.create("libopencore_amrnb", "w")
     encoder.sample_rate, encoder.layout, encoder.format = 8000, "mono", "s16"
     encoder.bit_rate = _choose_amr_mode(bit_rate)
-    decoder = av.CodecContext.create("amrnb", "r")
-    decoder.layout = "mono"
-    decoder.sample_rate = 8000
+    decoder: Any = av.CodecContext.create("amrnb", "r")
+    decoder.sample_rate, decoder.layout = 8000, "mono"
     blocks: list[Signal] = []
     for start in range(0, pcm.size - AMR_FRAME + 1, AMR_FRAME):
         frame = av.AudioFrame.from_ndarray(pcm[None, start : start + AMR_FRAME], format="s16", layout="mono")

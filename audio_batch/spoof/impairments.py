@@ -40,7 +40,8 @@ def set_level(signal: Signal, level_dbfs: float) -> Signal:
         return signal
     gain = 10.0 ** (level_dbfs / 20.0) / np.sqrt(power)
     peak = float(np.percentile(np.abs(signal), 99.9))
-    return np.clip(signal * np.float32(min(gain, 1.0 / max(peak, 1e-9))), -1.0, 1.0)
+    scaled = signal * np.float32(min(gain, 1.0 / max(peak, 1e-9)))
+    return np.asarray(np.clip(scaled, -1.0, 1.0), np.float32)
 
 
 def fade_edges(signal: Signal, sampling_rate: int, *, seconds: float) -> Signal:
@@ -159,17 +160,12 @@ def _match_rms(changed: NDArray[np.floating], reference: Signal) -> Signal:
 
 
 @lru_cache(maxsize=256)
-def _design_band(low_hz: float | None, high_hz: float | None, rate: int) -> NDArray[np.float64]:
+def _design_band(low_hz: float | None, high_hz: float | None, rate: int) -> Signal:
     from scipy.signal import butter
 
-    if low_hz is None:
-        edges, kind = high_hz, "lowpass"
-    elif high_hz is None:
-        edges, kind = low_hz, "highpass"
-    else:
-        edges, kind = (low_hz, high_hz), "bandpass"
-    sections: NDArray[np.float64] = butter(4, edges, kind, fs=rate, output="sos").astype(np.float32)
-    return sections
+    edges = [edge for edge in (low_hz, high_hz) if edge is not None]
+    kind = "bandpass" if len(edges) == 2 else "lowpass" if low_hz is None else "highpass"
+    return np.asarray(butter(4, edges if len(edges) == 2 else edges[0], kind, fs=rate, output="sos"), np.float32)
 
 
 def _shape(white: Signal, rate: int, *, slope_db: float, corner_hz: float = 20.0) -> Signal:
@@ -180,7 +176,7 @@ def _shape(white: Signal, rate: int, *, slope_db: float, corner_hz: float = 20.0
 
 
 def _make_babble(samples: int, rate: int, rng: np.random.Generator) -> Signal:
-    """Long-term speech spectrum: flat to 500 Hz, then -9 dB an octave (after ITU-T P.50); six talkers, 4 Hz syllables."""
+    """Six talkers with 4 Hz syllables; flat to 500 Hz, then -9 dB an octave (after ITU-T P.50)."""
     babble = np.zeros(samples, np.float32)
     knots = max(4, round(samples / rate * 8))
     for _ in range(6):

@@ -2,7 +2,8 @@
 
 The check separates speech from music, effects, beeps, noise and silence with three facts about voices that hold at
 8 kHz as at 24 kHz: part of the sound is periodic between 60 and 400 Hz and part is not, the level moves with the
-syllables, and no pitch is held for seconds. Thresholds were set on the prompts, games and readings of this corpus.
+syllables, and no pitch is held for seconds. Thresholds stand at the 0.5 % tails of 500 clips of this corpus. Measured
+on 116 pieces of game music, a third still passes: sources name voice files only, and the check catches what is left.
 """
 
 from __future__ import annotations
@@ -50,11 +51,11 @@ class Voicing:
         """Why this is not speech, or an empty text."""
         if self.active_seconds < 0.8:
             return "too little sound"
-        if not 0.15 <= self.voiced_ratio <= 0.98:
+        if not 0.3 <= self.voiced_ratio <= 0.97:
             return "not voiced as speech is"
-        if self.level_spread_db < 3.0:
+        if self.level_spread_db < 5.0:
             return "level does not move"
-        if self.purity > 0.6 or self.pitch_spread < 0.02:
+        if self.purity > 0.55 or self.pitch_spread < 0.08:
             return "a tone"
         return ""
 
@@ -162,6 +163,17 @@ def join_utterances(
         if sum(part.size for part in parts) >= seconds * sampling_rate:
             yield first, np.concatenate(parts[:-1])
             parts = []
+    if sum(part.size for part in parts[:-1]) >= MIN_SECONDS * sampling_rate:
+        yield first, np.concatenate(parts[:-1])
+
+
+def trim_edges(signal: Signal, sampling_rate: int, *, margin_seconds: float = 0.06) -> Signal:
+    """Cut what is before the first and after the last stretch of sound, but for a margin."""
+    islands = find_islands(signal, sampling_rate)
+    if not islands:
+        return signal
+    first = max(0, round((islands[0][0] - margin_seconds) * sampling_rate))
+    return signal[first : round((islands[-1][1] + margin_seconds) * sampling_rate)]
 
 
 def _frame(signal: Signal, sampling_rate: int) -> Signal:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_batch.errors import AudioUsageError
-from audio_batch.spoof.corpus.cutting import cut_clips, find_islands, join_utterances, measure_voicing
+from audio_batch.spoof.corpus.cutting import cut_clips, find_islands, join_utterances, measure_voicing, trim_edges
 from audio_batch.spoof.corpus.manifest import Clip, read_clips, replace_source, write_manifest
 from audio_batch.spoof.corpus.origins import BareRepository, DebianPackage, Origin
 from audio_batch.spoof.corpus.reading import READERS, unpack_queen
@@ -40,9 +40,11 @@ class Source:
     package: str = ""
     repository: str = ""
     layout: str = "sound"
+    skip: str = ""
     join: bool = False
+    trim: bool = False
+    whole: bool = False
     cap: int = 250
-    exclude: str = ""
 
 
 @dataclass
@@ -61,7 +63,7 @@ def load_sources(path: str | Path = SOURCES) -> list[Source]:
     AudioUsageError
         When an entry has an unknown layout, or neither or both of package and repository.
     """
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         sources = [Source(**entry) for entry in tomllib.load(file)["source"]]
     for source in sources:
         if source.layout not in READERS or bool(source.package) == bool(source.repository):
@@ -126,7 +128,7 @@ def collect_source(source: Source, origin: Origin, clips: Path) -> Tally:
     rng = np.random.default_rng(zlib.crc32(source.name.encode()))
     tally, count, seen = Tally(), Counter[str](), set[str]()
     for name, speaker, signal, rate in _make_clips(source, origin, rng, count, tally):
-        fault = measure_voicing(signal, rate).fault
+        fault = "over the cap" if count[speaker] >= source.cap else measure_voicing(signal, rate).fault
         if fault:
             tally.dropped[fault] += 1
             continue
@@ -157,29 +159,33 @@ def _make_clips(
     order = [recordings[index] for index in rng.permutation(len(recordings))]
     words: dict[tuple[str, int], list[Signal]] = {}
     for name, speaker, data in order:
+        if source.skip and re.search(source.skip, name):
+            tally.dropped["skipped by name"] += 1
+            continue
         if count[speaker] >= source.cap:
             tally.dropped["over the cap"] += 1
             continue
         signal, rate = _decode(source, name, data if data is not None else origin.read(name), tally)
         if signal.size == 0:
             continue
+        if source.whole:
+            yield _slug(name), speaker, signal, rate
+            continue
         if source.join or _speech_seconds(signal, rate) < 1.8:
-            words.setdefault((speaker, rate), []).append(signal)
+            words.setdefault((speaker, rate), []).append(trim_edges(signal, rate) if source.trim else signal)
             continue
         for start, clip in cut_clips(signal, rate):
             yield f"{_slug(name)}-{round(start * 1000):06d}", speaker, clip, rate
     for (speaker, rate), utterances in words.items():
         for index, clip in join_utterances(utterances, rate, rng=rng):
-            if count[speaker] >= source.cap:
-                break
             yield f"{_slug(speaker)}-joined-{rate}-{index:04d}", speaker, clip, rate
 
 
 def _list_recordings(source: Source, origin: Origin) -> Iterator[tuple[str, str, bytes | None]]:
-    wanted, unwanted = re.compile(source.files), re.compile(source.exclude or r"(?!)")
+    wanted = re.compile(source.files)
     for name in origin.names():
         found = wanted.fullmatch(name)
-        if found is None or unwanted.search(name):
+        if found is None:
             continue
         speaker = source.speaker.format(**found.groupdict())
         if source.layout == "queen":
@@ -194,7 +200,7 @@ def _decode(source: Source, name: str, data: bytes, tally: Tally) -> tuple[Signa
     except Exception as error:
         tally.dropped[f"unreadable ({type(error).__name__})"] += 1
         return np.zeros(0, np.float32), 8000
-    return signal - np.float32(0.0), rate
+    return signal, rate
 
 
 def _speech_seconds(signal: Signal, rate: int) -> float:
@@ -226,8 +232,15 @@ def _describe(
     return Clip(
         label="human", source=source.name, package=source.package or source.repository, version=version,
         speaker=speaker, attack="", attack_family="", licence=source.licence, sampling_rate=rate,
-        language=source.language, **facts,
+        language=_name_language(source, speaker), **facts,
     )  # fmt: skip
+
+
+def _name_language(source: Source, speaker: str) -> str:
+    """The language of a source, or that in the speaker's name (``kde-pt_BR`` is ``pt``)."""
+    if source.language != "{speaker}":
+        return source.language
+    return speaker.rsplit("-", 1)[-1].split("_")[0]
 
 
 def _write_clip(clip: Clip, pcm: NDArray[np.int16]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -74,7 +73,7 @@ def read_clips(path: str | Path) -> list[Clip]:
     """
     if not Path(path).exists():
         return []
-    with open(path, newline="", encoding="utf-8") as file:
+    with Path(path).open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != COLUMNS:
             raise AudioUsageError(
@@ -103,8 +102,8 @@ def _parse_row(row: dict[str, str]) -> Clip:
 
 def _write_rows(path: str | Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
     part = Path(f"{path}.part")
-    with open(part, "w", newline="", encoding="utf-8") as file:
+    with part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
-    os.replace(part, path)
+    part.replace(path)

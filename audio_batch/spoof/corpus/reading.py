@@ -31,7 +31,7 @@ def read_g722(data: bytes) -> tuple[Signal, int]:
     """Decode headerless G.722 at 64 kbit/s (16 kHz)."""
     import av
 
-    with av.open(io.BytesIO(data), format="g722") as container:
+    with av.open(io.BytesIO(data), mode="r", format="g722") as container:
         blocks = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
     return np.concatenate(blocks).astype(np.float32) / 32768.0, 16000
 
