@@ -7,117 +7,62 @@ block, however long the header says that the recording is.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from audio_batch.errors import AudioUsageError, UnreadableAudioError
+from audio_batch.files import hash_file, open_file, refuse_file, show_path
+from audio_batch.raw_formats import (
+    MAX_CHANNELS,
+    MAX_SAMPLING_RATE,
+    RAW_ENCODINGS,
+    RAW_SUFFIXES,
+    SNDFILE_RAW,
+    RawFormat,
+)
 from audio_batch.signatures import AUDIO_FORMATS, identify_format
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "MAX_CHANNELS",
+    "MAX_SAMPLING_RATE",
+    "MAX_SECONDS",
+    "RAW_ENCODINGS",
+    "RAW_SUFFIXES",
+    "SNDFILE_RAW",
+    "Properties",
+    "RawFormat",
+    "Reader",
+    "decode",
+    "hash_file",
+    "open_file",
+    "open_reader",
+    "probe",
+    "read_blocks",
+    "refuse_file",
+    "resample",
+    "show_path",
+]
+
 MAX_SECONDS = 24 * 3600.0
 """Longest recording in seconds that is decoded unless told otherwise: no call lasts a day, but a bomb does."""
-MAX_CHANNELS = 8
-"""Most channels of a file that is decoded: calls have one or two, conference bridges a few; libsndfile allows 1024."""
-MAX_SAMPLING_RATE = 192_000
-"""Highest sampling rate in Hz that is decoded; the highest of professional recorders."""
 MAX_DECODED_BYTES = 2 << 30
 """Most bytes of samples that `decode` holds at once; `read_blocks` has no such limit."""
-
-SNDFILE_RAW = {
-    "pcm_s8": "PCM_S8",
-    "pcm_u8": "PCM_U8",
-    "pcm_s16le": "PCM_16",
-    "pcm_s16be": "PCM_16",
-    "pcm_s24le": "PCM_24",
-    "pcm_s32le": "PCM_32",
-    "pcm_f32le": "FLOAT",
-    "ulaw": "ULAW",
-    "alaw": "ALAW",
-    "gsm": "GSM610",
-    "vox_adpcm": "VOX_ADPCM",
-}
-"""Raw encodings that libsndfile reads, with its names for them."""
-RAW_ENCODINGS = (*SNDFILE_RAW, "g722", "g729")
-"""Encodings that a file without a header may be declared to have."""
 
 _PIECE_FRAMES = 4096
 _EXTRA_CONTAINERS = {"amr", "m4a", "aac", "webm"}
 # wFormatTag of G.726, G.722, AMR, G.729 in WAV, from the registered codes of RFC 2361 and FFmpeg's riff.c.
 _EXTRA_WAV_TAGS = {0x0045, 0x0057, 0x0064, 0x0065, 0x0083, 0x028F}
 
-
-@dataclass(frozen=True)
-class RawFormat:
-    """What a file without a header holds.
-
-    Parameters
-    ----------
-    encoding
-        One of `RAW_ENCODINGS`.
-    sampling_rate
-        Frames per second, in Hz.
-    channels
-        Number of interleaved channels.
-
-    Raises
-    ------
-    AudioUsageError
-        If a value is not allowed.
-    """
-
-    encoding: str
-    sampling_rate: int = 8000
-    channels: int = 1
-
-    def __post_init__(self) -> None:
-        if self.encoding not in RAW_ENCODINGS:
-            raise _bad_raw("encoding", self.encoding, f"one of {', '.join(RAW_ENCODINGS)}")
-        if not 1000 <= self.sampling_rate <= MAX_SAMPLING_RATE:
-            raise _bad_raw("sampling rate", self.sampling_rate, f"1000 to {MAX_SAMPLING_RATE} Hz")
-        if not 1 <= self.channels <= MAX_CHANNELS:
-            raise _bad_raw("number of channels", self.channels, f"1 to {MAX_CHANNELS}")
-
-    @classmethod
-    def parse(cls, text: str) -> RawFormat:
-        """Read ``encoding[,sampling_rate[,channels]]``, for instance ``ulaw,8000,2``."""
-        encoding, *numbers = (part.strip() for part in text.split(","))
-        if len(numbers) > 2 or not all(number.isascii() and number.isdigit() for number in numbers):
-            raise _bad_raw("format", text, "encoding,sampling_rate,channels such as ulaw,8000,1")
-        return cls(encoding.lower(), *(int(number) for number in numbers))
-
-
-def _bad_raw(what: str, value: object, allowed: str) -> AudioUsageError:
-    return AudioUsageError(
-        f"{what} {value!r} of a raw file is not allowed; allowed: {allowed}",
-        hint="Declare the format that the recorder wrote, such as RawFormat('ulaw', 8000, 1).",
-        value=value,
-    )
-
-
-RAW_SUFFIXES: dict[str, RawFormat] = {
-    ".ulaw": RawFormat("ulaw"),
-    ".ul": RawFormat("ulaw"),
-    ".mu": RawFormat("ulaw"),
-    ".alaw": RawFormat("alaw"),
-    ".al": RawFormat("alaw"),
-    ".gsm": RawFormat("gsm"),
-    ".sln": RawFormat("pcm_s16le"),
-    ".sln16": RawFormat("pcm_s16le", 16000),
-    ".vox": RawFormat("vox_adpcm"),
-    ".g722": RawFormat("g722", 16000),
-    ".g729": RawFormat("g729"),
-}
-"""Headerless formats that go by their suffix alone, as Asterisk names its recordings (``core show file formats``)."""
 
 _HEADED_SUFFIXES = (
     *(".wav", ".wave", ".w64", ".rf64", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".snd"),
@@ -255,13 +200,13 @@ def read_blocks(
     for name, value in (("block_seconds", block_seconds), ("max_seconds", max_seconds)):
         if not value > 0:
             raise AudioUsageError(f"{name} must be positive, got {value!r}", hint="Give seconds, such as 60.")
-    return _iterate_blocks(path, block_seconds, raw, max_seconds)
+    return _iterate_blocks(path, None, block_seconds, raw, max_seconds)
 
 
 def _iterate_blocks(
-    path: str | PathLike[str], block_seconds: float, raw: RawFormat | None, max_seconds: float
+    path: str | PathLike[str], reader: Reader | None, block_seconds: float, raw: RawFormat | None, max_seconds: float
 ) -> Iterator[NDArray[np.float32]]:
-    reader = open_reader(path, raw=raw)
+    reader = reader or open_reader(path, raw=raw)
     size = max(1, round(block_seconds * reader.sampling_rate))
     allowed, delivered = max_seconds * reader.sampling_rate, 0
     try:
@@ -320,17 +265,15 @@ def decode(
         If the file cannot be decoded to its end, or is too long, or would fill more than `MAX_DECODED_BYTES`.
     """
     reader = open_reader(path, raw=raw)
-    rate, channels = reader.sampling_rate, reader.channels
-    reader.close()
-    blocks, held = [np.empty((0, channels), np.float32)], 0
-    for block in read_blocks(path, raw=raw, max_seconds=MAX_SECONDS if max_seconds is None else max_seconds):
+    blocks, held = [np.empty((0, reader.channels), np.float32)], 0
+    for block in _iterate_blocks(path, reader, 60.0, raw, MAX_SECONDS if max_seconds is None else max_seconds):
         blocks.append(block)
         held += block.nbytes
         if held > MAX_DECODED_BYTES:
             raise refuse_file(
                 path, "too_long", f"holds more than {MAX_DECODED_BYTES} bytes of samples", "Use read_blocks."
             )
-    return np.concatenate(blocks), rate
+    return np.concatenate(blocks), reader.sampling_rate
 
 
 def resample(signal: NDArray[np.float32], from_rate: int, to_rate: int) -> NDArray[np.float32]:
@@ -358,37 +301,6 @@ def resample(signal: NDArray[np.float32], from_rate: int, to_rate: int) -> NDArr
     import soxr
 
     return np.asarray(soxr.resample(signal, from_rate, to_rate, quality="HQ"), dtype=np.float32)
-
-
-def hash_file(path: str | PathLike[str]) -> tuple[str, int]:
-    """Return the SHA-256 of a file's bytes, hexadecimal, and their number, reading a megabyte at a time."""
-    digest, size = hashlib.sha256(), 0
-    with open_file(path) as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-            size += len(chunk)
-    return digest.hexdigest(), size
-
-
-def open_file(path: str | PathLike[str]) -> BinaryIO:
-    """Open a regular file for reading; a folder, pipe or device is refused without waiting for it.
-
-    Raises
-    ------
-    UnreadableAudioError
-        With reason ``missing``, ``unreadable`` or ``not_a_file``.
-    """
-    try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except FileNotFoundError as error:
-        raise refuse_file(path, "missing", "does not exist", "Check the path.") from error
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise refuse_file(path, "unreadable", f"cannot be opened: {why}", "Check the file's permissions.") from error
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise refuse_file(path, "not_a_file", "is not a regular file", "Name the recordings themselves.")
-    return os.fdopen(handle, "rb")
 
 
 def open_reader(path: str | PathLike[str], *, raw: RawFormat | None = None) -> Reader:
@@ -456,13 +368,3 @@ def _check_limits(path: str | PathLike[str], reader: Reader) -> Reader:
         return reader
     reader.close()
     raise refuse_file(path, reason, what, "Convert the recording, or ask for it again.")
-
-
-def show_path(path: str | PathLike[str]) -> str:
-    """Quote a file name for a message: names come from outside and may hold line breaks, escapes or lone bytes."""
-    return repr(os.fspath(path))
-
-
-def refuse_file(path: str | PathLike[str], reason: str, what: str, hint: str) -> UnreadableAudioError:
-    """Make the error that says why a file is not decoded; `reason` is one word for programs."""
-    return UnreadableAudioError(f"{show_path(path)} {what}", hint=hint, reason=reason, path=os.fspath(path))

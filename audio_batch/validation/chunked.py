@@ -29,7 +29,7 @@ def inspect_riff(file: BinaryIO, size: int) -> list[Issue]:
         What the sizes, the format chunk and the bytes that are there disagree on.
     """
     magic, riff_size = struct.unpack("<4sI", file.read(8))
-    chunks = {}
+    chunks: dict[bytes, tuple[int, int]] = {}
     for name, start, length in _walk_chunks(file, size, 12, "<"):
         chunks.setdefault(name, (start, length))
     issues = _check_format_chunk(file, chunks.get(b"fmt "))
