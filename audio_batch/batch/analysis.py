@@ -1,0 +1,224 @@
+"""One recording through the whole chain: validate, score, verify, route, measure features.
+
+Every step that fails becomes columns of the row; nothing is raised. What comes back is plain JSON types, so that a
+result is the same whether it was computed here, in a worker, or read from a checkpoint.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from audio_batch.batch.checkpoint import make_key, read_result, write_result
+from audio_batch.batch.rows import describe_decision, describe_validation, describe_verdict, describe_verification
+from audio_batch.decoding import hash_file
+from audio_batch.errors import AudioError
+
+if TYPE_CHECKING:
+    from audio_batch.validation import Validation
+    from audio_batch.verdict import Verdict, Verification
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is the same for all recordings of a batch; plain types, because it travels to workers as JSON.
+
+    Attributes
+    ----------
+    fingerprint
+        Hash of the model, the code and the feature set.
+    """
+
+    model: str | None
+    profile: str
+    policy: str | None
+    policy_sha256: str | None
+    store: str | None
+    roles: tuple[tuple[int, str], ...]
+    with_features: bool
+    checkpoint_dir: str | None
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """One recording to analyse."""
+
+    path: str
+    name: str
+    size: int
+    context: dict[str, Any]
+    problem: str | None = None
+
+
+def analyse(task: Task, settings: Settings) -> dict[str, Any]:
+    """Return ``{"recording": {…}, "segments": […], "features": […]}`` for one recording.
+
+    Only a result without error is kept as a checkpoint: what failed may succeed on the next run.
+    """
+    started = time.monotonic()
+    chain = _Chain(task, settings)
+    key = chain.attempt("read", chain.identify)
+    kept = read_result(settings.checkpoint_dir, key) if settings.checkpoint_dir and key else None
+    if kept is not None:
+        kept["recording"] |= {"resumed": True}
+        return kept
+    result = chain.complete() if key else chain.fail()
+    result["recording"] |= {"processing_seconds": time.monotonic() - started, "resumed": False}
+    if settings.checkpoint_dir and key and not result["recording"].get("error_code"):
+        write_result(settings.checkpoint_dir, key, result)
+    return result
+
+
+def report_loss(task: Task, settings: Settings, code: str, message: str) -> dict[str, Any]:
+    """Return the result of a recording whose worker did not survive it."""
+    chain = _Chain(task, settings)
+    chain.note("worker", code, message)
+    result = chain.fail()
+    result["recording"] |= {"processing_seconds": None, "resumed": False}
+    return result
+
+
+class _Chain:
+    """The steps for one recording, and the row that they fill."""
+
+    def __init__(self, task: Task, settings: Settings) -> None:
+        self.task, self.settings = task, settings
+        self.row: dict[str, Any] = {
+            "path": task.name,
+            "file_size": task.size,
+            "call_id": _as_text(task.context.get("call_id")),
+            "context": task.context or None,
+        }
+
+    def attempt(self, stage: str, step: Callable[[], T]) -> T | None:
+        """Run a step; note what it raises."""
+        try:
+            return step()
+        except AudioError as error:
+            self.note(stage, str(error.details.get("reason") or error.code), error.message)
+        except MemoryError:
+            self.note(stage, "out_of_memory", "There is not enough memory for this recording.")
+        except Exception as error:
+            self.note(stage, "internal_error", f"{type(error).__name__}: {error}")
+        return None
+
+    def note(self, stage: str, code: str, message: str) -> None:
+        """Keep the first error."""
+        if "error_code" not in self.row:
+            self.row |= {"error_code": code, "error_stage": stage, "error_message": message}
+
+    def identify(self) -> str | None:
+        """Hash the recording; return the key of its result."""
+        if self.task.problem is not None:
+            self.note("read", "not_opened", f"{self.task.name!r} {self.task.problem}")
+            return None
+        self.row["sha256"], self.row["file_size"] = hash_file(self.task.path)
+        facts = {"sha256": self.row["sha256"], "name": self.task.name, "context": self.task.context}
+        return make_key(facts | asdict(replace(self.settings, checkpoint_dir=None)) | {"voice": self._hash_voice()})
+
+    def complete(self) -> dict[str, Any]:
+        """Run the whole chain."""
+        validation = self.attempt("validate", self._validate)
+        verdict = self.attempt("score", self._score) if _is_decodable(validation) else None
+        if verdict is not None:
+            verdict = _withhold_label(verdict, validation)
+        verification = self.attempt("verify", lambda: self._verify(verdict)) if verdict else None
+        self.row |= describe_verdict(verdict) | describe_verification(verification)
+        self._route(verdict, verification)
+        features = self.attempt("features", lambda: self._measure(verdict, validation)) or []
+        segments = [asdict(segment) for segment in verdict.segments] if verdict else []
+        return {"recording": self.row, "segments": segments, "features": features}
+
+    def fail(self) -> dict[str, Any]:
+        """Return the row of a recording that could not be analysed; it is routed all the same."""
+        self.row |= describe_verdict(None)
+        self._route(None, None)
+        return {"recording": self.row, "segments": [], "features": []}
+
+    def _hash_voice(self) -> str | None:
+        """Hash the voiceprint that the recording is compared with; None if there is none."""
+        enrollment_id = self._enrollment_id()
+        if enrollment_id is None or self.settings.store is None:
+            return None
+        from audio_batch.speaker.keys import read_key
+        from audio_batch.speaker.store import read_voiceprint
+
+        try:
+            voiceprint = read_voiceprint(self.settings.store, enrollment_id, key=read_key())
+        except AudioError:
+            return None
+        return make_key({"voiceprint": voiceprint.to_json().decode()})
+
+    def _enrollment_id(self) -> str | None:
+        return _as_text(self.task.context.get("enrollment_id"))
+
+    def _validate(self) -> Validation:
+        from audio_batch.validation import validate
+
+        validation = validate(self.task.path, profile=self.settings.profile)
+        self.row |= describe_validation(validation)
+        if not _is_decodable(validation):
+            code, message = next(((i.code, i.message) for i in validation.issues), ("no_audio", "It holds no sound."))
+            self.note("validate", code, message)
+        return validation
+
+    def _score(self) -> Verdict:
+        from audio_batch.spoof import score
+
+        settings = self.settings
+        roles = dict(settings.roles) or None
+        verdict: Verdict = score(self.task.path, model=settings.model, channel_roles=roles, profile=settings.profile)
+        if verdict.sha256 != self.row["sha256"]:
+            raise AudioError("The recording changed while it was read.", hint="Run again.", reason="file_changed")
+        return verdict
+
+    def _verify(self, verdict: Verdict | None) -> Verification | None:
+        enrollment_id = self._enrollment_id()
+        if enrollment_id is None or self.settings.store is None:
+            return None
+        from audio_batch.speaker import verify
+
+        self.row["enrollment_id"] = enrollment_id
+        store, channel = self.settings.store, self._find_customer()
+        return verify(self.task.path, enrollment_id, store=store, verdict=verdict, channel=channel, check_spoof=False)
+
+    def _find_customer(self) -> int | None:
+        if self.row.get("channels") == 1:
+            return None
+        return next((channel for channel, role in self.settings.roles if role == "customer"), None)
+
+    def _route(self, verdict: Verdict | None, verification: Verification | None) -> None:
+        if self.settings.policy is None:
+            return
+        from audio_batch.routing import route
+
+        policy, context = self.settings.policy, self.task.context
+        decision = self.attempt("route", lambda: route(verdict, verification, context, policy))
+        self.row |= describe_decision(decision)
+
+    def _measure(self, verdict: Verdict | None, validation: Validation | None) -> list[dict[str, Any]]:
+        if verdict is None or validation is None or validation.properties is None or not self.settings.with_features:
+            return []
+        from audio_batch.batch.measurement import measure_worst
+
+        return measure_worst(self.task.path, verdict, validation.properties.sampling_rate)
+
+
+def _is_decodable(validation: Validation | None) -> bool:
+    return validation is not None and validation.properties is not None and bool(validation.channels)
+
+
+def _withhold_label(verdict: Verdict, validation: Validation | None) -> Verdict:
+    """A damaged recording keeps its score, but no label rests on it."""
+    if validation is None or validation.is_valid or verdict.abstention is not None:
+        return verdict
+    return replace(verdict, label="uncertain", abstention="invalid_recording")
+
+
+def _as_text(value: Any) -> str | None:
+    return None if value is None or value == "" else str(value)

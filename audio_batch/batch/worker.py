@@ -1,0 +1,49 @@
+"""The process that analyses recordings: one JSON line in, one JSON line out, until its parent is gone.
+
+Run as ``python -m audio_batch.batch.worker`` by the pool, which has capped the threads of the numerical libraries in
+the environment: they read it when they are imported, so no other moment would do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from typing import Any, BinaryIO
+
+from audio_batch.batch.analysis import Settings, Task, analyse
+
+
+def read_settings(document: dict[str, Any]) -> Settings:
+    """Make settings from their JSON form."""
+    roles = tuple((int(channel), str(role)) for channel, role in document["roles"])
+    return Settings(**(document | {"roles": roles}))
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer requests until there are no more."""
+    settings = read_settings(json.loads(requests.readline()))
+    _answer(answers, {"ready": True})
+    for line in requests:
+        _answer(answers, analyse(Task(**json.loads(line)), settings))
+
+
+def _answer(answers: BinaryIO, document: dict[str, Any]) -> None:
+    answers.write(json.dumps(document).encode() + b"\n")
+    answers.flush()
+
+
+def main() -> None:
+    """Keep the answers apart from whatever a library prints."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    try:
+        serve(sys.stdin.buffer, answers)
+    except BrokenPipeError:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
