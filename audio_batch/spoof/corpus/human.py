@@ -16,7 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_batch.errors import AudioUsageError
-from audio_batch.spoof.corpus.cutting import cut_clips, find_islands, join_utterances, measure_voicing, trim_edges
+from audio_batch.spoof.corpus.cutting import (
+    MAX_SECONDS,
+    MIN_SECONDS,
+    cut_clips,
+    find_islands,
+    join_utterances,
+    measure_voicing,
+    trim_edges,
+)
 from audio_batch.spoof.corpus.manifest import Clip, read_clips, replace_source, write_manifest
 from audio_batch.spoof.corpus.origins import BareRepository, DebianPackage, Origin
 from audio_batch.spoof.corpus.reading import READERS, unpack_queen
@@ -169,7 +177,8 @@ def _make_clips(
         if signal.size == 0:
             continue
         if source.whole:
-            yield _slug(name), speaker, signal, rate
+            if MIN_SECONDS * rate <= signal.size <= MAX_SECONDS * rate:
+                yield _slug(name), speaker, signal, rate
             continue
         if source.join or _speech_seconds(signal, rate) < 1.8:
             words.setdefault((speaker, rate), []).append(trim_edges(signal, rate) if source.trim else signal)
