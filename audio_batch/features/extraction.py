@@ -96,8 +96,9 @@ def extract(signal: npt.ArrayLike, sampling_rate: int, *, families: Iterable[str
     chosen = _choose_families(families)
     spectrum = Spectrum(signal, sampling_rate)
     values: dict[str, float] = {}
-    for name in chosen:
-        values |= FAMILIES[name](spectrum)
+    with np.errstate(over="ignore", invalid="ignore"):  # samples far beyond full scale end as NaN
+        for name in chosen:
+            values |= FAMILIES[name](spectrum)
     return Features(_round_values(values), FEATURE_SET_VERSION, int(sampling_rate))
 
 

@@ -6,12 +6,13 @@ period; the highest local maximum r of the normalised correlation is the harmoni
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
 from audio_batch.features.pitch import (
     BLOCK_FRAMES,
-    INTERPOLATED_RATE,
     PITCH_FLOOR,
     Doubles,
     Indices,
@@ -21,8 +22,13 @@ from audio_batch.features.pitch import (
 from audio_batch.features.spectrum import Floats, check_signal
 
 SILENCE_THRESHOLD = 0.1
+FINE_RATE = 32_000
+"""Hz from which the correlation need not be computed between the samples."""
 SHORTEST_LAG = 2
 """Samples."""
+CONTENDERS = 0.8
+"""Share of the highest point of a curve that a maximum needs to be worth interpolation."""
+SINC_REACH, SINC_STEPS = 8, 4
 LARGEST = 1 - 1e-6
 """Correlation above which rounding, not noise, is measured: HNR ends at 60 dB."""
 
@@ -66,16 +72,45 @@ def _correlate_frames(samples: Floats, starts: Indices, sampling_rate: int, peak
     half = period // 2 + 1
     peaks = np.abs(frames[:, period - half : period + half]).max(axis=1) / np.float32(peak)
     curve, factor = _cross_correlate(frames, period, sampling_rate)
-    inner = curve[:, SHORTEST_LAG * factor : -1]
-    before, after = curve[:, SHORTEST_LAG * factor - 1 : -2], curve[:, SHORTEST_LAG * factor + 1 :]
-    highest = np.where((inner > before) & (inner >= after), inner, 0).max(axis=1).astype(np.float64)
+    highest = _find_highest(curve, SHORTEST_LAG * factor)
     voiced = (highest > measure_unvoiced_strength(peaks, SILENCE_THRESHOLD, 0.0)) & (highest > 0)
     return np.where(voiced, np.minimum(highest, LARGEST), np.nan)
 
 
+def _find_highest(curve: Floats, first: int) -> Doubles:
+    """Return the height of the highest local maximum of each row from column `first` on, 0 if there is none."""
+    inner = curve[:, first:-1]
+    maxima = np.where((inner > curve[:, first - 1 : -2]) & (inner >= curve[:, first + 1 :]), inner, 0)
+    rows, columns = np.nonzero(maxima > CONTENDERS * maxima.max(axis=1, keepdims=True))
+    heights = _interpolate_heights(curve, rows, columns + first)
+    highest = np.zeros(len(curve))
+    np.maximum.at(highest, rows, heights)
+    return highest
+
+
+def _interpolate_heights(curve: Floats, rows: Indices, columns: Indices) -> Floats:
+    """Return the height of each local maximum between its points: windowed sinc at 9 places, then a parabola."""
+    reach = np.clip(columns[:, None] + np.arange(-SINC_REACH, SINC_REACH + 1), 0, curve.shape[1] - 1)
+    fine = curve[rows[:, None], reach] @ _make_sinc()
+    place = np.clip(fine.argmax(axis=1), 1, fine.shape[1] - 2)
+    rows = np.arange(len(fine))
+    before, middle, after = fine[rows, place - 1], fine[rows, place], fine[rows, place + 1]
+    bend = np.maximum(2 * middle - before - after, np.float32(1e-6))
+    heights: Floats = middle + np.float32(0.125) * np.square(after - before) / bend
+    return heights
+
+
+@lru_cache(maxsize=1)
+def _make_sinc() -> Floats:
+    offsets = np.arange(-SINC_STEPS, SINC_STEPS + 1) / SINC_STEPS
+    distance = offsets - np.arange(-SINC_REACH, SINC_REACH + 1)[:, None]
+    weights = np.sinc(distance) * np.square(np.cos(np.pi * distance / (2 * SINC_REACH + 4)))
+    return (weights / weights.sum(axis=0)).astype(np.float32)
+
+
 def _cross_correlate(frames: Floats, period: int, sampling_rate: int) -> tuple[Floats, int]:
     """Return normalised correlation of each frame's first period with the frame, and the factor of interpolation."""
-    factor = -(-INTERPOLATED_RATE // sampling_rate)
+    factor = 2 if sampling_rate < FINE_RATE else 1
     size = 1 << (2 * period - 1).bit_length()
     cross = np.conj(np.fft.rfft(frames[:, :period], size)) * np.fft.rfft(frames, size)
     curve = np.fft.irfft(cross, factor * size)[:, : factor * period] * np.float32(factor)
@@ -85,4 +120,5 @@ def _cross_correlate(frames: Floats, period: int, sampling_rate: int) -> tuple[F
     moving = moving[:, : period + 1]
     weights = np.linspace(0, 1, factor, endpoint=False)
     dense = (moving[:, :-1, None] * (1 - weights) + moving[:, 1:, None] * weights).reshape(len(frames), -1)
-    return (curve / np.sqrt(np.maximum(first * dense, 1e-20))).astype(np.float32), factor
+    normalized: Floats = (curve / np.sqrt(np.maximum(first * dense, 1e-20))).astype(np.float32)
+    return normalized, factor

@@ -1,8 +1,8 @@
 """Fundamental frequency by autocorrelation, after Boersma (1993), with the defaults of Praat's "To Pitch (raw ac)".
 
 Each 40 ms Hann frame is autocorrelated, divided by the autocorrelation of its window, and interpolated to at least
-32 kHz by zero-padding its spectrum; its peaks are candidates, and the cheapest path through candidates of all frames,
-voiceless included, is the pitch track.
+32 kHz by zero-padding its spectrum; its peaks are candidates, and the cheapest path through the candidates of all
+frames, voiceless included, is the pitch track.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ CANDIDATES = 15
 SILENCE_THRESHOLD, VOICING_THRESHOLD = 0.03, 0.45
 OCTAVE_COST, OCTAVE_JUMP_COST, VOICING_COST = 0.01, 0.35, 0.14
 INTERPOLATED_RATE = 32_000
+"""Hz, at least, at which the autocorrelation is computed, so that parabolas fit its peaks."""
 BLOCK_FRAMES = 256
 """Frames handled at a time: bounds memory and keeps the arrays in the cache."""
 
