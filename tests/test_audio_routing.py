@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio_batch.errors import AudioUsageError
@@ -27,6 +27,7 @@ from audio_batch.routing import (
 )
 from audio_batch.verdict import Label, Verdict, Verification
 
+SETTINGS = settings(derandomize=True, database=None, deadline=None, max_examples=200)
 SAFE = {"amount": 500, "new_beneficiary": False, "destination_country": "DE", "customer_risk": 0.1}
 
 
@@ -285,6 +286,7 @@ def contexts(draw: st.DrawFn, policy: str) -> dict[str, Any]:
     return found
 
 
+@SETTINGS
 @given(st.data())
 def test_removing_context_never_lowers_the_risk(data: st.DataObject) -> None:
     policy = data.draw(st.sampled_from(list_policies()))
@@ -298,6 +300,7 @@ def test_removing_context_never_lowers_the_risk(data: st.DataObject) -> None:
     assert set(after.missing_inputs) >= set(before.missing_inputs)
 
 
+@SETTINGS
 @given(st.data())
 def test_raising_the_score_never_lowers_the_action(data: st.DataObject) -> None:
     policy = data.draw(st.sampled_from(list_policies()))
@@ -313,6 +316,7 @@ def test_raising_the_score_never_lowers_the_action(data: st.DataObject) -> None:
     assert severe.composite_risk >= mild.composite_risk
 
 
+@SETTINGS
 @given(st.data())
 def test_raising_a_number_or_a_flag_never_lowers_the_action(data: st.DataObject) -> None:
     policy = data.draw(st.sampled_from([name for name in list_policies() if load_policy(name).inputs]))
@@ -328,6 +332,7 @@ def test_raising_a_number_or_a_flag_never_lowers_the_action(data: st.DataObject)
     assert (severe.composite_risk or 0) >= (mild.composite_risk or 0)
 
 
+@SETTINGS
 @given(st.data())
 def test_a_failed_verification_never_lowers_the_action(data: st.DataObject) -> None:
     policy = data.draw(st.sampled_from(list_policies()))
@@ -337,6 +342,7 @@ def test_a_failed_verification_never_lowers_the_action(data: st.DataObject) -> N
     assert severity(failed) >= severity(route(verdict, data.draw(verifications), context, policy))
 
 
+@SETTINGS
 @given(st.data())
 def test_lowering_the_confidence_never_lowers_the_action(data: st.DataObject) -> None:
     policy = data.draw(st.sampled_from(list_policies()))

@@ -13,7 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio_batch.errors import AudioUsageError
@@ -23,6 +23,7 @@ from audio_batch.sar.goaml import cut_reason
 from audio_batch.sar.wording import clean_text, cut_text, split_blocks
 from audio_batch.verdict import Reason, SegmentScore, Verdict, Verification
 
+SETTINGS = settings(derandomize=True, database=None, deadline=None, max_examples=200)
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 VERDICT = Verdict(
     path="inbox/call-77.wav",
@@ -413,6 +414,7 @@ def test_marks_that_turn_the_direction_of_text_are_dropped() -> None:
     )
 
 
+@SETTINGS
 @given(st.text(alphabet=st.characters(), max_size=200))
 def test_any_text_survives_as_clean_text(text: str) -> None:
     cleaned = clean_text(text)
@@ -423,6 +425,7 @@ def test_any_text_survives_as_clean_text(text: str) -> None:
     assert len(cut_text(text, 10)) <= 10
 
 
+@SETTINGS
 @given(st.lists(st.text(alphabet="ab\u00e9\u4e16 \n", min_size=0, max_size=30), max_size=60), st.integers(10, 60))
 def test_blocks_join_to_the_text(words: list[str], limit: int) -> None:
     text = " ".join(words)
