@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote
@@ -86,15 +85,6 @@ class BareRepository:
 
     def _git(self, *arguments: str) -> bytes:
         return _run(["git", "-C", str(self._folder), *arguments])
-
-
-def find_missing(mirror: Path, repositories: list[str]) -> Iterator[str]:
-    """Name the repositories that have no snapshot in `mirror`."""
-    for repository in repositories:
-        try:
-            BareRepository(repository, mirror)
-        except AudioUsageError:
-            yield repository
 
 
 def _find_archive(downloads: Path, package: str) -> Path | None:
