@@ -130,6 +130,7 @@ def _warm_up() -> None:
     """Import the libraries before the clock starts, as the yardstick's is."""
     import deltalake  # noqa: F401
     import duckdb
+    import filelock  # noqa: F401
     import polars as pl
     import pyarrow.compute
     import pyarrow.parquet  # noqa: F401

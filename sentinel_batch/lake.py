@@ -195,15 +195,7 @@ class Lake:
         connection.execute("SET temp_directory = $1", [str(self.path / _STAGING / "duckdb")])
         for table in TABLES.values():
             files = self.files(table.name, since, until)
-            if not files:
-                columns = ", ".join(f'NULL::{_DUCKDB_TYPES[kind]} AS "{c}"' for c, kind in table.columns.items())
-                connection.execute(f"CREATE VIEW {table.name} AS SELECT {columns} WHERE false")
-                continue
-            paths = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
-            hive = ", hive_partitioning = true, hive_types = {'call_date': DATE}" if table.partition_by else ""
-            connection.execute(
-                f"CREATE VIEW {table.name} AS SELECT * FROM read_parquet([{paths}], union_by_name = false{hive})"
-            )
+            relate_parts(connection, table.name, files).create_view(table.name)
         return connection
 
     def bounds(self) -> tuple[datetime, datetime] | None:
@@ -393,7 +385,9 @@ def full_disk_reported(path: Path) -> Iterator[None]:
 
 
 def scan_parts(name: str, files: Sequence[Path], *, partitions: bool = True) -> pl.LazyFrame:
-    """Scan Parquet files of a table, whoever wrote them: text may be stored as plain text or as categories.
+    """Scan Parquet files of a table, whoever wrote them.
+
+    Text may be stored as plain text or as categories, and columns that a file would have no value in may be absent.
 
     Parameters
     ----------
@@ -416,7 +410,42 @@ def scan_parts(name: str, files: Sequence[Path], *, partitions: bool = True) -> 
         hive_partitioning=partitions and bool(folders),
         hive_schema=folders if partitions and folders else None,
         cast_options=pl.ScanCastOptions(categorical_to_string="allow"),
+        missing_columns="insert",
     )
+
+
+def relate_parts(
+    connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path], *, partitions: bool = True
+) -> duckdb.DuckDBPyRelation:
+    """Return Parquet files of a table as a DuckDB relation: what :func:`scan_parts` is for Polars.
+
+    Parameters
+    ----------
+    connection
+        Where the relation belongs.
+    name
+        The table.
+    files
+        None gives a relation without rows.
+    partitions
+        Whether the columns that are folders are wanted.
+    """
+    definition = TABLES[name]
+    folders = definition.partition_by if partitions else ()
+    wanted = {c: kind for c, kind in definition.columns.items() if partitions or c not in definition.partition_by}
+    if not files:
+        columns = ", ".join(f'NULL::{_DUCKDB_TYPES[kind]} AS "{c}"' for c, kind in wanted.items())
+        return connection.sql(f"SELECT {columns} WHERE false")
+    stored = connection.read_parquet(
+        [str(path) for path in files],
+        union_by_name=True,
+        hive_partitioning=bool(folders),
+    )
+    columns = ", ".join(
+        f'"{c}"::{_DUCKDB_TYPES[kind]} AS "{c}"' if c in stored.columns else f'NULL::{_DUCKDB_TYPES[kind]} AS "{c}"'
+        for c, kind in wanted.items()
+    )
+    return stored.project(columns)
 
 
 def open_lake(lake: Lake | str | Path | None = None) -> Lake:

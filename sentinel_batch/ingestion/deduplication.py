@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from sentinel_batch.lake import StagedFile, scan_parts
+from sentinel_batch.lake import StagedFile, relate_parts, scan_parts
 from sentinel_batch.schema import CALL_RECORDS
 
 if TYPE_CHECKING:
@@ -185,14 +185,14 @@ def collapse_legs(staged: Sequence[Path], stored: Sequence[Path], scratch: Path)
     connection.execute("SET memory_limit = '1GB'")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET temp_directory = $1", [str(scratch)])
-    new = connection.read_parquet([str(path) for path in staged], hive_partitioning=False)
+    new = relate_parts(connection, CALL_RECORDS.name, staged, partitions=False)
     connection.register("new_rows", new.filter("call_id IS NOT NULL"))
     connection.execute("CREATE TEMP TABLE legs AS " + _LEGS, [LEG_GAP_SECONDS])
     kept = connection.sql("SELECT source_line, duration_seconds, answered FROM legs WHERE place = 1").pl()
     dropped = [connection.sql("SELECT source_line FROM legs WHERE place > 1").pl()["source_line"]]
     same = 0
     if stored:
-        old = connection.read_parquet([str(path) for path in stored], hive_partitioning=False, union_by_name=True)
+        old = relate_parts(connection, CALL_RECORDS.name, stored, partitions=False)
         connection.register("old_rows", old.filter("call_id IS NOT NULL"))
         known = connection.sql(_KNOWN, params=[LEG_GAP_SECONDS]).pl()
         same = int(known["same"].sum())

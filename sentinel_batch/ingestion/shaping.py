@@ -33,7 +33,6 @@ STAMPED = ("source_file", "ingest_id", "processed_at")
 """Columns that are the same in all rows of a file, written last."""
 
 _HOUR = 3_600_000_000
-_DAY = 24 * _HOUR
 OPTIONAL_TEXT = ("termination_cause", "location_code", "imei", "imsi", "trunk")
 
 REASONS = (
@@ -173,10 +172,13 @@ def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> tuple[pl.DataFrame, b
         )
     else:
         frame = frame.with_columns(time_missing=pl.lit(False), duration_missing=pl.lit(False))
-    texts = [_tidy(_field(cells, layout, field)).alias(field) for field in OPTIONAL_TEXT]
-    direction = map_distinct(_field(cells, layout, "call_direction"), lambda text: _direction(text, dialect.directions))
-    frame = frame.with_columns(*texts, direction.alias("call_direction"), _call_id(cells, layout).alias("call_id"))
-    return frame, caller_kind is None and callee_kind is None
+    texts = [_tidy(_field(cells, layout, field)).alias(field) for field in OPTIONAL_TEXT if layout.positions(field)]
+    if layout.positions("call_direction"):
+        direction = _field(cells, layout, "call_direction")
+        texts.append(map_distinct(direction, lambda text: _direction(text, dialect.directions)).alias("call_direction"))
+    if has_legs(layout) or layout.positions("call_id"):
+        texts.append(_call_id(cells, layout).alias("call_id"))
+    return frame.with_columns(texts), caller_kind is None and callee_kind is None
 
 
 def _kind(kind: pl.Series | None) -> pl.Expr | pl.Series:
@@ -231,7 +233,7 @@ def _missing(cell: str | None) -> bool:
 
 
 def map_distinct(text: pl.Series, function: Callable[[str], str | None]) -> pl.Series:
-    """Apply a function to each distinct value of a text column."""
+    """Apply a function to each distinct value of a column of text or categories; text where any changes."""
     import polars as pl
 
     if text.null_count() == len(text):
@@ -240,6 +242,7 @@ def map_distinct(text: pl.Series, function: Callable[[str], str | None]) -> pl.S
     changed = {value: result for value in values if (result := function(value)) != value}
     if not changed:
         return text
+    text = text.cast(pl.String)
     if len(changed) < 64:
         return text.replace(list(changed), list(changed.values()))
     table = pl.DataFrame(
@@ -322,10 +325,9 @@ def _call_id(cells: pl.DataFrame, layout: Layout) -> pl.Series:
     import polars as pl
 
     dialect = layout.dialect
-    names = dialect.leg_columns or dialect.leg_pair
-    places = [place for name in names if (place := layout.place(name)) is not None]
-    if not names or len(places) < len(names):
+    if not has_legs(layout):
         return _tidy(_field(cells, layout, "call_id"))
+    places = [layout.columns.index(name) for name in dialect.leg_columns or dialect.leg_pair]
     ids = pl.DataFrame([_tidy(cells[f"c{place}"]).alias(str(place)) for place in places])
     joined = pl.min_horizontal(pl.all()) if dialect.leg_pair else pl.concat_str(pl.all(), separator="-")
     return ids.select(joined.alias("call_id"))["call_id"]
@@ -363,16 +365,18 @@ def _finish(frame: pl.DataFrame, shaping: Shaping) -> pl.DataFrame:
 
     from sentinel_batch.schema import CALL_RECORDS, polars_schema
 
-    local = to_local(frame["call_timestamp"], shaping.local_zone).cast(pl.Int64)
-    days = local // _DAY
+    times = frame["call_timestamp"]
+    hours = (to_local(times, shaping.local_zone).to_physical() // _HOUR).cast(pl.Int32)
+    days = hours // 24
     shaped = frame.with_columns(
-        call_date=pl.col("call_timestamp").dt.date(),
-        local_date=days.cast(pl.Int32).cast(pl.Date),
-        local_hour=((local - days * _DAY) // _HOUR).cast(pl.Int8),
-        iso_weekday=((days + 3) % 7 + 1).cast(pl.Int8),
+        call_date=times.dt.date(),
+        local_date=days.cast(pl.Date),
+        local_hour=hours - days * 24,
+        iso_weekday=(days + 3) % 7 + 1,
         callee_prefix=pl.col("callee_number").str.slice(0, PREFIX_LENGTH),
         number_type=pl.col("callee_kind"),
     )
     schema = polars_schema(CALL_RECORDS.columns)
-    kinds = {name: kind for name, kind in schema.items() if name not in STAMPED} | {"number_type": pl.Categorical()}
-    return shaped.select(pl.col(name).cast(kind) for name, kind in kinds.items())
+    kept = [name for name in schema if name in shaped.columns]
+    categories = {name for name in kept if isinstance(shaped.schema[name], pl.Categorical)}
+    return shaped.select(pl.col(name) if name in categories else pl.col(name).cast(schema[name]) for name in kept)

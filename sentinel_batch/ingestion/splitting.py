@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 TRAILER_LINES = 5
 """So many lines at the end of a file may be a trailer."""
 
+FEW_VALUES = ("call_direction", "termination_cause", "location_code")
+"""Fields read as categories, which cost less to hold and to write; as plain text if they have above 65,535 values."""
+
 _TRAILER = re.compile(
     r"^\W*(grand total|totals?|totaux|sum|summary|count|nombre|records?|rows?|lignes?|end of|end$|eof|fin|trailer"
     r"|footer|generated|\d+ (rows?|records?|lignes?|enregistrements?)\b)|^\s*#|^[\s|+=*-]{3,}$",
@@ -145,13 +148,16 @@ def split_block(block: Block, layout: Layout) -> SplitBlock:
 
 def used_places(layout: Layout) -> list[int]:
     """Return the places of the columns that feed anything."""
+    fields = {place for name in layout.dialect.fields for place in layout.positions(name)}
+    return sorted(fields | _extra_places(layout))
+
+
+def _extra_places(layout: Layout) -> set[int]:
+    """Return the places of the columns that tell whether a call was answered, and which call a row belongs to."""
     dialect = layout.dialect
-    places = {place for name in dialect.fields for place in layout.positions(name)}
     extra = (*dialect.answered_positive, *dialect.answered_present, *dialect.leg_columns, *dialect.leg_pair)
-    places.update(
-        place for name in (*extra, dialect.answered_column or "") if (place := layout.place(name)) is not None
-    )
-    return sorted(places)
+    names = (*extra, dialect.answered_column or "")
+    return {place for name in names if (place := layout.place(name)) is not None}
 
 
 def _cut_trailer(data: bytes, layout: Layout) -> tuple[bytes, int]:
@@ -170,12 +176,18 @@ def _read_rectangle(data: bytes, layout: Layout, first_line: int, line_ends: int
     lines = line_ends + (not data.endswith(b"\n"))
     if not data or count_byte(data, layout.delimiter.encode()) != lines * (len(layout.columns) - 1):
         return None
-    return _read(data, layout, lines, first_line, quoted=False)
+    few = {f"c{places[0]}" for name in FEW_VALUES if len(places := layout.positions(name)) == 1}
+    few -= {f"c{place}" for place in _extra_places(layout)}
+    frame = _read(data, layout, lines, first_line, few=few) if few else None
+    return frame if frame is not None else _read(data, layout, lines, first_line)
 
 
-def _read(data: bytes, layout: Layout, lines: int, first_line: int, *, quoted: bool) -> pl.DataFrame | None:
+def _read(
+    data: bytes, layout: Layout, lines: int, first_line: int, *, quoted: bool = False, few: Collection[str] = ()
+) -> pl.DataFrame | None:
     import polars as pl
 
+    category = pl.Categorical(pl.Categories("cell", "sentinel_batch", pl.UInt16)) if few else pl.String()
     try:
         frame = pl.read_csv(
             data,
@@ -183,6 +195,7 @@ def _read(data: bytes, layout: Layout, lines: int, first_line: int, *, quoted: b
             separator=layout.delimiter,
             quote_char='"' if quoted else None,
             infer_schema=False,
+            schema_overrides=dict.fromkeys(few, category),
             new_columns=[f"c{place}" for place in range(len(layout.columns))],
             truncate_ragged_lines=False,
             low_memory=False,

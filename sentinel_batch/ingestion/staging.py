@@ -225,16 +225,24 @@ def _by_day(records: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
 def _write(parts: list[pl.DataFrame], day: date, stamp: Stamp, path: Path) -> StagedFile:
     import polars as pl
 
-    columns = [name for name in CALL_RECORDS.columns if name not in CALL_RECORDS.partition_by]
-    frame = pl.concat(parts, rechunk=False).with_columns(
+    frame = pl.concat(_alike(parts), rechunk=False).with_columns(
         # Constant text as categories: the writer need not hash it row by row. Parquet has plain text with a dictionary.
         source_file=pl.lit(stamp.source_file, dtype=pl.Categorical),
         ingest_id=pl.lit(stamp.ingest_id, dtype=pl.Categorical),
         processed_at=pl.lit(stamp.processed_at).cast(pl.Datetime("us", "UTC")),
-    )[columns]
+    )
+    frame = frame[[name for name in CALL_RECORDS.columns if name in frame.columns]]
     write_part(frame, path)
     first, last = bounds_of(frame)
     return StagedFile(path, path.name, {"call_date": day.isoformat()}, frame.height, first, last)
+
+
+def _alike(parts: list[pl.DataFrame]) -> list[pl.DataFrame]:
+    """Return the parts with plain text in every column that is plain text in any of them."""
+    import polars as pl
+
+    mixed = [name for name in parts[0].columns if len({part.schema[name] for part in parts}) > 1]
+    return [part.with_columns(pl.col(mixed).cast(pl.String)) for part in parts] if mixed else parts
 
 
 class _RejectPile:

@@ -44,6 +44,11 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _MOST_DAYS = 400
 _EASY_DAYS = 130 * 365
 _DAY = 86_400_000_000
+_CLOCK_ZERO = 0x30303A30303A3030
+"""The bytes of ``00:00:00``, last first; XOR with them leaves digits 0 to 9 and nothing of the colons."""
+_CLOCK_NINES = 0x0606000606000606
+_CLOCK_SHAPE = 0xF0F0FFF0F0FFF0F0
+"""Adding the former to a digit above 9 sets a bit of the latter."""
 _EPOCH_UNITS = {9: 1_000_000, 10: 1_000_000, 11: 1_000_000, 12: 1_000, 13: 1_000, 15: 1, 16: 1}
 
 
@@ -139,11 +144,28 @@ def read_date_times(dates: pl.Series, clocks: pl.Series, zone: str) -> pl.Series
     """Read dates and times of day that stand apart, ``2026-01-22`` and ``14:05:09``; others are null."""
     import polars as pl
 
-    frame = pl.DataFrame([dates.alias("date"), clocks.alias("clock")])
-    date = pl.col("date").str.to_date("%Y-%m-%d", strict=False)
-    clock = pl.col("clock").str.to_time("%H:%M:%S", strict=False)
-    naive = frame.select(date.dt.combine(clock, time_unit="us").alias("call_timestamp")).to_series()
-    return _localise(naive, zone)
+    same = len(dates) > 0 and dates.eq_missing(dates[0]).all()
+    date = (dates.head(1) if same else dates).str.to_date("%Y-%m-%d", strict=False).to_physical().cast(pl.Int64)
+    naive = (date * _DAY + _read_clocks(clocks)).cast(pl.Datetime("us"))
+    return _localise(naive.alias("call_timestamp"), zone)
+
+
+def _read_clocks(clocks: pl.Series) -> pl.Series:
+    """Read ``14:05:09`` into microseconds since midnight; others are null.
+
+    All eight characters at once, as the bytes of one integer: times of day are mostly distinct, and this takes a third
+    of the time of the general parser where they are in order, a seventh where they are not.
+    """
+    import polars as pl
+
+    packed = clocks.cast(pl.Binary).bin.reinterpret(dtype=pl.UInt64, endianness="little")
+    digits = packed.fill_null(0).to_numpy() ^ _CLOCK_ZERO
+    pairs = digits * 10 + (digits >> 8)
+    hours, minutes, seconds = (pairs >> place & 0xFF for place in (0, 24, 48))
+    good = ((digits | digits + _CLOCK_NINES) & _CLOCK_SHAPE == 0) & (hours < 24) & (minutes < 60) & (seconds < 60)
+    micros = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
+    read = pl.Series(clocks.name, micros).cast(pl.Int64)
+    return read if good.all() else read.set(~pl.Series(good), None)
 
 
 def read_time(typed: str | None, zone: str, day_first: bool | None) -> datetime | None:
