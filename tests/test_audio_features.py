@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,6 +155,18 @@ def test_values_that_are_not_finite_are_refused(value):
     signal[123] = value
     with pytest.raises(AudioUsageError, match="NaN or Inf, first at sample 123"):
         extract(signal, 8000)
+
+
+def test_every_feature_is_documented():
+    text = (Path(__file__).parents[1] / "docs" / "audio-features.md").read_text(encoding="utf-8")
+    ranges = {"lfcc_delta_00", "lfcc_delta2_00", "lfcc_19", "mfcc_12", "modulation_16_32"}
+    assert all(f"`{name}`" in text for name in ranges)
+    numbered = re.compile(r"_?\d+(_\d+)?")
+    known = {numbered.sub("", name) for name in re.findall(r"`([a-z][a-z0-9_]+)`", text)}
+    for name in list_features():
+        figure = re.sub(r"_(mean|std)$", "", name)
+        band = re.sub(r"_(low|high)$", "", figure)
+        assert known & {numbered.sub("", spelling) for spelling in (name, figure, band)}, name
 
 
 def test_features_import_nothing_heavy():

@@ -77,7 +77,7 @@ def extract(signal: npt.ArrayLike, sampling_rate: int, *, families: Iterable[str
     Parameters
     ----------
     signal
-        Mono signal, shape (samples,), full scale ±1. A few seconds: memory grows by about 1.5 MB per second.
+        Mono signal, shape (samples,), full scale ±1. A few seconds: memory grows by about 3 MB per second.
     sampling_rate
         Hertz, 4,000 to 192,000; 8,000 is the normal case.
     families

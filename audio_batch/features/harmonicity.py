@@ -105,7 +105,8 @@ def _make_sinc() -> Floats:
     offsets = np.arange(-SINC_STEPS, SINC_STEPS + 1) / SINC_STEPS
     distance = offsets - np.arange(-SINC_REACH, SINC_REACH + 1)[:, None]
     weights = np.sinc(distance) * np.square(np.cos(np.pi * distance / (2 * SINC_REACH + 4)))
-    return (weights / weights.sum(axis=0)).astype(np.float32)
+    sinc: Floats = (weights / weights.sum(axis=0)).astype(np.float32)
+    return sinc
 
 
 def _cross_correlate(frames: Floats, period: int, sampling_rate: int) -> tuple[Floats, int]:

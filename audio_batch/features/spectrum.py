@@ -44,7 +44,7 @@ class Spectrum:
 
     Notes
     -----
-    Takes about 1.5 MB of memory for each second of signal: cut long recordings first.
+    Takes about 3 MB of memory for each second of signal: cut long recordings first.
     """
 
     def __init__(self, signal: npt.ArrayLike, sampling_rate: int) -> None:
