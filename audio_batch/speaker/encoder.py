@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +25,8 @@ SPEECH_LEVEL_DBFS = -30.0
 WINDOW_FRAMES = 160
 HOP_FRAMES = 96
 BATCH_WINDOWS = 64
+DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged file of arrays raises."""
 
 
 class Encoder(Protocol):
@@ -191,7 +195,7 @@ class LstmEncoder:
                 weights = {name: stored[name].astype(np.float32) for name in stored.files}
             layers = tuple(_read_layer(weights, number) for number in range(3))
             output = (np.ascontiguousarray(weights["linear.weight"].T), weights["linear.bias"])
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except DAMAGE as error:
             raise ModelError(
                 f"The speaker encoder {str(path)!r} cannot be read: {type(error).__name__}",
                 hint="Install the package again, or make the file anew with python -m audio_batch.speaker.conversion.",

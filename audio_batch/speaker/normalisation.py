@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from audio_batch.errors import EnrollmentError, ModelError
-from audio_batch.speaker.encoder import MODELS, Encoder, unit
+from audio_batch.speaker.encoder import DAMAGE, MODELS, Encoder, unit
 from audio_batch.speaker.voice import CHANNEL_CLASSES, ChannelClass
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
     Embeddings = dict[ChannelClass, Vectors]
+
+
+SHIPPED_BACKEND = MODELS / "backend.npz"
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,8 @@ class Backend:
         Per comparison: ``narrowband``, ``wideband``, and ``crossed`` (enrolled over one class, heard over the other).
     accept_llr, duplicate_llr
         Log-likelihood ratios from which a voice is accepted, and from which two accounts are taken for one voice.
-    means, cohort
-        Per class of channel the mean embedding, shape (dimensions,), and centred unit cohort, (voices, dimensions).
+    cohort
+        Per class of channel the unit embeddings of other voices, shape (voices, dimensions).
     """
 
     encoder: str
@@ -53,12 +56,7 @@ class Backend:
     calibrations: dict[str, Calibration]
     accept_llr: float
     duplicate_llr: float
-    means: Embeddings = field(repr=False)
     cohort: Embeddings = field(repr=False)
-
-    def centre(self, embeddings: Vectors, channel_class: ChannelClass) -> Vectors:
-        """Return unit vectors from the class's mean voice, shape (voices, dimensions)."""
-        return unit(np.atleast_2d(embeddings) - self.means[channel_class])
 
     def compare(self, enrolled: Vectors, probes: Vectors, channel_class: ChannelClass) -> NDArray[np.float32]:
         """Return AS-norm scores of every enrolled voice with every probe, shape (enrolled, probes).
@@ -66,7 +64,7 @@ class Backend:
         Adaptive symmetric score normalisation with the nearest cohort voices of each side (Matejka et al. 2017,
         "Analysis of score normalization in multilingual speaker recognition").
         """
-        left, right = self.centre(enrolled, channel_class), self.centre(probes, channel_class)
+        left, right = np.atleast_2d(enrolled), np.atleast_2d(probes)
         mean_left, spread_left = self._rank(left, channel_class)
         mean_right, spread_right = self._rank(right, channel_class)
         cosines = left @ right.T
@@ -117,7 +115,7 @@ def load_backend(encoder: Encoder, path: str | Path | None = None) -> Backend:
     ModelError
         The files are missing or damaged, or were made for another encoder.
     """
-    chosen = Path(path) if path is not None else MODELS / "backend.npz"
+    chosen = Path(path) if path is not None else SHIPPED_BACKEND
     backend = _read_backend(chosen)
     if backend.encoder != encoder.version:
         raise ModelError(
@@ -134,7 +132,7 @@ def _read_backend(path: Path) -> Backend:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name].astype(np.float32) for name in stored.files}
         return _build_backend(plain, arrays)
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except DAMAGE as error:
         raise ModelError(
             f"The voiceprint cohort {str(path)!r} cannot be read: {type(error).__name__}",
             hint="Install the package again, or fit a cohort anew.",
@@ -143,23 +141,20 @@ def _read_backend(path: Path) -> Backend:
 
 
 def _build_backend(plain: dict[str, Any], arrays: dict[str, Vectors]) -> Backend:
-    means: Embeddings = {name: arrays[f"mean_{name}"] for name in CHANNEL_CLASSES}
     return Backend(
         encoder=plain["encoder"],
         nearest=int(plain["nearest"]),
         calibrations={name: Calibration(**line) for name, line in plain["calibrations"].items()},
         accept_llr=float(plain["accept_llr"]),
         duplicate_llr=float(plain["duplicate_llr"]),
-        means=means,
-        cohort={name: unit(arrays[f"cohort_{name}"]) for name in CHANNEL_CLASSES},
+        cohort={name: unit(arrays[name]) for name in CHANNEL_CLASSES},
     )
 
 
 def write_backend(backend: Backend, path: Path, *, about: dict[str, Any]) -> None:
-    """Write cohort and means as float16 arrays, everything else as JSON beside them; no pickle."""
-    arrays = {f"mean_{name}": backend.means[name] for name in CHANNEL_CLASSES}
-    arrays |= {f"cohort_{name}": backend.cohort[name] for name in CHANNEL_CLASSES}
-    np.savez_compressed(path, **{name: value.astype(np.float16) for name, value in arrays.items()})  # type: ignore[arg-type]
+    """Write the cohort as float16 arrays, everything else as JSON beside them; no pickle."""
+    rounded: dict[str, Any] = {name: backend.cohort[name].astype(np.float16) for name in CHANNEL_CLASSES}
+    np.savez_compressed(path, **rounded)
     plain = {
         "encoder": backend.encoder,
         "nearest": backend.nearest,

@@ -88,7 +88,7 @@ def verify(
     voice = read_voice(path, channel=channel, raw=raw, encoder=engine)
     _check_verdict(verdict, voice)
     if verdict is None and check_spoof:
-        verdict = _ask_scorer(path, raw)
+        verdict = ask_scorer(path, raw)
     return _conclude(voice, voiceprint, verdict, ruler, session_id)
 
 
@@ -96,7 +96,7 @@ def _conclude(
     voice: Voice, voiceprint: Voiceprint, verdict: Verdict | None, backend: Backend, session_id: str | None
 ) -> Verification:
     similarity, ratio = compare_voice(voice, voiceprint, backend)
-    against = [*_doubt_voice(voice, voiceprint, ratio, backend), *_doubt_spoof(verdict)]
+    against = [*_doubt_voice(voice, voiceprint, ratio, backend), *doubt_spoof(verdict)]
     notes = _note_channel(voice, voiceprint)
     return Verification(
         path=voice.path,
@@ -136,7 +136,7 @@ def _doubt_voice(voice: Voice, voiceprint: Voiceprint, ratio: float, backend: Ba
     return doubts
 
 
-def _doubt_spoof(verdict: Verdict | None) -> list[str]:
+def doubt_spoof(verdict: Verdict | None) -> list[str]:
     if verdict is None or verdict.score is None:
         return ["spoof_check_missing: no spoof score, so nothing is verified"]
     if verdict.label == "likely_synthetic" or verdict.score >= SPOOF_LIMIT:
@@ -159,7 +159,7 @@ def _check_verdict(verdict: Verdict | None, voice: Voice) -> None:
         )
 
 
-def _ask_scorer(path: str | PathLike[str], raw: RawFormat | None) -> Verdict | None:
+def ask_scorer(path: str | PathLike[str], raw: RawFormat | None) -> Verdict | None:
     """Return the shipped scorer's verdict, or None where there is no scorer or no model for it."""
     try:
         from audio_batch.spoof import score  # type: ignore[attr-defined, unused-ignore]
