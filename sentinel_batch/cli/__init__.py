@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-ALLOCATOR = "dirty_decay_ms:30000,muzzy_decay_ms:30000,narenas:2,thp:always"
-"""Let Polars' allocator (jemalloc) keep freed pages for half a minute, shared between threads, and ask for large ones:
+ALLOCATOR = "dirty_decay_ms:30000,muzzy_decay_ms:30000,narenas:2"
+"""Let Polars' allocator (jemalloc) keep freed pages for half a minute, in two pools for all threads:
 fresh pages for every block cost 10 % of the processor time of an ingest. Only a process of our own is tuned so."""
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -236,18 +236,16 @@ def _ingest_file(
     with unreadable_reported(path):
         local = spool_stream(path, staging) if str(path) == "-" or path.is_fifo() else path
         file.size_bytes = local.stat().st_size
-        source = open_source(local, file.path, options.dialect)
-    if source is None:
-        file.sha256 = hash_file(local)
-        file.notices.append("The file is empty.")
-        return
-    layout = source.layout
-    file.dialect, file.encoding, file.delimiter = layout.dialect.name, source.encoding, layout.delimiter
-    if layout.ignored:
-        file.notices.append(f"Columns that are not used: {', '.join(layout.ignored)}.")
     with unreadable_reported(path), ThreadPoolExecutor(1) as hasher:
+        digest = hasher.submit(hash_file, local)
+        source = open_source(local, file.path, options.dialect)
+        if source is None:
+            file.sha256 = digest.result()
+            file.notices.append("The file is empty.")
+            return
+        _describe(file, source)
         shaping = _shaping(file, source, options, numbers)
-        stamp = hasher.submit(_identify, local, file, shaping, options)
+        stamp = hasher.submit(_identify, digest, file, shaping, options)
         if any(may_be_known(other, file.size_bytes) for other in known):
             earlier = next((row for other in known if (row := find_earlier(other, stamp.result().ingest_id))), None)
             if earlier is not None:
@@ -260,6 +258,13 @@ def _ingest_file(
         return
     _check_rejects(file, options, staged.examples)
     _commit(staged, lake, known, file, shaping, stamp.result(), options, run_id)
+
+
+def _describe(file: FileResult, source: Source) -> None:
+    layout = source.layout
+    file.dialect, file.encoding, file.delimiter = layout.dialect.name, source.encoding, layout.delimiter
+    if layout.ignored:
+        file.notices.append(f"Columns that are not used: {', '.join(layout.ignored)}.")
 
 
 def _commit(
@@ -281,9 +286,9 @@ def _commit(
             file.status = "inserted"
 
 
-def _identify(local: Path, file: FileResult, shaping: Shaping, options: Options) -> Stamp:
-    """Name a file by its content and by all that its records depend on; reading a large file takes a while."""
-    file.sha256 = hash_file(local)
+def _identify(digest: Future[str], file: FileResult, shaping: Shaping, options: Options) -> Stamp:
+    """Name a file by its content and by all that its records depend on."""
+    file.sha256 = digest.result()
     dialect = shaping.layout.dialect.fingerprint
     facts = [FORMAT, file.sha256, dialect, options.zone, options.region, shaping.day_first, str(options.earliest)]
     file.ingest_id = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 PARQUET_ROWS = 250_000
 LEAST_BLOCK_BYTES = 1 << 20
-EVEN_BLOCKS = 24
+EVEN_BLOCKS = 12
 """A smaller file is cut into so many blocks, so that the threads end at about the same time."""
 
 _PROBE_LINES = 1000
