@@ -77,8 +77,23 @@ class Clip:
     @property
     def clip_id(self) -> str:
         """Id over the whole corpus, usable as a file name."""
-        full = _slug(f"{'syn' if self.origin.attack else 'hum'}_{self.origin.source}_{self.name}")
-        return full if len(full) <= MAX_NAME else f"{full[: MAX_NAME - 9]}-{_digest(full.encode())[:8]}"
+        return make_clip_id(self.origin.source, self.name, kind="syn" if self.origin.attack else "hum")
+
+
+def make_clip_id(source: str, name: str, *, kind: str = "syn") -> str:
+    """Return the id of a clip: kind, source and name, reduced to safe signs and a bounded length.
+
+    Parameters
+    ----------
+    source
+        Short name of the engine or repository.
+    name
+        Unique within the source; may come from a path and hold anything.
+    kind
+        ``syn`` or ``hum``.
+    """
+    full = _slug(f"{kind}_{source}_{name}")
+    return full if len(full) <= MAX_NAME else f"{full[: MAX_NAME - 9]}-{_digest(full.encode())[:8]}"
 
 
 def _digest(content: bytes) -> str:
@@ -237,6 +252,12 @@ def read_rows(table: Path) -> list[dict[str, str]]:
         raise AudioUsageError(f"there is no table of clips at {table}", hint="build the corpus first")
     with table.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def read_known_ids(work: Path) -> frozenset[str]:
+    """Return the ids of the synthetic clips that are stored already, so that slow engines can go on where they were."""
+    table = work / "synthetic.csv"
+    return frozenset(row["clip_id"] for row in read_rows(table)) if table.exists() else frozenset()
 
 
 def write_rows(table: Path, rows: Iterable[dict[str, Any]], columns: Iterable[str]) -> None:

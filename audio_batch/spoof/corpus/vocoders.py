@@ -132,8 +132,9 @@ def _resonate(frame: np.ndarray, drive: np.ndarray, order: int) -> np.ndarray:
         return np.zeros(len(frame))
     correlation[0] *= 1.0001  # a little white noise keeps the system solvable
     predictor = solve_toeplitz(correlation[:order], correlation[1 : order + 1])
-    shaped = lfilter([1.0], np.concatenate(([1.0], -predictor)), drive)
-    return np.asarray(shaped) * np.sqrt(correlation[0] / max(float(np.sum(shaped**2)), 1e-12))
+    shaped = np.asarray(lfilter([1.0], np.concatenate(([1.0], -predictor)), drive))
+    gain = float(np.sqrt(correlation[0] / max(float(np.sum(shaped**2)), 1e-12)))
+    return shaped * gain
 
 
 def copy_world(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from audio_batch.spoof.corpus import vocoders
-from audio_batch.spoof.corpus.catalogue import Clip
+from audio_batch.spoof.corpus.catalogue import Clip, read_known_ids
 from audio_batch.spoof.corpus.engines.pairs import choose_humans, copy_humans
 from audio_batch.spoof.corpus.engines.programs import get_debian_version, get_python_version, require_program
 
@@ -29,24 +29,27 @@ VOCODERS: tuple[tuple[str, str, str, Vocode], ...] = (
 )
 PLAIN_COPIES = 600
 CHANGED_VOICES = 150
-CHANGED = ("world_shift", "world_conversion", "phase_vocoder_up", "phase_vocoder_down", "world_coded")
+CODEC_COPIES = 100
+PLAIN = ("world_copy", "griffin_lim", "lpc_copy")
 
 
 def generate(work: Path, mirror: Path | None) -> Iterator[Clip]:
     """Yield copies of the human clips in ``<work>/human.csv``; `mirror` is not used."""
-    rows = choose_humans(work, PLAIN_COPIES)
+    rows, known = choose_humans(work, PLAIN_COPIES), read_known_ids(work)
     for attack, family, package, vocode in VOCODERS:
-        chosen = rows[:CHANGED_VOICES] if attack in CHANGED else rows
-        yield from copy_humans(chosen, vocode, "vocoders", package, get_python_version(package), attack, family)
-    yield from _copy_codec2(rows[:CHANGED_VOICES])
+        chosen = rows if attack in PLAIN else rows[:CHANGED_VOICES]
+        yield from copy_humans(
+            chosen, vocode, "vocoders", package, get_python_version(package), attack, family, known=known
+        )
+    yield from _copy_codec2(rows[:CODEC_COPIES], known)
 
 
-def _copy_codec2(rows: list[dict[str, str]]) -> Iterator[Clip]:
+def _copy_codec2(rows: list[dict[str, str]], known: frozenset[str]) -> Iterator[Clip]:
     require_program("c2enc", "codec2")
     version = get_debian_version("codec2")
     for mode in ("3200", "1300"):
         vocode = partial(_run_codec2, mode=mode)
-        yield from copy_humans(rows, vocode, "codec2", "codec2", version, f"codec2_{mode}", "sinusoidal")
+        yield from copy_humans(rows, vocode, "codec2", "codec2", version, f"codec2_{mode}", "sinusoidal", known=known)
 
 
 def _run_codec2(signal: np.ndarray, sampling_rate: int, *, mode: str) -> np.ndarray:

@@ -32,9 +32,9 @@ VOICES = (
     Voice("lp_diphone", "festvox-italp16k", "diphone", "it", "latin-1", "GPL-2.0-or-later", 45),
     Voice("pc_diphone", "festvox-itapc16k", "diphone", "it", "latin-1", "GPL-2.0-or-later", 45),
     Voice("czech_ph", "festvox-czech-ph", "diphone", "cs", "iso-8859-2", "GPL-2.0-or-later", 40),
-    Voice("czech_machac", "festvox-czech-machac", "diphone", "cs", "iso-8859-2", "GPL-2.0-or-later", 40),
-    Voice("czech_dita", "festvox-czech-dita", "diphone", "cs", "iso-8859-2", "GPL-2.0-or-later", 40),
-    Voice("czech_krb", "festvox-czech-krb", "diphone", "cs", "iso-8859-2", "GPL-2.0-or-later", 40),
+    Voice("czech_machac", "festvox-czech-machac", "diphone", "cs", "iso-8859-2", "GPL-3.0-or-later", 40),
+    Voice("czech_dita", "festvox-czech-dita", "diphone", "cs", "iso-8859-2", "GPL-3.0-or-later", 40),
+    Voice("czech_krb", "festvox-czech-krb", "diphone", "cs", "iso-8859-2", "GPL-3.0-or-later", 40),
     Voice("suo_fi_lj_diphone", "festvox-suopuhe-lj", "diphone", "fi", "latin-1", "LGPL-2.1-or-later", 30),
     Voice("hy_fi_mv_diphone", "festvox-suopuhe-mv", "diphone", "fi", "latin-1", "LGPL-2.1-or-later", 30),
     Voice("msu_ru_nsh_clunits", "festvox-ru", "unit_selection", "ru", "utf-8", "BSD-like", 45),
@@ -52,9 +52,9 @@ def _speak(program: str, voice: Voice) -> Iterator[Clip]:
     version = get_debian_version(voice.package)
     origin = Origin("festival", voice.package, version, voice.licence, f"festival_{voice.name}", voice.family)
     for number, (_, text) in enumerate(take_sentences(voice.language, voice.clips)):
-        stretch = (1.0, 1.1, 0.92)[number // max(1, len(take_sentences(voice.language, 1))) % 3]
+        stretch = (1.0, 1.1, 0.92)[number % 3]
         setup = [f"(voice_{voice.name})", f"(Parameter.set 'Duration_Stretch {stretch})"]
         command = [program, *(part for line in setup for part in ("-eval", line)), "-o", "{wave}"]
-        spoken = speak_to_wave(command, text.encode(voice.encoding, "replace").decode("latin-1"))
+        spoken = speak_to_wave(command, text.encode(voice.encoding, "replace"))
         if spoken:
             yield Clip(f"{voice.name}_{number:03d}", *spoken, f"festival_{voice.name}", voice.language, origin)

@@ -38,5 +38,5 @@ def generate(work: Path, mirror: Path | None) -> Iterator[Clip]:
     origin = Origin("gnuspeech", "@echogarden/gnuspeech-wasm", version, "GPL-3.0-or-later", "gnuspeech", "articulatory")
     for number, (_, text) in enumerate(take_sentences("en", CLIPS)):
         voice, tempo = VOICES[number % len(VOICES)], ("1.0", "0.9", "1.1")[number % 3]
-        if spoken := speak_to_wave([node, str(script), voice, tempo, "{wave}"], text):
+        if spoken := speak_to_wave([node, str(script), voice, tempo, "{wave}"], text.encode()):
             yield Clip(f"{voice}_{number:03d}", *spoken, f"gnuspeech_{voice}", "en", origin)

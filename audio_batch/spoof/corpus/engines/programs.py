@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,9 @@ def get_python_version(package: str) -> str:
         return "unknown"
 
 
-def speak_to_wave(command: Sequence[str], text: str = "", *, timeout: float = 120.0) -> tuple[np.ndarray, int] | None:
+def speak_to_wave(
+    command: Sequence[str], text: bytes = b"", *, timeout: float = 120.0
+) -> tuple[np.ndarray, int] | None:
     """Run a synthesis program that writes a WAV file and read that file.
 
     Parameters
@@ -65,10 +68,20 @@ def speak_to_wave(command: Sequence[str], text: str = "", *, timeout: float = 12
         wave = Path(folder) / "speech.wav"
         arguments = [argument.replace("{wave}", str(wave)) for argument in command]
         try:
-            subprocess.run(arguments, input=text.encode(), capture_output=True, timeout=timeout, check=True)
+            subprocess.run(arguments, input=text, capture_output=True, timeout=timeout, check=True)
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
             return None
         return read_mono(wave)
+
+
+def open_network(model: str | bytes) -> Any:
+    """Return an onnxruntime session that keeps to one thread and does not spin while it waits."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def read_mono(path: Path) -> tuple[np.ndarray, int] | None:
