@@ -65,6 +65,7 @@ def fake_scorer(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     (folder / "sitecustomize.py").write_text(SCORER)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(folder)]))
     monkeypatch.setattr(audio_batch.spoof, "score", None, raising=False)
+    monkeypatch.setattr("audio_batch.batch.running._hash_code", lambda: "the code as it is")
     exec(SCORER, {})
     yield
 
@@ -261,6 +262,22 @@ def test_other_parameters_do_not_take_old_results(inbox: Path, tmp_path: Path, c
     assert not again.recordings["resumed"].any()
 
 
+def test_another_model_or_other_code_does_not_take_old_results(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resume() -> int:
+        result = run(inbox, workers=0, checkpoint_dir=tmp_path / "kept", model=model, with_features=False)
+        return int(result.recordings["resumed"].sum())
+
+    model = tmp_path / "model.json"
+    model.write_text("one")
+    assert [resume(), resume()] == [0, 5]
+    model.write_text("two")
+    assert [resume(), resume()] == [0, 5]
+    monkeypatch.setattr("audio_batch.batch.running._hash_code", lambda: "other code")
+    assert resume() == 0
+
+
 def test_a_damaged_checkpoint_is_computed_again(inbox: Path, tmp_path: Path) -> None:
     first = run(inbox, workers=0, checkpoint_dir=tmp_path / "kept")
     files = sorted((tmp_path / "kept").rglob("*.json"))
@@ -273,7 +290,12 @@ def test_a_damaged_checkpoint_is_computed_again(inbox: Path, tmp_path: Path) -> 
     assert_same(first, second)
 
 
-BATCH = "import sys; from audio_batch.batch import run; run(sys.argv[1], workers=2, checkpoint_dir=sys.argv[2])"
+BATCH = """
+import sys
+from audio_batch.batch import run, running
+running._hash_code = lambda: "the code as it is"
+run(sys.argv[1], workers=2, checkpoint_dir=sys.argv[2])
+"""
 
 
 def wait_for(condition: object, seconds: float = 60) -> None:

@@ -51,6 +51,8 @@ class Block:
         return cls(first, last, max(0, first - CONTEXT_FRAMES) * hop, (last + CONTEXT_FRAMES) * hop)
 
     def decide(self, samples: Signal, sampling_rate: int, detect: Detector) -> Frames:
-        """Return the decisions of this block from ``samples[start:stop]`` of one channel."""
+        """Return the decisions of this block from ``samples[start:stop]`` of one channel; NaN and Inf count as 0."""
+        if not np.isfinite(samples).all():
+            samples = np.nan_to_num(samples, nan=0, posinf=0, neginf=0)
         skipped = self.first - self.start // count_hop(sampling_rate)
         return detect(samples, sampling_rate)[skipped : skipped + self.last - self.first]
