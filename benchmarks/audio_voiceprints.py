@@ -25,7 +25,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_batch.decoding import decode, resample
-from audio_batch.errors import AudioError
 from audio_batch.speaker.encoder import Encoder, load_encoder, unit
 from audio_batch.speaker.normalisation import (
     Backend,
@@ -322,6 +321,16 @@ CONDITIONS: list[tuple[str, str, str, ChannelClass]] = [
 ]
 
 
+def keep_same_source(trials: Trials, clips: list[Clip]) -> Trials:
+    """Keep the trials between speakers of one source, which differ in neither language nor studio."""
+    source = {clip.speaker: clip.source for clip in clips}
+    members = [source[speaker] for speaker in sorted(source)]
+    left, right = (np.array([source[name] for name in side]) for side in (trials.enrolled, trials.probes))
+    alone = np.array([members.count(name) < 2 for name in left])
+    scores = np.where((left[:, None] == right[None, :]) & ~alone[:, None], trials.scores, np.nan)
+    return Trials(scores, trials.enrolled, trials.probes)
+
+
 def measure_conditions(clips: list[Clip], backend: Backend) -> list[dict[str, Any]]:
     """Measure the EER of every condition with plain cosines and with AS-norm, and the errors at the shipped limit."""
     rows = []
@@ -336,6 +345,7 @@ def measure_conditions(clips: list[Clip], backend: Backend) -> list[dict[str, An
                 "condition": title,
                 "cosine": cosine,
                 "as_norm": measure_eer(trials),
+                "same_source": measure_eer(keep_same_source(trials, clips)),
                 "false_accept": float(np.mean(ratios[~same] >= backend.accept_llr)),
                 "false_reject": float(np.mean(ratios[same] < backend.accept_llr)),
                 "cllr": cost_of_ratios(ratios[same], ratios[~same]),
@@ -351,48 +361,46 @@ def cost_of_ratios(targets: Vectors, impostors: Vectors) -> float:
 
 
 def measure_copies(
-    clips: list[Clip], rows: list[dict[str, str]], encoder: Encoder, backend: Backend, limit: int
+    clips: list[Clip], human: list[dict[str, str]], copies: list[dict[str, str]], backend: Backend, limit: int
 ) -> list[dict[str, Any]]:
     """Measure how often a vocoded copy of the right speaker is accepted, before and after the spoof check."""
-    owners = {clip.name: clip for clip in clips}
-    paired = [row for row in rows if row["pair_id"] in owners]
-    groups: dict[str, list[dict[str, str]]] = {"human": []}
-    for row in sorted(paired, key=lambda row: row["sha256"]):
-        groups.setdefault(row["attack_family"] or row["attack"], []).append(row)
-    genuine = {row["pair_id"] for row in paired}
-    groups["human"] = [{"path": owners[name].path, "pair_id": name} for name in sorted(genuine)]
-    return [
-        measure_group(name, group[:limit], clips, owners, encoder, backend) for name, group in groups.items() if group
+    speakers = {clip.speaker for clip in clips}
+    originals = {row["clip_id"]: row for row in human if row["speaker"] in speakers}
+    groups: dict[str, list[tuple[str, dict[str, str]]]] = {"human (the originals)": []}
+    for row in sorted(copies, key=lambda row: row["sha256"]):
+        if row["pair_id"] in originals:
+            groups.setdefault(row["attack_family"], []).append((row["path"], originals[row["pair_id"]]))
+    paired = {original["clip_id"] for group in groups.values() for _, original in group}
+    groups["human (the originals)"] = [
+        (row["path"], row)
+        for name, row in sorted(originals.items(), key=lambda item: item[1]["sha256"])
+        if name in paired
     ]
+    return [measure_group(name, group[:limit], clips, backend) for name, group in groups.items() if group]
 
 
 def measure_group(
-    name: str,
-    rows: list[dict[str, str]],
-    clips: list[Clip],
-    owners: dict[str, Clip],
-    encoder: Encoder,
-    backend: Backend,
+    name: str, probes: list[tuple[str, dict[str, str]]], clips: list[Clip], backend: Backend
 ) -> dict[str, Any]:
-    """Count the acceptances of one kind of copy over G.711."""
-    matched, joined, scored = 0, 0, 0
-    for row in rows:
-        owner = owners[row["pair_id"]]
-        enrolment = [c for c in clips if c.speaker == owner.speaker and c.name != owner.name][:ENROLMENT_CLIPS]
-        probe = embed_clip(row["path"], encoder)
-        if probe is None or len(enrolment) < ENROLMENT_CLIPS:
+    """Count the acceptances of one kind of probe over G.711."""
+    encoder = load_encoder()
+    matches, against = [], []
+    for path, original in probes:
+        own = [clip for clip in clips if clip.speaker == original["speaker"] and clip.name != original["clip_id"]]
+        probe = embed_clip(path, encoder)
+        if probe is None or len(own) < ENROLMENT_CLIPS:
             continue
-        enrolled = unit(np.mean([clip.embeddings["g711"] for clip in enrolment], axis=0))
+        enrolled = unit(np.mean([clip.embeddings["g711"] for clip in own[:ENROLMENT_CLIPS]], axis=0))
         ratio = backend.weigh(backend.compare(enrolled, probe[1]["g711"], "narrowband"), "narrowband")[0, 0]
-        scored += 1
-        match = bool(ratio >= backend.accept_llr)
-        matched += match
-        joined += match and not is_against(row["path"])
-    return {"group": name, "probes": scored, "matched": matched / max(1, scored), "verified": joined / max(1, scored)}
+        matches.append(bool(ratio >= backend.accept_llr))
+        against.append(is_against(path))
+    scored = [match and not doubt for match, doubt in zip(matches, against, strict=True) if doubt is not None]
+    verified = float(np.mean(scored)) if scored else None
+    return {"group": name, "probes": len(matches), "matched": float(np.mean(matches or [0])), "verified": verified}
 
 
-def is_against(path: str) -> bool:
-    """Ask the shipped scorer about a clip sent over G.711, as `verify` would."""
+def is_against(path: str) -> bool | None:
+    """Ask the shipped scorer about a clip sent over G.711, as `verify` would; None where there is no scorer."""
     import tempfile
 
     import soundfile
@@ -403,27 +411,26 @@ def is_against(path: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "probe.wav"
         soundfile.write(file, resample(np.ascontiguousarray(signal[:, 0]), rate, 8000), 8000, subtype="ULAW")
-        try:
-            verdict = ask_scorer(file, None)
-        except AudioError:
-            verdict = None
-    return bool(doubt_spoof(verdict)) if verdict else False
+        verdict = ask_scorer(file, None)
+    return bool(doubt_spoof(verdict)) if verdict else None
 
 
 def print_tables(figures: dict[str, Any]) -> None:
     """Print all tables as Markdown."""
-    print("| condition | speakers | EER, cosine | EER, AS-norm | 95 % | false accept | false reject | Cllr |")
+    print("| condition | speakers | EER, cosine | AS-norm (95 %) | same source | false accept | false reject | Cllr |")
     print("|---|---|---|---|---|---|---|---|")
     for row in figures["conditions"]:
         cosine, norm = row["cosine"], row["as_norm"]
         print(
-            f"| {row['condition']} | {norm['speakers']} | {cosine['eer']:.1%} | {norm['eer']:.1%} "
-            f"| {norm['low']:.1%}-{norm['high']:.1%} | {row['false_accept']:.1%} | {row['false_reject']:.1%} "
+            f"| {row['condition']} | {norm['speakers']} | {cosine['eer']:.1%} "
+            f"| {norm['eer']:.1%} ({norm['low']:.1%}-{norm['high']:.1%}) | {row['same_source']['eer']:.1%} "
+            f"| {row['false_accept']:.1%} | {row['false_reject']:.1%} "
             f"| {row['cllr']:.2f} |"
         )
     print("\n| probe over G.711 | probes | voice accepted | verified (spoof check joined) |\n|---|---|---|---|")
     for row in figures["copies"]:
-        print(f"| {row['group']} | {row['probes']} | {row['matched']:.0%} | {row['verified']:.0%} |")
+        verified = "no scorer" if row["verified"] is None else f"{row['verified']:.0%}"
+        print(f"| {row['group']} | {row['probes']} | {row['matched']:.0%} | {verified} |")
 
 
 def main() -> None:
@@ -444,7 +451,8 @@ def main() -> None:
     if asked.fit:
         write_backend(fit_backend(parts, encoder), asked.fit, about={"speakers": counts, "source": COHORT_SOURCE})
     backend = load_backend(encoder, asked.fit)
-    copies = measure_copies(parts["test"], read_rows(asked.corpus / "synthetic.csv"), encoder, backend, asked.copies)
+    copied = read_rows(asked.corpus / "synthetic.csv")
+    copies = measure_copies(parts["test"], read_rows(asked.corpus / "human.csv"), copied, backend, asked.copies)
     figures = {
         "encoder": encoder.version,
         "speakers": counts,
