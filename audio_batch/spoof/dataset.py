@@ -216,12 +216,21 @@ def _draw_clip(numbered: tuple[int, Clip], *, sampling_rate: int, draws: int, se
     mono = signal.mean(axis=1)
     rows = []
     for draw in range(draws):
-        rng = np.random.default_rng([seed, zlib.crc32(Path(clip.path).name.encode()), draw])
+        rng = _seed_generator([seed, zlib.crc32(Path(clip.path).name.encode()), draw], sampling_rate)
         drawn, channel = _pass_channel(mono, rate, sampling_rate, rng, simulate)
         segment = _cut_loud(drawn, int(SEGMENT_SECONDS * sampling_rate), rng)
         if segment.size >= 0.3 * sampling_rate and np.abs(segment).max() > 1e-4:
             rows.append((number, np.round(np.clip(segment, -1, 1) * 32767).astype(np.int16), channel))
     return rows
+
+
+def _seed_generator(seeds: list[int], sampling_rate: int) -> np.random.Generator:
+    """Return a generator; for wideband one whose first draw makes `simulate_channel` choose a wideband channel."""
+    for attempt in range(64):
+        rng = np.random.default_rng([*seeds, attempt])
+        if sampling_rate == 8000 or np.random.default_rng([*seeds, attempt]).random() >= 0.5:
+            break
+    return rng
 
 
 def _pass_channel(
@@ -238,7 +247,7 @@ def _pass_channel(
         start = int(rng.integers(mono.size - longest))
         mono = mono[start : start + longest]
     signal, description = simulate_channel(mono, rate, rng=rng, target_rate=target_rate)
-    return signal, str(description)
+    return signal, "+".join(description["codecs"]) or "pcm"
 
 
 def _cut_loud(signal: NDArray[np.float32], size: int, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -50,7 +50,11 @@ def describe_segment(signal: NDArray[np.floating], sampling_rate: int) -> Values
         Feature name to value, always the same names in the same order for one rate; NaN where a measure does not
         exist (no voiced frame, say).
     """
-    spectra = Spectra.of(signal, sampling_rate)
+    return describe_spectra(Spectra.of(signal, sampling_rate))
+
+
+def describe_spectra(spectra: Spectra) -> Values:
+    """Return the same from spectra that are there already."""
     values: Values = {}
     for measure in _MEASURES:
         values.update(measure(spectra))

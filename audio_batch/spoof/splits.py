@@ -91,6 +91,45 @@ def split_by_family(
             yield Split(str(family), train, test)
 
 
+def cross_splits(
+    speakers: Sequence[str],
+    labels: Sequence[int],
+    families: Sequence[str],
+    *,
+    family_folds: int = 6,
+    speaker_folds: int = 3,
+    seed: int = 0,
+) -> Iterator[Split]:
+    """Yield few splits in which every family is tested once, unseen, on unseen speakers: `split_by_family` in short.
+
+    Families are put into `family_folds` groups of similar weight, and group k goes with speaker fold k modulo
+    `speaker_folds`. Voices that no human clip carries (a text-to-speech engine's own) are tested wherever their
+    family is; copies of human speakers of other folds are neither trained nor tested where their family is.
+    """
+    family_of, synthetic = np.asarray(families, dtype=str), np.asarray(labels) == 1
+    names = np.asarray(speakers, dtype=str)
+    of_a_human = np.isin(names, np.unique(names[~synthetic]))
+    fold_of = np.full(len(names), -1, dtype=np.intp)
+    fold_of[of_a_human] = fold_speakers(list(names[of_a_human]), folds=speaker_folds, seed=seed)
+    group_of = _group_families(family_of[synthetic], family_folds)
+    groups = np.array([group_of.get(family, -1) for family in family_of])
+    for group in range(max(group_of.values()) + 1):
+        held_out, fold = synthetic & (groups == group), group % speaker_folds
+        tested = (held_out & ((fold_of == fold) | (fold_of == -1))) | (~synthetic & (fold_of == fold))
+        name = ", ".join(sorted(f for f, g in group_of.items() if g == group))
+        yield Split(name, np.flatnonzero(~held_out & (fold_of != fold)), np.flatnonzero(tested))
+
+
+def _group_families(families: NDArray[np.str_], groups: int) -> dict[str, int]:
+    names, counts = np.unique(families, return_counts=True)
+    filled = np.zeros(min(groups, len(names)))
+    group_of: dict[str, int] = {}
+    for index in np.argsort(-counts, kind="stable"):
+        group_of[str(names[index])] = emptiest = int(np.argmin(filled))
+        filled[emptiest] += np.sqrt(counts[index])
+    return group_of
+
+
 def _fold_both_classes(speakers: Sequence[str], labels: Sequence[int], folds: int, seed: int) -> NDArray[np.intp]:
     names, is_synthetic = np.asarray(speakers, dtype=str), np.asarray(labels) == 1
     of_a_human = np.isin(names, np.unique(names[~is_synthetic]))

@@ -1,0 +1,230 @@
+"""Measure a model on labelled recordings, and refit its last step on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_batch.errors import AudioError, AudioUsageError
+from audio_batch.spoof import metrics
+from audio_batch.spoof.calibration import Calibration, fit_calibration
+from audio_batch.spoof.dataset import Clip, read_manifest
+from audio_batch.spoof.model import ChannelModel, Model, load_model, write_model
+from audio_batch.verdict import Verdict
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The error measures of one group of recordings.
+
+    Attributes
+    ----------
+    name
+        ``all``, ``family: …`` (one attack family against all human recordings), ``channel: …``.
+    humans, synthetics
+        Recordings of each class that got a score.
+    eer, eer_low, eer_high
+        Equal error rate, 0 … 1, with its 95 % interval over speakers and families.
+    min_dcf, act_dcf
+        Normalised detection costs (ASVspoof 5): at the best threshold, and at the one the costs dictate.
+    cllr
+        Cost of log-likelihood ratios in bits.
+    fpr, fnr
+        Human recordings called synthetic and the reverse, at the model's threshold of ``likely_synthetic``.
+    abstained
+        Share of recordings without a label because of the evidence.
+    """
+
+    name: str
+    humans: int
+    synthetics: int
+    eer: float
+    eer_low: float
+    eer_high: float
+    min_dcf: float
+    act_dcf: float
+    cllr: float
+    fpr: float
+    fnr: float
+    abstained: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The table that `evaluate_model` makes.
+
+    Attributes
+    ----------
+    figures
+        First all recordings, then by attack family, then by channel class.
+    failed
+        Recordings that could not be decoded, with the reason.
+    """
+
+    model_version: str
+    figures: tuple[Figures, ...]
+    failed: tuple[tuple[str, str], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain types, ready for JSON."""
+        return asdict(self)
+
+    def format_table(self) -> str:
+        """Return the table as Markdown, rates in per cent."""
+        head = "| group | human | synthetic | EER % (95 %) | minDCF | actDCF | Cllr | FPR % | FNR % | abstained % |"
+        lines = [head, "|---|---:|---:|---|---:|---:|---:|---:|---:|---:|"]
+        return "\n".join(lines + [_format_line(figures) for figures in self.figures])
+
+
+def evaluate_model(
+    manifest: str | Path | Sequence[Clip],
+    *,
+    model: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Score labelled recordings and measure the errors.
+
+    Parameters
+    ----------
+    manifest
+        CSV with ``path,label[,speaker,attack_family]``, or clips. Recordings that the model was trained on show
+        nothing but its memory: give others.
+    model
+        Name or folder of a model.
+    progress
+        Called with (done, total).
+
+    Raises
+    ------
+    AudioUsageError
+        The manifest is bad, or one class has no recording that can be decoded.
+    """
+    clips = list(manifest) if not isinstance(manifest, str | Path) else read_manifest(manifest)
+    loaded = load_model(model)
+    scored, failed = _score_clips(clips, model, progress)
+    return Evaluation(loaded.version, tuple(_tabulate(scored, loaded.thresholds.synthetic)), tuple(failed))
+
+
+def calibrate_model(
+    manifest: str | Path | Sequence[Clip],
+    out: str | Path,
+    *,
+    model: str | Path | None = None,
+    version: str | None = None,
+    progress: Progress | None = None,
+) -> Model:
+    """Refit the last step of a model on labelled recordings and write the result to a new folder.
+
+    The classifiers stay as they are; slope and offset of the log-odds are fitted again for each channel class that
+    has recordings of both classes.
+
+    Raises
+    ------
+    AudioUsageError
+        The manifest is bad, or no channel class has both human and synthetic recordings.
+    """
+    clips = list(manifest) if not isinstance(manifest, str | Path) else read_manifest(manifest)
+    loaded = load_model(model)
+    scored, _ = _score_clips(clips, model, progress)
+    channels = {name: _recalibrate(channel, scored) for name, channel in loaded.channels.items()}
+    if all(channels[name] is loaded.channels[name] for name in channels):
+        raise AudioUsageError(
+            "No channel class has human and synthetic recordings that can be decoded",
+            hint="Calibration needs both classes over the same kind of channel.",
+        )
+    changed = Model(version or Path(out).name, channels, loaded.thresholds)
+    write_model(Path(out), changed)
+    return changed
+
+
+def _score_clips(
+    clips: Sequence[Clip], model: str | Path | None, progress: Progress | None
+) -> tuple[list[tuple[Clip, Verdict]], list[tuple[str, str]]]:
+    from audio_batch.spoof.scorer import score
+
+    scored, failed = [], []
+    for number, clip in enumerate(clips, start=1):
+        try:
+            verdict = score(clip.path, model=model)
+            if verdict.score is None:
+                failed.append((clip.path, "nothing to score"))
+            else:
+                scored.append((clip, verdict))
+        except AudioError as error:
+            failed.append((clip.path, error.message))
+        if progress:
+            progress(number, len(clips))
+    return scored, failed
+
+
+def _recalibrate(channel: ChannelModel, scored: Sequence[tuple[Clip, Verdict]]) -> ChannelModel:
+    rows = [(clip.label, verdict.score) for clip, verdict in scored if verdict.channel_class == channel.name]
+    labels = [label for label, _ in rows]
+    if len(set(labels)) < 2:
+        return channel
+    fitted = fit_calibration(metrics.log_odds([value or 0.0 for _, value in rows]), labels)
+    slope = fitted.slopes[0]
+    old = channel.calibration
+    new = Calibration(tuple(s * slope for s in old.slopes), old.offset * slope + fitted.offset)
+    return replace(channel, calibration=new, spread=channel.spread * abs(slope))
+
+
+def _tabulate(scored: Sequence[tuple[Clip, Verdict]], threshold: float) -> list[Figures]:
+    human = [pair for pair in scored if pair[0].label == 0]
+    synthetic = [pair for pair in scored if pair[0].label == 1]
+    table = [_measure("all", human, synthetic, threshold)]
+    for family in sorted({clip.family for clip, _ in synthetic}):
+        own = [pair for pair in synthetic if pair[0].family == family]
+        table.append(_measure(f"family: {family}", human, own, threshold))
+    for channel in sorted({verdict.channel_class for _, verdict in scored}):
+        parts = [[pair for pair in group if pair[1].channel_class == channel] for group in (human, synthetic)]
+        if all(parts):
+            table.append(_measure(f"channel: {channel}", *parts, threshold))
+    return table
+
+
+def _measure(
+    name: str, human: Sequence[tuple[Clip, Verdict]], synthetic: Sequence[tuple[Clip, Verdict]], threshold: float
+) -> Figures:
+    groups = [clip.speaker for clip, _ in human], [clip.family for clip, _ in synthetic]
+    if len(set(groups[1])) == 1:
+        groups = groups[0], [clip.speaker for clip, _ in synthetic]
+    odds = [_log_odds(group) for group in (human, synthetic)]
+    fpr, fnr = metrics.error_rates(*odds, float(metrics.log_odds(threshold)))
+    low, high = metrics.interval(metrics.eer, *odds, speakers=groups[0], families=groups[1], rounds=200)
+    everyone = [verdict for _, verdict in (*human, *synthetic)]
+    return Figures(
+        name=name,
+        humans=len(human),
+        synthetics=len(synthetic),
+        eer=metrics.eer(*odds),
+        eer_low=low,
+        eer_high=high,
+        min_dcf=metrics.min_dcf(*odds),
+        act_dcf=metrics.act_dcf(*odds),
+        cllr=metrics.cllr(*odds),
+        fpr=fpr,
+        fnr=fnr,
+        abstained=float(np.mean([verdict.abstention is not None for verdict in everyone])),
+    )
+
+
+def _log_odds(group: Sequence[tuple[Clip, Verdict]]) -> NDArray[np.float64]:
+    return metrics.log_odds([verdict.score if verdict.score is not None else 0.5 for _, verdict in group])
+
+
+def _format_line(figures: Figures) -> str:
+    name = figures.name.replace("|", "/").replace("\n", " ")
+    return (
+        f"| {name} | {figures.humans} | {figures.synthetics} | {figures.eer * 100:.1f} "
+        f"({figures.eer_low * 100:.1f} to {figures.eer_high * 100:.1f}) | {figures.min_dcf:.3f} | "
+        f"{figures.act_dcf:.3f} | {figures.cllr:.3f} | {figures.fpr * 100:.1f} | {figures.fnr * 100:.1f} | "
+        f"{figures.abstained * 100:.1f} |"
+    )

@@ -1,0 +1,101 @@
+"""Why a recording got its score: the features that moved it most, with their usual range, in words."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_batch.spoof.model import ChannelModel
+from audio_batch.verdict import Reason
+
+SHOWN = 5
+NETWORK_FEATURE = "spectrogram_network"
+
+WORDS = {
+    "cepstrum_spread": "how much the spectral envelope varies",
+    "cepstrum_skewness": "asymmetry of the spectral envelope's movement",
+    "cepstrum_kurtosis": "extremes of the spectral envelope",
+    "cepstrum_speed": "speed of the spectral envelope against its range",
+    "cepstrum_speed_kurtosis": "how abruptly the spectral envelope moves",
+    "cepstrum_roughness": "roughness of the spectral envelope's movement",
+    "band_range_up": "how far loud moments rise in a band",
+    "band_range_down": "how far quiet moments fall in a band",
+    "band_skewness": "asymmetry of a band's level",
+    "band_kurtosis": "extremes of a band's level",
+    "band_memory": "how smoothly a band's level changes",
+    "band_correlation": "how two bands move together",
+    "band_motion_correlation": "how the changes of two bands go together",
+    "modulation": "rhythm of a band's level",
+    "flatness_mean": "noisiness of a band",
+    "flatness_spread": "how much the noisiness of a band varies",
+    "flux": "change of the spectrum from frame to frame",
+    "voiced_share": "share of voiced speech",
+    "pitch_range": "range of the pitch",
+    "pitch_step": "small irregularities of the pitch",
+    "band_periodicity": "regularity of the voice in a band",
+    "phase_prediction": "predictability of the phase",
+    "group_delay": "spread of the group delay",
+    "delay_bend": "bending of the group delay",
+    "residual_skewness": "asymmetry of the glottal pulses",
+    "residual_kurtosis": "sharpness of the glottal pulses",
+    "residual_peak": "peaks of the glottal pulses",
+    "prediction_gain": "predictability of the waveform",
+    "reflection_spread": "how much the vocal-tract filter varies",
+    "reflection_speed": "how fast the vocal-tract filter moves",
+    "wave_asymmetry": "asymmetry of the waveform",
+    "wave_tails": "extremes of the waveform",
+}
+
+
+def explain_segments(
+    channel: ChannelModel, values: NDArray[np.float32], parts: NDArray[np.float64], *, shown: int = SHOWN
+) -> tuple[Reason, ...]:
+    """Return the strongest reasons of some segments, strongest first.
+
+    Parameters
+    ----------
+    channel
+        The scorer that scored them.
+    values
+        Their statistics, shape (rows, features).
+    parts
+        Log-odds of the classifiers before calibration, shape (rows, classifiers).
+    shown
+        Number of reasons.
+
+    Returns
+    -------
+    tuple of Reason
+        Means over the rows. Contributions are TreeSHAP parts times the calibration's slope; that of the network is
+        its output times its slope.
+    """
+    contributions = channel.trees.explain(values).mean(axis=0) * channel.calibration.slopes[0]
+    mean = np.nan_to_num(np.nanmean(np.where(np.isnan(values).all(axis=0), 0.0, values), axis=0))
+    reasons = [
+        _make_reason(name, float(mean[i]), channel.reference.human[i], float(contributions[i]))
+        for i, name in enumerate(channel.names)
+    ]
+    if channel.network is not None:
+        output = float(parts[:, 1].mean())
+        reasons.append(_explain_network(output, output * channel.calibration.slopes[1]))
+    return tuple(sorted(reasons, key=lambda reason: -abs(reason.contribution))[:shown])
+
+
+def _make_reason(name: str, value: float, human: NDArray[np.float64], contribution: float) -> Reason:
+    low, high = float(human[0]), float(human[1])
+    side = "below" if value < low else "above" if value > high else "inside"
+    text = (
+        f"{_word(name)} ({name}) is {value:.3g}, {side} the range of 90 % of human speech ({low:.3g} to {high:.3g}); "
+        f"speaks for {'synthetic' if contribution > 0 else 'human'}"
+    )
+    return Reason(name, value, low, high, contribution, text[:1].upper() + text[1:])
+
+
+def _word(name: str) -> str:
+    return WORDS.get(name) or WORDS.get(name.rsplit("_", 1)[0]) or name
+
+
+def _explain_network(output: float, contribution: float) -> Reason:
+    side = "synthetic" if contribution > 0 else "human"
+    text = f"The pattern of the spectrogram as a whole, read by a neural network (log-odds {output:.2f}), looks {side}"
+    return Reason(NETWORK_FEATURE, output, float("-inf"), 0.0, contribution, text)

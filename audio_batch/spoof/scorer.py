@@ -1,0 +1,273 @@
+"""Score recordings: segments in batches, their scores, and the verdict over them. 0 = human, 1 = synthetic."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from math import exp, log
+from os import PathLike, fspath
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_batch.errors import AudioUsageError
+from audio_batch.segmentation import Segment, cut_segments, detect_speech
+from audio_batch.spoof.aggregation import TOP_AT_LEAST, TOP_SHARE, aggregate_scores, find_suspicious_spans
+from audio_batch.spoof.evidence import (
+    Evidence,
+    classify_channel,
+    count_speech,
+    estimate_noise,
+    load_limits,
+    measure_powers,
+)
+from audio_batch.spoof.model import ChannelModel, Model, load_model
+from audio_batch.spoof.reasons import explain_segments
+from audio_batch.verdict import Label, Reason, SegmentScore, Verdict
+
+if TYPE_CHECKING:
+    from audio_batch.decoding import RawFormat
+
+BATCH = 32
+SEGMENT_SECONDS, HOP_SECONDS = 4.0, 2.0
+FAINT_SEGMENTS = 8
+"""Segments that are scored where none has enough speech, so that an abstention still has a raw score."""
+EXPLAINED = 3
+
+
+def score(
+    path: str | PathLike[str],
+    *,
+    model: str | PathLike[str] | None = None,
+    session_id: str | None = None,
+    channel_roles: Mapping[int, str] | None = None,
+    raw: RawFormat | None = None,
+    profile: str = "telephone",
+) -> Verdict:
+    """Say whether the voice of a recording is human or synthetic.
+
+    The file streams: memory does not grow with its length but for one score per segment.
+
+    Parameters
+    ----------
+    path
+        Any recording that `audio_batch.decoding` reads.
+    model
+        Name of a shipped model or a folder of one; None for the default.
+    session_id
+        Name for this verdict; None derives it from the recording's hash.
+    channel_roles
+        Role by channel index, as from `parse_channel_roles`. Channels of the role ``agent`` are scored, but do not
+        decide where there is another one.
+    raw
+        Format of a file without header.
+    profile
+        Validation profile whose limits of speech and noise decide on abstention.
+
+    Returns
+    -------
+    Verdict
+        `score` is 0 = human … 1 = synthetic. An abstention keeps it beside the label ``uncertain``.
+
+    Raises
+    ------
+    UnreadableAudioError
+        The file cannot be decoded.
+    ModelError
+        The model cannot be read.
+    """
+    from audio_batch.decoding import probe
+
+    started = time.perf_counter()
+    properties = probe(path, raw=raw)
+    work = _Work(_load(model))
+    work.add(cut_segments(path, channel_roles=channel_roles, raw=raw))
+    if not work.scores:
+        everything = cut_segments(path, channel_roles=channel_roles, raw=raw, minimum_speech_seconds=0.0)
+        work.add(_keep_faint(everything))
+    duration = properties.duration or max((s.end for s in work.scores), default=0.0)
+    return work.conclude(fspath(path), properties.sha256, duration, session_id, profile, started)
+
+
+def score_signal(
+    signal: NDArray[np.floating],
+    sampling_rate: int,
+    *,
+    model: str | PathLike[str] | None = None,
+    session_id: str | None = None,
+    profile: str = "telephone",
+) -> Verdict:
+    """Say the same of samples in memory.
+
+    Parameters
+    ----------
+    signal
+        Full scale +-1, shape (samples,) or (samples, channels).
+    sampling_rate
+        In Hz.
+    model, session_id, profile
+        As in `score`. The session is named after the hash of the samples unless given.
+    """
+    started = time.perf_counter()
+    columns = np.asarray(signal, dtype=np.float32)
+    columns = columns[:, None] if columns.ndim == 1 else columns
+    if columns.size == 0 or sampling_rate <= 0:
+        raise AudioUsageError(
+            f"A signal of shape {np.shape(signal)} at {sampling_rate} Hz cannot be scored",
+            hint="Pass at least one sample, as (samples,) or (samples, channels), and the sampling rate in Hz.",
+        )
+    segments = list(_cut_columns(columns, sampling_rate))
+    work = _Work(_load(model))
+    work.add([s for s in segments if s.speech_seconds >= (s.end - s.start) / SEGMENT_SECONDS] or _keep_faint(segments))
+    digest = hashlib.sha256(columns.tobytes()).hexdigest()
+    return work.conclude("", digest, len(columns) / sampling_rate, session_id, profile, started)
+
+
+def _load(model: str | PathLike[str] | None) -> Model:
+    return load_model(None if model is None else fspath(model))
+
+
+def _keep_faint(segments: Iterable[Segment]) -> list[Segment]:
+    kept: list[Segment] = []
+    for segment in segments:
+        if segment.signal.size and np.ptp(segment.signal) > 1e-5:
+            kept = sorted([*kept, segment], key=lambda s: -s.speech_seconds)[:FAINT_SEGMENTS]
+    return sorted(kept, key=lambda s: (s.index, s.channel))
+
+
+def _cut_columns(columns: NDArray[np.float32], rate: int) -> Iterator[Segment]:
+    size, hop = int(SEGMENT_SECONDS * rate), int(HOP_SECONDS * rate)
+    starts = [*range(0, max(1, len(columns) - size + 1), hop)]
+    if starts[-1] + size + size // 10 <= len(columns):
+        starts.append(len(columns) - size)
+    for channel, column in enumerate(columns.T):
+        speech = detect_speech(np.ascontiguousarray(column), rate)
+        for index, start in enumerate(starts):
+            part = column[start : start + size]
+            begin, end = start / rate, (start + len(part)) / rate
+            inside = np.clip(np.minimum(speech[:, 1], end) - np.maximum(speech[:, 0], begin), 0, None).sum()
+            yield Segment(index, channel, None, begin, end, float(inside), part, rate)
+
+
+@dataclass
+class _Work:
+    """What has been learnt of a recording so far, batch after batch."""
+
+    model: Model
+    channel: ChannelModel | None = None
+    channel_class: str = "narrowband"
+    scores: list[SegmentScore] = field(default_factory=list)
+    outside: list[float] = field(default_factory=list)
+    powers: list[NDArray[np.float32]] = field(default_factory=list)
+    strongest: list[tuple[float, int, NDArray[np.float32], NDArray[np.float64]]] = field(default_factory=list)
+
+    def add(self, segments: Iterable[Segment]) -> None:
+        """Score segments as they come, in batches."""
+        source = iter(segments)
+        while batch := list(islice(source, BATCH)):
+            self._add_batch(batch)
+
+    def _add_batch(self, batch: list[Segment]) -> None:
+        from audio_batch.decoding import resample
+
+        if self.channel is None:
+            self.channel_class = classify_channel(batch)
+            self.channel = self.model.select_channel(self.channel_class)
+        rate = self.channel.sampling_rate
+        out = self.channel.score([resample(s.signal, s.sampling_rate, rate) for s in batch])
+        for segment, odds in zip(batch, out.log_odds, strict=True):
+            value = round(1 / (1 + exp(-float(np.clip(odds, -20, 20)))), 6)
+            self.scores.append(
+                SegmentScore(segment.channel, segment.role, segment.start, segment.end, segment.speech_seconds, value)
+            )
+        self.outside += out.outside.tolist()
+        self.powers += [measure_powers(s.signal, s.sampling_rate) for s in batch]
+        first = len(self.scores) - len(batch)
+        new = [(float(o), first + i, out.values[i], out.parts[i]) for i, o in enumerate(out.log_odds)]
+        self.strongest = sorted([*self.strongest, *new], key=lambda s: (-s[0], s[1]))[: EXPLAINED * 8]
+
+    def conclude(
+        self, path: str, sha256: str, duration: float, session_id: str | None, profile: str, started: float
+    ) -> Verdict:
+        """Put the verdict together."""
+        limits = load_limits(profile)
+        deciding = self._choose_channel()
+        evidence = self._weigh(deciding)
+        value = self._aggregate(deciding)
+        abstention = evidence.abstain(limits)
+        label: Label = "uncertain" if abstention or value is None else self.model.thresholds.label(value)
+        return Verdict(
+            path=path,
+            sha256=sha256,
+            score=value,
+            label=label,
+            confidence=evidence.rate_confidence(limits),
+            latency_ms=round((time.perf_counter() - started) * 1000, 3),
+            session_id=session_id or f"recording-{sha256[:16]}",
+            model_version=self.model.version,
+            duration=round(duration, 6),
+            speech_seconds=evidence.speech_seconds,
+            channel_class=self.channel_class,
+            abstention=abstention,
+            segments=tuple(self.scores),
+            reasons=self._explain(deciding),
+            notices=self._notice(deciding, value),
+        )
+
+    def _choose_channel(self) -> int:
+        channels = sorted({(s.channel, s.role) for s in self.scores})
+        others = [number for number, role in channels if role != "agent"] or [number for number, _ in channels]
+        return max(others, key=lambda number: self._aggregate(number) or 0.0, default=0)
+
+    def _of(self, channel: int) -> list[SegmentScore]:
+        return [s for s in self.scores if s.channel == channel]
+
+    def _aggregate(self, channel: int) -> float | None:
+        """Return the score of a channel: its mean, or its highest segments where they stand out of chance."""
+        scores = [s.score for s in self._of(channel)]
+        mean, top = aggregate_scores(scores, share=1.0, at_least=1), aggregate_scores(scores)
+        if mean is None or top is None:
+            return None
+        return round(max(mean, _shift(top, -self._expected_rise(len(scores)))), 6)
+
+    def _expected_rise(self, count: int) -> float:
+        """Return by how many log-odds the highest of `count` human segments exceed their mean by chance."""
+        from scipy.stats import norm
+
+        share = max(TOP_AT_LEAST, int(np.ceil(TOP_SHARE * count))) / count
+        if share >= 1 or self.channel is None:
+            return 0.0
+        return float(norm.pdf(norm.isf(share)) / share) * self.channel.spread
+
+    def _weigh(self, channel: int) -> Evidence:
+        rows = [i for i, s in enumerate(self.scores) if s.channel == channel]
+        outside = float(np.median([self.outside[i] for i in rows])) if rows else 0.0
+        limit = self.channel.reference.outside_limit if self.channel else 1.0
+        snr = estimate_noise([self.powers[i] for i in rows])
+        return Evidence(count_speech(self._of(channel)), snr, outside / limit)
+
+    def _explain(self, channel: int) -> tuple[Reason, ...]:
+        rows = [s for s in self.strongest if self.scores[s[1]].channel == channel][:EXPLAINED]
+        if not rows or self.channel is None:
+            return ()
+        return explain_segments(self.channel, np.stack([r[2] for r in rows]), np.stack([r[3] for r in rows]))
+
+    def _notice(self, channel: int, value: float | None) -> tuple[str, ...]:
+        """Name the stretches that decided, where only some of a recording looks synthetic."""
+        scores = self._of(channel)
+        if value is None or value < self.model.thresholds.synthetic:
+            return ()
+        threshold = _shift(self.model.thresholds.synthetic, self._expected_rise(len(scores)))
+        spans = find_suspicious_spans(scores, threshold)
+        return tuple(
+            f"Channel {s.channel}, {s.start:.1f} to {s.end:.1f} s: segments up to {s.score:.2f}" for s in spans[:20]
+        )
+
+
+def _shift(score: float, by: float) -> float:
+    inside = min(max(score, 1e-6), 1 - 1e-6)
+    return 1 / (1 + exp(-(log(inside / (1 - inside)) + by)))

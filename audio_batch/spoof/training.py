@@ -1,0 +1,203 @@
+"""Train the scorer: ``python -m audio_batch.spoof.training --corpus DIR --out DIR``.
+
+`DIR` holds ``human.csv`` and ``synthetic.csv`` as the corpus scripts write them; ``--manifest labels.csv`` takes any
+labelled recordings instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_batch.errors import AudioUsageError
+from audio_batch.spoof.calibration import Calibration, Thresholds, fit_calibration
+from audio_batch.spoof.dataset import Clip, Dataset, collect_segments, describe_segments, read_manifest
+from audio_batch.spoof.model import RATES, ChannelModel, Model, Reference, write_model
+from audio_batch.spoof.splits import Split, cross_splits
+from audio_batch.spoof.trees import fit_trees
+
+Report = Callable[[str], None]
+SEED = 20261121
+HUMAN_QUANTILES, DOMAIN_QUANTILES = (0.05, 0.95), (0.005, 0.995)
+DOMAIN_ACCEPTED = 0.995
+"""Share of training segments that count as inside the domain."""
+SLOPE_OF_FEW = 1.0
+"""Where there are too few families to hold some out, the classifier's own log-odds are taken as they are."""
+
+
+def train_model(
+    manifest: str | Path | Sequence[Clip],
+    out: str | Path,
+    *,
+    version: str | None = None,
+    channel_classes: Sequence[str] = ("narrowband", "wideband"),
+    draws: int = 2,
+    simulate: bool = True,
+    seed: int = SEED,
+    workers: int = 1,
+    report: Report | None = None,
+) -> Model:
+    """Train, calibrate and write a model.
+
+    Parameters
+    ----------
+    manifest
+        CSV with ``path,label[,speaker,attack_family,source]`` (see `read_manifest`), or clips.
+    out
+        Folder for the model; its name is the version unless one is given.
+    channel_classes
+        ``narrowband`` is needed; ``wideband`` uses recordings of 16 kHz and more.
+    draws
+        Random channels that each recording is sent through.
+    simulate
+        False for recordings that are telephone calls already.
+    seed
+        The result depends on the recordings and on it, not on `workers`.
+    workers
+        Processes that decode and measure.
+    report
+        Called with one line of progress at a time.
+
+    Returns
+    -------
+    Model
+        Calibrated on predictions for speakers and families that the classifiers had not seen.
+
+    Raises
+    ------
+    AudioUsageError
+        The manifest cannot be read, or has too few recordings of a class.
+    """
+    say = report or (lambda line: None)
+    clips = list(manifest) if not isinstance(manifest, str | Path) else read_manifest(manifest)
+    folder = Path(out)
+    channels = {}
+    for name in channel_classes:
+        segments = collect_segments(
+            clips, sampling_rate=RATES[name], draws=draws, seed=seed, simulate=simulate, workers=workers
+        )
+        say(f"{name}: {len(segments.lengths)} segments of {len(clips)} recordings")
+        dataset = describe_segments(segments, clips, workers=workers)
+        channels[name] = fit_channel(dataset, name, seed=seed)
+        say(f"{name}: trained")
+    model = Model(version or folder.name, channels, Thresholds())
+    write_model(folder, model)
+    return model
+
+
+def fit_channel(dataset: Dataset, name: str, *, seed: int = SEED) -> ChannelModel:
+    """Train the scorer of one channel class on described segments."""
+    check_classes(dataset)
+    calibration, spread = _calibrate(dataset, seed)
+    return ChannelModel(
+        name=name,
+        sampling_rate=dataset.sampling_rate,
+        names=dataset.names,
+        trees=fit_trees(dataset.values, dataset.labels, weigh_rows(dataset), seed=seed),
+        network=None,
+        calibration=calibration,
+        reference=measure_reference(dataset),
+        spread=spread,
+    )
+
+
+def check_classes(dataset: Dataset) -> None:
+    """Raise AudioUsageError unless there are at least two recordings of each class."""
+    for label, word in enumerate(("human", "synthetic")):
+        count = len(np.unique(dataset.clips[dataset.labels == label]))
+        if count < 2:
+            raise AudioUsageError(
+                f"{count} {word} recordings that can be decoded; at least 2 are needed",
+                hint="Add recordings to the manifest; a useful model needs hundreds, of many speakers and engines.",
+            )
+
+
+def weigh_rows(dataset: Dataset) -> NDArray[np.float64]:
+    """Return importances: half for each class; inside it, a source or family weighs as the root of its size."""
+    groups = np.where(dataset.labels == 1, dataset.families, dataset.sources)
+    weights = np.zeros(len(groups))
+    for label in (0, 1):
+        rows = dataset.labels == label
+        _, inverse, counts = np.unique(groups[rows], return_inverse=True, return_counts=True)
+        share = np.sqrt(counts) / np.sqrt(counts).sum() / counts
+        weights[rows] = share[inverse] * len(groups) / 2
+    return weights
+
+
+def list_splits(dataset: Dataset, *, seed: int = SEED) -> list[Split]:
+    """Return the splits by family and speaker; none where there are too few of either."""
+    humans = np.unique(dataset.speakers[dataset.labels == 0])
+    if len(np.unique(dataset.families[dataset.labels == 1])) < 2 or len(humans) < 3:
+        return []
+    labels = [int(label) for label in dataset.labels]
+    return list(cross_splits(list(dataset.speakers), labels, list(dataset.families), seed=seed % 1000))
+
+
+def predict_unseen(dataset: Dataset, *, seed: int = SEED) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return rows and the trees' log-odds for them, each from trees that saw neither its family nor its speaker."""
+    rows, outputs = [], []
+    for split in list_splits(dataset, seed=seed):
+        part = dataset.take(split.train)
+        trees = fit_trees(part.values, part.labels, weigh_rows(part), seed=seed)
+        rows.append(split.test)
+        outputs.append(trees.score(dataset.values[split.test]))
+    return np.concatenate(rows) if rows else np.zeros(0, dtype=np.intp), np.concatenate(outputs or [np.zeros(0)])
+
+
+def _calibrate(dataset: Dataset, seed: int) -> tuple[Calibration, float]:
+    rows, outputs = predict_unseen(dataset, seed=seed)
+    if not rows.size:
+        return Calibration((SLOPE_OF_FEW,), 0.0), 1.0
+    tested = dataset.take(rows)
+    calibration = fit_calibration(outputs, tested.labels, weights=weigh_rows(tested))
+    return calibration, measure_spread(tested, calibration.apply(outputs[:, None]))
+
+
+def measure_spread(dataset: Dataset, log_odds: NDArray[np.float64]) -> float:
+    """Return the standard deviation of log-odds of human segments around their speaker's mean."""
+    human = dataset.labels == 0
+    _, speaker = np.unique(dataset.speakers[human], return_inverse=True)
+    values = log_odds[human]
+    means = np.bincount(speaker, values) / np.bincount(speaker)
+    return float(max(0.1, np.std(values - means[speaker])))
+
+
+def measure_reference(dataset: Dataset) -> Reference:
+    """Return the ranges of the training data and the share of features outside that is still usual."""
+    human = np.nanquantile(dataset.values[dataset.labels == 0], HUMAN_QUANTILES, axis=0).T
+    domain = np.nanquantile(dataset.values, DOMAIN_QUANTILES, axis=0).T
+    reference = Reference(human.astype(np.float64), domain.astype(np.float64), 1.0)
+    limit = float(np.quantile(reference.measure_outside(dataset.values), DOMAIN_ACCEPTED))
+    return Reference(reference.human, reference.domain, max(limit, 1e-3))
+
+
+def read_corpus(folder: Path) -> list[Clip]:
+    """Read the tables of a corpus folder: ``human.csv``, ``synthetic.csv`` and, if there, ``human_extra.csv``."""
+    tables = [folder / name for name in ("human.csv", "synthetic.csv", "human_extra.csv")]
+    return [
+        clip for table in tables if table.is_file() or table.name != "human_extra.csv" for clip in read_manifest(table)
+    ]
+
+
+def _main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m audio_batch.spoof.training", description=__doc__)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--corpus", type=Path, help="folder with human.csv and synthetic.csv")
+    source.add_argument("--manifest", type=Path, help="CSV with path,label[,speaker,attack_family]")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the model")
+    parser.add_argument("--draws", type=int, default=2, help="random channels per recording (default 2)")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+    options = parser.parse_args(arguments)
+    clips = read_corpus(options.corpus) if options.corpus else read_manifest(options.manifest)
+    train_model(
+        clips, options.out, draws=options.draws, workers=options.workers, report=lambda s: print(s, file=sys.stderr)
+    )
+
+
+if __name__ == "__main__":
+    _main()
