@@ -249,7 +249,7 @@ RECORDINGS = Table(
     },
     key=("recording_id",),
 )
-"""One row per recording and way of analysing it; lists and documents are JSON, ``picture`` is a spectrogram for reports."""
+"""One row per recording and way of analysing it; lists and documents are JSON, ``picture`` is a spectrogram."""
 
 AUDIO_SEGMENTS = Table(
     "audio_segments",
