@@ -13,6 +13,7 @@ from audio_batch.verdict import SegmentScore
 
 if TYPE_CHECKING:
     from audio_batch.segmentation import Segment
+    from audio_batch.validation.limits import Limit
 
 WIDE_FROM_HZ = 4500.0
 """Bandwidth from which a recording is wideband: telephone audio ends at 4000 Hz."""
@@ -73,9 +74,12 @@ def load_limits(profile: str) -> Limits:
 
     loaded = load_profile(profile)
     speech, snr = loaded.get_limit("too_little_speech"), loaded.get_limit("low_snr")
-    return Limits(
-        *((speech.error, speech.warning) if speech else (1.0, 3.0)), *((snr.error, snr.warning) if snr else (5.0, 10.0))
-    )
+    return Limits(*_read_levels(speech, 1.0, 3.0), *_read_levels(snr, 5.0, 10.0))
+
+
+def _read_levels(limit: Limit | None, none: float, weak: float) -> tuple[float, float]:
+    levels = dict(limit.thresholds) if limit else {}
+    return float(levels.get("error", none)), float(levels.get("warning", weak))
 
 
 def classify_channel(segments: Sequence[Segment]) -> str:
