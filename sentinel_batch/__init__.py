@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from sentinel_batch.lake import Lake, open_lake
     from sentinel_batch.maintenance import Diagnosis, MaintenanceResult, diagnose, maintain
     from sentinel_batch.nightly import NightlyResult, run_nightly
+    from sentinel_batch.recordings import RecordingsResult, analyse_recordings, list_joint_findings, list_recordings
     from sentinel_batch.reporting import (
         ReportFiles,
         chart_heatmap,
         chart_scatter,
+        chart_scores,
         chart_severity,
         chart_timeline,
         write_report,
@@ -61,10 +63,12 @@ _EXPORTS = {
     "lake": ("Lake", "open_lake"),
     "maintenance": ("Diagnosis", "MaintenanceResult", "diagnose", "maintain"),
     "nightly": ("NightlyResult", "run_nightly"),
+    "recordings": ("RecordingsResult", "analyse_recordings", "list_joint_findings", "list_recordings"),
     "reporting": (
         "ReportFiles",
         "chart_heatmap",
         "chart_scatter",
+        "chart_scores",
         "chart_severity",
         "chart_timeline",
         "write_report",
@@ -87,11 +91,14 @@ __all__ = [
     "MaintenanceResult",
     "MockCDRGenerator",
     "NightlyResult",
+    "RecordingsResult",
     "ReportFiles",
     "SentinelError",
     "__version__",
+    "analyse_recordings",
     "chart_heatmap",
     "chart_scatter",
+    "chart_scores",
     "chart_severity",
     "chart_timeline",
     "detect",
@@ -102,6 +109,8 @@ __all__ = [
     "get_alert",
     "ingest",
     "list_alerts",
+    "list_joint_findings",
+    "list_recordings",
     "list_suppressions",
     "load_config",
     "maintain",

@@ -54,6 +54,16 @@ class Config:
         Seconds to wait for another writer.
     dialect
         Dialect of all input files; None detects each.
+    audio_inbox
+        Folder of recordings that ``nightly`` analyses; None analyses none.
+    audio_manifest
+        CSV or Parquet with what is known of the recorded calls.
+    audio_policy
+        Routing policy of recordings: a name, or the path of a policy file; None takes ``voice_only``.
+    enrollments
+        Folder of voiceprints.
+    audio_workers
+        Processes that analyse recordings; None takes one for each core.
     rules
         Rule id to parameter overrides, from ``[rules.ID]``.
     file
@@ -71,6 +81,11 @@ class Config:
     suppressions_file: Path | None = None
     lock_timeout: float = 600.0
     dialect: str | None = None
+    audio_inbox: Path | None = None
+    audio_manifest: Path | None = None
+    audio_policy: str | None = None
+    enrollments: Path | None = None
+    audio_workers: int | None = None
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
     file: Path | None = None
     origins: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
@@ -244,8 +259,8 @@ def _text(value: Any, base: Path) -> str:
     return value.strip()
 
 
-def _dialect(value: Any, base: Path) -> str:
-    """Keep a dialect's name; resolve the path of a dialect file."""
+def _named_or_file(value: Any, base: Path) -> str:
+    """Keep a name (of a dialect, of a policy); resolve the path of a file."""
     text = _text(value, base)
     return str(base / text) if text.endswith(".toml") else text
 
@@ -275,6 +290,13 @@ def _number(value: Any, base: Path, *, lowest: float, highest: float) -> float:
     return number
 
 
+def _workers(value: Any, base: Path) -> int:
+    number = _number(value, base, lowest=1, highest=1024)
+    if number != int(number):
+        raise ValueError(value)
+    return int(number)
+
+
 def _day(value: Any, base: Path) -> date:
     if isinstance(value, datetime):
         return value.date()
@@ -296,6 +318,11 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "metrics_file": ("a file", _path),
     "suppressions_file": ("a file", _path),
     "lock_timeout": ("a number of seconds, 0 or more", partial(_number, lowest=0.0, highest=1e9)),
-    "dialect": ("the name of a dialect, or the path of a dialect file ending in .toml", _dialect),
+    "dialect": ("the name of a dialect, or the path of a dialect file ending in .toml", _named_or_file),
+    "audio_inbox": ("a folder", _path),
+    "audio_manifest": ("a .csv or .parquet file", _path),
+    "audio_policy": ("the name of a policy, or the path of a policy file ending in .toml", _named_or_file),
+    "enrollments": ("a folder", _path),
+    "audio_workers": ("a whole number from 1 to 1024", _workers),
 }
 """Setting to what it may be and its converter."""

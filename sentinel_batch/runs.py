@@ -28,7 +28,7 @@ class Run:
     run_id
         Sorts by time; also the commit id of what the run writes.
     command
-        ``ingest``, ``detect``, ``review``, ``suppress``, ``report``, ``nightly`` or ``maintain``.
+        ``ingest``, ``detect``, ``review``, ``suppress``, ``report``, ``audio``, ``nightly`` or ``maintain``.
     parameters, inputs, counts
         JSON-serialisable facts: options, input file to hash, what was counted.
     since, until

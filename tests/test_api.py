@@ -26,6 +26,8 @@ def _calls(lake: Path, folder: Path, csv: Path) -> dict[str, Callable[[], Any]]:
     inbox = folder / "inbox"
     inbox.mkdir()
     (inbox / "calls.csv").write_bytes(csv.read_bytes())
+    recordings = folder / "recordings"
+    recordings.mkdir()
     return {
         "load_config": lambda: sb.load_config(environ={}, start=folder),
         "open_lake": lambda: sb.open_lake(lake),
@@ -43,6 +45,9 @@ def _calls(lake: Path, folder: Path, csv: Path) -> dict[str, Callable[[], Any]]:
         "unsuppress": lambda: sb.unsuppress("+2348012345678", lake=lake),
         "write_report": lambda: sb.write_report(lake=lake, out=folder / "out"),
         "run_nightly": lambda: sb.run_nightly(lake=folder / "night", inbox=inbox, out=folder / "nightly"),
+        "analyse_recordings": lambda: sb.analyse_recordings(recordings, lake=lake),
+        "list_recordings": lambda: sb.list_recordings(lake=lake),
+        "list_joint_findings": lambda: sb.list_joint_findings(lake=lake),
         "diagnose": lambda: sb.diagnose(lake),
         "maintain": lambda: sb.maintain(lake),
     }

@@ -79,7 +79,7 @@ def test_rules_are_tables_of_parameters(tmp_path: Path) -> None:
         ("[rules]\nSDHF_001 = 3", ["rules.SDHF_001", "3", "a table"]),
         ("[rules.SDHF_001]\nwindow = [1]", ["rules.SDHF_001.window", "[1]"]),
         ('time_zone = "UTC"', ["time_zone", "Did you mean 'timezone'?"]),
-        ("qqq = 1", ["qqq", "allowed: dialect"]),
+        ("qqq = 1", ["qqq", "allowed: audio_inbox"]),
         ("lake = ", ["not valid TOML", "line 1"]),
     ],
 )

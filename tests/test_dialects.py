@@ -12,12 +12,12 @@ from sentinel_batch.errors import DialectError, ExitCode, UsageError
 from sentinel_batch.ingestion import dialect as dialect_module
 from sentinel_batch.ingestion import ingest, list_dialects, load_dialect
 from sentinel_batch.ingestion.documentation import main, render_page, render_reasons
-from sentinel_batch.ingestion.numbers import normalise_number
 from sentinel_batch.ingestion.result import FileResult
 from sentinel_batch.ingestion.shaping import REASONS, read_duration
 from sentinel_batch.ingestion.source import open_source
 from sentinel_batch.ingestion.timestamps import read_time
 from sentinel_batch.lake import Lake
+from sentinel_batch.numbers import normalise_number
 
 PAGE = Path(__file__).parent.parent / "docs" / "dialects.md"
 TEXT = PAGE.read_text(encoding="utf-8")

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from sentinel_batch.ingestion import deduplication
 from sentinel_batch.ingestion.deduplication import KeySpill, find_clashes
-from sentinel_batch.ingestion.numbers import E164, NumberBook, normalise_number
 from sentinel_batch.ingestion.shaping import LONGEST_SECONDS, read_durations
 from sentinel_batch.ingestion.timestamps import read_times
+from sentinel_batch.numbers import E164, NumberBook, normalise_number
 
 SETTINGS = settings(derandomize=True, database=None, deadline=None, max_examples=150)
 KINDS = {"e164", "short_code", "alphanumeric", "anonymous", "unknown", "missing", "nothing"}

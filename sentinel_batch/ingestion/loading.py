@@ -25,13 +25,13 @@ from sentinel_batch.errors import (
 from sentinel_batch.ingestion.commit import commit_file, find_earlier, may_be_known
 from sentinel_batch.ingestion.dialect import Dialect, load_dialect
 from sentinel_batch.ingestion.files import find_files, hash_file, name_of, spool_stream, unreadable_reported
-from sentinel_batch.ingestion.numbers import NumberBook, is_region
 from sentinel_batch.ingestion.result import FileResult, IngestResult
 from sentinel_batch.ingestion.shaping import Shaping
 from sentinel_batch.ingestion.source import Source, open_source
 from sentinel_batch.ingestion.staging import Staged, Stamp, stage_rows
 from sentinel_batch.ingestion.timestamps import check_zone
 from sentinel_batch.lake import DEFAULT_LOCK_TIMEOUT, Lake, full_disk_reported, now
+from sentinel_batch.numbers import NumberBook, is_region
 from sentinel_batch.runs import new_run_id, recorded_run
 
 FORMAT = 1

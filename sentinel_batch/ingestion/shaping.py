@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, cast
 
 from sentinel_batch.ingestion.deduplication import bounds_of
 from sentinel_batch.ingestion.layout import Layout
-from sentinel_batch.ingestion.numbers import (
+from sentinel_batch.ingestion.timestamps import read_date_times, read_times, to_local
+from sentinel_batch.numbers import (
     ALPHANUMERIC,
     ANONYMOUS,
     E164,
@@ -21,7 +22,6 @@ from sentinel_batch.ingestion.numbers import (
     UNKNOWN,
     NumberBook,
 )
-from sentinel_batch.ingestion.timestamps import read_date_times, read_times, to_local
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +31,13 @@ _RECORDS = {
     "refused": "records_refused",
 }
 _FILES = ("inserted", "already_ingested", "refused", "unreadable", "empty")
+_VERDICTS = (
+    ("scored", "likely_synthetic"),
+    ("scored", "uncertain"),
+    ("scored", "likely_real"),
+    ("abstained", "uncertain"),
+    ("failed", ""),
+)
 _CHANGES = ("created", "updated", "reopened")
 
 
@@ -63,6 +71,11 @@ def render_metrics(result: NightlyResult, last_success: datetime | None) -> str:
             [({}, result.alert_counts()["suppressed"])],
         ),
     ]
+    if result.recordings is not None:
+        blocks += [
+            _block("recordings", "Recordings of the audio inbox, by status and label.", _recordings(result)),
+            _block("recordings_stored", "Recordings that were new to the lake.", [({}, result.recordings.stored)]),
+        ]
     if last_success is not None:
         done = _block(
             "last_success_timestamp_seconds", "When the last successful run ended.", [({}, last_success.timestamp())]
@@ -107,6 +120,16 @@ def _files(result: NightlyResult) -> Iterable[Sample]:
     files = result.ingest.files if result.ingest is not None else []
     for status in _FILES:
         yield {"outcome": status}, sum(file.status == status for file in files)
+
+
+def _recordings(result: NightlyResult) -> Iterable[Sample]:
+    """Every combination, 0 included, so that a series does not end when a night has none."""
+    frame = result.recordings.recordings if result.recordings is not None else None
+    if frame is None:
+        return
+    found = Counter(zip(frame["status"], frame["label"], strict=True))
+    for status, label in _VERDICTS:
+        yield {"status": status, "label": label}, found[status, label or None]
 
 
 def _alerts(result: NightlyResult) -> Iterable[Sample]:

@@ -12,6 +12,7 @@ from sentinel_batch.errors import ExitCode, SentinelError
 if TYPE_CHECKING:
     from sentinel_batch.alerts import AlertChanges
     from sentinel_batch.ingestion import IngestResult
+    from sentinel_batch.recordings import RecordingsResult
     from sentinel_batch.reporting import ReportFiles
 
 FAILED_FILES = ("refused", "unreadable")
@@ -27,7 +28,7 @@ class Step:
     run_id
         The night.
     name
-        ``ingest``, ``detect``, ``alerts``, ``report`` or ``metrics``.
+        ``inbox``, ``ingest``, ``detect``, ``alerts``, ``audio``, ``report`` or ``metrics``.
     started_at
         UTC.
     status
@@ -83,6 +84,8 @@ class NightlyResult:
         What came in; None when no file was new.
     alert_changes
         What became of the findings, per rule.
+    recordings
+        What the recordings were found to be; None when no audio inbox is configured.
     report
         The report's files.
     error
@@ -100,18 +103,27 @@ class NightlyResult:
     until: datetime | None = None
     ingest: IngestResult | None = None
     alert_changes: list[AlertChanges] = field(default_factory=list)
+    recordings: RecordingsResult | None = None
     report: ReportFiles | None = None
     error: dict[str, str] | None = None
     seconds: float = 0.0
 
     @property
     def failed_files(self) -> list[dict[str, Any]]:
-        """Input files that could not be used, with the reason."""
+        """Input files and recordings that could not be used, with the reason."""
         files = self.ingest.files if self.ingest is not None else []
-        return [
+        failed = [
             {"path": str(file.path), "status": file.status, "error": file.error}
             for file in files
             if file.status in FAILED_FILES
+        ]
+        return failed + [
+            {
+                "path": row["path"],
+                "status": "unreadable",
+                "error": {"code": row["error_code"], "message": row["error_message"]},
+            }
+            for row in (self.recordings.failed if self.recordings is not None else [])
         ]
 
     def fail(self, error: BaseException) -> None:
@@ -139,6 +151,7 @@ class NightlyResult:
             "ingest": self.ingest.to_dict() if self.ingest is not None else None,
             "failed_files": self.failed_files,
             "alerts": self.alert_counts(),
+            "recordings": self.recordings.to_dict() if self.recordings is not None else None,
             "alert_changes": [changes.to_dict() for changes in self.alert_changes],
             "report": _paths(self.report),
             "error": self.error,

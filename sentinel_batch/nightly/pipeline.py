@@ -1,4 +1,4 @@
-"""The pipeline: ingest what is new, examine what is unexamined, record alerts, report, tell the monitoring.
+"""The pipeline: ingest what is new, examine what is unexamined, record alerts, listen, report, tell the monitoring.
 
 Every step can be repeated without doing its work twice, and the row in ``runs`` that makes the night successful is
 written after all of them: a night that is interrupted anywhere is finished by the next one.
@@ -25,6 +25,9 @@ from sentinel_batch.runs import Run, new_run_id, recorded_run
 if TYPE_CHECKING:
     from sentinel_batch.config import Config
     from sentinel_batch.rules import Detection
+
+DEFAULT_POLICY = "voice_only"
+"""Routing policy of recordings when none is configured: it asks for nothing but the voice."""
 
 QUIET_NIGHT = timedelta(hours=24)
 """When nothing came in, the report is about the newest calls, this long."""
@@ -129,7 +132,7 @@ class _Night:
             try:
                 return Lake.open(self.folder)
             except LakeNotFoundError:
-                if not files:
+                if not files and self.settings.audio_inbox is None:
                     raise NoInputError(
                         f"The inbox {self.inbox} is empty and there is no lake at {self.folder}.",
                         hint="Put call detail records into the inbox, or check both paths.",
@@ -138,11 +141,15 @@ class _Night:
 
     def _work(self, lake: Lake) -> None:
         parameters = {"inbox": str(self.inbox), "out": str(self.out), "rules": self.settings.rules}
+        parameters |= {"audio_inbox": _shown(self.settings.audio_inbox)}
         with recorded_run(lake, "nightly", parameters, run_id=self.result.run_id) as run:
             self._ingest(lake, run)
             detections = self._detect(lake, run)
             self._record(lake, detections)
+            failure = self._listen(lake)
             self._report(lake)
+            if failure is not None:
+                raise failure
             if self.result.failed_files:
                 self.result.status, self.result.exit_code = "partial", ExitCode.PARTLY_DONE
             run.counts = {
@@ -227,6 +234,32 @@ class _Night:
             step.status = "done" if detections else "skipped"
             step.counts = dict(self.result.alert_counts())
 
+    def _listen(self, lake: Lake) -> SentinelError | None:
+        """Analyse the recordings; what is wrong with them ends the night only after the report on the calls."""
+        settings = self.settings
+        if settings.audio_inbox is None:
+            return None
+        from sentinel_batch.recordings import analyse_recordings
+
+        try:
+            with self._step("audio") as step:
+                done = self.result.recordings = analyse_recordings(
+                    settings.audio_inbox,
+                    lake=lake,
+                    manifest=settings.audio_manifest,
+                    enrollments=settings.enrollments,
+                    policy=settings.audio_policy or DEFAULT_POLICY,
+                    workers=settings.audio_workers,
+                    region=settings.region,
+                    lock_timeout=self.lock_timeout,
+                )
+                step.status = {"success": "done", "partial": "partial", "no_input": "skipped"}[done.status]
+                step.counts = {"received": done.recordings.height, "stored": done.stored}
+                step.counts |= done.count("status") | done.count("label")
+        except SentinelError as error:
+            return error
+        return None
+
     def _report(self, lake: Lake) -> None:
         from sentinel_batch.reporting import write_report
 
@@ -234,7 +267,8 @@ class _Night:
             since, until = self.result.since, self.newest_call
             if since is None and until is not None:
                 since = until - QUIET_NIGHT
-            if until is None and not self.result.failed_files:
+            heard = self.result.recordings is not None and self.result.recordings.recordings.height > 0
+            if until is None and not heard and not self.result.failed_files:
                 raise NoInputError(
                     f"The lake {lake.path} holds no calls, and the inbox {self.inbox} brought none.",
                     hint="Put call detail records into the inbox.",
@@ -286,6 +320,10 @@ class _Night:
             self.result.steps.append(step)
             if self.on_step is not None:
                 self.on_step(step)
+
+
+def _shown(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 @contextmanager

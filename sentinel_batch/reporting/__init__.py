@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sentinel_batch.reporting.charts import chart_heatmap, chart_scatter, chart_severity, chart_timeline
     from sentinel_batch.reporting.output import ReportFiles, write_report
+    from sentinel_batch.reporting.score_chart import chart_scores
 
-__all__ = ["ReportFiles", "chart_heatmap", "chart_scatter", "chart_severity", "chart_timeline", "write_report"]
+__all__ = [
+    "ReportFiles",
+    "chart_heatmap",
+    "chart_scatter",
+    "chart_scores",
+    "chart_severity",
+    "chart_timeline",
+    "write_report",
+]
 
-_HOMES = {"ReportFiles": "output", "write_report": "output"}
+_HOMES = {"ReportFiles": "output", "write_report": "output", "chart_scores": "score_chart"}
 
 
 def __getattr__(name: str) -> Any:

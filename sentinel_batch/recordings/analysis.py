@@ -1,0 +1,167 @@
+"""A folder of recordings through the voice engine and into the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sentinel_batch.errors import NoInputError, SentinelError, UsageError
+from sentinel_batch.lake import DEFAULT_LOCK_TIMEOUT, Lake, now
+from sentinel_batch.recordings.commit import commit_recordings, find_new
+from sentinel_batch.recordings.result import RecordingsResult
+from sentinel_batch.recordings.shaping import shape_features, shape_recordings, shape_segments
+from sentinel_batch.runs import Run, recorded_run
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from audio_batch import BatchResult
+    from audio_batch.batch import Progress
+
+CHECKPOINTS = "audio_checkpoints"
+"""Folder of the lake that keeps finished recordings; deleting it costs time only."""
+
+
+def analyse_recordings(
+    directory: str | Path,
+    *,
+    lake: Lake | str | Path | None = None,
+    manifest: str | Path | None = None,
+    enrollments: str | Path | None = None,
+    policy: str | Path | None = None,
+    workers: int | None = None,
+    channel_roles: Mapping[int, str] | str | None = None,
+    model: str | Path | None = None,
+    profile: str = "telephone",
+    run_id: str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+    region: str | None = None,
+) -> RecordingsResult:
+    """Validate, score, verify and route every recording of a folder, and store what is new.
+
+    Safe to repeat, and to interrupt at any moment: finished recordings are kept in the lake's folder
+    ``audio_checkpoints`` and are not analysed again, and no recording is stored twice. A recording is told by its
+    content, its path below the folder, the model, the options and its row of the manifest.
+
+    Parameters
+    ----------
+    directory
+        Searched with its subfolders for files with an audio suffix.
+    lake
+        The lake, or its folder, made if there is none; by default the configured one.
+    manifest
+        CSV or Parquet with what is known of the calls, joined by ``file`` or ``call_id``. Its columns ``caller_number``
+        and ``callee_number`` are normalised as call records are.
+    enrollments
+        Folder of voiceprints; without it nothing is verified.
+    policy
+        Name or file of a routing policy; without it nothing is routed.
+    workers
+        Processes; by default one for each core.
+    channel_roles
+        ``left=agent,right=customer``, or roles by channel index.
+    model
+        Model file of the scorer; by default the shipped one.
+    profile
+        Limits of validation.
+    run_id
+        Id of the row of ``runs``; by default a fresh one.
+    progress
+        Called after every recording.
+    lock_timeout
+        Seconds to wait for another writer of the lake.
+    region
+        Country in which national numbers are read; by default the configured one.
+
+    Returns
+    -------
+    RecordingsResult
+        Every recording of the folder, worst first.
+
+    Raises
+    ------
+    NoInputError
+        If there is no such folder; an empty one is fine.
+    UsageError
+        If the manifest, policy, profile, model or an option is not usable; never because of a recording.
+    """
+    from sentinel_batch.config import load_config
+
+    folder = _existing(directory)
+    config = load_config() if lake is None or region is None else None
+    opened = (
+        lake if isinstance(lake, Lake) else Lake.create(lake if lake is not None or config is None else config.lake)
+    )
+    options = {"profile": profile, "channel_roles": _text(channel_roles)}
+    named = {
+        "directory": str(folder), "manifest": _text(manifest), "enrollments": _text(enrollments),
+        "policy": _text(policy), "model": _text(model),
+    }  # fmt: skip
+    with recorded_run(opened, "audio", options | named, run_id=run_id) as run:
+        with _audio_errors_translated():
+            batch = _run_engine(
+                folder, opened, manifest=manifest, store=enrollments, policy=policy, workers=workers,
+                channel_roles=channel_roles, model=model, profile=profile, progress=progress,
+            )  # fmt: skip
+        facts: dict[str, Any] = {"run_id": run.run_id, "analysed_at": now(), "region": region or config.region}
+        rows = shape_recordings(batch, parameters=options, **facts)
+        result = RecordingsResult(run.run_id, rows, _store(opened, folder, batch, rows, run, lock_timeout))
+        run.counts = {name: fact for name, fact in result.to_dict().items() if name != "recordings"}
+    return result
+
+
+def _run_engine(folder: Path, lake: Lake, **options: Any) -> BatchResult:
+    import audio_batch
+
+    return audio_batch.run(folder, checkpoint_dir=lake.path / CHECKPOINTS, **options)
+
+
+def _store(lake: Lake, folder: Path, batch: BatchResult, rows: pl.DataFrame, run: Run, lock_timeout: float) -> int:
+    import polars as pl
+
+    from sentinel_batch.recordings.pictures import draw_pictures
+
+    pictures = draw_pictures(folder, find_new(lake, rows))
+    drawn = rows.with_columns(
+        pl.col("recording_id").replace_strict(pictures, default=None, return_dtype=pl.String).alias("picture")
+    )
+    return commit_recordings(
+        lake,
+        drawn,
+        lambda new: (shape_segments(batch, new), shape_features(batch, new)),
+        batch_id=f"audio-{run.run_id}",
+        lock_timeout=lock_timeout,
+    )
+
+
+@contextmanager
+def _audio_errors_translated() -> Iterator[None]:
+    """The voice engine knows nothing of exit codes."""
+    from audio_batch import AudioError
+    from audio_batch.errors import AudioUsageError
+
+    try:
+        yield
+    except AudioError as error:
+        kind = UsageError if isinstance(error, AudioUsageError) else SentinelError
+        raise kind(error.message, hint=error.hint, **error.details) from error
+
+
+def _existing(directory: str | Path) -> Path:
+    folder = Path(directory)
+    if not folder.is_dir():
+        raise NoInputError(
+            f"There is no folder of recordings {str(folder)!r}.",
+            hint="Is its disk mounted? Name the folder that holds the recordings.",
+            path=str(folder),
+        )
+    return folder
+
+
+def _text(value: str | Path | Mapping[int, str] | None) -> str | None:
+    if isinstance(value, Mapping):
+        return ",".join(f"{channel}={role}" for channel, role in sorted(value.items()))
+    return None if value is None else str(value)
