@@ -42,6 +42,7 @@ from audio_batch.speaker.voice import (
 )
 
 Vectors = NDArray[np.float32]
+Row = dict[str, str]
 COHORT_SOURCE = "resemblyzer-libri-clean"
 TEST_CLIPS = 6
 MAX_CLIPS = 9
@@ -108,12 +109,19 @@ CHANNELS: dict[str, Callable[[Vectors], Vectors]] = {
 }
 
 
-def embed_clip(path: str, encoder: Encoder) -> tuple[bool, dict[str, Vectors]] | None:
-    """Embed one clip as it is and over every telephone channel; None where there is too little speech."""
+def read_speech(path: str) -> tuple[Vectors, int] | None:
+    """Return the speech of a clip and its sampling rate; None where there is too little."""
     signal, rate = decode(path)
     speech = keep_speech(np.ascontiguousarray(signal[:, 0]), rate)
-    if len(speech) < MIN_SECONDS * rate:
+    return (speech, rate) if len(speech) >= MIN_SECONDS * rate else None
+
+
+def embed_clip(path: str, encoder: Encoder) -> tuple[bool, dict[str, Vectors]] | None:
+    """Embed one clip as it is and over every telephone channel; None where there is too little speech."""
+    read = read_speech(path)
+    if read is None:
         return None
+    speech, rate = read
     own = classify_channel(speech, rate)
     found: dict[str, Vectors] = {}
     if own == "wideband":
@@ -125,7 +133,7 @@ def embed_clip(path: str, encoder: Encoder) -> tuple[bool, dict[str, Vectors]] |
     return own == "wideband", found
 
 
-def read_rows(manifest: Path) -> list[dict[str, str]]:
+def read_rows(manifest: Path) -> list[Row]:
     """Read a manifest; a missing one has no rows."""
     if not manifest.exists():
         return []
@@ -133,9 +141,9 @@ def read_rows(manifest: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def choose_rows(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+def choose_rows(rows: list[Row]) -> list[Row]:
     """Keep clips of two seconds and more, at most `MAX_CLIPS` a speaker, in the order of their hashes."""
-    kept: dict[str, list[dict[str, str]]] = {}
+    kept: dict[str, list[Row]] = {}
     known = [row for row in rows if not row["speaker"].endswith(CROWDS) and row["source"] not in UNSURE_SOURCES]
     for row in sorted(known, key=lambda row: row["sha256"]):
         if float(row["duration_seconds"]) >= 2 and len(kept.setdefault(row["speaker"], [])) < MAX_CLIPS:
@@ -143,7 +151,7 @@ def choose_rows(rows: list[dict[str, str]]) -> list[dict[str, str]]:
     return [row for speaker in sorted(kept) for row in kept[speaker]]
 
 
-def embed_clips(rows: list[dict[str, str]], encoder: Encoder, cache: Path) -> list[Clip]:
+def embed_clips(rows: list[Row], encoder: Encoder, cache: Path) -> list[Clip]:
     """Embed all clips, remembering what was embedded before."""
     known: dict[str, Any] = {}
     if cache.exists():
@@ -338,8 +346,8 @@ def measure_conditions(clips: list[Clip], backend: Backend) -> list[dict[str, An
         cosine = measure_eer(make_trials(clips, enrol, probe, score_cosines))
         trials = make_trials(clips, enrol, probe, score_with(backend, name))
         comparison = "crossed" if enrol == "copy" else name_comparison(name, name)
-        ratios, same = (part for part in pooled(trials))
-        ratios = backend.weigh(ratios, comparison)
+        scores, same = pooled(trials)
+        ratios = backend.weigh(scores, comparison)
         rows.append(
             {
                 "condition": title,
@@ -361,53 +369,74 @@ def cost_of_ratios(targets: Vectors, impostors: Vectors) -> float:
 
 
 def measure_copies(
-    clips: list[Clip], human: list[dict[str, str]], copies: list[dict[str, str]], backend: Backend, limit: int
+    clips: list[Clip],
+    human: list[Row],
+    copies: list[Row],
+    backend: Backend,
+    limit: int,
+    scores: dict[str, float] | None,
 ) -> list[dict[str, Any]]:
-    """Measure how often a vocoded copy of the right speaker is accepted, before and after the spoof check."""
+    """Measure how often a vocoded copy of the right speaker is accepted over G.711, without and with spoof check."""
     speakers = {clip.speaker for clip in clips}
     originals = {row["clip_id"]: row for row in human if row["speaker"] in speakers}
-    groups: dict[str, list[tuple[str, dict[str, str]]]] = {"human (the originals)": []}
+    groups: dict[str, list[tuple[Row, Row]]] = {"human (the originals)": []}
     for row in sorted(copies, key=lambda row: row["sha256"]):
         if row["pair_id"] in originals:
-            groups.setdefault(row["attack_family"], []).append((row["path"], originals[row["pair_id"]]))
-    paired = {original["clip_id"] for group in groups.values() for _, original in group}
-    groups["human (the originals)"] = [
-        (row["path"], row)
-        for name, row in sorted(originals.items(), key=lambda item: item[1]["sha256"])
-        if name in paired
+            groups.setdefault(row["attack_family"], []).append((row, originals[row["pair_id"]]))
+    paired = {original["clip_id"]: original for group in groups.values() for _, original in group}
+    ordered = sorted(paired.values(), key=lambda row: row["sha256"])
+    groups["human (the originals)"] = [(row, row) for row in ordered]
+    return [
+        measure_group(name, group[:limit], clips, backend, scores) for name, group in groups.items() if group[:limit]
     ]
-    return [measure_group(name, group[:limit], clips, backend) for name, group in groups.items() if group]
 
 
 def measure_group(
-    name: str, probes: list[tuple[str, dict[str, str]]], clips: list[Clip], backend: Backend
+    name: str, probes: list[tuple[Row, Row]], clips: list[Clip], backend: Backend, scores: dict[str, float] | None
 ) -> dict[str, Any]:
-    """Count the acceptances of one kind of probe over G.711."""
-    encoder = load_encoder()
+    """Count the acceptances of one kind of probe."""
     matches, against = [], []
-    for path, original in probes:
+    for row, original in probes:
         own = [clip for clip in clips if clip.speaker == original["speaker"] and clip.name != original["clip_id"]]
-        probe = embed_clip(path, encoder)
-        if probe is None or len(own) < ENROLMENT_CLIPS:
-            continue
-        enrolled = unit(np.mean([clip.embeddings["g711"] for clip in own[:ENROLMENT_CLIPS]], axis=0))
-        ratio = backend.weigh(backend.compare(enrolled, probe[1]["g711"], "narrowband"), "narrowband")[0, 0]
-        matches.append(bool(ratio >= backend.accept_llr))
-        against.append(is_against(path))
+        match = is_match(row["path"], own, backend) if len(own) >= ENROLMENT_CLIPS else None
+        if match is not None:
+            matches.append(match)
+            against.append(is_against(row, scores))
     scored = [match and not doubt for match, doubt in zip(matches, against, strict=True) if doubt is not None]
-    verified = float(np.mean(scored)) if scored else None
-    return {"group": name, "probes": len(matches), "matched": float(np.mean(matches or [0])), "verified": verified}
+    doubts = [doubt for doubt in against if doubt is not None]
+    return {
+        "group": name,
+        "probes": len(matches),
+        "scored": len(scored),
+        "matched": sum(matches) / max(1, len(matches)),
+        "against": float(np.mean(doubts)) if doubts else None,
+        "verified": float(np.mean(scored)) if scored else None,
+    }
 
 
-def is_against(path: str) -> bool | None:
-    """Ask the shipped scorer about a clip sent over G.711, as `verify` would; None where there is no scorer."""
+def is_match(path: str, own: list[Clip], backend: Backend) -> bool | None:
+    """Compare a clip sent over G.711 with three other clips of the speaker; None where it has too little speech."""
+    read = read_speech(path)
+    if read is None:
+        return None
+    carried = CHANNELS["g711"](resample(*read, 8000))
+    probe = embed_classes(carried, 8000, "narrowband", load_encoder())["narrowband"]
+    enrolled = unit(np.mean([clip.embeddings["g711"] for clip in own[:ENROLMENT_CLIPS]], axis=0))
+    ratio = backend.weigh(backend.compare(enrolled, probe, "narrowband"), "narrowband")[0, 0]
+    return bool(ratio >= backend.accept_llr)
+
+
+def is_against(row: Row, scores: dict[str, float] | None) -> bool | None:
+    """Say whether the spoof check is against a clip sent over G.711; None where there is no scorer or no score."""
     import tempfile
 
     import soundfile
 
-    from audio_batch.speaker.verification import ask_scorer, doubt_spoof
+    from audio_batch.speaker.verification import SPOOF_LIMIT, ask_scorer, doubt_spoof
 
-    signal, rate = decode(path)
+    if scores is not None:
+        return scores[row["clip_id"]] >= SPOOF_LIMIT if row["clip_id"] in scores else None
+    signal, rate = decode(row["path"])
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "probe.wav"
         soundfile.write(file, resample(np.ascontiguousarray(signal[:, 0]), rate, 8000), 8000, subtype="ULAW")
@@ -427,10 +456,10 @@ def print_tables(figures: dict[str, Any]) -> None:
             f"| {row['false_accept']:.1%} | {row['false_reject']:.1%} "
             f"| {row['cllr']:.2f} |"
         )
-    print("\n| probe over G.711 | probes | voice accepted | verified (spoof check joined) |\n|---|---|---|---|")
+    print("\n| probe over G.711 | probes | voice accepted | spoof check against | verified |\n|---|---|---|---|---|")
     for row in figures["copies"]:
-        verified = "no scorer" if row["verified"] is None else f"{row['verified']:.0%}"
-        print(f"| {row['group']} | {row['probes']} | {row['matched']:.0%} | {verified} |")
+        against, verified = ("no score" if row[key] is None else f"{row[key]:.0%}" for key in ("against", "verified"))
+        print(f"| {row['group']} | {row['probes']} | {row['matched']:.0%} | {against} | {verified} |")
 
 
 def main() -> None:
@@ -440,6 +469,7 @@ def main() -> None:
     parser.add_argument("--fit", type=Path, help="write cohort and calibration to this .npz file first")
     parser.add_argument("--encoder", type=Path, help="another encoder, as .onnx")
     parser.add_argument("--copies", type=int, default=60, help="most copies a family")
+    parser.add_argument("--scores", type=Path, help="CSV of clip_id,score to join instead of asking the shipped scorer")
     parser.add_argument("--cache", type=Path, help="file for embeddings (default: in the corpus folder)")
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     asked = parser.parse_args()
@@ -452,7 +482,9 @@ def main() -> None:
         write_backend(fit_backend(parts, encoder), asked.fit, about={"speakers": counts, "source": COHORT_SOURCE})
     backend = load_backend(encoder, asked.fit)
     copied = read_rows(asked.corpus / "synthetic.csv")
-    copies = measure_copies(parts["test"], read_rows(asked.corpus / "human.csv"), copied, backend, asked.copies)
+    scores = {row["clip_id"]: float(row["score"]) for row in read_rows(asked.scores)} if asked.scores else None
+    human = read_rows(asked.corpus / "human.csv")
+    copies = measure_copies(parts["test"], human, copied, backend, asked.copies, scores)
     figures = {
         "encoder": encoder.version,
         "speakers": counts,
