@@ -139,7 +139,7 @@ def _read_clip(row: dict[str, str], place: Path, number: int) -> Clip:
     recording = place.parent / (row["path"] or "")
     if not recording.is_file():
         raise AudioUsageError(
-            f"{place}:{number}: no recording at {_quote(str(recording))}",
+            f"{place}:{number}: no recording at {_quote(row['path'])}",
             hint="Paths are relative to the manifest's folder, or absolute.",
         )
     family = (row.get("attack_family") or ("unnamed" if label else "")).strip()

@@ -115,7 +115,7 @@ class Spectra:
     def log_bands(self) -> Array:
         """Log energies of 40 linear filters in the speech frames, mean removed, shape (speech frames, 40)."""
         energies = self.power @ _filterbank(self.sampling_rate, self.short.shape[1])
-        log_energies = np.log(energies + 1e-6 * energies.max())[self.speech]
+        log_energies = np.log(energies + 1e-6 * energies.max() + EPS)[self.speech]
         return np.asarray(log_energies - log_energies.mean(axis=0), dtype=np.float32)
 
     @cached_property
@@ -351,7 +351,7 @@ def _measure_residual(spectra: Spectra) -> Values:
     emphasised = spectra.short[spectra.speech] * np.sqrt(_emphasis(power.shape[1]))
     residual = irfft(emphasised * filters, axis=1)
     spread, skewness, kurtosis = _moments(residual.astype(np.float32), axis=1)
-    peaks = np.log(np.abs(residual).max(axis=1) / spread)
+    peaks = np.log(np.abs(residual).max(axis=1) / spread + EPS)
     gain = np.log(correlation[:, 0] / (error + EPS) + EPS)
     return (
         _spread_of("residual_skewness", np.abs(skewness))
