@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from speech_samples import speak
 
-from audio_batch.errors import AudioUsageError
+from audio_batch.errors import AudioError, AudioUsageError
 from audio_batch.features import FEATURE_SET_VERSION, Spectrum, extract, list_families, list_features
 
 RATES = (8000, 11_025, 16_000, 44_100)
@@ -171,6 +171,27 @@ def test_every_feature_is_documented():
 
 def test_features_import_nothing_heavy():
     heavy = ("scipy", "librosa", "polars", "soxr", "soundfile")
-    code = f"import sys, audio_batch.features; print([name for name in {heavy} if name in sys.modules])"
+    code = f"""import sys, audio_batch.features
+audio_batch.features.list_features()
+print([name for name in {heavy} if name in sys.modules])"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_librosa_without_a_place_for_compiled_functions_names_the_way_out(tmp_path, monkeypatch):
+    message = "cannot cache function '__o_fold': no locator available for file 'notation.py'"
+    (tmp_path / "librosa.py").write_text(f"raise RuntimeError({message!r})", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "librosa", raising=False)
+    with pytest.raises(AudioError, match=r"librosa cannot be loaded: .*no locator(?s:.)*set NUMBA_CACHE_DIR"):
+        extract(speak(1.0, 8000, seed=8), 8000, families=["spectral"])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("peak", [1e17, 1e19, 1e30, 3e38])
+def test_one_sample_that_overflows_leaves_nothing_infinite(peak):
+    signal = speak(1.5, 8000, seed=9)
+    signal[6000] = peak
+    values = extract(signal, 8000).values
+    assert tuple(values) == list_features()
+    assert not any(math.isinf(value) for value in values.values())

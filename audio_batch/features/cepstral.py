@@ -3,7 +3,7 @@
 LFCC follows the baseline of ASVspoof 2021 (Yamagishi et al., 2021; Todisco et al., 2016): 30 ms Hamming frames every
 15 ms, 1024-point transform, 70 triangular filters spaced linearly from 0 to 4 kHz, logarithm, DCT-II, coefficients 0
 to 19, then Δ and ΔΔ as plain differences over two frames.
-MFCC is librosa's: Slaney mel filters of unit area, power in dB, orthonormal DCT-II.
+MFCC is computed by librosa: Slaney mel filters of unit area, power in dB, orthonormal DCT-II.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from audio_batch.features.library import load_librosa
 from audio_batch.features.spectrum import Floats, Spectrum, make_cosine_basis
 from audio_batch.features.statistics import measure_moments, summarize_columns
 
@@ -102,9 +103,12 @@ def measure_lfcc(
 
 def measure_mfcc(spectrum: Spectrum, high_frequency: float | None = UPPER_FREQUENCY) -> Floats:
     """Return MFCC from a spectrum that exists already; result as `mfcc`."""
+    if not len(spectrum.frames):
+        return np.empty((0, MFCC_COEFFICIENTS), dtype=np.float32)
+    librosa = load_librosa()
     bank = make_mel_filters(spectrum.sampling_rate, spectrum.fft_length, MFCC_FILTERS, high_frequency)
-    levels = 10 * np.log10(np.maximum(spectrum.power @ bank, FLOOR))
-    cepstra: Floats = levels @ make_cosine_basis(MFCC_FILTERS, MFCC_COEFFICIENTS)
+    levels = librosa.power_to_db(spectrum.power @ bank, amin=FLOOR, top_db=None)
+    cepstra: Floats = librosa.feature.mfcc(S=levels.T, n_mfcc=MFCC_COEFFICIENTS).T
     return cepstra
 
 
@@ -119,32 +123,19 @@ def difference_frames(values: Floats) -> Floats:
 def make_linear_filters(sampling_rate: int, fft_length: int, filters: int, high_frequency: float | None) -> Floats:
     """Return triangular filters of unit height at equal spacing from 0 Hz, shape (bins, filters)."""
     edges = np.linspace(0, _limit_frequency(sampling_rate, high_frequency), filters + 2)
-    return _make_triangles(sampling_rate, fft_length, edges).astype(np.float32)
+    frequencies = np.fft.rfftfreq(fft_length, 1 / sampling_rate)[:, None]
+    rising = (frequencies - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    falling = (edges[2:] - frequencies) / (edges[2:] - edges[1:-1])
+    return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
 
 
 @lru_cache(maxsize=16)
 def make_mel_filters(sampling_rate: int, fft_length: int, filters: int, high_frequency: float | None) -> Floats:
     """Return triangular filters of unit area at equal spacing on Slaney's mel scale, shape (bins, filters)."""
-    top = _hertz_to_mel(_limit_frequency(sampling_rate, high_frequency))
-    edges = _mel_to_hertz(np.linspace(0, top, filters + 2))
-    return (_make_triangles(sampling_rate, fft_length, edges) * 2 / (edges[2:] - edges[:-2])).astype(np.float32)
+    top = _limit_frequency(sampling_rate, high_frequency)
+    bank: Floats = load_librosa().filters.mel(sr=sampling_rate, n_fft=fft_length, n_mels=filters, fmax=top).T
+    return np.ascontiguousarray(bank)
 
 
 def _limit_frequency(sampling_rate: int, high_frequency: float | None) -> float:
     return min(high_frequency or np.inf, sampling_rate / 2)
-
-
-def _make_triangles(sampling_rate: int, fft_length: int, edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    frequencies = np.fft.rfftfreq(fft_length, 1 / sampling_rate)[:, None]
-    rising = (frequencies - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - frequencies) / (edges[2:] - edges[1:-1])
-    return np.maximum(0, np.minimum(rising, falling))
-
-
-# Slaney's scale: linear below 1 kHz (15 mel there), logarithmic above, 27 mel for a factor of 6.4.
-def _hertz_to_mel(frequency: float) -> float:
-    return frequency * 3 / 200 if frequency < 1000 else 15 + 27 * float(np.log(frequency / 1000) / np.log(6.4))
-
-
-def _mel_to_hertz(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))

@@ -44,7 +44,7 @@ def measure_zero_crossings(spectrum: Spectrum) -> Floats:
 
 def measure_crest_factor(signal: Floats) -> float:
     """Return peak over RMS in dB; NaN for silence."""
-    power = float(np.mean(np.square(signal))) if len(signal) else 0.0
+    power = float(np.mean(np.square(signal, dtype=np.float64))) if len(signal) else 0.0
     return float(20 * np.log10(np.abs(signal).max() / np.sqrt(power))) if power > SILENCE_POWER else NAN
 
 

@@ -23,7 +23,7 @@ from audio_batch.features.voice import measure_voice
 if TYPE_CHECKING:
     import polars
 
-FEATURE_SET_VERSION = "1.0.0"
+FEATURE_SET_VERSION = "2.0.0"
 """Changes with every change of a definition: patch never moves a figure, minor adds figures, major changes them."""
 
 Family = Callable[[Spectrum], dict[str, float]]

@@ -54,10 +54,10 @@ def transform_envelopes(spectrum: Spectrum) -> tuple[Floats, Floats, float]:
     """
     rate = spectrum.sampling_rate / spectrum.hop
     frequencies = np.fft.rfftfreq(BLOCK_FRAMES, 1 / rate)[1:].astype(np.float32)
+    if len(spectrum.frames) < BLOCK_FRAMES:
+        return np.zeros((ACOUSTIC_BANDS, len(frequencies)), dtype=np.float32), frequencies, NAN
     bank = make_mel_filters(spectrum.sampling_rate, spectrum.fft_length, ACOUSTIC_BANDS, UPPER_FREQUENCY)
     envelopes = np.sqrt(spectrum.power @ bank)
-    if len(envelopes) < BLOCK_FRAMES:
-        return np.zeros((ACOUSTIC_BANDS, len(frequencies)), dtype=np.float32), frequencies, NAN
     blocks = np.lib.stride_tricks.sliding_window_view(envelopes, BLOCK_FRAMES, axis=0)[:: BLOCK_FRAMES // 2]
     centre = blocks.mean(axis=2, keepdims=True)
     window = np.hanning(BLOCK_FRAMES).astype(np.float32)

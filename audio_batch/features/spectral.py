@@ -1,7 +1,7 @@
 """Spectral family: where the power lies, how it is spread, how it changes.
 
-Definitions of centroid, bandwidth, rolloff, flatness and contrast are librosa's (``librosa.feature``), computed on the
-shared transform; flux, slope and band shares are stated in their functions. Arrays have shape (frames,) unless said.
+Centroid, bandwidth, rolloff, flatness, slope and contrast are computed by librosa (``librosa.feature``) from the shared
+transform; it has no flux of spectra of unit length and no shares of bands. Arrays have shape (frames,) unless said.
 """
 
 from __future__ import annotations
@@ -10,16 +10,21 @@ from itertools import pairwise
 
 import numpy as np
 
+from audio_batch.features.library import load_librosa
 from audio_batch.features.spectrum import Floats, Spectrum
 from audio_batch.features.statistics import NAN, summarize, summarize_columns
 
 BAND_EDGES = (0, 300, 1000, 2000, 3000, 3400, 4000, 6000, 8000)
 """Hz. 300 and 3400 bound the telephone band; power outside it tells wideband audio from upsampled audio."""
-CONTRAST_EDGES = (0.0, 200.0, 400.0, 800.0, 1600.0, 3200.0, np.inf)
-CONTRAST_QUANTILE = 0.02
+CONTRAST_EDGES = (200, 400, 800, 1600, 3200)
+"""Hz, between six bands: the first begins at 0 Hz, the last ends at Nyquist."""
 SLOPE_BAND = (300.0, 3400.0)
 ROLLOFF_SHARE = 0.85
 TINY = np.float32(1e-10)
+SHAPES = (
+    *("spectral_centroid", "spectral_bandwidth", "spectral_rolloff", "spectral_flatness", "spectral_slope"),
+    *(f"spectral_contrast_{i}" for i in range(len(CONTRAST_EDGES) + 1)),
+)
 
 
 def measure_spectral(spectrum: Spectrum) -> dict[str, float]:
@@ -28,42 +33,52 @@ def measure_spectral(spectrum: Spectrum) -> dict[str, float]:
     Bands that lie above the Nyquist frequency are NaN; a signal without active frame gives NaN everywhere.
     """
     active = spectrum.active
-    centroid, bandwidth = measure_centroid(spectrum)
-    summary = summarize("spectral_centroid", centroid[active])
-    summary |= summarize("spectral_bandwidth", bandwidth[active])
-    summary |= summarize("spectral_rolloff", measure_rolloff(spectrum)[active])
-    summary |= summarize("spectral_flatness", measure_flatness(spectrum)[active])
+    summary = summarize_columns(list(SHAPES), measure_shapes(spectrum))
     summary |= summarize("spectral_flux", measure_flux(spectrum)[active])
-    summary |= summarize("spectral_slope", measure_slope(spectrum)[active])
-    contrast = measure_contrast(spectrum)[active]
-    summary |= summarize_columns([f"spectral_contrast_{i}" for i in range(contrast.shape[1])], contrast)
     shares = measure_band_shares(spectrum)[active]
     summary |= summarize_columns([f"band_{a}_{b}" for a, b in _list_bands()], shares)
     return summary | summarize("low_high_ratio", measure_low_high_ratio(spectrum)[active])
 
 
-def measure_centroid(spectrum: Spectrum) -> tuple[Floats, Floats]:
-    """Return the magnitude-weighted mean frequency and the spread about it, both in Hz."""
-    weights = spectrum.magnitude / np.maximum(spectrum.magnitude.sum(axis=1, keepdims=True), TINY)
-    frequencies = spectrum.frequencies
-    centroid = weights @ frequencies
-    variance = weights @ np.square(frequencies) - np.square(centroid)
-    return centroid, np.sqrt(np.maximum(variance, 0))
+def measure_shapes(spectrum: Spectrum) -> Floats:
+    """Return what librosa measures, a column for each of `SHAPES`, shape (active frames, 11).
+
+    Centroid and bandwidth (Hz) weight with the magnitude, rolloff is the frequency (Hz) under which 85 % of the
+    magnitude lies, flatness the geometric over the arithmetic mean of the power (0, a tone … 1), slope that of a
+    straight line through the levels from 300 to 3,400 Hz (dB per kHz), contrast as `measure_contrast`.
+    """
+    active = spectrum.active
+    if not active.any():
+        return np.empty((0, len(SHAPES)), dtype=np.float32)
+    library = load_librosa().feature
+    magnitude, power, frequencies = spectrum.magnitude[active].T, spectrum.power[active].T, spectrum.frequencies
+    centroid = library.spectral_centroid(S=magnitude, freq=frequencies)
+    band = spectrum.find_bins(*SLOPE_BAND)
+    line = library.poly_features(S=spectrum.decibels[active, band].T, freq=frequencies[band] / 1000, order=1)
+    rows = [
+        centroid,
+        library.spectral_bandwidth(S=magnitude, freq=frequencies, centroid=centroid),
+        library.spectral_rolloff(S=magnitude, freq=frequencies, roll_percent=ROLLOFF_SHARE),
+        library.spectral_flatness(S=power, power=1.0),
+        line[:1],
+        measure_contrast(spectrum),
+    ]
+    return np.concatenate(rows).T.astype(np.float32)
 
 
-def measure_rolloff(spectrum: Spectrum) -> Floats:
-    """Return the frequency in Hz under which 85 % of the magnitude lies."""
-    total = np.cumsum(spectrum.magnitude, axis=1)
-    reached = total >= ROLLOFF_SHARE * total[:, -1:]
-    rolloff: Floats = spectrum.frequencies[np.argmax(reached, axis=1)]
-    return rolloff
+def measure_contrast(spectrum: Spectrum) -> Floats:
+    """Return peak over valley in dB in each octave band of the active frames, shape (6, frames); Jiang et al. (2002).
 
-
-def measure_flatness(spectrum: Spectrum) -> Floats:
-    """Return geometric over arithmetic mean of the power, 0 (a tone) … 1 (white noise)."""
-    power = np.maximum(spectrum.power, TINY)
-    flatness: Floats = np.exp(np.log(power).mean(axis=1)) / power.mean(axis=1)
-    return flatness
+    Peak and valley are the means of the upper and the lower 2 % of the bins of a band, one bin at least. Peaks more
+    than 80 dB below the highest peak of the signal are raised to that level, valleys likewise. A band above Nyquist
+    is NaN.
+    """
+    rate, power = spectrum.sampling_rate, spectrum.power[spectrum.active].T
+    bands = sum(edge < rate / 2 for edge in CONTRAST_EDGES)
+    measure = load_librosa().feature.spectral_contrast
+    contrast = measure(S=power, sr=rate, freq=spectrum.frequencies, fmin=CONTRAST_EDGES[0], n_bands=bands)
+    missing = len(CONTRAST_EDGES) - bands
+    return np.pad(contrast, ((0, missing), (0, 0)), constant_values=NAN)
 
 
 def measure_flux(spectrum: Spectrum) -> Floats:
@@ -73,40 +88,6 @@ def measure_flux(spectrum: Spectrum) -> Floats:
     cosine = np.einsum("ij,ij->i", unit[1:], unit[:-1])
     flux[1:] = np.sqrt(np.maximum(2 - 2 * cosine, 0))
     return flux
-
-
-def measure_slope(spectrum: Spectrum) -> Floats:
-    """Return the slope in dB per kHz of a straight line through the spectrum from 300 to 3,400 Hz."""
-    band = spectrum.find_bins(*SLOPE_BAND)
-    kilohertz = spectrum.frequencies[band] / 1000
-    weights = kilohertz - kilohertz.mean()
-    slope: Floats = spectrum.decibels[:, band] @ (weights / np.square(weights).sum())
-    return slope
-
-
-def measure_contrast(spectrum: Spectrum) -> Floats:
-    """Return peak over valley in dB in each octave band, shape (frames, 6), after Jiang et al. (2002).
-
-    Bands: 0-200, 200-400 … 1,600-3,200 Hz, and 3,200 Hz to Nyquist, each from the bin before its lower edge, as in
-    librosa. Peak and valley are the means of the upper and the lower 2 % of the bins of a band, one bin at least.
-    """
-    bands = pairwise(CONTRAST_EDGES)
-    return np.stack([_measure_contrast_band(spectrum, low, high) for low, high in bands], axis=1)
-
-
-def _measure_contrast_band(spectrum: Spectrum, low: float, high: float) -> Floats:
-    band = spectrum.find_bins(low, high)
-    last = band.stop - 1 if high < spectrum.sampling_rate / 2 else band.stop
-    levels = spectrum.power[:, max(0, band.start - 1) : last]
-    bins = levels.shape[1]
-    if not bins:
-        return np.full(len(levels), NAN, dtype=np.float32)
-    count = max(1, round(CONTRAST_QUANTILE * bins))
-    ranked = np.partition(levels, [count - 1, bins - count], axis=1) if count > 1 else levels
-    valley = ranked[:, :count].mean(axis=1) if count > 1 else levels.min(axis=1)
-    peak = ranked[:, bins - count :].mean(axis=1) if count > 1 else levels.max(axis=1)
-    contrast: Floats = 10 * np.log10(np.maximum(peak, TINY) / np.maximum(valley, TINY))
-    return contrast
 
 
 def measure_band_shares(spectrum: Spectrum) -> Floats:

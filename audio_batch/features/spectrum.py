@@ -95,9 +95,12 @@ class Spectrum:
 
     @cached_property
     def active(self) -> Mask:
-        """Frames that count: within 40 dB of the 95th percentile of the frame levels, and not silent; (frames,)."""
-        if not len(self.mean_square):
-            return np.zeros(0, dtype=bool)
+        """Frames that count: within 40 dB of the 95th percentile of the frame levels, and not silent; (frames,).
+
+        None where samples are so far beyond full scale that float32 overflows.
+        """
+        if not len(self.mean_square) or not np.isfinite(self.mean_square).all():
+            return np.zeros(len(self.mean_square), dtype=bool)
         loud = np.percentile(self.mean_square, 95) * 10 ** (-ACTIVE_RANGE_DB / 10)
         return np.asarray(self.mean_square > max(float(loud), SILENCE_POWER))
 

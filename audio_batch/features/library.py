@@ -1,0 +1,32 @@
+"""librosa, loaded at first use: its import takes seconds and some 200 MB, which a list of names must not cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from audio_batch.errors import AudioError
+
+
+def load_librosa() -> Any:
+    """Import librosa and the parts of it that features are made with.
+
+    Returns
+    -------
+    module
+        ``librosa``.
+
+    Raises
+    ------
+    AudioError
+        If numba, which librosa needs, finds no folder that it may write its compiled functions to.
+    """
+    try:
+        import librosa
+
+        librosa.feature.spectral_centroid  # noqa: B018  librosa imports its parts when they are first named
+    except RuntimeError as error:
+        raise AudioError(
+            f"librosa cannot be loaded: {error}",
+            hint="set NUMBA_CACHE_DIR to a folder that this account may write, and that stays between runs.",
+        ) from error
+    return librosa
