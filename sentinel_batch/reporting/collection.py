@@ -10,6 +10,7 @@ from sentinel_batch.reporting.charts import MAX_SUSPECTS
 from sentinel_batch.reporting.evidence import gather_activity, gather_evidence
 from sentinel_batch.reporting.quality import measure_coverage, measure_quality
 from sentinel_batch.reporting.queries import fetch_frame
+from sentinel_batch.reporting.recordings import gather_voices
 from sentinel_batch.schema import FRAUD_ALERTS, SEVERITIES
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from sentinel_batch.lake import Lake
     from sentinel_batch.reporting.period import Period
+    from sentinel_batch.reporting.recordings import Voices
 
 OTHER_CALLERS = 200
 """Callers without an alert that the scatter chart shows for comparison: the busiest, by calls in one day (UTC)."""
@@ -82,6 +84,8 @@ class Report:
         Busiest callers without an alert: ``caller_number``, ``unique_destinations``, ``avg_duration_seconds``.
     activity
         Rows for :func:`sentinel_batch.reporting.charts.chart_timeline`.
+    voices
+        Call recordings, worst first.
     """
 
     period: Period | None
@@ -98,6 +102,7 @@ class Report:
     hours: pl.DataFrame
     others: pl.DataFrame
     activity: pl.DataFrame
+    voices: Voices
 
 
 def collect_report(
@@ -135,6 +140,7 @@ def collect_report(
         "period": period, "run_id": run_id, "timezone": timezone, "generated_at": generated_at,
         "detection": measure_coverage(lake, period, examined_by),
         "alerts": alerts, "suppressed": suppressed, "shown": shown,
+        "voices": gather_voices(lake, period, generated_at, whole=period is None or period.includes_since),
     }  # fmt: skip
     if period is None:
         return Report(**common, **_nothing(lake, run_id))

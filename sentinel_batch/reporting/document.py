@@ -9,6 +9,7 @@ from importlib.resources import files
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from sentinel_batch.reporting.recordings import describe_voices
 from sentinel_batch.schema import SEVERITIES
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from sentinel_batch.reporting.collection import Report
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """Grows in its second part when keys are added, in its first when they change or go."""
 
 
@@ -45,6 +46,7 @@ def build_document(report: Report) -> dict[str, Any]:
                 "id", "suspect_number", "alert_severity", "detection_rule", "first_seen", "last_seen"
             ).to_dicts(),
             "calls_by_hour": report.hours.to_dicts(),
+            "recordings": describe_voices(report.voices),
             "alerts": [_alert(row, report.evidence) for row in report.shown.iter_rows(named=True)],
         }
     )

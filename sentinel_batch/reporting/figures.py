@@ -14,6 +14,7 @@ from sentinel_batch.reporting.charts import (
     chart_timeline,
 )
 from sentinel_batch.reporting.document import count_severities
+from sentinel_batch.reporting.score_chart import LABEL_WORDS, chart_scores, count_scores
 from sentinel_batch.reporting.text import visible
 
 if TYPE_CHECKING:
@@ -64,6 +65,28 @@ def draw_figures(report: Report) -> list[Figure]:
     if not report.activity.is_empty():
         figures.append(_timeline(report))
     return figures
+
+
+def draw_scores(report: Report) -> list[Figure]:
+    """Draw the chart of the recordings' scores, if there are any."""
+    recordings = report.voices.recordings.drop_nulls("score")
+    if recordings.is_empty():
+        return []
+    counts = count_scores(recordings)
+    labels = ", ".join(f"{int((recordings['label'] == label).sum()):,} {words}" for label, words in LABEL_WORDS.items())
+    return [
+        Figure(
+            "scores",
+            "Scores of the recordings",
+            f"0 is human, 1 is synthetic. {recordings.height:,} recordings have a score: {labels}.",
+            _compile(chart_scores(recordings)),
+            ["Score", "Label", "Recordings"],
+            [
+                [f"{c['low']:.2f} – {c['high']:.2f}", LABEL_WORDS.get(c["label"], "–"), f"{c['recordings']:,}"]
+                for c in counts.to_dicts()
+            ],
+        )
+    ]
 
 
 def _severity(report: Report) -> Figure:

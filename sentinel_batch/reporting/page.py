@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from sentinel_batch.reporting.charts import SEVERITY_ICONS
-from sentinel_batch.reporting.figures import draw_figures
+from sentinel_batch.reporting.figures import draw_figures, draw_scores
+from sentinel_batch.reporting.recording_page import clock, prepare_drill_downs, say
+from sentinel_batch.reporting.score_chart import LABEL_ICONS, LABEL_WORDS
 from sentinel_batch.reporting.text import clip, visible
 from sentinel_batch.schema import SEVERITIES
 
@@ -47,9 +49,9 @@ def render_page(report: Report, document: dict[str, Any]) -> str:
     """
     from markupsafe import Markup
 
-    figures = draw_figures(report)
+    figures, voice_figures = draw_figures(report), draw_scores(report)
     styles, bundle, program = _asset("report.css"), _vega_bundle(), _asset("report.js")
-    scripts = [text for text in (bundle if figures else "", program) if text]
+    scripts = [text for text in (bundle if figures or voice_figures else "", program) if text]
     page = _environment(report.timezone).get_template("report.html.j2")
     return page.render(
         doc=document,
@@ -57,7 +59,11 @@ def render_page(report: Report, document: dict[str, Any]) -> str:
         styles=Markup(styles),  # noqa: S704 - our own file
         scripts=[Markup(text) for text in scripts],  # noqa: S704 - our own file and the Vega bundle
         figures=figures,
-        specs=_block({figure.name: figure.spec for figure in figures}),
+        voice_figures=voice_figures,
+        specs=_block({figure.name: figure.spec for figure in [*figures, *voice_figures]}),
+        drill_downs=prepare_drill_downs(document["recordings"], report.voices.recordings),
+        label_icons=LABEL_ICONS,
+        label_words=LABEL_WORDS,
         evidence=_evidence(document["alerts"], report.timezone),
         icons=SEVERITY_ICONS,
         severities=list(reversed(SEVERITIES)),
@@ -84,6 +90,8 @@ def _environment(timezone: str) -> Environment:
         clip=lambda value: clip(visible(value or ""), NOTE_LENGTH),
         local=lambda value: _clock(value, timezone, "%Y-%m-%d %H:%M"),
         utc=lambda value: _clock(value, "UTC", "%Y-%m-%d %H:%M"),
+        say=say,
+        clock=clock,
         span=lambda value: _span(value["since"], value["until"], timezone),
         spoken=lambda value: _clock(value, timezone, "%a %-d %b %Y, %H:%M"),
         spoken_utc=lambda value: _clock(value, "UTC", "%a %-d %b %Y, %H:%M"),

@@ -28,6 +28,17 @@
   };
   if (window.vegaEmbed) draw(); else root.dataset.drawn = "none";
 
+  for (const body of document.querySelectorAll("#voices > tbody")) {
+    if (!body.rows[1]) continue;
+    const cell = body.rows[0].cells[0];
+    const button = element("button", cell.textContent);
+    button.type = "button";
+    button.setAttribute("aria-expanded", "false");
+    button.setAttribute("aria-label", `Recording ${cell.textContent}: evidence`);
+    button.addEventListener("click", () => button.setAttribute("aria-expanded", String(body.classList.toggle("open"))));
+    cell.replaceChildren(button);
+  }
+
   const table = document.getElementById("table");
   if (!table) return;
   const { alerts: evidence, parameters: rules } = read("evidence");
