@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from sentinel_batch import __version__
 from sentinel_batch.cli import (
     alerts,
+    audio,
     configuration,
     detection,
     explanation,
@@ -92,7 +93,7 @@ def start(
     """Call detail records in; ranked, explained, reviewable fraud alerts out.
 
     Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 partly done, 4 no input, 5 lake locked, 11-14 severity
-    found (only with --fail-on).
+    found (only with --fail-on), 21-24 action of audio route (only with --fail-on-action).
     """
 
 
@@ -102,6 +103,7 @@ app.command("detect")(detection.detect)
 app.add_typer(alerts.create(create_app), name="alerts")
 app.command("explain")(explanation.explain)
 app.command("report")(reporting.report)
+app.add_typer(audio.create(create_app), name="audio")
 app.command("nightly")(nightly.run)
 app.command("maintain")(upkeep.maintain)
 app.command("doctor")(upkeep.doctor)

@@ -9,6 +9,7 @@ from typing import Any
 
 import typer.main
 
+from audio_batch.routing import EXIT_CODES as ACTION_CODES
 from sentinel_batch.cli.application import app
 from sentinel_batch.cli.failures import INTERRUPTED
 from sentinel_batch.cli.session import COMMON_OPTIONS
@@ -70,6 +71,7 @@ def render_reference() -> str:
     lines += _options(root, common=True)
     lines += ["", "## Exit codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {int(code)} | {meaning} |" for code, meaning in _EXIT_CODES.items()]
+    lines += [f"| {code} | only with `--fail-on-action`: {action} |" for action, code in ACTION_CODES.items() if code]
     lines += [f"| {INTERRUPTED} | interrupted (Ctrl-C) |", "", _ERROR_DOCUMENT]
     for name, command in list_commands().items():
         lines += _section(name, command)

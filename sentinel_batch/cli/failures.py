@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from audio_batch.errors import AudioError, AudioUsageError
 from sentinel_batch.cli.session import Session
 from sentinel_batch.errors import ExitCode, SentinelError
 
@@ -25,6 +26,9 @@ def run_reported(session: Session, action: Callable[[], Any]) -> int:
     except SentinelError as error:
         _report(session, error.code, error.message, error.hint, error.details)
         return int(error.exit_code)
+    except AudioError as error:
+        _report(session, error.code, error.message, error.hint, error.details)
+        return int(ExitCode.USAGE if isinstance(error, AudioUsageError) else ExitCode.FAILED)
     except typer.TyperException as error:
         _report(session, "usage", error.format_message(), _usage_hint(error), {})
         return int(ExitCode.USAGE)

@@ -1,0 +1,133 @@
+"""One recording, validated and scored: no label rests on a damaged file, and no failure is raised."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from os import PathLike, fspath
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from audio_batch.errors import AudioError, AudioUsageError
+
+if TYPE_CHECKING:
+    from audio_batch.raw_formats import RawFormat
+    from audio_batch.validation import Validation
+    from audio_batch.verdict import Verdict
+
+T = TypeVar("T")
+
+INVALID = "invalid_recording"
+"""Abstention of a recording that can be decoded, and is damaged."""
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What is known of one recording.
+
+    Attributes
+    ----------
+    validation
+        What the file is; None only if validation itself failed.
+    verdict
+        The scorer's answer, or None if the file cannot be decoded. A recording that is not valid keeps its score, with
+        the label ``uncertain`` and the abstention ``invalid_recording``.
+    error
+        ``code``, ``message`` and ``hint`` of what stood in the way of a verdict, or None.
+    """
+
+    path: str
+    validation: Validation | None
+    verdict: Verdict | None
+    error: dict[str, str] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the verdict's fields (null without one), ``is_valid``, ``issues`` (their codes) and ``error``."""
+        fields = self.verdict.to_dict() if self.verdict else {**_NOTHING, "path": self.path}
+        validation = self.validation
+        checked = {
+            "is_valid": validation.is_valid if validation else None,
+            "issues": list(validation.codes) if validation else [],
+        }
+        return {**fields, **checked, "error": self.error}
+
+
+_NOTHING: dict[str, Any] = {
+    **dict.fromkeys(
+        (
+            "path", "sha256", "score", "label", "confidence", "latency_ms", "session_id", "model_version", "duration",
+            "speech_seconds", "channel_class", "abstention",
+        )
+    ),
+    "segments": (),
+    "reasons": (),
+    "notices": (),
+}  # fmt: skip
+
+
+def assess(
+    path: str | PathLike[str],
+    *,
+    model: str | PathLike[str] | None = None,
+    session_id: str | None = None,
+    channel_roles: Mapping[int, str] | None = None,
+    raw: RawFormat | None = None,
+    profile: str = "telephone",
+) -> Assessment:
+    """Validate and score a recording; whatever the file holds, nothing is raised.
+
+    Parameters
+    ----------
+    path, model, session_id, channel_roles, raw, profile
+        As in `audio_batch.score`.
+
+    Returns
+    -------
+    Assessment
+
+    Raises
+    ------
+    AudioUsageError
+        The profile is not known.
+    ModelError
+        The model cannot be read.
+    """
+    from audio_batch.spoof import load_model, score
+    from audio_batch.validation import load_profile, validate
+
+    load_profile(profile)
+    load_model(None if model is None else fspath(model))
+    validation, _ = _attempt(lambda: validate(path, profile=profile, raw=raw))
+    options: dict[str, Any] = {"model": model, "session_id": session_id, "channel_roles": channel_roles}
+    verdict, error = _attempt(lambda: score(path, **options, raw=raw, profile=profile))
+    if verdict is not None and validation is not None and not validation.is_valid and verdict.abstention is None:
+        verdict = replace(verdict, label="uncertain", abstention=INVALID)
+    return Assessment(fspath(path), validation, verdict, error)
+
+
+def describe_failure(error: Exception) -> dict[str, str]:
+    """Return ``code``, ``message`` and ``hint`` of an error."""
+    if isinstance(error, AudioError):
+        reason = error.details.get("reason")
+        return {"code": str(reason or error.code), "message": error.message, "hint": error.hint}
+    if isinstance(error, MemoryError):
+        return {"code": "out_of_memory", "message": "There is not enough memory for this recording.", "hint": ""}
+    hint = "This is a defect of the voice engine: please report it, with the file if you may."
+    return {"code": "unexpected", "message": f"{type(error).__name__}: {error}", "hint": hint}
+
+
+def require_verdict(assessment: Assessment) -> Verdict:
+    """Return the verdict, or raise what stood in its way as an AudioError."""
+    if assessment.verdict is not None:
+        return assessment.verdict
+    from audio_batch.errors import UnreadableAudioError
+
+    error = assessment.error or {"code": "no_verdict", "message": "There is no verdict.", "hint": ""}
+    kind = AudioUsageError if error["code"] == "audio_usage" else UnreadableAudioError
+    raise kind(error["message"], hint=error["hint"], reason=error["code"], path=assessment.path)
+
+
+def _attempt(step: Callable[[], T]) -> tuple[T | None, dict[str, str] | None]:
+    try:
+        return step(), None
+    except Exception as error:
+        return None, describe_failure(error)

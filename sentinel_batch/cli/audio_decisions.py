@@ -1,0 +1,244 @@
+"""Commands ``audio route``, ``policies`` and ``sar``."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from sentinel_batch.cli.audio_cases import (
+    Amount,
+    Beneficiary,
+    Call,
+    Case,
+    Country,
+    Customer,
+    Facts,
+    Manifest,
+    Risk,
+    Ruling,
+    gather_context,
+)
+from sentinel_batch.cli.audio_options import (
+    Channel,
+    Enrollment,
+    KeyFile,
+    MaybePath,
+    Model,
+    PolicyName,
+    Profile,
+    Raw,
+    Roles,
+    SessionId,
+    Store,
+)
+from sentinel_batch.cli.audio_verdicts import VerdictFile
+from sentinel_batch.cli.output import Column, Output
+from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.errors import UsageError
+
+if TYPE_CHECKING:
+    from audio_batch import Policy
+
+_POLICY_COLUMNS = (Column("Policy"), Column("Version"), Column("Title", fold=True), Column("Context", fold=True))
+
+
+@with_session
+def route(
+    session: Session,
+    path: MaybePath = None,
+    verdict: VerdictFile = None,
+    policy: PolicyName = "wire_transfer",
+    manifest: Manifest = None,
+    transaction_amount: Amount = None,
+    new_beneficiary: Beneficiary = None,
+    destination_country: Country = None,
+    customer_risk: Risk = None,
+    customer_id: Customer = None,
+    call_id: Call = None,
+    fields: Facts = None,
+    enrollment_id: Enrollment = None,
+    enrollments: Store = None,
+    key_file: KeyFile = None,
+    channel: Channel = None,
+    channel_role: Roles = None,
+    model: Model = None,
+    session_id: SessionId = None,
+    profile: Profile = "telephone",
+    raw: Raw = None,
+    save_audit: Annotated[
+        Path | None, typer.Option("--save-audit", metavar="FILE", help="Append the decision to an audit trail.")
+    ] = None,
+    fail_on_action: Annotated[
+        str | None,
+        typer.Option(
+            "--fail-on-action", metavar="ACTION", help="Exit with the action's code if it is this or severer."
+        ),
+    ] = None,
+) -> int:
+    """Decide what to do about a call: score it, verify the voice if asked, apply a policy to it and its context.
+
+    Missing context counts as risky. Options win over the manifest. Exit codes, only with --fail-on-action: 21
+    REQUIRE_STEP_UP, 22 REQUIRE_CALLBACK, 23 ESCALATE_TO_HUMAN, 24 BLOCK; 0 otherwise.
+    """
+    from audio_batch import append_audit
+
+    severity = _rank(fail_on_action) if fail_on_action is not None else None
+    given = gather_context(
+        fields,
+        amount=transaction_amount,
+        new_beneficiary=new_beneficiary,
+        destination_country=destination_country,
+        customer_risk=customer_risk,
+        customer_id=customer_id,
+        call_id=call_id,
+    )
+    ruling = Case(
+        session=session, path=path, verdict_file=verdict, policy=policy, manifest=manifest, given=given,
+        enrollment_id=enrollment_id, store=enrollments, key_file=key_file, channel=channel, roles=channel_role,
+        model=model, session_id=session_id, profile=profile, raw=raw,
+    ).rule()  # fmt: skip
+    if save_audit is not None:
+        append_audit(save_audit, ruling.decision, now=datetime.now(UTC), actor="sentinel-batch audio route")
+    out = session.output
+    if out.as_json:
+        out.document({"status": "success", **_describe(ruling)})
+    else:
+        _print_ruling(out, ruling)
+    severe = severity is not None and _rank(ruling.decision.action) >= severity
+    return ruling.decision.exit_code if severe else 0
+
+
+@with_session
+def sar(
+    session: Session,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder that gets a folder for the case.")],
+    path: MaybePath = None,
+    verdict: VerdictFile = None,
+    decision: Annotated[
+        Literal["allow", "deny", "review"] | None,
+        typer.Option("--decision", metavar="DECISION", help="allow, deny or review [default from the action]."),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Remark of the analyst.")] = "",
+    config: Annotated[
+        Path | None,
+        typer.Option("--sar-config", metavar="FILE", help="TOML file: the institution, national codes."),
+    ] = None,
+    policy: PolicyName = "wire_transfer",
+    manifest: Manifest = None,
+    transaction_amount: Amount = None,
+    new_beneficiary: Beneficiary = None,
+    destination_country: Country = None,
+    customer_risk: Risk = None,
+    customer_id: Customer = None,
+    call_id: Call = None,
+    fields: Facts = None,
+    enrollment_id: Enrollment = None,
+    enrollments: Store = None,
+    key_file: KeyFile = None,
+    channel: Channel = None,
+    channel_role: Roles = None,
+    model: Model = None,
+    session_id: SessionId = None,
+    profile: Profile = "telephone",
+    raw: Raw = None,
+) -> None:
+    """Draft a suspicious-activity report on a call. Nothing is filed or sent.
+
+    Written are sar.json, narrative.txt, FinCEN and goAML XML, and a manifest with the hash of each.
+    """
+    from audio_batch import draft_sar
+
+    given = gather_context(
+        fields,
+        amount=transaction_amount,
+        new_beneficiary=new_beneficiary,
+        destination_country=destination_country,
+        customer_risk=customer_risk,
+        customer_id=customer_id,
+        call_id=call_id,
+    )
+    ruling = Case(
+        session=session, path=path, verdict_file=verdict, policy=policy, manifest=manifest, given=given,
+        enrollment_id=enrollment_id, store=enrollments, key_file=key_file, channel=channel, roles=channel_role,
+        model=model, session_id=session_id, profile=profile, raw=raw,
+    ).rule()  # fmt: skip
+    draft = draft_sar(
+        ruling.decision,
+        ruling.verdict,
+        verification=ruling.verification,
+        context=ruling.context,
+        config=config,
+        outcome=decision,
+        reason=reason,
+        now=datetime.now(UTC),
+    )
+    folder = draft.write(out)
+    output = session.output
+    if output.as_json:
+        # `status` is the command's; the draft's own is in "state", so that no reader takes one for the other.
+        document = draft.to_dict()
+        output.document({**document, "status": "success", "state": document["status"], "folder": folder})
+        return
+    output.line(str(folder))
+    output.note(f"A draft, not filed; {len(draft.missing_fields)} fields are missing (sar.json lists them).")
+
+
+@with_session
+def list_policies(session: Session) -> None:
+    """List the shipped routing policies."""
+    from audio_batch import list_policies as list_names
+    from audio_batch import load_policy
+
+    found = [load_policy(name) for name in list_names()]
+    out = session.output
+    if out.as_json:
+        out.document({"status": "success", "count": len(found), "policies": [_describe_policy(one) for one in found]})
+        return
+    out.table(_POLICY_COLUMNS, [(one.name, one.version, one.title, ", ".join(one.inputs)) for one in found])
+
+
+def _describe_policy(policy: Policy) -> dict[str, Any]:
+    facts = {name: getattr(policy, name) for name in ("name", "version", "title", "description", "currency", "sha256")}
+    inputs = {name: field.description for name, field in policy.inputs.items()}
+    return {**facts, "verification_required": policy.verification.required, "inputs": inputs}
+
+
+def _rank(action: str) -> int:
+    """Return the severity of an action."""
+    from audio_batch.routing import ACTIONS
+
+    names: list[str] = list(ACTIONS)
+    name = action.upper().replace("-", "_")
+    if name not in names:
+        hint = f"Give one of: {', '.join(names)}."
+        raise UsageError(f"--fail-on-action {action!r} is no action.", hint=hint, value=action, allowed=names)
+    return names.index(name)
+
+
+def _describe(ruling: Ruling) -> dict[str, Any]:
+    return {
+        "path": ruling.verdict.path,
+        **ruling.decision.to_dict(),
+        "verdict": ruling.verdict.to_dict(),
+        "verification": ruling.verification.to_dict() if ruling.verification else None,
+    }
+
+
+def _print_ruling(out: Output, ruling: Ruling) -> None:
+    decision, verdict = ruling.decision, ruling.verdict
+    risk = "none" if decision.composite_risk is None else f"{decision.composite_risk:.3f}"
+    score = "none" if verdict.score is None else f"{verdict.score:.3f}"
+    out.line(f"Action   {decision.action}")
+    out.line(f"Risk     {risk} (score {score}, {verdict.label}, confidence {verdict.confidence:.2f})")
+    out.line(f"Policy   {decision.policy} {decision.policy_version}")
+    for rule in decision.rules_fired:
+        out.line(f"Rule     {rule.id}: {rule.reason} ({rule.action})")
+    for factor in decision.multipliers:
+        out.line(f"Factor   {factor.factor:g} {factor.id}: {factor.reason}{' (assumed)' if factor.assumed else ''}")
+    for notice in decision.notices:
+        out.line(f"Missing  {notice}")
+    for control in decision.controls:
+        out.line(f"Control  {control}")

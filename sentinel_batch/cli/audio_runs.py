@@ -1,0 +1,201 @@
+"""Commands ``audio run`` and ``audio demo``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from sentinel_batch.cli.audio_options import (
+    VOICEPRINTS,
+    Enrollment,
+    KeyFile,
+    Model,
+    PolicyName,
+    Profile,
+    Roles,
+    SessionId,
+    Store,
+    exported_key,
+    find_store,
+    read_store_key,
+    show_score,
+)
+from sentinel_batch.cli.output import Column, Output, Progress
+from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from audio_batch.batch import Progress as BatchProgress
+    from sentinel_batch.recordings import RecordingsResult
+
+_SHOWN = 10
+_COLUMNS = (
+    Column("Recording", fold=True),
+    Column("Score", numeric=True),
+    Column("Label"),
+    Column("Action"),
+    Column("Caller"),
+    Column("Remark", fold=True),
+)
+_EXIT_CODES = {"success": ExitCode.DONE, "partial": ExitCode.PARTLY_DONE, "no_input": ExitCode.NO_INPUT}
+
+
+@with_session
+def run(
+    session: Session,
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of recordings, searched with its subfolders.")
+    ],
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            "--manifest", metavar="FILE", help="CSV or Parquet: what is known of the calls, by file or call id."
+        ),
+    ] = None,
+    enrollments: Store = None,
+    key_file: KeyFile = None,
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", metavar="NAME", help="Routing policy, or a TOML file [default none is applied]."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="Processes [default one per core].")
+    ] = None,
+    channel_role: Roles = None,
+    model: Model = None,
+    profile: Profile = "telephone",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Also write the tables of these recordings as Parquet.")
+    ] = None,
+) -> ExitCode:
+    """Analyse every recording of a folder, and store what is new in the lake.
+
+    Safe to repeat and to interrupt: what is finished is kept in the lake. Voices are verified where the manifest names
+    an enrollment_id. Exit codes: 3 some recordings have no verdict, 4 there is none.
+    """
+    from sentinel_batch.recordings import analyse_recordings
+
+    config = session.configure()
+    output = session.output
+    with output.progress("Analysing") as bar, exported_key(key_file):
+        result = analyse_recordings(
+            directory,
+            lake=config.lake,
+            manifest=manifest,
+            enrollments=_find_voices(config.lake, enrollments),
+            policy=policy,
+            workers=workers,
+            channel_roles=channel_role,
+            model=model,
+            profile=profile,
+            progress=_follow(bar),
+            lock_timeout=config.lock_timeout,
+            region=config.region,
+        )
+    written = _write_tables(config.lake, result, out) if out is not None else {}
+    if output.as_json:
+        output.document({**result.to_dict(), **({"tables": written} if written else {})})
+    else:
+        _print_result(output, result)
+        for path in written.values():
+            output.line(str(path))
+    return _EXIT_CODES[result.status]
+
+
+@with_session
+def demo(
+    session: Session,
+    path: Annotated[
+        str | None, typer.Argument(metavar="PATH", help="A recording [default two bundled calls].", show_default=False)
+    ] = None,
+    enrollment_id: Enrollment = None,
+    session_id: SessionId = None,
+    sar: Annotated[
+        Literal["auto", "always", "never"],
+        typer.Option("--sar", metavar="WHEN", help="Draft a report: auto (escalated or blocked), always or never."),
+    ] = "auto",
+    policy: PolicyName = "wire_transfer",
+    enrollments: Store = None,
+    key_file: KeyFile = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Folder for the drafts [default none is written].")
+    ] = None,
+) -> None:
+    """Take a call all the way: detect, verify, route, draft a report. Always prints one JSON document.
+
+    Without PATH: a person and a synthetic voice that claims to be her, both compared with her voiceprint.
+    """
+    from audio_batch.demo import demonstrate
+
+    store = find_store(session, enrollments) if path is not None and enrollment_id is not None else None
+    found = demonstrate(
+        path,
+        enrollment_id=enrollment_id,
+        session_id=session_id,
+        sar=sar,
+        store=store,
+        key=read_store_key(key_file),
+        policy=policy,
+        out=out,
+    )
+    session.output.document({"status": "success", **json.loads(json.dumps(found, default=str))})
+
+
+def _find_voices(lake: Path, store: Path | None) -> Path | None:
+    """Return the folder of the voiceprints, or None if none was named and the lake has none."""
+    default = lake / VOICEPRINTS
+    return store if store is not None else default if default.is_dir() else None
+
+
+def _follow(bar: Progress | None) -> Callable[[BatchProgress], None] | None:
+    if bar is None:
+        return None
+
+    def show(state: BatchProgress) -> None:
+        left = "" if state.eta_seconds is None else f" {_clock(state.eta_seconds)} left"
+        bar(f"{state.done} of {state.total}{left}", state.done, state.total)
+
+    return show
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _write_tables(lake: Path, result: RecordingsResult, folder: Path) -> dict[str, Path]:
+    from sentinel_batch.recordings import read_features, read_segments
+
+    ids = result.recordings["recording_id"].to_list()
+    frames = {
+        "recordings": result.recordings,
+        "audio_segments": read_segments(lake, recording_ids=ids),
+        "audio_features": read_features(lake, recording_ids=ids),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in frames.items():
+        frame.write_parquet(folder / f"{name}.parquet")
+    return {name: folder / f"{name}.parquet" for name in frames}
+
+
+def _print_result(out: Output, result: RecordingsResult) -> None:
+    rows = result.recordings.head(_SHOWN).to_dicts()
+    if rows:
+        shown = f"Worst {_SHOWN} of {result.recordings.height:,}" if result.recordings.height > _SHOWN else ""
+        out.table(_COLUMNS, [_row(row) for row in rows], title=shown)
+        out.line()
+    counts = ", ".join(f"{count:,} {name}" for name, count in result.count("status").items()) or "no recordings"
+    out.line(f"{result.recordings.height:,} received: {counts}; {result.stored:,} new in the lake")
+    for failure in result.failed:
+        out.error(f"{failure['path']}: {failure['error_message']}")
+
+
+def _row(row: dict[str, Any]) -> tuple[Any, ...]:
+    remark = row["error_code"] or row["abstention"] or row["decisive_rule"]
+    return row["path"], show_score(row["score"]), row["label"], row["action"], row["caller_number"], remark
