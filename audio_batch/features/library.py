@@ -28,5 +28,6 @@ def load_librosa() -> Any:
         raise AudioError(
             f"librosa cannot be loaded: {error}",
             hint="set NUMBA_CACHE_DIR to a folder that this account may write, and that stays between runs.",
+            reason="librosa_not_loaded",
         ) from error
     return librosa
