@@ -63,7 +63,8 @@ class Calibration:
 
     def apply(self, outputs: ArrayLike) -> NDArray[np.float64]:
         """Return log-odds of synthetic for classifier outputs of shape (rows, classifiers)."""
-        return np.asarray(outputs, dtype=np.float64) @ np.array(self.slopes) + self.offset
+        log_odds: NDArray[np.float64] = np.asarray(outputs, dtype=np.float64) @ np.array(self.slopes) + self.offset
+        return log_odds
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain types, ready for JSON."""

@@ -186,7 +186,7 @@ def _tabulate(scored: Sequence[tuple[Clip, Verdict]], threshold: float) -> list[
     for channel in sorted({verdict.channel_class for _, verdict in scored}):
         parts = [[pair for pair in group if pair[1].channel_class == channel] for group in (human, synthetic)]
         if all(parts):
-            table.append(_measure(f"channel: {channel}", *parts, threshold))
+            table.append(_measure(f"channel: {channel}", parts[0], parts[1], threshold))
     return table
 
 
@@ -196,7 +196,7 @@ def _measure(
     groups = [clip.speaker for clip, _ in human], [clip.family for clip, _ in synthetic]
     if len(set(groups[1])) == 1:
         groups = groups[0], [clip.speaker for clip, _ in synthetic]
-    odds = [_log_odds(group) for group in (human, synthetic)]
+    odds = _log_odds(human), _log_odds(synthetic)
     fpr, fnr = metrics.error_rates(*odds, float(metrics.log_odds(threshold)))
     low, high = metrics.interval(metrics.eer, *odds, speakers=groups[0], families=groups[1], rounds=200)
     everyone = [verdict for _, verdict in (*human, *synthetic)]

@@ -121,7 +121,7 @@ class Spectra:
     @cached_property
     def groups(self) -> Array:
         """`log_bands` averaged to 10 neighbouring bands, shape (speech frames, 10)."""
-        return self.log_bands.reshape(-1, GROUPS, FILTERS // GROUPS).mean(axis=2)
+        return np.asarray(self.log_bands.reshape(-1, GROUPS, FILTERS // GROUPS).mean(axis=2), dtype=np.float32)
 
     @cached_property
     def long(self) -> NDArray[np.complex64]:
@@ -161,13 +161,14 @@ def _filterbank(sampling_rate: int, bins: int) -> Array:
     edges = np.linspace(low, high, FILTERS + 2)
     hz = np.linspace(0, sampling_rate / 2, bins)[:, None]
     rising, falling = (hz - edges[:-2]) / (edges[1] - edges[0]), (edges[2:] - hz) / (edges[1] - edges[0])
-    return np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
+    return np.asarray(np.maximum(0, np.minimum(rising, falling)), dtype=np.float32)
 
 
 @cache
 def _cosines(size: int, count: int) -> Array:
     n = np.arange(size)[:, None]
-    return (np.sqrt(2 / size) * np.cos(np.pi * (n + 0.5) * np.arange(count) / size)).astype(np.float32)
+    cosines = np.sqrt(2 / size) * np.cos(np.pi * (n + 0.5) * np.arange(count) / size)
+    return np.asarray(cosines, dtype=np.float32)
 
 
 def _find_period(power: Array, sampling_rate: int) -> tuple[Array, Array]:
@@ -193,7 +194,8 @@ def _autocorrelation(power: Array) -> Array:
 @cache
 def _window_autocorrelation(size: int) -> Array:
     """Autocorrelation of the window as the circular transform sees it, so that a perfect period gives about 1."""
-    return np.maximum(_autocorrelation(_power(np.fft.rfft(_hann(size))[None, :].astype(np.complex64)))[0], 0.05)
+    power = _power(np.fft.rfft(_hann(size))[None, :].astype(np.complex64))
+    return np.asarray(np.maximum(_autocorrelation(power)[0], 0.05), dtype=np.float32)
 
 
 def _moments(values: Array, axis: int = 0) -> tuple[Array, Array, Array]:
@@ -211,8 +213,8 @@ def _named(stem: str, values: NDArray[np.floating]) -> Values:
 
 def _measure_cepstra(spectra: Spectra) -> Values:
     """Spread, tails and speed of the linear cepstra: vocoders smooth the motion of the envelope."""
-    cepstra = spectra.log_bands @ _cosines(FILTERS, CEPSTRA)
-    velocity = (cepstra[2:] - cepstra[:-2]) / 2
+    cepstra: Array = spectra.log_bands @ _cosines(FILTERS, CEPSTRA)
+    velocity: Array = np.asarray((cepstra[2:] - cepstra[:-2]) / 2, dtype=np.float32)
     acceleration = cepstra[2:] - 2 * cepstra[1:-1] + cepstra[:-2]
     (spread, skewness, kurtosis), (speed, _, speed_kurtosis) = _moments(cepstra), _moments(velocity)
     jerk = _moments(acceleration)[0]
@@ -366,7 +368,8 @@ def _measure_residual(spectra: Spectra) -> Values:
 @cache
 def _emphasis(bins: int) -> Array:
     """Power response of the pre-emphasis 1 - 0.9 z^-1."""
-    return (np.abs(1 - 0.9 * np.exp(-1j * np.linspace(0, np.pi, bins))) ** 2).astype(np.float32)
+    response = np.abs(1 - 0.9 * np.exp(-1j * np.linspace(0, np.pi, bins))) ** 2
+    return np.asarray(response, dtype=np.float32)
 
 
 def _spread_of(stem: str, values: NDArray[np.floating]) -> Values:

@@ -229,16 +229,22 @@ class _Work:
     def _aggregate(self, channel: int) -> float | None:
         """Return the score of a channel: its mean, or its highest segments where they stand out of chance."""
         scores = [s.score for s in self._of(channel)]
-        mean, top = aggregate_scores(scores, share=1.0, at_least=1), aggregate_scores(scores)
-        if mean is None or top is None:
+        mean = aggregate_scores(scores, share=1.0, at_least=1)
+        if mean is None:
             return None
-        return round(max(mean, _shift(top, -self._expected_rise(len(scores)))), 6)
+        tops = [
+            _shift(
+                aggregate_scores(scores, share=count / len(scores), at_least=count) or 0.5, -self._rise(count, scores)
+            )
+            for count in _count_tops(len(scores))
+        ]
+        return round(max(mean, *tops), 6)
 
-    def _expected_rise(self, count: int) -> float:
-        """Return by how many log-odds the highest of `count` human segments exceed their mean by chance."""
+    def _rise(self, count: int, scores: list[float]) -> float:
+        """Return by how many log-odds the highest `count` human segments exceed the mean by chance (normal tail)."""
         from scipy.stats import norm
 
-        share = max(TOP_AT_LEAST, int(np.ceil(TOP_SHARE * count))) / count
+        share = count / len(scores)
         if share >= 1 or self.channel is None:
             return 0.0
         return float(norm.pdf(norm.isf(share)) / share) * self.channel.spread
@@ -261,11 +267,17 @@ class _Work:
         scores = self._of(channel)
         if value is None or value < self.model.thresholds.synthetic:
             return ()
-        threshold = _shift(self.model.thresholds.synthetic, self._expected_rise(len(scores)))
+        rise = self._rise(max(_count_tops(len(scores))), [s.score for s in scores])
+        threshold = _shift(self.model.thresholds.synthetic, rise)
         spans = find_suspicious_spans(scores, threshold)
         return tuple(
             f"Channel {s.channel}, {s.start:.1f} to {s.end:.1f} s: segments up to {s.score:.2f}" for s in spans[:20]
         )
+
+
+def _count_tops(count: int) -> set[int]:
+    """Return how many of the highest segments are looked at: two, as one spliced sentence fills, and one per cent."""
+    return {min(count, TOP_AT_LEAST), min(count, max(TOP_AT_LEAST, int(np.ceil(TOP_SHARE * count))))}
 
 
 def _shift(score: float, by: float) -> float:

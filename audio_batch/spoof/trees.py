@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 SETTINGS: dict[str, Any] = {
     "objective": "binary:logistic",
     "tree_method": "hist",
-    "max_depth": 4,
-    "eta": 0.08,
+    "max_depth": 5,
+    "eta": 0.06,
     "subsample": 0.7,
     "colsample_bynode": 0.3,
     "min_child_weight": 5,
@@ -25,7 +25,7 @@ SETTINGS: dict[str, Any] = {
     "nthread": 1,
     "seed": 20261121,
 }
-ROUNDS = 250
+ROUNDS = 350
 
 
 class Trees:
