@@ -31,6 +31,7 @@ PICTURES = 50
 _WINDOW_SECONDS = 0.032
 _WINDOWS_PER_COLUMN = 4
 _SHADES = 16
+_SILENCE = 1e-9  # power of a window; what is hardly above it stays black
 # Anchors of a perceptual map from black over violet and orange to pale yellow; luminance grows evenly.
 _ANCHORS = ((0, 0, 4), (40, 17, 89), (114, 31, 129), (183, 55, 121), (241, 96, 93), (254, 159, 109), (252, 253, 191))
 
@@ -154,8 +155,8 @@ def _fill_gaps(power: Floats) -> Floats:
 
 
 def _shade(power: Floats) -> npt.NDArray[np.uint8]:
-    level = 10 * np.log10(np.maximum(power, 1e-12))
-    top = np.percentile(level, 99.8)
+    level = 10 * np.log10(np.maximum(power, _SILENCE))
+    top = max(np.percentile(level, 99.8), 10 * np.log10(_SILENCE) + RANGE_DB)
     shade = np.clip((level - top + RANGE_DB) / RANGE_DB, 0, 1) * (_SHADES - 1)
     return np.asarray(np.round(shade).T[::-1], dtype=np.uint8)
 

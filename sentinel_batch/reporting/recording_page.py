@@ -108,7 +108,7 @@ def _strip(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def _channel(channel: int, role: str | None) -> str:
-    return f"channel {channel + 1}" + (f" ({visible(role)})" if role else "")
+    return f"channel {channel}" + (f" ({visible(role)})" if role else "")
 
 
 def _facts(item: dict[str, Any]) -> list[dict[str, Any]]:

@@ -30,8 +30,14 @@ def count_scores(recordings: pl.DataFrame) -> pl.DataFrame:
         .group_by(place.alias("bin"), "label")
         .agg(pl.len().cast(pl.Int64).alias("recordings"))
         .sort("bin", "label")
-        .select((pl.col("bin") / BINS).alias("low"), ((pl.col("bin") + 1) / BINS).alias("high"), "label", "recordings")
+        .select(_edge(0).alias("low"), _edge(1).alias("high"), "label", "recordings")
     )
+
+
+def _edge(offset: int) -> pl.Expr:
+    import polars as pl
+
+    return ((pl.col("bin") + offset) / BINS).round(4)
 
 
 def chart_scores(recordings: pl.DataFrame) -> alt.Chart:
