@@ -19,7 +19,7 @@ REPORTS := reports
 .PHONY: help run test test-all lint bench docs wheel clean
 
 help:
-	@echo "make run    load the sample calls, detect, list the alerts, write the report"
+	@echo "make run    load the sample calls and recordings, detect, score, list the alerts, write the report"
 	@echo "make test   run the tests"
 	@echo "make lint   ruff, mypy, import contracts"
 	@echo "make bench  run the benchmarks (minutes)"
@@ -49,6 +49,9 @@ run: $(VENV)/.run
 	@$(BIN)/sentinel-batch ingest data/sample/calls --lake $(LAKE)
 	@echo
 	@$(BIN)/sentinel-batch detect --since 7d --lake $(LAKE) --quiet
+	@echo
+	@$(BIN)/sentinel-batch audio run data/sample/recordings --manifest data/sample/recordings/manifest.csv \
+		--policy wire_transfer --lake $(LAKE) --quiet
 	@echo
 	@$(BIN)/sentinel-batch report --lake $(LAKE) --out $(REPORTS) --quiet >/dev/null
 	@$(BIN)/sentinel-batch alerts list --lake $(LAKE)
