@@ -267,7 +267,7 @@ class _Work:
         scores = self._of(channel)
         if value is None or value < self.model.thresholds.synthetic:
             return ()
-        rise = self._rise(max(_count_tops(len(scores))), [s.score for s in scores])
+        rise = self._rise(1, [s.score for s in scores])
         threshold = _shift(self.model.thresholds.synthetic, rise)
         spans = find_suspicious_spans(scores, threshold)
         return tuple(
@@ -276,8 +276,11 @@ class _Work:
 
 
 def _count_tops(count: int) -> set[int]:
-    """Return how many of the highest segments are looked at: two, as one spliced sentence fills, and one per cent."""
-    return {min(count, TOP_AT_LEAST), min(count, max(TOP_AT_LEAST, int(np.ceil(TOP_SHARE * count))))}
+    """Return how many of the highest segments are looked at: one, two, and one per cent.
+
+    Of the segments of 4 s every 2 s, one at most lies wholly inside a spliced sentence of 5 s.
+    """
+    return {1, min(count, TOP_AT_LEAST), min(count, max(TOP_AT_LEAST, int(np.ceil(TOP_SHARE * count))))}
 
 
 def _shift(score: float, by: float) -> float:
