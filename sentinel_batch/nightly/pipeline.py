@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from sentinel_batch.errors import ExitCode, LakeLockedError, LakeNotFoundError, NoInputError, SentinelError, UsageError
@@ -31,6 +31,12 @@ DEFAULT_POLICY = "voice_only"
 
 QUIET_NIGHT = timedelta(hours=24)
 """When nothing came in, the report is about the newest calls, this long."""
+
+_STEP_STATUS: dict[str, Literal["done", "partial", "skipped"]] = {
+    "success": "done",
+    "partial": "partial",
+    "no_input": "skipped",
+}
 
 OnStep = Callable[[Step], None]
 
@@ -140,8 +146,12 @@ class _Night:
             return Lake.create(self.folder)
 
     def _work(self, lake: Lake) -> None:
-        parameters = {"inbox": str(self.inbox), "out": str(self.out), "rules": self.settings.rules}
-        parameters |= {"audio_inbox": _shown(self.settings.audio_inbox)}
+        parameters: dict[str, Any] = {
+            "inbox": str(self.inbox),
+            "out": str(self.out),
+            "rules": self.settings.rules,
+            "audio_inbox": None if self.settings.audio_inbox is None else str(self.settings.audio_inbox),
+        }
         with recorded_run(lake, "nightly", parameters, run_id=self.result.run_id) as run:
             self._ingest(lake, run)
             detections = self._detect(lake, run)
@@ -253,7 +263,7 @@ class _Night:
                     region=settings.region,
                     lock_timeout=self.lock_timeout,
                 )
-                step.status = {"success": "done", "partial": "partial", "no_input": "skipped"}[done.status]
+                step.status = _STEP_STATUS[done.status]
                 step.counts = {"received": done.recordings.height, "stored": done.stored}
                 step.counts |= done.count("status") | done.count("label")
         except SentinelError as error:
@@ -320,10 +330,6 @@ class _Night:
             self.result.steps.append(step)
             if self.on_step is not None:
                 self.on_step(step)
-
-
-def _shown(path: Path | None) -> str | None:
-    return None if path is None else str(path)
 
 
 @contextmanager

@@ -91,10 +91,7 @@ def analyse_recordings(
     from sentinel_batch.config import load_config
 
     folder = _existing(directory)
-    config = load_config() if lake is None or region is None else None
-    opened = (
-        lake if isinstance(lake, Lake) else Lake.create(lake if lake is not None or config is None else config.lake)
-    )
+    opened = lake if isinstance(lake, Lake) else Lake.create(lake if lake is not None else load_config().lake)
     options = {"profile": profile, "channel_roles": _text(channel_roles)}
     named = {
         "directory": str(folder), "manifest": _text(manifest), "enrollments": _text(enrollments),
@@ -106,7 +103,7 @@ def analyse_recordings(
                 folder, opened, manifest=manifest, store=enrollments, policy=policy, workers=workers,
                 channel_roles=channel_roles, model=model, profile=profile, progress=progress,
             )  # fmt: skip
-        facts: dict[str, Any] = {"run_id": run.run_id, "analysed_at": now(), "region": region or config.region}
+        facts: dict[str, Any] = {"run_id": run.run_id, "analysed_at": now(), "region": region or load_config().region}
         rows = shape_recordings(batch, parameters=options, **facts)
         result = RecordingsResult(run.run_id, rows, _store(opened, folder, batch, rows, run, lock_timeout))
         run.counts = {name: fact for name, fact in result.to_dict().items() if name != "recordings"}

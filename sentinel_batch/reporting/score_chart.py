@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import altair as alt
@@ -62,7 +62,7 @@ def chart_scores(recordings: pl.DataFrame) -> alt.Chart:
     )
     counts = count_scores(recordings).with_columns(words.alias("word"), order.alias("order"))
     most = max([1, *counts.group_by("low").agg(pl.col("recordings").sum())["recordings"].to_list()])
-    return (
+    chart = (
         alt.Chart(counts)
         .mark_bar(binSpacing=1)
         .encode(
@@ -86,6 +86,7 @@ def chart_scores(recordings: pl.DataFrame) -> alt.Chart:
         )
         .properties(height=180)
     )
+    return cast("alt.Chart", chart)
 
 
 def _colours() -> Any:
