@@ -80,7 +80,9 @@ def _arguments(name: str, calls_file: Path) -> list[str]:
 
 
 def test_every_command_is_covered() -> None:
-    assert set(WORKING) == set(FAILING) == set(list_commands())
+    # Those of audio have their own tests, in test_cli_audio.py.
+    names = {name for name in list_commands() if not name.startswith("audio ")}
+    assert set(WORKING) == set(FAILING) == names
 
 
 @pytest.mark.parametrize("name", WORKING)

@@ -40,7 +40,6 @@ _COLUMNS = (
     Column("Label"),
     Column("Action"),
     Column("Caller"),
-    Column("Remark", fold=True),
 )
 _EXIT_CODES = {"success": ExitCode.DONE, "partial": ExitCode.PARTLY_DONE, "no_input": ExitCode.NO_INPUT}
 
@@ -192,10 +191,11 @@ def _print_result(out: Output, result: RecordingsResult) -> None:
         out.line()
     counts = ", ".join(f"{count:,} {name}" for name, count in result.count("status").items()) or "no recordings"
     out.line(f"{result.recordings.height:,} received: {counts}; {result.stored:,} new in the lake")
+    for reason, count in result.count("abstention").items():
+        out.line(f"No label for {count:,}: {reason}")
     for failure in result.failed:
         out.error(f"{failure['path']}: {failure['error_message']}")
 
 
 def _row(row: dict[str, Any]) -> tuple[Any, ...]:
-    remark = row["error_code"] or row["abstention"] or row["decisive_rule"]
-    return row["path"], show_score(row["score"]), row["label"], row["action"], row["caller_number"], remark
+    return row["path"], show_score(row["score"]), row["label"], row["action"], row["caller_number"]

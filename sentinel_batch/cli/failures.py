@@ -28,7 +28,7 @@ def run_reported(session: Session, action: Callable[[], Any]) -> int:
         return int(error.exit_code)
     except AudioError as error:
         _report(session, error.code, error.message, error.hint, error.details)
-        return int(ExitCode.USAGE if isinstance(error, AudioUsageError) else ExitCode.FAILED)
+        return int(_judge_audio(error))
     except typer.TyperException as error:
         _report(session, "usage", error.format_message(), _usage_hint(error), {})
         return int(ExitCode.USAGE)
@@ -39,6 +39,12 @@ def run_reported(session: Session, action: Callable[[], Any]) -> int:
     if result == INTERRUPTED:
         _report(session, "interrupted", "Interrupted.", "What was committed is kept; run the command again.", {})
     return int(result) if isinstance(result, int) else int(ExitCode.DONE)
+
+
+def _judge_audio(error: AudioError) -> ExitCode:
+    if isinstance(error, AudioUsageError):
+        return ExitCode.USAGE
+    return ExitCode.NO_INPUT if error.details.get("reason") == "missing" else ExitCode.FAILED
 
 
 def _report_unexpected(session: Session, error: Exception) -> int:
