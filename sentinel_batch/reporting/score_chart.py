@@ -99,4 +99,4 @@ def _colours() -> Any:
 def _count_axis(most: int) -> Any:
     import altair as alt
 
-    return alt.Axis(format=",d", tickMinStep=1, tickCount=min(5, most + 1))
+    return alt.Axis(format=",d", values=list(range(0, most + 1, max(1, -(-most // 4)))))
