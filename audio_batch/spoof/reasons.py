@@ -82,7 +82,7 @@ def explain_segments(
 
 
 def _make_reason(name: str, value: float, human: NDArray[np.float64], contribution: float) -> Reason:
-    low, high = float(human[0]), float(human[1])
+    low, high = (float(bound) for bound in np.nan_to_num(human))
     side = "below" if value < low else "above" if value > high else "inside"
     text = (
         f"{_word(name)} ({name}) is {value:.3g}, {side} the range of 90 % of human speech ({low:.3g} to {high:.3g}); "
@@ -98,4 +98,4 @@ def _word(name: str) -> str:
 def _explain_network(output: float, contribution: float) -> Reason:
     side = "synthetic" if contribution > 0 else "human"
     text = f"The pattern of the spectrogram as a whole, read by a neural network (log-odds {output:.2f}), looks {side}"
-    return Reason(NETWORK_FEATURE, output, float("-inf"), 0.0, contribution, text)
+    return Reason(NETWORK_FEATURE, output, -20.0, 0.0, contribution, text)
