@@ -1,6 +1,6 @@
 """A small convolutional network over log spectra: the part of the scorer that sees what no statistic names.
 
-Trained with torch (`audio_batch.spoof.network_training`), stored as ONNX, run by onnxruntime on one thread.
+Stored as ONNX, run by onnxruntime on one thread. The shipped model has none: docs/detection-quality.md says why.
 """
 
 from __future__ import annotations
