@@ -1,4 +1,4 @@
-"""Speed and memory of the voice engine: ``python -m benchmarks.audio_batch [FOLDER] [--seconds 240] [--hours 3]``.
+"""Speed and memory of the voice engine: ``python -m benchmarks.audio_batch [FOLDER] [--seconds 900] [--hours 3]``.
 
 Files of 8 kHz mu-law speech are made of the recordings in FOLDER, or of the synthetic voices of the tests. Measured,
 each in a process of its own with one thread for the numerical libraries:
@@ -172,7 +172,7 @@ def describe(folder: Path | None, seconds: float, hours: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path)
-    parser.add_argument("--seconds", type=float, default=240.0, help="length of each file of the batch")
+    parser.add_argument("--seconds", type=float, default=900.0, help="length of each file of the batch")
     parser.add_argument("--hours", type=float, default=3.0, help="length of the long file")
     parser.add_argument("--case", nargs="+", help=argparse.SUPPRESS)
     arguments, rest = parser.parse_known_args()

@@ -156,15 +156,17 @@ def _read_clocks(clocks: pl.Series) -> pl.Series:
     All eight characters at once, as the bytes of one integer: times of day are mostly distinct, and this takes a third
     of the time of the general parser where they are in order, a seventh where they are not.
     """
+    import numpy as np
     import polars as pl
 
     packed = clocks.cast(pl.Binary).bin.reinterpret(dtype=pl.UInt64, endianness="little")
     digits = packed.fill_null(0).to_numpy() ^ _CLOCK_ZERO
-    pairs = digits * 10 + (digits >> 8)
-    hours, minutes, seconds = (pairs >> place & 0xFF for place in (0, 24, 48))
-    good = ((digits | digits + _CLOCK_NINES) & _CLOCK_SHAPE == 0) & (hours < 24) & (minutes < 60) & (seconds < 60)
-    micros = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000
-    read = pl.Series(clocks.name, micros).cast(pl.Int64)
+    shape = (digits | digits + _CLOCK_NINES) & _CLOCK_SHAPE
+    pairs = (digits * 10 + (digits >> 8)).view(np.uint8).reshape(-1, 8)
+    hours, minutes, seconds = pairs[:, 0], pairs[:, 3], pairs[:, 6]
+    good = (shape == 0) & (hours < 24) & (minutes < 60) & (seconds < 60)
+    micros = hours * np.int64(3_600_000_000) + minutes * np.int64(60_000_000) + seconds * np.int64(1_000_000)
+    read = pl.Series(clocks.name, micros)
     return read if good.all() else read.set(~pl.Series(good), None)
 
 
