@@ -25,7 +25,7 @@ MIN_PROBE_SECONDS = 1.0
 """Net speech below which no voice is verified."""
 SPOOF_LIMIT = 0.4
 """Score from which the spoof check is against the recording, whatever its label; below the limit of the label
-``likely_synthetic``, since a voice that is not verified only takes another step. ``docs/voiceprints.md`` has the price."""
+``likely_synthetic``, since a voice that is not verified only takes another step. Its price: ``docs/voiceprints.md``."""
 
 
 def verify(
