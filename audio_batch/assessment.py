@@ -99,9 +99,16 @@ def assess(
     validation, _ = _attempt(lambda: validate(path, profile=profile, raw=raw))
     options: dict[str, Any] = {"model": model, "session_id": session_id, "channel_roles": channel_roles}
     verdict, error = _attempt(lambda: score(path, **options, raw=raw, profile=profile))
-    if verdict is not None and validation is not None and not validation.is_valid and verdict.abstention is None:
-        verdict = replace(verdict, label="uncertain", abstention=INVALID)
+    if verdict is not None:
+        verdict = withhold_label(verdict, validation)
     return Assessment(fspath(path), validation, verdict, error)
+
+
+def withhold_label(verdict: Verdict, validation: Validation | None) -> Verdict:
+    """Return the verdict; of a recording that is not valid with its score, but with no label that rests on it."""
+    if validation is None or validation.is_valid or verdict.abstention is not None:
+        return verdict
+    return replace(verdict, label="uncertain", abstention=INVALID)
 
 
 def describe_failure(error: Exception) -> dict[str, str]:

@@ -426,7 +426,7 @@ def relate_parts(
     name
         The table.
     files
-        None gives a relation without rows.
+        Without any, the relation has no rows.
     partitions
         Whether the columns that are folders are wanted.
     """
@@ -438,7 +438,7 @@ def relate_parts(
         return connection.sql(f"SELECT {columns} WHERE false")
     stored = connection.read_parquet(
         [str(path) for path in files],
-        union_by_name=True,
+        union_by_name=bool(definition.partition_by),  # Only parts of call records lack columns; it opens every file.
         hive_partitioning=bool(folders),
     )
     columns = ", ".join(

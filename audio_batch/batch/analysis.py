@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from audio_batch.assessment import withhold_label
 from audio_batch.batch.checkpoint import make_key, read_result, write_result
 from audio_batch.batch.rows import describe_decision, describe_validation, describe_verdict, describe_verification
 from audio_batch.decoding import hash_file
@@ -126,7 +127,7 @@ class _Chain:
         validation = self.attempt("validate", self._validate)
         verdict = self.attempt("score", self._score) if _is_decodable(validation) else None
         if verdict is not None:
-            verdict = _withhold_label(verdict, validation)
+            verdict = withhold_label(verdict, validation)
         verification = self.attempt("verify", lambda: self._verify(verdict)) if verdict else None
         self.row |= describe_verdict(verdict) | describe_verification(verification)
         self._route(verdict, verification)
@@ -211,13 +212,6 @@ class _Chain:
 
 def _is_decodable(validation: Validation | None) -> bool:
     return validation is not None and validation.properties is not None and bool(validation.channels)
-
-
-def _withhold_label(verdict: Verdict, validation: Validation | None) -> Verdict:
-    """A damaged recording keeps its score, but no label rests on it."""
-    if validation is None or validation.is_valid or verdict.abstention is not None:
-        return verdict
-    return replace(verdict, label="uncertain", abstention="invalid_recording")
 
 
 def _as_text(value: Any) -> str | None:
