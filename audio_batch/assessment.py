@@ -112,7 +112,7 @@ def withhold_label(verdict: Verdict, validation: Validation | None) -> Verdict:
 
 
 def describe_failure(error: Exception) -> dict[str, str]:
-    """Return ``code``, ``message`` and ``hint`` of an error."""
+    """Return ``code``, ``message`` and ``hint`` of an error; what is not ours is ``unexpected``, everywhere."""
     if isinstance(error, AudioError):
         reason = error.details.get("reason")
         return {"code": str(reason or error.code), "message": error.message, "hint": error.hint}

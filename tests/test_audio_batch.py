@@ -135,7 +135,7 @@ def test_one_bad_file_never_stops_the_batch(inbox: Path, workers: int) -> None:
     assert {path: (row["error_stage"], row["error_code"]) for path, row in errors.items()} == {
         "kill.wav": ("worker", "worker_lost"),
         "exit.wav": ("worker", "worker_lost"),
-        "boom.wav": ("score", "internal_error"),
+        "boom.wav": ("score", "unexpected"),
         "memory.wav": ("score", "out_of_memory"),
         "page.wav": ("validate", "not_audio"),
         "empty.wav": ("validate", "empty_file"),

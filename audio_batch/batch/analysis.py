@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from audio_batch.assessment import withhold_label
+from audio_batch.assessment import describe_failure, withhold_label
 from audio_batch.batch.checkpoint import make_key, read_result, write_result
 from audio_batch.batch.rows import describe_decision, describe_validation, describe_verdict, describe_verification
 from audio_batch.decoding import hash_file
@@ -100,12 +100,9 @@ class _Chain:
         """Run a step; note what it raises."""
         try:
             return step()
-        except AudioError as error:
-            self.note(stage, str(error.details.get("reason") or error.code), error.message)
-        except MemoryError:
-            self.note(stage, "out_of_memory", "There is not enough memory for this recording.")
         except Exception as error:
-            self.note(stage, "internal_error", f"{type(error).__name__}: {error}")
+            failure = describe_failure(error)
+            self.note(stage, failure["code"], failure["message"])
         return None
 
     def note(self, stage: str, code: str, message: str) -> None:

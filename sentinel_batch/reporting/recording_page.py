@@ -25,8 +25,10 @@ WORDS = {
     "invalid_recording": "the recording is damaged",
     "not_audio": "not an audio file",
     "not_opened": "could not be opened",
-    "worker_crashed": "the decoder crashed",
+    "worker_lost": "the decoder crashed",
+    "timed_out": "took too long",
     "out_of_memory": "too large for the memory",
+    "unexpected": "a defect of the voice engine",
 }
 """Codes of the voice engine in words; others are shown with spaces for underscores."""
 
