@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from polars.testing import assert_frame_equal
 
 import audio_batch.spoof
 from audio_batch.batch import VOLATILE_COLUMNS, BatchResult, Progress, run
+from audio_batch.batch.analysis import Task, estimate_seconds
 from audio_batch.batch.discovery import find_recordings
 from audio_batch.batch.measurement import WORST_SEGMENTS, read_spans
 from audio_batch.errors import AudioError, AudioUsageError
@@ -41,6 +43,9 @@ def score(path, *, model=None, channel_roles=None, profile="telephone", **_):
         os.kill(os.getpid(), signal.SIGKILL)
     if "exit" in name:
         os._exit(7)
+    if "hang" in name:
+        while True:
+            time.sleep(60)
     if "boom" in name:
         raise ZeroDivisionError("a defect")
     if "memory" in name:
@@ -146,6 +151,39 @@ def test_one_bad_file_never_stops_the_batch(inbox: Path, workers: int) -> None:
     assert "not a regular file" in errors["pipe.wav"]["error_message"]
     assert {row["action"] for row in errors.values()} == {"ESCALATE_TO_HUMAN"}
     assert (result.recordings["status"] == "scored").sum() == 5
+
+
+def test_a_recording_that_hangs_costs_itself_only(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("audio_batch.batch.pool.GRACE_SECONDS", 6.0)
+    for number in range(2):
+        write_recording(inbox / f"hang{number}.wav", 60 + number)
+    result = run(inbox, workers=2, with_features=False, policy="voice_only")
+    row = find_row(result, "hang0.wav")
+    assert (row["status"], row["error_stage"], row["error_code"]) == ("failed", "worker", "timed_out")
+    assert row["error_message"] == "Its analysis was stopped after 8 s."  # 6 s, and 30 s per minute of 4 s of audio
+    assert row["sha256"] == hashlib.sha256((inbox / "hang0.wav").read_bytes()).hexdigest()
+    assert row["action"] == "ESCALATE_TO_HUMAN"
+    assert sorted(result.recordings["status"]) == ["failed"] * 2 + ["scored"] * 5
+
+
+def test_a_worker_that_answers_in_time_is_not_ended(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from audio_batch.batch.pool import Deadline
+
+    process = subprocess.Popen(["sleep", "60"])
+    with Deadline(process, 0.2) as deadline:
+        deadline.extend(-0.1)
+        deadline.extend(60)
+    time.sleep(0.3)
+    assert process.poll() is None and not deadline.is_over
+    with Deadline(process, 0.05) as late:
+        assert process.wait(30) == -signal.SIGKILL
+    assert late.is_over
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("a.wav", 4.0), ("notes.txt", len("no recording") / 500)])
+def test_the_length_is_declared_or_follows_from_the_size(inbox: Path, name: str, seconds: float) -> None:
+    path = inbox / name
+    assert estimate_seconds(Task(str(path), name, path.stat().st_size, {})) == pytest.approx(seconds)
 
 
 def test_a_damaged_recording_keeps_its_score_without_a_label(inbox: Path) -> None:
@@ -361,6 +399,7 @@ def test_workers_that_cannot_start_are_said(inbox: Path, monkeypatch: pytest.Mon
     ("options", "message"),
     [
         ({"workers": -1}, "workers is -1; allowed: 0"),
+        ({"seconds_per_minute": 0}, "seconds_per_minute is 0; allowed: a positive number"),
         ({"policy": "nonsense"}, "nonsense"),
         ({"profile": "nonsense"}, "profile 'nonsense' is not known"),
         ({"channel_roles": "left"}, "'left' is not of the form"),

@@ -7,7 +7,8 @@ result is the same whether it was computed here, in a worker, or read from a che
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LEAST_BYTES_PER_SECOND = 500
+"""Of a recording of unknown length: AMR at 4.75 kbit/s, the leanest telephone codec, with some silence."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -32,6 +36,8 @@ class Settings:
     ----------
     fingerprint
         Hash of the model, the code and the feature set.
+    seconds_per_minute
+        Wall time that a worker may take per minute of audio.
     """
 
     model: str | None
@@ -43,6 +49,7 @@ class Settings:
     with_features: bool
     checkpoint_dir: str | None
     fingerprint: str
+    seconds_per_minute: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -56,10 +63,13 @@ class Task:
     problem: str | None = None
 
 
-def analyse(task: Task, settings: Settings) -> dict[str, Any]:
+def analyse(
+    task: Task, settings: Settings, begin: Callable[[dict[str, Any]], None] = lambda facts: None
+) -> dict[str, Any]:
     """Return ``{"recording": {…}, "segments": […], "features": […]}`` for one recording.
 
-    Only a result without error is kept as a checkpoint: what failed may succeed on the next run.
+    Only a result without error is kept as a checkpoint: what failed may succeed on the next run. ``begin`` is called
+    before the hard work with ``row``, what is known of the recording, and ``seconds``, how long it says that it is.
     """
     started = time.monotonic()
     chain = _Chain(task, settings)
@@ -68,6 +78,8 @@ def analyse(task: Task, settings: Settings) -> dict[str, Any]:
     if kept is not None:
         kept["recording"] |= {"resumed": True}
         return kept
+    if key:
+        begin({"row": chain.row, "seconds": estimate_seconds(task)})
     result = chain.complete() if key else chain.fail()
     result["recording"] |= {"processing_seconds": time.monotonic() - started, "resumed": False}
     if settings.checkpoint_dir and key and not result["recording"].get("error_code"):
@@ -75,9 +87,24 @@ def analyse(task: Task, settings: Settings) -> dict[str, Any]:
     return result
 
 
-def report_loss(task: Task, settings: Settings, code: str, message: str) -> dict[str, Any]:
-    """Return the result of a recording whose worker did not survive it."""
+def estimate_seconds(task: Task) -> float:
+    """Return the length that the header declares, or the longest that the file's size allows."""
+    from audio_batch.decoding import MAX_SECONDS, open_reader
+
+    seconds = task.size / LEAST_BYTES_PER_SECOND
+    with suppress(Exception):
+        reader = open_reader(task.path)
+        reader.close()
+        seconds = seconds if reader.frames is None else reader.frames / reader.sampling_rate
+    return min(seconds, MAX_SECONDS)
+
+
+def report_loss(
+    task: Task, settings: Settings, code: str, message: str, known: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return the result of a recording whose worker did not survive it, with what is known of the recording."""
     chain = _Chain(task, settings)
+    chain.row |= known or {}
     chain.note("worker", code, message)
     result = chain.fail()
     result["recording"] |= {"processing_seconds": None, "resumed": False}
@@ -117,7 +144,8 @@ class _Chain:
             return None
         self.row["sha256"], self.row["file_size"] = hash_file(self.task.path)
         facts = {"sha256": self.row["sha256"], "name": self.task.name, "context": self.task.context}
-        return make_key(facts | asdict(replace(self.settings, checkpoint_dir=None)) | {"voice": self._hash_voice()})
+        asked = asdict(replace(self.settings, checkpoint_dir=None, seconds_per_minute=0))
+        return make_key(facts | asked | {"voice": self._hash_voice()})
 
     def complete(self) -> dict[str, Any]:
         """Run the whole chain."""

@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,10 @@ THREAD_LIMITS = (
     "POLARS_MAX_THREADS",
 )
 """Variables that are set to 1 for workers: the recordings are the parallelism."""
+
+GRACE_SECONDS = 120.0
+"""Wall time that every recording has, however short, beside its time per minute of audio: a fresh worker loads its
+model in it, on a busy machine and a slow disk."""
 
 _PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
 
@@ -85,18 +90,32 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.process: subprocess.Popen[bytes] | None = None
+        self.known: dict[str, Any] = {}
         self.messages = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
 
     def analyse(self, task: Task, stopped: threading.Event) -> dict[str, Any]:
-        """Return the result of a task; if the process dies of it, a result that says so."""
+        """Return the result of a task; if the process dies of it or hangs, a result that says so."""
         process = self._start() if self.process is None else self.process
-        answer = _ask(process, asdict(task))
+        self.known = {}
+        with Deadline(process, GRACE_SECONDS) as deadline:
+            answer = _ask(process, asdict(task), lambda facts: self._begin(facts, deadline))
+        if answer is None or deadline.is_over:
+            self.process = None
+            code = process.wait()
         if answer is not None:
             return answer
-        self.process = None
-        code = process.wait()
+        if deadline.is_over:
+            return self._report(task, "timed_out", f"Its analysis was stopped after {deadline.seconds:.0f} s.")
         reason = "stopped" if stopped.is_set() else _describe_exit(code)
-        return report_loss(task, self.settings, "worker_lost", f"The process that analysed it ended: {reason}.")
+        return self._report(task, "worker_lost", f"The process that analysed it ended: {reason}.")
+
+    def _begin(self, facts: dict[str, Any], deadline: Deadline) -> None:
+        """Take what the worker knows of the recording before the hard work begins."""
+        self.known = facts["row"]
+        deadline.extend(self.settings.seconds_per_minute * facts["seconds"] / 60)
+
+    def _report(self, task: Task, code: str, message: str) -> dict[str, Any]:
+        return report_loss(task, self.settings, code, message, self.known)
 
     def stop(self) -> None:
         """End the process at once; what it was doing is lost."""
@@ -124,17 +143,56 @@ class Worker:
         return lines[-1] if lines else ""
 
 
-def _ask(process: subprocess.Popen[bytes], document: dict[str, Any]) -> dict[str, Any] | None:
-    """Send a line and wait for one; None if the process is gone."""
+class Deadline:
+    """Kills a process that has not answered in time; leave it as a context manager, which stops the clock."""
+
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        self.process, self.seconds = process, seconds
+        self.is_over = False
+        self.started = time.monotonic()
+        self.answered, self.lock = threading.Event(), threading.Lock()
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def __enter__(self) -> Deadline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.lock:
+            self.answered.set()
+
+    def extend(self, seconds: float) -> None:
+        """Allow so many seconds more."""
+        self.seconds += seconds
+
+    def _watch(self) -> None:
+        while (left := self.started + self.seconds - time.monotonic()) > 0:
+            if self.answered.wait(left):
+                return
+        with self.lock:
+            if not self.answered.is_set():
+                self.is_over = True
+                self.process.kill()
+
+
+def _ask(
+    process: subprocess.Popen[bytes],
+    document: dict[str, Any],
+    begin: Callable[[dict[str, Any]], None] = lambda facts: None,
+) -> dict[str, Any] | None:
+    """Send a line and wait for the answer, None if the process is gone; ``begin`` takes what comes before it."""
     if process.stdin is None or process.stdout is None:
         return None
     try:
         process.stdin.write(json.dumps(document, default=str).encode() + b"\n")
         process.stdin.flush()
-        answer = process.stdout.readline()
-        return dict(json.loads(answer)) if answer.endswith(b"\n") else None
+        while (line := process.stdout.readline()).endswith(b"\n"):
+            answer = json.loads(line)
+            if "begun" not in answer:
+                return dict(answer)
+            begin(answer["begun"])
     except (OSError, ValueError):
-        return None
+        pass
+    return None
 
 
 def _make_environment() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
@@ -35,6 +36,7 @@ def run(
     model: str | PathLike[str] | None = None,
     profile: str = "telephone",
     with_features: bool = True,
+    seconds_per_minute: float = 30.0,
     progress: Callable[[Progress], None] | None = None,
 ) -> BatchResult:
     """Validate, score, verify and route every recording of a folder.
@@ -68,6 +70,10 @@ def run(
         Limits of validation.
     with_features
         Whether the worst segments of each recording are measured with all feature families.
+    seconds_per_minute
+        Seconds of wall time that a recording may take per minute of audio, after the first two minutes that each has;
+        the default is some fifty times what the chain needs. A recording that takes longer fails with ``timed_out``,
+        and its worker is replaced. Not watched with ``workers=0``.
     progress
         Called in this thread after every recording.
 
@@ -93,6 +99,7 @@ def run(
         model=model,
         profile=profile,
         with_features=with_features,
+        seconds_per_minute=seconds_per_minute,
     )
     count = _count_workers(workers)
     recordings = find_recordings(directory)
@@ -114,11 +121,18 @@ def make_settings(
     model: str | PathLike[str] | None,
     profile: str,
     with_features: bool,
+    seconds_per_minute: float = 30.0,
 ) -> Settings:
     """Check the options of a batch, and hash what its results depend on."""
     from audio_batch.routing import load_policy
     from audio_batch.validation import load_profile
 
+    if not 0 < seconds_per_minute < math.inf:
+        raise AudioUsageError(
+            f"seconds_per_minute is {seconds_per_minute}; allowed: a positive number of seconds.",
+            hint="The default is 30.",
+            seconds_per_minute=seconds_per_minute,
+        )
     roles = parse_channel_roles(channel_roles) if isinstance(channel_roles, str) else dict(channel_roles or {})
     return Settings(
         model=_text(model),
@@ -130,6 +144,7 @@ def make_settings(
         with_features=with_features,
         checkpoint_dir=None if checkpoint_dir is None else prepare_folder(checkpoint_dir),
         fingerprint=make_key({"code": _hash_code(), "model": _hash_model(model), "profile": load_profile(profile)}),
+        seconds_per_minute=seconds_per_minute,
     )
 
 

@@ -1,5 +1,7 @@
 """The process that analyses recordings: one JSON line in, one JSON line out, until its parent is gone.
 
+Before the answer comes, at most, a line ``{"begun": …}`` with what `analyse` says before the hard work.
+
 Run as ``python -m audio_batch.batch.worker`` by the pool, which has capped the threads of the numerical libraries in
 the environment: they read it when they are imported, so no other moment would do.
 """
@@ -26,7 +28,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     settings = read_settings(json.loads(requests.readline()))
     _answer(answers, {"ready": True})
     for line in requests:
-        _answer(answers, analyse(Task(**json.loads(line)), settings))
+        _answer(answers, analyse(Task(**json.loads(line)), settings, lambda facts: _answer(answers, {"begun": facts})))
 
 
 def _answer(answers: BinaryIO, document: dict[str, Any]) -> None:
