@@ -210,8 +210,10 @@ def _rules(value: Any, file: Path) -> dict[str, dict[str, Any]]:
         if not isinstance(parameters, dict):
             raise _invalid(f"rules.{rule}", parameters, str(file), "a table of parameters")
         for name, setting in parameters.items():
-            if not isinstance(setting, str | int | float | bool):
-                raise _invalid(f"rules.{rule}.{name}", setting, str(file), "a number, a text, or true or false")
+            if not isinstance(setting, str | int | float | bool | list):
+                raise _invalid(f"rules.{rule}.{name}", setting, str(file), "a number, a text, a list, true or false")
+            if isinstance(setting, str) and setting.endswith(".csv"):
+                parameters[name] = str(file.parent / setting)
     return value
 
 

@@ -134,6 +134,7 @@ FRAUD_ALERTS = Table(
         "merged_into": INTEGER,
         "episode_start": TIMESTAMP,
         "episode_end": TIMESTAMP,
+        "evidence": TEXT,
     },
     key=("id",),
 )
@@ -318,13 +319,14 @@ FINDING_COLUMNS: dict[str, str] = {
     "first_seen": TIMESTAMP,
     "last_seen": TIMESTAMP,
     "evidence_summary": TEXT,
+    "evidence": TEXT,
     "parameters": TEXT,
 }
 """Columns of a finding, the row a rule returns: one suspect in one episode.
 
 ``window_start``/``window_end`` bound the window of the evidence figures, ``(start, end]``. ``episode_start`` and
 ``episode_end`` bound the union of all qualifying windows that touch or overlap. ``first_seen``/``last_seen`` are the
-first and last call of the suspect inside the episode.
+first and last call of the suspect inside the episode. ``evidence`` is a JSON object of the rule's own figures.
 """
 
 

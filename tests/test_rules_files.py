@@ -27,6 +27,7 @@ nulls = "None."
 source = "This file."
 remediation = "None."
 severity = "LOW."
+summary = "{suspect_number} was found."
 
 [parameters.window]
 type = "duration"
@@ -89,7 +90,7 @@ def test_an_unknown_rule_is_answered_with_the_known_ones() -> None:
     with pytest.raises(RuleNotFoundError) as caught:
         get_rule("SDHF_007")
     assert caught.value.message == "There is no rule 'SDHF_007'."
-    assert caught.value.hint == "The rules are: SDHF_001."
+    assert caught.value.hint == f"The rules are: {', '.join(rule.id for rule in list_rules())}."
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -156,31 +157,31 @@ def test_a_bad_rule_file_is_named(text: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("query", "line", "message"),
     [
-        ("SELECT date_diff('day', a, $window) FROM examined_calls", 21, "Function datediff is outside"),
-        ("SELECT a,\n  hash($window)\nFROM examined_calls", 22, "Function hash is outside"),
-        ("SELECT arg_max(a, $window) FROM examined_calls", 21, "is outside the portable subset"),
-        ("SELECT string_agg(a, $window) FROM examined_calls", 21, "is outside the portable subset"),
-        ("SELECT approx_count_distinct(a), $window FROM examined_calls", 21, "is outside the portable subset"),
-        ("SELECT quantile_cont(a, $window) FROM examined_calls", 21, "is outside the portable subset"),
-        ("SELECT now() - $window FROM examined_calls", 21, "is outside the portable subset"),
-        ("SELECT list(a), $window FROM examined_calls", 21, "is outside the portable subset"),
-        ("SELECT time_bucket($window, a) FROM examined_calls", 21, "is outside the portable subset"),
-        ("SELECT a // 2, $window FROM examined_calls", 21, "is not portable"),
-        ("SELECT {'a': $window} FROM examined_calls", 21, "not portable"),
-        ("SELECT a, $window FROM examined_calls ORDER BY a", 21, "ORDER BY without NULLS FIRST or NULLS LAST"),
-        ("SELECT a, $window FROM examined_calls ORDER BY a DESC", 21, "ORDER BY without NULLS FIRST or NULLS LAST"),
-        ("SELECT lag(a) OVER (PARTITION BY a), $window FROM examined_calls", 21, "LAG(a) has no ORDER BY"),
-        ("SELECT lag(a) OVER w, $window FROM examined_calls WINDOW w AS (PARTITION BY a)", 21, "has no ORDER BY"),
-        ("SELECT $window, $limit FROM examined_calls", 21, "$limit is not declared"),
-        ("SELECT $window FROM\n call_records", 22, "The rule reads call_records"),
-        ("SELECT $window FROM read_parquet('a.parquet')", 21, "The rule reads READ_PARQUET('a.parquet')"),
-        ("SELECT $window FROM 'a.parquet'", 21, "The rule reads"),
-        ("SELECT $window FROM other.examined_calls", 21, "The rule reads other.examined_calls"),
+        ("SELECT date_diff('day', a, $window) FROM examined_calls", 22, "Function datediff is outside"),
+        ("SELECT a,\n  hash($window)\nFROM examined_calls", 23, "Function hash is outside"),
+        ("SELECT arg_max(a, $window) FROM examined_calls", 22, "is outside the portable subset"),
+        ("SELECT string_agg(a, $window) FROM examined_calls", 22, "is outside the portable subset"),
+        ("SELECT approx_count_distinct(a), $window FROM examined_calls", 22, "is outside the portable subset"),
+        ("SELECT quantile_cont(a, $window) FROM examined_calls", 22, "is outside the portable subset"),
+        ("SELECT now() - $window FROM examined_calls", 22, "is outside the portable subset"),
+        ("SELECT list(a), $window FROM examined_calls", 22, "is outside the portable subset"),
+        ("SELECT time_bucket($window, a) FROM examined_calls", 22, "is outside the portable subset"),
+        ("SELECT a // 2, $window FROM examined_calls", 22, "is not portable"),
+        ("SELECT {'a': $window} FROM examined_calls", 22, "not portable"),
+        ("SELECT a, $window FROM examined_calls ORDER BY a", 22, "ORDER BY without NULLS FIRST or NULLS LAST"),
+        ("SELECT a, $window FROM examined_calls ORDER BY a DESC", 22, "ORDER BY without NULLS FIRST or NULLS LAST"),
+        ("SELECT lag(a) OVER (PARTITION BY a), $window FROM examined_calls", 22, "LAG(a) has no ORDER BY"),
+        ("SELECT lag(a) OVER w, $window FROM examined_calls WINDOW w AS (PARTITION BY a)", 22, "has no ORDER BY"),
+        ("SELECT $window, $limit FROM examined_calls", 22, "$limit is not declared"),
+        ("SELECT $window FROM\n call_records", 23, "The rule reads call_records"),
+        ("SELECT $window FROM read_parquet('a.parquet')", 22, "The rule reads READ_PARQUET('a.parquet')"),
+        ("SELECT $window FROM 'a.parquet'", 22, "The rule reads"),
+        ("SELECT $window FROM other.examined_calls", 22, "The rule reads other.examined_calls"),
         ("SELECT 1 FROM examined_calls", 1, "window is declared but never used"),
-        ("SELECT a FROM\n {{ table }} WHERE $window", 22, "This is not SQL"),
-        ("SELECT FROM WHERE (", 21, "This is not SQL"),
-        ("DROP TABLE call_records", 21, "Query sliding is not one SELECT"),
-        ("SELECT $window FROM examined_calls; DROP TABLE a", 21, "Query sliding is not one SELECT"),
+        ("SELECT a FROM\n {{ table }} WHERE $window", 23, "This is not SQL"),
+        ("SELECT FROM WHERE (", 22, "This is not SQL"),
+        ("DROP TABLE call_records", 22, "Query sliding is not one SELECT"),
+        ("SELECT $window FROM examined_calls; DROP TABLE a", 22, "Query sliding is not one SELECT"),
     ],
 )
 def test_what_is_not_portable_is_named_with_its_line(query: str, line: int, message: str) -> None:

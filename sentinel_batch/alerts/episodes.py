@@ -30,6 +30,7 @@ EVIDENCE = (
     "window_start",
     "window_end",
     "evidence_summary",
+    "evidence",
     "rule_version",
     "parameters",
 )

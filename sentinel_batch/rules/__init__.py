@@ -1,7 +1,8 @@
 """Detection rules: one rule is one ``.sql`` file with one id; loading, linting, running and documenting them."""
 
 from sentinel_batch.rules.catalogue import get_rule, list_rules, load_rule
-from sentinel_batch.rules.engine import Detection, detect, examine
+from sentinel_batch.rules.engine import detect, examine, examine_rules
+from sentinel_batch.rules.execution import Detection
 from sentinel_batch.rules.header import Parameter, Rule
 from sentinel_batch.rules.linter import lint_rule
 
@@ -11,6 +12,7 @@ __all__ = [
     "Rule",
     "detect",
     "examine",
+    "examine_rules",
     "get_rule",
     "lint_rule",
     "list_rules",

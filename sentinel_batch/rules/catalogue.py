@@ -29,7 +29,7 @@ def load_rule(path: str | Path) -> Rule:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise RuleError(f"{file}: the rule cannot be read: {error}", hint="Name a readable UTF-8 file.") from error
-    return read_header(text, file.name)
+    return read_header(text, file.name, file.parent)
 
 
 @cache

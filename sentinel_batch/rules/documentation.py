@@ -8,6 +8,8 @@ from pathlib import Path
 from sentinel_batch.errors import UsageError
 from sentinel_batch.rules.catalogue import list_rules
 from sentinel_batch.rules.header import Rule, show_value
+from sentinel_batch.rules.linter import PROFILES
+from sentinel_batch.rules.lists import ReferenceList
 
 _NOTICE = "<!-- Made from sentinel_batch/rules/{file} by python -m sentinel_batch.rules.documentation; do not edit. -->"
 
@@ -22,6 +24,7 @@ def render_page(rule: Rule) -> str:
         "## Parameters",
         _tabulate_parameters(rule),
         f"Set them for every night in `sentinel.toml`, under `[rules.{rule.id}]`, or for one run on the command line.",
+        _list_lists(rule),
         "## Period and windows",
         _explain_period(rule),
         "## Severity",
@@ -29,6 +32,7 @@ def render_page(rule: Rule) -> str:
         _list_constants(rule),
         "## Confidence" if rule.confidence else "",
         rule.confidence,
+        f"In the ranked queue, a finding of confidence 1 speaks for fraud with weight {rule.weight:g} by itself.",
         "## What NULL means",
         rule.nulls,
         "## What to do",
@@ -64,16 +68,17 @@ def _tabulate_parameters(rule: Rule) -> str:
 
 def _explain_period(rule: Rule) -> str:
     text = (
-        "The examined period is `(since, until]`; by default it ends at the newest call and is one window long. One "
-        "window of calls before `since` is read as well, so that the state carried into the period counts.\n\n"
-        "A finding is one suspect in one episode: qualifying windows that touch or overlap (the next one begins no "
-        "later than the last one ends) are one episode, and `episode_start` and `episode_end` bound their union. The "
-        "last window of a state ends when the state changes, or when the period ends. The figures are those of the "
-        "window `(window_start, window_end]` of worst severity; of those, the one with most destinations, then the "
-        "lowest average, then the earliest. For a state that is carried into the period, `window_end` is `since`. "
-        "`first_seen` and `last_seen` are the suspect's first and last call in a qualifying window. Averages are "
-        "compared exactly, as sums; thresholds count to six decimals."
+        "The examined period is `(since, until]`; by default it ends at the newest call. One window of calls before "
+        "`since` is read as well, so that the state carried into the period counts.\n\n"
+        "A finding is one suspect in one episode: qualifying windows or days that touch or overlap (the next one "
+        "begins no later than the last one ends) are one episode, and `episode_start` and `episode_end` bound their "
+        "union. `first_seen` and `last_seen` are the suspect's first and last call that count in it."
     )
+    if rule.reads(PROFILES):
+        text += (
+            "\n\nThe rule reads [profiles](../profiles.md), one row for each caller and local day: those that are "
+            "stored, and for a day that is not stored or has got late calls, those that the calls give now."
+        )
     if "trailing" in rule.queries:
         text += (
             "\n\nWith `--trailing`, the one window `[until - W, until]` is examined, both ends included, as in the "
@@ -81,6 +86,25 @@ def _explain_period(rule: Rule) -> str:
             "by two such runs at midnight; the sliding window finds it."
         )
     return text
+
+
+def _list_lists(rule: Rule) -> str:
+    rows = [
+        f"| `{entry.name}` | {', '.join(f'{c} ({kind})' for c, kind in entry.columns.items())} | "
+        f"{_show_default(entry)} | {entry.description} |"
+        for entry in rule.lists.values()
+    ]
+    if not rows:
+        return ""
+    head = "| list | columns | default | meaning |\n|---|---|---|---|"
+    note = f"Give your own under `[rules.{rule.id}]`: rows, or the path of a CSV file with these columns."
+    return "\n".join(["## Lists\n", head, *rows]) + f"\n\n{note}"
+
+
+def _show_default(entry: ReferenceList) -> str:
+    if entry.file is not None:
+        return f"`sentinel_batch/rules/{entry.file}`"
+    return ", ".join("/".join(str(value) for value in row) for row in entry.default) or "none"
 
 
 def _list_constants(rule: Rule) -> str:

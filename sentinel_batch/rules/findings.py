@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import string
+from collections import defaultdict
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from sentinel_batch.errors import RuleError
 from sentinel_batch.rules.header import Rule
 from sentinel_batch.schema import FINDING_COLUMNS, SEVERITIES, polars_schema
 from sentinel_batch.window import spell_duration
@@ -19,20 +24,34 @@ RETURNED_COLUMNS = (
 )  # fmt: skip
 """Columns that a rule's query returns; ``severity`` counts from 1, in the order of ``schema.SEVERITIES``."""
 
+DETAILS_KEPT = 20
+"""Rows of the ``details`` query that are kept for each suspect."""
 
-def shape_findings(rows: pl.DataFrame, rule: Rule, window: timedelta, parameters: str) -> pl.DataFrame:
+_DIGITS = 6
+
+
+def shape_findings(
+    rows: pl.DataFrame, rule: Rule, window: timedelta, parameters: str, details: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Return findings (``schema.FINDING_COLUMNS``), worst first, from the rows that a rule's query returned.
 
     Parameters
     ----------
     rows
-        Columns :data:`RETURNED_COLUMNS`.
+        Columns :data:`RETURNED_COLUMNS`; any other column goes into the evidence.
     rule
         The rule that returned them.
     window
         Its window W, for the summary.
     parameters
         JSON text that every finding carries.
+    details
+        Rows of the rule's ``details`` query, if it has one.
+
+    Raises
+    ------
+    RuleError
+        If the rule's summary names a column that its query does not return.
     """
     import polars as pl
 
@@ -48,16 +67,53 @@ def shape_findings(rows: pl.DataFrame, rule: Rule, window: timedelta, parameters
         .replace_strict(list(range(1, len(SEVERITIES) + 1)), list(SEVERITIES), return_dtype=pl.String())
         .alias("alert_severity"),
     )
-    summaries = [_summarise(row, window) for row in shaped.iter_rows(named=True)]
-    shaped = shaped.with_columns(pl.Series("evidence_summary", summaries, dtype=pl.String()))
+    known = _details_by_suspect(details)
+    returned = [{name: row[name] for name in rows.columns} for row in shaped.iter_rows(named=True)]
+    shaped = shaped.with_columns(
+        pl.Series("evidence_summary", [_summarise(row, rule, window) for row in returned], dtype=pl.String()),
+        pl.Series("evidence", [_write_evidence(row, known) for row in returned], dtype=pl.String()),
+    )
     return shaped.select(pl.col(name).cast(kind) for name, kind in polars_schema(FINDING_COLUMNS).items())
 
 
-def _summarise(row: Mapping[str, Any], window: timedelta) -> str:
-    calls, destinations = row["call_count"], row["unique_destinations"]
-    return (
-        f"{row['suspect_number']} made {calls} call{'s' * (calls != 1)} "
-        f"to {destinations} unique destination{'s' * (destinations != 1)} "
-        f"in {spell_duration(window)} (until {row['window_end']:%Y-%m-%d %H:%M} UTC), "
-        f"average duration {row['avg_duration_seconds']:.2f} s."
-    )
+class _Sentence(string.Formatter):
+    """Formats a value that is not known as such."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return "unknown" if value is None else str(format(value, format_spec))
+
+
+def _summarise(row: Mapping[str, Any], rule: Rule, window: timedelta) -> str:
+    try:
+        return _Sentence().vformat(rule.summary, (), {**row, "window": spell_duration(window)})
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+        raise RuleError(
+            f"{rule.file}:1: the summary of rule {rule.id} does not fit its rows: {error!r}.",
+            hint=f"It may name: {', '.join(['window', *row])}.",
+        ) from error
+
+
+def _details_by_suspect(details: pl.DataFrame | None) -> Mapping[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    if details is not None:
+        for row in details.sort(details.columns, nulls_last=True).iter_rows(named=True):
+            found[row.pop("suspect_number")].append({name: _plain(value) for name, value in row.items()})
+    return found
+
+
+def _write_evidence(row: Mapping[str, Any], details: Mapping[str, list[dict[str, Any]]]) -> str | None:
+    facts = {name: _plain(value) for name, value in row.items() if name not in RETURNED_COLUMNS}
+    named = details.get(row["suspect_number"], [])
+    if named:
+        facts |= {"details": named[:DETAILS_KEPT], "details_total": len(named)}
+    return json.dumps(facts, sort_keys=True) if facts else None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Decimal | float):
+        return round(float(value), _DIGITS)
+    return value

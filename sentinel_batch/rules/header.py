@@ -9,18 +9,28 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sentinel_batch.errors import ConfigurationError, RuleError, UsageError
+from sentinel_batch.rules.lists import ReferenceList, read_list
 from sentinel_batch.window import DURATIONS_ALLOWED, format_duration, parse_duration
+
+if TYPE_CHECKING:
+    import polars as pl
 
 TYPES = ("duration", "integer", "real")
 """Types of a parameter: a length of time, a whole number, a number with up to six decimals."""
 
-QUERIES = ("sliding", "trailing")
-"""Queries of a rule: ``sliding`` examines every instant of a period, ``trailing`` only its last one."""
+QUERIES = ("sliding", "trailing", "details")
+"""Queries of a rule: ``sliding`` examines every instant of a period, ``trailing`` only its last one; ``details`` names
+what belongs to a suspect (victims, cells), for the evidence."""
 
-_TEXTS = ("id", "name", "alert_type", "version", "description", "nulls", "source", "remediation", "severity")
+DEFAULT_WEIGHT = 0.5
+"""How far a finding of full confidence speaks for fraud, for a rule that does not say."""
+
+_TEXTS = (
+    "id", "name", "alert_type", "version", "description", "nulls", "source", "remediation", "severity", "summary",
+)  # fmt: skip
 _PARAMETER_KEYS = ("type", "default", "min", "max", "unit", "description")
 _HEADER = re.compile(r"\s*/\*(.*?)\*/", re.DOTALL)
 _QUERY = re.compile(r"^-- query: *(\S+)[ \t]*$", re.MULTILINE)
@@ -98,6 +108,10 @@ class Rule:
         Identity; the id is the file's name in capitals.
     description, nulls, source, remediation, severity, confidence
         Documentation in prose.
+    summary
+        Sentence about a finding, with the columns of its row in braces, as for :meth:`str.format`.
+    weight
+        How far a finding of full confidence speaks for fraud by itself, from 0 to 1.
     parameters
         What the user may set, by name.
     constants
@@ -108,6 +122,10 @@ class Rule:
         Query name to the line of the file at which its SQL begins.
     file
         Name of the rule file.
+    lists
+        Small tables that the SQL reads, by name.
+    folder
+        Where the rule file lies.
     """
 
     id: str
@@ -120,11 +138,15 @@ class Rule:
     remediation: str
     severity: str
     confidence: str
+    summary: str
+    weight: float
     parameters: Mapping[str, Parameter]
     constants: Mapping[str, int | float]
     queries: Mapping[str, str]
     first_lines: Mapping[str, int]
     file: str
+    lists: Mapping[str, ReferenceList]
+    folder: Path
 
     def resolve_parameters(
         self, given: Mapping[str, Any] | None = None, configured: Mapping[str, Any] | None = None
@@ -152,19 +174,37 @@ class Rule:
         )
         for table, place, error in places:
             for name, value in (table or {}).items():
-                if value is None:
+                if value is None or name in self.lists:
                     continue
                 if name not in self.parameters:
                     raise error(
                         f"Rule {self.id} has no parameter {name!r} ({place}).",
-                        hint=f"Its parameters are: {', '.join(self.parameters)}.",
+                        hint=f"Its parameters are: {', '.join([*self.parameters, *self.lists])}.",
                         name=name,
                     )
                 values[name] = self.parameters[name].check(value, place, error)
         return values
 
+    def resolve_lists(self, configured: Mapping[str, Any] | None = None) -> dict[str, pl.DataFrame]:
+        """Return the rows of every list of the rule: as configured, else as shipped.
 
-def read_header(text: str, file: str) -> Rule:
+        Raises
+        ------
+        ConfigurationError
+            If a configured list cannot be used.
+        """
+        given = configured or {}
+        return {
+            name: entry.resolve(given.get(name), self.folder, f"[rules.{self.id}] {name}")
+            for name, entry in self.lists.items()
+        }
+
+    def reads(self, table: str) -> bool:
+        """Tell whether a query of the rule names a table."""
+        return any(re.search(rf"\b{table}\b", sql) for sql in self.queries.values())
+
+
+def read_header(text: str, file: str, folder: Path = Path()) -> Rule:
     """Read a rule file.
 
     Parameters
@@ -173,6 +213,8 @@ def read_header(text: str, file: str) -> Rule:
         The file's content.
     file
         Its name: the rule's id in lower case, with ``.sql``.
+    folder
+        Where it lies.
 
     Raises
     ------
@@ -197,11 +239,14 @@ def read_header(text: str, file: str) -> Rule:
     texts = {name: data.get(name, "").strip() for name in (*_TEXTS, "confidence")}
     return Rule(
         **texts,
+        weight=float(data.get("weight", DEFAULT_WEIGHT)),
         parameters=parameters,
         constants=data.get("constants", {}),
         queries=queries,
         first_lines=first_lines,
         file=file,
+        lists={name: read_list(name, table, file) for name, table in data.get("lists", {}).items()},
+        folder=folder,
     )
 
 
@@ -211,7 +256,7 @@ def show_value(value: Any) -> str:
 
 
 def _check_keys(data: dict[str, Any], file: str) -> None:
-    known = {*_TEXTS, "confidence", "parameters", "constants"}
+    known = {*_TEXTS, "confidence", "parameters", "constants", "lists", "weight"}
     for name in _TEXTS:
         if not isinstance(data.get(name), str) or not data[name].strip():
             raise _error(file, 1, f"lacks the text {name!r} in its header", f"A header has: {', '.join(_TEXTS)}.")
@@ -222,6 +267,11 @@ def _check_keys(data: dict[str, Any], file: str) -> None:
         raise _error(file, 1, f"has the id {data['id']!r}", f"The file's name says {Path(file).stem.upper()}.")
     if not isinstance(data.get("parameters"), dict):
         raise _error(file, 1, "has no [parameters]", "Add one table [parameters.NAME] for each parameter.")
+    weight = data.get("weight", DEFAULT_WEIGHT)
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1:
+        raise _error(file, 1, f"has weight = {weight!r}", "A weight is a number from 0 to 1.")
+    if not isinstance(data.get("lists", {}), dict):
+        raise _error(file, 1, "has lists that are no table", "Write [lists.NAME].")
     constants = data.get("constants", {})
     if not isinstance(constants, dict):
         raise _error(file, 1, "has constants that are no table", "Write [constants].")

@@ -21,16 +21,21 @@ if TYPE_CHECKING:
     Complaints = Iterator[tuple["exp.Expression | exp.Func", str, str]]
 
 EXAMINED_CALLS = "examined_calls"
-"""The one table that a rule reads: the calls of the read period that pass the filters."""
+"""The calls of the read period that pass the filters."""
+
+PROFILES = "profiles"
+"""One row for each caller and local day that overlaps the read period."""
 
 PROVIDED = ("since", "until", "window_seconds")
 """Values that the engine binds besides the rule's parameters and constants."""
 
 FUNCTIONS = frozenset(
     {
-        "abs", "and", "avg", "case", "cast", "ceil", "coalesce", "count", "date_trunc", "dense_rank", "floor", "if",
-        "lag", "lead", "lower", "max", "min", "nullif", "or", "rank", "round", "row_number", "sum", "time_to_unix",
-        "timestamp_trunc", "upper",
+        "abs", "acos", "and", "asin", "atan2", "avg", "case", "cast", "ceil", "coalesce", "concat", "cos", "count",
+        "date_trunc", "dense_rank", "exists", "exp", "floor", "greatest", "if", "lag", "lead", "least", "length", "ln",
+        "lower", "max", "min", "nullif", "or", "pi", "power", "radians", "rank", "round", "row_number", "sign", "sin",
+        "sqrt", "starts_with", "stddev_samp", "substring", "sum", "time_to_unix", "timestamp_trunc", "try_cast",
+        "upper",
     }
 )  # fmt: skip
 """What DuckDB and Spark define alike, by the name that sqlglot gives it: ``epoch`` is ``time_to_unix``."""
@@ -57,6 +62,9 @@ def lint_rule(rule: Rule) -> list[Violation]:
     for name in (*rule.parameters, *rule.constants):
         if name not in used:
             found.append(Violation(f"{rule.file}:1", f"{name} is declared but never used.", f"Use ${name} or drop it."))
+    for name in rule.lists:
+        if not rule.reads(name):
+            found.append(Violation(f"{rule.file}:1", f"List {name} is declared but never read.", "Read it or drop it."))
     return found
 
 
@@ -120,10 +128,11 @@ def _lint_values(tree: exp.Select, rule: Rule) -> Complaints:
 def _lint_tables(tree: exp.Select, rule: Rule) -> Complaints:
     from sqlglot import exp
 
-    named = {cte.alias for cte in tree.find_all(exp.CTE)}
+    named = {cte.alias for cte in tree.find_all(exp.CTE)} | {EXAMINED_CALLS, PROFILES, *rule.lists}
     for node in tree.find_all(exp.Table):
-        if node.name not in named | {EXAMINED_CALLS} or node.db or not isinstance(node.this, exp.Identifier):
-            yield node, f"The rule reads {node.sql('duckdb')}.", f"A rule reads {EXAMINED_CALLS} and its own steps."
+        if node.name not in named or node.db or not isinstance(node.this, exp.Identifier):
+            hint = f"A rule reads {EXAMINED_CALLS}, {PROFILES}, its lists and its own steps."
+            yield node, f"The rule reads {node.sql('duckdb')}.", hint
 
 
 def _lint_functions(tree: exp.Select, rule: Rule) -> Complaints:

@@ -14,6 +14,11 @@ The window slides: every instant counts, not only the end of the night, and not 
 calls. Every call counts, whatever its direction or outcome, unless --direction or --answered-only says otherwise; an
 unanswered call lasts 0 seconds. With --trailing, only the one window that ends at the end of the period is examined,
 its first instant included, which is the query this rule comes from.
+
+The last window of a state ends when the state changes, or when the period ends. The figures are those of the window
+(window_start, window_end] of worst severity; of those, the one with most destinations, then the lowest average, then
+the earliest. For a state that is carried into the period, window_end is since. Averages are compared exactly, as sums;
+thresholds count to six decimals.
 """
 
 nulls = """
@@ -44,6 +49,12 @@ How far the evidence lies beyond both thresholds, from 0 (just beyond) to 1: the
 1 - average / D. It rises with the destinations and falls with the average. It orders findings of one severity; it is
 not a probability.
 """
+
+summary = """
+{suspect_number} made {call_count} calls to {unique_destinations} unique destinations in {window} \
+(until {window_end:%Y-%m-%d %H:%M} UTC), average duration {avg_duration_seconds:.2f} s."""
+
+weight = 0.8
 
 [parameters.window]
 type = "duration"
