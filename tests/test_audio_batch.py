@@ -21,7 +21,7 @@ from audio_speech import speak
 from polars.testing import assert_frame_equal
 
 import audio_batch.spoof
-from audio_batch.batch import VOLATILE_COLUMNS, BatchResult, Progress, run
+from audio_batch.batch import VOLATILE_COLUMNS, BatchResult, Progress, remove_stale, run
 from audio_batch.batch.analysis import Task, estimate_seconds
 from audio_batch.batch.discovery import find_recordings
 from audio_batch.batch.measurement import WORST_SEGMENTS, read_spans
@@ -314,6 +314,48 @@ def test_another_model_or_other_code_does_not_take_old_results(
     assert [resume(), resume()] == [0, 5]
     monkeypatch.setattr("audio_batch.batch.running._hash_code", lambda: "other code")
     assert resume() == 0
+
+
+def count_kept(folder: Path) -> int:
+    return len([path for path in folder.rglob("*") if path.is_file()])
+
+
+def test_a_finished_batch_keeps_only_what_it_would_use_again(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept"
+    options: dict[str, object] = {"workers": 0, "checkpoint_dir": kept, "with_features": False}
+    run(inbox, **options)  # type: ignore[arg-type]
+    assert count_kept(kept) == 5
+    (inbox / "a.wav").unlink()
+    write_recording(inbox / "b.wav", 70)
+    left = next(kept.rglob("*.json")).with_name(".abc.123.part")
+    left.write_text("half a result")
+    write_recording(tmp_path / "other" / "o.wav", 71)
+    run(tmp_path / "other", **options)  # type: ignore[arg-type]
+    assert count_kept(kept) == 5 + 1 + 1
+    assert run(inbox, **options).recordings["resumed"].sum() == 3  # type: ignore[arg-type]
+    assert count_kept(kept) == 4 + 1 and not left.exists()
+    monkeypatch.setattr("audio_batch.batch.running._hash_code", lambda: "other code")
+    assert run(inbox, **options).recordings["resumed"].sum() == 0  # type: ignore[arg-type]
+    assert count_kept(kept) == 4 + 1
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "other", progress=lambda _: (_ for _ in ()).throw(KeyboardInterrupt), **options)  # type: ignore[arg-type]
+    assert count_kept(kept) == 4 + 2
+
+
+def test_results_that_nobody_uses_grow_stale(inbox: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    run(inbox, workers=0, checkpoint_dir=kept, with_features=False)
+    old = time.time() - 3 * 3600
+    for path in kept.rglob("*.json"):
+        os.utime(path, (old, old))
+    assert remove_stale(kept, 4) == 0
+    assert remove_stale(kept, 2, dry_run=True) == 5 and count_kept(kept) == 5
+    run(inbox, workers=0, checkpoint_dir=kept, with_features=False)
+    assert remove_stale(kept, 2) == 0
+    assert remove_stale(kept, -1) == 5 and list(kept.iterdir()) == []
+    assert remove_stale(tmp_path / "nowhere", 1) == 0
 
 
 def test_a_damaged_checkpoint_is_computed_again(inbox: Path, tmp_path: Path) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import struct
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from recording_samples import write_recording
 
 from sentinel_batch.errors import NoInputError, UsageError
 from sentinel_batch.lake import Lake
+from sentinel_batch.maintenance import maintain
 from sentinel_batch.recordings import (
     RecordingsResult,
     analyse_recordings,
@@ -109,6 +112,25 @@ def test_the_same_folder_twice_adds_nothing_and_scores_nothing(
     assert (again.stored, again.known, again.recordings.height) == (0, 5, 5)
     assert len(fake_scorer) == scored == 4
     assert all(frame.equals(before[name]) for name, frame in tables(lake).items())
+
+
+def test_maintain_removes_results_that_nobody_used_for_a_week(folder: Path, lake: Path, fake_scorer: list[str]) -> None:
+    analyse(folder, lake)
+    analyse(folder, lake, policy="wire_transfer")
+    kept = lake / "audio_checkpoints"
+    before = sorted(kept.rglob("*.json"))
+    for path in before:
+        os.utime(path, (time.time() - 8 * 86400,) * 2)
+    analyse(folder, lake)
+    scored = len(fake_scorer)
+    assert maintain(lake, dry_run=True).results_removed == len(before) // 2 == 4
+    assert sorted(kept.rglob("*.json")) == before
+    assert maintain(lake).results_removed == 4
+    assert maintain(lake).to_dict()["results_removed"] == 0
+    analyse(folder, lake)
+    assert len(fake_scorer) == scored
+    analyse(folder, lake, policy="wire_transfer")
+    assert len(fake_scorer) == scored + 4
 
 
 @pytest.mark.usefixtures("fake_scorer")

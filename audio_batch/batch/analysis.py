@@ -77,14 +77,14 @@ def analyse(
     kept = read_result(settings.checkpoint_dir, key) if settings.checkpoint_dir and key else None
     if kept is not None:
         kept["recording"] |= {"resumed": True}
-        return kept
+        return kept | {"key": key}
     if key:
         begin({"row": chain.row, "seconds": estimate_seconds(task)})
     result = chain.complete() if key else chain.fail()
     result["recording"] |= {"processing_seconds": time.monotonic() - started, "resumed": False}
     if settings.checkpoint_dir and key and not result["recording"].get("error_code"):
         write_result(settings.checkpoint_dir, key, result)
-    return result
+    return result | {"key": key}
 
 
 def estimate_seconds(task: Task) -> float:

@@ -6,12 +6,13 @@ import hashlib
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_batch.batch.analysis import Settings, Task, analyse
-from audio_batch.batch.checkpoint import make_key, prepare_folder, to_plain
+from audio_batch.batch.checkpoint import make_key, prepare_folder, remove_unused, to_plain
 from audio_batch.batch.discovery import Recording, find_recordings
 from audio_batch.batch.pool import WorkerPool
 from audio_batch.batch.progress import Progress, ProgressMeter
@@ -61,7 +62,8 @@ def run(
         numerical libraries use here.
     checkpoint_dir
         Where finished recordings are kept, so that a later run need not repeat them: by content, name, context, model,
-        feature set, code and parameters. Recordings with an error are tried again.
+        feature set, code and parameters. Recordings with an error are tried again. A batch that comes to its end
+        removes what it kept of recordings that are gone, have changed, or would now be analysed otherwise.
     channel_roles
         ``left=agent,right=customer``, or roles by channel index.
     model
@@ -94,7 +96,7 @@ def run(
     settings = make_settings(
         store=store,
         policy=policy,
-        checkpoint_dir=checkpoint_dir,
+        checkpoint_dir=None if checkpoint_dir is None else prepare_folder(checkpoint_dir),
         channel_roles=channel_roles,
         model=model,
         profile=profile,
@@ -103,12 +105,15 @@ def run(
     )
     count = _count_workers(workers)
     recordings = find_recordings(directory)
+    settings = _separate(settings, directory)
     contexts = _read_contexts(recordings, manifest, directory)
     tasks = [
         Task(recording.path, recording.name, recording.size, to_plain(context), recording.problem)
         for recording, context in zip(recordings, contexts, strict=True)
     ]
     results = _analyse_all(tasks, settings, min(count, len(tasks)), progress)
+    if settings.checkpoint_dir is not None:
+        remove_unused(settings.checkpoint_dir, {result["key"] for result in results.values() if "key" in result})
     return build_tables([results[task.name] for task in tasks])
 
 
@@ -116,7 +121,7 @@ def make_settings(
     *,
     store: str | PathLike[str] | None,
     policy: str | PathLike[str] | None,
-    checkpoint_dir: str | PathLike[str] | None,
+    checkpoint_dir: str | None,
     channel_roles: Mapping[int, str] | str | None,
     model: str | PathLike[str] | None,
     profile: str,
@@ -142,10 +147,19 @@ def make_settings(
         store=_text(store),
         roles=tuple(sorted(roles.items())),
         with_features=with_features,
-        checkpoint_dir=None if checkpoint_dir is None else prepare_folder(checkpoint_dir),
+        checkpoint_dir=checkpoint_dir,
         fingerprint=make_key({"code": _hash_code(), "model": _hash_model(model), "profile": load_profile(profile)}),
         seconds_per_minute=seconds_per_minute,
     )
+
+
+def _separate(settings: Settings, directory: str | PathLike[str]) -> Settings:
+    """Give the batch a subfolder of its own; another model file, policy or code supersedes, it does not add."""
+    if settings.checkpoint_dir is None:
+        return settings
+    asked = asdict(replace(settings, fingerprint="", policy_sha256=None, seconds_per_minute=0))
+    batch = make_key(asked | {"directory": str(Path(directory).resolve())})
+    return replace(settings, checkpoint_dir=str(Path(settings.checkpoint_dir) / batch[:16]))
 
 
 def _text(path: str | PathLike[str] | None) -> str | None:

@@ -46,6 +46,8 @@ class MaintenanceResult:
         Unreferenced files removed from the disk.
     staging_removed
         Working folders of killed runs that were removed.
+    results_removed
+        Results of recordings that no batch had used within the retention, removed from ``audio_checkpoints``.
     checkpoints
         Tables whose log was condensed.
     processing_time_seconds
@@ -59,6 +61,7 @@ class MaintenanceResult:
     vacuumed_files: int = 0
     vacuumed_bytes: int = 0
     staging_removed: int = 0
+    results_removed: int = 0
     checkpoints: list[str] = field(default_factory=list)
     processing_time_seconds: float = 0.0
 
@@ -91,7 +94,8 @@ def maintain(
     dry_run
         Change nothing; tell what would be done. Takes no lock.
     retention_hours
-        Files that left a table stay on disk this long, for readers under way; at least 24.
+        Files that left a table stay on disk this long, for readers under way; so do results of recordings that no
+        batch uses any more, for a killed one to go on with. At least 24.
     lock_timeout
         Seconds to wait for the lake's lock.
 
@@ -154,6 +158,7 @@ def _work(
     dry_run = result.dry_run
     if dry_run:
         result.staging_removed = len(stale_staging(lake))
+    result.results_removed = _remove_results(lake, retention_hours, dry_run)
     if keep_days is not None:
         result.archived = archive_days(lake, keep_days, folder, result.run_id, dry_run=dry_run)
     for name in TABLES:
@@ -170,6 +175,13 @@ def _work(
             if not dry_run:
                 newest.create_checkpoint()
                 newest.cleanup_metadata()
+
+
+def _remove_results(lake: Lake, hours: int, dry_run: bool) -> int:
+    from audio_batch.batch import CHECKPOINT_FOLDER, remove_stale
+
+    folder = lake.path / CHECKPOINT_FOLDER
+    return remove_stale(folder, hours, dry_run=dry_run) if folder.is_dir() else 0
 
 
 def _vacuum(folder: Path, table: DeltaTable, retention_hours: int, dry_run: bool) -> tuple[int, int]:

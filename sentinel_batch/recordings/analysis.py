@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from audio_batch import BatchResult
     from audio_batch.batch import Progress
 
-CHECKPOINTS = "audio_checkpoints"
-"""Folder of the lake that keeps finished recordings; deleting it costs time only."""
-
 
 def analyse_recordings(
     directory: str | Path,
@@ -112,8 +109,9 @@ def analyse_recordings(
 
 def _run_engine(folder: Path, lake: Lake, **options: Any) -> BatchResult:
     import audio_batch
+    from audio_batch.batch import CHECKPOINT_FOLDER
 
-    return audio_batch.run(folder, checkpoint_dir=lake.path / CHECKPOINTS, **options)
+    return audio_batch.run(folder, checkpoint_dir=lake.path / CHECKPOINT_FOLDER, **options)
 
 
 def _store(lake: Lake, folder: Path, batch: BatchResult, rows: pl.DataFrame, run: Run, lock_timeout: float) -> int:
