@@ -394,7 +394,7 @@ def assert_same(found: dict[str, pl.DataFrame], expected: dict[str, pl.DataFrame
 
 STEPS = {
     "ingest": "sentinel_batch.ingestion.ingest",
-    "detect": "sentinel_batch.rules.examine",
+    "detect": "sentinel_batch.rules.examine_rules",
     "alerts": "sentinel_batch.alerts.record_alerts",
     "report": "sentinel_batch.reporting.write_report",
     "the run's row": "sentinel_batch.runs._append",

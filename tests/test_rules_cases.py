@@ -1,51 +1,68 @@
-"""Rule cases as data: rows in, findings out (``tests/rules/*.toml``)."""
+"""Rule cases as data: calls in, findings out (``sentinel_batch/rules/cases/*.yml``), and how they are read."""
 
 from __future__ import annotations
 
-import re
-import tomllib
-from datetime import UTC, datetime, timedelta
+import dataclasses
 from pathlib import Path
-from typing import Any
 
 import pytest
-from detection_lake import make_lake
 
-from sentinel_batch.rules import detect
+from sentinel_batch.errors import RuleError
+from sentinel_batch.rules import Rule, get_rule, list_rules
+from sentinel_batch.rules.casebook import Case, check_case, read_cases, unfold_calls
 
-TIME = re.compile(r"(?:(\d\d?) )?(\d\d):(\d\d):(\d\d)")
-
-
-def read_cases() -> list[Any]:
-    found = []
-    for path in sorted((Path(__file__).parent / "rules").glob("*.toml")):
-        for case in tomllib.loads(path.read_text(encoding="utf-8"))["case"]:
-            found.append(pytest.param(path.stem.upper(), case, id=f"{path.stem}: {case['name']}"))
-    return found
+CASES = [pytest.param(rule, case, id=f"{rule.id}: {case.name}") for rule in list_rules() for case in read_cases(rule)]
 
 
-def read_time(value: Any) -> Any:
-    match = TIME.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        return value
-    day, hour, minute, second = (int(part or 22) for part in match.groups())
-    return datetime(2026, 1, day, hour, minute, second, tzinfo=UTC)
+@pytest.mark.parametrize(("rule", "case"), CASES)
+def test_case(rule: Rule, case: Case) -> None:
+    assert check_case(rule, case) == ""
 
 
-def unfold(
-    caller: str, first: int, callees: int, repeats: int, start: str, gap: int, duration: int
-) -> list[tuple[str, str, datetime, int]]:
-    return [
-        (caller, f"callee {first + index % callees}", read_time(start) + index * timedelta(seconds=gap), duration)
-        for index in range(callees * repeats)
-    ]
+@pytest.mark.parametrize("rule", list_rules(), ids=lambda rule: rule.id)
+def test_a_rule_has_cases_with_and_without_findings(rule: Rule) -> None:
+    cases = read_cases(rule)
+    assert any(case.findings for case in cases)
+    assert any(not case.findings for case in cases)
 
 
-@pytest.mark.parametrize(("rule", "case"), read_cases())
-def test_case(rule: str, case: dict[str, Any], tmp_path: Path) -> None:
-    lake = make_lake(tmp_path / "lake", [call for row in case["calls"] for call in unfold(*row)])
-    options = {name: read_time(value) for name, value in case.get("options", {}).items()}
-    found = detect(lake=lake, rule=rule, overrides={}, **options).to_dicts()
-    expected = [{name: read_time(value) for name, value in finding.items()} for finding in case["findings"]]
-    assert [{k: row[k] for k in want} for row, want in zip(found, expected, strict=False)] == expected
-    assert len(found) == len(expected)
+def test_a_case_that_does_not_hold_says_what_is_different() -> None:
+    rule = get_rule("SDHF_001")
+    case = next(case for case in read_cases(rule) if len(case.findings) == 1)
+    wrong = dataclasses.replace(case, findings=({**case.findings[0], "call_count": 7, "evidence": {"x": 1}},))
+    assert "finding 1: call_count is " in check_case(rule, wrong)
+    assert "evidence.x is None, not 1" in check_case(rule, wrong)
+    assert check_case(rule, dataclasses.replace(case, findings=())).startswith("expected 0 findings, got 1 (")
+
+
+def test_numbers_in_braces_stand_for_several_calls_in_local_time() -> None:
+    row = {"caller": "a", "callee": "+234{08..10}", "at": "23:30:00", "every": 30, "count": 4, "cell": "LOS001"}
+    calls = unfold_calls(Case("SDHF_001", "x", (row,), {}, ()))
+    assert calls["callee_number"].to_list() == ["+23408", "+23409", "+23410", "+23408"]
+    assert calls["call_timestamp"].dt.strftime("%d %H:%M:%S").to_list()[-1] == "22 23:31:30"
+    assert set(calls["local_date"].cast(str)) == {"2026-01-23"}
+    assert set(calls["local_hour"]) == {0}
+    assert set(calls["location_code"]) == {"LOS001"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- calls: [", "the cases cannot be read"),
+        ("- {name: x, calls: []}", "the cases cannot be read: KeyError('findings')"),
+        ("- {name: x, calls: [], findings: [], colour: red}", "the cases cannot be read: KeyError('colour')"),
+    ],
+)
+def test_cases_that_cannot_be_read_are_named(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "sdhf_001.yml").write_text(text, encoding="utf-8")
+    with pytest.raises(RuleError) as caught:
+        read_cases(get_rule("SDHF_001"), tmp_path)
+    assert f"{tmp_path}/sdhf_001.yml: {message}" in caught.value.message
+    assert "name, calls, findings" in caught.value.hint
+
+
+def test_a_call_with_an_unknown_column_is_named() -> None:
+    case = Case("SDHF_001", "odd", ({"caller": "a", "at": "10:00:00", "colour": "red"},), {}, ())
+    with pytest.raises(RuleError, match=r"Case 'odd' of SDHF_001: unknown colour\.") as caught:
+        unfold_calls(case)
+    assert "imei" in caught.value.hint

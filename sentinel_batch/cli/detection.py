@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -80,7 +81,7 @@ def detect(
         direction=direction,
         answered_only=answered_only,
     )
-    changes = _record(detection, config) if detection.configured or save else None
+    changes = record_detections([detection], config, "detect") if detection.configured or save else None
     out = session.output
     if out.as_json:
         out.document(_document(detection, changes))
@@ -99,24 +100,30 @@ def _severity(name: str | None) -> int | None:
     return SEVERITIES.index(name.upper())
 
 
-def _record(detection: Detection, config: Config) -> AlertChanges:
+def record_detections(detections: Sequence[Detection], config: Config, command: str) -> AlertChanges:
+    """Record what one or several rules found as alerts, and that it was done as a run of the command.
+
+    Only a single detection may be ad-hoc.
+    """
+    import polars as pl
+
     from sentinel_batch.alerts import record_alerts
     from sentinel_batch.lake import open_lake
     from sentinel_batch.runs import recorded_run
 
-    lake = open_lake(config.lake)
-    facts = {**_parameters(detection), "rule": detection.rule.id, "configured": detection.configured}
-    with recorded_run(lake, "detect", facts) as run:
-        run.since, run.until = detection.since, detection.until
+    lake, first = open_lake(config.lake), detections[0]
+    facts = {found.rule.id: {**_parameters(found), "configured": found.configured} for found in detections}
+    with recorded_run(lake, command, {"rules": facts}) as run:
+        run.since, run.until = first.since, first.until
         changes = record_alerts(
-            detection.findings,
+            pl.concat([found.findings for found in detections]),
             lake=lake,
             run_id=run.run_id,
             lock_timeout=config.lock_timeout,
-            parameters=None if detection.configured else _parameters(detection),
+            parameters=None if all(found.configured for found in detections) else _parameters(first),
             suppressions_file=config.suppressions_file,
         )
-        run.counts = {**changes.counts(), "calls_examined": detection.calls_examined}
+        run.counts = {**changes.counts(), "calls_examined": max(found.calls_examined for found in detections)}
     return changes
 
 

@@ -1,4 +1,4 @@
-"""Commands ``rules list`` and ``rules show``."""
+"""Commands ``rules list``, ``rules show``, ``rules run`` and ``rules test``."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentinel_batch.cli.output import Column
+from sentinel_batch.cli.detection import record_detections
+from sentinel_batch.cli.output import Column, Output, to_plain
 from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from sentinel_batch.rules import Rule
+    from sentinel_batch.rules import Detection, Rule
 
 
 @with_session
 def start(session: Session) -> None:
-    """List rules, and show what they look for."""
+    """List rules, show what they look for, run and test them."""
 
 
 @with_session
@@ -61,6 +63,119 @@ def show(session: Session, rule: Annotated[str, typer.Argument(metavar="ID", hel
         out.line(f"\n-- query {name}\n{query.strip()}")
 
 
+@with_session
+def run(
+    session: Session,
+    rules: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Rules to run [default all].")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="TIME", help="Examine after it: 24h, 7d or RFC 3339 [default 24h].")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help="Examine up to it [default the newest call].")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Ad-hoc parameter of the one rule; nothing is recorded."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the findings, record nothing.")] = False,
+) -> None:
+    """Run rules over one period, sharing what they read, and record the findings as alerts."""
+    from sentinel_batch.rules import examine, examine_rules, get_rule
+
+    config = session.configure()
+    if settings:
+        chosen = get_rule(_only(rules))
+        given = dict(_setting(chosen, text) for text in settings)
+        detections = [examine(lake=config.lake, rule=chosen.id, since=since, until=until, parameters=given)]
+    else:
+        detections = examine_rules(rules or None, lake=config.lake, since=since, until=until, configured=config.rules)
+    recorded = not dry_run and all(found.configured for found in detections)
+    changes = record_detections(detections, config, "rules run") if recorded else None
+    out = session.output
+    if out.as_json:
+        out.document(
+            {
+                "status": "success",
+                "since": detections[0].since,
+                "until": detections[0].until,
+                "recorded": recorded,
+                "counts": changes.counts() if changes else {},
+                "rules": {found.rule.id: found.findings.to_dicts() for found in detections},
+            }
+        )
+        return
+    _print_findings(out, detections)
+    if changes is not None:
+        out.line("Alerts: " + ", ".join(f"{count} {name}" for name, count in changes.counts().items()) + ".")
+    else:
+        out.line("Nothing recorded.")
+
+
+def _only(rules: list[str] | None) -> str:
+    if rules is None or len(rules) != 1:
+        raise UsageError("--set needs exactly one rule.", hint="Name it: rules run ASR_ACD --set min_attempts=30.")
+    return rules[0]
+
+
+def _setting(rule: Rule, text: str) -> tuple[str, Any]:
+    """Read ``name=value`` in the type of the parameter; a rule checks names and bounds itself."""
+    name, equals, value = text.partition("=")
+    parameter = rule.parameters.get(name)
+    convert = {"integer": int, "real": float}.get(parameter.kind, str) if parameter else str
+    try:
+        if not equals:
+            raise ValueError(text)
+        return name, convert(value)
+    except ValueError:
+        allowed = parameter.allowed if parameter else ", ".join(rule.parameters)
+        raise UsageError(f"--set {text!r} is not allowed.", hint=f"Write NAME=VALUE; allowed: {allowed}.") from None
+
+
+def _print_findings(out: Output, detections: list[Detection]) -> None:
+    first = detections[0]
+    out.note(f"Examined ({to_plain(first.since)}, {to_plain(first.until)}], {len(detections)} rules")
+    columns = (
+        Column("Rule"),
+        Column("Severity"),
+        Column("Suspect"),
+        Column("Conf.", numeric=True),
+        Column("Evidence", fold=True),
+    )
+    rows = [
+        (found.rule.id, row["alert_severity"], row["suspect_number"], row["confidence"], row["evidence_summary"])
+        for found in detections
+        for row in found.findings.to_dicts()
+    ]
+    if rows:
+        out.table(columns, rows)
+    else:
+        out.line("No findings.")
+
+
+@with_session
+def test(
+    session: Session,
+    rules: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Rules to test [default all].")] = None,
+) -> ExitCode:
+    """Run the cases of rules: calls in, expected findings out."""
+    from sentinel_batch.rules import get_rule
+    from sentinel_batch.rules import list_rules as read_rules
+    from sentinel_batch.rules.casebook import check_case, read_cases
+
+    chosen = [get_rule(rule) for rule in rules] if rules else read_rules()
+    results = [(rule.id, case.name, check_case(rule, case)) for rule in chosen for case in read_cases(rule)]
+    failed = [result for result in results if result[2]]
+    out = session.output
+    if out.as_json:
+        cases = [{"rule": rule, "case": name, "problem": problem} for rule, name, problem in results]
+        out.document({"status": "failed" if failed else "success", "count": len(results), "cases": cases})
+    else:
+        for rule, name, problem in failed:
+            out.line(f"FAILED {rule}: {name}: {problem}")
+        out.line(f"{len(results) - len(failed)} of {len(results)} cases hold.")
+    return ExitCode.FAILED if failed else ExitCode.DONE
+
+
 def _facts(rule: Rule) -> dict[str, Any]:
     return {
         "id": rule.id,
@@ -71,6 +186,8 @@ def _facts(rule: Rule) -> dict[str, Any]:
         "nulls": rule.nulls,
         "source": rule.source,
         "remediation": rule.remediation,
+        "weight": rule.weight,
+        "lists": {name: entry.description for name, entry in rule.lists.items()},
         "parameters": {
             name: {
                 "type": p.kind,
@@ -91,4 +208,6 @@ def create(create_app: Callable[[], typer.Typer]) -> typer.Typer:
     app.callback()(start)
     app.command("list")(list_rules)
     app.command("show")(show)
+    app.command("run")(run)
+    app.command("test")(test)
     return app

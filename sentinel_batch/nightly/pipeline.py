@@ -196,7 +196,7 @@ class _Night:
                 step.counts["files_failed"] = len(self.result.failed_files)
 
     def _detect(self, lake: Lake, run: Run) -> list[Detection]:
-        from sentinel_batch.rules import examine, list_rules
+        from sentinel_batch.rules import examine_rules
 
         with self._step("detect") as step:
             backlog = find_backlog(lake)
@@ -210,16 +210,9 @@ class _Night:
                 step.status = "skipped"
                 return []
             self.result.since, self.result.until = backlog.since, backlog.until
-            detections = [
-                examine(
-                    lake=lake,
-                    rule=rule.id,
-                    since=backlog.since,
-                    until=backlog.until,
-                    overrides=self.settings.rules.get(rule.id, {}),
-                )
-                for rule in list_rules()
-            ]
+            detections = examine_rules(
+                lake=lake, since=backlog.since, until=backlog.until, configured=self.settings.rules
+            )
             step.counts = {
                 "rules": len(detections),
                 "calls_examined": max((found.calls_examined for found in detections), default=0),
@@ -228,19 +221,20 @@ class _Night:
             return detections
 
     def _record(self, lake: Lake, detections: list[Detection]) -> None:
+        import polars as pl
+
         from sentinel_batch.alerts import record_alerts
 
         with self._step("alerts") as step:
-            self.result.alert_changes = [
-                record_alerts(
-                    found.findings,
+            if detections:
+                changes = record_alerts(
+                    pl.concat([found.findings for found in detections]),
                     lake=lake,
                     run_id=self.result.run_id,
                     lock_timeout=self.lock_timeout,
                     suppressions_file=self.settings.suppressions_file,
                 )
-                for found in detections
-            ]
+                self.result.alert_changes = [changes]
             step.status = "done" if detections else "skipped"
             step.counts = dict(self.result.alert_counts())
 
