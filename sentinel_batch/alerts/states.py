@@ -21,7 +21,13 @@ from sentinel_batch.alerts.suppression import Suppression
 STATUSES = ("open", "reviewed", "suppressed", "merged")
 """Every status of an alert."""
 
-_TRACKED = (*(fact for fact in FACTS if fact not in ("evidence_summary", "evidence")), "status", "reviewed", "disposition", "merged_into")
+_TRACKED = (
+    *(fact for fact in FACTS if fact not in ("evidence_summary", "evidence")),
+    "status",
+    "reviewed",
+    "disposition",
+    "merged_into",
+)
 
 
 @dataclass
