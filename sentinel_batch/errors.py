@@ -122,3 +122,7 @@ class AlertNotFoundError(UsageError):
 
 class SuppressionError(UsageError):
     """A line of the suppression list is invalid."""
+
+
+class ModelError(SentinelError):
+    """A model cannot be trained, read, or used on these data."""
