@@ -67,6 +67,8 @@ class Explanation:
         The whole episode; the same as the window without an alert.
     reasons
         Figures against thresholds and percentiles.
+    evidence
+        The rule's own figures, by name; ``details`` are rows such as victims.
     calls_per_hour
         ``hour, calls, unique_destinations, avg_duration_seconds`` for every hour (UTC) of the window.
     top_callees
@@ -91,6 +93,7 @@ class Explanation:
     episode_start: datetime
     episode_end: datetime
     reasons: list[Reason]
+    evidence: dict[str, Any]
     calls_per_hour: pl.DataFrame
     top_callees: pl.DataFrame
     first_calls: pl.DataFrame
@@ -202,6 +205,7 @@ def explain(subject: int | str, *, lake: Lake | str | Path | None = None) -> Exp
         episode_start=span[0],
         episode_end=span[1],
         reasons=_reasons(opened, number, window, alert, inside),
+        evidence=_read_object(alert, "evidence"),
         calls_per_hour=profile.count_by_hour(inside, *window),
         top_callees=profile.rank_callees(inside),
         **profile.pick_extremes(inside),
@@ -263,7 +267,7 @@ def _reasons(
     lake: Lake, number: str, window: tuple[datetime, datetime], alert: dict[str, Any] | None, calls: pl.DataFrame
 ) -> list[Reason]:
     values = alert if alert is not None else profile.summarise(calls)
-    parameters = _parameters(alert)
+    parameters = _read_object(alert, "parameters")
     tests = {
         "call_count": (None, None),
         "unique_destinations": (">", parameters.get("min_unique_destinations")),
@@ -283,12 +287,12 @@ def _reasons(
     ]
 
 
-def _parameters(alert: dict[str, Any] | None) -> dict[str, Any]:
+def _read_object(alert: dict[str, Any] | None, column: str) -> dict[str, Any]:
     try:
-        parameters = json.loads(alert["parameters"] or "{}") if alert is not None else {}
+        value = json.loads(alert[column] or "{}") if alert is not None else {}
     except ValueError:
         return {}
-    return parameters if isinstance(parameters, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _notices(alert: dict[str, Any] | None, calls: pl.DataFrame) -> list[str]:

@@ -84,6 +84,7 @@ def _print_explanation(out: Output, explanation: Explanation) -> None:
         out.line(f"Note     {notice}")
     out.line()
     _print_reasons(out, explanation)
+    _print_evidence(out, explanation.evidence)
     _print_hours(out, explanation.calls_per_hour)
     _print_frame(out, "Top callees", explanation.top_callees)
     for title in ("first_calls", "last_calls", "shortest_calls", "longest_calls"):
@@ -115,6 +116,19 @@ def _print_reasons(out: Output, explanation: Explanation) -> None:
         value = "" if reason.value is None else f"{reason.value:,.2f}".removesuffix(".00")
         rows.append((_MEASURES.get(reason.measure, reason.measure), value, threshold, standing))
     out.table(columns, rows)
+
+
+def _print_evidence(out: Output, evidence: dict[str, Any]) -> None:
+    """Print the figures of the rule itself, and the rows that name victims, cells or devices."""
+    import polars as pl
+
+    figures = [(n.replace("_", " "), v) for n, v in evidence.items() if not isinstance(v, list | dict)]
+    if figures:
+        out.line()
+        out.table((Column("Evidence"), Column("Value", numeric=True)), figures)
+    details = evidence.get("details")
+    if details:
+        _print_frame(out, f"Details ({evidence.get('details_total', len(details))} in all)", pl.DataFrame(details))
 
 
 def _print_hours(out: Output, hours: pl.DataFrame) -> None:

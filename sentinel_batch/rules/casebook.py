@@ -121,7 +121,7 @@ def unfold_calls(case: Case) -> pl.DataFrame:
         local_hour=local.dt.hour(),
         iso_weekday=local.dt.weekday(),
         callee_prefix=pl.col("callee_number").str.slice(0, _PREFIX_LENGTH),
-    ).cast(dict(schema))
+    ).cast(schema)
 
 
 def _read_case(rule: Rule, entry: Mapping[str, Any]) -> Case:
