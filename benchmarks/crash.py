@@ -1,7 +1,9 @@
 """Kill runs at random moments, run them again, compare: ``python -m benchmarks.crash [--kills 50] [--rows 2000000]``.
 
 After every ``kill -9`` the lake is read once as it lies (nothing half-visible may be in it), the command is run again,
-and every table must equal that of an undisturbed run, row by row, but for ``VOLATILE`` columns.
+and every table must equal that of an undisturbed run, row by row, but for ``VOLATILE`` columns. ``audio`` is the
+library's `audio_batch.run` with a folder of checkpoints, ``audio-lake`` is ``sentinel-batch audio run``; both score the
+bundled recordings, copied ``--copies`` times, with the shipped model.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
+AUDIO_NAMES = ("audio", "audio-lake")
+NAMES = ("ingest", "detect", "nightly", *AUDIO_NAMES)
 VOLATILE: dict[str, tuple[str, ...]] = {
     "call_records": ("processed_at",),
     "rejected_records": (),
@@ -30,6 +34,9 @@ VOLATILE: dict[str, tuple[str, ...]] = {
     "fraud_alerts": ("created_at", "updated_at", "run_id"),
     "alert_events": ("at", "commit_id"),
     "suppressions": ("created_at",),
+    "recordings": ("run_id", "batch_id", "analysed_at", "latency_ms", "processing_seconds"),
+    "audio_segments": ("batch_id",),
+    "audio_features": ("batch_id",),
 }
 """Columns that may differ from an undisturbed run: clock times and run ids. Table ``runs`` is the history itself."""
 
@@ -40,9 +47,13 @@ SORT = {
     "fraud_alerts": ("id",),
     "alert_events": ("alert_id", "event", "field", "before", "after", "note"),
     "suppressions": ("pattern",),
+    "recordings": ("recording_id",),
+    "audio_segments": ("recording_id", "channel", "start"),
+    "audio_features": ("recording_id", "channel", "start", "feature"),
 }
 OWNER = {"rejected_records": ("ingest_id", "call_records"), "ingests": ("ingest_id", "call_records")}
 OWNER["alert_events"] = ("commit_id", "fraud_alerts")
+OWNER |= dict.fromkeys(("audio_segments", "audio_features"), ("batch_id", "recordings"))
 """Side tables: which column names the commit of which table that makes a row count."""
 
 
@@ -62,8 +73,27 @@ def read_tables(path: Path) -> dict[str, Any]:
     return tables
 
 
-def describe_difference(found: dict[str, Any], expected: dict[str, Any]) -> str:
+def read_lake(path: Path) -> dict[str, Any] | None:
+    """Return `read_tables`, or None where no lake is."""
+    return read_tables(path) if (path / "sentinel-lake.json").exists() else None
+
+
+def read_batch(path: Path) -> dict[str, Any] | None:
+    """Return the tables that `audio_crash.write_batch` left, without volatile columns; None where none are."""
+    import polars as pl
+
+    from audio_batch.batch import VOLATILE_COLUMNS
+
+    names = ("recordings", "segments", "features")
+    if not all((path / f"{name}.parquet").exists() for name in names):
+        return None
+    return {name: pl.read_parquet(path / f"{name}.parquet").drop(VOLATILE_COLUMNS, strict=False) for name in names}
+
+
+def describe_difference(found: dict[str, Any] | None, expected: dict[str, Any]) -> str:
     """Say which tables differ; empty if none does."""
+    if found is None:
+        return "no tables"
     return "; ".join(
         f"{name}: {found[name].height} rows instead of {expected[name].height}"
         if found[name].height != expected[name].height
@@ -73,8 +103,10 @@ def describe_difference(found: dict[str, Any], expected: dict[str, Any]) -> str:
     )
 
 
-def run_command(arguments: Sequence[str], *, kill_after: float | None = None) -> tuple[int, float, str]:
-    """Run a ``sentinel-batch`` command in a process of its own, and kill it after so many seconds.
+def run_command(
+    arguments: Sequence[str], *, kill_after: float | None = None, module: str = "sentinel_batch"
+) -> tuple[int, float, str]:
+    """Run a module's command in a process of its own, and kill it after so many seconds.
 
     Returns
     -------
@@ -84,7 +116,7 @@ def run_command(arguments: Sequence[str], *, kill_after: float | None = None) ->
     clock = time.perf_counter()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
     process = subprocess.Popen(
-        [sys.executable, "-m", "sentinel_batch", *arguments],
+        [sys.executable, "-m", module, *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env=environment,
@@ -104,30 +136,43 @@ class Trial:
     Parameters
     ----------
     name
-        ``ingest``, ``detect`` or ``nightly``.
+        One of `NAMES`.
     arguments
         The command's arguments for a lake at a path.
     prepare
         Makes the lake as it is before the command.
+    read
+        Returns the tables at a path, or None.
+    module
+        What is run.
     """
 
     name: str
     arguments: Callable[[Path], Sequence[str]]
     prepare: Callable[[Path], None]
+    read: Callable[[Path], dict[str, Any] | None] = read_lake
+    module: str = "sentinel_batch"
     kills: int = 0
+    resumable: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     seconds: float = 0.0
+
+    def run(self, lake: Path, kill_after: float | None = None) -> tuple[int, float, str]:
+        """Run the command once."""
+        return run_command(self.arguments(lake), kill_after=kill_after, module=self.module)
 
     def repeat(self, kills: int, work: Path, chance: random.Random) -> None:
         """Run undisturbed once, then kill and run again until so many runs died (at most twice as many tries)."""
         calm = work / self.name / "calm"
         self.prepare(calm)
-        before = read_tables(calm) if (calm / "sentinel-lake.json").exists() else None
-        code, self.seconds, error = run_command(self.arguments(calm))
+        before = self.read(calm)
+        code, self.seconds, error = self.run(calm)
         if code != 0:
             raise RuntimeError(f"{self.name} failed undisturbed: {error}")
-        expected = read_tables(calm)
+        expected = self.read(calm)
+        if expected is None:
+            raise RuntimeError(f"{self.name} left no tables")
         for number in range(2 * kills):
             if self.kills == kills:
                 break
@@ -141,20 +186,21 @@ class Trial:
         self, number: int, lake: Path, before: dict[str, Any] | None, expected: dict[str, Any], chance: random.Random
     ) -> None:
         share = chance.uniform(0.02, 1.02) if number % 3 else chance.uniform(0.6, 1.02)
-        code, seconds, _ = run_command(self.arguments(lake), kill_after=share * self.seconds)
+        code, seconds, _ = self.run(lake, kill_after=share * self.seconds)
         self.kills += code == -signal.SIGKILL
         seen = self._look(lake, before, expected)
+        self.resumable += len(list(lake.rglob("audio_checkpoints/*/*/*.json"))) if code == -signal.SIGKILL else 0
         self.outcomes[seen if code else "ended before the kill"] += 1
-        code, whole, error = run_command(self.arguments(lake))
+        code, whole, error = self.run(lake)
         self.seconds = min(self.seconds, whole) if seen == "nothing there" else self.seconds
-        wrong = error if code else describe_difference(read_tables(lake), expected)
+        wrong = error if code else describe_difference(self.read(lake), expected)
         if wrong or seen == "HALF-VISIBLE":
             self.failures.append(f"{self.name}: killed after {seconds:.2f} s, {seen}: {wrong}")
 
     def _look(self, lake: Path, before: dict[str, Any] | None, expected: dict[str, Any]) -> str:
-        if not (lake / "sentinel-lake.json").exists():
+        seen = self.read(lake)
+        if seen is None:
             return "nothing there"
-        seen = read_tables(lake)
         if not describe_difference(seen, expected):
             return "all there"
         if before is None and all(frame.is_empty() for frame in seen.values()):
@@ -188,10 +234,37 @@ def make_trials(work: Path, rows: int) -> list[Trial]:
         out = str(lake.with_name("reports"))
         return ["--lake", str(lake), "--quiet", "nightly", "--inbox", str(inbox), "--out", out]
 
+    def command(*words: str) -> Callable[[Path], list[str]]:
+        return lambda lake: ["--lake", str(lake), "--quiet", *words]
+
     return [
-        Trial("ingest", lambda lake: ["--lake", str(lake), "--quiet", "ingest", str(path)], nothing),
-        Trial("detect", lambda lake: ["--lake", str(lake), "--quiet", "detect", "--since", "48h"], copy),
+        Trial("ingest", command("ingest", str(path)), nothing),
+        Trial("detect", command("detect", "--since", "48h"), copy),
         Trial("nightly", nightly, nothing),
+    ]
+
+
+def make_audio_trials(work: Path, copies: int) -> list[Trial]:
+    """Return the trials, over so many copies of the bundled recordings."""
+    bundled = ROOT / "data" / "sample" / "recordings"
+    inbox = work / "recordings"
+    for copy in range(copies):
+        shutil.copytree(bundled, inbox / f"{copy:02}")
+    manifest = bundled / "manifest.csv"
+
+    def nothing(lake: Path) -> None:
+        shutil.rmtree(lake, ignore_errors=True)
+
+    def into_lake(lake: Path) -> list[str]:
+        return ["--lake", str(lake), "--quiet", "audio", "run", str(inbox), "--manifest",
+                str(manifest), "--policy", "voice_only"]  # fmt: skip
+
+    def into_tables(lake: Path) -> list[str]:
+        return [str(inbox), str(manifest), str(lake)]
+
+    return [
+        Trial("audio", into_tables, nothing, read_batch, module="benchmarks.audio_crash"),
+        Trial("audio-lake", into_lake, nothing),
     ]
 
 
@@ -201,16 +274,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", choices=("ingest", "detect", "nightly"), action="append")
+    parser.add_argument("--copies", type=int, default=6)
+    parser.add_argument("--only", choices=NAMES, action="append")
     given = parser.parse_args(arguments)
+    wanted = tuple(given.only or NAMES)
     failures = []
     with tempfile.TemporaryDirectory(prefix="sentinel-crash-") as folder:
-        for trial in make_trials(Path(folder), given.rows):
-            if given.only and trial.name not in given.only:
+        work = Path(folder)
+        trials = make_trials(work, given.rows) if set(wanted) - set(AUDIO_NAMES) else []
+        trials += make_audio_trials(work, given.copies) if set(wanted) & set(AUDIO_NAMES) else []
+        for trial in trials:
+            if trial.name not in wanted:
                 continue
-            trial.repeat(given.kills, Path(folder), random.Random(given.seed))
+            trial.repeat(given.kills, work, random.Random(given.seed))
             failures += trial.failures
             figures = {"undisturbed_seconds": round(trial.seconds, 2), "kills": trial.kills, **trial.outcomes}
+            figures |= {"results_kept_by_killed_runs": trial.resumable} if trial.name in AUDIO_NAMES else {}
             print(f"{trial.name}: {json.dumps(figures)}, {len(trial.failures)} failed", flush=True)
     print("\n".join(failures))
     return bool(failures)
