@@ -33,6 +33,8 @@ WORKING: dict[str, list[str]] = {
     "alerts suppressions": [],
     "rules list": [],
     "rules show": ["SDHF_001"],
+    "rules run": ["SDHF_001"],
+    "rules test": ["SDHF_001"],
     "config show": [],
 }
 """Arguments with which each command succeeds on the lake of the fixture."""
@@ -55,12 +57,14 @@ FAILING: dict[str, tuple[list[str], int, str]] = {
     "alerts suppressions": (["--config", "none.toml"], 2, "configuration"),
     "rules list": (["--config", "none.toml", "--unknown"], 2, "usage"),
     "rules show": (["NONE"], 2, "rule_not_found"),
+    "rules run": (["SDHF_001", "--set", "window=1x"], 2, "usage"),
+    "rules test": (["NONE"], 2, "rule_not_found"),
     "config show": (["--config", "none.toml"], 2, "configuration"),
 }
 """Arguments with which each command fails, its exit code and the error's code."""
 
 NEEDS_LAKE = {
-    "detect", "explain", "report", "maintain", "alerts list", "alerts show", "alerts review", "alerts export",
+    "detect", "rules run", "explain", "report", "maintain", "alerts list", "alerts show", "alerts review", "alerts export",
     "alerts suppress", "alerts unsuppress", "alerts suppressions",
 }  # fmt: skip
 
