@@ -283,6 +283,70 @@ AUDIO_FEATURES = Table(
     key=("recording_id", "channel", "start", "feature"),
 )
 
+PROFILES = Table(
+    "profiles",
+    {
+        "number": TEXT,
+        "day_start": TIMESTAMP,
+        "day_end": TIMESTAMP,
+        "segment": TEXT,
+        "call_count": INTEGER,
+        "unique_callees": INTEGER,
+        "total_minutes": REAL,
+        "night_calls": INTEGER,
+        "night_callees": INTEGER,
+        "night_minutes": REAL,
+        "incoming_calls": INTEGER,
+        "incoming_minutes": REAL,
+        "incoming_callers": INTEGER,
+        "callee_ratio": REAL,
+        "mean_duration": REAL,
+        "median_duration": REAL,
+        "completed_calls": INTEGER,
+        "answer_ratio": REAL,
+        "mean_completed_duration": REAL,
+        "in_out_call_ratio": REAL,
+        "in_out_duration_ratio": REAL,
+        "international_calls": INTEGER,
+        "international_share": REAL,
+        "distinct_cells": INTEGER,
+        "first_cell": TEXT,
+        "second_cell": TEXT,
+        "top_cell_share": REAL,
+        "gap_mean": REAL,
+        "gap_cv": REAL,
+        "gap_min": REAL,
+        "new_callees": INTEGER,
+        "new_callee_share": REAL,
+        "history_days": INTEGER,
+        "callees_calling_back": INTEGER,
+        "reciprocity": REAL,
+        "prefix_concentration": REAL,
+        "hour_entropy": REAL,
+        "short_calls": INTEGER,
+        "short_call_share": REAL,
+        "imei_count": INTEGER,
+        "imsi_count": INTEGER,
+        "top_imei": TEXT,
+        "first_call": TIMESTAMP,
+        "last_call": TIMESTAMP,
+        "active_days": INTEGER,
+        "calls_z": REAL,
+        "callees_z": REAL,
+        "minutes_z": REAL,
+        "international_z": REAL,
+        "night_z": REAL,
+        "night_share": REAL,
+        "night_share_z": REAL,
+        "history_calls": INTEGER,
+        "definition": TEXT,
+        "local_date": DATE,
+    },
+    partition_by=("local_date",),
+    key=("number", "local_date"),
+)
+"""One row per caller and local day; docs/profiles.md defines every column."""
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -296,6 +360,7 @@ TABLES: dict[str, Table] = {
         RECORDINGS,
         AUDIO_SEGMENTS,
         AUDIO_FEATURES,
+        PROFILES,
     )
 }
 
