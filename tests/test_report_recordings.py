@@ -17,7 +17,7 @@ from recording_samples import HOSTILE_NAME, write_recording
 from test_report_page import requested, visit
 
 from sentinel_batch.lake import Lake, now
-from sentinel_batch.recordings import analyse_recordings
+from sentinel_batch.recordings import analyse_recordings, with_call_times
 from sentinel_batch.reporting import ReportFiles, chart_scores, write_report
 from sentinel_batch.reporting.document import load_schema
 from sentinel_batch.reporting.recording_page import clock, say
@@ -36,7 +36,9 @@ def heard(make_lake: Callable[..., Lake], tmp_path_factory: pytest.TempPathFacto
     for seed, name in enumerate(names):
         write_recording(inbox / name, seed=seed)
     (inbox / "broken.wav").write_bytes(b"x")
-    (inbox / "m.csv").write_text(f"file,caller_number\na 0.93.wav,{SUSPECT}\n")
+    (inbox / "m.csv").write_text(
+        f"file,caller_number,call_time\na 0.93.wav,{SUSPECT},2026-01-22 13:30\nb 0.12.wav,,2026-01-21T12:00:00Z\n"
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("audio_batch.spoof.score", recording_samples.score_by_name)
         patch.setattr("audio_batch.batch.running._count_workers", lambda _: 0)
@@ -91,12 +93,47 @@ def test_a_suspect_whose_recordings_are_synthetic_is_one_finding(document: dict[
     assert (found["suspect_number"], found["alert_ids"], found["paths"]) == (SUSPECT, [100], ["a 0.93.wav"])
 
 
-def test_a_report_of_a_period_has_what_was_analysed_since(heard: Lake, out: Callable[[], Path]) -> None:
-    recent = write_report(lake=heard, out=out(), timezone="UTC", since="2026-01-22T00:00:00Z")
-    assert json.loads(recent.json.read_text())["recordings"]["total"] == 6
+def test_a_report_of_a_period_has_the_calls_in_it(heard: Lake, out: Callable[[], Path]) -> None:
+    """One call of the manifest lies on 22 January, one before it; the others have no time, and were analysed today."""
+    recent = write_report(lake=heard, out=out(), timezone="Africa/Lagos", since="2026-01-22T00:00:00Z")
+    found = json.loads(recent.json.read_text())["recordings"]
+    jsonschema.Draft202012Validator(load_schema()).validate(json.loads(recent.json.read_text()))
+    assert found["total"] == 5 and "b 0.12.wav" not in {item["path"] for item in found["items"]}
+    assert found["outside"] == {"recordings": 1, "likely_synthetic": 0}
+    assert "1 recording was analysed since the period began whose calls lie outside it." in recent.html.read_text()
+    (item,) = (item for item in found["items"] if item["path"] == "a 0.93.wav")
+    assert item["call_time"] == "2026-01-22T12:30:00Z"
+    assert "2026-01-22 12:30:00 UTC" in recent.html.read_text()
+    earlier = write_report(
+        lake=heard, out=out(), timezone="UTC", since="2026-01-20T00:00:00Z", until="2026-01-21T23:00:00Z"
+    )
+    paths = {item["path"] for item in json.loads(earlier.json.read_text())["recordings"]["items"]}
+    assert "b 0.12.wav" in paths and "a 0.93.wav" not in paths
+
+
+def test_a_report_has_nothing_that_came_after_it(heard: Lake, out: Callable[[], Path]) -> None:
     old = write_report(lake=heard, out=out(), timezone="UTC", generated_at=report_lake.GENERATED_AT)
     kept = json.loads(old.json.read_text())["recordings"]["total"]
     assert kept == (0 if now() > report_lake.GENERATED_AT else 6)
+
+
+@pytest.mark.parametrize(
+    ("context", "expected"),
+    [
+        ('{"call_time": "2026-01-22T13:30:00+01:00"}', "2026-01-22 12:30:00"),
+        ('{"call_time": "2026-01-22 13:30"}', "2026-01-22 12:30:00"),
+        ('{"call_time": "soon", "started_at": "2026-01-22t13:30:00z"}', "2026-01-22 13:30:00"),
+        ('{"timestamp": "2026-01-22"}', None),
+        ('{"call_time": "9999-12-31T23:59:59-14:00"}', None),
+        ('{"call_time": 7}', None),
+        ("[]", None),
+        (None, None),
+    ],
+)
+def test_the_time_of_a_call_is_read_from_the_manifest(context: str | None, expected: str | None) -> None:
+    frame = pl.DataFrame({"context": [context]}, schema={"context": pl.String})
+    (found,) = with_call_times(frame, "Africa/Lagos")["call_time"]
+    assert (None if found is None else f"{found:%Y-%m-%d %H:%M:%S}") == expected
 
 
 def test_without_recordings_there_is_no_section(lake: Lake, out: Callable[[], Path]) -> None:

@@ -140,7 +140,9 @@ def collect_report(
         "period": period, "run_id": run_id, "timezone": timezone, "generated_at": generated_at,
         "detection": measure_coverage(lake, period, examined_by),
         "alerts": alerts, "suppressed": suppressed, "shown": shown,
-        "voices": gather_voices(lake, period, generated_at, whole=period is None or period.includes_since),
+        "voices": gather_voices(
+            lake, period, generated_at, whole=period is None or period.includes_since, timezone=timezone
+        ),
     }  # fmt: skip
     if period is None:
         return Report(**common, **_nothing(lake, run_id))

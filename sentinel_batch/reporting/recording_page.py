@@ -113,6 +113,10 @@ def _channel(channel: int, role: str | None) -> str:
     return f"channel {channel}" + (f" ({visible(role)})" if role else "")
 
 
+def _spoken_time(text: str | None) -> str:
+    return "–" if text is None else f"{text[:19].replace('T', ' ')} UTC"
+
+
 def _facts(item: dict[str, Any]) -> list[dict[str, Any]]:
     """The blocks of a drill-down: title and rows of two texts."""
     blocks = [
@@ -220,6 +224,7 @@ def _origin(item: dict[str, Any]) -> list[list[str]]:
         ["Model", visible(f"{item['model_version'] or '–'}, {item['channel_class'] or '–'}")],
         ["Session", visible(item["session_id"] or "–")],
         ["Call", visible(item["call_id"] or "–")],
+        ["Call time", _spoken_time(item["call_time"])],
         ["Called", visible(item["callee_number"] or "–")],
         ["Run", visible(item["run_id"] or "–")],
     ]

@@ -47,23 +47,26 @@ class Voices:
     Parameters
     ----------
     recordings
-        Rows of table ``recordings``, worst first.
+        Rows of table ``recordings`` with their ``call_time``, worst first.
     segments
         Rows of table ``audio_segments`` of those that are listed.
     joint
         Suspects of an alert whose recordings are likely synthetic.
+    outside
+        Rows of those that were analysed since the period began, and whose calls lie before or after it.
     """
 
     recordings: pl.DataFrame
     segments: pl.DataFrame
     joint: pl.DataFrame
+    outside: pl.DataFrame
 
 
-def gather_voices(lake: Lake, period: Period | None, generated_at: datetime, *, whole: bool) -> Voices:
+def gather_voices(lake: Lake, period: Period | None, generated_at: datetime, *, whole: bool, timezone: str) -> Voices:
     """Read the recordings of a report.
 
-    A recording carries no time of its call: a report on the whole lake has all recordings, one on a period those that
-    were analysed from its start until the report was written.
+    A report on the whole lake has all recordings. One on a period has those whose call lies in it, by the manifest;
+    where the manifest does not say, those that were analysed from its start until the report was written.
 
     Parameters
     ----------
@@ -73,16 +76,21 @@ def gather_voices(lake: Lake, period: Period | None, generated_at: datetime, *, 
         The report's.
     whole
         Whether the report is about the whole lake.
+    timezone
+        Zone in which times of the manifest without an offset are read.
     """
     import polars as pl
 
-    from sentinel_batch.recordings import list_joint_findings, list_recordings, read_segments
+    from sentinel_batch.recordings import list_joint_findings, list_recordings, read_segments, with_call_times
 
-    found = list_recordings(lake).filter(pl.col("analysed_at") <= generated_at)
+    found = with_call_times(list_recordings(lake).filter(pl.col("analysed_at") <= generated_at), timezone)
+    outside = found.clear()
     if period is not None and not whole:
-        found = found.filter(pl.col("analysed_at") >= period.since)
+        recent = pl.col("analysed_at") >= period.since
+        inside = pl.col("call_time").is_between(period.first_instant, period.until).fill_null(recent)
+        found, outside = found.filter(inside), found.filter(recent & ~inside)
     listed = found["recording_id"].head(MAX_RECORDINGS).to_list()
-    return Voices(found, read_segments(lake, recording_ids=listed), list_joint_findings(lake))
+    return Voices(found, read_segments(lake, recording_ids=listed), list_joint_findings(lake), outside)
 
 
 def describe_voices(voices: Voices) -> dict[str, Any]:
@@ -108,6 +116,10 @@ def describe_voices(voices: Voices) -> dict[str, Any]:
         "by_action": _count(found, "action", "action"),
         "scores": count_scores(found).to_dicts(),
         "joint_findings": voices.joint.to_dicts(),
+        "outside": {
+            "recordings": voices.outside.height,
+            "likely_synthetic": int((voices.outside["label"] == "likely_synthetic").sum()),
+        },
         "items": [
             describe_recording(row, segments.get(row["recording_id"], []), drawn=place < DRILL_DOWNS)
             for place, row in enumerate(listed.iter_rows(named=True))
@@ -131,6 +143,7 @@ def describe_recording(row: dict[str, Any], segments: list[dict[str, Any]], *, d
     quality = {name.removeprefix(_QUALITY): value for name, value in row.items() if name.startswith(_QUALITY)}
     return {
         **{name: row[name] for name in _FACTS},
+        "call_time": row.get("call_time"),
         "quality": quality,
         "issues": _load(row["issues"], []),
         "reasons": _load(row["reasons"], []),
