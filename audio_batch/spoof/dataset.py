@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_batch.errors import AudioError, AudioUsageError
-from audio_batch.spoof.representation import describe_segment, list_names
+from audio_batch.spoof.network import draw_picture
+from audio_batch.spoof.representation import Spectra, describe_segment, list_names
 
 SEGMENT_SECONDS = 4.0
 LABELS = {"human": 0, "bonafide": 0, "real": 0, "0": 0, "synthetic": 1, "spoof": 1, "fake": 1, "1": 1}
@@ -39,6 +40,8 @@ class Clip:
         Family of the engine that made it, empty for human speech.
     source
         Where it comes from; sources of one class weigh the same in training.
+    pair
+        Name that a human recording shares with its vocoded copies, empty where it has none.
     """
 
     path: str
@@ -46,6 +49,7 @@ class Clip:
     speaker: str
     family: str
     source: str
+    pair: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class Dataset:
     sources: NDArray[np.str_]
     channels: NDArray[np.str_]
     clips: NDArray[np.int32]
+    pairs: NDArray[np.str_]
     names: tuple[str, ...]
     sampling_rate: int
 
@@ -104,7 +109,8 @@ def read_manifest(path: str | Path) -> list[Clip]:
     ----------
     path
         Columns ``path`` (relative to the manifest's folder, or absolute) and ``label`` (``human`` or ``synthetic``;
-        the field's other words are understood), and if known ``speaker``, ``attack_family`` and ``source``.
+        the field's other words are understood), and if known ``speaker``, ``attack_family``, ``source``, and
+        ``clip_id`` with ``pair_id``: the clip that a synthetic one is a copy of.
 
     Raises
     ------
@@ -144,7 +150,9 @@ def _read_clip(row: dict[str, str], place: Path, number: int) -> Clip:
         )
     family = (row.get("attack_family") or ("unnamed" if label else "")).strip()
     source = (row.get("source") or row.get("speaker") or family or "unnamed").strip()
-    return Clip(str(recording), label, (row.get("speaker") or str(recording)).strip(), family if label else "", source)
+    speaker = (row.get("speaker") or str(recording)).strip()
+    pair = (row.get("pair_id" if label else "clip_id") or "").strip()
+    return Clip(str(recording), label, speaker, family if label else "", source, pair)
 
 
 def _quote(text: str | None) -> str:
@@ -197,9 +205,17 @@ def describe_segments(segments: Segments, clips: Sequence[Clip], *, workers: int
         sources=np.array([c.source for c in chosen], dtype=str),
         channels=segments.channel,
         clips=segments.clip,
+        pairs=np.array([c.pair for c in chosen], dtype=str),
         names=names,
         sampling_rate=segments.sampling_rate,
     )
+
+
+def draw_pictures(segments: Segments) -> NDArray[np.int8]:
+    """Return what a network sees of each segment, shape (rows, 3, bins, frames): 130 kB for one of 4 s at 8 kHz."""
+    rows = zip(segments.signals, segments.lengths, strict=True)
+    scale, rate = np.float32(1 / 32768), segments.sampling_rate
+    return np.stack([draw_picture(Spectra.of(signal[:length] * scale, rate)) for signal, length in rows])
 
 
 Row = tuple[int, NDArray[np.int16], str]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from audio_batch.errors import ModelError
 from audio_batch.spoof.calibration import Calibration, Thresholds
-from audio_batch.spoof.network import Network, load_network
+from audio_batch.spoof.network import Network, draw_picture, load_network
 from audio_batch.spoof.representation import REPRESENTATION_VERSION, Spectra, describe_spectra, list_names
 from audio_batch.spoof.trees import Trees, load_trees
 
@@ -89,9 +89,7 @@ class ChannelModel:
         values = np.array([list(describe_spectra(s).values()) for s in spectra], dtype=np.float32)
         parts = [self.trees.score(values)]
         if self.network is not None:
-            from audio_batch.spoof.network import draw_picture
-
-            parts.append(self.network.score([draw_picture(s) for s in spectra]))
+            parts.append(self.network.score(draw_picture(s) for s in spectra))
         stacked = np.column_stack(parts)
         return Outputs(values, stacked, self.calibration.apply(stacked), self.reference.measure_outside(values))
 
@@ -174,13 +172,13 @@ def _read_channel(folder: Path, name: str, stored: dict[str, Any]) -> ChannelMod
     )
 
 
-def write_model(folder: Path, model: Model, networks: Mapping[str, bytes] | None = None) -> None:
-    """Write a model as plain files; `networks` are the ONNX documents by channel class."""
+def write_model(folder: Path, model: Model) -> None:
+    """Write a model as plain files."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, channel in model.channels.items():
         channel.trees.save(folder / f"{name}_trees.json")
-        if networks and name in networks:
-            (folder / f"{name}_network.onnx").write_bytes(networks[name])
+        if channel.network is not None:
+            channel.network.save(folder / f"{name}_network.onnx")
     document = {
         "format": MODEL_FORMAT,
         "representation": REPRESENTATION_VERSION,

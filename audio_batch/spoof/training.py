@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from audio_batch.errors import AudioUsageError
 from audio_batch.spoof.calibration import Calibration, Thresholds, fit_calibration
-from audio_batch.spoof.dataset import Clip, Dataset, collect_segments, describe_segments, read_manifest
+from audio_batch.spoof.dataset import Clip, Dataset, collect_segments, describe_segments, draw_pictures, read_manifest
 from audio_batch.spoof.model import RATES, ChannelModel, Model, Reference, write_model
+from audio_batch.spoof.network import Network, Picture
 from audio_batch.spoof.splits import Split, cross_splits
-from audio_batch.spoof.trees import fit_trees
+from audio_batch.spoof.trees import Trees, fit_trees
 
 Report = Callable[[str], None]
 SEED = 20261121
@@ -38,6 +39,7 @@ def train_model(
     channel_classes: Sequence[str] = ("narrowband", "wideband"),
     draws: int = 2,
     simulate: bool = True,
+    network_steps: int = 0,
     seed: int = SEED,
     workers: int = 1,
     report: Report | None = None,
@@ -56,6 +58,8 @@ def train_model(
         Random channels that each recording is sent through.
     simulate
         False for recordings that are telephone calls already.
+    network_steps
+        Batches that a network is trained on beside the trees (see `network_training`; needs torch); 0 for trees only.
     seed
         The result depends on the recordings and on it, not on `workers`.
     workers
@@ -83,27 +87,47 @@ def train_model(
         )
         say(f"{name}: {len(segments.lengths)} segments of {len(clips)} recordings")
         dataset = describe_segments(segments, clips, workers=workers)
-        channels[name] = fit_channel(dataset, name, seed=seed)
+        pictures = draw_pictures(segments) if network_steps else None
+        channels[name] = fit_channel(dataset, name, seed=seed, pictures=pictures, network_steps=network_steps)
         say(f"{name}: trained")
     model = Model(version or folder.name, channels, Thresholds())
     write_model(folder, model)
     return model
 
 
-def fit_channel(dataset: Dataset, name: str, *, seed: int = SEED) -> ChannelModel:
-    """Train the scorer of one channel class on described segments."""
+def fit_channel(
+    dataset: Dataset, name: str, *, seed: int = SEED, pictures: Picture | None = None, network_steps: int = 0
+) -> ChannelModel:
+    """Train the scorer of one channel class on described segments; with a network where there are `pictures`."""
     check_classes(dataset)
-    calibration, spread = _calibrate(dataset, seed)
+    calibration, spread = _calibrate(dataset, seed, pictures, network_steps)
+    trees, network = fit_classifiers(dataset, np.arange(len(dataset.labels)), seed, pictures, network_steps)
     return ChannelModel(
         name=name,
         sampling_rate=dataset.sampling_rate,
         names=dataset.names,
-        trees=fit_trees(dataset.values, dataset.labels, weigh_rows(dataset), seed=seed),
-        network=None,
+        trees=trees,
+        network=network,
         calibration=calibration,
         reference=measure_reference(dataset),
         spread=spread,
     )
+
+
+def fit_classifiers(
+    dataset: Dataset, rows: NDArray[np.intp], seed: int, pictures: Picture | None, network_steps: int
+) -> tuple[Trees, Network | None]:
+    """Train trees and, where there are pictures, a network on some rows."""
+    part = dataset.take(rows)
+    weights = weigh_rows(part)
+    trees = fit_trees(part.values, part.labels, weights, seed=seed)
+    if pictures is None:
+        return trees, None
+    from audio_batch.spoof.network_training import fit_network
+
+    drawn = np.zeros(len(dataset.labels))
+    drawn[rows] = weights
+    return trees, fit_network(pictures, dataset, drawn, steps=network_steps, seed=seed)
 
 
 def check_classes(dataset: Dataset) -> None:
@@ -138,24 +162,28 @@ def list_splits(dataset: Dataset, *, seed: int = SEED) -> list[Split]:
     return list(cross_splits(list(dataset.speakers), labels, list(dataset.families), seed=seed % 1000))
 
 
-def predict_unseen(dataset: Dataset, *, seed: int = SEED) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return rows and the trees' log-odds for them, each from trees that saw neither its family nor its speaker."""
-    rows, outputs = [], []
+def predict_unseen(
+    dataset: Dataset, *, seed: int = SEED, pictures: Picture | None = None, network_steps: int = 0
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return rows and log-odds for them, shape (rows, classifiers), that saw neither their family nor their speaker."""
+    rows, outputs = [np.zeros(0, dtype=np.intp)], [np.zeros((0, 1 if pictures is None else 2))]
     for split in list_splits(dataset, seed=seed):
-        part = dataset.take(split.train)
-        trees = fit_trees(part.values, part.labels, weigh_rows(part), seed=seed)
+        trees, network = fit_classifiers(dataset, split.train, seed, pictures, network_steps)
+        parts = [trees.score(dataset.values[split.test])]
+        if network is not None and pictures is not None:
+            parts.append(network.score(pictures[row] for row in split.test))
         rows.append(split.test)
-        outputs.append(trees.score(dataset.values[split.test]))
-    return np.concatenate(rows) if rows else np.zeros(0, dtype=np.intp), np.concatenate(outputs or [np.zeros(0)])
+        outputs.append(np.column_stack(parts))
+    return np.concatenate(rows), np.concatenate(outputs)
 
 
-def _calibrate(dataset: Dataset, seed: int) -> tuple[Calibration, float]:
-    rows, outputs = predict_unseen(dataset, seed=seed)
+def _calibrate(dataset: Dataset, seed: int, pictures: Picture | None, network_steps: int) -> tuple[Calibration, float]:
+    rows, outputs = predict_unseen(dataset, seed=seed, pictures=pictures, network_steps=network_steps)
     if not rows.size:
-        return Calibration((SLOPE_OF_FEW,), 0.0), 1.0
+        return Calibration((SLOPE_OF_FEW / outputs.shape[1],) * outputs.shape[1], 0.0), 1.0
     tested = dataset.take(rows)
     calibration = fit_calibration(outputs, tested.labels, weights=weigh_rows(tested))
-    return calibration, measure_spread(tested, calibration.apply(outputs[:, None]))
+    return calibration, measure_spread(tested, calibration.apply(outputs))
 
 
 def measure_spread(dataset: Dataset, log_odds: NDArray[np.float64]) -> float:
@@ -191,11 +219,17 @@ def _main(arguments: Sequence[str] | None = None) -> None:
     source.add_argument("--manifest", type=Path, help="CSV with path,label[,speaker,attack_family]")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
     parser.add_argument("--draws", type=int, default=2, help="random channels per recording (default 2)")
+    parser.add_argument("--network-steps", type=int, default=0, help="train networks too, on that many batches")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     options = parser.parse_args(arguments)
     clips = read_corpus(options.corpus) if options.corpus else read_manifest(options.manifest)
     train_model(
-        clips, options.out, draws=options.draws, workers=options.workers, report=lambda s: print(s, file=sys.stderr)
+        clips,
+        options.out,
+        draws=options.draws,
+        network_steps=options.network_steps,
+        workers=options.workers,
+        report=lambda s: print(s, file=sys.stderr),
     )
 
 
