@@ -347,6 +347,84 @@ PROFILES = Table(
 )
 """One row per caller and local day; docs/profiles.md defines every column."""
 
+CASES = Table(
+    "cases",
+    {
+        "case_id": INTEGER,
+        "status": TEXT,
+        "severity": TEXT,
+        "alert_type": TEXT,
+        "member_count": INTEGER,
+        "link_count": INTEGER,
+        "alert_count": INTEGER,
+        "first_seen": TIMESTAMP,
+        "last_seen": TIMESTAMP,
+        "call_count": INTEGER,
+        "minutes": REAL,
+        "loss": REAL,
+        "currency": TEXT,
+        "recidivism": INTEGER,
+        "earlier_cases": TEXT,
+        "assignee": TEXT,
+        "verdict": TEXT,
+        "notes": TEXT,
+        "created_at": TIMESTAMP,
+        "updated_at": TIMESTAMP,
+        "merged_into": INTEGER,
+        "run_id": TEXT,
+        "content_id": TEXT,
+    },
+    key=("case_id",),
+)
+"""Groups of linked suspects; the members and links of a case are the rows that carry its ``content_id``."""
+
+CASE_MEMBERS = Table(
+    "case_members",
+    {
+        "case_id": INTEGER,
+        "number": TEXT,
+        "severity": TEXT,
+        "rules": TEXT,
+        "alert_ids": TEXT,
+        "call_count": INTEGER,
+        "minutes": REAL,
+        "loss": REAL,
+        "first_seen": TIMESTAMP,
+        "last_seen": TIMESTAMP,
+        "top_cell": TEXT,
+        "top_imei": TEXT,
+        "content_id": TEXT,
+    },
+)
+
+CASE_LINKS = Table(
+    "case_links",
+    {
+        "case_id": INTEGER,
+        "number_a": TEXT,
+        "number_b": TEXT,
+        "kind": TEXT,
+        "strength": REAL,
+        "evidence": TEXT,
+        "content_id": TEXT,
+    },
+)
+
+CASE_EVENTS = Table(
+    "case_events",
+    {
+        "case_id": INTEGER,
+        "at": TIMESTAMP,
+        "actor": TEXT,
+        "event": TEXT,
+        "field": TEXT,
+        "before": TEXT,
+        "after": TEXT,
+        "note": TEXT,
+        "content_id": TEXT,
+    },
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -361,6 +439,10 @@ TABLES: dict[str, Table] = {
         AUDIO_SEGMENTS,
         AUDIO_FEATURES,
         PROFILES,
+        CASES,
+        CASE_MEMBERS,
+        CASE_LINKS,
+        CASE_EVENTS,
     )
 }
 
