@@ -6,19 +6,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sentinel_batch.learning.assessment import evaluate_model
+    from sentinel_batch.learning.model import Model, open_model
     from sentinel_batch.learning.ranking import rank_suspects
     from sentinel_batch.learning.scorecard import Scorecard, compute_scorecard
+    from sentinel_batch.learning.scoring import CallerExplanation, explain_caller, score_callers
+    from sentinel_batch.learning.training import train_model
 
 _HOME = {
+    "CallerExplanation": "scoring",
+    "Model": "model",
     "Scorecard": "scorecard",
     "compute_scorecard": "scorecard",
+    "evaluate_model": "assessment",
+    "explain_caller": "scoring",
+    "open_model": "model",
     "rank_suspects": "ranking",
+    "score_callers": "scoring",
+    "train_model": "training",
 }
 
 __all__ = [
+    "CallerExplanation",
+    "Model",
     "Scorecard",
     "compute_scorecard",
+    "evaluate_model",
+    "explain_caller",
+    "open_model",
     "rank_suspects",
+    "score_callers",
+    "train_model",
 ]
 
 

@@ -63,10 +63,10 @@ def rank_suspects(
     Returns
     -------
     polars.DataFrame
-        ``rank`` (from 1), ``suspect_number``, ``score``, ``rule_score``, ``model_probability`` (NULL without a model, or
-        without calls in its window), ``severity`` (the worst), ``rules``, ``alert_ids``, ``case_id`` (NULL without
-        cases), ``first_seen``, ``last_seen``, ``reasons`` (in words, the weightiest first). Equal scores are ordered by
-        severity, number of rules and number.
+        ``rank`` (from 1), ``suspect_number``, ``score``, ``rule_score``, ``model_probability`` (NULL without a model,
+        or without calls in its window), ``severity`` (the worst), ``rules``, ``alert_ids``, ``case_id`` (NULL without
+        cases), ``first_seen``, ``last_seen``, ``reasons`` (in words, the weightiest first). Equal scores are ordered
+        by severity, number of rules and number.
 
     Raises
     ------

@@ -129,7 +129,7 @@ def _count_verdicts() -> list[pl.Expr]:
 
 
 def add_precision(counts: pl.DataFrame) -> pl.DataFrame:
-    """Add ``precision``, ``precision_low`` and ``precision_high`` to a frame with ``confirmed``, ``false_positives``."""
+    """Add ``precision``, ``precision_low``, ``precision_high`` to rows of ``confirmed`` and ``false_positives``."""
     import polars as pl
 
     rows = [

@@ -1,0 +1,175 @@
+"""How well a model judges numbers that it was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sentinel_batch.errors import ModelError
+from sentinel_batch.lake import Lake, open_lake
+from sentinel_batch.learning.features import to_matrix
+from sentinel_batch.learning.intervals import wilson_interval
+from sentinel_batch.learning.measures import average_precision, precision_at, recall_at, reliability
+from sentinel_batch.learning.model import Model, open_model
+from sentinel_batch.learning.probability import to_probability
+
+if TYPE_CHECKING:
+    import polars as pl
+    from numpy.typing import NDArray
+
+
+def evaluate_model(
+    model: Model | str | Path,
+    lakes: Lake | str | Path | Sequence[Lake | str | Path] | None = None,
+    *,
+    labels: str = "both",
+    kinds: Sequence[str] | None = None,
+    step_days: int = 2,
+    background: int | None = None,
+    seed: int = 1,
+) -> dict[str, Any]:
+    """Measure a model on the labelled numbers of other lakes than those it was trained on.
+
+    Parameters
+    ----------
+    model
+        The model, its folder, or the name of a shipped one.
+    lakes, labels, kinds, step_days, background, seed
+        As for :func:`sentinel_batch.learning.train_model`. The model was trained on examples of the lake itself if the
+        lake is the same; the figures are then too good.
+
+    Returns
+    -------
+    dict
+        As :func:`assess` returns it.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be read, or the lakes hold no fraudulent, or no honest, labelled number.
+    """
+    import polars as pl
+
+    from sentinel_batch.learning.examples import BACKGROUND, collect_examples
+
+    opened = open_model(model)
+    given = [lakes] if lakes is None or isinstance(lakes, Lake | str | Path) else list(lakes)
+    kept = BACKGROUND if background is None else background
+    parts = [
+        collect_examples(
+            open_lake(lake), labels=labels, kinds=kinds, window_days=opened.window_days, step_days=step_days,
+            background=kept, seed=seed,
+        ).with_columns(group=pl.format("{} {}", pl.lit(place), "group"), lake=pl.lit(place))
+        for place, lake in enumerate(given)
+    ]  # fmt: skip
+    return assess(opened, pl.concat(parts))
+
+
+def assess(model: Model, examples: pl.DataFrame) -> dict[str, Any]:
+    """Return the figures of a model on examples.
+
+    Parameters
+    ----------
+    model
+        The model.
+    examples
+        As :func:`sentinel_batch.learning.examples.collect_examples` returns them.
+
+    Returns
+    -------
+    dict
+        ``rows``, ``fraud_rows``; of every number at its last description: ``numbers``, ``fraud_numbers``,
+        ``average_precision`` (at the share of fraud in the examples), ``average_precision_at_base_rate`` (weighted to
+        the model's base rate), ``precision_at_k`` (k is the number of fraudulent numbers), ``threshold`` with
+        ``precision`` and ``recall`` from it, each with its 95 % interval; ``recall_by_kind``; and, over all rows,
+        ``log_loss`` and ``reliability`` at the base rate.
+
+    Raises
+    ------
+    ModelError
+        If a class is missing.
+    """
+    import polars as pl
+
+    if examples.is_empty() or examples["label"].n_unique() < 2:
+        raise ModelError(
+            "The examples hold no fraudulent, or no honest, number: there is nothing to measure.",
+            hint="Add labels: review alerts, or simulate fraud.",
+        )
+    probability = to_probability(model.calibration.log_odds(model.score(to_matrix(examples))))
+    judged = examples.select("number", "day", "group", "label", "weight", "kind", "strategy").with_columns(
+        pl.Series("probability", probability),
+        based=pl.Series(_weigh_to(examples, model.calibration.base_rate)),
+    )
+    latest = judged.sort("day").group_by("group", "number", maintain_order=True).last()
+    return {
+        "rows": judged.height,
+        "fraud_rows": int(judged["label"].sum()),
+        **_rank(latest, model),
+        "log_loss": _log_loss(judged),
+        "reliability": reliability(judged["label"], judged["probability"], judged["based"]),
+    }
+
+
+def _rank(numbers: pl.DataFrame, model: Model) -> dict[str, Any]:
+    import polars as pl
+
+    label, probability = numbers["label"], numbers["probability"]
+    fraud = int(label.sum())
+    flagged = numbers.filter(pl.col("probability") >= model.threshold)
+    hits = int(flagged["label"].sum())
+    return {
+        "numbers": numbers.height,
+        "fraud_numbers": fraud,
+        "base_rate": model.calibration.base_rate,
+        "average_precision": average_precision(label, probability),
+        "average_precision_at_base_rate": average_precision(
+            label, probability, _weigh_to(numbers, model.calibration.base_rate)
+        ),
+        "precision_at_k": precision_at(label, probability, fraud),
+        "recall_at_50": recall_at(label, probability, 50),
+        "threshold": model.threshold,
+        "flagged": flagged.height,
+        "precision": hits / flagged.height if flagged.height else None,
+        "precision_interval": wilson_interval(hits, flagged.height),
+        "recall": hits / fraud if fraud else None,
+        "recall_interval": wilson_interval(hits, fraud),
+        "recall_by_kind": _recall_by_kind(numbers, model.threshold),
+    }
+
+
+def _recall_by_kind(numbers: pl.DataFrame, threshold: float) -> list[dict[str, Any]]:
+    import polars as pl
+
+    return (
+        numbers.filter(pl.col("label") == 1)
+        .group_by("kind", "strategy")
+        .agg(
+            numbers=pl.len().cast(pl.Int64),
+            recall=(pl.col("probability") >= threshold).mean(),
+            median_probability=pl.col("probability").median(),
+        )
+        .sort("kind", "strategy")
+        .to_dicts()
+    )
+
+
+def _weigh_to(rows: pl.DataFrame, base_rate: float) -> NDArray[Any]:
+    """Weigh rows so that fraud has the base rate, and within a class each row what it stands for."""
+    import numpy as np
+
+    mass, fraud = rows["weight"].to_numpy().astype(np.float64), rows["label"].to_numpy() == 1
+    scale = np.ones(len(mass))
+    for inside, share in ((fraud, base_rate), (~fraud, 1 - base_rate)):
+        total = mass[inside].sum()
+        scale[inside] = share / total if total else 0.0
+    return mass * scale
+
+
+def _log_loss(rows: pl.DataFrame) -> float:
+    import numpy as np
+
+    stated = np.clip(rows["probability"].to_numpy(), 1e-12, 1 - 1e-12)
+    true = np.where(rows["label"].to_numpy() == 1, stated, 1 - stated)
+    return float(-(rows["based"].to_numpy() * np.log(true)).sum())

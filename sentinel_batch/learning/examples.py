@@ -1,0 +1,161 @@
+"""Labelled examples: numbers, described as they looked on a day, with what they turned out to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from sentinel_batch.lake import Lake
+from sentinel_batch.learning.features import FEATURE_NAMES, describe_callers
+from sentinel_batch.learning.history import list_days, load_profiles
+from sentinel_batch.learning.labels import (
+    alerted_numbers,
+    check_source,
+    has_truth,
+    label_by_truth,
+    read_truth,
+    read_verdicts,
+    snapshot_days,
+)
+from sentinel_batch.learning.sampling import draw_all
+
+if TYPE_CHECKING:
+    import polars as pl
+
+BACKGROUND = 20_000
+"""Ordinary numbers kept of each day unless told otherwise; each stands for several."""
+
+_COLUMNS = ("number", "day", "group", "label", "weight", "source", "kind", "strategy")
+
+
+def collect_examples(
+    lake: Lake,
+    *,
+    labels: str = "both",
+    kinds: Sequence[str] | None = None,
+    window_days: int = 7,
+    step_days: int = 2,
+    background: int = BACKGROUND,
+    seed: int = 1,
+) -> pl.DataFrame:
+    """Return the labelled examples of a lake.
+
+    Parameters
+    ----------
+    lake
+        Where the calls, the verdicts and (if it is simulated) the truth lie.
+    labels
+        ``verdicts``: alerts that were confirmed or found false, on the day of their alert, and a background of numbers
+        that never had an alert, taken to be honest. ``truth``: every number of a simulated lake, every ``step_days``.
+        ``both``: the truth if there is one, and verdicts before it.
+    kinds
+        Kinds of fraud to learn from truth; None is all.
+    window_days
+        Trailing days that a number is described by.
+    step_days
+        Days between two descriptions of a number.
+    background
+        Ordinary numbers kept of each day, drawn by their name.
+    seed
+        Of the draw.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``number, day, group, label`` (1 is fraud), ``weight`` (numbers that the row stands for), ``source, kind,
+        strategy`` and the features. Rows of one group (a box, a handset with several numbers, else one number) belong
+        on one side of any split.
+
+    Raises
+    ------
+    ModelError
+        If there are no calls, or no truth where it is asked for.
+    """
+    import polars as pl
+
+    source = check_source(labels)
+    profiles = load_profiles(lake)
+    days = list_days(profiles)
+    truth = read_truth(lake) if source == "truth" or (source == "both" and has_truth(lake)) else None
+    verdicts = read_verdicts(lake, days) if source != "truth" else None
+    wanted = _wanted_days(days, verdicts, truth is not None, step_days)
+    honest = None if truth is not None else alerted_numbers(lake)
+    parts = []
+    for day, rows in _describe(profiles, wanted, window_days):
+        labelled = _label(rows, day, truth, verdicts, honest, kinds, window_days)
+        parts.append(_thin(labelled, background, seed))
+    return _group(pl.concat(parts)).select(*_COLUMNS, *FEATURE_NAMES).sort("day", "number")
+
+
+def _wanted_days(days: pl.DataFrame, verdicts: pl.DataFrame | None, regular: bool, step: int) -> list[date]:
+    dates = days["local_date"].to_list()
+    first, last = dates[0], dates[-1]
+    wanted = set(snapshot_days(first, last, step)) if regular else {last}
+    return sorted(wanted | set(verdicts["day"].to_list() if verdicts is not None else []))
+
+
+def _describe(profiles: pl.LazyFrame, days: list[date], window: int) -> Iterator[tuple[date, pl.DataFrame]]:
+    for day in days:
+        yield day, describe_callers(profiles, until=day, days=window)
+
+
+def _label(
+    rows: pl.DataFrame,
+    day: date,
+    truth: pl.DataFrame | None,
+    verdicts: pl.DataFrame | None,
+    honest: pl.Series | None,
+    kinds: Sequence[str] | None,
+    window: int,
+) -> pl.DataFrame:
+    """Label the numbers of one day; ``honest`` holds those that are no background."""
+    import polars as pl
+
+    if truth is not None:
+        known = label_by_truth(rows.with_columns(days=pl.lit(window)), truth, kinds).with_columns(
+            source=pl.lit("truth"), common=pl.col("role").fill_null("subscriber") == "subscriber"
+        )
+    else:
+        alerted = pl.col("number").is_in(honest.implode()) if honest is not None else pl.lit(False)
+        known = rows.with_columns(
+            label=pl.when(~alerted).then(pl.lit(0, dtype=pl.Int8)),
+            source=pl.lit("background"),
+            common=~alerted,
+            **{name: pl.lit(None, dtype=pl.String) for name in ("kind", "strategy", "box_id")},
+        )
+    if verdicts is not None:
+        known = _overrule(known, verdicts.filter(pl.col("day") == day).select("number", verdict="label"))
+    return known.filter(pl.col("label").is_not_null())
+
+
+def _overrule(rows: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    judged = pl.col("verdict").is_not_null()
+    return rows.join(verdicts, on="number", how="left").with_columns(
+        label=pl.coalesce("verdict", "label"),
+        source=pl.when(judged).then(pl.lit("verdict")).otherwise("source"),
+        common=pl.col("common") & ~judged,
+    )
+
+
+def _thin(rows: pl.DataFrame, background: int, seed: int) -> pl.DataFrame:
+    """Keep a draw of the ordinary numbers, each of which then stands for several."""
+    import polars as pl
+
+    common = pl.col("common") & (pl.col("label") == 0)
+    total = rows.filter(common).height
+    share = min(1.0, background / total) if total else 1.0
+    drawn = rows.with_columns(draw_all(rows["number"], seed)) if share < 1 else rows.with_columns(draw=pl.lit(0.0))
+    kept = drawn.filter(~common | (pl.col("draw") < share))
+    left = kept.filter(common).height
+    return kept.with_columns(weight=pl.when(common).then(total / left if left else 1.0).otherwise(1.0))
+
+
+def _group(rows: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    shared = pl.col("number").n_unique().over("main_imei") > 1
+    handset = pl.when(pl.col("main_imei").is_not_null() & shared).then(pl.format("handset {}", "main_imei"))
+    return rows.with_columns(group=pl.coalesce(pl.format("box {}", "box_id"), handset, "number"))

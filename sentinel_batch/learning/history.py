@@ -1,0 +1,63 @@
+"""The daily profiles that learning reads, and which local day an instant belongs to."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from sentinel_batch.errors import ModelError
+from sentinel_batch.lake import Lake
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+def load_profiles(lake: Lake, first: date | None = None, last: date | None = None) -> pl.LazyFrame:
+    """Return the daily profiles from ``first`` to ``last``, both included; days that are not stored are computed."""
+    raise NotImplementedError
+
+
+def list_days(profiles: pl.LazyFrame) -> pl.DataFrame:
+    """Return ``local_date, day_start, day_end`` of every day with calls, oldest first.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
+    days = profiles.select("local_date", "day_start", "day_end").unique().sort("local_date").collect()
+    if days.is_empty():
+        raise ModelError("There are no calls to learn from.", hint="Load call records: sentinel-batch ingest FILES.")
+    return days
+
+
+def find_days(days: pl.DataFrame, instants: pl.Series) -> pl.Series:
+    """Return the local day that the moment before each instant (UTC) belongs to; NULL before the first day.
+
+    An instant is the end of a period, and a period that ends at midnight belongs to the day before.
+    """
+    import polars as pl
+
+    wanted = pl.DataFrame({"instant": instants.dt.offset_by("-1us")}).with_row_index("place").sort("instant")
+    found = wanted.join_asof(days.sort("day_start"), left_on="instant", right_on="day_start", strategy="backward")
+    return found.sort("place")["local_date"]
+
+
+def last_day(days: pl.DataFrame, until: datetime | None) -> date:
+    """Return the last local day that has begun before an instant; the last of all for None.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
+    import polars as pl
+
+    begun = days if until is None else days.filter(pl.col("day_start") < until)
+    found = begun["local_date"].to_list()
+    if not found:
+        raise ModelError(
+            f"There are no calls before {until}.",
+            hint=f"The first day with calls is {days['local_date'].to_list()[0]}.",
+        )
+    return max(found)

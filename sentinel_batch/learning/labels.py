@@ -1,0 +1,107 @@
+"""Where labels come from: verdicts of analysts, or the truth beside simulated calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sentinel_batch.errors import ModelError
+from sentinel_batch.lake import Lake
+from sentinel_batch.learning.history import find_days
+from sentinel_batch.schema import FRAUD_ALERTS
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SOURCES = ("verdicts", "truth", "both")
+"""What labels may be taken from; with ``both``, a verdict goes before the truth."""
+
+TRUTH = Path("simulation") / "truth.parquet"
+"""Where a simulated lake keeps its truth."""
+
+_TRUTH_COLUMNS = ("number", "role", "kind", "strategy", "box_id", "first_day", "last_day")
+
+
+def read_truth(lake: Lake) -> pl.DataFrame:
+    """Return the truth of a simulated lake: ``number, role, kind, strategy, box_id, first_day, last_day``.
+
+    Raises
+    ------
+    ModelError
+        If the lake has none, or it lacks a column.
+    """
+    import polars as pl
+
+    file = lake.path / TRUTH
+    if not file.is_file():
+        raise ModelError(
+            f"There is no truth at {file}: the calls are not simulated.",
+            hint="Take labels from verdicts (--labels verdicts), or simulate: sentinel-batch simulate.",
+            file=str(file),
+        )
+    found = pl.read_parquet(file)
+    missing = [column for column in _TRUTH_COLUMNS if column not in found.columns]
+    if missing:
+        raise ModelError(f"{file} lacks the columns {', '.join(missing)}.", hint="Simulate again.", missing=missing)
+    return found.select(_TRUTH_COLUMNS)
+
+
+def has_truth(lake: Lake) -> bool:
+    """Tell whether the lake was simulated, with its truth kept."""
+    return (lake.path / TRUTH).is_file()
+
+
+def label_by_truth(numbers: pl.DataFrame, truth: pl.DataFrame, kinds: Sequence[str] | None = None) -> pl.DataFrame:
+    """Add ``label, kind, strategy, box_id`` to rows of ``number, day, days``.
+
+    A number is fraudulent on a day if its fraud took place in the trailing days; numbers that the truth does not name
+    are ordinary subscribers. Frauds of other kinds than ``kinds`` are left out.
+    """
+    import polars as pl
+
+    fraud = pl.col("role") == "fraud"
+    begun = pl.col("first_day").fill_null(date.min) <= pl.col("day")
+    lasting = pl.col("last_day").fill_null(date.max) > pl.col("day") - pl.duration(days=pl.col("days"))
+    joined = numbers.join(truth, on="number", how="left").with_columns(fraud=fraud.fill_null(False))
+    if kinds is not None:
+        joined = joined.filter(~pl.col("fraud") | pl.col("kind").is_in(list(kinds)))
+    return joined.filter(~pl.col("fraud") | lasting).with_columns(label=(pl.col("fraud") & begun).cast(pl.Int8))
+
+
+def read_verdicts(lake: Lake, days: pl.DataFrame) -> pl.DataFrame:
+    """Return ``number, day, label`` of every alert that was confirmed or found false, by number and day.
+
+    The day is the one on which the alert's window ended. ``watch`` is no label. Of several verdicts on a number and
+    day, ``confirmed`` counts.
+    """
+    import polars as pl
+
+    alerts = lake.read(FRAUD_ALERTS.name).filter(pl.col("disposition").is_in(["confirmed", "false-positive"]))
+    dated = alerts.with_columns(find_days(days, alerts["window_end"]).alias("day"))
+    return (
+        dated.filter(pl.col("day").is_not_null())
+        .group_by(pl.col("suspect_number").alias("number"), "day")
+        .agg(label=(pl.col("disposition") == "confirmed").any().cast(pl.Int8))
+        .sort("number", "day")
+    )
+
+
+def alerted_numbers(lake: Lake) -> pl.Series:
+    """Return every number that has, or had, an alert."""
+    return lake.scan(FRAUD_ALERTS.name).select("suspect_number").unique().collect()["suspect_number"]
+
+
+def check_source(labels: str) -> str:
+    """Return the source of labels, or raise :class:`ModelError` if there is no such source."""
+    if labels in SOURCES:
+        return labels
+    raise ModelError(f"Labels cannot come from {labels!r}.", hint=f"Allowed: {', '.join(SOURCES)}.", value=labels)
+
+
+def snapshot_days(first: date, last: date, step: int) -> list[date]:
+    """Return the days at which numbers are described: the last one, and every ``step`` before it but the first two."""
+    count = (last - first).days // step
+    days = [last - timedelta(days=step * back) for back in range(count + 1)]
+    return sorted(day for day in days if day >= first + timedelta(days=2)) or [last]

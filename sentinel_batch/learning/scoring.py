@@ -1,0 +1,193 @@
+"""A model's judgement of numbers, and its reasons in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sentinel_batch.errors import ModelError
+from sentinel_batch.lake import Lake, open_lake
+from sentinel_batch.learning.features import FEATURE_NAMES, FEATURES, describe_callers, to_matrix
+from sentinel_batch.learning.history import last_day, list_days, load_profiles
+from sentinel_batch.learning.model import Model, open_model
+from sentinel_batch.learning.probability import to_probability
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SHOWN = 5
+"""Reasons shown of each number."""
+
+_LEAST_PART = 0.05
+"""Log-odds below which a figure is no reason."""
+
+
+@dataclass(frozen=True)
+class CallerExplanation:
+    """Why a model thinks what it thinks of a number.
+
+    Parameters
+    ----------
+    number, day, window_days
+        Whom it looked at, and in which trailing days.
+    probability
+        That the number is fraudulent, at ``base_rate``.
+    log_odds
+        The same as log-odds: ``start`` plus all contributions.
+    start
+        Log-odds before anything is known of the number.
+    base_rate, model_version
+        Of the model.
+    contributions
+        ``feature, value, words, contribution`` of every figure, the weightiest first; contributions are log-odds
+        (TreeSHAP), above 0 for fraud.
+    """
+
+    number: str
+    day: date
+    window_days: int
+    probability: float
+    log_odds: float
+    start: float
+    base_rate: float
+    model_version: str
+    contributions: pl.DataFrame
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {**vars(self), "contributions": self.contributions.to_dicts()}
+
+
+def score_callers(
+    lake: Lake | str | Path | None = None,
+    *,
+    model: Model | str | Path,
+    until: datetime | None = None,
+    numbers: Sequence[str] | None = None,
+    base_rate: float | None = None,
+) -> pl.DataFrame:
+    """Return the model's judgement of every number that called in the trailing days, the most suspicious first.
+
+    Parameters
+    ----------
+    lake
+        The lake, its path, or None for the configured one.
+    model
+        The model, its folder, or the name of a shipped one.
+    until
+        The last local day that began before it is the last one looked at; None is the last day with calls.
+    numbers
+        Only these; None is all.
+    base_rate
+        Share of fraudulent numbers to state probabilities for; None is the model's.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``number, probability, log_odds, segment, day, first_day_start, last_call, main_imei, main_cell`` and the
+        figures that the model took.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be read, there are no calls, or the base rate is not allowed.
+    """
+    import polars as pl
+
+    opened = open_model(model)
+    rows = _describe(open_lake(lake), opened, until)
+    if numbers is not None:
+        rows = rows.filter(pl.col("number").is_in(list(numbers)))
+    log_odds = opened.calibration.log_odds(opened.score(to_matrix(rows)), base_rate)
+    judged = rows.with_columns(pl.Series("probability", to_probability(log_odds)), pl.Series("log_odds", log_odds))
+    first = ("number", "probability", "log_odds")
+    return judged.select(*first, pl.exclude(first)).sort("log_odds", "number", descending=[True, False])
+
+
+def explain_caller(
+    number: str,
+    *,
+    lake: Lake | str | Path | None = None,
+    model: Model | str | Path,
+    until: datetime | None = None,
+) -> CallerExplanation:
+    """Say why the model thinks what it thinks of a number.
+
+    Parameters
+    ----------
+    number
+        As in the call records.
+    lake, model, until
+        As for :func:`score_callers`.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be read, or the number made no call in the trailing days.
+    """
+    opened = open_model(model)
+    judged = score_callers(lake, model=opened, until=until, numbers=[number])
+    if judged.is_empty():
+        raise ModelError(
+            f"{number!r} made no call in the {opened.window_days} days that the model looks at.",
+            hint="Name a caller as in the call records, such as +2348031234567, or another --until.",
+            number=number,
+        )
+    row = judged.row(0, named=True)
+    parts = attribute_callers(judged, opened).drop("number")
+    return CallerExplanation(
+        number=number,
+        day=row["day"],
+        window_days=opened.window_days,
+        probability=row["probability"],
+        log_odds=row["log_odds"],
+        start=row["log_odds"] - float(parts["contribution"].sum()),
+        base_rate=opened.calibration.base_rate,
+        model_version=opened.version,
+        contributions=parts,
+    )
+
+
+def attribute_callers(rows: pl.DataFrame, model: Model) -> pl.DataFrame:
+    """Return ``number, feature, value, words, contribution`` of rows of figures, by number, the weightiest first."""
+    import polars as pl
+
+    parts = model.attribute(to_matrix(rows))
+    values = rows.select(FEATURE_NAMES).rows()
+    return pl.DataFrame(
+        [
+            (number, feature.name, figures[place], feature.spell(figures[place]), float(part[place]))
+            for number, figures, part in zip(rows["number"], values, parts, strict=True)
+            for place, feature in enumerate(FEATURES)
+        ],
+        schema={
+            "number": pl.String, "feature": pl.String, "value": pl.Float64, "words": pl.String,
+            "contribution": pl.Float64,
+        },
+        orient="row",
+    ).sort("number", pl.col("contribution").abs(), "feature", descending=[False, True, False])  # fmt: skip
+
+
+def list_reasons(
+    lake: Lake, numbers: Sequence[str], *, model: Model | str | Path, until: datetime | None = None, count: int = SHOWN
+) -> dict[str, list[str]]:
+    """Return the weightiest reasons of each number in words, such as ``97 % of callees new: +1.8``."""
+    import polars as pl
+
+    opened = open_model(model)
+    judged = score_callers(lake, model=opened, until=until, numbers=numbers)
+    weighty = attribute_callers(judged, opened).filter(pl.col("contribution").abs() >= _LEAST_PART)
+    shown = weighty.group_by("number", maintain_order=True).head(count)
+    reasons: dict[str, list[str]] = {}
+    for number, words, part in shown.select("number", "words", "contribution").iter_rows():
+        reasons.setdefault(number, []).append(f"{words}: {part:+.1f}")
+    return reasons
+
+
+def _describe(lake: Lake, model: Model, until: datetime | None) -> pl.DataFrame:
+    day = last_day(list_days(load_profiles(lake)), until)
+    profiles = load_profiles(lake, day - timedelta(days=model.window_days - 1), day)
+    return describe_callers(profiles, until=day, days=model.window_days)

@@ -1,0 +1,261 @@
+"""Training of the model of callers: split, boosted trees, calibration, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sentinel_batch.errors import ModelError
+from sentinel_batch.lake import Lake, open_lake
+from sentinel_batch.learning.examples import BACKGROUND, collect_examples
+from sentinel_batch.learning.features import FEATURES, to_matrix
+from sentinel_batch.learning.model import Model, dump_booster
+from sentinel_batch.learning.probability import BASE_RATE, check_base_rate, fit_calibration
+from sentinel_batch.learning.sampling import assign_folds
+
+if TYPE_CHECKING:
+    import polars as pl
+    import xgboost
+    from numpy.typing import NDArray
+
+SETTINGS: dict[str, Any] = {
+    "objective": "binary:logistic",
+    "base_score": 0.5,
+    "tree_method": "hist",
+    "max_depth": 4,
+    "eta": 0.1,
+    "subsample": 0.8,
+    "colsample_bynode": 0.5,
+    "min_child_weight": 1.0,
+    "lambda": 2.0,
+    "max_bin": 128,
+    "nthread": 1,
+}
+"""Settings of xgboost; one thread and a seed make the trees the same everywhere."""
+
+ROUNDS = 150
+THRESHOLD = 0.5
+LEAST_NUMBERS = 10
+"""Fewest fraudulent, and fewest honest, numbers to train on."""
+
+LEAST_GROUPS = 3
+"""Fewest groups of fraudulent numbers: of two boxes, one would be left to learn from."""
+
+HELD_OUT_FOLDS = 3
+HELD_OUT_DAYS = 1 / 3
+_CALIBRATION_FOLDS = 5
+
+
+def train_model(
+    lakes: Lake | str | Path | Sequence[Lake | str | Path] | None = None,
+    *,
+    labels: str = "both",
+    kinds: Sequence[str] | None = None,
+    window_days: int = 7,
+    step_days: int = 2,
+    base_rate: float = BASE_RATE,
+    threshold: float = THRESHOLD,
+    background: int = BACKGROUND,
+    rounds: int = ROUNDS,
+    seed: int = 1,
+) -> Model:
+    """Train a model of callers on the labelled numbers of one lake or several.
+
+    Parameters
+    ----------
+    lakes
+        The lake, its path, several of them, or None for the configured one.
+    labels, kinds, window_days, step_days, background
+        As for :func:`sentinel_batch.learning.examples.collect_examples`.
+    base_rate
+        Share of fraudulent numbers that the probabilities are stated for.
+    threshold
+        Probability from which the model queues a number that no rule found.
+    rounds
+        Number of trees.
+    seed
+        Of every draw: background, split, trees.
+
+    Returns
+    -------
+    Model
+        The same for the same calls, labels, arguments and versions.
+
+    Raises
+    ------
+    ModelError
+        If there are too few labels, no calls, no truth where it is asked for, or an argument is not allowed.
+    """
+    import polars as pl
+
+    given = [lakes] if lakes is None or isinstance(lakes, Lake | str | Path) else list(lakes)
+    parts = []
+    for place, lake in enumerate(given):
+        part = collect_examples(
+            open_lake(lake), labels=labels, kinds=kinds, window_days=window_days, step_days=step_days,
+            background=background, seed=seed,
+        )  # fmt: skip
+        parts.append(part.with_columns(group=pl.format("{} {}", pl.lit(place), "group")))
+    if not parts:
+        raise ModelError("No lake was named.", hint="Name at least one lake to learn from.")
+    facts = {"labels": labels, "kinds": list(kinds or []), "lakes": len(parts), "step_days": step_days}
+    return fit_model(
+        pl.concat(parts), window_days=window_days, base_rate=base_rate, threshold=threshold, rounds=rounds, seed=seed,
+        facts=facts,
+    )  # fmt: skip
+
+
+def fit_model(
+    examples: pl.DataFrame,
+    *,
+    window_days: int,
+    base_rate: float = BASE_RATE,
+    threshold: float = THRESHOLD,
+    rounds: int = ROUNDS,
+    seed: int = 1,
+    settings: Mapping[str, Any] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> Model:
+    """Train a model on examples.
+
+    The split is by time and by group at once: the later third of the days and three tenths of the groups are held out,
+    and no example of a held-out group, or of a held-out day, is trained on. Trees are calibrated on the training
+    examples by five-fold cross-validation over groups, so that nothing held out is touched before the figures.
+
+    Parameters
+    ----------
+    examples
+        As :func:`sentinel_batch.learning.examples.collect_examples` returns them.
+    window_days, base_rate, threshold, rounds, seed
+        As for :func:`train_model`.
+    settings
+        Over :data:`SETTINGS`.
+    facts
+        What the card says of the data beside what the examples show.
+
+    Raises
+    ------
+    ModelError
+        If there are too few examples of a class, or an argument is not allowed.
+    """
+    import polars as pl
+
+    from sentinel_batch.learning.assessment import assess
+
+    check_base_rate(base_rate)
+    _check_numbers(examples, "in all")
+    folded = assign_folds(examples, seed)
+    later = _held_out_since(folded)
+    training = folded.filter(pl.col("fold") >= HELD_OUT_FOLDS, pl.col("day") < later if later else pl.lit(True))
+    held_out = folded.filter(pl.col("fold") < HELD_OUT_FOLDS, pl.col("day") >= later if later else pl.lit(True))
+    _check_numbers(training, "before the held-out days")
+    chosen = {**SETTINGS, **(settings or {}), "monotone_constraints": _constraints(), "seed": seed}
+    trees = _boost(training, chosen, rounds)
+    scores = _cross_score(training, chosen, rounds)
+    calibration = fit_calibration(scores, training["label"], weights=training["weight"], base_rate=base_rate)
+    model = Model(
+        booster=dump_booster(trees),
+        calibration=calibration,
+        window_days=window_days,
+        threshold=threshold,
+        training={
+            **(facts or {}), "seed": seed, "rounds": rounds, "settings": {k: str(v) for k, v in chosen.items()},
+            "held_out_since": later.isoformat() if later else None,
+            "training": summarise(training), "held_out": summarise(held_out),
+        },
+    )  # fmt: skip
+    figures = assess(model, held_out) if held_out["label"].n_unique() == 2 else {}
+    return Model(**{**{name: getattr(model, name) for name in model.__dataclass_fields__}, "figures": figures})
+
+
+def summarise(examples: pl.DataFrame) -> dict[str, Any]:
+    """Return what examples there are: rows, numbers and groups of each class, days, kinds of fraud."""
+    import polars as pl
+
+    fraud, honest = examples.filter(pl.col("label") == 1), examples.filter(pl.col("label") == 0)
+    kinds = fraud.group_by("kind", "strategy").agg(numbers=pl.col("number").n_unique()).sort("kind", "strategy")
+    first, last = examples["day"].min(), examples["day"].max()
+    return {
+        "rows": examples.height,
+        "fraud_rows": fraud.height,
+        "fraud_numbers": fraud["number"].n_unique(),
+        "fraud_groups": fraud["group"].n_unique(),
+        "honest_numbers": honest["number"].n_unique(),
+        "first_day": str(first) if first else None,
+        "last_day": str(last) if last else None,
+        "sources": dict(examples["source"].value_counts().sort("source").iter_rows()),
+        "kinds": [
+            {"kind": kind, "strategy": strategy, "numbers": count} for kind, strategy, count in kinds.iter_rows()
+        ],
+    }
+
+
+def _check_numbers(examples: pl.DataFrame, where: str) -> None:
+    import polars as pl
+
+    for label, name in ((1, "fraudulent"), (0, "honest")):
+        count = examples.filter(pl.col("label") == label)["number"].n_unique()
+        if count < LEAST_NUMBERS:
+            raise ModelError(
+                f"There are too few labels: {count} {name} numbers {where}; at least {LEAST_NUMBERS} are needed.",
+                hint="Review more alerts (sentinel-batch alerts review), or add simulated calls (--labels truth).",
+                label=name,
+                found=count,
+                needed=LEAST_NUMBERS,
+            )
+    groups = examples.filter(pl.col("label") == 1)["group"].n_unique()
+    if groups < LEAST_GROUPS:
+        raise ModelError(
+            f"The fraudulent numbers {where} form {groups} groups; at least {LEAST_GROUPS} are needed.",
+            hint="Numbers of one box look alike: label numbers of other boxes.",
+            found=groups,
+            needed=LEAST_GROUPS,
+        )
+
+
+def _held_out_since(examples: pl.DataFrame) -> date | None:
+    """Return the first held-out day; None if there is only one day, so that only groups can be held out."""
+    days = examples["day"].unique().sort().to_list()
+    if len(days) < 2:
+        return None
+    found: date = days[min(len(days) - 1, round(len(days) * (1 - HELD_OUT_DAYS)))]
+    return found
+
+
+def _constraints() -> str:
+    return "(" + ",".join(str(feature.direction) for feature in FEATURES) + ")"
+
+
+def _boost(examples: pl.DataFrame, settings: Mapping[str, Any], rounds: int) -> xgboost.Booster:
+    import xgboost
+
+    data = xgboost.DMatrix(
+        to_matrix(examples), label=examples["label"].to_numpy(), weight=_weigh_classes(examples["label"].to_numpy())
+    )
+    return xgboost.train(dict(settings), data, num_boost_round=rounds)
+
+
+def _weigh_classes(labels: NDArray[Any]) -> NDArray[Any]:
+    """Weigh fraud up by the square root of its rarity: full balance would spoil the order in the tail."""
+    import numpy as np
+
+    fraud = labels == 1
+    return np.asarray(np.where(fraud, np.sqrt((~fraud).sum() / fraud.sum()), 1.0))
+
+
+def _cross_score(examples: pl.DataFrame, settings: Mapping[str, Any], rounds: int) -> NDArray[Any]:
+    """Score every example by trees that have not seen its group."""
+    import numpy as np
+    import polars as pl
+
+    folds = assign_folds(examples.drop("fold"), int(settings["seed"]) + 1)["fold"].to_numpy() % _CALIBRATION_FOLDS
+    scores = np.full(examples.height, np.nan)
+    for fold in range(_CALIBRATION_FOLDS):
+        seen, unseen = examples.filter(pl.Series(folds != fold)), examples.filter(pl.Series(folds == fold))
+        if unseen.height and seen["label"].n_unique() == 2:
+            scores[folds == fold] = _boost(seen, settings, rounds).inplace_predict(
+                to_matrix(unseen), predict_type="margin"
+            )
+    return np.nan_to_num(scores, nan=float(np.nanmean(scores)))
