@@ -1,0 +1,229 @@
+"""Calls of a day into the lake: parts as ingest writes them, a row of ``ingests``, one commit."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import polars as pl
+
+from sentinel_batch.errors import UsageError
+from sentinel_batch.lake import Lake, StagedFile, now
+from sentinel_batch.schema import CALL_RECORDS, INGESTS, polars_schema
+
+from .abroad import TRUNKS
+from .arrays import Ints
+from .calls import Calls
+from .geography import Cells
+from .outcomes import CAUSES
+from .plan import Plan
+from .rhythms import DAY_SECONDS
+from .roster import Directory
+
+ZONE = "Africa/Lagos"
+REGION = "NG"
+DIALECT = "simulation"
+PART_ROWS = 500_000
+_PREFIX_LENGTH = 7
+_MICRO = 1_000_000
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """From a moment (seconds since the first midnight) a number has another SIM: the IMSI of another position."""
+
+    number: int
+    second: float
+    subscription: int
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Where calls of a population are written.
+
+    Parameters
+    ----------
+    lake, plan
+        Where, and whose.
+    directory, cells
+        What positions stand for.
+    renewals
+        SIMs that were exchanged.
+    """
+
+    lake: Lake
+    plan: Plan
+    directory: Directory
+    cells: Cells
+    renewals: tuple[Renewal, ...] = ()
+
+    @cached_property
+    def _numbers(self) -> pl.Series:
+        return _plus(self.directory.digits)
+
+    @cached_property
+    def _prefixes(self) -> pl.Series:
+        return self._numbers.str.slice(0, _PREFIX_LENGTH).cast(pl.Categorical)
+
+    @cached_property
+    def _subscriptions(self) -> pl.Series:
+        return _optional(self.directory.subscriptions())
+
+    @cached_property
+    def _imeis(self) -> pl.Series:
+        return pl.Series(self.directory.imei).cast(pl.String)
+
+    @cached_property
+    def _codes(self) -> pl.Series:
+        return pl.Series(self.cells.codes, dtype=pl.Categorical)
+
+    def ingest_id(self, day: int) -> str:
+        """Return the id under which a day is committed: equal plans have equal ids."""
+        facts = json.dumps({**self.plan.to_dict(), "day": day}, sort_keys=True)
+        return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+    def check_lake(self) -> None:
+        """Refuse a lake that holds calls of anything but this plan.
+
+        Raises
+        ------
+        UsageError
+            If it does.
+        """
+        if not self.lake.files(CALL_RECORDS.name):
+            return
+        own = {self.ingest_id(day) for day in range(self.plan.days)}
+        held = set(self.lake.scan(INGESTS.name).select("ingest_id").collect().to_series())
+        strange = sorted(self.lake.committed(CALL_RECORDS.name, held) - own)
+        if strange or not held:
+            raise UsageError(
+                f"The lake {self.lake.path} already holds calls that are not of this simulation.",
+                hint="A population goes into a lake of its own: name an empty folder with --lake.",
+                lake=str(self.lake.path),
+            )
+
+    def write_day(self, calls: Calls, day: int, run_id: str) -> None:
+        """Commit a day's calls, sorted by time; a day that an earlier run committed is left as it is."""
+        ingest_id = self.ingest_id(day)
+        with self.lake.lock():
+            if self.lake.is_committed(CALL_RECORDS.name, ingest_id):
+                return
+            with self.lake.staging() as folder:
+                files = list(self._stage(calls, day, ingest_id, folder))
+                self.lake.delete(INGESTS.name, "ingest_id", ingest_id)
+                self.lake.append(INGESTS.name, self._account(calls, day, ingest_id, run_id, files))
+                self.lake.add_files(CALL_RECORDS.name, files, commit_id=ingest_id)
+
+    def source(self, day: int) -> str:
+        """Return the name that stands for the file of a day."""
+        return f"simulation/{self.plan.start + dt.timedelta(days=day):%Y-%m-%d}.csv"
+
+    def midnight(self, day: int) -> dt.datetime:
+        """Return when a local day begins, in UTC."""
+        date = self.plan.start + dt.timedelta(days=day)
+        return dt.datetime.combine(date, dt.time(), ZoneInfo(ZONE)).astimezone(dt.UTC)
+
+    def _stage(self, calls: Calls, day: int, ingest_id: str, folder: Path) -> Iterator[StagedFile]:
+        """Write parts that each lie within one UTC date."""
+        midnight = self.midnight(day)
+        next_date = dt.datetime.combine(midnight.date() + dt.timedelta(days=1), dt.time(), dt.UTC)
+        split = int(np.searchsorted(calls.second, (next_date - midnight).total_seconds()))
+        processed_at = now()
+        bounds = [*range(0, split, PART_ROWS), *range(split, len(calls), PART_ROWS), len(calls)]
+        for number, (first, end) in enumerate(zip(bounds, bounds[1:], strict=False), start=1):
+            frame = self._frame(calls.take(slice(first, end)), day, first).with_columns(
+                source_file=pl.lit(self.source(day), dtype=pl.Categorical),
+                ingest_id=pl.lit(ingest_id, dtype=pl.Categorical),
+                processed_at=pl.lit(processed_at).cast(pl.Datetime("us", "UTC")),
+            )
+            path = folder / f"{ingest_id}-{number:05d}.parquet"
+            frame = frame.select(name for name in CALL_RECORDS.columns if name in frame.columns)
+            frame.write_parquet(path, compression="lz4", statistics=False, row_group_size=PART_ROWS)
+            oldest, newest = frame["call_timestamp"][0], frame["call_timestamp"][-1]
+            yield StagedFile(path, path.name, {"call_date": oldest.date().isoformat()}, frame.height, oldest, newest)
+
+    def _frame(self, calls: Calls, day: int, first_line: int) -> pl.DataFrame:
+        date = self.plan.start + dt.timedelta(days=day)
+        base = int(self.midnight(day).timestamp()) * _MICRO
+        trunk = np.maximum(self.directory.trunk[calls.caller], self.directory.trunk[calls.callee])
+        frame = pl.DataFrame(
+            {
+                "call_timestamp": pl.Series(base + calls.second.astype(np.int64) * _MICRO),
+                "caller_number": self._numbers.gather(calls.caller),
+                "callee_number": self._numbers.gather(calls.callee),
+                "duration_seconds": pl.Series(calls.duration.astype(np.int64)),
+                "call_direction": _pick(("outbound", "inbound"), (self.directory.trunk[calls.caller] >= 0).astype(int)),
+                "termination_cause": _pick(CAUSES, calls.cause),
+                "location_code": _gather(self._codes, calls.cell),
+                "answered": pl.Series(calls.cause == 0),
+                "imei": _gather(self._imeis, calls.handset),
+                "imsi": self._subscriptions.gather(self._renewed(calls, day)),
+                "trunk": _pick(TRUNKS, trunk),
+                "local_hour": pl.Series((calls.second // 3_600).astype(np.int8)),
+                "callee_prefix": self._prefixes.gather(calls.callee),
+                "source_line": pl.Series(np.arange(first_line + 2, first_line + 2 + len(calls))),
+            }
+        )
+        return frame.with_columns(
+            pl.col("call_timestamp").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
+            number_type=pl.lit("e164", dtype=pl.Categorical),
+            local_date=pl.lit(date),
+            iso_weekday=pl.lit(date.isoweekday(), dtype=pl.Int8),
+        )
+
+    def _renewed(self, calls: Calls, day: int) -> Ints:
+        subscription = calls.caller
+        for renewal in self.renewals:
+            later = (calls.caller == renewal.number) & (day * DAY_SECONDS + calls.second >= renewal.second)
+            if later.any():
+                subscription = np.where(later, renewal.subscription, subscription)
+        return subscription
+
+    def _account(self, calls: Calls, day: int, ingest_id: str, run_id: str, files: list[StagedFile]) -> pl.DataFrame:
+        row = {
+            "ingest_id": ingest_id,
+            "run_id": run_id,
+            "source_file": self.source(day),
+            "sha256": hashlib.sha256(ingest_id.encode()).hexdigest(),
+            "size_bytes": sum(file.path.stat().st_size for file in files),
+            "dialect": DIALECT,
+            "encoding": "utf-8",
+            "timezone": ZONE,
+            "region": REGION,
+            "records_processed": len(calls),
+            "records_inserted": len(calls),
+            "duplicates_skipped": 0,
+            "legs_collapsed": 0,
+            "records_rejected": 0,
+            "rejects_by_reason": "{}",
+            "first_call": files[0].first if files else None,
+            "last_call": files[-1].last if files else None,
+            "processed_at": now(),
+        }
+        return pl.DataFrame([row], schema=polars_schema(INGESTS.columns))
+
+
+def _plus(digits: Ints) -> pl.Series:
+    return pl.select("+" + pl.Series("digits", digits).cast(pl.String)).to_series()
+
+
+def _optional(digits: Ints) -> pl.Series:
+    series = pl.Series("digits", digits)
+    return series.cast(pl.String).set(series == 0, None)
+
+
+def _pick(values: tuple[str, ...], places: Ints) -> pl.Series:
+    """Return categories by position; a negative position is null."""
+    return _gather(pl.Series(values, dtype=pl.Categorical), places)
+
+
+def _gather(values: pl.Series, places: Ints) -> pl.Series:
+    index = pl.Series(places.astype(np.int32))
+    return values.gather(index.set(index < 0, None))
