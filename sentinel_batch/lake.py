@@ -18,8 +18,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import unquote
+from uuid import uuid4
 
 from sentinel_batch.errors import DiskFullError, LakeDamagedError, LakeLockedError, LakeNotFoundError
 from sentinel_batch.schema import CALL_RECORDS, TABLES, arrow_schema, polars_schema
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import duckdb
     import polars as pl
     from deltalake import CommitProperties, DeltaTable
-    from deltalake.transaction import RemoveAction
+    from deltalake.transaction import AddAction, RemoveAction
 
 DEFAULT_LOCK_TIMEOUT = 600.0
 """Seconds that a writer waits for another writer."""
@@ -255,60 +256,71 @@ class Lake:
         removed
             Files of :meth:`files` that leave the table in the same commit; they stay on disk for readers under way.
         """
-        from deltalake import DeltaTable
+        with full_disk_reported(self.path):
+            self._commit(name, files, "append", commit_id, removed)
+
+    def _write(self, name: str, frame: pl.DataFrame, mode: _Mode, commit_id: str | None) -> None:
+        definition = TABLES[name]
+        shaped = frame.select(frame[column].cast(kind) for column, kind in polars_schema(definition.columns).items())
+        with full_disk_reported(self.path):
+            (self.path / name).mkdir(exist_ok=True)
+            files = [self._write_part(name, *part) for part in _partition(shaped, definition.partition_by)]
+            self._commit(name, files, mode, commit_id)
+
+    def _write_part(self, name: str, partition: dict[str, str], frame: pl.DataFrame) -> StagedFile:
+        path = self.path / name / f"part-{uuid4().hex}.parquet"
+        frame.write_parquet(path)
+        times = frame["call_timestamp"] if "call_timestamp" in frame.columns else None
+        bounds = (times.min(), times.max()) if times is not None else (None, None)
+        return StagedFile(path, path.name, partition, frame.height, *cast(Any, bounds))
+
+    def _commit(
+        self, name: str, files: list[StagedFile], mode: _Mode, commit_id: str | None, removed: Collection[Path] = ()
+    ) -> None:
+        from deltalake import Schema
+
+        data_change = not (files and removed)
+        actions: list[AddAction | RemoveAction] = [self._move(name, file, data_change=data_change) for file in files]
+        settings: dict[str, Any] = {
+            "schema": Schema.from_arrow(arrow_schema(TABLES[name].columns)),
+            "partition_by": list(TABLES[name].partition_by),
+            "commit_properties": _commit_properties(commit_id),
+        }
+        table = self.delta(name) or self._create(name, actions, settings)
+        if table is not None:
+            gone = {path.relative_to(self.path / name).as_posix() for path in removed}
+            actions += _removals(table, gone, data_change=data_change) if gone else []
+            table.create_write_transaction(actions, mode, **settings)
+
+    def _create(self, name: str, actions: list[Any], settings: dict[str, Any]) -> DeltaTable | None:
+        """Make a table with its first files; where another process made it meanwhile, return that instead."""
+        from deltalake.exceptions import DeltaError
+        from deltalake.transaction import create_table_with_add_actions
+
+        try:
+            create_table_with_add_actions(str(self.path / name), add_actions=actions, **settings)
+        except DeltaError:
+            table = self.delta(name)
+            if table is None:
+                raise
+            return table
+        return None
+
+    def _move(self, name: str, file: StagedFile, *, data_change: bool) -> AddAction:
         from deltalake.transaction import AddAction
 
-        table = self.delta(name)
-        definition = TABLES[name]
-        schema = arrow_schema(definition.columns)
-        with full_disk_reported(self.path):
-            if table is None:
-                table = DeltaTable.create(
-                    str(self.path / name), schema=schema, partition_by=list(definition.partition_by), mode="ignore"
-                )
-            actions: list[AddAction | RemoveAction] = []
-            for file in files:
-                folder = "/".join(f"{column}={value}" for column, value in file.partition.items())
-                target = self.path / name / folder / file.name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                file.path.replace(target)
-                actions.append(
-                    AddAction(
-                        path=f"{folder}/{file.name}" if folder else file.name,
-                        size=target.stat().st_size,
-                        partition_values=dict(file.partition),
-                        modification_time=int(time.time() * 1000),
-                        data_change=not removed,
-                        stats=_stats(file),
-                    )
-                )
-            if removed:
-                gone = {path.relative_to(self.path / name).as_posix() for path in removed}
-                actions += _removals(table, gone, data_change=not files)
-            table.create_write_transaction(
-                actions,
-                mode="append",
-                schema=schema,
-                partition_by=list(definition.partition_by),
-                commit_properties=_commit_properties(commit_id),
-            )
-
-    def _write(
-        self, name: str, frame: pl.DataFrame, mode: Literal["append", "overwrite"], commit_id: str | None
-    ) -> None:
-        from deltalake import write_deltalake
-
-        definition = TABLES[name]
-        schema = polars_schema(definition.columns)
-        shaped = frame.select(frame[column].cast(kind) for column, kind in schema.items())
-        with full_disk_reported(self.path):
-            write_deltalake(
-                str(self.path / name),
-                shaped.to_arrow(compat_level=_oldest_compat()).cast(arrow_schema(definition.columns)),
-                mode=mode,
-                partition_by=list(definition.partition_by) or None,
-                commit_properties=_commit_properties(commit_id),
-            )
+        folder = "/".join(f"{column}={value}" for column, value in file.partition.items())
+        target = self.path / name / folder / file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.path.replace(target)
+        return AddAction(
+            path=f"{folder}/{file.name}" if folder else file.name,
+            size=target.stat().st_size,
+            partition_values=dict(file.partition),
+            modification_time=int(time.time() * 1000),
+            data_change=data_change,
+            stats=_stats(file),
+        )
 
     @contextmanager
     def lock(self, timeout: float = DEFAULT_LOCK_TIMEOUT) -> Iterator[None]:
@@ -491,10 +503,14 @@ def _removals(table: DeltaTable, paths: set[str], *, data_change: bool) -> list[
     ]
 
 
-def _oldest_compat() -> Any:
-    import polars as pl
-
-    return pl.CompatLevel.oldest()
+def _partition(frame: pl.DataFrame, columns: Sequence[str]) -> Iterator[tuple[dict[str, str], pl.DataFrame]]:
+    """Yield the rows of each partition, without its columns; nothing where there are no rows."""
+    if not columns:
+        if not frame.is_empty():
+            yield {}, frame
+        return
+    for values, part in frame.partition_by(columns, as_dict=True, include_key=False, maintain_order=True).items():
+        yield dict(zip(columns, map(str, values), strict=True)), part
 
 
 def _commit_properties(commit_id: str | None) -> CommitProperties | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import secrets
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -90,7 +91,7 @@ def versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in names:
         with suppress(Exception):
-            found[name] = version(name)
+            found[name] = getattr(sys.modules.get(name.replace("-", "_")), "__version__", None) or version(name)
     return found
 
 

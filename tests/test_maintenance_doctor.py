@@ -114,7 +114,7 @@ def test_a_damaged_log(lake: Lake, version: int, damage: bytes) -> None:
 
 
 def test_a_commit_missing_from_the_log(lake: Lake) -> None:
-    (lake.path / "call_records" / "_delta_log" / f"{2:020}.json").unlink()
+    (lake.path / "call_records" / "_delta_log" / f"{1:020}.json").unlink()
     assert find(lake, "table call_records").status == "error"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import transaction
 
 from benchmarks.crash import Trial, describe_difference, read_tables
 from sentinel_batch.errors import DiskFullError, ExitCode, LakeLockedError
@@ -107,11 +108,15 @@ def test_files_moved_but_never_committed_do_not_count(tmp_path: Path, monkeypatc
     ingest(path, lake=tmp_path / "calm")
     lake = tmp_path / "killed"
 
-    def killed(*_: Any, **__: Any) -> None:
-        raise Killed
+    real = transaction.create_table_with_add_actions
+
+    def killed(table_uri: str, **given: Any) -> None:
+        if table_uri.endswith("call_records"):
+            raise Killed
+        real(table_uri, **given)
 
     with monkeypatch.context() as patch:
-        patch.setattr("deltalake.DeltaTable.create_write_transaction", killed)
+        patch.setattr(transaction, "create_table_with_add_actions", killed)
         with pytest.raises(Killed):
             ingest(path, lake=lake)
     assert list((lake / "call_records").rglob("*.parquet"))

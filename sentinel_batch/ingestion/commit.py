@@ -24,6 +24,8 @@ from sentinel_batch.schema import CALL_RECORDS, INGESTS, REJECTED_RECORDS, polar
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import polars as pl
+
     from sentinel_batch.ingestion.deduplication import Lines
 
 _LEG_REACH = timedelta(days=1)
@@ -43,8 +45,12 @@ def may_be_known(lake: Lake, size_bytes: int) -> bool:
     """Tell whether a file of this size was ever ingested: only then its content may have been."""
     import polars as pl
 
-    sizes = lake.scan(INGESTS.name).filter(pl.col("size_bytes") == size_bytes)
-    return not sizes.head(1).collect().is_empty()
+    return _has_rows(lake, INGESTS.name, pl.col("size_bytes") == size_bytes)
+
+
+def _has_rows(lake: Lake, name: str, condition: pl.Expr) -> bool:
+    """Tell whether a table has such rows; a table that was never written is not worth a query."""
+    return bool(lake.files(name)) and not lake.scan(name).filter(condition).head(1).collect().is_empty()
 
 
 def commit_file(
@@ -138,8 +144,7 @@ def _prepare(staged: Staged, lake: Lake, file: FileResult, shaping: Shaping, sta
 
     ingest_id = stamp.ingest_id
     for table in (REJECTED_RECORDS, INGESTS):
-        leftover = lake.scan(table.name).filter(pl.col("ingest_id") == ingest_id).select(pl.len()).collect().item()
-        if leftover:
+        if _has_rows(lake, table.name, pl.col("ingest_id") == ingest_id):
             lake.delete(table.name, "ingest_id", ingest_id)
     for path in staged.rejects:
         rejects = pl.read_parquet(path, glob=False).with_columns(

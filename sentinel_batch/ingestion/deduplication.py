@@ -101,15 +101,16 @@ def sort_hashes(frame: pl.DataFrame) -> Hashes:
 
 def find_clashes(new: KeySpill, old: KeySpill) -> Iterator[Hashes]:
     """Yield the hashes that occur twice in ``new``, or in ``new`` and in ``old``."""
+    held: list[Hashes] = []
     with ThreadPoolExecutor(THREADS) as pool:
-        held: list[Hashes] = []
-        for clashes in pool.map(lambda bucket: _find_in_bucket(new.read(bucket), old.read(bucket)), range(BUCKETS)):
+        run = pool.map if new.spilled else map  # Threads cost more than they gain where nothing is read from disk.
+        for clashes in run(lambda bucket: _find_in_bucket(new.read(bucket), old.read(bucket)), range(BUCKETS)):
             held.append(clashes)
             if sum(map(len, held)) >= CLASHES_AT_ONCE:
                 yield np.concatenate(held)
                 held = []
-        if any(map(len, held)):
-            yield np.concatenate(held)
+    if any(map(len, held)):
+        yield np.concatenate(held)
 
 
 def _find_in_bucket(fresh: Hashes, known: Hashes) -> Hashes:

@@ -34,7 +34,8 @@ FIELDS = (
 )
 """Fields that a dialect can fill. A time is either ``call_timestamp`` or ``call_date`` with ``call_time``."""
 
-_PRIORITY = ("sentinel", "sentinel-timestamp", "asterisk", "freeswitch", "cisco-cucm", "twilio", "generic")
+DIALECTS = ("sentinel", "sentinel-timestamp", "asterisk", "freeswitch", "cisco-cucm", "twilio", "generic")
+"""Names of the dialects that come with Sentinel Batch, most specific first."""
 _DIRECTIONS: dict[str, str | list[str]] = {
     "inbound": ["inbound", "in", "incoming", "mt", "mtc", "terminating", "entrant"],
     "outbound": ["outbound", "out", "outgoing", "mo", "moc", "originating", "sortant"],
@@ -131,11 +132,9 @@ def normalise_name(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")
 
 
-@cache
 def list_dialects() -> tuple[Dialect, ...]:
     """Return the dialects that come with Sentinel Batch, most specific first."""
-    folder = files(__package__) / "dialects"
-    return tuple(_parse((folder / f"{name}.toml").read_text("utf-8"), f"{name}.toml") for name in _PRIORITY)
+    return tuple(map(_load_own, DIALECTS))
 
 
 def load_dialect(name: str | Path) -> Dialect:
@@ -146,9 +145,8 @@ def load_dialect(name: str | Path) -> Dialect:
     DialectError
         If there is no such dialect, or the file is not valid.
     """
-    for dialect in list_dialects():
-        if dialect.name == str(name):
-            return dialect
+    if str(name) in DIALECTS:
+        return _load_own(str(name))
     path = Path(name)
     if path.suffix == ".toml":
         try:
@@ -157,12 +155,17 @@ def load_dialect(name: str | Path) -> Dialect:
             raise DialectError(
                 f"The dialect file {path} cannot be read: {error}", hint="Check the path; it must be UTF-8 TOML."
             ) from error
-    names = [dialect.name for dialect in list_dialects()]
-    near = get_close_matches(str(name), names, n=1)
+    near = get_close_matches(str(name), DIALECTS, n=1)
     raise DialectError(
-        f"There is no dialect {str(name)!r}. Allowed: {', '.join(names)}, or the path of a .toml file.",
+        f"There is no dialect {str(name)!r}. Allowed: {', '.join(DIALECTS)}, or the path of a .toml file.",
         hint=f"Did you mean {near[0]}?" if near else "Leave --dialect out to have it found in the file.",
     )
+
+
+@cache
+def _load_own(name: str) -> Dialect:
+    file = files(__package__) / "dialects" / f"{name}.toml"
+    return _parse(file.read_text("utf-8"), file.name)
 
 
 def _parse(text: str, source: str) -> Dialect:

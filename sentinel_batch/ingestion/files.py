@@ -32,7 +32,7 @@ JOINED_LINES = 20
 LONGEST_LINE = 64 << 20
 """Longer lines, in bytes, are not read: memory must not grow with the file."""
 
-_HASHED_AT_ONCE = 4 << 20
+_HASHED_AT_ONCE = 1 << 18
 _TAIL_BYTES = 1 << 16
 _COMPRESSED_BYTES = 1 << 18
 _LONGEST_TOP_UP = 1 << 16
@@ -183,11 +183,9 @@ class _ZstandardFrames(io.RawIOBase):
 @contextmanager
 def unreadable_reported(path: Path) -> Iterator[None]:
     """Turn a failure to open, read or decompress ``path`` into an :class:`UnreadableFileError`."""
-    import zstandard
-
     try:
         yield
-    except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError) as error:
+    except _damages() as error:
         raise UnreadableFileError(
             f"{name_of(path)}: the compressed file is damaged or cut short ({error}).",
             hint="Fetch it again; nothing of it was committed.",
@@ -196,6 +194,13 @@ def unreadable_reported(path: Path) -> Iterator[None]:
         raise UnreadableFileError(
             f"{name_of(path)} cannot be read: {error}", hint="Check the file and its permissions."
         ) from error
+
+
+def _damages() -> tuple[type[Exception], ...]:
+    """Return what damaged compressed files raise; asked only when something is raised, as the import takes a while."""
+    import zstandard
+
+    return EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError
 
 
 def recognise_text(sample: bytes) -> TextForm:

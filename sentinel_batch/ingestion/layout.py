@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from sentinel_batch.errors import UnrecognisedFileError
-from sentinel_batch.ingestion.dialect import Dialect, list_dialects, normalise_name
+from sentinel_batch.ingestion.dialect import DIALECTS, Dialect, load_dialect, normalise_name
 from sentinel_batch.ingestion.splitting import split_line
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -107,14 +107,13 @@ def find_layout(lines: Sequence[str], dialect: Dialect | None, source: str) -> L
     """
     if not any(line.strip() for line in lines):
         return None
-    candidates = [dialect] if dialect is not None else list(list_dialects())
-    for candidate in candidates:
+    for candidate in [dialect] if dialect is not None else map(load_dialect, DIALECTS):
         layout = _find_header(lines, candidate)
         if layout is None and candidate.header != "required":
             layout = _find_headerless(lines, candidate)
         if layout is not None:
             return layout
-    names = ", ".join(candidate.name for candidate in candidates)
+    names = ", ".join(DIALECTS if dialect is None else [dialect.name])
     first = next(line for line in lines if line.strip())
     raise UnrecognisedFileError(
         f"{source}:1: no dialect fits (tried {names}). The file starts with {first[:120]!r}.",

@@ -26,7 +26,7 @@ from sentinel_batch.ingestion.files import (
 )
 from sentinel_batch.ingestion.layout import Layout, find_layout
 from sentinel_batch.ingestion.splitting import split_block, used_places
-from sentinel_batch.ingestion.timestamps import decide_day_first, needs_day_first
+from sentinel_batch.ingestion.timestamps import decide_day_first, may_need_day_first, needs_day_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,7 @@ class Source:
 
     def has_text_dates(self) -> bool:
         """Tell whether the probed times are written like 03/04/2026."""
-        return needs_day_first(self._times())
+        return may_need_day_first("\n".join(self._probe)) and needs_day_first(self._times())
 
     def example_date(self) -> str:
         """Return the first such time."""

@@ -163,9 +163,11 @@ def _extra_places(layout: Layout) -> set[int]:
 def _cut_trailer(data: bytes, layout: Layout) -> tuple[bytes, int]:
     count, end = 0, len(data)
     while count < TRAILER_LINES:
-        body = data[:end].rstrip(b" \t\n")
-        start = body.rfind(b"\n") + 1
-        line = body[start:].decode("utf-8", "replace")
+        last = end
+        while last and data[last - 1] in b" \t\n":
+            last -= 1
+        start = data.rfind(b"\n", 0, last) + 1
+        line = data[start:last].decode("utf-8", "replace")
         if not line or len(line) > 500 or not _TRAILER.search(line) or _MOMENT.search(line):
             break
         end, count = start, count + 1

@@ -27,6 +27,7 @@ _AWARE_FORMATS = (
 _DAY_FIRST_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d-%m-%Y %H:%M:%S", "%d.%m.%Y %H:%M:%S")
 _MONTH_FIRST_FORMATS = ("%m/%d/%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S")
 _TEXT_DATE = re.compile(r"(?<!\d)(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?!\d)")
+_PART_OF_DATE = re.compile(r"[/.-]\d{1,2}[/.-]\d{4}")
 _BYTES_DATE = re.compile(rb"(?<!\d)(\d{1,2})[/.-](\d{1,2})[/.-]\d{4}(?!\d)")
 _CLOCK = (
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
@@ -49,6 +50,8 @@ _CLOCK_ZERO = 0x30303A30303A3030
 _CLOCK_NINES = 0x0606000606000606
 _CLOCK_SHAPE = 0xF0F0FFF0F0FFF0F0
 """Adding the former to a digit above 9 sets a bit of the latter."""
+_CLOCK_PAIRS = 0x00FF0000FF0000FF
+"""Where hours, minutes and seconds stand once their digits are joined, lowest first."""
 _EPOCH_UNITS = {9: 1_000_000, 10: 1_000_000, 11: 1_000_000, 12: 1_000, 13: 1_000, 15: 1, 16: 1}
 
 
@@ -68,6 +71,11 @@ def check_zone(name: str) -> str:
             f"There is no time zone {name!r}.", hint="Use an IANA name such as Africa/Lagos, Europe/Paris or UTC."
         ) from error
     return name
+
+
+def may_need_day_first(text: str) -> bool:
+    """Tell whether a date such as 03/04/2026 may stand anywhere in a text; to look at its cells costs much more."""
+    return _PART_OF_DATE.search(text) is not None
 
 
 def needs_day_first(cells: Iterable[str | None]) -> bool:
@@ -154,19 +162,32 @@ def _read_clocks(clocks: pl.Series) -> pl.Series:
     """Read ``14:05:09`` into microseconds since midnight; others are null.
 
     All eight characters at once, as the bytes of one integer: times of day are mostly distinct, and this takes a third
-    of the time of the general parser where they are in order, a seventh where they are not.
+    of the time of the general parser where they are in order, a seventh where they are not. In place: fresh memory
+    costs more than the sums.
     """
     import numpy as np
     import polars as pl
 
     packed = clocks.cast(pl.Binary).bin.reinterpret(dtype=pl.UInt64, endianness="little")
     digits = packed.fill_null(0).to_numpy() ^ _CLOCK_ZERO
-    shape = (digits | digits + _CLOCK_NINES) & _CLOCK_SHAPE
-    pairs = (digits * 10 + (digits >> 8)).view(np.uint8).reshape(-1, 8)
-    hours, minutes, seconds = pairs[:, 0], pairs[:, 3], pairs[:, 6]
-    good = (shape == 0) & (hours < 24) & (minutes < 60) & (seconds < 60)
-    micros = hours * np.int64(3_600_000_000) + minutes * np.int64(60_000_000) + seconds * np.int64(1_000_000)
-    read = pl.Series(clocks.name, micros)
+    work = digits + _CLOCK_NINES
+    work |= digits
+    work &= _CLOCK_SHAPE
+    good = work == 0
+    np.right_shift(digits, 8, out=work)
+    digits *= 10
+    digits += work
+    pairs = digits.view(np.uint8).reshape(-1, 8)
+    good &= (pairs[:, 0] < 24) & (pairs[:, 3] < 60) & (pairs[:, 6] < 60)
+    digits &= _CLOCK_PAIRS
+    np.multiply(digits, 60 << 24 | 1, out=work)  # 60 hours + minutes, 24 bits up
+    work >>= 24
+    work &= 0xFFFF
+    work *= 60
+    digits >>= 48
+    work += digits
+    work *= 1_000_000
+    read = pl.Series(clocks.name, work.view(np.int64))
     return read if good.all() else read.set(~pl.Series(good), None)
 
 

@@ -1,0 +1,62 @@
+"""Tables written in one transaction each: made, appended to, replaced, partitioned, made by two at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from sentinel_batch.lake import Lake
+from sentinel_batch.schema import CALL_RECORDS, SUPPRESSIONS, polars_schema
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake.create(tmp_path / "lake")
+
+
+def patterns(*values: str) -> pl.DataFrame:
+    schema = polars_schema(SUPPRESSIONS.columns)
+    return pl.DataFrame([{"pattern": value} for value in values], schema=schema)
+
+
+def stored(lake: Lake) -> list[str]:
+    return sorted(lake.read(SUPPRESSIONS.name)["pattern"])
+
+
+def test_rows_are_appended_and_replaced(lake: Lake) -> None:
+    lake.append(SUPPRESSIONS.name, patterns("+1", "+2"), commit_id="first")
+    lake.append(SUPPRESSIONS.name, patterns("+3"))
+    assert stored(lake) == ["+1", "+2", "+3"]
+    lake.overwrite(SUPPRESSIONS.name, patterns("+4"), commit_id="last")
+    assert stored(lake) == ["+4"]
+    lake.overwrite(SUPPRESSIONS.name, patterns())
+    assert stored(lake) == []
+    assert lake.committed(SUPPRESSIONS.name, ["first", "last", "other"]) == {"first", "last"}
+
+
+def test_a_table_can_begin_without_rows(lake: Lake) -> None:
+    lake.overwrite(SUPPRESSIONS.name, patterns())
+    lake.append(SUPPRESSIONS.name, patterns("+1"))
+    assert stored(lake) == ["+1"]
+
+
+def test_a_table_that_another_process_makes_meanwhile(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.append(SUPPRESSIONS.name, patterns("+1"))
+    seen = iter([None])
+    real = Lake.delta
+    monkeypatch.setattr(Lake, "delta", lambda self, name: next(seen, real(self, name)))
+    lake.append(SUPPRESSIONS.name, patterns("+2"), commit_id="second")
+    assert stored(lake) == ["+1", "+2"]
+    assert lake.is_committed(SUPPRESSIONS.name, "second")
+
+
+def test_partitions_and_their_bounds(lake: Lake) -> None:
+    moments = [datetime(2026, 1, day, 12, tzinfo=UTC) for day in (22, 23, 23)]
+    rows = [{"call_timestamp": moment, "call_date": moment.date(), "caller_number": "+1"} for moment in moments]
+    lake.append(CALL_RECORDS.name, pl.DataFrame(rows, schema=polars_schema(CALL_RECORDS.columns)))
+    assert lake.bounds() == (moments[0], moments[-1])
+    assert lake.read(CALL_RECORDS.name)["call_date"].sort().to_list() == [date(2026, 1, day) for day in (22, 23, 23)]
+    assert [path.parent.name for path in lake.files(CALL_RECORDS.name, since=moments[1])] == ["call_date=2026-01-23"]
