@@ -50,6 +50,8 @@ class Config:
         Prometheus textfile that ``nightly`` writes.
     suppressions_file
         Suppression list kept outside the lake.
+    segments_file
+        CSV with columns number and segment: what kind of customer a number is.
     lock_timeout
         Seconds to wait for another writer.
     dialect
@@ -62,6 +64,10 @@ class Config:
         Routing policy of recordings: a name, or the path of a policy file; None takes ``voice_only``.
     enrollments
         Folder of voiceprints.
+    international_rate, local_rate
+        Termination rates for one minute, for what bypassed calls cost.
+    currency
+        ISO 4217 code of the rates.
     audio_workers
         Processes that analyse recordings; None takes one for each core.
     rules
@@ -79,12 +85,16 @@ class Config:
     reports: Path = Path("reports")
     metrics_file: Path | None = None
     suppressions_file: Path | None = None
+    segments_file: Path | None = None
     lock_timeout: float = 600.0
     dialect: str | None = None
     audio_inbox: Path | None = None
     audio_manifest: Path | None = None
     audio_policy: str | None = None
     enrollments: Path | None = None
+    international_rate: float = 24.40
+    local_rate: float = 3.90
+    currency: str = "NGN"
     audio_workers: int | None = None
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
     file: Path | None = None
@@ -283,6 +293,13 @@ def _region(value: Any, base: Path) -> str:
     return text
 
 
+def _currency(value: Any, base: Path) -> str:
+    text = _text(value, base).upper()
+    if len(text) != 3 or not text.isascii() or not text.isalpha():
+        raise ValueError(text)
+    return text
+
+
 def _number(value: Any, base: Path, *, lowest: float, highest: float) -> float:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise TypeError(value)
@@ -319,12 +336,16 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "reports": ("a folder", _path),
     "metrics_file": ("a file", _path),
     "suppressions_file": ("a file", _path),
+    "segments_file": ("a file", _path),
     "lock_timeout": ("a number of seconds, 0 or more", partial(_number, lowest=0.0, highest=1e9)),
     "dialect": ("the name of a dialect, or the path of a dialect file ending in .toml", _named_or_file),
     "audio_inbox": ("a folder", _path),
     "audio_manifest": ("a .csv or .parquet file", _path),
     "audio_policy": ("the name of a policy, or the path of a policy file ending in .toml", _named_or_file),
     "enrollments": ("a folder", _path),
+    "international_rate": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),
+    "local_rate": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),
+    "currency": ("a three-letter currency code such as NGN", _currency),
     "audio_workers": ("a whole number from 1 to 1024", _workers),
 }
 """Setting to what it may be and its converter."""

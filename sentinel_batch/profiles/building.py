@@ -1,0 +1,147 @@
+"""Building profiles: each missing or stale day is computed and replaces what was stored, in one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from sentinel_batch.config import Config, load_config
+from sentinel_batch.errors import UsageError
+from sentinel_batch.lake import Lake, StagedFile, full_disk_reported, open_lake
+from sentinel_batch.profiles.calls import damage_reported
+from sentinel_batch.profiles.days import Definition, StoredDay, is_fresh, list_stored, read_calendar
+from sentinel_batch.profiles.history import LOOKBACK_DAYS
+from sentinel_batch.profiles.measuring import CALLS_AT_ONCE, Measurement
+from sentinel_batch.runs import Run, recorded_run
+from sentinel_batch.schema import PROFILES
+
+
+@dataclass(frozen=True)
+class ProfileBuild:
+    """What a build did.
+
+    Parameters
+    ----------
+    run_id
+        Its row of ``runs``.
+    built, kept
+        Local days whose profiles were computed, and those that were up to date.
+    rows
+        Profiles written.
+    """
+
+    run_id: str
+    built: tuple[date, ...]
+    kept: tuple[date, ...]
+    rows: int
+
+
+def build_profiles(
+    lake: Lake | str | Path | None = None,
+    *,
+    since: date | str | None = None,
+    until: date | str | None = None,
+    rebuild: bool = False,
+    config: Config | None = None,
+    calls_at_once: int = CALLS_AT_ONCE,
+) -> ProfileBuild:
+    """Compute the profiles of all local days that are missing or stale, oldest first, one commit per day.
+
+    A run that is killed leaves whole days; the next run goes on with the rest.
+
+    Parameters
+    ----------
+    lake
+        The lake, or its path; None is the configured one.
+    since, until
+        First and last local day (``2026-01-22``); None is the lake's own bound.
+    rebuild
+        Also compute days that are up to date.
+    config
+        Gives time zone, country, segments and lock timeout; None reads the configuration.
+    calls_at_once
+        A day with more calls is worked on in parts, to bound memory.
+
+    Raises
+    ------
+    UsageError
+        If a day cannot be read, or since is after until, or the segments file cannot be used.
+    LakeNotFoundError, LakeLockedError, LakeDamagedError, DiskFullError
+        As their names say.
+    """
+    settings = config or load_config()
+    opened = open_lake(lake if lake is not None else settings.lake)
+    first, last = read_days(since, until)
+    definition = Definition.of(settings)
+    facts = {"since": first, "until": last, "rebuild": rebuild, "definition": definition.text}
+    with recorded_run(opened, "profiles", facts) as run, damage_reported(opened):
+        with opened.lock(settings.lock_timeout), full_disk_reported(opened.path):
+            build = _build(opened, run, definition, first, last, rebuild, calls_at_once)
+        run.counts = {"built": len(build.built), "kept": len(build.kept), "rows": build.rows}
+    return build
+
+
+def read_days(since: date | str | None, until: date | str | None) -> tuple[date | None, date | None]:
+    """Read the bounds of a span of local days.
+
+    Raises
+    ------
+    UsageError
+        If one is no date, or the first is after the last.
+    """
+    first, last = read_day(since, "since"), read_day(until, "until")
+    if first is not None and last is not None and first > last:
+        raise UsageError(f"since = {first} is after until = {last}.", hint="Give the earlier day as since.")
+    return first, last
+
+
+def read_day(value: date | str | None, name: str) -> date | None:
+    """Read a local day such as ``2026-01-22``.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
+    if value is None or isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value.strip())
+    except ValueError:
+        raise UsageError(
+            f"{name} = {value!r} is not a day.", hint="Give a local date such as 2026-01-22.", name=name, value=value
+        ) from None
+
+
+def _build(
+    lake: Lake, run: Run, definition: Definition, first: date | None, last: date | None, rebuild: bool, at_once: int
+) -> ProfileBuild:
+    begin = None if first is None or first.toordinal() <= LOOKBACK_DAYS else first - timedelta(days=LOOKBACK_DAYS)
+    calendar = read_calendar(lake, definition.zone, begin, last)
+    stored = list_stored(lake)
+    days = [day for day in calendar.calls if (first or date.min) <= day <= (last or date.max)]
+    stale = [day for day in days if rebuild or not is_fresh(day, stored.get(day), calendar, definition)]
+    kept = tuple(day for day in days if day not in set(stale))
+    if not stale:
+        return ProfileBuild(run.run_id, (), kept, 0)
+    with lake.staging() as folder:
+        measurement = Measurement(lake, definition, calendar, stored, folder, days=len(stale), calls_at_once=at_once)
+        rows = sum(_replace_days(lake, run, measurement, stale, stored, folder))
+    return ProfileBuild(run.run_id, tuple(stale), kept, rows)
+
+
+def _replace_days(
+    lake: Lake, run: Run, measurement: Measurement, days: list[date], stored: dict[date, StoredDay], folder: Path
+) -> Iterator[int]:
+    import polars as pl
+
+    for day in days:
+        file = folder / f"profiles-{run.run_id}-{day}.parquet"
+        measurement.measure(day).drop("local_date").sink_parquet(file, compression="zstd")
+        rows = int(pl.scan_parquet(file, glob=False).select(pl.len()).collect().item())
+        staged = StagedFile(file, file.name, {"local_date": day.isoformat()}, rows)
+        old = stored[day].files if day in stored else ()
+        lake.add_files(PROFILES.name, [staged], commit_id=f"{run.run_id}-{day}", removed=old)
+        yield rows

@@ -1,0 +1,251 @@
+"""The figures of a caller's day that follow from the calls of that day alone. docs/profiles.md defines each.
+
+Formulas: Herfindahl index and entropy as usual; the choice of figures follows published SIM-box detectors, see there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sentinel_batch.profiles.calls import Calls
+from sentinel_batch.profiles.grouping import (
+    FlagArray,
+    IntArray,
+    RealArray,
+    add_up,
+    count,
+    count_pairs,
+    find_medians,
+    locate,
+    rank_values,
+    sort_pairs,
+)
+from sentinel_batch.profiles.keys import NumberKeys
+
+if TYPE_CHECKING:
+    import polars as pl
+
+NIGHT_BEGINS, NIGHT_ENDS = 22, 6
+"""Local hours: night is from 22:00 to 06:00."""
+
+SHORT_SECONDS = 6
+"""A completed call of at most so many seconds is short: the billing increment of six seconds in which carriers
+measure short-duration traffic."""
+
+_MICROS = 1_000_000
+
+Columns = dict[str, Any]
+
+
+class Groups:
+    """The calls of a day grouped by caller.
+
+    Parameters
+    ----------
+    calls
+        Calls whose callers get figures.
+    """
+
+    def __init__(self, calls: Calls) -> None:
+        self.calls = calls
+        self.keys, self.codes = np.unique(calls.caller, return_inverse=True)
+        self.callee_keys, self.callees = np.unique(calls.callee, return_inverse=True)
+        self.size = self.keys.size
+        self.pair_callers, self.pair_callees, _ = count_pairs(self.codes, self.callees)
+
+    def pairs(self) -> pl.DataFrame:
+        """Return the distinct pairs of keys: ``a`` called ``b``."""
+        import polars as pl
+
+        return pl.DataFrame({"a": self.keys[self.pair_callers], "b": self.callee_keys[self.pair_callees]})
+
+    def add(self, values: npt.NDArray[Any]) -> RealArray:
+        """Add up one value per call."""
+        return add_up(self.codes, values, self.size)
+
+    def count(self, chosen: FlagArray) -> IntArray:
+        """Count the chosen calls."""
+        return count(self.codes[chosen], self.size)
+
+
+def measure_volume(groups: Groups) -> Columns:
+    """Count calls, callees and minutes, of the day and of its night, and the first and last call."""
+    import polars as pl
+
+    calls = groups.calls
+    night = (calls.hour >= NIGHT_BEGINS) | (calls.hour < NIGHT_ENDS)
+    night_callers, _, _ = count_pairs(groups.codes[night], groups.callees[night])
+    first, last = np.full(groups.size, np.iinfo(np.int64).max), np.full(groups.size, np.iinfo(np.int64).min)
+    np.minimum.at(first, groups.codes, calls.start)
+    np.maximum.at(last, groups.codes, calls.start)
+    return {
+        "call_count": count(groups.codes, groups.size),
+        "unique_callees": count(groups.pair_callers, groups.size),
+        "total_minutes": groups.add(calls.duration) / 60,
+        "night_calls": groups.count(night),
+        "night_callees": count(night_callers, groups.size),
+        "night_minutes": groups.add(np.where(night, calls.duration, 0)) / 60,
+        "first_call": pl.Series(first).cast(pl.Datetime("us", "UTC")),
+        "last_call": pl.Series(last).cast(pl.Datetime("us", "UTC")),
+    }
+
+
+def measure_durations(groups: Groups) -> Columns:
+    """Describe how long calls last, and how many are completed, and short."""
+    calls = groups.calls
+    completed = groups.count(calls.completed)
+    talk = groups.add(np.where(calls.completed, calls.duration, 0))
+    return {
+        "mean_duration": groups.add(calls.duration) / count(groups.codes, groups.size),
+        "median_duration": find_medians(groups.codes, calls.duration, groups.size),
+        "completed_calls": completed,
+        "mean_completed_duration": _divide(talk, completed),
+        "short_calls": groups.count(calls.completed & (calls.duration <= SHORT_SECONDS)),
+    }
+
+
+def measure_incoming(groups: Groups, incoming: Calls) -> Columns:
+    """Count the calls that the callers received that day, and from how many numbers."""
+    places, found = locate(incoming.callee, groups.keys)
+    codes = places[found]
+    callers, _, _ = count_pairs(codes, incoming.caller[found])
+    return {
+        "incoming_calls": count(codes, groups.size),
+        "incoming_minutes": add_up(codes, incoming.duration[found], groups.size) / 60,
+        "incoming_callers": count(callers, groups.size),
+    }
+
+
+def measure_destinations(groups: Groups, keys: NumberKeys, country_code: int) -> Columns:
+    """Count international calls, and describe how calls gather on callee prefixes (Herfindahl index)."""
+    home = keys.leading(groups.callee_keys, len(str(country_code))) == country_code
+    foreign = (groups.callee_keys > 0) & ~home
+    prefixes = np.unique(keys.prefixes(groups.callee_keys), return_inverse=True)[1]
+    callers, _, rows = count_pairs(groups.codes, prefixes[groups.callees])
+    squares = add_up(callers, rows * rows, groups.size)
+    return {
+        "international_calls": groups.count(foreign[groups.callees]),
+        "prefix_concentration": squares / count(groups.codes, groups.size) ** 2,
+    }
+
+
+def measure_places(groups: Groups) -> Columns:
+    """Count cells and name the two most used."""
+    cell = groups.calls.cell
+    known = cell.codes >= 0
+    distinct, first, second, most = rank_values(groups.codes[known], cell.codes[known], groups.size)
+    return {
+        "distinct_cells": distinct,
+        "first_cell": cell.decode(first),
+        "second_cell": cell.decode(second),
+        "top_cell_share": _divide(most, groups.count(known)),
+    }
+
+
+def measure_devices(groups: Groups) -> Columns:
+    """Count handsets (IMEI) and SIMs (IMSI), and name the most used handset."""
+    imei, imsi = groups.calls.imei, groups.calls.imsi
+    handsets, subscribers = imei.codes >= 0, imsi.codes >= 0
+    distinct, first, _, _ = rank_values(groups.codes[handsets], imei.codes[handsets], groups.size)
+    return {
+        "imei_count": distinct,
+        "imsi_count": rank_values(groups.codes[subscribers], imsi.codes[subscribers], groups.size)[0],
+        "top_imei": imei.decode(first),
+    }
+
+
+def measure_rhythm(groups: Groups) -> Columns:
+    """Describe the seconds between starts of consecutive calls, and how calls spread over local hours (bits)."""
+    codes, starts = sort_pairs(groups.codes, groups.calls.start)
+    same = codes[1:] == codes[:-1]
+    codes, gaps = codes[1:][same], (starts[1:] - starts[:-1])[same]
+    number = count(codes, groups.size)
+    mean = _divide(add_up(codes, gaps, groups.size), number)
+    spread = np.sqrt(_divide(add_up(codes, (gaps - mean[codes]) ** 2, groups.size), number))
+    shortest = np.full(groups.size, np.inf)
+    np.minimum.at(shortest, codes, gaps)
+    return {
+        "gap_mean": mean / _MICROS,
+        "gap_cv": np.where(number > 1, _divide(spread, mean), np.nan).round(9),
+        "gap_min": np.where(number > 0, shortest / _MICROS, np.nan),
+        "hour_entropy": _entropy(groups),
+    }
+
+
+def _entropy(groups: Groups) -> RealArray:
+    callers, _, rows = count_pairs(groups.codes, groups.calls.hour)
+    size = count(groups.codes, groups.size)
+    bits: RealArray = np.log2(size) - add_up(callers, rows * np.log2(rows), groups.size) / size
+    clipped: RealArray = np.maximum(bits, 0).round(9)
+    return clipped
+
+
+def _divide(above: npt.NDArray[Any], below: npt.NDArray[Any]) -> RealArray:
+    """Divide; NaN where the denominator is 0."""
+    quotients: RealArray = np.divide(above, below, out=np.full(len(above), np.nan), where=below != 0)
+    return quotients
+
+
+def measure_day(groups: Groups, incoming: Calls, keys: NumberKeys, country_code: int) -> pl.DataFrame:
+    """Return the figures that need no other day, one row per caller in order of ``key``; undefined ones are null.
+
+    Parameters
+    ----------
+    groups
+        The calls of the callers.
+    incoming
+        At least all calls to them on that day.
+    keys
+        What the calls were read with.
+    country_code
+        Of the home country, such as 234; every other E.164 number is international.
+    """
+    import polars as pl
+
+    columns = {
+        "key": groups.keys,
+        "number": keys.decode(groups.keys),
+        **measure_volume(groups),
+        **measure_durations(groups),
+        **measure_incoming(groups, incoming),
+        **measure_destinations(groups, keys, country_code),
+        **measure_places(groups),
+        **measure_devices(groups),
+        **measure_rhythm(groups),
+    }
+    return _add_ratios(pl.DataFrame(columns)).fill_nan(None)
+
+
+def _add_ratios(frame: pl.DataFrame) -> pl.DataFrame:
+    import polars as pl
+
+    def ratio(above: str, below: str) -> pl.Expr:
+        return pl.when(pl.col(below) != 0).then(pl.col(above) / pl.col(below))
+
+    return frame.with_columns(
+        callee_ratio=ratio("unique_callees", "call_count"),
+        answer_ratio=ratio("completed_calls", "call_count"),
+        in_out_call_ratio=ratio("incoming_calls", "call_count"),
+        in_out_duration_ratio=ratio("incoming_minutes", "total_minutes"),
+        international_share=ratio("international_calls", "call_count"),
+        short_call_share=ratio("short_calls", "completed_calls"),
+        night_share=ratio("night_calls", "call_count"),
+    )
+
+
+def select_callers(calls: Calls, part: tuple[int, int]) -> Calls:
+    """Return the calls that the numbers of one part make."""
+    if part[1] == 1:
+        return calls
+    mine = calls.caller % part[1] == part[0]
+    labels = {name: replace(getattr(calls, name), codes=getattr(calls, name).codes[mine]) for name in _LABELS}
+    arrays = {name: getattr(calls, name)[mine] for name in _ARRAYS}
+    return Calls(**arrays, **labels)
+
+
+_LABELS = ("cell", "imei", "imsi")
+_ARRAYS = ("caller", "callee", "start", "duration", "hour", "completed")

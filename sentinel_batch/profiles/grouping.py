@@ -1,0 +1,90 @@
+"""Arithmetic on groups of rows: integer arrays, sorted once, then cut where the group changes.
+
+A *code* is the position of a row's group, counted from 0. Every function gives the same result whatever the order of
+its rows, so profiles do not depend on how files are cut.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+RealArray = npt.NDArray[np.float64]
+FlagArray = npt.NDArray[np.bool_]
+
+
+def sort_pairs(codes: IntArray, values: IntArray) -> tuple[IntArray, IntArray]:
+    """Return both arrays ordered by code, then value."""
+    if not codes.size:
+        return codes, values
+    lowest = int(values.min())
+    bits = (int(values.max()) - lowest).bit_length()
+    if int(codes.max()).bit_length() + bits > 63:
+        order = np.lexsort((values, codes))
+        return codes[order], values[order]
+    packed = np.sort((codes << bits) | (values - lowest))
+    return packed >> bits, (packed & ((1 << bits) - 1)) + lowest
+
+
+def count_pairs(codes: IntArray, values: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the distinct pairs in order, and how often each occurs."""
+    codes, values = sort_pairs(codes, values)
+    starts = _starts(codes, values)
+    return codes[starts], values[starts], np.diff(np.append(starts, codes.size))
+
+
+def _starts(codes: IntArray, values: IntArray) -> IntArray:
+    changed = np.ones(codes.size, dtype=np.bool_)
+    changed[1:] = (codes[1:] != codes[:-1]) | (values[1:] != values[:-1])
+    return np.flatnonzero(changed)
+
+
+def count(codes: IntArray, groups: int) -> IntArray:
+    """Return the number of rows of each group."""
+    return np.bincount(codes, minlength=groups)
+
+
+def add_up(codes: IntArray, values: npt.NDArray[Any], groups: int) -> RealArray:
+    """Return the sum of each group; exact for whole numbers below 2^53."""
+    sums: RealArray = np.bincount(codes, weights=values, minlength=groups).astype(np.float64, copy=False)
+    return sums
+
+
+def find_medians(codes: IntArray, values: IntArray, groups: int) -> RealArray:
+    """Return the median of each group, NaN for an empty one."""
+    codes, values = sort_pairs(codes, values)
+    sizes = count(codes, groups)
+    filled = np.flatnonzero(sizes)
+    medians = np.full(groups, np.nan)
+    first = (np.cumsum(sizes) - sizes)[filled]
+    low, high = first + (sizes[filled] - 1) // 2, first + sizes[filled] // 2
+    medians[filled] = (values[low] + values[high]) / 2
+    return medians
+
+
+def rank_values(codes: IntArray, values: IntArray, groups: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
+    """Return, for each group, the number of distinct values, the most frequent, the next (-1: none), the first's rows.
+
+    Of values that are equally frequent the smallest comes first.
+    """
+    codes, values, rows = count_pairs(codes, values)
+    distinct = count(codes, groups)
+    first, second, most = np.full(groups, -1), np.full(groups, -1), np.zeros(groups, dtype=np.int64)
+    order = np.lexsort((values, -rows, codes))
+    starts = np.cumsum(distinct) - distinct
+    one, two = np.flatnonzero(distinct), np.flatnonzero(distinct > 1)
+    first[one] = values[order[starts[one]]]
+    most[one] = rows[order[starts[one]]]
+    second[two] = values[order[starts[two] + 1]]
+    return distinct, first, second, most
+
+
+def locate(wanted: IntArray, ordered: IntArray) -> tuple[IntArray, FlagArray]:
+    """Return where each value stands in an ordered array of distinct values, and whether it is there."""
+    if not ordered.size:
+        return np.zeros(wanted.size, dtype=np.int64), np.zeros(wanted.size, dtype=np.bool_)
+    places = np.minimum(np.searchsorted(ordered, wanted), ordered.size - 1)
+    return places, ordered[places] == wanted

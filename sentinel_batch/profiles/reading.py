@@ -1,0 +1,122 @@
+"""Profiles for those who ask: stored days from the table, missing ones computed on the spot and not kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from sentinel_batch.config import Config
+from sentinel_batch.lake import Lake, open_lake, relate_parts, scan_parts
+from sentinel_batch.profiles.building import read_days
+from sentinel_batch.profiles.calls import damage_reported
+from sentinel_batch.profiles.days import Definition, is_fresh, list_stored, read_calendar
+from sentinel_batch.profiles.history import LOOKBACK_DAYS
+from sentinel_batch.profiles.measuring import Measurement
+from sentinel_batch.schema import PROFILES, polars_schema
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class ProfileDays:
+    """Profiles of a span of local days.
+
+    Parameters
+    ----------
+    files
+        Stored days that are up to date.
+    computed
+        The others (columns of ``schema.PROFILES``).
+    """
+
+    files: tuple[Path, ...]
+    computed: pl.DataFrame
+
+    def scan(self) -> pl.LazyFrame:
+        """Scan all of them."""
+        import polars as pl
+
+        stored = [_scan_files(self.files)] if self.files else []
+        return pl.concat([*stored, self.computed.lazy()])
+
+    def relate(self, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+        """Return all of them as a relation of a DuckDB connection."""
+        stored = relate_parts(connection, PROFILES.name, self.files)
+        if self.computed.is_empty():
+            return stored
+        connection.register("computed_profiles", self.computed.to_arrow())
+        return stored.union(connection.table("computed_profiles"))
+
+
+def load_days(lake: Lake, first: date, last: date, *, config: Config | None = None) -> ProfileDays:
+    """Return the profiles of the local days from first to last; nothing is written to the lake.
+
+    Parameters
+    ----------
+    lake
+        The lake.
+    first, last
+        Local days.
+    config
+        As in :func:`~sentinel_batch.profiles.build_profiles`.
+    """
+    import polars as pl
+
+    definition = Definition.of(config)
+    with damage_reported(lake):
+        calendar = read_calendar(lake, definition.zone, first - timedelta(days=LOOKBACK_DAYS), last)
+        stored = list_stored(lake, first - timedelta(days=LOOKBACK_DAYS), last)
+        fresh = {day for day in stored if first <= day and is_fresh(day, stored[day], calendar, definition)}
+        stale = [day for day in calendar.calls if first <= day and day not in fresh]
+        frames = [pl.DataFrame(schema=polars_schema(PROFILES.columns))]
+        if stale:
+            with lake.staging() as folder:
+                measurement = Measurement(lake, definition, calendar, stored, folder, days=len(stale))
+                frames += [measurement.measure(day).collect() for day in stale]
+    files = tuple(file for day in sorted(fresh) for file in stored[day].files)
+    return ProfileDays(files, pl.concat(frames))
+
+
+def relate_profiles(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, since: datetime, until: datetime
+) -> duckdb.DuckDBPyRelation:
+    """Return the profiles of all local days that overlap ``(since, until]``, as a relation of a DuckDB connection."""
+    zone = ZoneInfo(Definition.of().zone)
+    first, last = (moment.astimezone(zone).date() for moment in (since, until))
+    return load_days(lake, first, last).relate(connection)
+
+
+def scan_profiles(
+    lake: Lake | str | Path | None = None, since: date | str | None = None, until: date | str | None = None
+) -> pl.LazyFrame:
+    """Scan the stored profiles.
+
+    Parameters
+    ----------
+    lake
+        The lake, or its path; None is the configured one.
+    since, until
+        First and last local day; None is the table's own bound.
+    """
+    import polars as pl
+
+    first, last = read_days(since, until)
+    stored = list_stored(open_lake(lake), first or date.min, last or date.max)
+    files = tuple(file for day in sorted(stored) for file in stored[day].files)
+    return _scan_files(files) if files else pl.LazyFrame(schema=polars_schema(PROFILES.columns))
+
+
+def read_profiles(
+    lake: Lake | str | Path | None = None, since: date | str | None = None, until: date | str | None = None
+) -> pl.DataFrame:
+    """Read the stored profiles, by day and number; parameters are those of :func:`scan_profiles`."""
+    return scan_profiles(lake, since, until).sort("local_date", "number").collect()
+
+
+def _scan_files(files: tuple[Path, ...]) -> pl.LazyFrame:
+    return scan_parts(PROFILES.name, files).select(polars_schema(PROFILES.columns).names())
