@@ -246,6 +246,56 @@ def test_recordings_never_scroll_the_page_sideways(browser: Any, files: ReportFi
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def fill(browser: Any, control: str, value: str) -> None:
+    script = "const c = document.getElementById(arguments[0]); c.value = arguments[1]; c.dispatchEvent(new Event("
+    event = "'input'" if control == "v-text" else "'change'"
+    browser.execute_script(f"{script}{event}))", control, value)
+
+
+def read_count(browser: Any) -> str:
+    return str(browser.find_element("id", "v-count").text)
+
+
+def listed(browser: Any) -> list[str]:
+    script = (
+        "return [...document.querySelectorAll('#voices > tbody:not([hidden])')].map(b => b.rows[0].cells[3].innerText)"
+    )
+    return [text.split(" ")[0] for text in browser.execute_script(script)]
+
+
+@pytest.mark.browser
+def test_recordings_are_filtered_and_the_view_can_be_sent(browser: Any, files: ReportFiles) -> None:
+    visit(browser, files.html, "#severity=CRITICAL")
+    assert read_count(browser) == "6 recordings"
+    fill(browser, "v-label", "likely_synthetic")
+    assert len(listed(browser)) == 2 and read_count(browser) == "2 of 6 recordings"
+    fill(browser, "v-text", SUSPECT[-7:])
+    assert listed(browser) == ["a"]
+    browser.find_element("css selector", "#voices > tbody:not([hidden]) button").click()
+    fragment = browser.execute_script("return location.hash")
+    assert fragment.startswith(f"#severity=CRITICAL&label=likely_synthetic&rq={SUSPECT[-7:]}&heard=")
+    visit(browser, files.html, fragment)
+    assert listed(browser) == ["a"] and browser.find_element("css selector", "#voices .open .why").is_displayed()
+    assert browser.find_element("id", "f-severity").get_attribute("value") == "CRITICAL"
+    fill(browser, "v-text", "no such thing")
+    assert browser.find_element("id", "v-nothing").is_displayed() and read_count(browser) == "0 of 6 recordings"
+    browser.find_element("id", "v-reset").click()
+    assert browser.execute_script("return location.hash") == "#severity=CRITICAL" and len(listed(browser)) == 6
+    fill(browser, "v-label", "none")
+    assert listed(browser) == ["broken.wav"]
+    fill(browser, "v-channel", "wideband")
+    assert listed(browser) == []
+
+
+@pytest.mark.browser
+def test_a_wrong_view_falls_back(browser: Any, files: ReportFiles) -> None:
+    visit(browser, files.html, "#label=<b>&channel=nine&rq=%F0%9F&heard=none,,x")
+    assert browser.find_element("id", "v-label").get_attribute("value") == "" and browser.get_log("browser") == []
+    visit(browser, files.html, "#label=uncertain")
+    browser.execute_script("location.hash = '#alerts'")
+    assert len(listed(browser)) == 2
+
+
 @pytest.mark.browser
 def test_paper_shows_the_evidence(browser: Any, files: ReportFiles) -> None:
     visit(browser, files.html)

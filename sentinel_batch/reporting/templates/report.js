@@ -28,23 +28,98 @@
   };
   if (window.vegaEmbed) draw(); else root.dataset.drawn = "none";
 
-  for (const body of document.querySelectorAll("#voices > tbody")) {
-    if (!body.rows[1]) continue;
-    const cell = body.rows[0].cells[0];
-    const button = element("button", cell.textContent);
-    button.type = "button";
-    button.setAttribute("aria-expanded", "false");
-    button.setAttribute("aria-label", `Recording ${cell.textContent}: evidence`);
-    button.addEventListener("click", () => button.setAttribute("aria-expanded", String(body.classList.toggle("open"))));
-    cell.replaceChildren(button);
-  }
+  const plain = (text) => text.toLowerCase();
+  const address = {
+    // A bare anchor, such as the skip link's, is no filter.
+    isAnchor: () => location.hash.length > 1 && !location.hash.includes("="),
+    read(usual) {
+      const given = new URLSearchParams(this.isAnchor() ? "" : location.hash.slice(1));
+      return Object.fromEntries(Object.entries(usual).map(([key, value]) => [key, given.has(key) ? given.get(key) : value]));
+    },
+    write(state, usual) {
+      const kept = new URLSearchParams(this.isAnchor() ? "" : location.hash.slice(1));
+      for (const [key, value] of Object.entries(state)) value === usual[key] ? kept.delete(key) : kept.set(key, value);
+      const hash = kept.toString();
+      history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
+    },
+  };
+  const tally = (count, visible, name) => {
+    const [shown, total] = [Number(count.dataset.shown), Number(count.dataset.total)];
+    const all = (value) => value.toLocaleString("en");
+    count.textContent = visible === total ? `${all(total)} ${name}`
+      : `${all(visible)} of ${all(shown)} ${name}${shown < total ? ` on this page, ${all(total)} in all` : ""}`;
+  };
+
+  const listen = (voices) => {
+    const recordings = [...voices.tBodies].map((body) => {
+      const { id, label, channel } = body.dataset;
+      return { body, id, label, channel, text: plain(body.textContent) };
+    });
+    const controls = Object.fromEntries(["text", "label", "channel", "reset"].map((name) => [name, document.getElementById(`v-${name}`)]));
+    const usual = { rq: "", label: "", channel: "", heard: "" };
+    const offers = (control, value) => [...control.options].some((option) => option.value === value);
+    let state = { ...usual };
+
+    const apply = () => {
+      const words = plain(state.rq).split(/\s+/).filter(Boolean);
+      const open = new Set(state.heard.split(","));
+      let visible = 0;
+      for (const { body, id, label, channel, text } of recordings) {
+        const fits = (!state.label || label === state.label) && (!state.channel || channel === state.channel)
+          && words.every((word) => text.includes(word));
+        body.hidden = !fits;
+        visible += fits;
+        if (!body.rows[1]) continue;
+        body.classList.toggle("open", open.has(id));
+        body.querySelector("button").setAttribute("aria-expanded", String(open.has(id)));
+      }
+      [controls.text.value, controls.label.value, controls.channel.value] = [state.rq, state.label, state.channel];
+      tally(document.getElementById("v-count"), visible, "recordings");
+      document.getElementById("v-nothing").hidden = visible > 0;
+    };
+    const change = (changes) => {
+      state = { ...state, ...changes };
+      apply();
+      address.write(state, usual);
+    };
+    const toggle = (id) => {
+      const open = new Set(state.heard.split(",").filter(Boolean));
+      if (!open.delete(id)) open.add(id);
+      change({ heard: [...open].join(",") });
+    };
+
+    for (const { body, id } of recordings) {
+      if (!body.rows[1]) continue;
+      const cell = body.rows[0].cells[0];
+      const button = element("button", cell.textContent);
+      button.type = "button";
+      button.setAttribute("aria-label", `Recording ${cell.textContent}: evidence`);
+      button.addEventListener("click", () => toggle(id));
+      cell.replaceChildren(button);
+    }
+    controls.text.addEventListener("input", () => change({ rq: controls.text.value }));
+    controls.label.addEventListener("change", () => change({ label: controls.label.value }));
+    controls.channel.addEventListener("change", () => change({ channel: controls.channel.value }));
+    controls.reset.addEventListener("click", () => change({ ...usual }));
+    const tools = document.getElementById("v-tools");
+    tools.addEventListener("submit", (event) => event.preventDefault());
+    tools.hidden = false;
+    const restore = () => {
+      if (!address.isAnchor()) state = address.read(usual);
+      for (const name of ["label", "channel"]) if (!offers(controls[name], state[name])) state[name] = "";
+      apply();
+    };
+    window.addEventListener("hashchange", restore);
+    restore();
+  };
+  const voices = document.getElementById("voices");
+  if (voices) listen(voices);
 
   const table = document.getElementById("table");
   if (!table) return;
   const { alerts: evidence, parameters: rules } = read("evidence");
   const ranks = { LOW: 1, MEDIUM: 2, HIGH: 3, CRITICAL: 4 };
   const number = (text) => { const value = parseFloat(text.replaceAll(",", "")); return Number.isNaN(value) ? -1 : value; };
-  const plain = (text) => text.toLowerCase();
   const parse = {
     id: number, severity: (text) => ranks[text.replace(/[^A-Z]/g, "")] || 0, suspect: plain, rule: plain, calls: number,
     destinations: number, average: number, first: plain, last: plain, review: plain,
@@ -71,20 +146,12 @@
   let state = { ...usual };
 
   const parseHash = () => {
-    // A bare anchor, such as the skip link's, is no filter.
-    if (location.hash.length > 1 && !location.hash.includes("=")) return state;
-    const given = new URLSearchParams(location.hash.slice(1));
-    const next = { ...usual };
-    for (const key of Object.keys(next)) if (given.has(key)) next[key] = given.get(key);
+    if (address.isAnchor()) return state;
+    const next = address.read(usual);
     if (!(next.severity in ranks)) next.severity = "";
     if (!["yes", "no"].includes(next.reviewed)) next.reviewed = "";
     if (!keys.includes(next.sort.replace("-", ""))) next.sort = usual.sort;
     return next;
-  };
-  const writeHash = () => {
-    const kept = new URLSearchParams(Object.entries(state).filter(([key, value]) => value !== usual[key]));
-    const hash = kept.toString();
-    history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
   };
 
   const apply = () => {
@@ -110,18 +177,14 @@
     controls.severity.value = state.severity;
     controls.reviewed.value = state.reviewed;
     controls.sort.value = state.sort;
-    const shown = Number(count.dataset.shown);
-    const total = Number(count.dataset.total);
-    const all = (value) => value.toLocaleString("en");
-    count.textContent = visible === total ? `${all(total)} alerts`
-      : `${all(visible)} of ${all(shown)} alerts${shown < total ? ` on this page, ${all(total)} in all` : ""}`;
+    tally(count, visible, "alerts");
     nothing.hidden = visible > 0;
   };
   const change = (changes) => {
     const focus = document.activeElement;
     state = { ...state, ...changes };
     apply();
-    writeHash();
+    address.write(state, usual);
     if (focus && focus !== document.activeElement) focus.focus();
   };
 
