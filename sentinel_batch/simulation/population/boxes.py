@@ -8,7 +8,7 @@ import numpy as np
 
 from .arrays import Flags, Floats, Ints
 from .callbacks import draw_callbacks
-from .calls import Calls, join_calls
+from .calls import OPEN, Calls, join_calls
 from .geography import CITIES, Cells, city_shares
 from .numbers import NumberRegister
 from .outcomes import draw_outcomes
@@ -30,6 +30,7 @@ _REST_OF_THE_WORLD = 0.25
 _CHANGES_PER_DAY = (3, 7)
 _SPARE_HANDSETS = 24
 _WORKING_SHIFTS = 2
+_CAPPED_SPREAD = 0.1
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,10 @@ class Box:
         rhythm = RHYTHMS[strategy.rhythm]
         works: Flags = (self.first_day <= day) & (day <= self.last_day) & (rng.random(size) >= strategy.rest)
         mean = self.volume * np.exp(strategy.spread * rng.standard_normal(size)) * works
-        volume = 1.0 if strategy.shift_hours else rhythm.volume(weekday)
-        row = np.repeat(
-            np.arange(size), rng.poisson(mean * volume) if strategy.spread > 0.1 else np.rint(mean).astype(int)
-        )
+        mean *= 1.0 if strategy.shift_hours else rhythm.volume(weekday)
+        # A cap is a cap: whoever works up to one makes no random number of calls.
+        count = np.rint(mean).astype(np.int64) if strategy.spread < _CAPPED_SPREAD else rng.poisson(mean)
+        row = np.repeat(np.arange(size), count)
         second = rhythm.draw(rng, len(row), weekday)
         if strategy.shift_hours:
             hours = rng.uniform(*strategy.shift_hours, size)
@@ -138,24 +139,28 @@ class Box:
     def _cells(self, rng: np.random.Generator, row: Ints, second: Floats) -> Ints | int:
         """Return antennas: switched every hour or so where there are several, else left to the flicker of home."""
         if len(self.antennas) == 1:
-            return -2
+            return OPEN
         spell = (second // 3_600).astype(np.int64) // 2
         draw = rng.integers(len(self.antennas), size=(len(self.sims), 13))
-        return self.antennas[draw[row, np.minimum(spell, 12)]]
+        shown: Ints = self.antennas[draw[row, np.minimum(spell, 12)]]
+        return shown
 
     def _handsets(self, rng: np.random.Generator, row: Ints, second: Floats, day: int) -> Ints | int:
         size, way = len(self.sims), self.strategy.handsets
         if way == "slot":
-            return -2
+            return OPEN
         if way == "bank":
             slots = len(self.handsets)
             spell = np.minimum(second // (6 * 3_600), 3).astype(np.int64)
             shown = (self.slot[row] + spell * 3 + day * 5 + rng.integers(2, size=size)[row]) % slots
-            return self.handsets[shown]
+            taken: Ints = self.handsets[shown]
+            return taken
         changes = rng.integers(*_CHANGES_PER_DAY, size)
         spell = (second / DAY_SECONDS * changes[row]).astype(np.int64)
         drawn = rng.integers(len(self.handsets), size=(size, _CHANGES_PER_DAY[1] + 1))
-        return self.handsets[drawn[row, np.minimum(spell, _CHANGES_PER_DAY[1])]]
+        shown = drawn[row, np.minimum(spell, _CHANGES_PER_DAY[1])]
+        changed: Ints = self.handsets[shown]
+        return changed
 
 
 @dataclass(frozen=True)

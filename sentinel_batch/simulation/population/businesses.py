@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -81,12 +82,14 @@ class Business:
         start = np.cumsum(count) - count
         turn = np.arange(len(row)) - start[row]
         phase = rng.random(len(count))[row]
-        return (turn + phase) / np.maximum(count, 1)[row] * DAY_SECONDS + rng.exponential(4.0, len(row))
+        spaced = (turn + phase) / np.maximum(count, 1)[row] * DAY_SECONDS
+        late: Floats = spaced + rng.exponential(4.0, len(row))
+        return late
 
     def _callees(self, rng: np.random.Generator, plan: Plan, foreign: Ints, row: Ints) -> Ints:
         kind, size = self.kind, len(row)
         which = (rng.random(size) ** _LIST_SKEW * self.regulars.shape[1]).astype(np.int64)
-        callee = self.regulars[row, which]
+        callee: Ints = self.regulars[row, which]
         draw = rng.random(size)
         stranger = draw < kind.stranger
         callee[stranger] = rng.integers(plan.subscribers, size=int(stranger.sum()))
@@ -146,7 +149,7 @@ def _plan_business(
     digits = _draw_digits(rng, register, fixed)
     numbers = []
     for chosen, segment in ((listed, kind.segment), (~listed, "consumer")):
-        part = {column: values[chosen] for column, values in columns.items()}
+        part: dict[str, Any] = {column: values[chosen] for column, values in columns.items()}
         numbers.append(roster.add(digits[chosen], "hard_negative", name, segment=segment, **part))
     ids = np.concatenate(numbers)
     mean = kind.calls * np.exp(kind.spread * rng.standard_normal(size) - kind.spread**2 / 2)

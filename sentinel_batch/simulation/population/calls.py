@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from .arrays import Flags, Ints
+from .arrays import Flags, Floats, Ints
 from .outcomes import Outcomes
 from .rhythms import DAY_SECONDS
 
@@ -51,7 +51,7 @@ class Calls:
     @classmethod
     def of(
         cls,
-        second: Ints,
+        second: Ints | Floats,
         caller: Ints,
         callee: Ints,
         outcomes: Outcomes,

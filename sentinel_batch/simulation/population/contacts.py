@@ -76,4 +76,5 @@ def _cumulate(source: Ints, weight: Floats) -> Floats:
     share = weight / np.repeat(np.add.reduceat(weight, starts), sizes)
     running = np.cumsum(share)
     before = np.concatenate([[0.0], running[starts[1:] - 1]])
-    return source + np.minimum(running - np.repeat(before, sizes), 1.0)
+    reach: Floats = source + np.minimum(running - np.repeat(before, sizes), 1.0)
+    return reach

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -127,14 +128,15 @@ def plan_cells(plan: Plan) -> Cells:
     longitude = np.array([place.longitude for place in CITIES])[city] + east / squeeze
     first = np.concatenate([[0], np.cumsum(counts)])
     codes = [f"{CITIES[c].code}{n:04d}" for c, count in enumerate(counts.tolist()) for n in range(1, count + 1)]
-    neighbours = np.concatenate([_nearest(north[a:b], east[a:b]) + a for a, b in zip(first, first[1:], strict=False)])
+    neighbours = np.concatenate([_nearest(north[a:b], east[a:b]) + a for a, b in pairwise(first.tolist())])
     return Cells(codes, city, np.round(latitude, 5), np.round(longitude, 5), first, neighbours.astype(np.int32))
 
 
 def city_shares() -> Floats:
     """Return the share of the subscribers that lives in each city."""
     weights = np.array([place.weight for place in CITIES])
-    return weights / weights.sum()
+    shares: Floats = weights / weights.sum()
+    return shares
 
 
 def measure_distance(cells: Cells, origin: Ints, destination: Ints) -> Floats:

@@ -142,7 +142,7 @@ KINDS = MappingProxyType(
         "prayer_line": Kind(
             0.00008,
             6.0,
-            "Hundreds of callers at night and at dawn to one number: the picture of a Wangiri trap or a masking attack.",
+            "Hundreds of callers at night and at dawn to one number: as a Wangiri trap, or a masked attack, has.",
             rhythm="prayer",
             durations="prayer",
             pool=20,
@@ -175,7 +175,7 @@ KINDS = MappingProxyType(
         "telemarketer": Kind(
             0.0004,
             130.0,
-            "All callees new, hardly any call back, static: it differs from a box in short calls and office hours only.",
+            "All callees new, hardly any call back, static; but short calls, in office hours.",
             rhythm="extended",
             durations="pitch",
             pool=4,
@@ -266,7 +266,7 @@ KINDS = MappingProxyType(
         "call_kiosk": Kind(
             0.00015,
             34.0,
-            "A public phone in a market: it sells conversations to passers-by, so static, all callees new, minutes long. "
+            "A public phone in a market: passers-by pay for conversations, so static, callees new, minutes long. "
             "The nearest to a capped box; regulars, calls back to the kiosk and closing time tell it apart.",
             rhythm="kiosk",
             durations="person",

@@ -8,7 +8,7 @@ import numpy as np
 
 from .arrays import Flags, Floats, Ints
 from .calls import NOWHERE, OPEN, Calls
-from .geography import CITIES, Cells, measure_distance
+from .geography import CITIES, Cells, city_shares, measure_distance
 from .plan import Plan
 from .rhythms import DAY_SECONDS
 from .roster import Directory
@@ -49,10 +49,7 @@ def plan_journeys(plan: Plan, cells: Cells, home: Ints, rng: np.random.Generator
     leaves = (rng.integers(-3, plan.days, size) * 24 + rng.uniform(5.0, 18.0, size)) * _HOUR
     nights = rng.geometric(0.3, size)
     returns = leaves + (nights * 24 + rng.uniform(-5.0, 5.0, size)) * _HOUR
-    city = np.searchsorted(
-        np.cumsum([place.weight for place in CITIES]) / sum(c.weight for c in CITIES), rng.random(size)
-    )
-    cell = cells.draw_in_city(rng, np.minimum(city, len(CITIES) - 1))
+    cell = cells.draw_in_city(rng, rng.choice(len(CITIES), size, p=city_shares()))
     distance = measure_distance(cells, home, cell)
     hours = np.minimum(distance / _ROAD_KM_PER_HOUR, _AIRPORT_HOURS + distance / _FLIGHT_KM_PER_HOUR)
     leaves[stays], returns[stays] = np.inf, np.inf

@@ -99,7 +99,7 @@ class People:
         return join_calls([made, draw_callbacks(rng, directory, made, _CALLBACK_MISSED, _CALLBACK_ANSWERED)])
 
     def _seconds(self, rng: np.random.Generator, caller: Ints, count: Ints, weekday: int) -> Floats:
-        second = (RHYTHMS["person"].draw(rng, len(caller), weekday) + self.shift[caller]) % DAY_SECONDS
+        second: Floats = (RHYTHMS["person"].draw(rng, len(caller), weekday) + self.shift[caller]) % DAY_SECONDS
         first = (np.cumsum(count) - count)[count > 0]
         second = draw_sessions(rng, second, first, _SESSION_SHARE, _SESSION_GAP)
         return sort_within(caller, second)

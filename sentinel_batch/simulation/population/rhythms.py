@@ -40,7 +40,8 @@ class Rhythm:
         """Return random seconds of the day, unordered."""
         hours = self.weekend_hours if weekday >= 5 and self.weekend_hours else self.hours
         share = np.concatenate([[0.0], np.cumsum(hours) / np.sum(hours)])
-        return np.interp(rng.random(size), share, np.arange(25) * _HOUR)
+        drawn: Floats = np.interp(rng.random(size), share, np.arange(25) * _HOUR)
+        return drawn
 
 
 _ALL_DAY = (1.0,) * 24
@@ -132,4 +133,5 @@ def queue_calls(line: Ints, seconds: Floats, busy: Floats) -> Floats:
     rank = np.cumsum(starts_line) - 1
     own = before - before[starts_line][rank]
     step = float(np.abs(seconds - own).max()) * 2 + DAY_SECONDS
-    return np.maximum.accumulate(seconds - own + rank * step) - rank * step + own
+    starts: Floats = np.maximum.accumulate(seconds - own + rank * step) - rank * step + own
+    return starts

@@ -15,7 +15,6 @@ import polars as pl
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Lake, open_lake
 
-from .arrays import Ints
 from .calls import Calls
 from .geography import Cells
 from .plan import Plan

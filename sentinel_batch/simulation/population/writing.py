@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -137,7 +138,7 @@ class Ledger:
         split = int(np.searchsorted(calls.second, (next_date - midnight).total_seconds()))
         processed_at = now()
         bounds = [*range(0, split, PART_ROWS), *range(split, len(calls), PART_ROWS), len(calls)]
-        for number, (first, end) in enumerate(zip(bounds, bounds[1:], strict=False), start=1):
+        for number, (first, end) in enumerate(pairwise(bounds), start=1):
             frame = self._frame(calls.take(slice(first, end)), day, first).with_columns(
                 source_file=pl.lit(self.source(day), dtype=pl.Categorical),
                 ingest_id=pl.lit(ingest_id, dtype=pl.Categorical),
