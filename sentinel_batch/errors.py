@@ -120,6 +120,10 @@ class AlertNotFoundError(UsageError):
     """No alert has that id."""
 
 
+class CaseNotFoundError(UsageError):
+    """No case has that id."""
+
+
 class SuppressionError(UsageError):
     """A line of the suppression list is invalid."""
 

@@ -13,6 +13,7 @@ from sentinel_batch import __version__
 from sentinel_batch.cli import (
     alerts,
     audio,
+    cases,
     configuration,
     detection,
     explanation,
@@ -101,6 +102,7 @@ app.command("generate")(simulation.generate)
 app.command("ingest")(ingestion.ingest)
 app.command("detect")(detection.detect)
 app.add_typer(alerts.create(create_app), name="alerts")
+app.add_typer(cases.create(create_app), name="cases")
 app.command("explain")(explanation.explain)
 app.command("report")(reporting.report)
 app.add_typer(audio.create(create_app), name="audio")

@@ -1,0 +1,315 @@
+"""From alerts to cases: link the suspects, group them, continue the cases of earlier nights."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sentinel_batch.cases.commits import (
+    Row,
+    commit_cases,
+    current_rows,
+    describe_case_changes,
+    new_case_event,
+)
+from sentinel_batch.cases.grouping import LINKED, group_suspects
+from sentinel_batch.cases.links import link_suspects, weigh_pairs
+from sentinel_batch.cases.losses import Rates
+from sentinel_batch.cases.matching import OPEN_STATUSES, Match, match_groups
+from sentinel_batch.lake import DEFAULT_LOCK_TIMEOUT, Lake, now, open_lake
+from sentinel_batch.runs import recorded_run
+from sentinel_batch.schema import CASE_MEMBERS, CASES, FRAUD_ALERTS, SEVERITIES
+from sentinel_batch.window import Period, resolve_period
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LOOKBACK = timedelta(days=14)
+"""Alerts and calls so far back are looked at, unless told otherwise."""
+
+_TRACKED = ("severity", "member_count", "minutes", "last_seen", "recidivism")
+
+
+@dataclass
+class CaseChanges:
+    """What a night's grouping changed.
+
+    Parameters
+    ----------
+    run_id
+        The run that grouped.
+    suspects
+        Number of suspects that were looked at.
+    created, updated, unchanged, merged
+        Ids of cases.
+    """
+
+    run_id: str = ""
+    suspects: int = 0
+    created: list[int] = field(default_factory=list)
+    updated: list[int] = field(default_factory=list)
+    unchanged: list[int] = field(default_factory=list)
+    merged: list[int] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of cases in each class."""
+        return {name: len(getattr(self, name)) for name in ("created", "updated", "unchanged", "merged")}
+
+
+def build_cases(
+    lake: Lake | str | Path | None = None,
+    *,
+    since: str | datetime | timedelta | None = None,
+    until: str | datetime | timedelta | None = None,
+    linked: float = LINKED,
+    rates: Rates | None = None,
+    run_id: str | None = None,
+    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+) -> CaseChanges:
+    """Group the suspects of alerts into cases, and continue those of earlier nights; repeating it changes nothing.
+
+    Alerts count that are open, or that were confirmed or put on watch, and whose suspect called in the period.
+
+    Parameters
+    ----------
+    lake
+        The lake, its path, or None for the configured one.
+    since, until
+        The period ``(since, until]``; by default the 14 days up to the newest call.
+    linked
+        Strength from which a pair belongs together, 0 to 1.
+    rates
+        Termination rates; None takes the configured ones.
+    run_id
+        A run under way that this belongs to; None records a run of its own.
+    lock_timeout
+        Seconds to wait for another writer.
+
+    Raises
+    ------
+    UsageError
+        If the period is empty, or ``linked`` is not from 0 to 1.
+    LakeLockedError
+        If another process holds the lock.
+    """
+    from sentinel_batch.config import load_config
+    from sentinel_batch.errors import UsageError
+
+    if not 0 < linked <= 1:
+        raise UsageError(f"linked = {linked} is not allowed.", hint="Give a number above 0, up to 1.", name="linked")
+    opened = open_lake(lake)
+    bounds = opened.bounds()
+    if bounds is None:
+        return CaseChanges()
+    period = resolve_period(since, until, bounds[1] + timedelta(milliseconds=1), LOOKBACK)
+    priced = rates or Rates.of(load_config())
+    with opened.lock(lock_timeout):
+        if run_id is not None:
+            return _build(opened, period, linked, priced, run_id)
+        with recorded_run(opened, "cases", {"linked": linked}) as run:
+            run.since, run.until = period.since, period.until
+            changes = _build(opened, period, linked, priced, run.run_id)
+            run.counts = {"suspects": changes.suspects, **changes.counts()}
+            return changes
+
+
+def _build(lake: Lake, period: Period, linked: float, rates: Rates, run_id: str) -> CaseChanges:
+    alerts = _alerts(lake, period)
+    numbers = alerts["suspect_number"].unique().to_list()
+    changes = CaseChanges(run_id, len(numbers))
+    if len(numbers) < 2:
+        return changes
+    links = link_suspects(numbers, lake=lake, since=period.since, until=period.until)
+    stored = {row["case_id"]: row for row in lake.read(CASES.name).to_dicts()}
+    known = current_rows(lake, CASE_MEMBERS.name)
+    growing = {case_id: row for case_id, row in stored.items() if row["status"] in OPEN_STATUSES}
+    members_of = {case_id: known.filter(known["case_id"] == case_id)["number"].to_list() for case_id in growing}
+    writer = _Writer(lake, alerts, links, stored, known, rates, run_id, changes, _activity(lake, period, alerts, known))
+    for match in match_groups(group_suspects(weigh_pairs(links), linked=linked), members_of):
+        writer.add(match)
+    writer.commit()
+    return changes
+
+
+def _alerts(lake: Lake, period: Period) -> pl.DataFrame:
+    import polars as pl
+
+    counts = (pl.col("status") == "open") | (
+        (pl.col("status") == "reviewed") & pl.col("disposition").is_in(["confirmed", "watch"])
+    )
+    within = (pl.col("last_seen") > period.since) & (pl.col("first_seen") <= period.until)
+    return lake.scan(FRAUD_ALERTS.name).filter(counts & within).sort("id").collect()
+
+
+def _activity(lake: Lake, period: Period, alerts: pl.DataFrame, known: pl.DataFrame) -> dict[str, Row]:
+    """Return what each number did in the period: calls, minutes, where and with what mostly."""
+    import polars as pl
+
+    numbers = sorted({*alerts["suspect_number"], *known["number"]})
+    with lake.connect(since=period.since, until=period.until) as connection:
+        connection.register("wanted", pl.DataFrame({"number": numbers}).to_arrow())
+        rows = connection.sql(
+            """
+            SELECT caller_number AS number, count(*) AS call_count,
+                   sum(CASE WHEN coalesce(answered, duration_seconds > 0) THEN duration_seconds ELSE 0 END) / 60.0
+                       AS minutes,
+                   min(call_timestamp) AS first_seen, max(call_timestamp) AS last_seen,
+                   mode(location_code ORDER BY location_code) AS top_cell, mode(imei ORDER BY imei) AS top_imei
+            FROM call_records
+            WHERE caller_number IN (SELECT number FROM wanted)
+              AND call_timestamp > $since AND call_timestamp <= $until
+            GROUP BY caller_number
+            """,
+            params={"since": period.since, "until": period.until},
+        ).pl()
+    return {row["number"]: row for row in rows.to_dicts()}
+
+
+@dataclass
+class _Writer:
+    """Collects the rows of one night."""
+
+    lake: Lake
+    alerts: pl.DataFrame
+    links: pl.DataFrame
+    stored: dict[int, Row]
+    known: pl.DataFrame
+    rates: Rates
+    run_id: str
+    changes: CaseChanges
+    activity: dict[str, Row]
+
+    def __post_init__(self) -> None:
+        self.moment = now()
+        self.next_id = max(self.stored, default=0) + 1
+        self.alerts_of: dict[str, list[Row]] = {}
+        for row in self.alerts.to_dicts():
+            self.alerts_of.setdefault(row["suspect_number"], []).append(row)
+        self.members_before = {(row["case_id"], row["number"]): row for row in self.known.to_dicts()}
+        self.cases: list[Row] = []
+        self.events: list[Row] = []
+        self.members: list[Row] = []
+        self.kept_links: list[Row] = []
+
+    def add(self, match: Match) -> None:
+        """Open the case of a group, or continue it."""
+        case_id = match.case_id
+        if case_id is None:
+            case_id, self.next_id = self.next_id, self.next_id + 1
+        members = [self._member(case_id, number, match) for number in match.members]
+        links = self._links(case_id, match)
+        before = self.stored.get(case_id)
+        after = self._case(case_id, before, members, links)
+        if before is None:
+            self.changes.created.append(case_id)
+            self.events.append(new_case_event(case_id, self.moment, "created", note=f"{len(members)} members"))
+        else:
+            changed = describe_case_changes(before, after, _TRACKED, self.moment, "updated")
+            if not changed and not match.absorbed:
+                self.changes.unchanged.append(case_id)
+                return
+            self.changes.updated.append(case_id)
+            self.events += changed
+        for other in match.absorbed:
+            self._absorb(other, case_id)
+        self.cases.append(after)
+        self.members += members
+        self.kept_links += links
+
+    def commit(self) -> None:
+        """Write everything that changed, if anything did."""
+        if self.cases:
+            commit_cases(self.lake, self.cases, self.events, self.members, self.kept_links)
+
+    def _absorb(self, other: int, into: int) -> None:
+        self.cases.append({**self.stored[other], "status": "merged", "merged_into": into, "updated_at": self.moment})
+        self.events.append(new_case_event(other, self.moment, "merged", field="merged_into", after=into))
+        self.events.append(new_case_event(into, self.moment, "absorbed", after=other))
+        self.changes.merged.append(other)
+
+    def _member(self, case_id: int, number: str, match: Match) -> Row:
+        alerts = self.alerts_of.get(number, [])
+        earlier = [self.members_before.get((old, number)) for old in (match.case_id, *match.absorbed) if old]
+        before: Row = next((row for row in earlier if row), {})
+        did = self.activity.get(number, {})
+        minutes = max(did.get("minutes") or 0.0, before.get("minutes") or 0.0)
+        rules = {row["detection_rule"] for row in alerts} | set(filter(None, (before.get("rules") or "").split(", ")))
+        ids = {row["id"] for row in alerts} | set(json.loads(before.get("alert_ids") or "[]"))
+        worst = [row["alert_severity"] for row in alerts] + ([before["severity"]] if before else [])
+        first = [t for t in (did.get("first_seen"), before.get("first_seen")) if t]
+        last = [t for t in (did.get("last_seen"), before.get("last_seen")) if t]
+        return {
+            "case_id": case_id,
+            "number": number,
+            "severity": max(worst, key=SEVERITIES.index, default=SEVERITIES[0]),
+            "rules": ", ".join(sorted(rules)),
+            "alert_ids": json.dumps(sorted(ids)),
+            "call_count": max(did.get("call_count") or 0, before.get("call_count") or 0),
+            "minutes": round(minutes, 3),
+            "loss": self.rates.loss(minutes),
+            "first_seen": min(first, default=None),
+            "last_seen": max(last, default=None),
+            "top_cell": did.get("top_cell") or before.get("top_cell"),
+            "top_imei": did.get("top_imei") or before.get("top_imei"),
+        }
+
+    def _links(self, case_id: int, match: Match) -> list[Row]:
+        inside = set(match.members)
+        both = self.links["number_a"].is_in(inside) & self.links["number_b"].is_in(inside)
+        return [{"case_id": case_id, **row} for row in self.links.filter(both).to_dicts()]
+
+    def _case(self, case_id: int, before: Row | None, members: Sequence[Row], links: Sequence[Row]) -> Row:
+        kinds = Counter(row["alert_type"] for member in members for row in self.alerts_of.get(member["number"], []))
+        minutes = sum(member["minutes"] for member in members)
+        earlier = self._earlier(case_id, members)
+        facts = {
+            "severity": max((member["severity"] for member in members), key=SEVERITIES.index),
+            "alert_type": min(kinds, key=lambda kind: (-kinds[kind], kind)) if kinds else (before or {})["alert_type"],
+            "member_count": len(members),
+            "link_count": len(links),
+            "alert_count": len({i for member in members for i in json.loads(member["alert_ids"])}),
+            "first_seen": min((m["first_seen"] for m in members if m["first_seen"]), default=None),
+            "last_seen": max((m["last_seen"] for m in members if m["last_seen"]), default=None),
+            "call_count": sum(member["call_count"] for member in members),
+            "minutes": round(minutes, 3),
+            "loss": self.rates.loss(minutes),
+            "currency": self.rates.currency,
+            "recidivism": len(earlier),
+            "earlier_cases": json.dumps(earlier),
+        }
+        if before is not None:
+            return {**before, **facts, "updated_at": self.moment, "run_id": self.run_id}
+        return {
+            "case_id": case_id,
+            "status": "unseen",
+            **facts,
+            "assignee": None,
+            "verdict": None,
+            "notes": None,
+            "created_at": self.moment,
+            "updated_at": self.moment,
+            "merged_into": None,
+            "run_id": self.run_id,
+            "content_id": None,
+        }
+
+    def _earlier(self, case_id: int, members: Sequence[Row]) -> list[int]:
+        """Return closed cases that were not cleared and share a number or a handset with these members."""
+        numbers = {member["number"] for member in members}
+        handsets = {member["top_imei"] for member in members} - {None}
+        found = {
+            row["case_id"]
+            for row in self.members_before.values()
+            if row["number"] in numbers or row["top_imei"] in handsets
+        }
+        guilty = {
+            old
+            for old, row in self.stored.items()
+            if row["status"] == "closed" and row["verdict"] != "false-positive" and old != case_id
+        }
+        return sorted(found & guilty)

@@ -1,0 +1,211 @@
+"""What ties suspects together: handsets, sites, shifts, callees, calls to one another, numbers bought together.
+
+Each kind of link has a strength from 0 to 1, and a pair's strength is ``1 - prod(1 - strength)``: kinds that say little
+alone must agree. The strengths are judgements, not probabilities; ``docs/cases.md`` gives the reason for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+    from sentinel_batch.lake import Lake
+
+KINDS = (
+    "same_handset",
+    "calls_each_other",
+    "shared_callees",
+    "same_site",
+    "complementary_hours",
+    "same_rhythm",
+    "same_batch",
+)
+"""Kinds of link, strongest first."""
+
+LINK_COLUMNS = ("number_a", "number_b", "kind", "strength", "evidence")
+
+_CALLS = """
+CREATE TEMP TABLE calls AS
+SELECT caller_number AS number, callee_number AS callee, call_timestamp AS at, duration_seconds AS seconds,
+       location_code AS cell, imei, local_hour AS hour, local_date AS day
+FROM call_records
+WHERE caller_number IN (SELECT number FROM suspects) AND call_timestamp > $since AND call_timestamp <= $until
+"""
+
+_TRAFFIC = """
+CREATE TEMP TABLE traffic AS
+SELECT location_code AS cell, count(*) / sum(count(*)) OVER () AS share
+FROM call_records
+WHERE location_code IS NOT NULL AND call_timestamp > $since AND call_timestamp <= $until
+GROUP BY location_code
+"""
+
+_SHARES = """
+CREATE TEMP TABLE shares AS
+SELECT number, cell, count(*) / sum(count(*)) OVER (PARTITION BY number) AS share
+FROM calls WHERE cell IS NOT NULL GROUP BY number, cell
+"""
+
+_SAME_HANDSET = """
+WITH handsets AS (
+    SELECT DISTINCT number, imei FROM calls
+    WHERE regexp_full_match(imei, '[0-9]{14,16}') AND NOT regexp_full_match(imei, '(0+|1+|9+)')
+)
+SELECT a.number AS number_a, b.number AS number_b, 0.9 AS strength,
+       'handset ' || min(a.imei) || CASE WHEN count(*) > 1 THEN ' and ' || (count(*) - 1) || ' more' ELSE '' END
+           AS evidence
+FROM handsets AS a JOIN handsets AS b ON a.imei = b.imei AND a.number < b.number
+GROUP BY a.number, b.number
+"""
+
+_CALLS_EACH_OTHER = """
+SELECT least(number, callee) AS number_a, greatest(number, callee) AS number_b,
+       CASE WHEN count(*) >= 3 OR count(DISTINCT number) = 2 THEN 0.6 ELSE 0.4 END AS strength,
+       count(*) || ' calls to each other' AS evidence
+FROM calls WHERE callee IN (SELECT number FROM suspects) AND number <> callee
+GROUP BY ALL
+"""
+
+_SHARED_CALLEES = """
+WITH pairs AS (SELECT DISTINCT number, callee FROM calls WHERE callee NOT IN (SELECT number FROM suspects)),
+rare AS (SELECT callee FROM pairs GROUP BY callee HAVING count(*) BETWEEN 2 AND 20),
+reach AS (SELECT number, count(*) AS callees FROM pairs GROUP BY number)
+SELECT a.number AS number_a, b.number AS number_b,
+       least(0.6, 0.12 * count(*)) * least(1.0, 10.0 * count(*) / least(min(x.callees), min(y.callees))) AS strength,
+       count(*) || ' callees in common' AS evidence
+FROM pairs AS a JOIN rare USING (callee) JOIN pairs AS b ON a.callee = b.callee AND a.number < b.number
+JOIN reach AS x ON x.number = a.number JOIN reach AS y ON y.number = b.number
+GROUP BY a.number, b.number HAVING count(*) >= 3
+"""
+
+_SAME_SITE = """
+WITH crowding AS (
+    SELECT cell, sum(share) AS suspects, any_value(t.share) * (SELECT count(*) FROM suspects) AS expected
+    FROM (SELECT cell, share FROM shares) JOIN (SELECT cell, share FROM traffic) AS t USING (cell) GROUP BY cell
+)
+SELECT a.number AS number_a, b.number AS number_b,
+       0.6 * sum(least(a.share, b.share) * greatest(0.0, 1 - expected / suspects)) AS strength,
+       round(100 * sum(least(a.share, b.share)))::INT || ' % of calls at ' || count(*) || ' cell'
+           || CASE WHEN count(*) > 1 THEN 's' ELSE '' END || ' in common, '
+           || arg_max(a.cell, (least(a.share, b.share), a.cell)) || ' first' AS evidence
+FROM shares AS a JOIN shares AS b ON a.cell = b.cell AND a.number < b.number JOIN crowding ON crowding.cell = a.cell
+WHERE a.share >= 0.02 AND b.share >= 0.02
+GROUP BY a.number, b.number HAVING sum(least(a.share, b.share)) >= 0.5
+"""
+
+_COMPLEMENTARY_HOURS = """
+WITH slots AS (SELECT DISTINCT number, day, hour FROM calls),
+reach AS (SELECT number, count(*) AS slots, min(day) AS first_day, max(day) AS last_day FROM slots GROUP BY number),
+together AS (
+    SELECT p.number_a, p.number_b, count(b.number) AS hours
+    FROM near AS p JOIN slots AS a ON a.number = p.number_a
+    LEFT JOIN slots AS b ON b.number = p.number_b AND b.day = a.day AND b.hour = a.hour
+    GROUP BY ALL
+)
+SELECT number_a, number_b, 0.3 AS strength,
+       hours || ' of ' || least(x.slots, y.slots) || ' busy hours in common' AS evidence
+FROM together JOIN reach AS x ON x.number = number_a JOIN reach AS y ON y.number = number_b
+WHERE least(x.slots, y.slots) >= 8 AND hours <= 0.25 * least(x.slots, y.slots)
+"""
+
+_SAME_RHYTHM = """
+WITH hours AS (SELECT number, hour, count(*) AS calls FROM calls GROUP BY number, hour),
+size AS (SELECT number, sqrt(sum(calls * calls)) AS length, sum(calls) AS calls FROM hours GROUP BY number)
+SELECT p.number_a, p.number_b, 0.2 AS strength,
+       'hours of the day alike, cosine '
+           || round(sum(a.calls * b.calls) / any_value(x.length * y.length), 2)::DECIMAL(4, 2) AS evidence
+FROM near AS p JOIN hours AS a ON a.number = p.number_a JOIN hours AS b ON b.number = p.number_b AND a.hour = b.hour
+JOIN size AS x ON x.number = p.number_a JOIN size AS y ON y.number = p.number_b
+WHERE least(x.calls, y.calls) >= 30
+GROUP BY p.number_a, p.number_b HAVING sum(a.calls * b.calls) >= 0.9 * any_value(x.length * y.length)
+"""
+
+_SAME_BATCH = """
+WITH firsts AS (
+    SELECT number, min(day) AS first_day FROM calls WHERE regexp_full_match(number, '\\+[0-9]{9,15}') GROUP BY number
+)
+SELECT a.number AS number_a, b.number AS number_b,
+       CASE WHEN a.number[:-4] = b.number[:-4] THEN 0.4 ELSE 0.25 END AS strength,
+       'first calls on ' || a.first_day || ', numbers ' || a.number[:-5] || '…' AS evidence
+FROM firsts AS a JOIN firsts AS b
+  ON a.first_day = b.first_day AND a.number[:-5] = b.number[:-5] AND a.number < b.number
+WHERE a.first_day > (SELECT min(day) FROM calls)
+"""
+
+_DIRECT = {
+    "same_handset": _SAME_HANDSET,
+    "calls_each_other": _CALLS_EACH_OTHER,
+    "shared_callees": _SHARED_CALLEES,
+    "same_site": _SAME_SITE,
+    "same_batch": _SAME_BATCH,
+}
+_SUPPORTING = {"complementary_hours": _COMPLEMENTARY_HOURS, "same_rhythm": _SAME_RHYTHM}
+"""Kinds that count only for pairs that something else ties together: half a country keeps the same hours."""
+
+FAINTEST = 0.05
+"""Links weaker than this are left out."""
+
+
+def link_suspects(numbers: Iterable[str], *, lake: Lake, since: datetime, until: datetime) -> pl.DataFrame:
+    """Find what ties suspects together.
+
+    Parameters
+    ----------
+    numbers
+        The suspects.
+    lake
+        Where their calls are.
+    since, until
+        Calls in ``(since, until]`` count.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``number_a`` < ``number_b``, ``kind`` (one of :data:`KINDS`), ``strength`` (0 to 1), ``evidence`` (in words);
+        in a stable order.
+    """
+    import polars as pl
+
+    suspects = pl.DataFrame({"number": sorted(set(numbers))}, schema={"number": pl.String})
+    with lake.connect(since=since, until=until) as connection:
+        connection.register("suspects", suspects.to_arrow())
+        _prepare(connection, since, until)
+        found = [_query(connection, kind, sql) for kind, sql in _DIRECT.items()]
+        near = pl.concat(found).select("number_a", "number_b").unique()
+        connection.register("near", near.to_arrow())
+        found += [_query(connection, kind, sql) for kind, sql in _SUPPORTING.items()]
+    rank = pl.col("kind").replace_strict(list(KINDS), list(range(len(KINDS))), return_dtype=pl.Int8)
+    return pl.concat(found).filter(pl.col("strength") >= FAINTEST).sort("number_a", "number_b", rank)
+
+
+def weigh_pairs(links: pl.DataFrame) -> pl.DataFrame:
+    """Return ``number_a, number_b, strength`` with the strength of all links of a pair together."""
+    import polars as pl
+
+    together = 1 - (1 - pl.col("strength")).product()
+    return links.group_by("number_a", "number_b").agg(together.alias("strength")).sort("number_a", "number_b")
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> None:
+    bounds = {"since": since, "until": until}
+    connection.execute(_CALLS, bounds)
+    connection.execute(_TRAFFIC, bounds)
+    connection.execute(_SHARES)
+
+
+def _query(connection: duckdb.DuckDBPyConnection, kind: str, sql: str) -> pl.DataFrame:
+    import polars as pl
+
+    rows: pl.DataFrame = connection.sql(sql).pl()
+    return rows.select(
+        pl.col("number_a").cast(pl.String),
+        pl.col("number_b").cast(pl.String),
+        pl.lit(kind).alias("kind"),
+        pl.col("strength").cast(pl.Float64),
+        pl.col("evidence").cast(pl.String),
+    )

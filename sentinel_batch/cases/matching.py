@@ -1,0 +1,61 @@
+"""Which group is which case: groups of tonight against the cases of earlier nights. Plain data, nothing stored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+STATUSES = ("unseen", "open", "watch", "confirmed", "closed", "merged")
+"""Every status of a case: new; somebody's; seen and undecided; fraud, being dealt with; done; part of another."""
+
+OPEN_STATUSES = ("unseen", "open", "watch", "confirmed")
+"""Statuses of cases that still grow."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a group becomes.
+
+    Parameters
+    ----------
+    members
+        The group and the members of the cases that it takes over, sorted.
+    case_id
+        The oldest open case that shares a member; None for a new case.
+    absorbed
+        Other open cases that share a member: they are merged into the first.
+    """
+
+    members: tuple[str, ...]
+    case_id: int | None
+    absorbed: tuple[int, ...]
+
+
+def match_groups(groups: Iterable[Sequence[str]], open_cases: Mapping[int, Iterable[str]]) -> list[Match]:
+    """Match groups to open cases by the members that they share.
+
+    A case that several groups share stays with the group that has most of its members; the others are new cases.
+
+    Parameters
+    ----------
+    groups
+        Members of each group; no two groups share one.
+    open_cases
+        Case id to its members, of the cases that are not closed or merged.
+    """
+    members = {case_id: set(numbers) for case_id, numbers in open_cases.items()}
+    owner = {number: case_id for case_id in sorted(members, reverse=True) for number in members[case_id]}
+    ordered = [tuple(sorted(group)) for group in groups]
+    shared = [Counter(owner[number] for number in group if number in owner) for group in ordered]
+    taken: dict[int, int] = {}
+    for case_id in members:
+        claims = [(count[case_id], -place) for place, count in enumerate(shared) if count[case_id]]
+        if claims:
+            taken[case_id] = -max(claims)[1]
+    found = []
+    for place, group in enumerate(ordered):
+        mine = sorted(case_id for case_id, owner_place in taken.items() if owner_place == place)
+        union = set(group).union(*(members[case_id] for case_id in mine))
+        found.append(Match(tuple(sorted(union)), mine[0] if mine else None, tuple(mine[1:])))
+    return found
