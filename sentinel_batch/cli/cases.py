@@ -184,17 +184,14 @@ def _present(out: Output, found: CaseFile) -> None:
     _print_links(out, found)
     if not found.events.is_empty():
         columns = (Column("When (UTC)"), Column("Who"), Column("What"), Column("Change", fold=True))
-        rows = [
-            (
-                e["at"],
-                e["actor"],
-                e["event"],
-                f"{e['field']}: {e['before']} → {e['after']}" if e["field"] else e["note"],
-            )
-            for e in found.events.to_dicts()
-        ]
+        rows = [(e["at"], e["actor"], e["event"], _change(e)) for e in found.events.to_dicts()]
         out.line()
         out.table(columns, rows, title="History")
+
+
+def _change(event: dict[str, Any]) -> str:
+    moved = f"{event['field']}: {event['before']} → {event['after']}" if event["field"] else ""
+    return "; ".join(filter(None, (moved, event["note"])))
 
 
 def _print_members(out: Output, found: CaseFile) -> None:
