@@ -22,6 +22,7 @@ from sentinel_batch.cases.links import link_suspects, weigh_pairs
 from sentinel_batch.cases.losses import Rates
 from sentinel_batch.cases.matching import OPEN_STATUSES, Match, match_groups
 from sentinel_batch.lake import DEFAULT_LOCK_TIMEOUT, Lake, now, open_lake
+from sentinel_batch.rules.fusion import fuse_findings
 from sentinel_batch.runs import recorded_run
 from sentinel_batch.schema import CASE_MEMBERS, CASES, FRAUD_ALERTS, SEVERITIES
 from sentinel_batch.window import Period, resolve_period
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 LOOKBACK = timedelta(days=14)
 """Alerts and calls so far back are looked at, unless told otherwise."""
+
+LEAST_SCORE = 0.35
+"""Suspects whose findings together say less (:func:`sentinel_batch.rules.fusion.fuse_findings`) stay single alerts."""
 
 _TRACKED = ("severity", "member_count", "minutes", "last_seen", "recidivism")
 
@@ -73,7 +77,8 @@ def build_cases(
 ) -> CaseChanges:
     """Group the suspects of alerts into cases, and continue those of earlier nights; repeating it changes nothing.
 
-    Alerts count that are open, or that were confirmed or put on watch, and whose suspect called in the period.
+    Alerts count that are open, or that were confirmed or put on watch, whose suspect called in the period, and whose
+    findings together reach :data:`LEAST_SCORE`.
 
     Parameters
     ----------
@@ -143,7 +148,9 @@ def _alerts(lake: Lake, period: Period) -> pl.DataFrame:
         (pl.col("status") == "reviewed") & pl.col("disposition").is_in(["confirmed", "watch"])
     )
     within = (pl.col("last_seen") > period.since) & (pl.col("first_seen") <= period.until)
-    return lake.scan(FRAUD_ALERTS.name).filter(counts & within).sort("id").collect()
+    alerts = lake.scan(FRAUD_ALERTS.name).filter(counts & within).sort("id").collect()
+    weighed = fuse_findings(alerts).filter(pl.col("rule_score") >= LEAST_SCORE)
+    return alerts.filter(pl.col("suspect_number").is_in(weighed["suspect_number"].implode()))
 
 
 def _activity(lake: Lake, period: Period, alerts: pl.DataFrame, known: pl.DataFrame) -> dict[str, Row]:

@@ -65,7 +65,7 @@ GROUP BY a.number, b.number
 
 _CALLS_EACH_OTHER = """
 SELECT least(number, callee) AS number_a, greatest(number, callee) AS number_b,
-       CASE WHEN count(*) >= 3 OR count(DISTINCT number) = 2 THEN 0.6 ELSE 0.4 END AS strength,
+       CASE WHEN count(*) >= 3 OR count(DISTINCT number) = 2 THEN 0.35 ELSE 0.2 END AS strength,
        count(*) || ' calls to each other' AS evidence
 FROM calls WHERE callee IN (SELECT number FROM suspects) AND number <> callee
 GROUP BY ALL
@@ -74,19 +74,24 @@ GROUP BY ALL
 _SHARED_CALLEES = """
 WITH pairs AS (SELECT DISTINCT number, callee FROM calls WHERE callee NOT IN (SELECT number FROM suspects)),
 rare AS (SELECT callee FROM pairs GROUP BY callee HAVING count(*) BETWEEN 2 AND 20),
-reach AS (SELECT number, count(*) AS callees FROM pairs GROUP BY number)
-SELECT a.number AS number_a, b.number AS number_b,
-       least(0.6, 0.12 * count(*)) * least(1.0, 10.0 * count(*) / least(min(x.callees), min(y.callees))) AS strength,
-       count(*) || ' callees in common' AS evidence
-FROM pairs AS a JOIN rare USING (callee) JOIN pairs AS b ON a.callee = b.callee AND a.number < b.number
-JOIN reach AS x ON x.number = a.number JOIN reach AS y ON y.number = b.number
-GROUP BY a.number, b.number HAVING count(*) >= 3
+reach AS (SELECT number, count(*) AS callees FROM pairs GROUP BY number),
+network AS (SELECT count(DISTINCT callee) AS callees FROM pairs),
+common AS (
+    SELECT a.number AS number_a, b.number AS number_b, count(*) AS shared,
+           any_value(x.callees) * any_value(y.callees) / any_value(network.callees) AS expected
+    FROM pairs AS a JOIN rare USING (callee) JOIN pairs AS b ON a.callee = b.callee AND a.number < b.number
+    JOIN reach AS x ON x.number = a.number JOIN reach AS y ON y.number = b.number, network
+    GROUP BY a.number, b.number
+)
+SELECT number_a, number_b, 0.4 * (1 - expected / shared) AS strength,
+       shared || ' callees in common, ' || round(expected, 1)::DECIMAL(12, 1) || ' by chance' AS evidence
+FROM common WHERE shared >= 3 AND shared > 2 * expected
 """
 
 _SAME_SITE = """
 WITH crowding AS (
-    SELECT cell, sum(share) AS suspects, any_value(t.share) * (SELECT count(*) FROM suspects) AS expected
-    FROM (SELECT cell, share FROM shares) JOIN (SELECT cell, share FROM traffic) AS t USING (cell) GROUP BY cell
+    SELECT s.cell, sum(s.share) AS suspects, any_value(t.share) * (SELECT count(*) FROM suspects) AS expected
+    FROM shares AS s JOIN traffic AS t ON t.cell = s.cell GROUP BY s.cell
 )
 SELECT a.number AS number_a, b.number AS number_b,
        0.6 * sum(least(a.share, b.share) * greatest(0.0, 1 - expected / suspects)) AS strength,

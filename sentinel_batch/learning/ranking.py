@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,21 +10,17 @@ from typing import TYPE_CHECKING
 from sentinel_batch.alerts import list_alerts
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Lake, open_lake
-from sentinel_batch.schema import SEVERITIES, TABLES
+from sentinel_batch.rules.fusion import SEVERITY_STEPS, fuse_findings
+from sentinel_batch.schema import CASE_MEMBERS, CASES
 
 if TYPE_CHECKING:
     import polars as pl
 
     from sentinel_batch.learning.model import Model
 
-DEFAULT_WEIGHT = 0.5
-"""Weight of a rule that is not in the catalogue any more."""
-
 QUEUED = ("open",)
 """Statuses of alerts that are queued unless others are asked for."""
 
-_CASE_MEMBERS = "case_members"
-_ALERT_COLUMNS = ("id", "suspect_number", "detection_rule", "confidence", "alert_severity", "evidence_summary")
 _COLUMNS = (
     "rank", "suspect_number", "score", "rule_score", "model_probability", "severity", "rules", "alert_ids", "case_id",
     "first_seen", "last_seen", "reasons",
@@ -86,65 +82,6 @@ def rank_suspects(
     return queue if model is None else _add_model_reasons(queue, opened, model, until)
 
 
-def fuse_findings(findings: pl.DataFrame, weights: Mapping[str, float] | None = None) -> pl.DataFrame:
-    """Join the findings or alerts of each number to one row.
-
-    Parameters
-    ----------
-    findings
-        ``suspect_number, detection_rule, confidence, alert_severity, evidence_summary, first_seen, last_seen``, and
-        ``id`` if they are alerts.
-    weights
-        Rule id to weight, 0 to 1; None takes them from the rules.
-
-    Returns
-    -------
-    polars.DataFrame
-        ``suspect_number, rule_score, severity, rules, alert_ids, first_seen, last_seen, reasons``, by number.
-    """
-    import polars as pl
-
-    known = weigh_rules() if weights is None else weights
-    if "id" not in findings.columns:
-        findings = findings.with_columns(id=pl.lit(None, dtype=pl.Int64))
-    severity = pl.col("alert_severity").replace_strict(_ladder(), default=0, return_dtype=pl.Int64)
-    weight = pl.col("detection_rule").replace_strict(dict(known), default=DEFAULT_WEIGHT, return_dtype=pl.Float64)
-    part = weight * (0.5 + 0.5 * pl.col("confidence").fill_null(0.0).clip(0.0, 1.0))
-    best = (
-        findings.with_columns(severity=severity, part=part)
-        .sort("part", "severity", "last_seen", "id", descending=[True, True, True, False], nulls_last=True)
-        .group_by("suspect_number", "detection_rule", maintain_order=True)
-        .agg(
-            pl.col("part", "evidence_summary").first(),
-            pl.col("severity").max(),
-            pl.col("id").drop_nulls().alias("ids"),
-            pl.col("first_seen").min(),
-            pl.col("last_seen").max(),
-        )
-        .sort("part", "detection_rule", descending=[True, False])
-    )
-    return (
-        best.group_by("suspect_number")
-        .agg(
-            rule_score=1 - (1 - pl.col("part")).product(),
-            severity=pl.col("severity").max(),
-            rules=pl.col("detection_rule"),
-            alert_ids=pl.col("ids").list.explode(keep_nulls=False, empty_as_null=False).sort(),
-            first_seen=pl.col("first_seen").min(),
-            last_seen=pl.col("last_seen").max(),
-            reasons=pl.format("{}: {}", "detection_rule", pl.col("evidence_summary").fill_null("")),
-        )
-        .sort("suspect_number")
-    )
-
-
-def weigh_rules() -> dict[str, float]:
-    """Return how far a finding of confidence 1 speaks for fraud, 0 to 1, by rule."""
-    from sentinel_batch.rules import list_rules
-
-    return {rule.id: rule.weight for rule in list_rules()}
-
-
 def _within(alerts: pl.DataFrame, since: datetime | None, until: datetime | None) -> pl.DataFrame:
     import polars as pl
 
@@ -188,10 +125,9 @@ def _judge(queue: pl.DataFrame, lake: Lake, model: Model | str | Path | None, un
 def _locate_cases(queue: pl.DataFrame, lake: Lake) -> pl.DataFrame:
     import polars as pl
 
-    if _CASE_MEMBERS not in TABLES:
-        return queue.with_columns(case_id=pl.lit(None, dtype=pl.Int64))
-    members = lake.scan(_CASE_MEMBERS).select(suspect_number="number", case_id="case_id").collect()
-    newest = members.group_by("suspect_number").agg(pl.col("case_id").max())
+    cases = lake.scan(CASES.name).filter(pl.col("merged_into").is_null()).select("case_id", "content_id")
+    members = lake.scan(CASE_MEMBERS.name).join(cases, on=["case_id", "content_id"], how="semi")
+    newest = members.group_by(suspect_number="number").agg(pl.col("case_id").max()).collect()
     return queue.join(newest, on="suspect_number", how="left")
 
 
@@ -207,7 +143,7 @@ def _order(queue: pl.DataFrame) -> pl.DataFrame:
     ordered = queue.sort(
         "score", "severity", pl.col("rules").list.len(), "suspect_number", descending=[True, True, True, False]
     )
-    names = {step: name for name, step in _ladder().items()}
+    names = {step: name for name, step in SEVERITY_STEPS.items()}
     return (
         ordered.with_row_index("rank", offset=1)
         .with_columns(
@@ -228,7 +164,3 @@ def _add_model_reasons(
     words = list_reasons(lake, queue["suspect_number"].to_list(), model=model, until=until)
     reasons = [[*own, *words.get(number, [])] for number, own in queue.select("suspect_number", "reasons").iter_rows()]
     return queue.with_columns(pl.Series("reasons", reasons, dtype=pl.List(pl.String)))
-
-
-def _ladder() -> dict[str, int]:
-    return {name: step for step, name in enumerate(SEVERITIES, 1)}

@@ -1,0 +1,74 @@
+"""What several rules say about one number, as one score."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from sentinel_batch.rules.catalogue import list_rules
+from sentinel_batch.schema import SEVERITIES
+
+if TYPE_CHECKING:
+    import polars as pl
+
+DEFAULT_WEIGHT = 0.5
+"""Weight of a rule that is not in the catalogue any more."""
+
+SEVERITY_STEPS = {name: step for step, name in enumerate(SEVERITIES, 1)}
+
+
+def fuse_findings(findings: pl.DataFrame, weights: Mapping[str, float] | None = None) -> pl.DataFrame:
+    """Join the findings or alerts of each number to one row.
+
+    Parameters
+    ----------
+    findings
+        ``suspect_number, detection_rule, confidence, alert_severity, evidence_summary, first_seen, last_seen``, and
+        ``id`` if they are alerts.
+    weights
+        Rule id to weight, 0 to 1; None takes them from the rules.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``suspect_number, rule_score, severity, rules, alert_ids, first_seen, last_seen, reasons``, by number.
+    """
+    import polars as pl
+
+    known = weigh_rules() if weights is None else weights
+    if "id" not in findings.columns:
+        findings = findings.with_columns(id=pl.lit(None, dtype=pl.Int64))
+    severity = pl.col("alert_severity").replace_strict(SEVERITY_STEPS, default=0, return_dtype=pl.Int64)
+    weight = pl.col("detection_rule").replace_strict(dict(known), default=DEFAULT_WEIGHT, return_dtype=pl.Float64)
+    part = weight * (0.5 + 0.5 * pl.col("confidence").fill_null(0.0).clip(0.0, 1.0))
+    best = (
+        findings.with_columns(severity=severity, part=part)
+        .sort("part", "severity", "last_seen", "id", descending=[True, True, True, False], nulls_last=True)
+        .group_by("suspect_number", "detection_rule", maintain_order=True)
+        .agg(
+            pl.col("part", "evidence_summary").first(),
+            pl.col("severity").max(),
+            pl.col("id").drop_nulls().alias("ids"),
+            pl.col("first_seen").min(),
+            pl.col("last_seen").max(),
+        )
+        .sort("part", "detection_rule", descending=[True, False])
+    )
+    return (
+        best.group_by("suspect_number")
+        .agg(
+            rule_score=1 - (1 - pl.col("part")).product(),
+            severity=pl.col("severity").max(),
+            rules=pl.col("detection_rule"),
+            alert_ids=pl.col("ids").list.explode(keep_nulls=False, empty_as_null=False).sort(),
+            first_seen=pl.col("first_seen").min(),
+            last_seen=pl.col("last_seen").max(),
+            reasons=pl.format("{}: {}", "detection_rule", pl.col("evidence_summary").fill_null("")),
+        )
+        .sort("suspect_number")
+    )
+
+
+def weigh_rules() -> dict[str, float]:
+    """Return how far a finding of confidence 1 speaks for fraud, 0 to 1, by rule."""
+    return {rule.id: rule.weight for rule in list_rules()}
