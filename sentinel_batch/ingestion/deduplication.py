@@ -32,8 +32,8 @@ THREADS = 2
 HELD_KEYS = 12_000_000
 CLASHES_AT_ONCE = 2_000_000
 PART_GROUP_ROWS = 100_000
-"""Most numbers are distinct among so few rows, so the writer stores them plain: to work out a dictionary of many takes as
-long as all else that it writes."""
+"""Most numbers are distinct among so few rows, so the writer stores them plain: to work out a dictionary of many takes
+as long as all else that it writes."""
 LEG_GAP_SECONDS = 86_400
 """Rows with one call id that start further apart are different calls: switches use ids again."""
 
