@@ -7,6 +7,7 @@ import numpy as np
 from .arrays import Floats, Ints
 from .calls import Calls
 from .outcomes import draw_outcomes
+from .rhythms import DAY_SECONDS
 from .roster import Directory
 
 _PROMPT_SHARE = 0.6
@@ -21,6 +22,7 @@ def draw_callbacks(
     missed: Floats | float,
     answered: Floats | float,
     mixture: str = "person",
+    end: int = DAY_SECONDS,
 ) -> Calls:
     """Return the calls back to the callers of ``calls`` on the same day.
 
@@ -36,6 +38,8 @@ def draw_callbacks(
         Chance that a missed, an answered call is returned.
     mixture
         Name of the mixture of durations.
+    end
+        Second from which no call is returned.
     """
     chance = np.where(calls.duration == 0, missed, answered)
     returned = calls.take(rng.random(len(calls)) < chance * directory.served[calls.callee])
@@ -43,4 +47,4 @@ def draw_callbacks(
     delay = rng.exponential(np.where(rng.random(size) < _PROMPT_SHARE, _PROMPT_SECONDS, _LATE_SECONDS))
     second: Ints = (returned.second + returned.duration + 20 + delay).astype(np.int64)
     outcomes = draw_outcomes(rng, directory.answers[returned.caller].astype(np.float64), mixture)
-    return Calls.of(second, returned.callee, returned.caller, outcomes)
+    return Calls.of(second, returned.callee, returned.caller, outcomes, end=end)

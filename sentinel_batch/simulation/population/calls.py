@@ -58,8 +58,9 @@ class Calls:
         *,
         cell: Ints | int = OPEN,
         handset: Ints | int = OPEN,
+        end: int = DAY_SECONDS,
     ) -> Calls:
-        """Return calls in their compact types; those that would start on another day are left out."""
+        """Return calls in their compact types; those that would start before second 0 or from ``end`` are left out."""
         size = len(second)
         made = cls(
             np.asarray(second, dtype=np.int32),
@@ -70,12 +71,18 @@ class Calls:
             np.broadcast_to(np.asarray(cell, dtype=np.int32), size),
             np.broadcast_to(np.asarray(handset, dtype=np.int32), size),
         )
-        today = (made.second >= 0) & (made.second < DAY_SECONDS)
-        return made if today.all() else made.take(today)
+        within = (made.second >= 0) & (made.second < end)
+        return made if within.all() else made.take(within)
 
     def take(self, rows: Ints | Flags | slice) -> Calls:
         """Return the calls at ``rows``, in that order."""
         return Calls(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+
+def no_calls() -> Calls:
+    """Return no calls, in the right types."""
+    nothing = np.zeros(0, dtype=np.int64)
+    return Calls.of(nothing, nothing, nothing, Outcomes(nothing, nothing, nothing.astype(np.float64)))
 
 
 def join_calls(parts: Sequence[Calls]) -> Calls:

@@ -108,6 +108,12 @@ class NumberRegister:
         return np.concatenate([_digits(self._settled), _digits(self._ranges[sold // RANGE] + sold % RANGE)])
 
 
+def draw_range(rng: np.random.Generator) -> Ints:
+    """Return the consecutive numbers of a random one of the ranges into which the mobile numbers are cut."""
+    block = int(rng.integers(NUMBER_SPACE // RANGE))
+    return _digits(block * RANGE + np.arange(RANGE, dtype=np.int64))
+
+
 def draw_foreign(rng: np.random.Generator, size: int) -> Ints:
     """Return different numbers abroad."""
     firsts = np.array(list(FOREIGN), dtype=np.int64)

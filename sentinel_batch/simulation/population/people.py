@@ -84,6 +84,7 @@ class People:
         weekday = self.plan.weekday(day)
         ids = np.arange(block * BLOCK, min((block + 1) * BLOCK, self.plan.subscribers))
         mean = self.activity[ids] * RHYTHMS["person"].volume(weekday) * directory.in_use(ids, day)
+        mean *= directory.silent_day[ids] > day
         count = rng.poisson(mean * rng.gamma(_DAY_SHAPE, 1 / _DAY_SHAPE, len(ids)))
         caller = np.repeat(ids, count)
         second = self._seconds(rng, caller, count, weekday)

@@ -17,6 +17,7 @@ from .abroad import Abroad, plan_abroad
 from .boxes import Box, build_boxes, order_boxes
 from .businesses import Business, count_businesses, plan_businesses
 from .calls import Calls, join_calls, sort_calls
+from .campaigns import Campaigns, Stage, carry_out, plan_campaigns
 from .geography import Cells, plan_cells
 from .movement import Whereabouts, plan_journeys
 from .numbers import NumberRegister
@@ -24,8 +25,8 @@ from .people import FRESH_SHARE, People, plan_people
 from .plan import DEFAULT_START, Plan, Purpose
 from .roster import Directory, Member, Roster
 from .strategies import STRATEGIES
-from .truth import FOLDER, PopulationTruth, Tally, write_truth
-from .writing import Ledger
+from .truth import FOLDER, Offence, PopulationTruth, Tally, write_truth
+from .writing import Ledger, Renewal
 
 _THREADS = 2
 _SPARE_FRESH = 3_000
@@ -43,8 +44,10 @@ class Population:
         Antennas; all numbers; what the truth says of them.
     whereabouts
         Where callers are.
-    people, abroad, businesses, boxes
+    people, abroad, businesses, boxes, campaigns
         Who calls.
+    offences, renewals
+        Whose numbers commit fraud for a while, and whose SIMs are exchanged.
     """
 
     plan: Plan
@@ -56,6 +59,9 @@ class Population:
     abroad: Abroad
     businesses: Sequence[Business]
     boxes: Sequence[Box]
+    campaigns: Campaigns
+    offences: Sequence[Offence]
+    renewals: Sequence[Renewal]
 
     def calls(self, day: int, threads: int = 1) -> Calls:
         """Return all calls of a local day, by time; the number of threads changes nothing."""
@@ -72,6 +78,7 @@ class Population:
             yield lambda own=business: own.calls(self.plan, directory, self.abroad.numbers, day)  # type: ignore[misc]
         for box in self.boxes:
             yield lambda own=box: own.calls(self.plan, directory, day)  # type: ignore[misc]
+        yield lambda: self.campaigns.calls(day)
 
     def _placed(self, index: int, task: Callable[[], Calls], day: int) -> Calls:
         rng = self.plan.rng(Purpose.PLACES, day, index)
@@ -95,11 +102,16 @@ def plan_population(plan: Plan) -> Population:
     businesses = plan_businesses(plan, cells, register, roster)
     boxes = build_boxes(plan, cells, register, roster, orders)
     abroad = plan_abroad(plan, roster)
+    stage = Stage(plan, cells, register, roster, businesses, people.activity)
+    schemes = plan_campaigns(stage)
     directory = roster.close()
     home = directory.home[: plan.subscribers]
     journeys = plan_journeys(plan, cells, home, plan.rng(Purpose.PLACES, 0))
     whereabouts = Whereabouts(directory, cells, journeys)
-    return Population(plan, cells, directory, roster.members, whereabouts, people, abroad, businesses, boxes)
+    return Population(
+        plan, cells, directory, roster.members, whereabouts, people, abroad, businesses, boxes,
+        carry_out(plan, schemes, directory), stage.offences, stage.renewals,
+    )  # fmt: skip
 
 
 def simulate_population(
@@ -158,7 +170,8 @@ def simulate_population(
     target = lake if isinstance(lake, Lake) else Lake.create(lake)
     with recorded_run(target, "simulate", plan.to_dict()) as run:
         population = plan_population(plan)
-        ledger = Ledger(target, plan, population.directory, population.cells)
+        renewals = tuple(population.renewals)
+        ledger = Ledger(target, plan, population.directory, population.cells, renewals)
         ledger.check_lake()
         tally = Tally(len(population.directory))
         for day in range(days):
@@ -169,7 +182,7 @@ def simulate_population(
                 progress(f"{start + dt.timedelta(days=day)}", day + 1, days)
         run.counts = {"calls": int(tally.calls.sum()), **_count(population)}
         return write_truth(
-            target.path / FOLDER, plan, population.directory, population.members, [], population.cells, tally,
+            target.path / FOLDER, plan, population.directory, population.members, population.offences, population.cells, tally,
             run.counts, ledger.midnight(0),
         )  # fmt: skip
 

@@ -45,6 +45,8 @@ class Directory:
         Share of its calls away from both, and share that a neighbouring antenna serves.
     handset, later_handset, change_day
         Positions among the handsets, and the day from which the later one is used.
+    silent_day
+        Day from which its holder makes no calls, though others may call it, or call from it.
     imei
         Of each handset.
     """
@@ -62,6 +64,7 @@ class Directory:
     handset: Ints
     later_handset: Ints
     change_day: Ints
+    silent_day: Ints
     imei: Ints
 
     def __len__(self) -> int:
@@ -120,7 +123,10 @@ _TYPES: dict[str, tuple[type[np.generic], float]] = {
     "handset": (np.int32, NOWHERE),
     "later_handset": (np.int32, NOWHERE),
     "change_day": (np.int16, _FOREVER),
+    "silent_day": (np.int16, _FOREVER),
 }
+
+_UNALLOCATED: dict[str, Any] = {"served": False, "answers": 0.0}
 
 
 class Roster:
@@ -133,6 +139,7 @@ class Roster:
         self._modules: list[Flags] = []
         self._size = 0
         self._handsets = 0
+        self._silent: dict[int, int] = {}
 
     def add(
         self,
@@ -171,7 +178,37 @@ class Roster:
         self._modules.append(module)
         return np.arange(first, self._handsets, dtype=np.int32)
 
+    def digits(self) -> Ints:
+        """Return all numbers so far."""
+        return np.concatenate(self._columns["digits"])
+
+    def home(self, number: int) -> int:
+        """Return the home cell of a number so far."""
+        return int(np.concatenate(self._columns["home"])[number])
+
+    def find(self, digits: Ints) -> Ints:
+        """Return the positions of numbers (different ones); those that nobody holds are added as invented."""
+        held = self.digits()
+        order = np.argsort(held)
+        place = np.minimum(np.searchsorted(held, digits, sorter=order), len(held) - 1)
+        found = order[place]
+        known = held[found] == digits
+        return _scatter(known, found[known], self.add(digits[~known], "invented", "unallocated", **_UNALLOCATED))
+
+    def silence(self, number: int, day: int) -> None:
+        """Let a holder make no calls from a day on."""
+        self._silent[number] = day
+
     def close(self) -> Directory:
         """Return the finished directory."""
         columns = {name: np.concatenate(parts) for name, parts in self._columns.items()}
+        for number, day in self._silent.items():
+            columns["silent_day"][number] = day
         return Directory(**columns, imei=draw_imeis(self.plan, np.concatenate(self._modules)))
+
+
+def _scatter(mask: Flags, chosen: Ints, others: Ints) -> Ints:
+    """Return an array that holds ``chosen`` where ``mask`` is set, and ``others`` elsewhere."""
+    merged = np.empty(len(mask), dtype=np.int64)
+    merged[mask], merged[~mask] = chosen, others
+    return merged
