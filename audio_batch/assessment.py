@@ -91,14 +91,16 @@ def assess(
     ModelError
         The model cannot be read.
     """
+    from audio_batch.kept_samples import keep_samples
     from audio_batch.spoof import load_model, score
     from audio_batch.validation import load_profile, validate
 
     load_profile(profile)
     load_model(None if model is None else fspath(model))
-    validation, _ = _attempt(lambda: validate(path, profile=profile, raw=raw))
     options: dict[str, Any] = {"model": model, "session_id": session_id, "channel_roles": channel_roles}
-    verdict, error = _attempt(lambda: score(path, **options, raw=raw, profile=profile))
+    with keep_samples(path):
+        validation, _ = _attempt(lambda: validate(path, profile=profile, raw=raw))
+        verdict, error = _attempt(lambda: score(path, **options, raw=raw, profile=profile))
     if verdict is not None:
         verdict = withhold_label(verdict, validation)
     return Assessment(fspath(path), validation, verdict, error)

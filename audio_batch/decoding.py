@@ -18,6 +18,7 @@ import numpy as np
 
 from audio_batch.errors import AudioUsageError, UnreadableAudioError
 from audio_batch.files import hash_file, open_file, refuse_file, show_path
+from audio_batch.kept_samples import open_kept
 from audio_batch.raw_formats import (
     MAX_CHANNELS,
     MAX_SAMPLING_RATE,
@@ -324,7 +325,7 @@ def open_reader(path: str | PathLike[str], *, raw: RawFormat | None = None) -> R
         raise refuse_file(path, "raw_undeclared", "has no header that says what it holds", hint)
     if declared is None and found is not None and found not in AUDIO_FORMATS:
         raise refuse_file(path, "not_audio", f"is not audio but {found}", "Remove the file or ask for the recording.")
-    return _check_limits(path, _choose_reader(path, head, declared))
+    return open_kept(path, declared, lambda: _check_limits(path, _choose_reader(path, head, declared)))
 
 
 def _choose_reader(path: str | PathLike[str], head: bytes, declared: RawFormat | None) -> Reader:

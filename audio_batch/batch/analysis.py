@@ -17,6 +17,7 @@ from audio_batch.batch.checkpoint import make_key, read_result, write_result
 from audio_batch.batch.rows import describe_decision, describe_validation, describe_verdict, describe_verification
 from audio_batch.decoding import hash_file
 from audio_batch.errors import AudioError
+from audio_batch.kept_samples import keep_samples
 
 if TYPE_CHECKING:
     from audio_batch.validation import Validation
@@ -148,7 +149,11 @@ class _Chain:
         return make_key(facts | asked | {"voice": self._hash_voice()})
 
     def complete(self) -> dict[str, Any]:
-        """Run the whole chain."""
+        """Run the whole chain, over samples that are decoded once."""
+        with keep_samples(self.task.path):
+            return self._complete()
+
+    def _complete(self) -> dict[str, Any]:
         validation = self.attempt("validate", self._validate)
         verdict = self.attempt("score", self._score) if _is_decodable(validation) else None
         if verdict is not None:
