@@ -104,9 +104,13 @@ def describe_difference(found: dict[str, Any] | None, expected: dict[str, Any]) 
 
 
 def run_command(
-    arguments: Sequence[str], *, kill_after: float | None = None, module: str = "sentinel_batch"
+    arguments: Sequence[str],
+    *,
+    kill_after: float | None = None,
+    module: str = "sentinel_batch",
+    is_due: Callable[[], bool] = lambda: True,
 ) -> tuple[int, float, str]:
-    """Run a module's command in a process of its own, and kill it after so many seconds.
+    """Run a module's command in a process of its own, and kill it so many seconds after it is due.
 
     Returns
     -------
@@ -115,18 +119,25 @@ def run_command(
     """
     clock = time.perf_counter()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=environment,
-    )
-    try:
-        _, error = process.communicate(timeout=kill_after)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        _, error = process.communicate()
-    return process.returncode, time.perf_counter() - clock, error.decode(errors="replace")
+    with tempfile.TemporaryFile() as messages:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments], stdout=subprocess.DEVNULL, stderr=messages, env=environment
+        )
+        while kill_after is not None and process.poll() is None and not is_due():
+            time.sleep(0.01)
+        try:
+            process.wait(kill_after)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        seconds = time.perf_counter() - clock
+        messages.seek(0)
+        return process.returncode, seconds, messages.read().decode(errors="replace")
+
+
+def count_results(lake: Path) -> int:
+    """Count the recordings that a batch has finished, by its checkpoints."""
+    return len(list(lake.rglob("audio_checkpoints/*/*/*.json")))
 
 
 @dataclass
@@ -145,6 +156,8 @@ class Trial:
         Returns the tables at a path, or None.
     module
         What is run.
+    recordings
+        How many it analyses, if that is what it does: then it is killed when some of them are finished.
     """
 
     name: str
@@ -152,15 +165,28 @@ class Trial:
     prepare: Callable[[Path], None]
     read: Callable[[Path], dict[str, Any] | None] = read_lake
     module: str = "sentinel_batch"
+    recordings: int = 0
     kills: int = 0
-    resumable: int = 0
+    kept: list[int] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
-    def run(self, lake: Path, kill_after: float | None = None) -> tuple[int, float, str]:
+    def run(
+        self, lake: Path, kill_after: float | None = None, is_due: Callable[[], bool] = lambda: True
+    ) -> tuple[int, float, str]:
         """Run the command once."""
-        return run_command(self.arguments(lake), kill_after=kill_after, module=self.module)
+        return run_command(self.arguments(lake), kill_after=kill_after, module=self.module, is_due=is_due)
+
+    def kill(self, number: int, lake: Path, chance: random.Random) -> tuple[int, float, str]:
+        """Run the command and kill it: at a share of its time, or once a share of the recordings is finished."""
+        if self.recordings:
+            wanted = chance.randint(0, self.recordings)
+            return self.run(
+                lake, chance.uniform(0, 0.5 if wanted < self.recordings else 3), lambda: count_results(lake) >= wanted
+            )
+        share = chance.uniform(0.02, 1.02) if number % 3 else chance.uniform(0.6, 1.02)
+        return self.run(lake, share * self.seconds)
 
     def repeat(self, kills: int, work: Path, chance: random.Random) -> None:
         """Run undisturbed once, then kill and run again until so many runs died (at most twice as many tries)."""
@@ -185,11 +211,11 @@ class Trial:
     def _kill_and_repeat(
         self, number: int, lake: Path, before: dict[str, Any] | None, expected: dict[str, Any], chance: random.Random
     ) -> None:
-        share = chance.uniform(0.02, 1.02) if number % 3 else chance.uniform(0.6, 1.02)
-        code, seconds, _ = self.run(lake, kill_after=share * self.seconds)
+        code, seconds, _ = self.kill(number, lake, chance)
         self.kills += code == -signal.SIGKILL
         seen = self._look(lake, before, expected)
-        self.resumable += len(list(lake.rglob("audio_checkpoints/*/*/*.json"))) if code == -signal.SIGKILL else 0
+        if self.recordings and code == -signal.SIGKILL:
+            self.kept.append(count_results(lake))
         self.outcomes[seen if code else "ended before the kill"] += 1
         code, whole, error = self.run(lake)
         self.seconds = min(self.seconds, whole) if seen == "nothing there" else self.seconds
@@ -251,6 +277,7 @@ def make_audio_trials(work: Path, copies: int) -> list[Trial]:
     for copy in range(copies):
         shutil.copytree(bundled, inbox / f"{copy:02}")
     manifest = bundled / "manifest.csv"
+    count = sum(1 for path in inbox.rglob("call-*"))
 
     def nothing(lake: Path) -> None:
         shutil.rmtree(lake, ignore_errors=True)
@@ -263,8 +290,8 @@ def make_audio_trials(work: Path, copies: int) -> list[Trial]:
         return [str(inbox), str(manifest), str(lake)]
 
     return [
-        Trial("audio", into_tables, nothing, read_batch, module="benchmarks.audio_crash"),
-        Trial("audio-lake", into_lake, nothing),
+        Trial("audio", into_tables, nothing, read_batch, module="benchmarks.audio_crash", recordings=count),
+        Trial("audio-lake", into_lake, nothing, recordings=count),
     ]
 
 
@@ -288,8 +315,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             trial.repeat(given.kills, work, random.Random(given.seed))
             failures += trial.failures
-            figures = {"undisturbed_seconds": round(trial.seconds, 2), "kills": trial.kills, **trial.outcomes}
-            figures |= {"results_kept_by_killed_runs": trial.resumable} if trial.name in AUDIO_NAMES else {}
+            figures: dict[str, Any] = {
+                "undisturbed_seconds": round(trial.seconds, 2),
+                "kills": trial.kills,
+                **trial.outcomes,
+            }
+            figures |= (
+                {"recordings": trial.recordings, "finished_at_kill": sorted(trial.kept)} if trial.recordings else {}
+            )
             print(f"{trial.name}: {json.dumps(figures)}, {len(trial.failures)} failed", flush=True)
     print("\n".join(failures))
     return bool(failures)
