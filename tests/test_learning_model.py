@@ -36,12 +36,13 @@ BOX_SIM = "+2348060000000"
 
 
 def _replace_profiles(monkeypatch: pytest.MonkeyPatch, profiles: pl.DataFrame) -> None:
-    def load(lake: Lake, first: Any = None, last: Any = None) -> pl.LazyFrame:
-        day = pl.col("local_date")
-        return profiles.filter(day >= (first or day), day <= (last or day)).lazy()
-
+    days = profiles.select("local_date", "day_start", "day_end").unique().sort("local_date")
     for module in ("examples", "scoring"):
-        monkeypatch.setattr(f"sentinel_batch.learning.{module}.load_profiles", load)
+        monkeypatch.setattr(f"sentinel_batch.learning.{module}.list_days", lambda lake: days)
+        monkeypatch.setattr(
+            f"sentinel_batch.learning.{module}.load_profiles",
+            lambda lake, first, last: profiles.filter(pl.col("local_date").is_between(first, last)).lazy(),
+        )
 
 
 @pytest.fixture

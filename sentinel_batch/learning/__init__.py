@@ -6,7 +6,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sentinel_batch.learning.adoption import render_toml, write_toml
     from sentinel_batch.learning.assessment import evaluate_model
+    from sentinel_batch.learning.calibration import Proposal, calibrate_rules
     from sentinel_batch.learning.model import Model, open_model
     from sentinel_batch.learning.ranking import rank_suspects
     from sentinel_batch.learning.scorecard import Scorecard, compute_scorecard
@@ -16,27 +18,35 @@ if TYPE_CHECKING:
 _HOME = {
     "CallerExplanation": "scoring",
     "Model": "model",
+    "Proposal": "calibration",
     "Scorecard": "scorecard",
+    "calibrate_rules": "calibration",
     "compute_scorecard": "scorecard",
     "evaluate_model": "assessment",
     "explain_caller": "scoring",
     "open_model": "model",
     "rank_suspects": "ranking",
+    "render_toml": "adoption",
     "score_callers": "scoring",
     "train_model": "training",
+    "write_toml": "adoption",
 }
 
 __all__ = [
     "CallerExplanation",
     "Model",
+    "Proposal",
     "Scorecard",
+    "calibrate_rules",
     "compute_scorecard",
     "evaluate_model",
     "explain_caller",
     "open_model",
     "rank_suspects",
+    "render_toml",
     "score_callers",
     "train_model",
+    "write_toml",
 ]
 
 

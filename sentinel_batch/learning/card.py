@@ -29,7 +29,7 @@ def write_card(model: Model) -> str:
     """Return the model's card in Markdown."""
     parts = [
         f"# Model of callers {model.version}",
-        "Boosted trees over the daily profiles of a number, calibrated; a seed and one thread make training repeatable.",
+        "Boosted trees over the daily profiles of a number, calibrated; a seed and one thread make it repeatable.",
         _SIMULATED if only_simulated(model) else "",
         "## Data\n\n" + _tabulate_data(model.training),
         "## Split\n\n" + _explain_split(model.training),

@@ -75,8 +75,8 @@ def collect_examples(
     import polars as pl
 
     source = check_source(labels)
-    profiles = load_profiles(lake)
-    days = list_days(profiles)
+    days = list_days(lake)
+    profiles = load_profiles(lake, *_ends(days))
     truth = read_truth(lake) if source == "truth" or (source == "both" and has_truth(lake)) else None
     verdicts = read_verdicts(lake, days) if source != "truth" else None
     wanted = _wanted_days(days, verdicts, truth is not None, step_days)
@@ -89,10 +89,14 @@ def collect_examples(
 
 
 def _wanted_days(days: pl.DataFrame, verdicts: pl.DataFrame | None, regular: bool, step: int) -> list[date]:
-    dates = days["local_date"].to_list()
-    first, last = dates[0], dates[-1]
+    first, last = _ends(days)
     wanted = set(snapshot_days(first, last, step)) if regular else {last}
     return sorted(wanted | set(verdicts["day"].to_list() if verdicts is not None else []))
+
+
+def _ends(days: pl.DataFrame) -> tuple[date, date]:
+    dates = days["local_date"].to_list()
+    return dates[0], dates[-1]
 
 
 def _describe(profiles: pl.LazyFrame, days: list[date], window: int) -> Iterator[tuple[date, pl.DataFrame]]:

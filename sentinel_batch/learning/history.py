@@ -12,23 +12,36 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def load_profiles(lake: Lake, first: date | None = None, last: date | None = None) -> pl.LazyFrame:
+def load_profiles(lake: Lake, first: date, last: date) -> pl.LazyFrame:
     """Return the daily profiles from ``first`` to ``last``, both included; days that are not stored are computed."""
-    raise NotImplementedError
+    from sentinel_batch.profiles import load_days
+
+    return load_days(lake, first, last).scan()
 
 
-def list_days(profiles: pl.LazyFrame) -> pl.DataFrame:
-    """Return ``local_date, day_start, day_end`` of every day with calls, oldest first.
+def list_days(lake: Lake) -> pl.DataFrame:
+    """Return ``local_date, day_start, day_end`` of every local day with calls, oldest first.
 
     Raises
     ------
     ModelError
         If there is none.
     """
-    days = profiles.select("local_date", "day_start", "day_end").unique().sort("local_date").collect()
-    if days.is_empty():
+    import polars as pl
+
+    from sentinel_batch.profiles.calls import day_bounds
+    from sentinel_batch.profiles.days import Definition, list_stored, read_calendar
+
+    zone = Definition.of().zone
+    dates = sorted({*read_calendar(lake, zone).calls, *list_stored(lake)})
+    if not dates:
         raise ModelError("There are no calls to learn from.", hint="Load call records: sentinel-batch ingest FILES.")
-    return days
+    moment = pl.Datetime("us", "UTC")
+    return pl.DataFrame(
+        [(day, *day_bounds(day, zone)) for day in dates],
+        schema={"local_date": pl.Date, "day_start": moment, "day_end": moment},
+        orient="row",
+    )
 
 
 def find_days(days: pl.DataFrame, instants: pl.Series) -> pl.Series:
@@ -60,4 +73,5 @@ def last_day(days: pl.DataFrame, until: datetime | None) -> date:
             f"There are no calls before {until}.",
             hint=f"The first day with calls is {days['local_date'].to_list()[0]}.",
         )
-    return max(found)
+    newest: date = max(found)
+    return newest

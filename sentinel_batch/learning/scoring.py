@@ -188,6 +188,6 @@ def list_reasons(
 
 
 def _describe(lake: Lake, model: Model, until: datetime | None) -> pl.DataFrame:
-    day = last_day(list_days(load_profiles(lake)), until)
+    day = last_day(list_days(lake), until)
     profiles = load_profiles(lake, day - timedelta(days=model.window_days - 1), day)
     return describe_callers(profiles, until=day, days=model.window_days)

@@ -258,4 +258,4 @@ def _cross_score(examples: pl.DataFrame, settings: Mapping[str, Any], rounds: in
             scores[folds == fold] = _boost(seen, settings, rounds).inplace_predict(
                 to_matrix(unseen), predict_type="margin"
             )
-    return np.nan_to_num(scores, nan=float(np.nanmean(scores)))
+    return np.asarray(np.nan_to_num(scores, nan=float(np.nanmean(scores))))

@@ -1,0 +1,213 @@
+"""Trials of thresholds: every candidate of every rule is run over the history, and its alerts are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sentinel_batch.learning.backtest import Backtest
+from sentinel_batch.learning.ladders import EVERYONE, Knob, build_ladder, find_knob, measure_quantiles
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from sentinel_batch.rules import Rule
+
+SEGMENTS_KEY = "segments"
+"""Key of a rule's configuration below which segments have parameters of their own."""
+
+_PRIOR = 10
+"""A rule's weight counts as much as so many verdicts."""
+
+Candidates = dict[tuple[str, str], list[tuple[float | None, float | None]]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A value of a rule's parameter in one segment, and the suspect of each alert that it would have opened there."""
+
+    value: float | None
+    level: float | None
+    suspects: tuple[str, ...]
+
+    @property
+    def alerts(self) -> int:
+        """Number of alerts."""
+        return len(self.suspects)
+
+
+@dataclass
+class Unit:
+    """What gets a threshold of its own: a rule, or a rule in one segment.
+
+    Parameters
+    ----------
+    rule, knob, segment
+        Whose threshold; without a knob it stays as it is. Beside segments, :data:`EVERYONE` is whoever has none.
+    steps
+        Loosest first.
+    current, chosen
+        Places in ``steps``: in use, and proposed.
+    trust
+        Share of the rule's alerts that are right, as far as known.
+    """
+
+    rule: Rule
+    knob: Knob | None
+    segment: str
+    steps: list[Step]
+    current: int
+    chosen: int
+    trust: float
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """What tells it from the others."""
+        return self.rule.id, self.segment
+
+    def tighter(self) -> int | None:
+        """Return the next tighter place that raises fewer alerts, if there is one."""
+        alerts = self.steps[self.chosen].alerts
+        return next((p for p in range(self.chosen + 1, len(self.steps)) if self.steps[p].alerts < alerts), None)
+
+    def looser(self, room: float) -> int | None:
+        """Return the next looser place that raises more alerts, at most so many more, if there is one."""
+        alerts = self.steps[self.chosen].alerts
+        place = next((p for p in range(self.chosen - 1, -1, -1) if self.steps[p].alerts > alerts), None)
+        return place if place is not None and self.steps[place].alerts - alerts <= room else None
+
+
+def try_thresholds(
+    test: Backtest,
+    rules: Sequence[Rule],
+    in_use: Mapping[str, Mapping[str, Any]],
+    *,
+    segments: bool,
+    levels: Sequence[float],
+) -> list[Unit]:
+    """Return every rule (in every segment) with the steps of its ladder, counted over the history.
+
+    Parameters
+    ----------
+    test
+        The history.
+    rules, in_use
+        The rules, and their configuration.
+    segments
+        Whether segments get thresholds of their own.
+    levels
+        Quantiles to try.
+    """
+    knobs = {rule.id: find_knob(rule) for rule in rules}
+    candidates = _list_candidates(test, rules, knobs, in_use, segments, levels)
+    counted = _run(test, rules, knobs, in_use, candidates)
+    trust = _trust(test, rules)
+    named = sorted({segment for _, segment in candidates} - {EVERYONE})
+    units = []
+    for rule in rules:
+        for segment in [EVERYONE, *named]:
+            ladder = candidates.get((rule.id, segment))
+            if ladder is not None:
+                inside = named if segment == EVERYONE and knobs[rule.id] is not None else []
+                steps = [Step(value, level, _pick(counted[rule.id, value], segment, inside)) for level, value in ladder]
+                current = [value for _, value in ladder].index(_value_in_use(rule, knobs, in_use, segment))
+                units.append(Unit(rule, knobs[rule.id], segment, steps, current, current, trust[rule.id]))
+    return units
+
+
+def _list_candidates(
+    test: Backtest,
+    rules: Sequence[Rule],
+    knobs: Mapping[str, Knob | None],
+    in_use: Mapping[str, Mapping[str, Any]],
+    segmented: bool,
+    levels: Sequence[float],
+) -> Candidates:
+    columns = [knob.column for knob in knobs.values() if knob is not None and knob.column is not None]
+    table = measure_quantiles(test.profiles(), columns, levels)
+    quantiles: dict[tuple[str, str], dict[float, float | None]] = {}
+    for segment, column, level, quantile in table.select("segment", "column", "level", "quantile").iter_rows():
+        if segmented or segment == EVERYONE:
+            quantiles.setdefault((segment, column), {})[level] = quantile
+    names = sorted({segment for segment, _ in quantiles} | {EVERYONE})
+    candidates: Candidates = {}
+    for rule in rules:
+        knob = knobs[rule.id]
+        for segment in names if knob is not None else [EVERYONE]:
+            value = _value_in_use(rule, knobs, in_use, segment)
+            own = quantiles.get((segment, knob.column or ""), {}) if knob is not None else {}
+            candidates[rule.id, segment] = (
+                [(None, None)] if knob is None or value is None else [*build_ladder(knob, rule, value, own)]
+            )
+    return candidates
+
+
+def _value_in_use(
+    rule: Rule, knobs: Mapping[str, Knob | None], in_use: Mapping[str, Mapping[str, Any]], segment: str
+) -> float | None:
+    knob = knobs[rule.id]
+    if knob is None:
+        return None
+    table = in_use.get(rule.id, {})
+    own = table.get(SEGMENTS_KEY, {}).get(segment, {}).get(knob.parameter)
+    value = own if own is not None else table.get(knob.parameter, rule.parameters[knob.parameter].default)
+    return float(value)
+
+
+def _run(
+    test: Backtest,
+    rules: Sequence[Rule],
+    knobs: Mapping[str, Knob | None],
+    in_use: Mapping[str, Mapping[str, Any]],
+    candidates: Candidates,
+) -> dict[tuple[str, float | None], pl.DataFrame]:
+    """Run all rules together, once for each rung of the longest ladder."""
+    values = {
+        rule.id: sorted({v for (name, _), ladder in candidates.items() if name == rule.id for _, v in ladder}, key=str)
+        for rule in rules
+    }
+    counted = {}
+    for rung in range(max(map(len, values.values()), default=0)):
+        tried = {name: found[rung] for name, found in values.items() if rung < len(found)}
+        configured = {name: _configure(name, value, knobs, in_use) for name, value in tried.items()}
+        for detection in test.run(configured):
+            counted[detection.rule.id, tried[detection.rule.id]] = test.count(detection)
+    return counted
+
+
+def _configure(
+    name: str, value: float | None, knobs: Mapping[str, Knob | None], in_use: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    table = {key: setting for key, setting in in_use.get(name, {}).items() if key != SEGMENTS_KEY}
+    knob = knobs[name]
+    return table if knob is None or value is None else table | {knob.parameter: value}
+
+
+def _pick(alerts: pl.DataFrame, segment: str, named: Sequence[str]) -> tuple[str, ...]:
+    """Return the suspects of a segment; for everyone, those in none of the named ones."""
+    import polars as pl
+
+    if segment != EVERYONE:
+        alerts = alerts.filter(pl.col("segment") == segment)
+    elif named:
+        alerts = alerts.filter(~pl.col("segment").fill_null("").is_in(list(named)))
+    return tuple(sorted(alerts["suspect_number"].to_list()))
+
+
+def _trust(test: Backtest, rules: Sequence[Rule]) -> dict[str, float]:
+    """Return the share of each rule's alerts that are right: its verdicts, and its weight as :data:`_PRIOR` more."""
+    import polars as pl
+
+    from sentinel_batch.learning.scorecard import compute_scorecard
+
+    verdicts = (
+        compute_scorecard(lake=test.lake)
+        .rules.group_by("detection_rule")
+        .agg(pl.col("confirmed", "false_positives").sum())
+    )
+    counts = {name: (right, wrong) for name, right, wrong in verdicts.iter_rows()}
+    return {
+        rule.id: (counts.get(rule.id, (0, 0))[0] + _PRIOR * rule.weight) / (sum(counts.get(rule.id, (0, 0))) + _PRIOR)
+        for rule in rules
+    }
