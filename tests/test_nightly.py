@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,16 @@ from sentinel_batch.errors import DiskFullError, ExitCode, LakeLockedError, Usag
 from sentinel_batch.lake import Lake
 from sentinel_batch.nightly import NightlyResult, Step, run_nightly
 from sentinel_batch.nightly.period import find_backlog
+from sentinel_batch.rules import list_rules
 from sentinel_batch.schema import FRAUD_ALERTS, RUNS
 
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
 SUSPECTS = [f"+23480999990{n:02d}" for n in range(20)]
 VOLATILE = ["run_id", "created_at", "updated_at", "processed_at", "started_at", "at"]
+TABLES = (
+    "call_records", "rejected_records", "ingests", "profiles", "fraud_alerts", "alert_events", "cases", "case_members",
+    "case_links",
+)  # fmt: skip
 
 
 class Desk:
@@ -39,6 +45,8 @@ class Desk:
         self.inbox, self.lake, self.out = root / "inbox é", root / "lake", root / "reports"
         self.metrics = root / "metrics" / "sentinel.prom"
         self.inbox.mkdir(parents=True)
+        others = [f"[rules.{rule.id}]\nenabled = false\n" for rule in list_rules() if rule.id != "SDHF_001"]
+        (root / "sentinel.toml").write_text("".join(others), encoding="utf-8")
         self.config = load_config(environ={}, start=root)
 
     def receive(self, name: str, suspect: int, *, at: datetime = NOON, calls: int = 60) -> Path:
@@ -67,9 +75,9 @@ class Desk:
     def tables(self) -> dict[str, pl.DataFrame]:
         """Every table that a night writes, sorted, without ids of runs and clock times."""
         found = {}
-        for name in ("call_records", "rejected_records", "ingests", "fraud_alerts", "alert_events"):
+        for name in TABLES:
             frame = Lake.open(self.lake).read(name).drop(VOLATILE, strict=False).drop("source_file", strict=False)
-            frame = frame.drop("commit_id", strict=False)
+            frame = frame.drop("commit_id", "content_id", strict=False)
             found[name] = frame.sort(frame.columns)
         return found
 
@@ -116,7 +124,7 @@ def test_the_first_night_examines_everything_and_reports(desk: Desk) -> None:
     assert desk.suspects() == SUSPECTS[:2]
     assert result.since == NOON - timedelta(days=9, microseconds=1)
     assert result.until == NOON + timedelta(minutes=59)
-    assert [step.name for step in steps] == ["inbox", "ingest", "detect", "alerts", "report"]
+    assert [step.name for step in steps] == ["inbox", "ingest", "profiles", "detect", "alerts", "cases", "report"]
     assert {step.status for step in steps} == {"done"}
     assert counts(result, "ingest")["records_inserted"] == 122
     assert result.report is not None
@@ -131,8 +139,8 @@ def test_every_run_has_a_row_of_its_own(desk: Desk) -> None:
     desk.receive("a.csv", 0)
     result = desk.night()
     runs = Lake.open(desk.lake).read(RUNS.name)
-    assert sorted(runs["command"]) == ["ingest", "nightly"]
-    assert runs["run_id"].n_unique() == 2
+    assert sorted(runs["command"]) == ["ingest", "nightly", "profiles"]
+    assert runs["run_id"].n_unique() == 3
     assert f'"ingest_run_id": "{result.ingest.run_id}"' in desk.nights()["inputs"][0]  # type: ignore[union-attr]
 
 
@@ -172,7 +180,7 @@ def test_an_empty_inbox_is_a_good_night_with_a_report(desk: Desk) -> None:
     before = desk.tables()
     result = desk.night()
     assert (result.status, result.exit_code) == ("success", ExitCode.DONE)
-    assert [step.status for step in result.steps] == ["done", "skipped", "skipped", "skipped", "done"]
+    assert [step.status for step in result.steps] == ["done", "skipped", "done", "skipped", "skipped", "skipped", "done"]
     assert (result.since, result.until) == (None, None)
     assert result.report is not None
     assert result.report.alerts_total == 1
@@ -274,7 +282,6 @@ def test_a_first_night_of_unreadable_files_reports_that_there_are_no_calls(desk:
 
 
 def test_the_earliest_plausible_date_is_the_configured_one(desk: Desk) -> None:
-    from dataclasses import replace
     from datetime import date
 
     desk.receive("a.csv", 0)
@@ -356,8 +363,7 @@ def test_a_file_rewritten_with_the_same_size_and_time_is_read_again(desk: Desk) 
 
 @pytest.mark.usefixtures("later")
 def test_other_settings_and_another_lake_read_every_file_again(desk: Desk) -> None:
-    from dataclasses import replace
-
+    
     desk.receive("a.csv", 0)
     desk.night()
     assert counts(desk.night(config=replace(desk.config, max_reject_rate=0.5)), "ingest")["files"] == 1
@@ -384,6 +390,20 @@ def test_a_file_that_was_just_written_is_not_remembered(desk: Desk) -> None:
     assert counts(desk.night(), "ingest")["files"] == 1
 
 
+def test_a_night_runs_every_rule_and_groups_what_they_find(desk: Desk) -> None:
+    (desk.root / "sentinel.toml").unlink()
+    desk.config = load_config(environ={}, start=desk.root)
+    for number in range(3):
+        desk.receive(f"{number}.csv", number, at=NOON + timedelta(minutes=number))
+    result = desk.night()
+    assert result.status == "success"
+    assert counts(result, "detect")["rules"] == len(list_rules())
+    assert counts(result, "profiles") == {"days": 1, "rows": 6}
+    assert set(desk.suspects()) == set(SUSPECTS[:3])
+    found = Lake.open(desk.lake).read(FRAUD_ALERTS.name)
+    assert {"SDHF_001", "SEQ_DIAL"} <= set(found["detection_rule"])
+
+
 # -- interruptions ------------------------------------------------------------------------------------------------
 
 
@@ -394,7 +414,9 @@ def assert_same(found: dict[str, pl.DataFrame], expected: dict[str, pl.DataFrame
 
 STEPS = {
     "ingest": "sentinel_batch.ingestion.ingest",
+    "profiles": "sentinel_batch.profiles.build_profiles",
     "detect": "sentinel_batch.rules.examine_rules",
+    "cases": "sentinel_batch.cases.build_cases",
     "alerts": "sentinel_batch.alerts.record_alerts",
     "report": "sentinel_batch.reporting.write_report",
     "the run's row": "sentinel_batch.runs._append",
@@ -465,7 +487,7 @@ def test_a_defect_is_not_hidden_but_the_monitoring_is_told(desk: Desk, monkeypat
     def broken(**_: object) -> None:
         raise ZeroDivisionError("boom")
 
-    monkeypatch.setattr("sentinel_batch.rules.examine", broken)
+    monkeypatch.setattr("sentinel_batch.rules.examine_rules", broken)
     with pytest.raises(ZeroDivisionError):
         desk.night(metrics_file=desk.metrics)
     assert metrics(desk)["sentinel_nightly_exit_code"] == 1
@@ -599,7 +621,7 @@ def test_metrics(desk: Desk) -> None:
     assert found['sentinel_nightly_files{outcome="inserted"}'] == 2
     assert sum(value for name, value in found.items() if 'change="created"' in name) == 2
     assert found['sentinel_nightly_alerts{severity="MEDIUM",change="created"}'] == 2
-    for name in ("ingest", "detect", "alerts", "report"):
+    for name in ("ingest", "profiles", "detect", "alerts", "cases", "report"):
         assert f'sentinel_nightly_step_duration_seconds{{step="{name}",status="done"}}' in found
     assert desk.metrics.stat().st_mode & 0o777 == 0o644
     assert [path.name for path in desk.metrics.parent.iterdir()] == ["sentinel.prom"]

@@ -28,7 +28,7 @@ class Step:
     run_id
         The night.
     name
-        ``inbox``, ``ingest``, ``detect``, ``alerts``, ``audio``, ``report`` or ``metrics``.
+        ``inbox``, ``ingest``, ``profiles``, ``detect``, ``alerts``, ``cases``, ``audio``, ``report`` or ``metrics``.
     started_at
         UTC.
     status

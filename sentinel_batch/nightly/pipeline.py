@@ -156,6 +156,7 @@ class _Night:
             self._ingest(lake, run)
             detections = self._detect(lake, run)
             self._record(lake, detections)
+            self._group(lake, detections)
             failure = self._listen(lake)
             self._report(lake)
             if failure is not None:
@@ -196,8 +197,15 @@ class _Night:
                 step.counts["files_failed"] = len(self.result.failed_files)
 
     def _detect(self, lake: Lake, run: Run) -> list[Detection]:
+        from sentinel_batch.profiles import build_profiles
         from sentinel_batch.rules import examine_rules
 
+        with self._step("profiles") as step:
+            if lake.bounds() is None:
+                step.status = "skipped"
+            else:
+                built = build_profiles(lake, config=self.settings)
+                step.counts = {"days": len(built.built), "rows": built.rows}
         with self._step("detect") as step:
             backlog = find_backlog(lake)
             if backlog is None:
@@ -237,6 +245,22 @@ class _Night:
                 self.result.alert_changes = [changes]
             step.status = "done" if detections else "skipped"
             step.counts = dict(self.result.alert_counts())
+
+    def _group(self, lake: Lake, detections: list[Detection]) -> None:
+        from sentinel_batch.cases import Rates, build_cases
+
+        with self._step("cases") as step:
+            if not detections:
+                step.status = "skipped"
+                return
+            done = build_cases(
+                lake,
+                until=detections[0].until,
+                rates=Rates.of(self.settings),
+                run_id=self.result.run_id,
+                lock_timeout=self.lock_timeout,
+            )
+            step.counts = done.counts()
 
     def _listen(self, lake: Lake) -> SentinelError | None:
         """Analyse the recordings; what is wrong with them ends the night only after the report on the calls."""

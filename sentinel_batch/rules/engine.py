@@ -11,7 +11,7 @@ from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Lake, open_lake
 from sentinel_batch.rules.catalogue import get_rule, list_rules
 from sentinel_batch.rules.execution import Detection, Filters, Task, examine_tasks
-from sentinel_batch.rules.header import Rule
+from sentinel_batch.rules.header import Rule, is_enabled
 
 if TYPE_CHECKING:
     import polars as pl
@@ -148,7 +148,7 @@ def examine_rules(
     Parameters
     ----------
     rules
-        Ids of the rules; None runs all.
+        Ids of the rules; None runs all but those whose configuration says ``enabled = false``.
     lake
         The lake, or its path; None is the configured one.
     since, until
@@ -162,8 +162,9 @@ def examine_rules(
         As :func:`examine`.
     """
     chosen = list_rules() if rules is None else tuple(get_rule(rule) for rule in rules)
+    settings = {rule.id: _configured(rule) if configured is None else configured.get(rule.id, {}) for rule in chosen}
     tasks = [
-        Task.of(rule, {}, _configured(rule) if configured is None else configured.get(rule.id, {})) for rule in chosen
+        Task.of(rule, {}, settings[rule.id]) for rule in chosen if rules is not None or is_enabled(settings[rule.id])
     ]
     return examine_tasks(open_lake(lake), tasks, since, until, DEFAULT_PERIOD, Filters())
 

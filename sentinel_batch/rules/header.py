@@ -25,6 +25,9 @@ QUERIES = ("sliding", "trailing", "details")
 """Queries of a rule: ``sliding`` examines every instant of a period, ``trailing`` only its last one; ``details`` names
 what belongs to a suspect (victims, cells), for the evidence."""
 
+ENABLED = "enabled"
+"""Setting of every rule: whether it runs every night."""
+
 DEFAULT_WEIGHT = 0.5
 """How far a finding of full confidence speaks for fraud, for a rule that does not say."""
 
@@ -174,7 +177,7 @@ class Rule:
         )
         for table, place, error in places:
             for name, value in (table or {}).items():
-                if value is None or name in self.lists:
+                if value is None or name in self.lists or name == ENABLED:
                     continue
                 if name not in self.parameters:
                     raise error(
@@ -248,6 +251,20 @@ def read_header(text: str, file: str, folder: Path = Path()) -> Rule:
         lists={name: read_list(name, table, file) for name, table in data.get("lists", {}).items()},
         folder=folder,
     )
+
+
+def is_enabled(configured: Mapping[str, Any]) -> bool:
+    """Tell whether a rule runs every night.
+
+    Raises
+    ------
+    ConfigurationError
+        If its setting ``enabled`` is neither true nor false.
+    """
+    value = configured.get(ENABLED, True)
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{ENABLED} = {value!r} is not allowed.", hint="Write enabled = true or false.")
+    return value
 
 
 def show_value(value: Any) -> str:

@@ -208,7 +208,9 @@ device_sizes AS (
 
 number_sizes AS (
     SELECT latest_end, number, count(DISTINCT device) AS devices
-    FROM counted
+    FROM latest_days
+    INNER JOIN uses ON uses.day_end > latest_days.latest_end - $window AND uses.day_end <= latest_days.latest_end
+    WHERE number IN (SELECT number FROM possible_uses)
     GROUP BY latest_end, number
 ),
 

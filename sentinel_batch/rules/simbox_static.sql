@@ -144,7 +144,7 @@ windows AS (
     SELECT
         number,
         latest_end AS day_end,
-        min(CASE WHEN is_busy = 1 THEN day_start ELSE NULL END) AS window_start,
+        min(day_start) AS window_start,
         CAST(sum(is_busy) AS BIGINT) AS busy_days,
         CAST(sum(call_count) AS BIGINT) AS calls,
         CAST(greatest(max(unique_callees), sum(coalesce(new_callees, 0))) AS BIGINT) AS destinations,
