@@ -60,7 +60,7 @@ def plan_abroad(plan: Plan, roster: Roster) -> Abroad:
     size = max(_FEWEST, round(_NUMBERS_PER_SUBSCRIBER * plan.subscribers))
     numbers = roster.add(
         draw_foreign(rng, size),
-        "abroad",
+        "subscriber",
         "foreign",
         served=False,
         trunk=rng.integers(len(TRUNKS), size=size),

@@ -54,13 +54,11 @@ class Business:
         """Return a day's calls from, to, and back to these numbers."""
         rng = plan.rng(Purpose.BUSINESS_CALLS, self.index, day)
         weekday = plan.weekday(day)
-        made = self._outgoing(rng, plan, directory, foreign, day, weekday)
+        made = self._outgoing(rng, directory, foreign, day, weekday)
         back = draw_callbacks(rng, directory, made, self.kind.callback_missed, self.kind.callback_answered)
         return join_calls([made, back, self._incoming(rng, plan, directory, day, weekday)])
 
-    def _outgoing(
-        self, rng: np.random.Generator, plan: Plan, directory: Directory, foreign: Ints, day: int, weekday: int
-    ) -> Calls:
+    def _outgoing(self, rng: np.random.Generator, directory: Directory, foreign: Ints, day: int, weekday: int) -> Calls:
         kind, size = self.kind, len(self.numbers)
         rhythm = RHYTHMS[kind.rhythm]
         works = rng.random(size) < kind.working
@@ -69,7 +67,7 @@ class Business:
         row = np.repeat(np.arange(size), count)
         second = self._timetable(rng, row, count) if kind.scheduled else rhythm.draw(rng, len(row), weekday)
         second = sort_within(row, second)
-        callee = self._callees(rng, plan, foreign, row)
+        callee = self._callees(rng, directory, foreign, row)
         kept = directory.in_use(callee, day)
         row, second, callee = row[kept], second[kept], callee[kept]
         chance = np.minimum(directory.answers[callee] * kind.answer_factor, 0.995)
@@ -86,13 +84,13 @@ class Business:
         late: Floats = spaced + rng.exponential(4.0, len(row))
         return late
 
-    def _callees(self, rng: np.random.Generator, plan: Plan, foreign: Ints, row: Ints) -> Ints:
+    def _callees(self, rng: np.random.Generator, directory: Directory, foreign: Ints, row: Ints) -> Ints:
         kind, size = self.kind, len(row)
         which = (rng.random(size) ** _LIST_SKEW * self.regulars.shape[1]).astype(np.int64)
         callee: Ints = self.regulars[row, which]
         draw = rng.random(size)
         stranger = draw < kind.stranger
-        callee[stranger] = rng.integers(plan.subscribers, size=int(stranger.sum()))
+        callee[stranger] = rng.integers(directory.lines, size=int(stranger.sum()))
         away = np.flatnonzero(draw > 1 - kind.abroad)
         near = (self.numbers[row[away]] * 7 + (rng.random(len(away)) ** 2 * 4).astype(np.int64)) % len(foreign)
         callee[away] = foreign[near]

@@ -27,7 +27,9 @@ _JOINING_PER_DAY = 0.0008
 _LEAVING_PER_DAY = 0.0005
 _ACTIVITY_MEDIAN, _ACTIVITY_SPREAD = 3.2, 0.9
 _DAY_SHAPE = 2.5
-_STRANGER_SHARE = 0.065
+_SOCIABILITY = 0.7
+_STRANGER_SHAPE = (0.9, 12.0)
+_WRONG_NUMBER = 0.005
 _SESSION_SHARE, _SESSION_GAP = 0.3, 240.0
 _CALLBACK_MISSED, _CALLBACK_ANSWERED = 0.22, 0.02
 _ABROAD_SHARE = 0.08
@@ -35,6 +37,7 @@ _RELATIVES = 3
 _INSTALLED_DUAL = 0.22
 _TRIPLE = 0.0005
 _COUNTERFEIT = 0.001
+_ONE_ANTENNA = 0.5
 _COUNTERFEIT_GROUP = 25
 _CHANGE_PER_DAY = 0.003
 
@@ -51,8 +54,8 @@ class People:
         Mean calls a day.
     shift
         Seconds by which each is later than the common rhythm.
-    abroad
-        Share of calls to relatives abroad.
+    abroad, strangers
+        Share of calls to relatives abroad, and to people never called before.
     contacts
         The social graph.
     """
@@ -61,6 +64,7 @@ class People:
     activity: Floats
     shift: Floats
     abroad: Floats
+    strangers: Floats
     contacts: Contacts
 
     @property
@@ -88,7 +92,7 @@ class People:
         count = rng.poisson(mean * rng.gamma(_DAY_SHAPE, 1 / _DAY_SHAPE, len(ids)))
         caller = np.repeat(ids, count)
         second = self._seconds(rng, caller, count, weekday)
-        callee, known = self._callees(rng, caller, relatives)
+        callee, known = self._callees(rng, directory, caller, relatives)
         kept = directory.in_use(callee, day) & (callee != caller)
         caller, callee, second, known = caller[kept], callee[kept], second[kept], known[kept]
         foreign = callee >= len(self.activity)
@@ -105,13 +109,17 @@ class People:
         second = draw_sessions(rng, second, first, _SESSION_SHARE, _SESSION_GAP)
         return sort_within(caller, second)
 
-    def _callees(self, rng: np.random.Generator, caller: Ints, relatives: Ints) -> tuple[Ints, Flags]:
+    def _callees(
+        self, rng: np.random.Generator, directory: Directory, caller: Ints, relatives: Ints
+    ) -> tuple[Ints, Flags]:
         """Return whom the calls go to, and whether caller and callee know each other."""
         size = len(caller)
         callee = self.contacts.draw(rng, caller)
         draw = rng.random(size)
-        stranger = draw < _STRANGER_SHARE
+        stranger = draw < self.strangers[caller] + _WRONG_NUMBER
         callee[stranger] = rng.integers(self.plan.subscribers, size=int(stranger.sum()))
+        wrong = draw < _WRONG_NUMBER
+        callee[wrong] = rng.integers(directory.lines, size=int(wrong.sum()))
         foreign = np.flatnonzero(draw > 1 - self.abroad[caller])
         which = (rng.random(len(foreign)) ** 2 * _RELATIVES).astype(np.int64)
         callee[foreign] = relatives[caller[foreign], which]
@@ -159,13 +167,14 @@ def plan_people(plan: Plan, cells: Cells, register: NumberRegister, roster: Rost
     activity = np.exp(np.log(_ACTIVITY_MEDIAN) + _ACTIVITY_SPREAD * rng.standard_normal(size))
     abroad = np.where(rng.random(size) < _ABROAD_SHARE, rng.beta(1.0, 9.0, size), 0.0)
     shift = rng.normal(0.0, 4_500.0, size)
-    contacts = plan_contacts(plan, np.sqrt(activity / _ACTIVITY_MEDIAN))
-    return People(plan, activity, shift, abroad, contacts)
+    strangers = rng.beta(*_STRANGER_SHAPE, size)
+    contacts = plan_contacts(plan, (activity / _ACTIVITY_MEDIAN) ** _SOCIABILITY)
+    return People(plan, activity, shift, abroad, strangers, contacts)
 
 
 def draw_flicker(rng: np.random.Generator, size: int) -> Floats:
-    """Return the share of calls that a neighbouring antenna serves: small for most, a third for some."""
-    return rng.beta(0.8, 6.0, size)
+    """Return the share of calls that a neighbouring antenna serves: none for half, a third for some."""
+    return np.where(rng.random(size) < _ONE_ANTENNA, 0.0, rng.beta(0.8, 6.0, size))
 
 
 def _draw_places(rng: np.random.Generator, cells: Cells, size: int) -> tuple[Ints, Ints]:

@@ -101,6 +101,7 @@ def plan_population(plan: Plan) -> Population:
     people = plan_people(plan, cells, register, roster)
     businesses = plan_businesses(plan, cells, register, roster)
     boxes = build_boxes(plan, cells, register, roster, orders)
+    roster.end_lines()
     abroad = plan_abroad(plan, roster)
     stage = Stage(plan, cells, register, roster, businesses, people.activity)
     schemes = plan_campaigns(stage)
@@ -165,8 +166,10 @@ def simulate_population(
     UsageError
         If an argument is out of range, or the lake holds other calls.
     """
-    named = tuple(strategies) if strategies is not None else tuple(STRATEGIES)
-    plan = Plan(subscribers, days, seed, start, named, prevalence, campaigns, boxes, sims_per_box)
+    plan = Plan(
+        subscribers, days, seed, start, tuple(STRATEGIES if strategies is None else strategies), prevalence, campaigns,
+        boxes, sims_per_box,
+    )  # fmt: skip
     target = lake if isinstance(lake, Lake) else Lake.create(lake)
     with recorded_run(target, "simulate", plan.to_dict()) as run:
         population = plan_population(plan)
@@ -182,8 +185,8 @@ def simulate_population(
                 progress(f"{start + dt.timedelta(days=day)}", day + 1, days)
         run.counts = {"calls": int(tally.calls.sum()), **_count(population)}
         return write_truth(
-            target.path / FOLDER, plan, population.directory, population.members, population.offences, population.cells, tally,
-            run.counts, ledger.midnight(0),
+            target.path / FOLDER, plan, population.directory, population.members, population.offences,
+            population.cells, tally, run.counts, ledger.midnight(0),
         )  # fmt: skip
 
 

@@ -49,6 +49,8 @@ class Directory:
         Day from which its holder makes no calls, though others may call it, or call from it.
     imei
         Of each handset.
+    lines
+        How many of the first numbers are subscribers, businesses and SIMs in boxes: what a wrong number may reach.
     """
 
     digits: Ints
@@ -66,6 +68,7 @@ class Directory:
     change_day: Ints
     silent_day: Ints
     imei: Ints
+    lines: int
 
     def __len__(self) -> int:
         """Return how many numbers there are."""
@@ -140,6 +143,7 @@ class Roster:
         self._size = 0
         self._handsets = 0
         self._silent: dict[int, int] = {}
+        self._lines = 0
 
     def add(
         self,
@@ -187,13 +191,17 @@ class Roster:
         return int(np.concatenate(self._columns["home"])[number])
 
     def find(self, digits: Ints) -> Ints:
-        """Return the positions of numbers (different ones); those that nobody holds are added as invented."""
+        """Return the positions of numbers (different ones); those that nobody holds are added as background."""
         held = self.digits()
         order = np.argsort(held)
         place = np.minimum(np.searchsorted(held, digits, sorter=order), len(held) - 1)
         found = order[place]
         known = held[found] == digits
-        return _scatter(known, found[known], self.add(digits[~known], "invented", "unallocated", **_UNALLOCATED))
+        return _scatter(known, found[known], self.add(digits[~known], "background", "unallocated", **_UNALLOCATED))
+
+    def end_lines(self) -> None:
+        """Note that all subscribers, businesses and SIMs in boxes are there."""
+        self._lines = self._size
 
     def silence(self, number: int, day: int) -> None:
         """Let a holder make no calls from a day on."""
@@ -204,7 +212,7 @@ class Roster:
         columns = {name: np.concatenate(parts) for name, parts in self._columns.items()}
         for number, day in self._silent.items():
             columns["silent_day"][number] = day
-        return Directory(**columns, imei=draw_imeis(self.plan, np.concatenate(self._modules)))
+        return Directory(**columns, imei=draw_imeis(self.plan, np.concatenate(self._modules)), lines=self._lines)
 
 
 def _scatter(mask: Flags, chosen: Ints, others: Ints) -> Ints:

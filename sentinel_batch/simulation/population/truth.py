@@ -34,8 +34,8 @@ class PopulationTruth:
     folder
         Where ``truth.parquet``, ``plan.json``, ``cells.csv`` and ``segments.csv`` are.
     numbers
-        One row per number: number, role (``subscriber``, ``hard_negative``, ``fraud``, ``victim`` or ``abroad``), kind,
-        strategy, box_id, segment, first_day and last_day (local days between which it is in use, or commits fraud),
+        One row per number (of those abroad only that call): number, role (``subscriber``, ``hard_negative`` or
+        ``fraud``), kind, strategy, box_id, segment, first_day and last_day (local days between which it is in use),
         fraud_start and fraud_end (UTC; null unless fraud), calls (made), active_days (with calls made), first_call and
         last_call (made; UTC), facts (JSON object of the scenario).
     plan
@@ -200,7 +200,7 @@ def _describe(
         fraud_start=pl.when(fraud).then("first_call"),
         fraud_end=pl.when(fraud).then("last_call"),
     )
-    kept = (pl.col("role") != "abroad") & ((pl.col("calls") > 0) | (pl.col("role") != "invented"))
+    kept = (pl.col("calls") > 0) | ((pl.col("role") != "background") & (pl.col("kind") != "foreign"))
     described = _note_offences(frame, offences, start)
     return described.filter(kept).drop("position")
 

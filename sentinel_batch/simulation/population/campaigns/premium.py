@@ -135,7 +135,7 @@ def plan_irsf(stage: Stage, rng: np.random.Generator) -> PremiumTraffic:
     test = max(test, 60.0)
     night = max(night, test + 7_200.0)
     digits, prefix = stage.draw_premium(rng, int(rng.integers(8, 30)))
-    destinations = stage.roster.add(digits, "abroad", "premium", served=False, trunk=0, answers=0.97)
+    destinations = stage.roster.add(digits, "background", "premium", served=False, trunk=0, answers=0.97)
     facts: dict[str, object] = {"range": prefix, "destinations": len(digits)}
     size = stage.draw_size(rng, 20, 50)
     bought = stage.enlist_sims(rng, (size + 1) // 2, "irsf", facts, first_day=int(test // DAY_SECONDS))
@@ -158,7 +158,7 @@ def plan_pbx_hacking(stage: Stage, rng: np.random.Generator) -> PremiumTraffic:
     )
     test = max(at(day, -float(rng.uniform(2.0, 8.0))), 60.0)
     digits, prefix = stage.draw_premium(rng, int(rng.integers(6, 20)))
-    destinations = stage.roster.add(digits, "abroad", "premium", served=False, trunk=1, answers=0.97)
+    destinations = stage.roster.add(digits, "background", "premium", served=False, trunk=1, answers=0.97)
     for number in lines.tolist():
         facts: dict[str, object] = {"range": prefix, "was": "pbx_trunk", "nights": len(nights)}
         stage.accuse(number, "pbx_hacking", test, nights[-1] + 6 * 3_600, facts)

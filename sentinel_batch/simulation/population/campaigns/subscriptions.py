@@ -107,7 +107,7 @@ def plan_sim_takeover(stage: Stage, rng: np.random.Generator) -> Misuse:
     days = tuple(range(first, min(first + int(rng.integers(2, 5)), stage.plan.days)))
     cell = int(_draw_cells(stage, rng)[0])
     handset = int(stage.roster.add_handsets(np.zeros(1, dtype=np.bool_))[0])
-    spare = stage.roster.add(np.array([int(number[0]) + 1]), "invented", "subscription", answers=0.0)
+    spare = stage.roster.add(np.array([int(number[0]) + 1]), "background", "subscription", answers=0.0)
     stage.renewals.append(Renewal(int(number[0]), start, int(spare[0])))
     stage.roster.silence(int(number[0]), first)
     facts: dict[str, object] = {"was": "consumer", "cell": stage.cells.codes[cell]}
