@@ -175,11 +175,15 @@ def list_reasons(
     lake: Lake, numbers: Sequence[str], *, model: Model | str | Path, until: datetime | None = None, count: int = SHOWN
 ) -> dict[str, list[str]]:
     """Return the weightiest reasons of each number in words, such as ``97 % of callees new: +1.8``."""
+    opened = open_model(model)
+    return word_reasons(score_callers(lake, model=opened, until=until, numbers=numbers), opened, count)
+
+
+def word_reasons(rows: pl.DataFrame, model: Model, count: int = SHOWN) -> dict[str, list[str]]:
+    """Return the same of rows that :func:`score_callers` returned."""
     import polars as pl
 
-    opened = open_model(model)
-    judged = score_callers(lake, model=opened, until=until, numbers=numbers)
-    weighty = attribute_callers(judged, opened).filter(pl.col("contribution").abs() >= _LEAST_PART)
+    weighty = attribute_callers(rows, model).filter(pl.col("contribution").abs() >= _LEAST_PART)
     shown = weighty.group_by("number", maintain_order=True).head(count)
     reasons: dict[str, list[str]] = {}
     for number, words, part in shown.select("number", "words", "contribution").iter_rows():
