@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from sentinel_batch.ingestion.deduplication import bounds_of
@@ -254,7 +255,12 @@ def map_distinct(text: pl.Series, function: Callable[[str], str | None]) -> pl.S
 
 
 def _tidy(text: pl.Series) -> pl.Series:
-    return map_distinct(text, lambda cell: None if _missing(cell) else cell.strip().strip("'").strip() or None)
+    return map_distinct(text, _tidy_cell)
+
+
+@lru_cache(maxsize=4096)
+def _tidy_cell(cell: str) -> str | None:
+    return None if _missing(cell) else cell.strip().strip("'").strip() or None
 
 
 def _direction(typed: str, directions: object) -> str | None:
@@ -377,6 +383,7 @@ def _finish(frame: pl.DataFrame, shaping: Shaping) -> pl.DataFrame:
         number_type=pl.col("callee_kind"),
     )
     schema = polars_schema(CALL_RECORDS.columns)
-    kept = [name for name in schema if name in shaped.columns]
-    categories = {name for name in kept if isinstance(shaped.schema[name], pl.Categorical)}
+    found = dict(zip(shaped.columns, shaped.dtypes, strict=True))
+    kept = [name for name in schema if name in found]
+    categories = {name for name in kept if isinstance(found[name], pl.Categorical)}
     return shaped.select(pl.col(name) if name in categories else pl.col(name).cast(schema[name]) for name in kept)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from sentinel_batch.ingestion.deduplication import KeySpill, bounds_of, sort_hashes, write_part
 from sentinel_batch.ingestion.result import FileResult
 from sentinel_batch.ingestion.shaping import REASONS, Shaping, has_legs, shape_rows
-from sentinel_batch.ingestion.source import Pending, Source
+from sentinel_batch.ingestion.source import Pending, Rows, Source
 from sentinel_batch.lake import StagedFile
 from sentinel_batch.schema import CALL_RECORDS
 
@@ -130,12 +130,24 @@ def _shape_in_order(source: Source, shaping: Shaping, pool: ThreadPoolExecutor) 
 
 
 def _shape(pending: Pending, shaping: Shaping) -> _ShapedBlock:
-    import polars as pl
-
     rows = pending.split()
     shaped = shape_rows(rows.cells, shaping)
-    lines = shaped.rejects["source_line"].to_list()
-    rejects = shaped.rejects.with_columns(raw=pl.Series([rows.raw(line) for line in lines], dtype=pl.String))
+    rejects, skipped, repeated = shaped.rejects, dict(rows.skipped), 0
+    if rejects.height or rows.ragged:
+        rejects, repeated = _describe_rejects(rejects, rows, shaping.layout.header_text.strip())
+    if repeated:
+        skipped["header"] = skipped.get("header", 0) + repeated
+    keys = None if has_legs(shaping.layout) else sort_hashes(shaped.records)
+    total = rows.cells.height + len(rows.ragged) - repeated
+    return _ShapedBlock(shaped.records, rejects, keys, total, skipped, rows.encoding, pending.bytes_read)
+
+
+def _describe_rejects(rejects: pl.DataFrame, rows: Rows, header: str) -> tuple[pl.DataFrame, int]:
+    """Return a block's rejects with their raw text, ragged rows included, and the number of headers left out."""
+    import polars as pl
+
+    lines = rejects["source_line"].to_list()
+    rejects = rejects.with_columns(raw=pl.Series([rows.raw(line) for line in lines], dtype=pl.String))
     ragged = pl.DataFrame(
         {
             "source_line": list(rows.ragged),
@@ -146,17 +158,8 @@ def _shape(pending: Pending, shaping: Shaping) -> _ShapedBlock:
         schema=rejects.schema,
     )
     rejects = pl.concat([rejects, ragged]).sort("source_line")
-    header = shaping.layout.header_text.strip()
-    repeated = rejects.filter(pl.col("raw").str.strip_chars() == header) if header else rejects.head(0)
-    skipped = dict(rows.skipped)
-    if repeated.height:
-        rejects = rejects.join(repeated, on="source_line", how="anti", maintain_order="left")
-        skipped["header"] = skipped.get("header", 0) + repeated.height
-    keys = None
-    if not has_legs(shaping.layout):
-        keys = sort_hashes(shaped.records)
-    total = rows.cells.height + len(rows.ragged) - repeated.height
-    return _ShapedBlock(shaped.records, rejects, keys, total, skipped, rows.encoding, pending.bytes_read)
+    kept = rejects.filter(pl.col("raw").str.strip_chars().ne_missing(header)) if header else rejects
+    return kept, rejects.height - kept.height
 
 
 def _count(totals: dict[str, int], more: dict[str, int]) -> None:
