@@ -40,8 +40,8 @@ remediation = """
 Ask the holder of the called number what the calls said: a bank's or a police officer's false name, threats, silence.
 Look at the callers in the details: numbers in ranges that nobody holds (rule CLI_INVALID), neighbours of each other,
 all over one trunk. Trace the calls to the trunk that brought them; block there, not by number. Honest traffic that
-looks alike: a vote or a phone-in when the line opens, a number that was just read out, a family after an accident, an alarm
-centre in a power cut. They happen once, and the callers talk to others, too.
+looks alike: a vote or a phone-in when the line opens, a number that was just read out, a family after an accident, an
+alarm centre in a power cut. They happen once, and the callers talk to others, too.
 """
 
 severity = """

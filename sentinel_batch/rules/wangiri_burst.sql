@@ -5,8 +5,9 @@ alert_type = "WANGIRI_BURST"
 version = "1.0"
 weight = 0.8
 
-summary = """{suspect_number} rang {unique_destinations} numbers in {window} (until {window_end:%Y-%m-%d %H:%M} UTC) and \
-cut {quiet_share:.0%} of the calls; share of callees it had never called before: {new_callee_share:.0%}."""
+summary = """
+{suspect_number} rang {unique_destinations} numbers in {window} (until {window_end:%Y-%m-%d %H:%M} UTC) and cut \
+{quiet_share:.0%} of the calls; share of callees it had never called before: {new_callee_share:.0%}."""
 
 description = """
 Wangiri (Japanese for one ring and cut): a machine rings very many numbers and hangs up before, or just after, anybody
