@@ -10,10 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from audio_batch.assessment import Assessment, assess
     from audio_batch.batch import BatchResult, run
     from audio_batch.contexts import match_contexts, read_contexts
     from audio_batch.decoding import Properties, RawFormat, decode, probe, read_blocks
+    from audio_batch.demo import demonstrate
     from audio_batch.errors import AudioError
+    from audio_batch.feature_tables import tabulate_features
     from audio_batch.routing import Decision, Policy, append_audit, list_policies, load_policy, route
     from audio_batch.sar import SarDraft, draft_sar
     from audio_batch.segmentation import Segment, cut_segments, detect_speech
@@ -31,10 +34,13 @@ if TYPE_CHECKING:
     from audio_batch.verdict import Reason, SegmentScore, Verdict, Verification
 
 _EXPORTS = {
+    "assessment": ("Assessment", "assess"),
     "batch": ("BatchResult", "run"),
     "contexts": ("match_contexts", "read_contexts"),
     "decoding": ("Properties", "RawFormat", "decode", "probe", "read_blocks"),
+    "demo": ("demonstrate",),
     "errors": ("AudioError",),
+    "feature_tables": ("tabulate_features",),
     "routing": ("Decision", "Policy", "append_audit", "list_policies", "load_policy", "route"),
     "sar": ("SarDraft", "draft_sar"),
     "segmentation": ("Segment", "cut_segments", "detect_speech"),
@@ -46,6 +52,7 @@ _EXPORTS = {
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [
+    "Assessment",
     "AudioError",
     "BatchResult",
     "Decision",
@@ -63,9 +70,11 @@ __all__ = [
     "Verdict",
     "Verification",
     "append_audit",
+    "assess",
     "calibrate_model",
     "cut_segments",
     "decode",
+    "demonstrate",
     "detect_speech",
     "draft_sar",
     "embed",
@@ -86,6 +95,7 @@ __all__ = [
     "run",
     "score",
     "score_signal",
+    "tabulate_features",
     "train_model",
     "validate",
     "verify",

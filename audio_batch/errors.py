@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 
-class AudioError(Exception):
-    """Base of every error that `audio_batch` raises on purpose.
+class ReportedError(Exception):
+    """An error that a user may see, whatever raised it.
 
     Parameters
     ----------
@@ -32,6 +32,10 @@ class AudioError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\nHint: {self.hint}" if self.hint else self.message
+
+
+class AudioError(ReportedError):
+    """Base of every error that `audio_batch` raises on purpose."""
 
 
 class AudioUsageError(AudioError):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+
+from audio_batch.errors import ReportedError
 
 
 class ExitCode(IntEnum):
@@ -21,35 +22,10 @@ class ExitCode(IntEnum):
     FOUND_CRITICAL = 14
 
 
-class SentinelError(Exception):
-    """Base of every error that Sentinel Batch raises on purpose.
-
-    Parameters
-    ----------
-    message
-        What is wrong, with the bad value and where it stands (``file:line``).
-    hint
-        What the reader can do about it.
-    details
-        Machine-readable facts for the JSON error document.
-    """
+class SentinelError(ReportedError):
+    """Base of every error that Sentinel Batch raises on purpose; its parameters are those of `ReportedError`."""
 
     exit_code: ExitCode = ExitCode.FAILED
-
-    def __init__(self, message: str, *, hint: str = "", **details: Any) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.details = details
-
-    @property
-    def code(self) -> str:
-        """Stable name of the error in JSON output, such as ``lake_not_found``."""
-        name = type(self).__name__.removesuffix("Error")
-        return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
-
-    def __str__(self) -> str:
-        return f"{self.message}\nHint: {self.hint}" if self.hint else self.message
 
 
 class UsageError(SentinelError):
