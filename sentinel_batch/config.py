@@ -52,6 +52,8 @@ class Config:
         Suppression list kept outside the lake.
     segments_file
         CSV with columns number and segment: what kind of customer a number is.
+    risk_destinations, risk_duration, risk_calls
+        Scales of the risk score's three parts: destinations, seconds of average duration, and calls in 24 hours.
     lock_timeout
         Seconds to wait for another writer.
     dialect
@@ -86,6 +88,9 @@ class Config:
     metrics_file: Path | None = None
     suppressions_file: Path | None = None
     segments_file: Path | None = None
+    risk_destinations: float = 50.0
+    risk_duration: float = 3.0
+    risk_calls: float = 100.0
     lock_timeout: float = 600.0
     dialect: str | None = None
     audio_inbox: Path | None = None
@@ -324,6 +329,7 @@ def _day(value: Any, base: Path) -> date:
     return date.fromisoformat(_text(value, base))
 
 
+_POSITIVE = "a number above 0"
 _Converter = Callable[[Any, Path], Any]
 
 SETTINGS: dict[str, tuple[str, _Converter]] = {
@@ -337,6 +343,9 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "metrics_file": ("a file", _path),
     "suppressions_file": ("a file", _path),
     "segments_file": ("a file", _path),
+    "risk_destinations": (_POSITIVE, partial(_number, lowest=1e-6, highest=1e9)),
+    "risk_duration": (_POSITIVE, partial(_number, lowest=1e-6, highest=1e9)),
+    "risk_calls": (_POSITIVE, partial(_number, lowest=1e-6, highest=1e9)),
     "lock_timeout": ("a number of seconds, 0 or more", partial(_number, lowest=0.0, highest=1e9)),
     "dialect": ("the name of a dialect, or the path of a dialect file ending in .toml", _named_or_file),
     "audio_inbox": ("a folder", _path),

@@ -110,7 +110,10 @@ def measure_durations(groups: Groups) -> Columns:
 
 def measure_incoming(groups: Groups, incoming: Calls) -> Columns:
     """Count the calls that the callers received that day, and from how many numbers."""
-    places, found = locate(incoming.callee, groups.keys)
+    if incoming is groups.calls:
+        places, found = (column[groups.callees] for column in locate(groups.callee_keys, groups.keys))
+    else:
+        places, found = locate(incoming.callee, groups.keys)
     codes = places[found]
     callers, _, _ = count_pairs(codes, incoming.caller[found])
     return {

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sentinel_batch.profiles.calls import Calls
 from sentinel_batch.profiles.figures import Columns, Groups
-from sentinel_batch.profiles.grouping import FlagArray, IntArray, RealArray, count, locate
+from sentinel_batch.profiles.grouping import FlagArray, IntArray, RealArray, count, locate, unite
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,13 +49,14 @@ def measure_contacts(groups: Groups, incoming: Calls, history: pl.LazyFrame | No
     history
         Pairs ``a`` called ``b`` of the lookback, by key, in any order, possibly repeated; None if it has no calls.
     """
-    nodes = np.union1d(groups.keys, groups.callee_keys)
+    nodes = unite(groups.keys, groups.callee_keys)
     callers = locate(groups.keys, nodes)[0][groups.pair_callers]
     callees = locate(groups.callee_keys, nodes)[0][groups.pair_callees]
     earlier = _find_earlier(nodes, callers, callees, history)
-    today = _pack(incoming.caller, incoming.callee, nodes)
-    new = ~_contains(earlier, callers * nodes.size + callees)
-    back = _contains(np.union1d(earlier, today), callees * nodes.size + callers)
+    pairs = callers * nodes.size + callees
+    today = pairs if incoming is groups.calls else _pack(incoming.caller, incoming.callee, nodes)
+    new = ~locate(pairs, earlier)[1]
+    back = _contains(unite(earlier, today), callees * nodes.size + callers)
     size = count(groups.pair_callers, groups.size)
     unknown, returned = (count(groups.pair_callers[chosen], groups.size) for chosen in (new, back))
     return {
@@ -82,7 +83,7 @@ def _pack(a: IntArray, b: IntArray, nodes: IntArray) -> IntArray:
     """Return each distinct pair of known numbers as one integer, in order."""
     (callers, here), (callees, there) = locate(a, nodes), locate(b, nodes)
     both = here & there
-    return np.unique(callers[both] * nodes.size + callees[both])
+    return unite(callers[both] * nodes.size + callees[both])
 
 
 def _contains(ordered: IntArray, wanted: IntArray) -> FlagArray:

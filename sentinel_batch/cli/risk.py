@@ -1,0 +1,114 @@
+"""Command ``risk``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sentinel_batch.cli.output import Column, Output, format_moment
+from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.errors import UsageError
+
+if TYPE_CHECKING:
+    from sentinel_batch.profiles import Risk
+
+
+@with_session
+def risk(
+    session: Session,
+    number: Annotated[str | None, typer.Argument(metavar="[NUMBER]", help="A caller, in any notation.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Score every caller, riskiest first.")] = False,
+    event: Annotated[
+        str | None,
+        typer.Option("--event", metavar="JSON", help="Score the caller of this call, which is not yet in the lake."),
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="End of the 24 hours [default the newest call].")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="With --all, at most N callers.")] = 50,
+) -> None:
+    """Score callers by their last 24 hours: 0 low to 1 critical, with the parts of the score."""
+    from sentinel_batch.profiles import assess_event, assess_risk
+
+    _check(number, every, event, at, limit)
+    config = session.configure()
+    out = session.output
+    if every:
+        _print_all(session, at, limit)
+    elif event is not None:
+        found = assess_event(event, lake=config.lake, config=config)
+        facts = {"status": "accepted", "event_id": found.event_id, "risk_score": found.score, "risk": _facts(found)}
+        _print(out, found, facts)
+    else:
+        found = assess_risk(str(number), lake=config.lake, at=at, config=config)
+        _print(out, found, {"status": "success", "risk_score": found.score, "risk": _facts(found)})
+
+
+def _check(number: str | None, every: bool, event: str | None, at: str | None, limit: int) -> None:
+    if (number is not None) + every + (event is not None) != 1:
+        raise UsageError(
+            "risk takes a NUMBER, --all or --event JSON: one of the three.",
+            hint="Such as: sentinel-batch risk +2348012345678",
+        )
+    if event is not None and at is not None:
+        raise UsageError("--at and --event exclude each other.", hint="The event's timestamp ends the 24 hours.")
+    if limit < 1:
+        raise UsageError(f"--limit {limit} is not allowed.", hint="Give a number of callers, 1 or more.")
+
+
+def _facts(found: Risk) -> dict[str, Any]:
+    return {
+        "number": found.number,
+        "score": found.score,
+        "level": found.level,
+        "parts": dict(found.parts),
+        "weights": dict(found.weights),
+        "call_count": found.call_count,
+        "unique_destinations": found.unique_destinations,
+        "avg_duration_seconds": found.avg_duration_seconds,
+        "since": found.since,
+        "until": found.until,
+    }
+
+
+def _print(out: Output, found: Risk, document: dict[str, Any]) -> None:
+    if out.as_json:
+        out.document(document)
+        return
+    out.line(f"{found.number}  risk {found.score:.2f} ({found.level})")
+    out.line(f"Window  ({format_moment(found.since)}, {format_moment(found.until)}] UTC")
+    values = {
+        "unique_destinations": found.unique_destinations,
+        "short_duration": found.avg_duration_seconds,
+        "call_frequency": found.call_count,
+    }
+    names = {
+        "unique_destinations": "unique destinations",
+        "short_duration": "average duration (s)",
+        "call_frequency": "calls",
+    }
+    rows = [
+        (names[part], values[part], found.parts[part], weight, found.parts[part] * weight)
+        for part, weight in found.weights.items()
+    ]
+    numbers = (Column(name, numeric=True) for name in ("Value", "Part", "Weight", "Points"))
+    out.table((Column("Part of the score"), *numbers), rows)
+
+
+def _print_all(session: Session, at: str | None, limit: int) -> None:
+    from sentinel_batch.profiles import rank_risks
+
+    config = session.configure()
+    ranked = rank_risks(lake=config.lake, at=at, config=config)
+    shown = ranked.head(limit)
+    out = session.output
+    if out.as_json:
+        out.document({"status": "success", "callers": ranked.height, "count": shown.height, "risks": shown.to_dicts()})
+        return
+    headings = ("Score", "Calls", "Dest.", "Avg s")
+    columns = (Column("Number"), Column("Level"), *(Column(name, numeric=True) for name in headings))
+    names = ("number", "level", "score", "call_count", "unique_destinations", "avg_duration_seconds")
+    out.table(columns, shown.select(names).rows())
+    if shown.height < ranked.height:
+        out.note(f"{shown.height:,} of {ranked.height:,} callers; see more with --limit.")

@@ -1,0 +1,288 @@
+"""How risky a number looks over the last 24 hours: the specification's score, with its parts.
+
+``score = 0.5 min(1, destinations / 50) + 0.3 max(0, 1 - average duration / 3 s) + 0.2 min(1, calls / 100)``.
+Weights and levels are those of the specification; the three scales, which it leaves open, are configured.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sentinel_batch.config import Config, load_config
+from sentinel_batch.errors import UsageError
+from sentinel_batch.lake import Lake, open_lake
+from sentinel_batch.numbers import normalise_number
+from sentinel_batch.profiles.calls import damage_reported
+from sentinel_batch.schema import CALL_RECORDS
+from sentinel_batch.window import parse_instant, resolve_period
+
+if TYPE_CHECKING:
+    import polars as pl
+
+WINDOW = timedelta(hours=24)
+
+WEIGHTS = {"unique_destinations": 0.5, "short_duration": 0.3, "call_frequency": 0.2}
+"""Part of the score to its weight."""
+
+LEVELS = (("critical", 0.8), ("high", 0.6), ("medium", 0.3))
+"""Level to the score above which it begins; medium begins at its score, ``low`` lies below."""
+
+_DIGITS = 6
+_EVENT_FIELDS = ("caller_number", "callee_number", "duration_seconds", "timestamp")
+_EVENT_HINT = (
+    'Give an object such as {"caller_number": "+2348012345678", "callee_number": "+2349087654321", '
+    '"duration_seconds": 2, "timestamp": "2026-01-22T14:32:15Z"}.'
+)
+
+_QUERY = """
+SELECT caller_number AS number, count(*) AS call_count, count(DISTINCT callee_number) AS unique_destinations,
+       avg(duration_seconds) AS avg_duration_seconds
+FROM calls
+GROUP BY caller_number
+"""
+
+
+@dataclass(frozen=True)
+class Risk:
+    """The score of one number.
+
+    Parameters
+    ----------
+    number
+        As normalised.
+    since, until
+        The 24 hours that were looked at, ``(since, until]``.
+    call_count, unique_destinations, avg_duration_seconds
+        The number's calls in them; the average is None without any.
+    parts
+        ``unique_destinations``, ``short_duration`` and ``call_frequency``, each 0 to 1, not yet weighted.
+    score
+        0 to 1.
+    level
+        ``low``, ``medium``, ``high`` or ``critical``.
+    event_id
+        Of a scored event; None for a number.
+    """
+
+    number: str
+    since: datetime
+    until: datetime
+    call_count: int
+    unique_destinations: int
+    avg_duration_seconds: float | None
+    parts: Mapping[str, float]
+    score: float
+    level: str
+    event_id: str | None = None
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """The weight of each part."""
+        return WEIGHTS
+
+
+def assess_risk(
+    number: str,
+    *,
+    lake: Lake | str | Path | None = None,
+    at: str | datetime | None = None,
+    config: Config | None = None,
+) -> Risk:
+    """Score a number over the 24 hours that end at an instant.
+
+    Parameters
+    ----------
+    number
+        In any notation; national numbers are read in the configured region.
+    lake
+        The lake, or its path; None is the configured one.
+    at
+        The instant; None is the newest call of the lake.
+    config
+        Gives region and scales; None reads the configuration.
+
+    Raises
+    ------
+    UsageError
+        If ``number`` is none, or ``at`` cannot be read.
+    """
+    settings = config or load_config()
+    normal = _normalise(number, settings, "number")
+    opened = open_lake(lake if lake is not None else settings.lake)
+    since, until = _window(opened, at)
+    return _risk(normal, since, until, _count(opened, since, until, normal), settings)
+
+
+def assess_event(
+    event: str | Mapping[str, Any], *, lake: Lake | str | Path | None = None, config: Config | None = None
+) -> Risk:
+    """Score the caller of a call that is not yet in the lake, the call included.
+
+    Parameters
+    ----------
+    event
+        An object (or its JSON text) with ``caller_number``, ``callee_number``, ``duration_seconds`` and ``timestamp``;
+        other fields are ignored. A call that the lake already holds counts once.
+    lake, config
+        As in :func:`assess_risk`.
+
+    Raises
+    ------
+    UsageError
+        If the event cannot be read.
+    """
+    settings = config or load_config()
+    call = read_event(event, settings)
+    opened = open_lake(lake if lake is not None else settings.lake)
+    until = call["timestamp"]
+    counted = _count(opened, until - WINDOW, until, call["caller_number"], call)
+    digest = hashlib.sha256(json.dumps(call, sort_keys=True, default=str).encode()).hexdigest()
+    return _risk(call["caller_number"], until - WINDOW, until, counted, settings, "evt_" + digest[:12])
+
+
+def rank_risks(
+    *, lake: Lake | str | Path | None = None, at: str | datetime | None = None, config: Config | None = None
+) -> pl.DataFrame:
+    """Score every number that called within the 24 hours that end at an instant, riskiest first.
+
+    Returns
+    -------
+    pl.DataFrame
+        ``number``, ``score``, ``level``, the three parts, ``call_count``, ``unique_destinations``,
+        ``avg_duration_seconds``, ``since`` and ``until``. Parameters are those of :func:`assess_risk`.
+    """
+    import polars as pl
+
+    settings = config or load_config()
+    opened = open_lake(lake if lake is not None else settings.lake)
+    since, until = _window(opened, at)
+    scored = score_callers(_count(opened, since, until), settings)
+    columns = ["number", "score", "level", *(f"{part}_part" for part in WEIGHTS), *_COUNTED]
+    bounded = scored.select(columns).with_columns(since=pl.lit(since), until=pl.lit(until))
+    return bounded.sort("score", "number", descending=[True, False])
+
+
+_COUNTED = ("call_count", "unique_destinations", "avg_duration_seconds")
+
+
+def score_callers(counted: pl.DataFrame, config: Config) -> pl.DataFrame:
+    """Add parts, score and level to callers' counts.
+
+    Parameters
+    ----------
+    counted
+        ``call_count``, ``unique_destinations`` and ``avg_duration_seconds``.
+    config
+        Gives the scales.
+    """
+    import polars as pl
+
+    parts = {
+        "unique_destinations": pl.col("unique_destinations") / config.risk_destinations,
+        "short_duration": 1 - pl.col("avg_duration_seconds") / config.risk_duration,
+        "call_frequency": pl.col("call_count") / config.risk_calls,
+    }
+    clipped = {f"{name}_part": part.clip(0, 1).fill_null(0.0) for name, part in parts.items()}
+    score = pl.sum_horizontal(pl.col(f"{name}_part") * weight for name, weight in WEIGHTS.items()).round(_DIGITS)
+    level = pl.lit("low")
+    for name, above in reversed(LEVELS):
+        reached = pl.col("score") >= above if name == "medium" else pl.col("score") > above
+        level = pl.when(reached).then(pl.lit(name)).otherwise(level)
+    return counted.with_columns(**clipped).with_columns(score=score).with_columns(level=level)
+
+
+def read_event(event: str | Mapping[str, Any], config: Config) -> dict[str, Any]:
+    """Check a call event, normalise its numbers and read its time.
+
+    Raises
+    ------
+    UsageError
+        If it is no object, or a field is missing or not allowed.
+    """
+    fields = _parse(event) if isinstance(event, str) else event
+    missing = [name for name in _EVENT_FIELDS if fields.get(name) is None]
+    if missing:
+        raise _wrong(f"The event has no {', '.join(missing)}.")
+    numbers = {name: _normalise(fields[name], config, name) for name in ("caller_number", "callee_number")}
+    duration = fields["duration_seconds"]
+    if isinstance(duration, bool) or not isinstance(duration, int | float) or not 0 <= duration < 10**9:
+        raise _wrong(f"duration_seconds = {duration!r} is not allowed; expected a number of seconds, 0 or more.")
+    moment = fields["timestamp"]
+    at = parse_instant(moment if isinstance(moment, str) else repr(moment), name="timestamp")
+    return {**numbers, "duration_seconds": duration, "timestamp": at}
+
+
+def _parse(text: str) -> Mapping[str, Any]:
+    try:
+        fields = json.loads(text)
+    except ValueError as error:
+        raise _wrong(f"The event is not valid JSON: {error}.") from error
+    if not isinstance(fields, dict):
+        raise _wrong(f"The event is a {type(fields).__name__}, not an object.")
+    return fields
+
+
+def _wrong(message: str) -> UsageError:
+    return UsageError(message, hint=_EVENT_HINT)
+
+
+def _normalise(number: object, config: Config, name: str) -> str:
+    normal = normalise_number(number, config.region)[0] if isinstance(number, str) else None
+    if normal is None:
+        raise UsageError(
+            f"{name} = {number!r} is not a number.", hint="Give it as +2348012345678, or as it is dialled.", name=name
+        )
+    return normal
+
+
+def _window(lake: Lake, at: str | datetime | None) -> tuple[datetime, datetime]:
+    import polars as pl
+
+    bounds = lake.bounds()
+    newest = None
+    if bounds is not None:
+        newest = lake.scan(CALL_RECORDS.name, since=bounds[1]).select(pl.col("call_timestamp").max()).collect().item()
+    period = resolve_period(None, at, newest, WINDOW)
+    return period.since, period.until
+
+
+def _count(
+    lake: Lake, since: datetime, until: datetime, number: str | None = None, call: Mapping[str, Any] | None = None
+) -> pl.DataFrame:
+    """Count calls, callees and seconds of one caller, or of all, in ``(since, until]``, one further call included."""
+    from duckdb import ColumnExpression as Column
+    from duckdb import ConstantExpression as Constant
+
+    columns = ("caller_number", "callee_number", "call_timestamp", "duration_seconds")
+    with damage_reported(lake), lake.connect(since=since, until=until) as connection:
+        time = Column("call_timestamp")
+        calls = connection.table(CALL_RECORDS.name).filter((time > Constant(since)) & (time <= Constant(until)))
+        calls = calls.filter(Column("caller_number") == Constant(number)) if number is not None else calls
+        calls = calls.select(*(Column(name) for name in columns))
+        if call is not None:
+            fields = [call[name] for name in ("caller_number", "callee_number", "timestamp", "duration_seconds")]
+            further = connection.sql("SELECT $1, $2, $3::TIMESTAMPTZ, $4", params=fields)
+            same = (Column("callee_number") == Constant(fields[1])) & (time == Constant(fields[2]))
+            calls = calls.filter(~same).union(further)
+        calls.create_view("calls")
+        counted: pl.DataFrame = connection.sql(_QUERY).pl()
+    return counted
+
+
+def _risk(
+    number: str, since: datetime, until: datetime, counted: pl.DataFrame, config: Config, event_id: str | None = None
+) -> Risk:
+    import polars as pl
+
+    silent = {"number": number, "call_count": 0, "unique_destinations": 0, "avg_duration_seconds": None}
+    rows = counted if counted.height else pl.DataFrame([silent], schema=counted.schema)
+    row = score_callers(rows, config).row(0, named=True)
+    parts = {name: row[f"{name}_part"] for name in WEIGHTS}
+    figures = {name: row[name] for name in _COUNTED}
+    return Risk(number, since, until, **figures, parts=parts, score=row["score"], level=row["level"], event_id=event_id)
