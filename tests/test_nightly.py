@@ -180,7 +180,8 @@ def test_an_empty_inbox_is_a_good_night_with_a_report(desk: Desk) -> None:
     before = desk.tables()
     result = desk.night()
     assert (result.status, result.exit_code) == ("success", ExitCode.DONE)
-    assert [step.status for step in result.steps] == ["done", "skipped", "done", "skipped", "skipped", "skipped", "done"]
+    statuses = [step.status for step in result.steps]
+    assert statuses == ["done", "skipped", "done", "skipped", "skipped", "skipped", "done"]
     assert (result.since, result.until) == (None, None)
     assert result.report is not None
     assert result.report.alerts_total == 1
@@ -363,7 +364,7 @@ def test_a_file_rewritten_with_the_same_size_and_time_is_read_again(desk: Desk) 
 
 @pytest.mark.usefixtures("later")
 def test_other_settings_and_another_lake_read_every_file_again(desk: Desk) -> None:
-    
+
     desk.receive("a.csv", 0)
     desk.night()
     assert counts(desk.night(config=replace(desk.config, max_reject_rate=0.5)), "ingest")["files"] == 1

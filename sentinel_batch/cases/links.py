@@ -42,6 +42,7 @@ CREATE TEMP TABLE traffic AS
 SELECT location_code AS cell, count(*) / sum(count(*)) OVER () AS share
 FROM call_records
 WHERE location_code IS NOT NULL AND call_timestamp > $since AND call_timestamp <= $until
+  AND caller_number NOT IN (SELECT number FROM suspects)
 GROUP BY location_code
 """
 
@@ -90,8 +91,9 @@ FROM common WHERE shared >= 3 AND shared > 2 * expected
 
 _SAME_SITE = """
 WITH crowding AS (
-    SELECT s.cell, sum(s.share) AS suspects, any_value(t.share) * (SELECT count(*) FROM suspects) AS expected
-    FROM shares AS s JOIN traffic AS t ON t.cell = s.cell GROUP BY s.cell
+    SELECT s.cell, sum(s.share) AS suspects,
+           greatest(1.0, coalesce(any_value(t.share), 0) * (SELECT count(*) FROM suspects)) AS expected
+    FROM shares AS s LEFT JOIN traffic AS t ON t.cell = s.cell GROUP BY s.cell
 )
 SELECT a.number AS number_a, b.number AS number_b,
        0.6 * sum(least(a.share, b.share) * greatest(0.0, 1 - expected / suspects)) AS strength,

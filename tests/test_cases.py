@@ -1,0 +1,346 @@
+"""Cases: who belongs together and why, how a case goes on from night to night, what people do with it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from alert_samples import finding, frame
+from detection_lake import make_lake
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sentinel_batch.alerts import list_alerts, record_alerts, review_alerts
+from sentinel_batch.cases import (
+    Rates,
+    assign_case,
+    build_cases,
+    close_case,
+    get_case,
+    link_suspects,
+    list_cases,
+    mark_case,
+)
+from sentinel_batch.cases.grouping import LARGEST_COMPONENT, group_suspects
+from sentinel_batch.cases.links import weigh_pairs
+from sentinel_batch.cases.matching import match_groups
+from sentinel_batch.errors import CaseNotFoundError, UsageError
+from sentinel_batch.lake import Lake
+
+START = datetime(2026, 1, 10, 8, tzinfo=UTC)
+BOX = [f"+23480300000{n:02}" for n in range(4)]
+OTHERS = [f"+2349{n:09}" for n in range(1000, 1040)]
+IMEI = "356938035643809"
+
+
+class Book:
+    """Calls of a small network, to be put into a lake."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, str, datetime, int]] = []
+        self.cells: list[str | None] = []
+        self.imeis: list[str | None] = []
+
+    def add(
+        self, caller: str, *, calls: int = 40, day: int = 0, hour: int = 0, cell: str | None = None,
+        imei: str | None = None, callees: list[str] | None = None, seconds: int = 120,
+    ) -> None:  # fmt: skip
+        own = callees or [f"to {caller} {n}" for n in range(calls)]
+        for n in range(calls):
+            callee = own[n % len(own)]
+            self.rows.append((caller, callee, START + timedelta(days=day, hours=hour, minutes=n), seconds))
+            self.cells.append(cell)
+            self.imeis.append(imei)
+
+    def save(self, path: Path) -> Lake:
+        return make_lake(path, self.rows, location_code=self.cells, imei=self.imeis, **self.local())
+
+    def local(self) -> dict[str, list[Any]]:
+        times = [row[2] + timedelta(hours=1) for row in self.rows]
+        return {"local_date": [time.date() for time in times], "local_hour": [time.hour for time in times]}
+
+
+def everybody_else(book: Book) -> None:
+    """Forty ordinary callers in as many cells."""
+    for n, number in enumerate(OTHERS):
+        book.add(number, calls=5, hour=n % 12, cell=f"KAN{n:03}")
+
+
+def accuse(lake: Lake, *numbers: str, **facts: Any) -> None:
+    """Record an alert of SDHF_001 for each number."""
+    times = {name: START for name in ("first_seen", "window_start", "episode_start")}
+    times |= {name: START + timedelta(hours=1) for name in ("last_seen", "window_end", "episode_end")}
+    record_alerts(frame(*(finding(suspect=number, **times, **facts) for number in numbers)), lake=lake)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """A box of four SIMs at one site in shifts, and a stranger; all five are suspects."""
+    book = Book()
+    everybody_else(book)
+    for n, number in enumerate(BOX):
+        book.add(number, day=n % 2, hour=6 * (n // 2), cell="LOS001", imei=IMEI if n < 2 else None)
+    book.add("+2348111111111", cell="ABV001")
+    made = book.save(tmp_path / "lake")
+    accuse(made, *BOX, "+2348111111111")
+    return made
+
+
+def kinds(links: pl.DataFrame, a: str, b: str) -> set[str]:
+    return set(links.filter((pl.col("number_a") == a) & (pl.col("number_b") == b))["kind"])
+
+
+def links_of(book: Book, path: Path, *numbers: str) -> pl.DataFrame:
+    lake = book.save(path)
+    return link_suspects(numbers, lake=lake, since=START - timedelta(days=1), until=START + timedelta(days=20))
+
+
+# -- links --------------------------------------------------------------------------------------------------------
+
+
+def test_a_shared_handset_links_and_a_dummy_one_does_not(tmp_path: Path) -> None:
+    book = Book()
+    for number, imei in zip("abcdef", (IMEI, IMEI, "0" * 15, "0" * 15, "35", "35"), strict=True):
+        book.add(number * 4, imei=imei)
+    links = links_of(book, tmp_path / "lake", *(n * 4 for n in "abcdef"))
+    assert links.filter(pl.col("kind") == "same_handset").select("number_a", "number_b").rows() == [("aaaa", "bbbb")]
+    assert links["evidence"][0] == f"handset {IMEI}"
+
+
+def test_a_site_links_where_more_suspects_are_than_chance_would_put_there(tmp_path: Path) -> None:
+    crowded = Book()
+    everybody_else(crowded)
+    for number in BOX:
+        crowded.add(number, cell="LOS001", calls=10)
+    links = links_of(crowded, tmp_path / "a", *BOX, *OTHERS)
+    assert {"same_site"} <= kinds(links, BOX[0], BOX[1])
+    small = Book()
+    for n in range(80):
+        small.add(f"+2348000000{n:03}", cell="LOS001", calls=10)
+    everywhere = links_of(small, tmp_path / "b", *(f"+2348000000{n:03}" for n in range(40)))
+    assert everywhere.filter(pl.col("kind") == "same_site").is_empty()
+
+
+def test_shifts_count_only_for_pairs_that_something_else_ties(lake: Lake) -> None:
+    links = link_suspects(
+        [*BOX, "+2348111111111"], lake=lake, since=START - timedelta(days=1), until=START + timedelta(days=9)
+    )
+    assert not links.filter((pl.col("number_a") == "+2348111111111") | (pl.col("number_b") == "+2348111111111")).height
+    assert "same_site" in kinds(links, BOX[0], BOX[3])
+
+
+def test_callees_in_common_count_beyond_chance(tmp_path: Path) -> None:
+    book = Book()
+    shared = [f"+23481{n:08}" for n in range(10)]
+    book.add("aaaa", callees=[*shared, *(f"+23482{n:08}" for n in range(40))], calls=50)
+    book.add("bbbb", callees=[*shared, *(f"+23483{n:08}" for n in range(40))], calls=50)
+    book.add("cccc", calls=900)
+    links = links_of(book, tmp_path / "lake", "aaaa", "bbbb", "cccc")
+    found = links.filter(pl.col("kind") == "shared_callees")
+    assert found.select("number_a", "number_b").rows() == [("aaaa", "bbbb")]
+    assert found["evidence"][0].startswith("10 callees in common, ")
+
+
+def test_numbers_bought_together_and_calls_to_each_other_link(tmp_path: Path) -> None:
+    book = Book()
+    book.add("+2348111111111", calls=3)
+    book.add("+2348030001234", day=2)
+    book.add("+2348030001299", day=2, callees=["+2348030001234", "+2348100000000"], calls=6)
+    links = links_of(book, tmp_path / "lake", "+2348111111111", "+2348030001234", "+2348030001299")
+    assert kinds(links, "+2348030001234", "+2348030001299") >= {"same_batch", "calls_each_other"}
+    assert links.filter(pl.col("kind") == "calls_each_other")["evidence"].to_list() == ["3 calls to each other"]
+
+
+# -- groups -------------------------------------------------------------------------------------------------------
+
+PAIRS = st.lists(
+    st.tuples(st.integers(0, 12), st.integers(0, 12), st.floats(0.05, 0.95)).filter(lambda pair: pair[0] < pair[1]),
+    max_size=25,
+    unique_by=lambda pair: pair[:2],
+)
+
+
+@settings(deadline=None)
+@given(PAIRS)
+def test_groups_are_the_connected_suspects(pairs: list[tuple[int, int, float]]) -> None:
+    frame = pl.DataFrame(
+        [(f"n{a:02}", f"n{b:02}", s) for a, b, s in pairs],
+        schema={"number_a": pl.String, "number_b": pl.String, "strength": pl.Float64},
+        orient="row",
+    )
+    reach = {n: {n} for n in range(13)}
+    for a, b, strength in pairs:
+        if strength >= 0.5:
+            joined = reach[a] | reach[b]
+            for n in joined:
+                reach[n] = joined
+    expected = {tuple(f"n{n:02}" for n in sorted(group)) for group in reach.values() if len(group) > 1}
+    found = group_suspects(frame)
+    assert set(found) == expected
+    assert len(found) == len(set(found))
+
+
+def test_two_large_boxes_with_one_chance_link_stay_two() -> None:
+    boxes = [[f"{box}{n:03}" for n in range(LARGEST_COMPONENT // 2 + 5)] for box in "ab"]
+    rows = [(a, b, 0.9) for box in boxes for i, a in enumerate(box) for b in box[i + 1 :]]
+    rows.append((boxes[0][0], boxes[1][0], 0.5))
+    frame = pl.DataFrame(rows, schema=["number_a", "number_b", "strength"], orient="row")
+    assert sorted(group_suspects(frame)) == [tuple(box) for box in boxes]
+
+
+def test_weak_links_add_up() -> None:
+    links = pl.DataFrame({"number_a": ["a", "a"], "number_b": ["b", "b"], "kind": ["x", "y"], "strength": [0.3, 0.4]})
+    assert weigh_pairs(links)["strength"].to_list() == pytest.approx([0.58])
+
+
+def test_groups_continue_the_cases_that_they_share_members_with() -> None:
+    found = match_groups([["a", "b"], ["c", "d", "e"], ["x", "y"]], {1: ["c"], 2: ["d", "z"], 3: ["a", "x", "y"]})
+    assert [(match.members, match.case_id, match.absorbed) for match in found] == [
+        (("a", "b"), None, ()),
+        (("c", "d", "e", "z"), 1, (2,)),
+        (("a", "x", "y"), 3, ()),
+    ]
+
+
+# -- cases --------------------------------------------------------------------------------------------------------
+
+
+def test_a_box_is_one_case_with_members_links_and_loss(lake: Lake) -> None:
+    changes = build_cases(lake, rates=Rates(30.0, 5.0, "NGN"))
+    assert (changes.suspects, changes.created) == (5, [1])
+    found = get_case(1, lake=lake)
+    assert sorted(found.members["number"]) == BOX
+    assert found.case["status"] == "unseen"
+    assert found.case["minutes"] == 4 * 40 * 2
+    assert (found.case["loss"], found.case["currency"]) == (4 * 40 * 2 * 25.0, "NGN")
+    assert {"same_handset", "same_site"} <= set(found.links["kind"])
+    assert found.members["rules"].to_list() == ["SDHF_001"] * 4
+    assert found.events["event"].to_list() == ["created"]
+
+
+def test_building_again_changes_nothing(lake: Lake) -> None:
+    build_cases(lake)
+    before = get_case(1, lake=lake).to_dict()
+    assert build_cases(lake).counts() == {"created": 0, "updated": 0, "unchanged": 1, "merged": 0}
+    assert get_case(1, lake=lake).to_dict() == before
+
+
+def test_a_new_sim_of_the_box_joins_its_case(tmp_path: Path) -> None:
+    book = Book()
+    everybody_else(book)
+    for number in BOX:
+        book.add(number, cell="LOS001", imei=IMEI)
+    made = book.save(tmp_path / "lake")
+    accuse(made, *BOX[:2])
+    assert build_cases(made).created == [1]
+    accuse(made, BOX[2])
+    assert build_cases(made).updated == [1]
+    found = get_case(1, lake=made)
+    assert sorted(found.members["number"]) == BOX[:3]
+    assert "member_count" in found.events["field"].to_list()
+
+
+def test_a_confirmed_case_that_is_closed_makes_its_successor_a_relapse(tmp_path: Path) -> None:
+    book = Book()
+    everybody_else(book)
+    for number in BOX:
+        book.add(number, cell="LOS001", imei=IMEI)
+    made = book.save(tmp_path / "lake")
+    accuse(made, *BOX[:2])
+    build_cases(made)
+    close_case(1, verdict="confirmed", notes="seized", review=True, by="ada", lake=made)
+    assert list_alerts(lake=made)["disposition"].to_list() == ["confirmed", "confirmed"]
+    accuse(made, *BOX[2:])
+    assert build_cases(made).created == [2]
+    successor = get_case(2, lake=made).case
+    assert (successor["recidivism"], json.loads(successor["earlier_cases"])) == (1, [1])
+    assert get_case(1, lake=made).case["status"] == "closed"
+
+
+def test_cleared_and_faint_suspects_stay_out(lake: Lake) -> None:
+    cleared = list_alerts(lake=lake, suspect=BOX[0])["id"].to_list()
+    review_alerts(cleared, disposition="false-positive", lake=lake)
+    build_cases(lake)
+    assert BOX[0] not in get_case(1, lake=lake).members["number"]
+
+
+def test_two_cases_that_prove_to_be_one_are_merged(tmp_path: Path) -> None:
+    book = Book()
+    everybody_else(book)
+    for n, number in enumerate(BOX):
+        book.add(number, cell=f"LOS00{n // 2}", imei=IMEI[:-1] + str(n // 2))
+    bridge = "+2348039999999"
+    book.add(bridge, imei=IMEI[:-1] + "0", hour=1)
+    book.add(bridge, imei=IMEI[:-1] + "1", hour=3)
+    made = book.save(tmp_path / "lake")
+    accuse(made, *BOX)
+    assert build_cases(made).created == [1, 2]
+    accuse(made, bridge)
+    changes = build_cases(made)
+    assert (changes.updated, changes.merged) == ([1], [2])
+    assert get_case(1, lake=made).case["member_count"] == 5
+    merged = get_case(2, lake=made).case
+    assert (merged["status"], merged["merged_into"]) == ("merged", 1)
+    with pytest.raises(UsageError, match=r"Case 2 was merged into case 1\.") as caught:
+        assign_case(2, "ada", lake=made)
+    assert "case 1" in caught.value.hint
+
+
+def test_people_take_mark_and_close_a_case(lake: Lake) -> None:
+    build_cases(lake)
+    assert assign_case(1, "ada", by="bo", lake=lake).case["status"] == "open"
+    assert mark_case(1, "watch", notes="test calls", by="ada", lake=lake).case["notes"] == "test calls"
+    closed = close_case(1, verdict="confirmed", by="ada", lake=lake)
+    assert (closed.case["status"], closed.case["verdict"]) == ("closed", "confirmed")
+    history = closed.events.select("actor", "event", "field", "after").rows()
+    assert ("bo", "assigned", "assignee", "ada") in history
+    assert ("ada", "closed", "verdict", "confirmed") in history
+    assert list_cases(lake=lake).is_empty()
+    assert list_cases(lake=lake, status="closed")["case_id"].to_list() == [1]
+    assert list_alerts(lake=lake, status="open").height == 5
+
+
+def test_cases_are_listed_worst_first(lake: Lake) -> None:
+    build_cases(lake)
+    assert list_cases(lake=lake, limit=1)["case_id"].to_list() == [1]
+    assert list_cases(lake=lake, status=["open", "watch"]).is_empty()
+    assert list_cases(lake=lake, status="all").height == 1
+
+
+def test_a_lake_without_calls_has_no_cases(tmp_path: Path) -> None:
+    empty = Lake.create(tmp_path / "empty")
+    assert build_cases(empty).counts()["created"] == 0
+    assert list_cases(lake=empty).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("action", "message", "hint"),
+    [
+        (lambda lake: get_case(9, lake=lake), "There is no case 9.", "cases list"),
+        (lambda lake: assign_case(1, " ", lake=lake), "No assignee is given.", "--to"),
+        (lambda lake: mark_case(1, "closed", lake=lake), "'closed' is no mark.", "open, watch, confirmed"),
+        (lambda lake: close_case(1, verdict="x", lake=lake), "'x' is no verdict.", "confirmed, false-positive, watch"),
+        (lambda lake: list_cases(lake=lake, status="x"), "'x' is no status.", "unseen"),
+        (lambda lake: list_cases(lake=lake, limit=-1), "The limit -1 is negative.", "0 or more"),
+        (lambda lake: build_cases(lake, linked=2.0), "linked = 2.0 is not allowed.", "up to 1"),
+    ],
+)
+def test_what_is_not_allowed_is_said(action: Any, message: str, hint: str, lake: Lake) -> None:
+    build_cases(lake)
+    with pytest.raises(UsageError) as caught:
+        action(lake)
+    assert caught.value.message == message
+    assert hint in caught.value.hint
+
+
+def test_a_closed_case_stays_closed(lake: Lake) -> None:
+    build_cases(lake)
+    close_case(1, verdict="false-positive", lake=lake)
+    with pytest.raises(UsageError, match=r"Case 1 is closed \(false-positive\)\."):
+        close_case(1, verdict="confirmed", review=True, lake=lake)
+    with pytest.raises(CaseNotFoundError):
+        close_case(7, verdict="confirmed", review=True, lake=lake)
