@@ -379,7 +379,7 @@ def _finish(frame: pl.DataFrame, shaping: Shaping) -> pl.DataFrame:
         local_date=days.cast(pl.Date),
         local_hour=hours - days * 24,
         iso_weekday=(days + 3) % 7 + 1,
-        callee_prefix=pl.col("callee_number").str.slice(0, PREFIX_LENGTH),
+        callee_prefix=pl.col("callee_number").str.head(PREFIX_LENGTH),
         number_type=pl.col("callee_kind"),
     )
     schema = polars_schema(CALL_RECORDS.columns)
