@@ -110,17 +110,24 @@ def measure_durations(groups: Groups) -> Columns:
 
 def measure_incoming(groups: Groups, incoming: Calls) -> Columns:
     """Count the calls that the callers received that day, and from how many numbers."""
+    callers, (places, found) = incoming.caller, _place_callees(groups, incoming)
     if incoming is groups.calls:
-        places, found = (column[groups.callees] for column in locate(groups.callee_keys, groups.keys))
-    else:
-        places, found = locate(incoming.callee, groups.keys)
+        callers = groups.codes
     codes = places[found]
-    callers, _, _ = count_pairs(codes, incoming.caller[found])
+    called, _, _ = count_pairs(codes, callers[found])
     return {
         "incoming_calls": count(codes, groups.size),
         "incoming_minutes": add_up(codes, incoming.duration[found], groups.size) / 60,
-        "incoming_callers": count(callers, groups.size),
+        "incoming_callers": count(called, groups.size),
     }
+
+
+def _place_callees(groups: Groups, incoming: Calls) -> tuple[IntArray, FlagArray]:
+    """Return where each call's callee stands among the callers, and whether it does."""
+    if incoming is not groups.calls:
+        return locate(incoming.callee, groups.keys)
+    places, found = locate(groups.callee_keys, groups.keys)
+    return places[groups.callees], found[groups.callees]
 
 
 def measure_destinations(groups: Groups, keys: NumberKeys, country_code: int) -> Columns:
