@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from sentinel_batch.learning.history import last_day, list_days, load_profiles
 if TYPE_CHECKING:
     import polars as pl
 
-    from sentinel_batch.rules import Detection
+    from sentinel_batch.rules import Rule
 
 WARM_UP = timedelta(days=7)
 """Episodes that began in the first days of the history are not counted: they look new only because it begins there."""
@@ -32,58 +32,68 @@ class Backtest:
         The rules examine ``(since, until]``.
     count_since
         Episodes that opened after it count.
+    days
+        The lake's local days: ``local_date, day_start, day_end``.
     """
 
     lake: Lake
     since: datetime
     until: datetime
     count_since: datetime
+    days: pl.DataFrame
 
     @property
-    def days(self) -> float:
+    def length(self) -> float:
         """Length of what is counted, in days."""
         return (self.until - self.count_since) / timedelta(days=1)
 
     def profiles(self) -> pl.LazyFrame:
         """Return the daily profiles of the whole history."""
-        days = list_days(self.lake)
-        first, last = (last_day(days, moment) for moment in (self.since + timedelta(days=1), self.until))
+        first, last = (last_day(self.days, moment) for moment in (self.since + timedelta(days=1), self.until))
         return load_profiles(self.lake, first, last)
 
-    def run(self, configured: Mapping[str, Mapping[str, Any]]) -> list[Detection]:
-        """Run the rules that ``configured`` names, with these parameters."""
-        from sentinel_batch.rules import examine_rules
-
-        return examine_rules(
-            sorted(configured), lake=self.lake, since=self.since, until=self.until, configured=configured
-        )
-
-    def count(self, detection: Detection) -> pl.DataFrame:
-        """Return ``opened_at`` and ``suspect_number, segment`` of the alerts that a run would have opened.
+    def run(self, trials: Sequence[tuple[Rule, Mapping[str, Any]]]) -> list[pl.DataFrame]:
+        """Run rules, each with its configuration, and return the alerts that each run would have opened.
 
         An alert opens when its episode first fills the rule's window; episodes that touch are one alert.
+
+        Returns
+        -------
+        list of polars.DataFrame
+            ``suspect_number, opened_at, window_end, segment``; the segment is that of the suspect's last profile before
+            the window's end, NULL without one.
         """
         import polars as pl
 
-        ripe = pl.min_horizontal(pl.col("episode_start") + detection.window, "episode_end")
-        opened = detection.findings.with_columns(opened_at=ripe).filter(pl.col("opened_at") > self.count_since)
-        return self._add_segments(opened.select("suspect_number", "opened_at", "window_end"))
+        from sentinel_batch.rules.execution import Filters, Task, examine_tasks
 
-    def _add_segments(self, alerts: pl.DataFrame) -> pl.DataFrame:
-        """Add the segment of the suspect's last profile before the window's end; NULL without one."""
+        tasks = [Task.of(rule, {}, configuration) for rule, configuration in trials]
+        found = examine_tasks(self.lake, tasks, self.since, self.until, self.until - self.since, Filters())
+        opened = []
+        for detection in found:
+            ripe = pl.min_horizontal(pl.col("episode_start") + detection.window, "episode_end")
+            dated = detection.findings.select("suspect_number", "window_end", opened_at=ripe)
+            opened.append(dated.filter(pl.col("opened_at") > self.count_since))
+        segments = self._segments({number for alerts in opened for number in alerts["suspect_number"]})
+        return [_add_segments(alerts, segments) for alerts in opened]
+
+    def _segments(self, numbers: Collection[str]) -> pl.DataFrame:
         import polars as pl
 
-        profiles = self.profiles().select("segment", "day_start", suspect_number="number")
-        known = profiles.filter(pl.col("suspect_number").is_in(alerts["suspect_number"].implode())).collect()
-        return alerts.sort("window_end").join_asof(
-            known.sort("day_start"),
-            left_on="window_end",
-            right_on="day_start",
-            by="suspect_number",
-            strategy="backward",
-            allow_exact_matches=False,
-            check_sortedness=False,
-        )
+        rows = self.profiles().filter(pl.col("number").is_in(sorted(numbers)))
+        return rows.select("segment", "day_start", suspect_number="number").collect().sort("day_start")
+
+
+def _add_segments(alerts: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
+    return alerts.sort("window_end").join_asof(
+        segments,
+        left_on="window_end",
+        right_on="day_start",
+        by="suspect_number",
+        strategy="backward",
+        allow_exact_matches=False,
+        check_sortedness=False,
+    )
 
 
 def plan_backtest(lake: Lake, history: timedelta, until: datetime | None) -> Backtest:
@@ -113,4 +123,4 @@ def plan_backtest(lake: Lake, history: timedelta, until: datetime | None) -> Bac
             hint="Give a longer --history, or load more call records.",
         )
     warm_up = min(WARM_UP, timedelta(days=max(1, int(length.days / 2))))
-    return Backtest(lake, since, end, since + warm_up)
+    return Backtest(lake, since, end, since + warm_up, days)

@@ -124,20 +124,20 @@ def calibrate_rules(
     test = plan_backtest(opened, parse_history(history), until)
     in_use = _configured() if configured is None else configured
     units = try_thresholds(test, _chosen_rules(rules), in_use, segments=segments, levels=levels)
-    _tighten(units, allowed * test.days)
+    _tighten(units, allowed * test.length)
     if loosen:
-        _loosen(units, allowed * test.days)
+        _loosen(units, allowed * test.length)
     suspects = {number for unit in units for number in unit.steps[unit.chosen].suspects}
     return Proposal(
-        thresholds=_tabulate(units, test.days),
+        thresholds=_tabulate(units, test.length),
         since=test.since,
         count_since=test.count_since,
         until=test.until,
         budget=allowed,
-        current_per_day=sum(unit.steps[unit.current].alerts for unit in units) / test.days,
-        expected_per_day=_total(units) / test.days,
-        numbers_per_day=len(suspects) / test.days,
-        within_budget=_total(units) <= allowed * test.days,
+        current_per_day=sum(unit.steps[unit.current].alerts for unit in units) / test.length,
+        expected_per_day=_total(units) / test.length,
+        numbers_per_day=len(suspects) / test.length,
+        within_budget=_total(units) <= allowed * test.length,
         configuration=_configure(units),
     )
 

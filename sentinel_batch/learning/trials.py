@@ -162,18 +162,11 @@ def _run(
     in_use: Mapping[str, Mapping[str, Any]],
     candidates: Candidates,
 ) -> dict[tuple[str, float | None], pl.DataFrame]:
-    """Run all rules together, once for each rung of the longest ladder."""
-    values = {
-        rule.id: sorted({v for (name, _), ladder in candidates.items() if name == rule.id for _, v in ladder}, key=str)
-        for rule in rules
-    }
-    counted = {}
-    for rung in range(max(map(len, values.values()), default=0)):
-        tried = {name: found[rung] for name, found in values.items() if rung < len(found)}
-        configured = {name: _configure(name, value, knobs, in_use) for name, value in tried.items()}
-        for detection in test.run(configured):
-            counted[detection.rule.id, tried[detection.rule.id]] = test.count(detection)
-    return counted
+    """Run every rule with every value of its ladders, all over the same calls and profiles."""
+    tried = sorted({(name, value) for (name, _), ladder in candidates.items() for _, value in ladder}, key=str)
+    by_name = {rule.id: rule for rule in rules}
+    alerts = test.run([(by_name[name], _configure(name, value, knobs, in_use)) for name, value in tried])
+    return dict(zip(tried, alerts, strict=True))
 
 
 def _configure(
