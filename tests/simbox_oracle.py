@@ -36,9 +36,7 @@ def trials(draw: st.DrawFn) -> Trial:
     since = draw(st.integers(0, 14))
     until = since + draw(st.integers(1, 10))
     half = DAY / 2
-    return Trial(
-        MIDNIGHT + since * half, MIDNIGHT + until * half, draw(st.integers(1, 4)), draw(st.integers(0, 2**32))
-    )
+    return Trial(MIDNIGHT + since * half, MIDNIGHT + until * half, draw(st.integers(1, 4)), draw(st.integers(0, 2**32)))
 
 
 def search_by_force(days: Iterable[Day], trial: Trial, judge: Judge) -> list[Row]:
