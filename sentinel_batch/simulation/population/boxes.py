@@ -96,10 +96,9 @@ class Box:
         made = Calls.of(
             second, self.sims[row], callee, outcomes, cell=cell, handset=self._handsets(rng, row, second, day)
         )
-        strategy = self.strategy
-        return join_calls(
-            [made, draw_callbacks(rng, directory, made, strategy.callback_missed, strategy.callback_answered)]
-        )
+        outside = ~np.isin(made.callee, self.sims)
+        missed, answered = self.strategy.callback_missed * outside, self.strategy.callback_answered * outside
+        return join_calls([made, draw_callbacks(rng, directory, made, missed, answered)])
 
     def _attempts(self, rng: np.random.Generator, day: int, weekday: int) -> tuple[Ints, Floats]:
         """Return SIM and second of each call, by SIM and time."""

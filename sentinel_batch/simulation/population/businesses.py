@@ -68,7 +68,7 @@ class Business:
         second = self._timetable(rng, row, count) if kind.scheduled else rhythm.draw(rng, len(row), weekday)
         second = sort_within(row, second)
         callee = self._callees(rng, directory, foreign, row)
-        kept = directory.in_use(callee, day)
+        kept = directory.in_use(callee, day) & (callee != self.numbers[row])
         row, second, callee = row[kept], second[kept], callee[kept]
         chance = np.minimum(directory.answers[callee] * kind.answer_factor, 0.995)
         outcomes = draw_outcomes(rng, chance, kind.durations)

@@ -121,8 +121,10 @@ def plan_cells(plan: Plan) -> Cells:
     weights = city_shares()
     counts = np.maximum(np.rint(weights * plan.subscribers / _SUBSCRIBERS_PER_CELL), _FEWEST_CELLS).astype(np.int64)
     city = np.repeat(np.arange(len(CITIES)), counts)
-    radius = np.array([3.0 + 0.8 * np.sqrt(place.weight) for place in CITIES])[city]
-    north, east = radius * rng.standard_normal(len(city)), radius * rng.standard_normal(len(city))
+    # A disk, denser in the middle; Lagos, the widest, measures less than 50 km across.
+    radius = np.array([5.0 + 1.4 * np.sqrt(place.weight) for place in CITIES])[city] * rng.random(len(city)) ** 0.7
+    angle = rng.uniform(0.0, 2.0 * np.pi, len(city))
+    north, east = radius * np.cos(angle), radius * np.sin(angle)
     latitude = np.array([place.latitude for place in CITIES])[city] + north / _KM_PER_DEGREE
     squeeze = _KM_PER_DEGREE * np.cos(np.radians(latitude))
     longitude = np.array([place.longitude for place in CITIES])[city] + east / squeeze

@@ -41,6 +41,12 @@ class Journeys:
     lasts: Floats
     cell: Ints
 
+    def under_way(self, numbers: Ints, moment: Ints | Floats) -> Flags:
+        """Tell which subscribers are on the way at a moment each, in seconds since the first midnight."""
+        leaves, returns, lasts = self.leaves[numbers], self.returns[numbers], self.lasts[numbers]
+        out: Flags = (moment > leaves) & (moment < leaves + lasts)
+        return out | ((moment >= returns) & (moment < returns + lasts))
+
 
 def plan_journeys(plan: Plan, cells: Cells, home: Ints, rng: np.random.Generator) -> Journeys:
     """Return the journeys of subscribers: one in ten is on one in a fortnight."""
@@ -122,7 +128,7 @@ class Whereabouts:
         away = np.zeros(len(cell), dtype=np.bool_)
         who, when = known[gone], moment[gone]
         arrived, back = trips.leaves[who] + trips.lasts[who], trips.returns[who]
-        away[gone] = (when < arrived) | ((when >= back) & (when < back + trips.lasts[who]))
+        away[gone] = trips.under_way(who, when)
         there = gone[(when >= arrived) & (when < back)]
         cell[there] = trips.cell[known[there]]
         return cell, away

@@ -103,11 +103,11 @@ def plan_population(plan: Plan) -> Population:
     boxes = build_boxes(plan, cells, register, roster, orders)
     roster.end_lines()
     abroad = plan_abroad(plan, roster)
-    stage = Stage(plan, cells, register, roster, businesses, people.activity)
+    home = roster.column("home")[: plan.subscribers]
+    journeys = plan_journeys(plan, cells, home, plan.rng(Purpose.PLACES, 0))
+    stage = Stage(plan, cells, register, roster, businesses, people.activity, journeys)
     schemes = plan_campaigns(stage)
     directory = roster.close()
-    home = directory.home[: plan.subscribers]
-    journeys = plan_journeys(plan, cells, home, plan.rng(Purpose.PLACES, 0))
     whereabouts = Whereabouts(directory, cells, journeys)
     return Population(
         plan, cells, directory, roster.members, whereabouts, people, abroad, businesses, boxes,

@@ -182,17 +182,13 @@ class Roster:
         self._modules.append(module)
         return np.arange(first, self._handsets, dtype=np.int32)
 
-    def digits(self) -> Ints:
-        """Return all numbers so far."""
-        return np.concatenate(self._columns["digits"])
-
-    def home(self, number: int) -> int:
-        """Return the home cell of a number so far."""
-        return int(np.concatenate(self._columns["home"])[number])
+    def column(self, name: str) -> Ints:
+        """Return a column of the directory so far."""
+        return np.concatenate(self._columns[name])
 
     def find(self, digits: Ints) -> Ints:
         """Return the positions of numbers (different ones); those that nobody holds are added as background."""
-        held = self.digits()
+        held = self.column("digits")
         order = np.argsort(held)
         place = np.minimum(np.searchsorted(held, digits, sorter=order), len(held) - 1)
         found = order[place]

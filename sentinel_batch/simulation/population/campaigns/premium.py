@@ -9,6 +9,7 @@ import numpy as np
 from ..abroad import TRUNKS
 from ..arrays import Ints
 from ..calls import NOWHERE, Calls, join_calls
+from ..movement import Journeys
 from ..outcomes import draw_outcomes
 from ..rhythms import DAY_SECONDS
 from ..roster import Directory
@@ -34,6 +35,8 @@ class Wangiri:
         Receives the victims' numbers.
     end
         End of the simulation, in seconds.
+    journeys
+        When subscribers cannot call back.
     """
 
     numbers: Ints
@@ -43,6 +46,7 @@ class Wangiri:
     answered: float
     returned: float
     end: int
+    journeys: Journeys
     facts: dict[str, object] = field(compare=False)
 
     def carry_out(self, rng: np.random.Generator, directory: Directory) -> Calls:
@@ -57,6 +61,8 @@ class Wangiri:
         again = rng.choice([1, 2, 3], len(fell), p=[0.75, 0.2, 0.05])
         victims, traps = np.repeat(fell.callee, again), np.repeat(fell.caller, again)
         later = np.repeat(fell.second, again) + 30 + rng.exponential(3_600.0, len(victims))
+        able = (later < self.end - 1) & ~self.journeys.under_way(victims, later.astype(np.int64))
+        victims, traps, later = victims[able], traps[able], later[able]
         outcomes = draw_outcomes(rng, np.full(len(victims), 0.95), "curious")
         named = np.unique(victims)[:_MOST_VICTIMS_NAMED]
         self.facts["victims"] = len(np.unique(victims))
@@ -84,6 +90,7 @@ def plan_wangiri(stage: Stage, rng: np.random.Generator) -> Wangiri:
         float(rng.uniform(0.02, 0.08)),
         float(rng.uniform(0.05, 0.12)),
         stage.end,
+        stage.journeys,
         facts,
     )
 

@@ -12,6 +12,7 @@ from ..arrays import Flags, Floats, Ints
 from ..businesses import Business
 from ..calls import OPEN, Calls
 from ..geography import CITIES, Cells, city_shares
+from ..movement import Journeys
 from ..numbers import HIGH_RISK, NumberRegister
 from ..outcomes import Outcomes
 from ..people import draw_flicker
@@ -42,8 +43,8 @@ class Stage:
     ----------
     plan, cells, register, roster, businesses
         The population under way.
-    activity
-        Mean calls a day of each subscriber.
+    activity, journeys
+        Mean calls a day of each subscriber; when they are under way.
     offences
         Receives the numbers of others that commit fraud for a while.
     renewals
@@ -56,6 +57,7 @@ class Stage:
     roster: Roster
     businesses: Sequence[Business]
     activity: Floats
+    journeys: Journeys
     offences: list[Offence] = field(default_factory=list)
     renewals: list[Renewal] = field(default_factory=list)
 

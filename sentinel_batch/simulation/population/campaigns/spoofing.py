@@ -53,7 +53,7 @@ def plan_cli_spoofing(stage: Stage, rng: np.random.Generator) -> SpoofedCalls:
     callees = rng.choice(stage.plan.subscribers, size * 3, replace=False)
     unallocated = rng.choice(_UNALLOCATED_FIRST, size) + rng.integers(10_000_000, size=size)
     short = rng.choice([234_803, 234_816, 234_905], size) * 10**5 + rng.integers(10**5, size=size)
-    near = stage.register.take_unused(stage.roster.digits()[callees[2 * size :]])
+    near = stage.register.take_unused(stage.roster.column("digits")[callees[2 * size :]])
     trunk = int(rng.integers(len(TRUNKS)))
     ids, whom = [], []
     sorts = {"unallocated": unallocated, "impossible_length": short, "neighbour": near}
@@ -105,7 +105,7 @@ def plan_call_masking(stage: Stage, rng: np.random.Generator) -> MaskingAttack:
     start = at(stage.draw_day(rng), rng.uniform(8.0, 20.0))
     waves = tuple((start + np.cumsum(rng.exponential(600.0, int(rng.integers(3, 8))))).tolist())
     callee = int(stage.draw_subscribers(rng, 1)[0])
-    facts: dict[str, object] = {"callee": f"+{stage.roster.digits()[callee]}", "waves": len(waves)}
+    facts: dict[str, object] = {"callee": f"+{stage.roster.column('digits')[callee]}", "waves": len(waves)}
     callers = stage.enlist_sims(rng, size, "call_masking", facts, first_day=int(start // DAY_SECONDS))
     return MaskingAttack(callers, callee, waves, stage.end)
 

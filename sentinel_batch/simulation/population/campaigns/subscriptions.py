@@ -123,7 +123,7 @@ def plan_cloned_sim(stage: Stage, rng: np.random.Generator) -> Misuse:
     number = stage.draw_subscribers(rng, 1, _BUSY)
     first = stage.draw_day(rng)
     days = tuple(range(first, min(first + int(rng.integers(3, 9)), stage.plan.days)))
-    home = np.full(64, stage.roster.home(int(number[0])))
+    home = np.full(64, stage.roster.column("home")[number[0]])
     cells = _draw_cells(stage, rng, 64)
     cell = int(cells[np.argmax(measure_distance(stage.cells, home, cells) > _FAR_KM)])
     handset = int(stage.roster.add_handsets(np.zeros(1, dtype=np.bool_))[0])
