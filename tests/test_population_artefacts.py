@@ -7,6 +7,8 @@ the SIMs with more than one in twenty of its suspects being one.
 
 from __future__ import annotations
 
+from functools import cache
+
 import polars as pl
 import pytest
 from population_lake import simulated
@@ -17,6 +19,7 @@ RECALL = 0.33
 PRECISION = 0.05
 
 
+@cache
 def profiles() -> pl.DataFrame:
     """One row per national number that calls: raw attributes, and whether it is a SIM in a box."""
     sim = simulated()

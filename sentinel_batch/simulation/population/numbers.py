@@ -81,14 +81,13 @@ class NumberRegister:
 
     def take_settled(self, size: int) -> Ints:
         """Return numbers from all other ranges, in random order."""
-        taken = self._settled
-        found = np.zeros(0, dtype=np.int64)
+        found: Ints = np.zeros(0, dtype=np.int64)
         while len(found) < size:
             drawn = self._rng.integers(NUMBER_SPACE, size=int((size - len(found)) * 1.1) + 16)
-            drawn = drawn[~np.isin(drawn // RANGE * RANGE, self._ranges)]
-            found = np.setdiff1d(np.union1d(found, drawn), taken)
+            known = is_among(drawn // RANGE * RANGE, np.sort(self._ranges)) | is_among(drawn, self._settled)
+            found = make_distinct(np.concatenate([found, drawn[~known]]))
         found = self._rng.permutation(found)[:size]
-        self._settled = np.union1d(taken, found)
+        self._settled = np.sort(np.concatenate([self._settled, found]))
         return _digits(found)
 
     def take_fixed(self, size: int) -> Ints:
@@ -97,9 +96,9 @@ class NumberRegister:
 
     def take_unused(self, near: Ints) -> Ints:
         """Return, for each given number, one nearby that nobody holds: the last four digits differ."""
-        used = self._used()
+        used = np.sort(self._used())
         drawn = near // 10_000 * 10_000 + self._rng.integers(10_000, size=len(near))
-        while (clash := np.isin(drawn, used)).any():
+        while (clash := is_among(drawn, used)).any():
             drawn[clash] = near[clash] // 10_000 * 10_000 + self._rng.integers(10_000, size=int(clash.sum()))
         return drawn
 
@@ -119,11 +118,27 @@ def draw_foreign(rng: np.random.Generator, size: int) -> Ints:
     firsts = np.array(list(FOREIGN), dtype=np.int64)
     spans = 10 ** np.array([digits for digits, _ in FOREIGN.values()], dtype=np.int64)
     shares: Floats = np.array([share for _, share in FOREIGN.values()])
-    found = np.zeros(0, dtype=np.int64)
+    found: Ints = np.zeros(0, dtype=np.int64)
     while len(found) < size:
         country = rng.choice(len(firsts), size + 64, p=shares / shares.sum())
-        found = np.union1d(found, firsts[country] + (rng.random(size + 64) * spans[country]).astype(np.int64))
+        drawn = firsts[country] + (rng.random(size + 64) * spans[country]).astype(np.int64)
+        found = make_distinct(np.concatenate([found, drawn]))
     return rng.permutation(found)[:size]
+
+
+def make_distinct(values: Ints) -> Ints:
+    """Return the different values in order; ``numpy.unique`` hashes, which takes many times as long."""
+    ordered = np.sort(values)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+
+
+def is_among(values: Ints, ordered: Ints) -> Flags:
+    """Tell which values occur in an ordered array."""
+    if not len(ordered):
+        return np.zeros(len(values), dtype=np.bool_)
+    place = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
+    found: Flags = ordered[place] == values
+    return found
 
 
 def _digits(places: Ints) -> Ints:
