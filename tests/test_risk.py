@@ -1,0 +1,170 @@
+"""The risk score: the specification's formula, its bounds, and how it is shown."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from detection_lake import make_lake
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_profiles import call
+
+from sentinel_batch.config import Config
+from sentinel_batch.errors import UsageError
+from sentinel_batch.lake import Lake
+from sentinel_batch.profiles import assess_event, assess_risk, rank_risks
+from sentinel_batch.profiles.risk import score_callers
+
+END = datetime(2026, 1, 22, 12, tzinfo=UTC)
+BOX, PERSON = "+2348031111111", "+2348032222222"
+EVENT = {
+    "caller_number": PERSON,
+    "callee_number": "08039999999",
+    "duration_seconds": 2,
+    "call_direction": "outbound",
+    "timestamp": "2026-01-22T12:30:00Z",
+}
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A box with 60 calls of 1.5 s to 60 numbers, and a person with two calls; one older call lies 24 h back."""
+    monkeypatch.chdir(tmp_path)
+    calls = [(BOX, f"+23480400000{i:02}", END - timedelta(minutes=i), 1 + i % 2) for i in range(60)]
+    calls += [(PERSON, BOX, END - timedelta(hours=hours), 120) for hours in (1, 23)]
+    calls.append((PERSON, "+2348040000001", END - timedelta(hours=24), 0))
+    return make_lake(tmp_path / "data" / "lake", calls)
+
+
+def test_the_score_is_the_specification_s(lake: Lake) -> None:
+    risk = assess_risk(BOX, lake=lake)
+    assert (risk.call_count, risk.unique_destinations, risk.avg_duration_seconds) == (60, 60, 1.5)
+    assert risk.parts == {"unique_destinations": 1.0, "short_duration": 0.5, "call_frequency": 0.6}
+    assert (risk.score, risk.level) == (0.77, "high")
+    assert (risk.since, risk.until) == (END - timedelta(hours=24), END)
+
+
+def test_the_window_is_half_open_and_can_end_elsewhere(lake: Lake) -> None:
+    assert assess_risk("0803 222 2222", lake=lake).call_count == 2
+    earlier = assess_risk(PERSON, lake=lake, at=END - timedelta(hours=1))
+    assert (earlier.call_count, earlier.unique_destinations) == (3, 2)
+
+
+def test_a_silent_number_is_no_risk(lake: Lake) -> None:
+    risk = assess_risk("+2348035555555", lake=lake)
+    assert (risk.score, risk.level, risk.call_count, risk.avg_duration_seconds) == (0.0, "low", 0, None)
+
+
+def test_scales_are_configured(lake: Lake) -> None:
+    config = Config(lake=lake.path, risk_destinations=120, risk_duration=6, risk_calls=60)
+    parts = assess_risk(BOX, config=config).parts
+    assert parts == {"unique_destinations": 0.5, "short_duration": 0.75, "call_frequency": 1.0}
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 400), st.integers(1, 200), st.floats(0, 20)),
+        min_size=1,
+        max_size=20,
+    )
+)
+def test_every_score_follows_the_formula(rows: list[tuple[int, int, float]]) -> None:
+    names = ("call_count", "unique_destinations", "avg_duration_seconds")
+    frame = score_callers(pl.DataFrame(rows, schema=names, orient="row"), Config())
+    for (calls, callees, average), row in zip(rows, frame.to_dicts(), strict=True):
+        wanted = 0.5 * min(1, callees / 50) + 0.3 * max(0, 1 - average / 3) + 0.2 * min(1, calls / 100)
+        assert row["score"] == pytest.approx(wanted, abs=1e-6)
+        assert 0 <= row["score"] <= 1
+        score = row["score"]
+        level = "low" if score < 0.3 else "medium" if score <= 0.6 else "high" if score <= 0.8 else "critical"
+        assert row["level"] == level
+
+
+def test_everybody_is_ranked(lake: Lake) -> None:
+    ranked = rank_risks(lake=lake)
+    assert ranked.select("number", "score", "level").rows() == [(BOX, 0.77, "high"), (PERSON, 0.014, "low")]
+    assert ranked["until"].to_list() == [END, END]
+
+
+def test_an_event_counts_as_one_more_call(lake: Lake) -> None:
+    risk = assess_event(EVENT, lake=lake)
+    assert (risk.number, risk.call_count, risk.unique_destinations) == (PERSON, 3, 2)
+    assert risk.until == datetime(2026, 1, 22, 12, 30, tzinfo=UTC)
+    assert assess_event(json.dumps(EVENT), lake=lake) == risk
+    assert lake.read("call_records").height == 63
+
+
+def test_an_event_that_is_in_the_lake_counts_once(lake: Lake) -> None:
+    known = {**EVENT, "callee_number": BOX, "timestamp": "2026-01-22T12:00:00+01:00", "duration_seconds": 120}
+    assert assess_event(known, lake=lake).call_count == 3
+    known["caller_number"], known["callee_number"] = BOX, "+2348040000000"
+    assert assess_event({**known, "timestamp": END.isoformat()}, lake=lake).call_count == 60
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ("{", "The event is not valid JSON"),
+        ("[1]", "The event is a list, not an object."),
+        ({**EVENT, "timestamp": None}, "The event has no timestamp."),
+        ({}, "The event has no caller_number, callee_number, duration_seconds, timestamp."),
+        ({**EVENT, "duration_seconds": -1}, "duration_seconds = -1 is not allowed"),
+        ({**EVENT, "duration_seconds": "2"}, "duration_seconds = '2' is not allowed"),
+        ({**EVENT, "duration_seconds": True}, "duration_seconds = True is not allowed"),
+        ({**EVENT, "caller_number": 234}, "caller_number = 234 is not a number."),
+        ({**EVENT, "callee_number": "-"}, "callee_number = '-' is not a number."),
+        ({**EVENT, "timestamp": 1769085000}, "timestamp = '1769085000' is not an instant."),
+    ],
+)
+def test_a_wrong_event_is_refused(lake: Lake, event: Any, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        assess_event(event, lake=lake)
+    assert caught.value.message.startswith(message)
+    assert caught.value.hint
+
+
+def test_the_command_shows_the_parts(lake: Lake) -> None:
+    shown = call("risk", "08031111111")
+    assert shown.code == 0
+    assert "risk 0.77 (high)" in shown.stdout
+    assert "unique destinations" in shown.stdout
+    found = call("risk", BOX, "--json").document
+    assert found["risk_score"] == 0.77
+    assert found["risk"]["parts"] == {"unique_destinations": 1.0, "short_duration": 0.5, "call_frequency": 0.6}
+    assert found["risk"]["weights"] == {"unique_destinations": 0.5, "short_duration": 0.3, "call_frequency": 0.2}
+
+
+def test_the_command_ranks_everybody(lake: Lake) -> None:
+    found = call("risk", "--all", "--limit", "1", "--json").document
+    assert (found["callers"], found["count"], found["risks"][0]["number"]) == (2, 1, BOX)
+    assert "1 of 2 callers" in call("risk", "--all", "--limit", "1").stderr
+
+
+def test_the_command_scores_an_event(lake: Lake) -> None:
+    found = call("risk", "--event", json.dumps(EVENT), "--json").document
+    assert found["status"] == "accepted"
+    assert found["event_id"].startswith("evt_")
+    assert found["risk_score"] == found["risk"]["score"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "one of the three"),
+        ((BOX, "--all"), "one of the three"),
+        (("--event", "{}", "--at", "2026-01-22"), "--at and --event exclude each other"),
+        (("--all", "--limit", "0"), "--limit 0 is not allowed"),
+        (("--", "-"), "is not a number"),
+        (("--all", "--at", "noon"), "neither an instant nor a duration"),
+    ],
+)
+def test_wrong_arguments_are_refused(lake: Lake, arguments: tuple[str, ...], message: str) -> None:
+    refused = call("risk", *arguments)
+    assert refused.code == 2
+    assert message in refused.stderr
