@@ -22,12 +22,42 @@ if TYPE_CHECKING:
         suppress,
         unsuppress,
     )
+    from sentinel_batch.cases import (
+        CaseChanges,
+        CaseFile,
+        assign_case,
+        build_cases,
+        close_case,
+        get_case,
+        link_suspects,
+        list_cases,
+        mark_case,
+    )
     from sentinel_batch.config import Config, load_config
     from sentinel_batch.errors import ExitCode, SentinelError
     from sentinel_batch.ingestion import FileResult, IngestResult, ingest
     from sentinel_batch.lake import Lake, open_lake
+    from sentinel_batch.learning import (
+        calibrate_rules,
+        compute_scorecard,
+        evaluate_model,
+        explain_caller,
+        open_model,
+        rank_suspects,
+        score_callers,
+        train_model,
+    )
     from sentinel_batch.maintenance import Diagnosis, MaintenanceResult, diagnose, maintain
     from sentinel_batch.nightly import NightlyResult, run_nightly
+    from sentinel_batch.profiles import (
+        ProfileBuild,
+        assess_event,
+        assess_risk,
+        build_profiles,
+        rank_risks,
+        read_profiles,
+        scan_profiles,
+    )
     from sentinel_batch.recordings import RecordingsResult, analyse_recordings, list_joint_findings, list_recordings
     from sentinel_batch.reporting import (
         ReportFiles,
@@ -38,8 +68,13 @@ if TYPE_CHECKING:
         chart_timeline,
         write_report,
     )
-    from sentinel_batch.rules import Detection, detect, examine
+    from sentinel_batch.rules import Detection, detect, examine, examine_rules, list_rules
     from sentinel_batch.simulation import MockCDRGenerator
+    from sentinel_batch.simulation.population import (
+        PopulationTruth,
+        read_truth,
+        simulate_population,
+    )
 
 __version__ = "0.1.0"
 
@@ -57,12 +92,44 @@ _EXPORTS = {
         "suppress",
         "unsuppress",
     ),
+    "cases": (
+        "CaseChanges",
+        "CaseFile",
+        "assess_event",
+        "assess_risk",
+        "assign_case",
+        "build_cases",
+        "close_case",
+        "get_case",
+        "link_suspects",
+        "list_cases",
+        "mark_case",
+    ),
     "config": ("Config", "load_config"),
     "errors": ("ExitCode", "SentinelError"),
     "ingestion": ("FileResult", "IngestResult", "ingest"),
     "lake": ("Lake", "open_lake"),
+    "learning": (
+        "calibrate_rules",
+        "compute_scorecard",
+        "evaluate_model",
+        "explain_caller",
+        "open_model",
+        "rank_suspects",
+        "score_callers",
+        "train_model",
+    ),
     "maintenance": ("Diagnosis", "MaintenanceResult", "diagnose", "maintain"),
     "nightly": ("NightlyResult", "run_nightly"),
+    "profiles": (
+        "ProfileBuild",
+        "assess_event",
+        "assess_risk",
+        "rank_risks",
+        "build_profiles",
+        "read_profiles",
+        "scan_profiles",
+    ),
     "recordings": ("RecordingsResult", "analyse_recordings", "list_joint_findings", "list_recordings"),
     "reporting": (
         "ReportFiles",
@@ -73,13 +140,20 @@ _EXPORTS = {
         "chart_timeline",
         "write_report",
     ),
-    "rules": ("Detection", "detect", "examine"),
+    "rules": ("Detection", "detect", "examine", "examine_rules", "list_rules"),
     "simulation": ("MockCDRGenerator",),
+    "simulation.population": (
+        "PopulationTruth",
+        "read_truth",
+        "simulate_population",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _EXPORTS.items() for name in names}
 
 __all__ = [
     "AlertChanges",
+    "CaseChanges",
+    "CaseFile",
     "Config",
     "Detection",
     "Diagnosis",
@@ -91,34 +165,61 @@ __all__ = [
     "MaintenanceResult",
     "MockCDRGenerator",
     "NightlyResult",
+    "PopulationTruth",
+    "ProfileBuild",
     "RecordingsResult",
     "ReportFiles",
     "SentinelError",
     "__version__",
     "analyse_recordings",
+    "assess_event",
+    "assess_risk",
+    "assign_case",
+    "build_cases",
+    "build_profiles",
+    "calibrate_rules",
     "chart_heatmap",
     "chart_scatter",
     "chart_scores",
     "chart_severity",
     "chart_timeline",
+    "close_case",
+    "compute_scorecard",
     "detect",
     "diagnose",
+    "evaluate_model",
     "examine",
+    "examine_rules",
     "explain",
+    "explain_caller",
     "export_alerts",
     "get_alert",
+    "get_case",
     "ingest",
+    "link_suspects",
     "list_alerts",
+    "list_cases",
     "list_joint_findings",
     "list_recordings",
+    "list_rules",
     "list_suppressions",
     "load_config",
     "maintain",
+    "mark_case",
     "open_lake",
+    "open_model",
+    "rank_risks",
+    "rank_suspects",
+    "read_profiles",
+    "read_truth",
     "record_alerts",
     "review_alerts",
     "run_nightly",
+    "scan_profiles",
+    "score_callers",
+    "simulate_population",
     "suppress",
+    "train_model",
     "unsuppress",
     "write_report",
 ]

@@ -18,8 +18,13 @@ from sentinel_batch.cli import (
     detection,
     explanation,
     ingestion,
+    learning,
+    learning_models,
     nightly,
+    population,
+    profiles,
     reporting,
+    risk,
     rules,
     simulation,
     upkeep,
@@ -99,11 +104,18 @@ def start(
 
 
 app.command("generate")(simulation.generate)
+app.command("simulate")(population.simulate)
 app.command("ingest")(ingestion.ingest)
 app.command("detect")(detection.detect)
 app.add_typer(alerts.create(create_app), name="alerts")
 app.add_typer(cases.create(create_app), name="cases")
 app.command("explain")(explanation.explain)
+app.command("risk")(risk.risk)
+app.command("queue")(learning.queue)
+app.command("scorecard")(learning.scorecard)
+app.command("calibrate")(learning.calibrate)
+app.add_typer(learning_models.create(create_app), name="model")
+app.add_typer(profiles.create(create_app), name="profiles")
 app.command("report")(reporting.report)
 app.add_typer(audio.create(create_app), name="audio")
 app.command("nightly")(nightly.run)
