@@ -12,7 +12,7 @@ from .calls import Calls, join_calls
 from .contacts import Contacts, plan_contacts
 from .geography import CITIES, NEIGHBOURS, Cells, city_shares
 from .numbers import NumberRegister
-from .outcomes import draw_outcomes
+from .outcomes import LONGEST_CALL, Outcomes, draw_outcomes
 from .plan import Plan, Purpose
 from .rhythms import DAY_SECONDS, RHYTHMS, draw_sessions, queue_calls
 from .roster import Directory, Roster
@@ -30,9 +30,12 @@ _DAY_SHAPE = 2.5
 _SOCIABILITY = 0.7
 _STRANGER_SHAPE = (0.9, 12.0)
 _WRONG_NUMBER = 0.005
+_HECTIC, _HECTIC_FACTOR, _HECTIC_STRANGERS = 0.0008, 8.0, 0.6
+_ANNOUNCING_DAYS, _ANNOUNCING_FACTOR = 2, 2.5
 _SESSION_SHARE, _SESSION_GAP = 0.3, 240.0
 _CALLBACK_MISSED, _CALLBACK_ANSWERED = 0.22, 0.02
 _ABROAD_SHARE = 0.08
+_ABROAD_TALK = 2.2
 _RELATIVES = 3
 _INSTALLED_DUAL = 0.22
 _TRIPLE = 0.0005
@@ -87,21 +90,30 @@ class People:
         rng = self.plan.rng(Purpose.PEOPLE_CALLS, day, block)
         weekday = self.plan.weekday(day)
         ids = np.arange(block * BLOCK, min((block + 1) * BLOCK, self.plan.subscribers))
-        mean = self.activity[ids] * RHYTHMS["person"].volume(weekday) * directory.in_use(ids, day)
-        mean *= directory.silent_day[ids] > day
-        count = rng.poisson(mean * rng.gamma(_DAY_SHAPE, 1 / _DAY_SHAPE, len(ids)))
+        count, strangers = self._counts(rng, directory, ids, day)
         caller = np.repeat(ids, count)
         second = self._seconds(rng, caller, count, weekday)
-        callee, known = self._callees(rng, directory, caller, relatives)
+        callee, known = self._callees(rng, directory, caller, relatives, np.repeat(strangers, count))
         kept = directory.in_use(callee, day) & (callee != caller)
         caller, callee, second, known = caller[kept], callee[kept], second[kept], known[kept]
-        foreign = callee >= len(self.activity)
+        abroad = callee >= directory.lines
         chance = directory.answers[callee] * np.where(known, 1.0, 0.85)
         outcomes = draw_outcomes(rng, chance, "person")
-        talk = np.where(foreign, outcomes.duration * 2.2, outcomes.duration).astype(np.int32)
+        talk = np.minimum(outcomes.duration * np.where(abroad, _ABROAD_TALK, 1.0), LONGEST_CALL).astype(np.int32)
         second = queue_calls(caller, second, outcomes.busy + rng.exponential(15.0, len(caller)) + 3)
-        made = Calls.of(second, caller, callee, type(outcomes)(talk, outcomes.cause, outcomes.busy))
+        made = Calls.of(second, caller, callee, Outcomes(talk, outcomes.cause, outcomes.busy))
         return join_calls([made, draw_callbacks(rng, directory, made, _CALLBACK_MISSED, _CALLBACK_ANSWERED)])
+
+    def _counts(self, rng: np.random.Generator, directory: Directory, ids: Ints, day: int) -> tuple[Ints, Floats]:
+        """Return how many calls each makes, and its share of strangers: on some days a wedding, a vote, a search."""
+        hectic = rng.random(len(ids)) < _HECTIC
+        joined = directory.first_day[ids]
+        announces = (joined > 0) & (day - joined < _ANNOUNCING_DAYS)
+        mean = self.activity[ids] * RHYTHMS["person"].volume(self.plan.weekday(day))
+        mean *= directory.in_use(ids, day) & (directory.silent_day[ids] > day)
+        mean *= np.where(hectic, _HECTIC_FACTOR, 1.0) * np.where(announces, _ANNOUNCING_FACTOR, 1.0)
+        count = rng.poisson(mean * rng.gamma(_DAY_SHAPE, 1 / _DAY_SHAPE, len(ids)))
+        return count, self.strangers[ids] + _HECTIC_STRANGERS * hectic
 
     def _seconds(self, rng: np.random.Generator, caller: Ints, count: Ints, weekday: int) -> Floats:
         second: Floats = (RHYTHMS["person"].draw(rng, len(caller), weekday) + self.shift[caller]) % DAY_SECONDS
@@ -110,13 +122,13 @@ class People:
         return sort_within(caller, second)
 
     def _callees(
-        self, rng: np.random.Generator, directory: Directory, caller: Ints, relatives: Ints
+        self, rng: np.random.Generator, directory: Directory, caller: Ints, relatives: Ints, strangers: Floats
     ) -> tuple[Ints, Flags]:
         """Return whom the calls go to, and whether caller and callee know each other."""
         size = len(caller)
         callee = self.contacts.draw(rng, caller)
         draw = rng.random(size)
-        stranger = draw < self.strangers[caller] + _WRONG_NUMBER
+        stranger = draw < strangers + _WRONG_NUMBER
         callee[stranger] = rng.integers(self.plan.subscribers, size=int(stranger.sum()))
         wrong = draw < _WRONG_NUMBER
         callee[wrong] = rng.integers(directory.lines, size=int(wrong.sum()))

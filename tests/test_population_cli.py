@@ -1,0 +1,50 @@
+"""Command simulate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sentinel_batch.cli.application import ReportedGroup, create_app, start
+from sentinel_batch.cli.population import simulate
+
+app = create_app(cls=ReportedGroup)
+app.callback()(start)
+app.command("simulate")(simulate)
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, ["simulate", *(str(argument) for argument in arguments)])
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_it_fills_a_lake_and_says_what_is_in_it(tmp_path: Path) -> None:
+    size = ("--subscribers", 1_000, "--days", 2, "--boxes", 1, "--strategies", "capped", "--no-campaigns")
+    code, out, err = run("--lake", tmp_path / "lake", *size)
+    assert code == 0
+    assert "capped" in out
+    assert "calls in 2 days from 2026-01-05, seed 1" in out
+    assert "Ground truth" in err
+    code, out, _ = run("--lake", tmp_path / "lake", *size, "--json")
+    document = json.loads(out)
+    assert document["boxes"] == 1
+    assert document["strategies"] == ["capped"]
+    assert Path(document["truth"]).is_dir()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--strategies", "naive,shy"), "strategies names 'shy'"),
+        (("--start", "yesterday"), "--start is 'yesterday', not a date"),
+        (("--subscribers", 3), "subscribers is 3"),
+    ],
+)
+def test_a_bad_option_is_named(tmp_path: Path, arguments: tuple[object, ...], message: str) -> None:
+    code, _, err = run("--lake", tmp_path / "lake", *arguments)
+    assert code == 2
+    assert message in err
+    assert not (tmp_path / "lake" / "call_records").exists()
