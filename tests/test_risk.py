@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from test_profiles import call
 
 from sentinel_batch.config import Config
-from sentinel_batch.errors import UsageError
+from sentinel_batch.errors import LakeDamagedError, UsageError
 from sentinel_batch.lake import Lake
 from sentinel_batch.profiles import assess_event, assess_risk, rank_risks
 from sentinel_batch.profiles.risk import score_callers
@@ -127,6 +127,12 @@ def test_a_wrong_event_is_refused(lake: Lake, event: Any, message: str) -> None:
         assess_event(event, lake=lake)
     assert caught.value.message.startswith(message)
     assert caught.value.hint
+
+
+def test_a_broken_file_is_reported(lake: Lake) -> None:
+    lake.files("call_records")[0].write_bytes(b"PAR1 no PAR1")
+    with pytest.raises(LakeDamagedError, match="doctor"):
+        rank_risks(lake=lake, at=END)
 
 
 def test_the_command_shows_the_parts(lake: Lake) -> None:

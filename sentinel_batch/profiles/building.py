@@ -139,7 +139,7 @@ def _replace_days(
 
     for day in days:
         file = folder / f"profiles-{run.run_id}-{day}.parquet"
-        measurement.measure(day).drop("local_date").sink_parquet(file, compression="zstd")
+        measurement.measure(day).drop("local_date").sink_parquet(file, compression="lz4")
         rows = int(pl.scan_parquet(file, glob=False).select(pl.len()).collect().item())
         staged = StagedFile(file, file.name, {"local_date": day.isoformat()}, rows)
         old = stored[day].files if day in stored else ()

@@ -85,12 +85,13 @@ def day_bounds(day: date, zone: str) -> tuple[datetime, datetime]:
 @contextmanager
 def damage_reported(lake: Lake) -> Iterator[None]:
     """Turn the error of an unreadable file into one that says what to do."""
+    import duckdb
     from polars.exceptions import ComputeError
 
     try:
         with full_disk_reported(lake.path):
             yield
-    except (ComputeError, OSError) as error:
+    except (duckdb.Error, ComputeError, OSError) as error:
         raise LakeDamagedError(
             f"The tables in {lake.path} cannot be read: {str(error).strip().splitlines()[0]}",
             hint="Run sentinel-batch doctor, which names the files that are missing or broken.",

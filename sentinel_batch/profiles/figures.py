@@ -56,6 +56,8 @@ class Groups:
         self.callee_keys, self.callees = np.unique(calls.callee, return_inverse=True)
         self.size = self.keys.size
         self.pair_callers, self.pair_callees, _ = count_pairs(self.codes, self.callees)
+        self.timed, self.starts = sort_pairs(self.codes, calls.start)
+        self.ends = np.cumsum(count(self.codes, self.size))
 
     def pairs(self) -> pl.DataFrame:
         """Return the distinct pairs of keys: ``a`` called ``b``."""
@@ -79,18 +81,16 @@ def measure_volume(groups: Groups) -> Columns:
     calls = groups.calls
     night = (calls.hour >= NIGHT_BEGINS) | (calls.hour < NIGHT_ENDS)
     night_callers, _, _ = count_pairs(groups.codes[night], groups.callees[night])
-    first, last = np.full(groups.size, np.iinfo(np.int64).max), np.full(groups.size, np.iinfo(np.int64).min)
-    np.minimum.at(first, groups.codes, calls.start)
-    np.maximum.at(last, groups.codes, calls.start)
+    size = count(groups.codes, groups.size)
     return {
-        "call_count": count(groups.codes, groups.size),
+        "call_count": size,
         "unique_callees": count(groups.pair_callers, groups.size),
         "total_minutes": groups.add(calls.duration) / 60,
         "night_calls": groups.count(night),
         "night_callees": count(night_callers, groups.size),
         "night_minutes": groups.add(np.where(night, calls.duration, 0)) / 60,
-        "first_call": pl.Series(first).cast(pl.Datetime("us", "UTC")),
-        "last_call": pl.Series(last).cast(pl.Datetime("us", "UTC")),
+        "first_call": pl.Series(groups.starts[groups.ends - size]).cast(pl.Datetime("us", "UTC")),
+        "last_call": pl.Series(groups.starts[groups.ends - 1]).cast(pl.Datetime("us", "UTC")),
     }
 
 
@@ -170,18 +170,18 @@ def measure_devices(groups: Groups) -> Columns:
 
 def measure_rhythm(groups: Groups) -> Columns:
     """Describe the seconds between starts of consecutive calls, and how calls spread over local hours (bits)."""
-    codes, starts = sort_pairs(groups.codes, groups.calls.start)
-    same = codes[1:] == codes[:-1]
-    codes, gaps = codes[1:][same], (starts[1:] - starts[:-1])[same]
+    same = groups.timed[1:] == groups.timed[:-1]
+    codes, gaps = groups.timed[1:][same], np.diff(groups.starts)[same]
     number = count(codes, groups.size)
     mean = _divide(add_up(codes, gaps, groups.size), number)
     spread = np.sqrt(_divide(add_up(codes, (gaps - mean[codes]) ** 2, groups.size), number))
-    shortest = np.full(groups.size, np.inf)
-    np.minimum.at(shortest, codes, gaps)
+    shortest, several = np.full(groups.size, np.nan), np.flatnonzero(number)
+    if several.size:
+        shortest[several] = np.minimum.reduceat(gaps, (np.cumsum(number) - number)[several])
     return {
         "gap_mean": mean / _MICROS,
         "gap_cv": np.where(number > 1, _divide(spread, mean), np.nan).round(9),
-        "gap_min": np.where(number > 0, shortest / _MICROS, np.nan),
+        "gap_min": shortest / _MICROS,
         "hour_entropy": _entropy(groups),
     }
 

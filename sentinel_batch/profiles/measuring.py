@@ -79,7 +79,7 @@ class Measurement:
         self._trails: dict[date, list[Path]] = {}
 
     def measure(self, day: date) -> pl.LazyFrame:
-        """Return the profiles of a day (columns of ``schema.PROFILES``), by number."""
+        """Return the profiles of a day (columns of ``schema.PROFILES``), in a fixed order."""
         import polars as pl
 
         parts = -(-self.calendar.calls[day] // self.calls_at_once)
@@ -95,7 +95,7 @@ class Measurement:
             definition=pl.lit(self.definition.text),
         )
         schema = polars_schema(PROFILES.columns)
-        return finished.select(pl.col(name).cast(kind) for name, kind in schema.items()).sort("number")
+        return finished.select(pl.col(name).cast(kind) for name, kind in schema.items())
 
     def _scan(self, day: date) -> pl.LazyFrame:
         return scan_days(list_files(self.lake, day, day), day, day, self.definition.zone)
