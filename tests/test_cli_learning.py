@@ -12,17 +12,10 @@ from conftest import Outcome
 from typer.testing import CliRunner
 
 from sentinel_batch import examine, record_alerts, review_alerts
-from sentinel_batch.cli import learning, learning_models
-from sentinel_batch.cli.application import ReportedGroup, create_app
+from sentinel_batch.cli.application import app
 from sentinel_batch.lake import Lake
 from sentinel_batch.profiles import build_profiles
 from sentinel_batch.simulation.population import simulate_population
-
-app = create_app(cls=ReportedGroup)
-app.command("scorecard")(learning.scorecard)
-app.command("calibrate")(learning.calibrate)
-app.command("queue")(learning.queue)
-app.add_typer(learning_models.create(create_app), name="model")
 
 
 def _call(*arguments: object) -> Outcome:
