@@ -242,6 +242,7 @@ def _build_box(plan: Plan, cells: Cells, register: NumberRegister, roster: Roste
             "modules": bool(module),
         },
         answers=0.04,
+        returns=False,
         first_day=first_day,
         last_day=last_day,
         home=home[0],

@@ -143,6 +143,7 @@ def _plan_business(
         "handset": np.where(fixed, NOWHERE, handset),
         "later_handset": np.where(fixed, NOWHERE, handset),
         "served": ~fixed,
+        "returns": np.full(size, not kind.scheduled),
     }
     digits = _draw_digits(rng, register, fixed)
     numbers = []

@@ -42,7 +42,8 @@ def draw_callbacks(
         Second from which no call is returned.
     """
     chance = np.where(calls.duration == 0, missed, answered)
-    returned = calls.take(rng.random(len(calls)) < chance * directory.served[calls.callee])
+    able = directory.served[calls.callee] & directory.returns[calls.callee]
+    returned = calls.take(rng.random(len(calls)) < chance * able)
     size = len(returned)
     delay = rng.exponential(np.where(rng.random(size) < _PROMPT_SHARE, _PROMPT_SECONDS, _LATE_SECONDS))
     second: Ints = (returned.second + returned.duration + 20 + delay).astype(np.int64)

@@ -37,6 +37,8 @@ class Directory:
         International trunk over which its calls come or go, or :data:`NATIONAL`.
     answers
         Probability that it answers a call from a contact.
+    returns
+        Whether it ever calls back: machines and SIMs in boxes do not.
     first_day, last_day
         Days of the simulation between which it is in use.
     home, work
@@ -57,6 +59,7 @@ class Directory:
     served: Flags
     trunk: Ints
     answers: Floats
+    returns: Flags
     first_day: Ints
     last_day: Ints
     home: Ints
@@ -117,6 +120,7 @@ _TYPES: dict[str, tuple[type[np.generic], float]] = {
     "served": (np.bool_, True),
     "trunk": (np.int8, NATIONAL),
     "answers": (np.float32, 0.7),
+    "returns": (np.bool_, True),
     "first_day": (np.int16, 0),
     "last_day": (np.int16, _FOREVER),
     "home": (np.int32, NOWHERE),

@@ -101,7 +101,7 @@ class Stage:
         return self.roster.add(
             rng.permutation(self.register.take_run(size)), "fraud", kind, segment="consumer", facts=facts,
             home=home, work=home, flicker=draw_flicker(rng, size), handset=handset, later_handset=handset,
-            **{"answers": 0.2, **columns},
+            **{"answers": 0.2, "returns": False, **columns},
         )  # fmt: skip
 
     def accuse(self, number: int, kind: str, start: float, end: float, facts: dict[str, object]) -> None:
