@@ -5,7 +5,10 @@ Formulas: Herfindahl index and entropy as usual; the choice of figures follows p
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +24,7 @@ from sentinel_batch.profiles.grouping import (
     count_pairs,
     find_medians,
     locate,
+    number_groups,
     rank_values,
     sort_pairs,
 )
@@ -37,6 +41,8 @@ SHORT_SECONDS = 6
 measure short-duration traffic."""
 
 _MICROS = 1_000_000
+_THREADS = 2
+"""Sorting and arithmetic of NumPy run outside Python's lock; more threads would only hold more arrays at once."""
 
 Columns = dict[str, Any]
 
@@ -52,8 +58,8 @@ class Groups:
 
     def __init__(self, calls: Calls) -> None:
         self.calls = calls
-        self.keys, self.codes = np.unique(calls.caller, return_inverse=True)
-        self.callee_keys, self.callees = np.unique(calls.callee, return_inverse=True)
+        self.keys, self.codes = number_groups(calls.caller)
+        self.callee_keys, self.callees = number_groups(calls.callee)
         self.size = self.keys.size
         self.pair_callers, self.pair_callees, _ = count_pairs(self.codes, self.callees)
         self.timed, self.starts = sort_pairs(self.codes, calls.start)
@@ -110,24 +116,19 @@ def measure_durations(groups: Groups) -> Columns:
 
 def measure_incoming(groups: Groups, incoming: Calls) -> Columns:
     """Count the calls that the callers received that day, and from how many numbers."""
-    callers, (places, found) = incoming.caller, _place_callees(groups, incoming)
     if incoming is groups.calls:
-        callers = groups.codes
+        places, found = locate(groups.callee_keys, groups.keys)
+        called = places[groups.pair_callees[found[groups.pair_callees]]]
+        places, found = places[groups.callees], found[groups.callees]
+    else:
+        places, found = locate(incoming.callee, groups.keys)
+        called = count_pairs(places[found], incoming.caller[found])[0]
     codes = places[found]
-    called, _, _ = count_pairs(codes, callers[found])
     return {
         "incoming_calls": count(codes, groups.size),
         "incoming_minutes": add_up(codes, incoming.duration[found], groups.size) / 60,
         "incoming_callers": count(called, groups.size),
     }
-
-
-def _place_callees(groups: Groups, incoming: Calls) -> tuple[IntArray, FlagArray]:
-    """Return where each call's callee stands among the callers, and whether it does."""
-    if incoming is not groups.calls:
-        return locate(incoming.callee, groups.keys)
-    places, found = locate(groups.callee_keys, groups.keys)
-    return places[groups.callees], found[groups.callees]
 
 
 def measure_destinations(groups: Groups, keys: NumberKeys, country_code: int) -> Columns:
@@ -216,17 +217,19 @@ def measure_day(groups: Groups, incoming: Calls, keys: NumberKeys, country_code:
     """
     import polars as pl
 
-    columns = {
-        "key": groups.keys,
-        "number": keys.decode(groups.keys),
-        **measure_volume(groups),
-        **measure_durations(groups),
-        **measure_incoming(groups, incoming),
-        **measure_destinations(groups, keys, country_code),
-        **measure_places(groups),
-        **measure_devices(groups),
-        **measure_rhythm(groups),
-    }
+    families: list[Callable[[], Columns]] = [
+        partial(measure_rhythm, groups),
+        partial(measure_places, groups),
+        partial(measure_incoming, groups, incoming),
+        partial(measure_destinations, groups, keys, country_code),
+        partial(measure_durations, groups),
+        partial(measure_volume, groups),
+        partial(measure_devices, groups),
+    ]
+    columns: Columns = {"key": groups.keys, "number": keys.decode(groups.keys)}
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for family in pool.map(lambda measure: measure(), families):
+            columns |= family
     return _add_ratios(pl.DataFrame(columns)).fill_nan(None)
 
 

@@ -34,6 +34,30 @@ def sort_pairs(codes: IntArray, values: IntArray) -> tuple[IntArray, IntArray]:
     return ordered, packed
 
 
+def number_groups(values: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the distinct values in order, and where each value stands among them.
+
+    Sorting a value together with its row is several times as fast as sorting rows by value, where both fit 63 bits.
+    """
+    if not values.size:
+        return values, values
+    lowest, bits = int(values.min()), values.size.bit_length()
+    if (int(values.max()) - lowest).bit_length() + bits > 63:
+        distinct, codes = np.unique(values, return_inverse=True)
+        return distinct, codes
+    packed = values - lowest
+    packed <<= bits
+    packed |= np.arange(values.size)
+    packed.sort()
+    rows = packed & ((1 << bits) - 1)
+    packed >>= bits
+    new = np.ones(values.size, dtype=np.bool_)
+    np.not_equal(packed[1:], packed[:-1], out=new[1:])
+    codes = np.empty(values.size, dtype=np.int64)
+    codes[rows] = np.cumsum(new) - 1
+    return packed[new] + lowest, codes
+
+
 def count_pairs(codes: IntArray, values: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     """Return the distinct pairs in order, and how often each occurs."""
     codes, values = sort_pairs(codes, values)
@@ -82,17 +106,20 @@ def find_medians(codes: IntArray, values: IntArray, groups: int) -> RealArray:
 def rank_values(codes: IntArray, values: IntArray, groups: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
     """Return, for each group, the number of distinct values, the most frequent, the next (-1: none), the first's rows.
 
-    Of values that are equally frequent the smallest comes first.
+    Values count from 0; of those that are equally frequent the smallest comes first.
     """
     codes, values, rows = count_pairs(codes, values)
     distinct = count(codes, groups)
     first, second, most = np.full(groups, -1), np.full(groups, -1), np.zeros(groups, dtype=np.int64)
-    order = np.lexsort((values, -rows, codes))
+    if not codes.size:
+        return distinct, first, second, most
+    width, top = int(values.max()) + 1, int(rows.max())
+    ranked = sort_pairs(codes, (top - rows) * width + values)[1]
     starts = np.cumsum(distinct) - distinct
     one, two = np.flatnonzero(distinct), np.flatnonzero(distinct > 1)
-    first[one] = values[order[starts[one]]]
-    most[one] = rows[order[starts[one]]]
-    second[two] = values[order[starts[two] + 1]]
+    first[one] = ranked[starts[one]] % width
+    most[one] = top - ranked[starts[one]] // width
+    second[two] = ranked[starts[two] + 1] % width
     return distinct, first, second, most
 
 
