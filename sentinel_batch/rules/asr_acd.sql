@@ -105,7 +105,7 @@ medium_attempts = 50
 
 -- query: sliding
 WITH
--- Prune, coarsely. A day has at least 23 hours, so that a window touches at most ceil(W / 23 h) + 1 days, and on one of
+-- Prune by days. A day has at least 23 hours, so that a window touches at most ceil(W / 23 h) + 1 days, and on one of
 -- them the caller has at least that part of the window's attempts, and of its different numbers.
 busy_callers AS (
     SELECT number
@@ -115,6 +115,33 @@ busy_callers AS (
         AND (ceil($window_seconds / 82800) + 1) * max(unique_callees) >= $min_unique_destinations
 ),
 
+-- Prune, coarsely. Call an attempt weak if it was not completed, or was but lasted less than 2 B. With an ASR below A
+-- more than 1 - A of a window's attempts are weak, and with an ACD below B more than half of its completed calls are
+-- (Markov's inequality), so more than half of its attempts. A window touches at most two tiles of the time axis that are
+-- one second longer than itself; they follow one another.
+wide_tiles AS (
+    SELECT
+        caller_number,
+        CAST(floor(floor(epoch(call_timestamp)) / ($window_seconds + 1)) AS BIGINT) AS tile,
+        count(*) AS weak
+    FROM examined_calls
+    INNER JOIN busy_callers ON examined_calls.caller_number = busy_callers.number
+    WHERE NOT coalesce(answered, duration_seconds > 0) OR duration_seconds < 2 * CAST(ceil($max_acd) AS BIGINT)
+    GROUP BY caller_number, CAST(floor(floor(epoch(call_timestamp)) / ($window_seconds + 1)) AS BIGINT)
+),
+
+weak_callers AS (
+    SELECT DISTINCT caller_number
+    FROM (
+        SELECT
+            caller_number,
+            weak + CASE WHEN lead(tile) OVER in_time = tile + 1 THEN lead(weak) OVER in_time ELSE 0 END AS weak
+        FROM wide_tiles
+        WINDOW in_time AS (PARTITION BY caller_number ORDER BY tile ASC NULLS LAST)
+    ) AS pairs
+    WHERE weak > least(0.5, 1 - $max_asr) * $min_attempts
+),
+
 -- Prune, finely. A call's credit against the ASR is A, less 1 if it was completed; against the ACD it is B less its
 -- seconds, if it was completed. In a qualifying window the credits of one kind add up to more than 0. Cut time into
 -- tiles of a sixth of W. A window that ends in tile k contains the tiles k-5 to k-1 whole, parts of k, k-6 and k-7, and
@@ -122,7 +149,7 @@ busy_callers AS (
 -- (W is at least a minute, or k-7 would not be enough.)
 busy_tiles AS (
     SELECT
-        caller_number,
+        examined_calls.caller_number,
         CAST(floor(floor(epoch(call_timestamp)) / floor($window_seconds / 6)) AS BIGINT) AS tile,
         count(*) AS attempts,
         sum(CASE WHEN coalesce(answered, duration_seconds > 0) THEN 1 ELSE 0 END) AS completed,
@@ -135,9 +162,9 @@ busy_tiles AS (
             END
         ) AS positive_credit
     FROM examined_calls
-    INNER JOIN busy_callers ON examined_calls.caller_number = busy_callers.number
+    INNER JOIN weak_callers ON examined_calls.caller_number = weak_callers.caller_number
     GROUP BY
-        caller_number,
+        examined_calls.caller_number,
         CAST(floor(floor(epoch(call_timestamp)) / floor($window_seconds / 6)) AS BIGINT)
 ),
 
