@@ -6,21 +6,22 @@ version = "1.0"
 weight = 0.4
 
 summary = """
-{callers} different numbers called {suspect_number} within {window} (until {window_end:%Y-%m-%d %H:%M:%S} UTC), \
-{connected} of them got through; {episode_callers} numbers in the whole attack."""
+{callers} numbers called {suspect_number} within {burst_seconds:.0f} s (until {window_end:%Y-%m-%d %H:%M:%S} UTC), \
+{connected} of them got through; {episode_callers} numbers in {waves} waves in all."""
 
 description = """
 Whoever wants to get through to one person under a false name, or to keep a line busy, calls it from many numbers at
 once: the caller's numbers are made up, and change with each attempt. This rule flags a called number for which there is
-a call at an instant t in the examined period such that in the window (t - W, t] at least N different numbers call it,
-and at most M of the calls get through, that is, are answered and last longer than W. (One line can hardly hold more
+a call at an instant t in the examined period such that in the burst (t - B, t] at least N different numbers call it,
+and at most M of the calls get through, that is, are answered and last longer than B. (One line can hardly hold more
 calls at a time. A company's many lines can, and are not meant.)
 
 **The suspect is the called number, the attack's target.** The callers are in the details: their numbers are most
 likely made up, each was perhaps used once, and an alert for each would say the same thing many times.
 
-Lines that many people call anyway, such as a phone-in or a prayer line, are left out: those that more than H different
-numbers called in the examined period outside such windows. Only full international numbers count as called: short codes
+Attacks come in waves: bursts at most W apart are one finding. Lines that many people call anyway, such as a phone-in or
+a prayer line, are left out: those that more than H different numbers called outside such bursts, in the examined
+period and W before it. Only full international numbers count as called: short codes
 belong to services.
 """
 
@@ -45,11 +46,11 @@ alarm centre in a power cut. They happen once, and the callers talk to others, t
 """
 
 severity = """
-By the different callers of the window; the worst window is the finding's.
+By the different callers of the burst; the worst burst is the finding's.
 CRITICAL: at least 50: a flood, the line is out of use.
 HIGH: at least 20: four a second.
 MEDIUM: at least 10: twice the least.
-LOW: every other qualifying window.
+LOW: every other burst.
 """
 
 confidence = """
@@ -59,10 +60,17 @@ the called number is a victim more often than an accomplice, and crowds are some
 
 [parameters.window]
 type = "duration"
+default = "1h"
+min = "5m"
+max = "31d"
+description = "W: bursts that are at most so far apart are one attack."
+
+[parameters.burst]
+type = "duration"
 default = "5s"
 min = "1s"
 max = "5m"
-description = "Length W of the sliding window; also how long a call lasts that got through."
+description = "Length B of a burst; also, a call that lasts longer got through."
 
 [parameters.min_callers]
 type = "integer"
@@ -70,7 +78,7 @@ default = 5
 min = 3
 max = 1000000
 unit = "numbers"
-description = "Threshold N, and the minimum sample: at least so many different callers."
+description = "Threshold N, and the minimum sample: a burst has at least so many different callers."
 
 [parameters.max_connected]
 type = "integer"
@@ -78,7 +86,7 @@ default = 2
 min = 0
 max = 2
 unit = "calls"
-description = "Threshold M: at most so many calls of the window get through; with call waiting, two can."
+description = "Threshold M: at most so many calls of the burst get through; with call waiting, two can."
 
 [parameters.max_other_callers]
 type = "integer"
@@ -86,7 +94,7 @@ default = 50
 min = 0
 max = 1000000
 unit = "numbers"
-description = "Threshold H: a number that more different numbers call outside such windows is a busy line."
+description = "Threshold H: a number that more different numbers call outside bursts is a busy line."
 
 [constants]
 critical_callers = 50
@@ -96,17 +104,22 @@ medium_callers = 10
 
 -- query: sliding
 WITH
+seconds AS (
+    SELECT epoch($until) - epoch($until - $burst) AS burst_seconds
+),
+
 -- Prune. Of the N callers at least N - M do not get through, so that N - M different callers make calls that are not
--- answered, or last at most W. A window touches at most two tiles of the time axis that are one second longer than
+-- answered, or last at most B. A burst touches at most two tiles of the time axis that are one second longer than
 -- itself: one of them holds at least half of those callers. (The number as an integer is faster to group by.)
 quiet_tiles AS (
     SELECT TRY_CAST(substring(callee_number, 2) AS BIGINT) AS callee
     FROM examined_calls
-    WHERE (NOT coalesce(answered, duration_seconds > 0) OR duration_seconds <= $window_seconds)
+    CROSS JOIN seconds
+    WHERE (NOT coalesce(answered, duration_seconds > 0) OR duration_seconds <= burst_seconds)
         AND starts_with(callee_number, '+')
     GROUP BY
         TRY_CAST(substring(callee_number, 2) AS BIGINT),
-        floor(floor(epoch(call_timestamp)) / ($window_seconds + 1))
+        floor(floor(epoch(call_timestamp)) / (burst_seconds + 1))
     HAVING 2 * count(*) >= $min_callers - $max_connected
         AND ($min_callers - $max_connected <= 2 OR min(caller_number) < max(caller_number))
 ),
@@ -115,7 +128,7 @@ possible_callees AS (
     SELECT DISTINCT concat('+', CAST(callee AS VARCHAR)) AS number FROM quiet_tiles
 ),
 
--- Sweep. A call is in the window from its own instant, inclusive, to W later, exclusive. Its caller enters with it
+-- Sweep. A call is in the burst from its own instant, inclusive, to B later, exclusive. Its caller enters with it
 -- unless an earlier call from the same number leaves no sooner than that, and leaves with it unless a later one is in
 -- by then (both count the instant at which one leaves as the other enters).
 calls AS (
@@ -123,15 +136,16 @@ calls AS (
         callee_number,
         caller_number,
         call_timestamp AS enters_at,
-        call_timestamp + $window AS leaves_at,
+        call_timestamp + $burst AS leaves_at,
         duration_seconds,
         CASE
-            WHEN coalesce(answered, duration_seconds > 0) AND duration_seconds > $window_seconds THEN 1
+            WHEN coalesce(answered, duration_seconds > 0) AND duration_seconds > burst_seconds THEN 1
             ELSE 0
         END AS is_connected,
-        lag(call_timestamp) OVER same_caller + $window AS previous_leaves_at,
+        lag(call_timestamp) OVER same_caller + $burst AS previous_leaves_at,
         lead(call_timestamp) OVER same_caller AS next_enters_at
     FROM examined_calls
+    CROSS JOIN seconds
     INNER JOIN possible_callees ON examined_calls.callee_number = possible_callees.number
     WINDOW same_caller AS (
         PARTITION BY callee_number, caller_number
@@ -191,18 +205,19 @@ states AS (
     )
 ),
 
--- Windows end with a call.
+-- Bursts end with a call.
 qualifying AS (
     SELECT callee_number, ends_at, calls, connected, callers, CAST(seconds AS DOUBLE) / calls AS average
     FROM states
     WHERE entries > 0 AND ends_at > $since AND callers >= $min_callers AND connected <= $max_connected
 ),
 
--- Qualifying windows that touch or overlap are one episode.
+-- Windows of W that touch or overlap are one episode; bursts that do are one wave.
 joined AS (
     SELECT
         *,
-        CASE WHEN ends_at - $window <= lag(ends_at) OVER in_time THEN 0 ELSE 1 END AS is_first
+        CASE WHEN ends_at - $window <= lag(ends_at) OVER in_time THEN 0 ELSE 1 END AS is_first,
+        CASE WHEN ends_at - $burst <= lag(ends_at) OVER in_time THEN 0 ELSE 1 END AS begins_wave
     FROM qualifying
     WINDOW in_time AS (PARTITION BY callee_number ORDER BY ends_at ASC NULLS LAST)
 ),
@@ -210,11 +225,19 @@ joined AS (
 numbered AS (
     SELECT
         *,
-        sum(is_first) OVER (
-            PARTITION BY callee_number ORDER BY ends_at ASC NULLS LAST
-            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS episode
+        sum(is_first) OVER so_far AS episode,
+        sum(begins_wave) OVER so_far AS wave
     FROM joined
+    WINDOW so_far AS (
+        PARTITION BY callee_number ORDER BY ends_at ASC NULLS LAST
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    )
+),
+
+waves AS (
+    SELECT callee_number, episode, wave, min(ends_at) - $burst AS wave_begins_at, max(ends_at) AS wave_ends_at
+    FROM numbered
+    GROUP BY callee_number, episode, wave
 ),
 
 ranked AS (
@@ -234,18 +257,18 @@ evidence AS (
 ),
 
 placed_calls AS (
-    SELECT calls.callee_number, calls.caller_number, calls.enters_at, evidence.episode
+    SELECT calls.callee_number, calls.caller_number, calls.enters_at, waves.episode, waves.wave
     FROM calls
-    LEFT JOIN evidence
-        ON calls.callee_number = evidence.callee_number
-        AND calls.enters_at > evidence.episode_start
-        AND calls.enters_at <= evidence.episode_end
+    LEFT JOIN waves
+        ON calls.callee_number = waves.callee_number
+        AND calls.enters_at > wave_begins_at
+        AND calls.enters_at <= wave_ends_at
 ),
 
 busy_lines AS (
     SELECT callee_number, count(DISTINCT caller_number) AS other_callers
     FROM placed_calls
-    WHERE episode IS NULL AND enters_at > $since
+    WHERE episode IS NULL
     GROUP BY callee_number
 ),
 
@@ -254,6 +277,7 @@ in_episode AS (
         callee_number,
         episode,
         count(DISTINCT caller_number) AS callers,
+        count(DISTINCT wave) AS waves,
         min(enters_at) AS first_seen,
         max(enters_at) AS last_seen
     FROM placed_calls
@@ -280,11 +304,14 @@ SELECT
     episode_end,
     first_seen,
     last_seen,
+    burst_seconds,
     evidence.callers,
     connected,
     in_episode.callers AS episode_callers,
+    waves,
     coalesce(other_callers, 0) AS other_callers
 FROM evidence
+CROSS JOIN seconds
 INNER JOIN in_episode
     ON evidence.callee_number = in_episode.callee_number AND evidence.episode = in_episode.episode
 LEFT JOIN busy_lines ON evidence.callee_number = busy_lines.callee_number
@@ -292,17 +319,22 @@ WHERE coalesce(other_callers, 0) <= $max_other_callers;
 
 -- query: details
 WITH
+seconds AS (
+    SELECT epoch($until) - epoch($until - $burst) AS burst_seconds
+),
+
 -- Prune. Of the N callers at least N - M do not get through, so that N - M different callers make calls that are not
--- answered, or last at most W. A window touches at most two tiles of the time axis that are one second longer than
+-- answered, or last at most B. A burst touches at most two tiles of the time axis that are one second longer than
 -- itself: one of them holds at least half of those callers. (The number as an integer is faster to group by.)
 quiet_tiles AS (
     SELECT TRY_CAST(substring(callee_number, 2) AS BIGINT) AS callee
     FROM examined_calls
-    WHERE (NOT coalesce(answered, duration_seconds > 0) OR duration_seconds <= $window_seconds)
+    CROSS JOIN seconds
+    WHERE (NOT coalesce(answered, duration_seconds > 0) OR duration_seconds <= burst_seconds)
         AND starts_with(callee_number, '+')
     GROUP BY
         TRY_CAST(substring(callee_number, 2) AS BIGINT),
-        floor(floor(epoch(call_timestamp)) / ($window_seconds + 1))
+        floor(floor(epoch(call_timestamp)) / (burst_seconds + 1))
     HAVING 2 * count(*) >= $min_callers - $max_connected
         AND ($min_callers - $max_connected <= 2 OR min(caller_number) < max(caller_number))
 ),
@@ -311,7 +343,7 @@ possible_callees AS (
     SELECT DISTINCT concat('+', CAST(callee AS VARCHAR)) AS number FROM quiet_tiles
 ),
 
--- Sweep. A call is in the window from its own instant, inclusive, to W later, exclusive. Its caller enters with it
+-- Sweep. A call is in the burst from its own instant, inclusive, to B later, exclusive. Its caller enters with it
 -- unless an earlier call from the same number leaves no sooner than that, and leaves with it unless a later one is in
 -- by then (both count the instant at which one leaves as the other enters).
 calls AS (
@@ -319,15 +351,16 @@ calls AS (
         callee_number,
         caller_number,
         call_timestamp AS enters_at,
-        call_timestamp + $window AS leaves_at,
+        call_timestamp + $burst AS leaves_at,
         duration_seconds,
         CASE
-            WHEN coalesce(answered, duration_seconds > 0) AND duration_seconds > $window_seconds THEN 1
+            WHEN coalesce(answered, duration_seconds > 0) AND duration_seconds > burst_seconds THEN 1
             ELSE 0
         END AS is_connected,
-        lag(call_timestamp) OVER same_caller + $window AS previous_leaves_at,
+        lag(call_timestamp) OVER same_caller + $burst AS previous_leaves_at,
         lead(call_timestamp) OVER same_caller AS next_enters_at
     FROM examined_calls
+    CROSS JOIN seconds
     INNER JOIN possible_callees ON examined_calls.callee_number = possible_callees.number
     WINDOW same_caller AS (
         PARTITION BY callee_number, caller_number
@@ -387,18 +420,19 @@ states AS (
     )
 ),
 
--- Windows end with a call.
+-- Bursts end with a call.
 qualifying AS (
     SELECT callee_number, ends_at, calls, connected, callers, CAST(seconds AS DOUBLE) / calls AS average
     FROM states
     WHERE entries > 0 AND ends_at > $since AND callers >= $min_callers AND connected <= $max_connected
 ),
 
--- Qualifying windows that touch or overlap are one episode.
+-- Windows of W that touch or overlap are one episode; bursts that do are one wave.
 joined AS (
     SELECT
         *,
-        CASE WHEN ends_at - $window <= lag(ends_at) OVER in_time THEN 0 ELSE 1 END AS is_first
+        CASE WHEN ends_at - $window <= lag(ends_at) OVER in_time THEN 0 ELSE 1 END AS is_first,
+        CASE WHEN ends_at - $burst <= lag(ends_at) OVER in_time THEN 0 ELSE 1 END AS begins_wave
     FROM qualifying
     WINDOW in_time AS (PARTITION BY callee_number ORDER BY ends_at ASC NULLS LAST)
 ),
@@ -406,11 +440,19 @@ joined AS (
 numbered AS (
     SELECT
         *,
-        sum(is_first) OVER (
-            PARTITION BY callee_number ORDER BY ends_at ASC NULLS LAST
-            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS episode
+        sum(is_first) OVER so_far AS episode,
+        sum(begins_wave) OVER so_far AS wave
     FROM joined
+    WINDOW so_far AS (
+        PARTITION BY callee_number ORDER BY ends_at ASC NULLS LAST
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    )
+),
+
+waves AS (
+    SELECT callee_number, episode, wave, min(ends_at) - $burst AS wave_begins_at, max(ends_at) AS wave_ends_at
+    FROM numbered
+    GROUP BY callee_number, episode, wave
 ),
 
 ranked AS (
@@ -430,18 +472,18 @@ evidence AS (
 ),
 
 placed_calls AS (
-    SELECT calls.callee_number, calls.caller_number, calls.enters_at, evidence.episode
+    SELECT calls.callee_number, calls.caller_number, calls.enters_at, waves.episode, waves.wave
     FROM calls
-    LEFT JOIN evidence
-        ON calls.callee_number = evidence.callee_number
-        AND calls.enters_at > evidence.episode_start
-        AND calls.enters_at <= evidence.episode_end
+    LEFT JOIN waves
+        ON calls.callee_number = waves.callee_number
+        AND calls.enters_at > wave_begins_at
+        AND calls.enters_at <= wave_ends_at
 ),
 
 busy_lines AS (
     SELECT callee_number, count(DISTINCT caller_number) AS other_callers
     FROM placed_calls
-    WHERE episode IS NULL AND enters_at > $since
+    WHERE episode IS NULL
     GROUP BY callee_number
 )
 

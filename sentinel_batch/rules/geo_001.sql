@@ -84,10 +84,7 @@ WITH
 -- Prune. W is at most 23 hours, so a window touches at most two local days; one of them has at least half of its N
 -- calls, all of them international.
 busy_numbers AS (
-    SELECT number
-    FROM profiles
-    GROUP BY number
-    HAVING 2 * max(international_calls) >= $min_calls
+    SELECT DISTINCT number FROM profiles WHERE 2 * international_calls >= $min_calls
 ),
 
 busy_calls AS (

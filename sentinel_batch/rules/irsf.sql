@@ -136,10 +136,7 @@ WITH
 -- Prune. A night touches two local days: in one of them a suspect makes at least half of his calls to the range, all of
 -- them international.
 international_callers AS (
-    SELECT number
-    FROM profiles
-    GROUP BY number
-    HAVING 2 * max(international_calls) >= least($min_calls_each, $min_calls_alone)
+    SELECT DISTINCT number FROM profiles WHERE 2 * international_calls >= least($min_calls_each, $min_calls_alone)
 ),
 
 international_calls AS (

@@ -90,10 +90,7 @@ WITH
 -- Prune, coarsely. W is at most 23 hours, so the calls that reach N numbers touch at most two local days; one of them
 -- has at least half of these callees.
 busy_numbers AS (
-    SELECT number
-    FROM profiles
-    GROUP BY number
-    HAVING 2 * max(unique_callees) >= $min_numbers
+    SELECT DISTINCT number FROM profiles WHERE 2 * unique_callees >= $min_numbers
 ),
 
 busy_calls AS (

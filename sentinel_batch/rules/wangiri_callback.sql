@@ -136,11 +136,14 @@ WITH
 -- its N destinations, and one at least half of its cut calls, which are at least Q N; a cut call is not completed, or
 -- completed and at most 6 seconds long (S is at most 6).
 busy_numbers AS (
-    SELECT number
+    SELECT DISTINCT number
     FROM profiles
-    GROUP BY number
-    HAVING 2 * max(unique_callees) >= $min_destinations
-        AND 2 * max(call_count - completed_calls + short_calls) >= $min_quiet_share * $min_destinations
+    WHERE 2 * unique_callees >= $min_destinations
+        AND number IN (
+            SELECT number
+            FROM profiles
+            WHERE 2 * (call_count - completed_calls + short_calls) >= $min_quiet_share * $min_destinations
+        )
 ),
 
 busy_calls AS (
@@ -409,11 +412,14 @@ WITH
 -- its N destinations, and one at least half of its cut calls, which are at least Q N; a cut call is not completed, or
 -- completed and at most 6 seconds long (S is at most 6).
 busy_numbers AS (
-    SELECT number
+    SELECT DISTINCT number
     FROM profiles
-    GROUP BY number
-    HAVING 2 * max(unique_callees) >= $min_destinations
-        AND 2 * max(call_count - completed_calls + short_calls) >= $min_quiet_share * $min_destinations
+    WHERE 2 * unique_callees >= $min_destinations
+        AND number IN (
+            SELECT number
+            FROM profiles
+            WHERE 2 * (call_count - completed_calls + short_calls) >= $min_quiet_share * $min_destinations
+        )
 ),
 
 busy_calls AS (
