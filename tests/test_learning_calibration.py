@@ -33,7 +33,7 @@ KNOB = Knob("SIMBOX_RATIO", "min_unique_destinations", "unique_callees")
 
 
 def _unit(name: str, alerts: list[int], current: int = 0, trust: float = 0.5) -> Unit:
-    steps = [Step(float(place), None, tuple(map(str, range(count)))) for place, count in enumerate(alerts)]
+    steps = [Step(float(10 + place), None, tuple(map(str, range(count)))) for place, count in enumerate(alerts)]
     return Unit(get_rule(name), Knob(name, "min_calls"), EVERYONE, steps, current, current, trust)
 
 
@@ -95,6 +95,13 @@ def test_loosening_uses_the_room_of_the_budget() -> None:
     low, high = _unit("NIGHT_SHIFT", [50, 5], 1, trust=0.2), _unit("SHORT_DURATION", [40, 20, 4], 2, trust=0.8)
     _loosen([low, high], allowed=30)
     assert (low.chosen, high.chosen) == (1, 1)
+
+
+def test_no_rule_is_loosened_below_half_of_its_value() -> None:
+    steps = [Step(value, None, ("+1",) * alerts) for value, alerts in ((4.0, 9), (5.0, 5), (10.0, 1))]
+    unit = Unit(get_rule("NIGHT_SHIFT"), Knob("NIGHT_SHIFT", "min_calls"), EVERYONE, steps, 2, 2, 0.5)
+    _loosen([unit], allowed=100)
+    assert unit.chosen == 1
 
 
 @pytest.mark.parametrize(("text", "expected"), [("50", 50), ("50/day", 50), ("70/week", 10), (2.5, 2.5)])

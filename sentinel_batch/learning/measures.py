@@ -33,7 +33,7 @@ def average_precision(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike |
     last = np.append(np.diff(values) != 0, True)
     found, seen = np.cumsum(truth * mass)[last], np.cumsum(mass)[last]
     gained = np.diff(np.append(0.0, found))
-    return float((gained * found / seen).sum() / total)
+    return min(1.0, float((gained * found / seen).sum() / total))
 
 
 def precision_at(labels: ArrayLike, scores: ArrayLike, count: int) -> float | None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SEGMENTS_KEY = "segments"
 """Key of a rule's configuration below which segments have parameters of their own."""
 
+LOOSEST = 0.5
+"""No rule is loosened below this share of the value in use: a rule of hundreds of calls makes no sense with two."""
+
 _PRIOR = 10
 """A rule's weight counts as much as so many verdicts."""
 
@@ -75,7 +78,10 @@ class Unit:
         """Return the next looser place that raises more alerts, at most so many more, if there is one."""
         alerts = self.steps[self.chosen].alerts
         place = next((p for p in range(self.chosen - 1, -1, -1) if self.steps[p].alerts > alerts), None)
-        return place if place is not None and self.steps[place].alerts - alerts <= room else None
+        if place is None or self.steps[place].alerts - alerts > room:
+            return None
+        value, in_use = self.steps[place].value, self.steps[self.current].value
+        return None if value is None or in_use is None or value < LOOSEST * in_use else place
 
 
 def try_thresholds(
