@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 CALLS_AT_ONCE = 12_000_000
-"""A day of more calls is worked on in several parts; one part takes about 1 GB."""
+"""A day of more calls is worked on in several parts: ten million calls of two million callers took 2.6 GB at peak."""
 
 
 class Measurement:
