@@ -51,6 +51,7 @@ MIXTURES = MappingProxyType(
         # Conversations with relatives abroad, paid or free: mean about 4 minutes.
         "abroad": Mixture((0.25, 0.6, 0.15), (45.0, 170.0, 600.0), (0.8, 0.8, 0.6)),
         "desk": Mixture((0.35, 0.65), (30.0, 130.0), (0.7, 0.8)),
+        "interview": Mixture((0.35, 0.65), (25.0, 270.0), (0.7, 0.55)),
         "errand": Mixture((0.85, 0.15), (22.0, 60.0), (0.6, 0.7)),
         "pitch": Mixture((0.62, 0.38), (13.0, 75.0), (0.7, 0.9)),
         "announcement": Mixture((0.45, 0.55), (9.0, 22.0), (0.6, 0.35)),
