@@ -155,6 +155,14 @@ def read_calls(path: Path) -> pl.DataFrame:
     return frame.sort("source_file", "source_line")
 
 
+@pytest.mark.parametrize("days", [1, 2])
+def test_the_shortest_simulations_hold_every_campaign(days: int) -> None:
+    population = plan_population(Plan(subscribers=1_000, days=days, seed=4, boxes=0))
+    within = sum(len(population.campaigns.calls(day)) for day in range(days))
+    assert within == len(population.campaigns.everything) > 0
+    assert min(len(population.calls(day)) for day in range(days)) > 1_000
+
+
 def test_a_lake_with_other_calls_is_refused(tmp_path: Path) -> None:
     simulate_population(tmp_path / "lake", subscribers=1_000, days=1, campaigns=False)
     with pytest.raises(UsageError, match="already holds calls that are not of this simulation") as caught:

@@ -191,7 +191,7 @@ KINDS = MappingProxyType(
         "survey_desk": Kind(
             0.00006,
             45.0,
-            "Opinion polls by telephone: strangers only, minutes long, static, nobody calls back; on working days.",
+            "Opinion polls by telephone: strangers only, minutes long, static, nobody calls back; but by day only.",
             rhythm="extended",
             durations="interview",
             pool=3,
