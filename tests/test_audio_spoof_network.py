@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from audio_batch.errors import ModelError
-from audio_batch.spoof.network import FRAMES, LEVELS_PER_UNIT, draw_picture, load_network
+from audio_batch.spoof.network import FRAMES, frame_picture, load_network
 from audio_batch.spoof.network_training import BATCH, CROP_FRAMES, crop_picture, draw_batches
+from audio_batch.spoof.picture import LEVELS_PER_UNIT
 from audio_batch.spoof.representation import Spectra
 
 RATE = 8000
@@ -23,21 +24,21 @@ def make_spectra(seconds: float = 4.0, seed: int = 0, gain: float = 1.0) -> Spec
 
 
 def test_pictures_have_one_shape_and_ignore_the_level():
-    loud, quiet = draw_picture(make_spectra()), draw_picture(make_spectra(gain=0.02))
+    loud, quiet = frame_picture(make_spectra().picture), frame_picture(make_spectra(gain=0.02).picture)
     assert (loud.shape[0], loud.shape[2], loud.dtype) == (3, FRAMES, np.int8)
     assert np.abs(loud.astype(int) - quiet).max() <= 1
 
 
 def test_short_segments_are_repeated():
     spectra = make_spectra(1.0)
-    picture, frames = draw_picture(spectra), len(spectra.short)
+    picture, frames = frame_picture(spectra.picture), len(spectra.short)
     assert picture.shape[2] == FRAMES
     assert np.array_equal(picture[:, :, :frames], picture[:, :, frames : 2 * frames])
 
 
 def test_a_steady_voice_predicts_its_phase_and_noise_does_not():
     noise = Spectra.of(np.random.default_rng(1).normal(size=4 * RATE), RATE)
-    steady, random = (draw_picture(spectra)[1].mean() / LEVELS_PER_UNIT for spectra in (make_spectra(), noise))
+    steady, random = (spectra.picture[1].mean() / LEVELS_PER_UNIT for spectra in (make_spectra(), noise))
     assert steady > random + 0.2
 
 

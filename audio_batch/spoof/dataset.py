@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_batch.errors import AudioError, AudioUsageError
-from audio_batch.spoof.network import draw_picture
+from audio_batch.spoof.network import frame_picture
+from audio_batch.spoof.picture import Picture
 from audio_batch.spoof.representation import Spectra, describe_segment, list_names
 
 SEGMENT_SECONDS = 4.0
@@ -211,11 +212,11 @@ def describe_segments(segments: Segments, clips: Sequence[Clip], *, workers: int
     )
 
 
-def draw_pictures(segments: Segments) -> NDArray[np.int8]:
+def draw_pictures(segments: Segments) -> Picture:
     """Return what a network sees of each segment, shape (rows, 3, bins, frames): 130 kB for one of 4 s at 8 kHz."""
     rows = zip(segments.signals, segments.lengths, strict=True)
     scale, rate = np.float32(1 / 32768), segments.sampling_rate
-    return np.stack([draw_picture(Spectra.of(signal[:length] * scale, rate)) for signal, length in rows])
+    return np.stack([frame_picture(Spectra.of(signal[:length] * scale, rate).picture) for signal, length in rows])
 
 
 Row = tuple[int, NDArray[np.int16], str]

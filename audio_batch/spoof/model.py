@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from audio_batch.errors import ModelError
 from audio_batch.spoof.calibration import Calibration, Thresholds
-from audio_batch.spoof.network import Network, draw_picture, load_network
+from audio_batch.spoof.network import Network, frame_picture, load_network
 from audio_batch.spoof.representation import REPRESENTATION_VERSION, Spectra, describe_spectra, list_names
 from audio_batch.spoof.trees import Trees, load_trees
 
@@ -89,7 +89,7 @@ class ChannelModel:
         values = np.array([list(describe_spectra(s).values()) for s in spectra], dtype=np.float32)
         parts = [self.trees.score(values)]
         if self.network is not None:
-            parts.append(self.network.score(draw_picture(s) for s in spectra))
+            parts.append(self.network.score(frame_picture(s.picture) for s in spectra))
         stacked = np.column_stack(parts)
         return Outputs(values, stacked, self.calibration.apply(stacked), self.reference.measure_outside(values))
 

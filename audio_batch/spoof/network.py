@@ -12,37 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_batch.errors import ModelError
-from audio_batch.spoof.representation import Spectra
+from audio_batch.spoof.picture import Picture
 
-Picture = NDArray[np.int8]
-
-DYNAMIC_RANGE = 1e-6
-"""Power below the segment's loudest point at which the picture goes black: -60 dB."""
 FRAMES = 397
-"""Frames of a picture: 4 s in steps of 10 ms. Shorter segments are repeated."""
-LEVELS_PER_UNIT = 28
-"""Pictures are whole numbers of eight bits, at this many steps for one unit of three nepers or of phase agreement."""
+"""Frames that a network sees: 4 s in steps of 10 ms. Shorter segments are repeated."""
 
 
-def draw_picture(spectra: Spectra) -> Picture:
-    """Return the network's input for one segment, shape (3, bins, frames).
-
-    Three layers over the analysed band, in steps of 1 / `LEVELS_PER_UNIT`: the log power of each bin relative to its
-    own mean over time, so that the channel's frequency response and the level drop out; how well the two frames before
-    predict the phase (cosine of its second difference over time, Bello et al. 2004); how evenly the group delay
-    runs over frequency (cosine of the phase's second difference over bins, Yegnanarayana and Murthy 1992).
-    """
-    spectrum = spectra.short[:, spectra.band]
-    power = spectra.power[:, spectra.band]
-    logarithm = np.log(power + np.float32(DYNAMIC_RANGE * power.max() + 1e-9))
-    unit = spectrum / (np.abs(spectrum) + np.float32(1e-10))
-    turn, delay = unit[1:] * unit[:-1].conj(), unit[:, 1:] * unit[:, :-1].conj()
-    layers = np.zeros((3, *power.shape), dtype=np.float32)
-    layers[0] = (logarithm - logarithm.mean(axis=0)) / 3
-    layers[1, 2:] = (turn[1:] * turn[:-1].conj()).real
-    layers[2, :, 1:-1] = (delay[:, 1:] * delay[:, :-1].conj()).real
-    steps = np.clip(np.rint(layers * LEVELS_PER_UNIT), -127, 127).astype(np.int8)
-    return np.ascontiguousarray(steps[:, np.arange(FRAMES) % len(power)].transpose(0, 2, 1))
+def frame_picture(picture: Picture) -> Picture:
+    """Return a picture with exactly `FRAMES` frames, repeated or cut."""
+    return np.ascontiguousarray(picture[:, :, np.arange(FRAMES) % picture.shape[2]])
 
 
 class Network:
@@ -69,7 +47,7 @@ class Network:
         return [item.name for item in self._session.get_inputs()]
 
     def score(self, pictures: Iterable[Picture]) -> NDArray[np.float64]:
-        """Return log-odds of synthetic for pictures of `draw_picture`, one by one: none depends on its neighbours."""
+        """Return log-odds of synthetic for pictures of `frame_picture`, one by one: none depends on its neighbours."""
         scores = [self._session.run(None, {"picture": picture[None].astype(np.float32)})[0][0] for picture in pictures]
         return np.array(scores, dtype=np.float64)
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_batch.spoof.network import Network, Picture
+from audio_batch.spoof.network import Network
+from audio_batch.spoof.picture import Picture
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 Rows = NDArray[np.intp]
 
-BATCH, CROP_FRAMES, STEPS = 48, 224, 4000
+BATCH, CROP_FRAMES, STEPS = 48, 160, 3000
 LEARNING_RATE, WEIGHT_DECAY, SMOOTHING = 3e-3, 0.02, 0.02
 PAIRED_SHARE = 0.5
 """Share of copies whose human original sits in the same batch."""
@@ -63,8 +64,8 @@ def build_network(bins: int) -> torch.nn.Module:
             return result
 
     height = 64 * -(-bins // 16)
-    blocks = Block(16, 32, 2), Block(32, 48, 2), Block(48, 64, (2, 1))
-    return nn.Sequential(*unit(3, 16, 2), nn.ReLU(), *blocks, Pooled(height))
+    stem = [*unit(3, 16, 2), nn.ReLU(), *unit(16, 32, 2), nn.ReLU()]
+    return nn.Sequential(*stem, Block(32, 48, 2), Block(48, 64, (2, 1)), Pooled(height))
 
 
 def fit_network(
@@ -82,7 +83,7 @@ def fit_network(
     Parameters
     ----------
     pictures
-        Of `network.draw_picture`, shape (rows, 3, bins, frames); may be memory-mapped.
+        Of `dataset.draw_pictures`, shape (rows, 3, bins, frames); may be memory-mapped.
     dataset
         Labels and pairs of the same rows.
     weights

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_batch.spoof.model import ChannelModel
+from audio_batch.spoof.texture import word_texture
 from audio_batch.verdict import Reason
 
 SHOWN = 5
@@ -92,7 +93,8 @@ def _make_reason(name: str, value: float, human: NDArray[np.float64], contributi
 
 
 def _word(name: str) -> str:
-    return WORDS.get(name) or WORDS.get(name.rsplit("_", 1)[0]) or name
+    stem = name.rsplit("_", 1)[0]
+    return WORDS.get(name) or WORDS.get(stem) or word_texture(stem) or name
 
 
 def _explain_network(output: float, contribution: float) -> Reason:

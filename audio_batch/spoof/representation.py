@@ -20,6 +20,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from audio_batch.spoof.picture import Picture, draw_picture
+
 Array = NDArray[np.float32]
 Values = dict[str, float]
 
@@ -110,6 +112,11 @@ class Spectra:
         low, high = _band_hz(self.sampling_rate)
         per_hz = (self.short.shape[1] - 1) / (self.sampling_rate / 2)
         return slice(round(low * per_hz), round(high * per_hz) + 1)
+
+    @cached_property
+    def picture(self) -> Picture:
+        """Level and phase of the band in three layers, shape (3, bins, frames)."""
+        return draw_picture(self.short[:, self.band])
 
     @cached_property
     def log_bands(self) -> Array:

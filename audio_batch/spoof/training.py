@@ -18,7 +18,8 @@ from audio_batch.errors import AudioUsageError
 from audio_batch.spoof.calibration import Calibration, Thresholds, fit_calibration
 from audio_batch.spoof.dataset import Clip, Dataset, collect_segments, describe_segments, draw_pictures, read_manifest
 from audio_batch.spoof.model import RATES, ChannelModel, Model, Reference, write_model
-from audio_batch.spoof.network import Network, Picture
+from audio_batch.spoof.network import Network
+from audio_batch.spoof.picture import Picture
 from audio_batch.spoof.splits import Split, cross_splits
 from audio_batch.spoof.trees import Trees, fit_trees
 
