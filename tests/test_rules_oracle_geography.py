@@ -71,7 +71,7 @@ def find_attacks(calls: list[Call], since: int, until: int) -> dict[str, tuple[s
     """Return, by caller, (range, callers, second of the test call) of the one night that there is."""
     read = [c for c in calls if since - 24 * HOUR < c.at <= until and c.callee.startswith("+252")]
     found = {}
-    for called, to_range in group_by(read, lambda call: call.callee[:7]).items():
+    for called, to_range in group_by(read, lambda call: call.callee[:6]).items():
         by_night = [c for c in to_range if -2 * HOUR <= c.at < 6 * HOUR]
         made = {caller: len(own) for caller, own in group_by(by_night, lambda call: call.caller).items()}
         crowd = [caller for caller, count in made.items() if count >= 2]
@@ -88,7 +88,7 @@ def draw_night(randomness: random.Random) -> list[Call]:
     calls = []
     for caller in range(randomness.randint(1, 5)):
         number = f"+23480300000{caller:02d}"
-        block = f"+25290{caller % 3}"  # one range for each caller, so that no caller has two findings
+        block = f"+2529{caller % 3}0"  # one range for each caller, so that no caller has two findings
         for _ in range(randomness.randint(1, 7)):
             at = randomness.choice([-1, 0, 3, 5]) * HOUR + randomness.randint(0, 500)
             calls.append(Call(at, number, f"{block}00{randomness.randint(10, 12)}", randomness.choice([0, 60, 600])))

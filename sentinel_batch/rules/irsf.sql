@@ -17,8 +17,8 @@ whether the number can be reached, then lets the calls run while nobody looks.
 A range is attacked in a local night if at least M callers make at least N calls each to it, or one caller makes at
 least A calls. Every caller that counts is a suspect, so that his line can be barred; one who makes A calls counts by
 himself. An attack is found while it goes on: if one of its calls lies in the examined period. The ranges are a list:
-of a number on it, the range is its first six digits, or the listed prefix where that is longer, because fraudsters rent
-blocks and not countries. Nights begin and end at full hours, local time.
+of a number on it, the range is its first five digits (a country code and two to four more), or the listed prefix where
+that is longer, because fraudsters rent blocks and not countries. Nights begin and end at full hours, local time.
 
 The test call is looked for among the suspects' calls to the range in the 24 hours (W) before: it is the first one, if
 none follows for G. It is evidence, and a condition only if needs_test_call is 1: whoever tests from another network
@@ -173,8 +173,8 @@ range_calls AS (
     SELECT
         international_calls.*,
         CASE
-            WHEN length(prefix) >= 7 THEN prefix
-            ELSE substring(international_calls.callee_number, 1, 7)
+            WHEN length(prefix) >= 6 THEN prefix
+            ELSE substring(international_calls.callee_number, 1, 6)
         END AS called_range,
         CASE
             WHEN local_hour >= $night_begins THEN local_date
