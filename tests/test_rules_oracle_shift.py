@@ -98,7 +98,7 @@ def try_behaviour(trial: Trial) -> int:
             "history_active_days": latest["active_days"],
         }
 
-    parameters = {"min_calls": 4, "min_signals": least, "min_days": days_needed}
+    parameters = {"min_calls": 4, "min_z": 6.0, "min_signals": least, "min_days": days_needed}
     return check("BEHAVIOUR_SHIFT", draw_days(trial.randomness), trial, judge, parameters=parameters)
 
 

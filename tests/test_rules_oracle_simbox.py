@@ -198,7 +198,7 @@ IGNORED = ("86000000000000",)
 
 def try_imei(trial: Trial) -> int:
     days = draw_days(trial.randomness, 12, draw_devices)
-    most = trial.randomness.choice([3, 4, 100])
+    most, spread = trial.randomness.choice([3, 4, 100]), trial.randomness.choice([0.25, 0.5, 1.0])
     calls = list_calls(days)
     active = [day for day in days if day["call_count"] >= 3 and day["imei_count"] > 0 and day.start < trial.until]
     used = {(day.number, day.index): {device_of(imei) for imei in day["devices"]} - {None} for day in active}
@@ -210,7 +210,15 @@ def try_imei(trial: Trial) -> int:
             device: {day.number for day in counted if device in used[day.number, day.index]}
             for device in used.get((latest.number, latest.index), ())
         }
-        sizes = sorted((-len(numbers), device) for device, numbers in users.items() if len(numbers) <= most)
+        cells_of = {
+            device: {day["first_cell"] for day in counted if device in used[day.number, day.index]} - {None}
+            for device in users
+        }
+        sizes = sorted(
+            (-len(numbers), device)
+            for device, numbers in users.items()
+            if len(numbers) <= most and (len(numbers) < 3 or len(cells_of[device]) <= spread * len(numbers))
+        )
         if not sizes:
             return None
         numbers, device = -sizes[0][0], sizes[0][1]
@@ -218,8 +226,7 @@ def try_imei(trial: Trial) -> int:
         small = {d for d in set().union(*(used[day.number, day.index] for day in own))}
         if numbers < 3 and len(small) < 3:
             return None
-        shared = {day["first_cell"] for day in counted if device in used[day.number, day.index]} - {None}
-        cells = len(shared) if numbers >= 3 else max(day["distinct_cells"] for day in own)
+        cells = len(cells_of[device]) if numbers >= 3 else max(day["distinct_cells"] for day in own)
         excess = max(1 - Fraction(3, numbers), 1 - Fraction(3, len(small)))
         size = max(numbers, len(small))
         return {
@@ -233,7 +240,7 @@ def try_imei(trial: Trial) -> int:
             "outgoing_minutes": total(own, "total_minutes"),
         }
 
-    parameters = {"min_calls": 3, "max_numbers": most}
+    parameters = {"min_calls": 3, "max_numbers": most, "max_cells_per_number": spread}
     sizes = {"medium_size": 4, "high_size": 5, "critical_size": 6}
     plain = [Day(day.number, day.index, {k: v for k, v in day.figures.items() if k != "devices"}) for day in days]
     return check("SIMBOX_IMEI", plain, trial, judge, parameters=parameters, constants=sizes, calls=calls)

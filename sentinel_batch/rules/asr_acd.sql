@@ -3,7 +3,7 @@ id = "ASR_ACD"
 name = "Calls that fail, or end at once"
 alert_type = "DIALLER"
 version = "1.0"
-weight = 0.3
+weight = 0.1
 
 description = """
 A dialler, a wangiri trap or a probe calls numbers that nobody answers, or whose owners hang up at once; so its
@@ -48,7 +48,8 @@ LOW: every other qualifying window.
 
 confidence = """
 Four tenths of it is the larger of 1 - ASR / A and 1 - ACD / B, three tenths 1 - N / attempts, three tenths the share of
-different numbers among the attempts. It is not a probability. Weight 0.3: much honest calling fails or is short.
+different numbers among the attempts. It is not a probability. Weight 0.1: much honest calling fails or is short, that
+of riders, traders and taxis above all.
 """
 
 summary = """
@@ -117,8 +118,8 @@ busy_callers AS (
 
 -- Prune, coarsely. Call an attempt weak if it was not completed, or was but lasted less than 2 B. With an ASR below A
 -- more than 1 - A of a window's attempts are weak, and with an ACD below B more than half of its completed calls are
--- (Markov's inequality), so more than half of its attempts. A window touches at most two tiles of the time axis that are
--- one second longer than itself; they follow one another.
+-- (Markov's inequality), so more than half of its attempts. A window touches at most two tiles of the time axis that
+-- are one second longer than itself; they follow one another.
 wide_tiles AS (
     SELECT
         caller_number,

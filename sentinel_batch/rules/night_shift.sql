@@ -3,7 +3,7 @@ id = "NIGHT_SHIFT"
 name = "Calls by night, unlike its like"
 alert_type = "UNUSUAL_HOURS"
 version = "1.0"
-weight = 0.25
+weight = 0.15
 
 description = """
 A machine does not sleep, and a SIM bank uses its SIMs in shifts, some of them by night. The rule compares the share of
@@ -12,8 +12,8 @@ same day: a robust z-score (distance from the median, in median absolute deviati
 
 A local day counts if the number made at least N calls on it, called at least C different numbers by night, at least
 the share P of its calls were by night, and the z-score is at least Z. The rule flags a number with at least K such days
-within W (whole local days), the last of them in the examined period. It takes both Z and P: where nearly nobody calls by
-night, a small share has a large score. It takes C different numbers, so that lovers who talk all night are left alone.
+within W (whole local days), the last of them in the examined period. It takes both Z and P: where nearly nobody calls
+by night, a small share has a large score. It takes C different numbers, so that lovers who talk all night are left alone.
 
 The figures are those of the days that count. unique_destinations is a lower bound: the most different numbers on one of
 them, or, where that is more, the numbers called for the first time in 28 days, added up.
@@ -47,7 +47,7 @@ LOW: every other finding.
 
 confidence = """
 Half of it is 1 - Z / mean z-score of the days that count, half is the share of their calls that were by night. It is
-not a probability. Weight 0.25: most people awake by night are honest.
+not a probability. Weight 0.15: most people awake by night are honest.
 """
 
 summary = """

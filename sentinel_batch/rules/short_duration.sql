@@ -3,7 +3,7 @@ id = "SHORT_DURATION"
 name = "Too many very short conversations"
 alert_type = "ROBOCALLS"
 version = "1.0"
-weight = 0.4
+weight = 0.2
 
 description = """
 People who answer an automatic or unwanted call hang up within seconds. The rule flags a caller for which there is an
@@ -44,7 +44,7 @@ LOW: every other qualifying window.
 
 confidence = """
 How far the evidence lies beyond both thresholds: the mean of 1 - P / share and 1 - N / completed calls. It is not a
-probability. Weight 0.4: reminders and one-time passwords are as short as robocalls.
+probability. Weight 0.2: reminders, invitations and one-time passwords are as short as robocalls.
 """
 
 summary = """

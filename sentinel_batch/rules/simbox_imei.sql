@@ -3,7 +3,7 @@ id = "SIMBOX_IMEI"
 name = "Many SIMs in one device, or one SIM in many"
 alert_type = "SIMBOX"
 version = "1.0"
-weight = 0.7
+weight = 0.6
 
 description = """
 A SIM bank lends its SIMs to the channels of one or several gateways: several numbers call from one device (IMEI), or,
@@ -18,19 +18,22 @@ what an analyst checks in the handset register; a bank that changes SIMs at midn
 
 Devices are told apart by the first 14 digits of the IMEI; check digit and software version follow. Ignored are values
 that are not 14 to 16 digits, repeat one digit, belong to test equipment (they begin with 00), or are on the list of
-ignored devices; and so are devices with more than M numbers in W, which are copied IMEIs of counterfeit handsets.
+ignored devices. Copied IMEIs of counterfeit handsets are ignored too: devices with more than M numbers in W, and shared
+devices whose numbers are all over the place, that is, make most calls of the day in more than F different cells per
+number. A bank stands in one place.
 """
 
 nulls = """
-A call without IMEI (NULL) is ignored, and a feed without IMEIs gives no finding. Where the cells are unknown, the
-confidence is that of devices in very many cells.
+A call without IMEI (NULL) is ignored, and a feed without IMEIs gives no finding. Where no cell is known, a
+device is not taken for copied, and the confidence is that of devices in very many cells.
 """
 
 source = """
 Starting values of the project's rule catalogue (3 numbers, 3 IMEIs, a day). Many SIMs to one IMEI as a mark of SIM
 boxes: Murynets, Zabarankin, Piqueras Jover and Panagia, Analysis and Detection of SIMbox Fraud in Mobility Networks,
-IEEE INFOCOM 2014. Layout of the IMEI: GSMA TS.06, IMEI Allocation and Approval Process. N and M are this project's
-choice.
+IEEE INFOCOM 2014. Layout of the IMEI: GSMA TS.06, IMEI Allocation and Approval Process. N, M and F are this
+project's choice; F of a half separates the copied IMEIs of a simulated population (12 to 14 cells for 15 numbers) from
+its SIM banks (one cell).
 """
 
 remediation = """
@@ -52,7 +55,7 @@ LOW: every other finding.
 confidence = """
 Half of it is how far the evidence lies beyond its threshold (1 - A / numbers, or 1 - B / devices, the larger one), half
 is 1 / cells, with the number of cells from which most calls of the device's numbers (or, for B, the calls of the
-number) were made: a bank stands in one. It is not a probability. Weight 0.7: few honest uses keep three active SIMs in
+number) were made: a bank stands in one. It is not a probability. Weight 0.6: few honest uses keep three active SIMs in
 one device, but copied IMEIs are common in some markets.
 """
 
@@ -98,6 +101,14 @@ min = 2
 max = 1000000
 unit = "numbers"
 description = "Limit M: a device with more numbers is a copied IMEI."
+
+[parameters.max_cells_per_number]
+type = "real"
+default = 0.5
+min = 0.001
+max = 1.0
+unit = "cells per number"
+description = "Limit F: a device that is shared by A or more numbers in more cells than this is a copied IMEI."
 
 [lists.ignored_devices]
 columns = ["device"]
@@ -203,7 +214,11 @@ device_sizes AS (
     SELECT latest_end, device, count(DISTINCT number) AS numbers, count(DISTINCT first_cell) AS cells
     FROM counted
     GROUP BY latest_end, device
-    HAVING count(DISTINCT number) BETWEEN 1 AND $max_numbers
+    HAVING count(DISTINCT number) <= $max_numbers
+        AND (
+            count(DISTINCT number) < $min_numbers
+            OR count(DISTINCT first_cell) <= $max_cells_per_number * count(DISTINCT number)
+        )
 ),
 
 number_sizes AS (

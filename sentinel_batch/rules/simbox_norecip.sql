@@ -3,7 +3,7 @@ id = "SIMBOX_NORECIP"
 name = "Calls only strangers, who never call back"
 alert_type = "SIMBOX"
 version = "1.0"
-weight = 0.7
+weight = 0.6
 
 description = """
 The callers whose conversations a SIM box carries choose its destinations: they are new every day, and they cannot call
@@ -55,12 +55,12 @@ LOW: every other finding.
 confidence = """
 A third of it is (p - P) / (1 - P) with p the share of new callees, a third 1 - q / Q with q the share of
 callees that call back, a third 1 - N / destinations. It is not a probability. Weight
-0.7: of honest callers, only those whose trade is to call strangers look like this.
+0.6: of honest callers, only those whose trade is to call strangers look like this.
 """
 
 summary = """
-{suspect_number} made {call_count} calls to at least {unique_destinations} numbers within {window}; {new_callee_share:.0%} \
-of the callees were new, and {callees_calling_back} ({reciprocity:.1%}) ever called back."""
+{suspect_number} made {call_count} calls to at least {unique_destinations} numbers within {window}; \
+{new_callee_share:.0%} of the callees were new, and {callees_calling_back} ({reciprocity:.1%}) ever called back."""
 
 [parameters.window]
 type = "duration"

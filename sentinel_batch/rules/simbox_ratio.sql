@@ -3,7 +3,7 @@ id = "SIMBOX_RATIO"
 name = "Sells outgoing calls only"
 alert_type = "SIMBOX"
 version = "1.0"
-weight = 0.6
+weight = 0.5
 
 description = """
 A SIM in a SIM box carries other people's conversations: it calls many numbers every day and is hardly ever called,
@@ -52,8 +52,8 @@ LOW: every other finding.
 
 confidence = """
 Half of it is 1 - r / R with r the larger of the two ratios (1 if nothing came in), a quarter 1 - N / mean destinations
-on a busy day, a quarter 1 - K / busy days. It is 0 just beyond all thresholds; it is not a probability. Weight 0.6:
-legitimate outbound desks have the same ratios, so that the ratio alone is no proof.
+on a busy day, a quarter 1 - K / busy days. It is 0 just beyond all thresholds; it is not a probability. Weight 0.5:
+some telemarketers have the same ratios, so that the ratio alone is no proof.
 """
 
 summary = """

@@ -3,7 +3,7 @@ id = "SIMBOX_STATIC"
 name = "Calls many numbers and never moves"
 alert_type = "SIMBOX"
 version = "1.0"
-weight = 0.5
+weight = 0.3
 
 description = """
 A SIM box stands in a room: all calls of its SIMs begin in the same one or two cells, day and night, while they go to
@@ -48,7 +48,8 @@ LOW: every other finding.
 
 confidence = """
 Four tenths of it is 1 - (cells - 1) / C, three tenths 1 - N / mean destinations on a busy day, three tenths
-1 - K / busy days. It is not a probability. Weight 0.5: honest fixed terminals do not move either.
+1 - K / busy days. It is not a probability. Weight 0.3: honest fixed terminals and
+desks do not move either, and there are more of them than SIM boxes.
 """
 
 summary = """
