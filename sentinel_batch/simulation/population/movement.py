@@ -81,7 +81,7 @@ class Whereabouts:
     journeys: Journeys
 
     def place(self, rng: np.random.Generator, calls: Calls, day: int, weekday: int) -> Calls:
-        """Fill in open cells and handsets; calls of people on the way to another city are left out."""
+        """Fill in open cells and handsets; calls of people on the way, or fallen silent, are left out."""
         open_cell = calls.cell == OPEN
         cell, away = self._cells(rng, calls, day, weekday)
         handset = np.where(calls.handset == OPEN, self._handsets(calls.caller, day), calls.handset)
@@ -94,7 +94,7 @@ class Whereabouts:
             np.where(open_cell, cell, calls.cell).astype(np.int32),
             handset.astype(np.int32),
         )
-        lost = away & open_cell
+        lost = open_cell & (away | (self.directory.silent_day[calls.caller] <= day))
         return placed.take(~lost) if lost.any() else placed
 
     def _handsets(self, caller: Ints, day: int) -> Ints:

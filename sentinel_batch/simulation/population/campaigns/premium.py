@@ -138,7 +138,7 @@ class PremiumTraffic:
 def plan_irsf(stage: Stage, rng: np.random.Generator) -> PremiumTraffic:
     """Plan calls from SIMs bought for it and from stolen phones."""
     day = stage.draw_day(rng, weekend=True)
-    test, night = at(day, rng.uniform(-9.0, 9.0)), float(day * DAY_SECONDS + rng.uniform(0.0, 86_400.0 * 0.1))
+    test, night = at(day, rng.uniform(-9.0, -2.0)), float(day * DAY_SECONDS + rng.uniform(0.0, 86_400.0 * 0.1))
     test = max(test, 60.0)
     night = max(night, test + 7_200.0)
     digits, prefix = stage.draw_premium(rng, int(rng.integers(8, 30)))
