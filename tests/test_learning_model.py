@@ -196,7 +196,7 @@ def test_more_incoming_calls_never_raise_the_score(model: Model) -> None:
 def test_too_few_labels_are_counted(lake: Lake) -> None:
     record_alerts(frame(finding(48, 60, suspect=BOX_SIM)), lake=lake)
     review_alerts(1, disposition="confirmed", lake=lake)
-    with pytest.raises(ModelError, match="too few labels: 1 fraudulent numbers in all; at least 10"):
+    with pytest.raises(ModelError, match="too few labels: 1 fraudulent numbers; at least 10"):
         train_model(lake, labels="verdicts")
 
 
@@ -243,7 +243,7 @@ def test_a_saved_model_scores_the_same(lake: Lake, model: Model, tmp_path: Path)
     card = (folder / "CARD.md").read_text()
     assert "trained on simulated calls only" in card
     assert f"# Model of callers {model.version}" in card
-    assert "| held out |" in card
+    assert "| held out for the figures |" in card
 
 
 def test_damaged_models_are_refused(model: Model, tmp_path: Path) -> None:

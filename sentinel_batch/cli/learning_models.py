@@ -75,8 +75,8 @@ def train(
 ) -> None:
     """Train on verdicts, or on the truth of simulated calls.
 
-    The later third of the days and three tenths of the groups (boxes, handsets) are held out, for the figures of the
-    card. The model is used only where it is named.
+    The later third of the days and three tenths of the groups (boxes, handsets) are held out for the figures of the
+    card; then the model is trained on everything. It is used only where it is named.
     """
     from sentinel_batch.learning import train_model
 

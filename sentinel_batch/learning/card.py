@@ -43,7 +43,7 @@ def write_card(model: Model) -> str:
 
 def only_simulated(model: Model) -> bool:
     """Tell whether every label came from the truth of simulated calls."""
-    sources: dict[str, Any] = model.training.get("training", {}).get("sources", {})
+    sources: dict[str, Any] = model.training.get("all", {}).get("sources", {})
     return set(sources) == {"truth"}
 
 
@@ -51,18 +51,22 @@ def _tabulate_data(training: dict[str, Any]) -> str:
     rows = [
         f"| {name} | {part['rows']:,} | {part['fraud_numbers']:,} | {part['fraud_groups']:,} "
         f"| {part['honest_numbers']:,} | {part['first_day']} to {part['last_day']} |"
-        for name, part in (("training", training.get("training")), ("held out", training.get("held_out")))
+        for name, part in (
+            ("all, the model is trained on them", training.get("all")),
+            ("training part of the figures", training.get("training")),
+            ("held out for the figures", training.get("held_out")),
+        )
         if part
     ]
     head = "| part | examples | fraudulent numbers | in groups | honest numbers | days |\n|---|---|---|---|---|---|"
     kinds = [
         f"- {_plain(kind['kind'])} ({_plain(kind['strategy'] or 'no strategy')}): {kind['numbers']} numbers"
-        for kind in training.get("training", {}).get("kinds", [])
+        for kind in training.get("all", {}).get("kinds", [])
         if kind["kind"]
     ]
-    sources = training.get("training", {}).get("sources", {})
+    sources = training.get("all", {}).get("sources", {})
     said = "Labels: " + ", ".join(f"{count:,} from {_plain(name)}" for name, count in sources.items()) + "."
-    listed = "\n".join(["Fraud in the training part:", "", *kinds]) if kinds else ""
+    listed = "\n".join(["Kinds of fraud:", "", *kinds]) if kinds else ""
     return "\n\n".join(part for part in ("\n".join([head, *rows]), said, listed) if part)
 
 
@@ -72,7 +76,8 @@ def _explain_split(training: dict[str, Any]) -> str:
     return (
         f"Held out: {days}, and of those days only groups that were not trained on (three tenths). A group is a box, "
         f"a handset with several numbers, or else one number. Seed {training.get('seed')}, "
-        f"{training.get('rounds')} trees."
+        f"{training.get('rounds')} trees. The figures are those of a model that was trained on the rest; the stored "
+        "model was then trained on everything."
     )
 
 
@@ -110,8 +115,8 @@ def _tabulate_figures(figures: dict[str, Any]) -> str:
 def _explain_probability(model: Model) -> str:
     return (
         f"Stated for a base rate of {model.calibration.base_rate:g}; another one moves the log-odds by the difference. "
-        f"A number that no rule found is queued from probability {model.threshold:g}. Calibrated on the training part "
-        "by five-fold cross-validation over groups."
+        f"A number that no rule found is queued from probability {model.threshold:g}. Calibrated by "
+        "five-fold cross-validation over groups."
     )
 
 

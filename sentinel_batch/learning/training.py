@@ -12,7 +12,7 @@ from sentinel_batch.lake import Lake, open_lake
 from sentinel_batch.learning.examples import BACKGROUND, collect_examples
 from sentinel_batch.learning.features import FEATURES, to_matrix
 from sentinel_batch.learning.model import Model, dump_booster
-from sentinel_batch.learning.probability import BASE_RATE, check_base_rate, fit_calibration
+from sentinel_batch.learning.probability import BASE_RATE, Calibration, check_base_rate, fit_calibration
 from sentinel_batch.learning.sampling import assign_folds
 
 if TYPE_CHECKING:
@@ -121,8 +121,8 @@ def fit_model(
     """Train a model on examples.
 
     The split is by time and by group at once: the later third of the days and three tenths of the groups are held out,
-    and no example of a held-out group, or of a held-out day, is trained on. Trees are calibrated on the training
-    examples by five-fold cross-validation over groups, so that nothing held out is touched before the figures.
+    and no example of a held-out group, or of a held-out day, is trained on: the figures come from that. Then the model
+    is trained once more, on all examples. Each time trees are calibrated by five-fold cross-validation over groups.
 
     Parameters
     ----------
@@ -140,34 +140,46 @@ def fit_model(
     ModelError
         If there are too few examples of a class, or an argument is not allowed.
     """
-    import polars as pl
-
     from sentinel_batch.learning.assessment import assess
 
     check_base_rate(base_rate)
-    _check_numbers(examples, "in all")
+    _check_numbers(examples)
+    training, held_out, later = split_examples(examples, seed)
+    measurable = _count_numbers(training) is None and held_out["label"].n_unique() == 2
+    chosen = {**SETTINGS, **(settings or {}), "monotone_constraints": _constraints(), "seed": seed}
+    about = {
+        **(facts or {}), "seed": seed, "rounds": rounds, "settings": {k: str(v) for k, v in chosen.items()},
+        "held_out_since": later.isoformat() if later else None, "training": summarise(training),
+        "held_out": summarise(held_out), "all": summarise(examples),
+    }  # fmt: skip
+
+    def fit(part: pl.DataFrame, figures: dict[str, Any]) -> Model:
+        booster, calibration = _fit(part, chosen, rounds, base_rate)
+        return Model(booster, calibration, window_days, threshold, training=about, figures=figures)
+
+    return fit(examples, assess(fit(training, {}), held_out) if measurable else {})
+
+
+def split_examples(examples: pl.DataFrame, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, date | None]:
+    """Return what the figures are trained on, what they are measured on, and the first held-out day.
+
+    The day is None if there is only one, so that only groups can be held out.
+    """
+    import polars as pl
+
     folded = assign_folds(examples, seed)
     later = _held_out_since(folded)
-    training = folded.filter(pl.col("fold") >= HELD_OUT_FOLDS, pl.col("day") < later if later else pl.lit(True))
-    held_out = folded.filter(pl.col("fold") < HELD_OUT_FOLDS, pl.col("day") >= later if later else pl.lit(True))
-    _check_numbers(training, "before the held-out days")
-    chosen = {**SETTINGS, **(settings or {}), "monotone_constraints": _constraints(), "seed": seed}
-    trees = _boost(training, chosen, rounds)
-    scores = _cross_score(training, chosen, rounds)
-    calibration = fit_calibration(scores, training["label"], weights=training["weight"], base_rate=base_rate)
-    model = Model(
-        booster=dump_booster(trees),
-        calibration=calibration,
-        window_days=window_days,
-        threshold=threshold,
-        training={
-            **(facts or {}), "seed": seed, "rounds": rounds, "settings": {k: str(v) for k, v in chosen.items()},
-            "held_out_since": later.isoformat() if later else None,
-            "training": summarise(training), "held_out": summarise(held_out),
-        },
-    )  # fmt: skip
-    figures = assess(model, held_out) if held_out["label"].n_unique() == 2 else {}
-    return Model(**{**{name: getattr(model, name) for name in model.__dataclass_fields__}, "figures": figures})
+    early, late = (pl.col("day") < later, pl.col("day") >= later) if later else (pl.lit(True), pl.lit(True))
+    kept = pl.col("fold") >= HELD_OUT_FOLDS
+    return folded.filter(kept & early).drop("fold"), folded.filter(~kept & late).drop("fold"), later
+
+
+def _fit(
+    examples: pl.DataFrame, settings: Mapping[str, Any], rounds: int, base_rate: float
+) -> tuple[dict[str, Any], Calibration]:
+    booster = dump_booster(_boost(examples, settings, rounds))
+    scores = _cross_score(examples, settings, rounds)
+    return booster, fit_calibration(scores, examples["label"], weights=examples["weight"], base_rate=base_rate)
 
 
 def summarise(examples: pl.DataFrame) -> dict[str, Any]:
@@ -192,14 +204,21 @@ def summarise(examples: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def _check_numbers(examples: pl.DataFrame, where: str) -> None:
+def _check_numbers(examples: pl.DataFrame) -> None:
+    problem = _count_numbers(examples)
+    if problem is not None:
+        raise problem
+
+
+def _count_numbers(examples: pl.DataFrame) -> ModelError | None:
+    """Return what is wrong with the number of labels, if it is."""
     import polars as pl
 
     for label, name in ((1, "fraudulent"), (0, "honest")):
         count = examples.filter(pl.col("label") == label)["number"].n_unique()
         if count < LEAST_NUMBERS:
-            raise ModelError(
-                f"There are too few labels: {count} {name} numbers {where}; at least {LEAST_NUMBERS} are needed.",
+            return ModelError(
+                f"There are too few labels: {count} {name} numbers; at least {LEAST_NUMBERS} are needed.",
                 hint="Review more alerts (sentinel-batch alerts review), or add simulated calls (--labels truth).",
                 label=name,
                 found=count,
@@ -207,12 +226,13 @@ def _check_numbers(examples: pl.DataFrame, where: str) -> None:
             )
     groups = examples.filter(pl.col("label") == 1)["group"].n_unique()
     if groups < LEAST_GROUPS:
-        raise ModelError(
-            f"The fraudulent numbers {where} form {groups} groups; at least {LEAST_GROUPS} are needed.",
+        return ModelError(
+            f"The fraudulent numbers form {groups} groups; at least {LEAST_GROUPS} are needed.",
             hint="Numbers of one box look alike: label numbers of other boxes.",
             found=groups,
             needed=LEAST_GROUPS,
         )
+    return None
 
 
 def _held_out_since(examples: pl.DataFrame) -> date | None:
@@ -250,7 +270,7 @@ def _cross_score(examples: pl.DataFrame, settings: Mapping[str, Any], rounds: in
     import numpy as np
     import polars as pl
 
-    folds = assign_folds(examples.drop("fold"), int(settings["seed"]) + 1)["fold"].to_numpy() % _CALIBRATION_FOLDS
+    folds = assign_folds(examples, int(settings["seed"]) + 1)["fold"].to_numpy() % _CALIBRATION_FOLDS
     scores = np.full(examples.height, np.nan)
     for fold in range(_CALIBRATION_FOLDS):
         seen, unseen = examples.filter(pl.Series(folds != fold)), examples.filter(pl.Series(folds == fold))
