@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from sentinel_batch.reporting.charts import MAX_SUSPECTS
 from sentinel_batch.reporting.evidence import gather_activity, gather_evidence
+from sentinel_batch.reporting.investigation import gather_investigation
 from sentinel_batch.reporting.quality import measure_coverage, measure_quality
 from sentinel_batch.reporting.queries import fetch_frame
 from sentinel_batch.reporting.recordings import gather_voices
 from sentinel_batch.schema import FRAUD_ALERTS, SEVERITIES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
     import polars as pl
 
     from sentinel_batch.lake import Lake
+    from sentinel_batch.reporting.investigation import Investigation
     from sentinel_batch.reporting.period import Period
     from sentinel_batch.reporting.recordings import Voices
 
@@ -86,6 +90,8 @@ class Report:
         Rows for :func:`sentinel_batch.reporting.charts.chart_timeline`.
     voices
         Call recordings, worst first.
+    investigation
+        Ranked queue, cases and scorecard.
     """
 
     period: Period | None
@@ -103,6 +109,7 @@ class Report:
     others: pl.DataFrame
     activity: pl.DataFrame
     voices: Voices
+    investigation: Investigation
 
 
 def collect_report(
@@ -114,6 +121,7 @@ def collect_report(
     generated_at: datetime,
     max_alerts: int,
     examined_by: str | None = None,
+    model: str | Path | None = None,
 ) -> Report:
     """Read a report's content.
 
@@ -133,6 +141,8 @@ def collect_report(
         Evidence is read for that many alerts at most, the worst ones.
     examined_by
         A run under way that has examined the period.
+    model
+        A model that takes part in the ranking.
     """
     alerts, suppressed = _alerts(lake, period)
     shown = alerts.head(max_alerts)
@@ -143,6 +153,7 @@ def collect_report(
         "voices": gather_voices(
             lake, period, generated_at, whole=period is None or period.includes_since, timezone=timezone
         ),
+        "investigation": gather_investigation(lake, period, model),
     }  # fmt: skip
     if period is None:
         return Report(**common, **_nothing(lake, run_id))

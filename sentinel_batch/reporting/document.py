@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sentinel_batch.reporting.collection import Report
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 """Grows in its second part when keys are added, in its first when they change or go."""
 
 
@@ -47,6 +47,7 @@ def build_document(report: Report) -> dict[str, Any]:
             ).to_dicts(),
             "calls_by_hour": report.hours.to_dicts(),
             "recordings": describe_voices(report.voices),
+            **report.investigation.describe(),
             "alerts": [_alert(row, report.evidence) for row in report.shown.iter_rows(named=True)],
         }
     )
@@ -85,12 +86,16 @@ def _by_rule(alerts: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _alert(row: dict[str, Any], evidence: dict[int, dict[str, Any]]) -> dict[str, Any]:
+    objects = {"parameters": _object(row["parameters"]), "rule_evidence": _object(row["evidence"])}
+    return {**row, **objects, "evidence": evidence.get(row["id"])}
+
+
+def _object(text: str | None) -> dict[str, Any]:
     try:
-        parameters = json.loads(row["parameters"] or "{}")
+        value = json.loads(text or "{}")
     except ValueError:
-        parameters = {}
-    known = parameters if isinstance(parameters, dict) else {}
-    return {**row, "parameters": known, "evidence": evidence.get(row["id"])}
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _version() -> str:

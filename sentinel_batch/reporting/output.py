@@ -53,6 +53,7 @@ def write_report(
     timezone: str | None = None,
     generated_at: datetime | None = None,
     examined_by: str | None = None,
+    model: str | Path | None = None,
 ) -> ReportFiles:
     """Write ``report.html``, ``report.json`` and ``alerts.parquet`` about a period.
 
@@ -78,6 +79,8 @@ def write_report(
     examined_by
         The run under way that has examined the whole period, if it is not recorded yet; without it the report warns of
         every part of the period that no recorded run has examined.
+    model
+        A model that takes part in the ranking of suspects (its folder, or the name of a shipped one); by default none.
 
     Returns
     -------
@@ -111,6 +114,7 @@ def write_report(
         generated_at=moment,
         max_alerts=max_alerts,
         examined_by=examined_by,
+        model=model,
     )
     document = build_document(report)
     page = render_page(report, document)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 NOTE_LENGTH = 200
 """Characters of a note or file name that the page shows; the JSON document has them whole."""
 
-EVIDENCE_BYTES = 600_000
+EVIDENCE_BYTES = 400_000
 """Drill-downs of the worst alerts fill that much of the page, and the others refer to the JSON document: with the Vega
 bundle (0.9 MB) and 500 rows the page stays below 2 MB whatever the notes and file names are."""
 
@@ -61,6 +61,8 @@ def render_page(report: Report, document: dict[str, Any]) -> str:
         figures=figures,
         voice_figures=voice_figures,
         specs=_block({figure.name: figure.spec for figure in [*figures, *voice_figures]}),
+        pictures=[case["picture"] for case in report.investigation.cases],
+        shown_cases={case["case_id"] for case in report.investigation.cases},
         drill_downs=prepare_drill_downs(document["recordings"], report.voices.recordings),
         label_icons=LABEL_ICONS,
         label_words=LABEL_WORDS,
@@ -169,11 +171,24 @@ def _compact(row: dict[str, Any], timezone: str) -> dict[str, Any]:
             ]
             for event in evidence.get("events", [])
         ],
+        "k": _figures(row["rule_evidence"]),
         "v": visible(row["rule_version"] or "–"),
         "r": visible(row["run_id"] or "–"),
         "d": visible(row["disposition"] or ""),
         "n": clip(visible(row["reviewer_notes"] or ""), NOTE_LENGTH),
     }
+
+
+def _figures(evidence: dict[str, Any]) -> list[list[str]]:
+    """The rule's own figures, as words; rows of details are in the JSON document."""
+    plain = {name: value for name, value in evidence.items() if not isinstance(value, dict | list)}
+    return [
+        [
+            visible(name.replace("_", " ")),
+            clip(visible(f"{value:,}" if isinstance(value, int | float) else str(value)), NOTE_LENGTH),
+        ]
+        for name, value in list(plain.items())[:_SHOWN_REASONS]
+    ]
 
 
 def _policy(styles: str, scripts: list[str]) -> str:

@@ -265,6 +265,7 @@
     ];
     if (facts.g) figures.push(["Shortest / longest", `${facts.g.shortest} / ${facts.g.longest} s`, "–"], ["Calls of 0 s", facts.g.zero_seconds.toLocaleString("en"), "–"]);
     made.append(block("Figures against the rule", grid("Figures against the rule", ["", "Found", "Rule"], figures, [1, 2])));
+    if (facts.k.length) made.append(block("What the rule measured", grid("What the rule measured", null, facts.k, [1])));
     const window_ = grid("Window", null, [["Window", `${facts.w[0]} – ${facts.w[1]}`], ["in UTC", `${facts.u[0]} – ${facts.u[1]}`]], []);
     if (facts.h && facts.g) made.append(block("Calls over the window", ...spark(facts.h, facts.w[0], facts.w[1]), window_));
     else made.append(block("Window", window_, element("p", "The calls behind this alert are no longer in the lake.", "sub")));
