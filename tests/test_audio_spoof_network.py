@@ -12,6 +12,7 @@ from audio_batch.spoof.network import FRAMES, frame_picture, load_network
 from audio_batch.spoof.network_training import BATCH, CROP_FRAMES, crop_picture, draw_batches
 from audio_batch.spoof.picture import LEVELS_PER_UNIT
 from audio_batch.spoof.representation import Spectra
+from audio_batch.spoof.texture import BANDS, measure_texture, word_texture
 
 RATE = 8000
 
@@ -137,3 +138,14 @@ def test_training_learns_scores_alike_and_travels_as_a_file(tmp_path):
     network.save(tmp_path / "n.onnx")
     assert np.array_equal(load_network(tmp_path / "n.onnx").score(pictures), scores)
     assert network.score(pictures[3:4])[0] == scores[3]
+
+
+def test_texture_tells_a_steady_voice_from_noise_and_says_what_it_measures():
+    noise = Spectra.of(np.random.default_rng(1).normal(size=4 * RATE), RATE)
+    steady, random = measure_texture(make_spectra().picture), measure_texture(noise.picture)
+    assert len(steady) == 40 * BANDS
+    assert np.isfinite([*steady.values(), *random.values()]).all()
+    assert steady["texture_memory4_level_2"] > 0.5 > abs(random["texture_memory4_level_2"])
+    assert steady["texture_loud_steadiness_2"] > random["texture_loud_steadiness_2"]
+    assert all(word_texture(name.rsplit("_", 1)[0]) for name in steady)
+    assert word_texture("band_range_up") is None

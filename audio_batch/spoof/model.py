@@ -18,7 +18,7 @@ from audio_batch.spoof.network import Network, frame_picture, load_network
 from audio_batch.spoof.representation import REPRESENTATION_VERSION, Spectra, describe_spectra, list_names
 from audio_batch.spoof.trees import Trees, load_trees
 
-DEFAULT_MODEL = "telephone-1"
+DEFAULT_MODEL = "telephone-2"
 MODEL_FORMAT = 1
 RATES = {"narrowband": 8000, "wideband": 16000}
 

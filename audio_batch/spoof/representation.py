@@ -21,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_batch.spoof.picture import Picture, draw_picture
+from audio_batch.spoof.texture import measure_texture
 
 Array = NDArray[np.float32]
 Values = dict[str, float]
 
-REPRESENTATION_VERSION = "1"
+REPRESENTATION_VERSION = "2"
 FRAME_SECONDS, PITCH_FRAME_SECONDS, HOP_SECONDS = 0.032, 0.064, 0.010
 SPEECH_RANGE_DB = 35.0  # frames this far below the loud ones are pauses, where the channel's noise rules
 VOICED_PERIODICITY = 0.45  # share of energy that repeats after one period; Boersma 1993 takes 0.45 as well
@@ -417,4 +418,5 @@ _MEASURES: tuple[Callable[[Spectra], Values], ...] = (
     _measure_phase,
     _measure_residual,
     _measure_waveform,
+    lambda spectra: measure_texture(spectra.picture),
 )

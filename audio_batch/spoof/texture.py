@@ -52,7 +52,7 @@ def word_texture(stem: str) -> str | None:
 
 
 def _measure(picture: Picture) -> dict[str, Array]:
-    layers = _drop_pauses(picture.astype(np.float32) / LEVELS_PER_UNIT)
+    layers = _drop_pauses(picture.astype(np.float32) / np.float32(LEVELS_PER_UNIT))
     mean = layers.mean(axis=2)
     centred = layers - mean[:, :, None]
     spread = np.sqrt(_mean_product(centred, centred))

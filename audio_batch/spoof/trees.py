@@ -25,7 +25,7 @@ SETTINGS: dict[str, Any] = {
     "nthread": 1,
     "seed": 20261121,
 }
-ROUNDS = 350
+ROUNDS = 500
 
 
 class Trees:
