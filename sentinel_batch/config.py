@@ -66,6 +66,8 @@ class Config:
         Routing policy of recordings: a name, or the path of a policy file; None takes ``voice_only``.
     enrollments
         Folder of voiceprints.
+    model
+        Model that takes part in the ranking of suspects: its folder, or the name of a shipped one; None takes none.
     international_rate, local_rate
         Termination rates for one minute, for what bypassed calls cost.
     currency
@@ -97,6 +99,7 @@ class Config:
     audio_manifest: Path | None = None
     audio_policy: str | None = None
     enrollments: Path | None = None
+    model: str | None = None
     international_rate: float = 24.40
     local_rate: float = 3.90
     currency: str = "NGN"
@@ -224,12 +227,22 @@ def _rules(value: Any, file: Path) -> dict[str, dict[str, Any]]:
     for rule, parameters in value.items():
         if not isinstance(parameters, dict):
             raise _invalid(f"rules.{rule}", parameters, str(file), "a table of parameters")
-        for name, setting in parameters.items():
-            if not isinstance(setting, str | int | float | bool | list):
-                raise _invalid(f"rules.{rule}.{name}", setting, str(file), "a number, a text, a list, true or false")
-            if isinstance(setting, str) and setting.endswith(".csv"):
-                parameters[name] = str(file.parent / setting)
+        segments = parameters.get("segments", {})
+        for table in (parameters, *(segments.values() if isinstance(segments, dict) else ())):
+            _rule_settings(rule, table, file)
     return value
+
+
+def _rule_settings(rule: str, table: Any, file: Path) -> None:
+    """Check a table of a rule's settings, and resolve the paths of its lists."""
+    if not isinstance(table, dict):
+        raise _invalid(f"rules.{rule}.segments", table, str(file), "tables such as [rules.ID.segments.business]")
+    for name, setting in table.items():
+        allowed = str | int | float | bool | list if name != "segments" else dict
+        if not isinstance(setting, allowed):
+            raise _invalid(f"rules.{rule}.{name}", setting, str(file), "a number, a text, a list, true or false")
+        if isinstance(setting, str) and setting.endswith(".csv"):
+            table[name] = str(file.parent / setting)
 
 
 def _checked(name: str, value: Any, source: str, base: Path, key: str) -> Any:
@@ -298,6 +311,12 @@ def _region(value: Any, base: Path) -> str:
     return text
 
 
+def _model(value: Any, base: Path) -> str:
+    """Keep a name; resolve the path of a folder."""
+    text = _text(value, base)
+    return str(base / text) if "/" in text or "\\" in text else text
+
+
 def _currency(value: Any, base: Path) -> str:
     text = _text(value, base).upper()
     if len(text) != 3 or not text.isascii() or not text.isalpha():
@@ -352,6 +371,7 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "audio_manifest": ("a .csv or .parquet file", _path),
     "audio_policy": ("the name of a policy, or the path of a policy file ending in .toml", _named_or_file),
     "enrollments": ("a folder", _path),
+    "model": ("the name of a shipped model, or a folder", _model),
     "international_rate": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),
     "local_rate": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),
     "currency": ("a three-letter currency code such as NGN", _currency),

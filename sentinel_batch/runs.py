@@ -29,7 +29,8 @@ class Run:
     run_id
         Sorts by time; also the commit id of what the run writes.
     command
-        ``ingest``, ``detect``, ``review``, ``suppress``, ``report``, ``audio``, ``nightly`` or ``maintain``.
+        ``ingest``, ``profiles``, ``detect``, ``rules run``, ``cases``, ``review``, ``suppress``, ``report``,
+        ``audio``, ``nightly`` or ``maintain``.
     parameters, inputs, counts
         JSON-serialisable facts: options, input file to hash, what was counted.
     since, until

@@ -178,7 +178,7 @@ def test_nightly_logs_json_lines(call: Call, calls_file: Path, tmp_path: Path) -
     assert done.code == 0, done.stderr
     steps = [json.loads(line)["step"] for line in done.stderr.splitlines()]
     assert {"ingest", "detect", "alerts", "report"} <= set(steps)
-    assert done.document["alerts"]["created"] == 2
+    assert done.document["alerts"]["created"] >= 2
 
 
 def test_rules_run_records_like_detect_and_says_so(call: Call, calls_file: Path) -> None:

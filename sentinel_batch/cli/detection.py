@@ -112,15 +112,16 @@ def record_detections(detections: Sequence[Detection], config: Config, command: 
     from sentinel_batch.runs import recorded_run
 
     lake, first = open_lake(config.lake), detections[0]
-    facts = {found.rule.id: {**_parameters(found), "configured": found.configured} for found in detections}
-    with recorded_run(lake, command, {"rules": facts}) as run:
+    configured = all(found.configured for found in detections)
+    facts = {"configured": configured, "rules": {found.rule.id: _parameters(found) for found in detections}}
+    with recorded_run(lake, command, facts) as run:
         run.since, run.until = first.since, first.until
         changes = record_alerts(
             pl.concat([found.findings for found in detections]),
             lake=lake,
             run_id=run.run_id,
             lock_timeout=config.lock_timeout,
-            parameters=None if all(found.configured for found in detections) else _parameters(first),
+            parameters=None if configured else _parameters(first),
             suppressions_file=config.suppressions_file,
         )
         run.counts = {**changes.counts(), "calls_examined": max(found.calls_examined for found in detections)}

@@ -24,11 +24,14 @@ def report(
         Path | None, typer.Option("--out", metavar="DIR", help="Folder to write to [default reports].")
     ] = None,
     max_alerts: Annotated[int, typer.Option("--max-alerts", metavar="N", help="Alerts shown on the page.")] = 500,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="DIR", help="Model that takes part in the ranking of suspects.")
+    ] = None,
 ) -> None:
     """Write report.html, report.json and alerts.parquet."""
     from sentinel_batch.reporting import write_report
 
-    config = session.configure(reports=out)
+    config = session.configure(reports=out, model=model)
     files = write_report(
         lake=config.lake,
         out=config.reports,
@@ -37,6 +40,7 @@ def report(
         until=until,
         max_alerts=max_alerts,
         timezone=config.timezone,
+        model=config.model,
     )
     output = session.output
     paths = {"html": files.html, "json": files.json, "alerts": files.alerts}

@@ -16,6 +16,7 @@ from sentinel_batch.learning.backtest import plan_backtest
 from sentinel_batch.learning.intervals import Z_95
 from sentinel_batch.learning.ladders import EVERYONE, LEVELS
 from sentinel_batch.learning.trials import Unit, try_thresholds
+from sentinel_batch.rules.header import SEGMENTS
 from sentinel_batch.window import parse_duration
 
 if TYPE_CHECKING:
@@ -245,6 +246,6 @@ def _configure(units: Sequence[Unit]) -> dict[str, dict[str, Any]]:
             continue
         table = changes.setdefault(unit.rule.id, {})
         if unit.segment != EVERYONE:
-            table = table.setdefault("segments", {}).setdefault(unit.segment, {})
+            table = table.setdefault(SEGMENTS, {}).setdefault(unit.segment, {})
         table[unit.knob.parameter] = unit.steps[unit.chosen].value
     return changes

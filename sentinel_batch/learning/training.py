@@ -117,6 +117,7 @@ def fit_model(
     seed: int = 1,
     settings: Mapping[str, Any] | None = None,
     facts: Mapping[str, Any] | None = None,
+    measured: bool = True,
 ) -> Model:
     """Train a model on examples.
 
@@ -134,6 +135,8 @@ def fit_model(
         Over :data:`SETTINGS`.
     facts
         What the card says of the data beside what the examples show.
+    measured
+        Whether to measure it on what the split holds out, which takes as long again.
 
     Raises
     ------
@@ -145,7 +148,7 @@ def fit_model(
     check_base_rate(base_rate)
     _check_numbers(examples)
     training, held_out, later = split_examples(examples, seed)
-    measurable = _count_numbers(training) is None and held_out["label"].n_unique() == 2
+    measurable = measured and _count_numbers(training) is None and held_out["label"].n_unique() == 2
     chosen = {**SETTINGS, **(settings or {}), "monotone_constraints": _constraints(), "seed": seed}
     about = {
         **(facts or {}), "seed": seed, "rounds": rounds, "settings": {k: str(v) for k, v in chosen.items()},

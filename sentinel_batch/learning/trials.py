@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from sentinel_batch.learning.backtest import Backtest
 from sentinel_batch.learning.ladders import EVERYONE, Knob, build_ladder, find_knob, measure_quantiles
+from sentinel_batch.rules.header import SEGMENTS
 
 if TYPE_CHECKING:
     import polars as pl
 
     from sentinel_batch.rules import Rule
-
-SEGMENTS_KEY = "segments"
-"""Key of a rule's configuration below which segments have parameters of their own."""
 
 LOOSEST = 0.5
 """No rule is loosened below this share of the value in use: a rule of hundreds of calls makes no sense with two."""
@@ -156,7 +154,7 @@ def _value_in_use(
     if knob is None:
         return None
     table = in_use.get(rule.id, {})
-    own = table.get(SEGMENTS_KEY, {}).get(segment, {}).get(knob.parameter)
+    own = table.get(SEGMENTS, {}).get(segment, {}).get(knob.parameter)
     value = own if own is not None else table.get(knob.parameter, rule.parameters[knob.parameter].default)
     return float(value)
 
@@ -178,7 +176,7 @@ def _run(
 def _configure(
     name: str, value: float | None, knobs: Mapping[str, Knob | None], in_use: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    table = {key: setting for key, setting in in_use.get(name, {}).items() if key != SEGMENTS_KEY}
+    table = {key: setting for key, setting in in_use.get(name, {}).items() if key != SEGMENTS}
     knob = knobs[name]
     return table if knob is None or value is None else table | {knob.parameter: value}
 

@@ -309,6 +309,7 @@ class _Night:
                 until=until,
                 timezone=self.settings.timezone,
                 examined_by=self.result.run_id if self.result.since is not None else None,
+                model=self.settings.model,
             )
             step.counts = {"alerts": self.result.report.alerts_total}
 

@@ -6,6 +6,7 @@ from sentinel_batch.profiles.reading import (
     load_days,
     read_profiles,
     relate_profiles,
+    scan_days,
     scan_profiles,
 )
 from sentinel_batch.profiles.risk import Risk, assess_event, assess_risk, rank_risks
@@ -21,5 +22,6 @@ __all__ = [
     "rank_risks",
     "read_profiles",
     "relate_profiles",
+    "scan_days",
     "scan_profiles",
 ]

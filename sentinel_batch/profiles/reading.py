@@ -86,9 +86,18 @@ def relate_profiles(
     connection: duckdb.DuckDBPyConnection, lake: Lake, since: datetime, until: datetime
 ) -> duckdb.DuckDBPyRelation:
     """Return the profiles of all local days that overlap ``(since, until]``, as a relation of a DuckDB connection."""
+    return _overlapping(lake, since, until).relate(connection)
+
+
+def scan_days(lake: Lake, since: datetime, until: datetime) -> pl.LazyFrame:
+    """Scan the profiles of all local days that overlap ``(since, until]``, whether they are stored or not."""
+    return _overlapping(lake, since, until).scan()
+
+
+def _overlapping(lake: Lake, since: datetime, until: datetime) -> ProfileDays:
     zone = ZoneInfo(Definition.of().zone)
     first, last = (moment.astimezone(zone).date() for moment in (since, until))
-    return load_days(lake, first, last).relate(connection)
+    return load_days(lake, first, last)
 
 
 def scan_profiles(

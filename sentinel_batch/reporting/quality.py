@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sentinel_batch.reporting.period import Period
 
 _COUNTS = ("records_processed", "records_inserted", "duplicates_skipped", "legs_collapsed", "records_rejected")
-_DETECTING = ("detect", "nightly")
+_DETECTING = ("detect", "rules run", "nightly")
 _LATEST_RUNS = 5
 _TOLERANCE = timedelta(milliseconds=1)  # The log of the lake knows the newest call to the millisecond only.
 _HOUR = 3600

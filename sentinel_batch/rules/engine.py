@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Lake, open_lake
 from sentinel_batch.rules.catalogue import get_rule, list_rules
-from sentinel_batch.rules.execution import Detection, Filters, Task, examine_tasks
+from sentinel_batch.rules.execution import Detection, Filters
 from sentinel_batch.rules.header import Rule, is_enabled
+from sentinel_batch.rules.segments import Plan, run_plans
 
 if TYPE_CHECKING:
     import polars as pl
@@ -128,10 +129,10 @@ def examine(
         },
     }
     filters = Filters(trailing, _check_direction(direction), answered_only)
-    task = Task.of(chosen, given, _configured(chosen) if overrides is None else overrides)
+    plan = Plan.of(chosen, given, _configured(chosen) if overrides is None else overrides)
     if trailing:
         _check_trailing(chosen, since)
-    [found] = examine_tasks(open_lake(lake), [task], since, until, task.window, filters)
+    [found] = run_plans(open_lake(lake), [plan], since, until, plan.task.window, filters)
     return found
 
 
@@ -163,10 +164,10 @@ def examine_rules(
     """
     chosen = list_rules() if rules is None else tuple(get_rule(rule) for rule in rules)
     settings = {rule.id: _configured(rule) if configured is None else configured.get(rule.id, {}) for rule in chosen}
-    tasks = [
-        Task.of(rule, {}, settings[rule.id]) for rule in chosen if rules is not None or is_enabled(settings[rule.id])
+    plans = [
+        Plan.of(rule, {}, settings[rule.id]) for rule in chosen if rules is not None or is_enabled(settings[rule.id])
     ]
-    return examine_tasks(open_lake(lake), tasks, since, until, DEFAULT_PERIOD, Filters())
+    return run_plans(open_lake(lake), plans, since, until, DEFAULT_PERIOD, Filters())
 
 
 def _configured(rule: Rule) -> Mapping[str, Any]:

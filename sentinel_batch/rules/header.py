@@ -28,6 +28,9 @@ what belongs to a suspect (victims, cells), for the evidence."""
 ENABLED = "enabled"
 """Setting of every rule: whether it runs every night."""
 
+SEGMENTS = "segments"
+"""Setting of every rule: tables with parameters of their own for segments of callers."""
+
 DEFAULT_WEIGHT = 0.5
 """How far a finding of full confidence speaks for fraud, for a rule that does not say."""
 
@@ -177,7 +180,7 @@ class Rule:
         )
         for table, place, error in places:
             for name, value in (table or {}).items():
-                if value is None or name in self.lists or name == ENABLED:
+                if value is None or name in self.lists or name in (ENABLED, SEGMENTS):
                     continue
                 if name not in self.parameters:
                     raise error(

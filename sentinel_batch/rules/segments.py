@@ -1,0 +1,118 @@
+"""Thresholds of their own for segments of callers: ``[rules.ID.segments.NAME]`` of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sentinel_batch.errors import ConfigurationError
+from sentinel_batch.lake import Lake
+from sentinel_batch.rules.execution import Detection, Filters, Task, examine_tasks
+from sentinel_batch.rules.header import SEGMENTS, Rule
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A rule as it runs: with its own values, and with those of segments.
+
+    Parameters
+    ----------
+    task
+        For callers who are in none of the segments.
+    segments
+        Segment to the task that goes for its callers.
+    """
+
+    task: Task
+    segments: Mapping[str, Task]
+
+    @classmethod
+    def of(cls, rule: Rule, given: Mapping[str, Any], configured: Mapping[str, Any]) -> Plan:
+        """Return the plan of a rule; parameters that are given for this run go for every segment.
+
+        Raises
+        ------
+        ConfigurationError, UsageError
+            If a parameter is not allowed, or a segment is no table.
+        """
+        tables = configured.get(SEGMENTS, {})
+        for name, table in tables.items() if isinstance(tables, Mapping) else [("", None)]:
+            if not isinstance(table, Mapping):
+                raise ConfigurationError(
+                    f"[rules.{rule.id}] {SEGMENTS} has {name or tables!r}, which is no table.",
+                    hint=f"Write [rules.{rule.id}.{SEGMENTS}.NAME] and the parameters of that segment.",
+                )
+        base = {name: value for name, value in configured.items() if name != SEGMENTS}
+        own = {} if given else {name: Task.of(rule, {}, {**base, **table}) for name, table in tables.items()}
+        return cls(Task.of(rule, given, base), own)
+
+
+def run_plans(
+    lake: Lake,
+    plans: Sequence[Plan],
+    since: str | datetime | timedelta | None,
+    until: str | datetime | timedelta | None,
+    length: timedelta,
+    filters: Filters,
+) -> list[Detection]:
+    """Run rules over one period; one detection each, in the order of the plans.
+
+    A finding counts if the task that found it goes for the segment of its suspect: that of the suspect's last profile
+    of a day that began before the finding's window ended. Parameters are those of
+    :func:`sentinel_batch.rules.execution.examine_tasks`.
+    """
+    tasks = [task for plan in plans for task in (plan.task, *plan.segments.values())]
+    found = iter(examine_tasks(lake, tasks, since, until, length, filters))
+    return [_join(lake, plan, next(found), {name: next(found) for name in plan.segments}) for plan in plans]
+
+
+def _join(lake: Lake, plan: Plan, base: Detection, own: Mapping[str, Detection]) -> Detection:
+    import polars as pl
+
+    if not own:
+        return base
+    segment = pl.col("segment")
+    parts = [_locate(lake, base).filter(~segment.is_in(list(own)).fill_null(False))]
+    parts += [_locate(lake, found).filter(segment == name) for name, found in own.items()]
+    rank = pl.col("alert_severity").replace_strict(
+        ["LOW", "MEDIUM", "HIGH", "CRITICAL"], [1, 2, 3, 4], return_dtype=pl.Int8
+    )
+    findings = pl.concat(parts).drop("segment")
+    ordered = findings.sort(rank, "unique_destinations", "suspect_number", descending=[True, True, False])
+    shown = {**base.parameters, SEGMENTS: {name: found.parameters for name, found in own.items()}}
+    return replace(base, findings=ordered, parameters=shown)
+
+
+def _locate(lake: Lake, found: Detection) -> pl.DataFrame:
+    """Return the findings with the segment of each suspect, NULL where no profile says it."""
+    import polars as pl
+
+    from sentinel_batch.profiles import scan_days
+
+    suspects = found.findings["suspect_number"].unique().implode()
+    days = (
+        scan_days(lake, found.read_since, found.until)
+        .filter(pl.col("number").is_in(suspects))
+        .select("number", "day_start", "segment")
+        .sort("day_start")
+        .collect()
+    )
+    return (
+        found.findings.sort("window_end")
+        .join_asof(
+            days,
+            left_on="window_end",
+            right_on="day_start",
+            by_left="suspect_number",
+            by_right="number",
+            strategy="backward",
+            allow_exact_matches=False,
+            check_sortedness=False,
+        )
+        .drop("day_start", strict=False)
+    )
