@@ -14,12 +14,14 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 MANIFEST := pyproject.toml constraints.txt
 LAKE := data/lake
+DEMO_LAKE := data/demo-lake
 REPORTS := reports
 
-.PHONY: help run test test-all lint bench docs wheel clean
+.PHONY: help run demo test test-all lint bench docs wheel clean
 
 help:
 	@echo "make run    load the sample calls and recordings, detect, score, list the alerts, write the report"
+	@echo "make demo   simulate a population with SIM boxes in it, find them, group them into cases, write the report"
 	@echo "make test   run the tests"
 	@echo "make lint   ruff, mypy, import contracts"
 	@echo "make bench  run the benchmarks (minutes)"
@@ -48,7 +50,9 @@ $(VENV)/.dev: $(MANIFEST) | $(BIN)/python
 run: $(VENV)/.run
 	@$(BIN)/sentinel-batch ingest data/sample/calls --lake $(LAKE)
 	@echo
-	@$(BIN)/sentinel-batch detect --since 7d --lake $(LAKE) --quiet
+	@$(BIN)/sentinel-batch profiles build --lake $(LAKE)
+	@$(BIN)/sentinel-batch rules run --since 7d --lake $(LAKE) --quiet
+	@$(BIN)/sentinel-batch cases build --lake $(LAKE)
 	@echo
 	@$(BIN)/sentinel-batch audio run data/sample/recordings --manifest data/sample/recordings/manifest.csv \
 		--policy wire_transfer --lake $(LAKE) --quiet
@@ -57,6 +61,16 @@ run: $(VENV)/.run
 	@$(BIN)/sentinel-batch alerts list --lake $(LAKE)
 	@echo
 	@echo "Report: $(CURDIR)/$(REPORTS)/report.html"
+
+demo: $(VENV)/.run
+	@$(BIN)/sentinel-batch simulate --subscribers 5000 --days 14 --boxes 4 --sims-per-box 8 --lake $(DEMO_LAKE)
+	@$(BIN)/sentinel-batch profiles build --lake $(DEMO_LAKE)
+	@$(BIN)/sentinel-batch rules run --since 7d --lake $(DEMO_LAKE) --quiet --json >/dev/null
+	@$(BIN)/sentinel-batch cases build --lake $(DEMO_LAKE)
+	@$(BIN)/sentinel-batch cases list --lake $(DEMO_LAKE)
+	@$(BIN)/sentinel-batch report --since 7d --lake $(DEMO_LAKE) --out $(REPORTS)/demo --quiet >/dev/null
+	@echo
+	@echo "Report: $(CURDIR)/$(REPORTS)/demo/report.html"
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n 2 -m "not slow"
@@ -82,6 +96,6 @@ wheel: $(VENV)/.dev
 	$(BIN)/python -m build --wheel --outdir dist
 
 clean:
-	rm -rf $(VENV) $(LAKE) data/work build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(LAKE) $(DEMO_LAKE) data/work build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf $(REPORTS)/*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
