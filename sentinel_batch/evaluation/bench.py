@@ -11,7 +11,7 @@ from sentinel_batch.errors import UsageError
 from sentinel_batch.evaluation.models import KIND, collect_training, train_without
 from sentinel_batch.evaluation.observation import Observation, build_population, describe_nights, observe_population
 from sentinel_batch.evaluation.outcomes import count_false_alerts, describe_boxes, measure_delays
-from sentinel_batch.evaluation.queue import FUSED, MODEL, RULES, build_queue, score_by_model, score_by_rules
+from sentinel_batch.evaluation.queue import CASES, FUSED, MODEL, RULES, build_queue, score_by_model, score_by_rules
 from sentinel_batch.evaluation.standing import DAILY_BUDGET, MEASURES, join_standings, measure, stand
 
 if TYPE_CHECKING:
@@ -184,7 +184,8 @@ def summarise(plan: BenchPlan, judged: Sequence[Judged], thresholds: Mapping[str
     for name in plan.strategies:
         asked = _of_strategy(name)
         queues = {
-            method: [each.queue(method, name, thresholds[name]) for each in judged] for method in (RULES, MODEL, FUSED)
+            method: [each.queue(method, name, thresholds[name]) for each in judged]
+            for method in (RULES, CASES, MODEL, FUSED)
         }
         strategies[name] = {method: put(judged, parts, asked) for method, parts in queues.items()}
         observations = [each.observation for each in judged]

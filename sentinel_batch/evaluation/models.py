@@ -56,4 +56,4 @@ def train_without(
 
     kept = examples.filter(pl.col("strategy").ne_missing(strategy)) if strategy is not None else examples
     facts = {"labels": "truth", "kinds": [KIND], "left_out": strategy}
-    return fit_model(kept, window_days=WINDOW_DAYS, seed=seed, settings=settings, facts=facts)
+    return fit_model(kept, window_days=WINDOW_DAYS, seed=seed, settings=settings, facts=facts, measured=False)

@@ -6,11 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sentinel_batch.evaluation.observation import Observation
+from sentinel_batch.learning.ranking import fuse_witnesses
 
 if TYPE_CHECKING:
     import polars as pl
 
     from sentinel_batch.learning.model import Model
+
+RULES, CASES, MODEL, FUSED = "rules", "rules + cases", "model", "rules + cases + model"
+"""Methods of ranking: all rules, and what their cases add; the model alone; everything."""
 
 
 def score_by_rules(observation: Observation, rules: Sequence[str] | None = None) -> pl.DataFrame:
@@ -73,10 +77,6 @@ def score_by_model(figures: pl.DataFrame, model: Model, *, least: float = 1e-4) 
     return pl.concat(parts)
 
 
-RULES, MODEL, FUSED = "rules", "model", "rules + model"
-"""Methods of ranking: all rules, the model alone, both."""
-
-
 def build_queue(
     method: str, rules: pl.DataFrame, model: pl.DataFrame, members: pl.DataFrame, threshold: float
 ) -> pl.DataFrame:
@@ -85,7 +85,7 @@ def build_queue(
     Parameters
     ----------
     method
-        :data:`RULES`, :data:`MODEL` (which lists what is at its threshold) or :data:`FUSED`.
+        :data:`RULES`, :data:`CASES`, :data:`MODEL` (which lists what is at its threshold) or :data:`FUSED`.
     rules, model
         As :func:`score_by_rules` and :func:`score_by_model` return them.
     members
@@ -99,7 +99,14 @@ def build_queue(
         return rules.select("night", "number", score="rule_score")
     if method == MODEL:
         return model.filter(pl.col("probability") >= threshold).select("night", "number", score="probability")
-    both = rules.join(model, on=["night", "number"], how="full", coalesce=True)
+    keys = ["night", "number"]
+    sized = members.with_columns(case_size=pl.len().over("night", "case_id"))
+    cases = sized.group_by(keys).agg(pl.col("case_size").sort_by("case_id").last())
+    if method == CASES:
+        return rules.join(cases, on=keys, how="left").select(
+            *keys, score=fuse_witnesses(pl.col("rule_score"), pl.lit(None, dtype=pl.Float64), pl.col("case_size"))
+        )
+    both = rules.join(model, on=keys, how="full", coalesce=True).join(cases, on=keys, how="left")
     listed = both.filter(pl.col("rule_score").is_not_null() | (pl.col("probability") >= threshold))
-    witness = [1 - pl.col(name).fill_null(0.0) for name in ("rule_score", "probability")]
-    return listed.select("night", "number", score=1 - witness[0] * witness[1])
+    witnesses = (pl.col(name) for name in ("rule_score", "probability", "case_size"))
+    return listed.select(*keys, score=fuse_witnesses(*witnesses))

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 QUEUED = ("open",)
 """Statuses of alerts that are queued unless others are asked for."""
 
+CASE_WEIGHT = 0.8
+"""How far membership of a very large case speaks for fraud."""
+
+CHANCE_MEMBERS = 3
+"""Cases up to this size say nothing: as many suspects meet by chance."""
+
 _COLUMNS = (
     "rank", "suspect_number", "score", "rule_score", "model_probability", "severity", "rules", "alert_ids", "case_id",
     "first_seen", "last_seen", "reasons",
@@ -42,6 +48,7 @@ def rank_suspects(
     each with its best finding: 0 without a finding, towards 1 with many that agree. A model's probability p is joined
     to it as one more witness, ``1 - (1 - rule_score) * (1 - p)``. So a model raises a number or leaves it where it is,
     and never takes one out of the queue; numbers that only the model suspects are queued as well, from its threshold.
+    So is the number's case, if it has n > 3 members: ``0.8 * (1 - 3 / n)``; a box is many SIMs.
 
     Parameters
     ----------
@@ -127,14 +134,33 @@ def _locate_cases(queue: pl.DataFrame, lake: Lake) -> pl.DataFrame:
 
     cases = lake.scan(CASES.name).filter(pl.col("merged_into").is_null()).select("case_id", "content_id")
     members = lake.scan(CASE_MEMBERS.name).join(cases, on=["case_id", "content_id"], how="semi")
-    newest = members.group_by(suspect_number="number").agg(pl.col("case_id").max()).collect()
-    return queue.join(newest, on="suspect_number", how="left")
+    sized = members.with_columns(case_size=pl.len().over("case_id"))
+    newest = sized.group_by(suspect_number="number").agg(pl.col("case_id", "case_size").sort_by("case_id").last())
+    return queue.join(newest.collect(), on="suspect_number", how="left")
+
+
+def fuse_witnesses(rule_score: pl.Expr, probability: pl.Expr, case_size: pl.Expr) -> pl.Expr:
+    """Return the score that the queue is ordered by; a witness that is NULL says nothing.
+
+    Parameters
+    ----------
+    rule_score, probability
+        What the rules, and the model, say: 0 to 1.
+    case_size
+        Members of the number's case.
+    """
+    import polars as pl
+
+    case = CASE_WEIGHT * (1 - CHANCE_MEMBERS / pl.max_horizontal(case_size, CHANCE_MEMBERS))
+    doubts = [1 - witness.fill_null(0.0) for witness in (rule_score, probability, case)]
+    return 1 - doubts[0] * doubts[1] * doubts[2]
 
 
 def _fuse(queue: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
-    return queue.with_columns(score=1 - (1 - pl.col("rule_score")) * (1 - pl.col("model_probability").fill_null(0.0)))
+    witnesses = (pl.col(name) for name in ("rule_score", "model_probability", "case_size"))
+    return queue.with_columns(score=fuse_witnesses(*witnesses))
 
 
 def _order(queue: pl.DataFrame) -> pl.DataFrame:
