@@ -16,6 +16,7 @@ from sentinel_batch.cli import (
     cases,
     configuration,
     detection,
+    evaluation,
     explanation,
     ingestion,
     learning,
@@ -114,6 +115,7 @@ app.command("risk")(risk.risk)
 app.command("queue")(learning.queue)
 app.command("scorecard")(learning.scorecard)
 app.command("calibrate")(learning.calibrate)
+app.command("bench-detect")(evaluation.bench_detect)
 app.add_typer(learning_models.create(create_app), name="model")
 app.add_typer(profiles.create(create_app), name="profiles")
 app.command("report")(reporting.report)
