@@ -102,7 +102,8 @@ def _arguments(name: str, calls_file: Path, suspect: str) -> list[str]:
 
 
 def test_every_command_is_covered() -> None:
-    # These have tests of their own: test_cli_audio.py, test_cli_cases.py, test_cli_learning.py, test_population_cli.py, test_evaluation*.py.
+    # These have tests of their own: test_cli_audio.py, test_cli_cases.py, test_cli_learning.py, test_population_cli.py,
+    # test_evaluation*.py.
     elsewhere = (
         "audio ",
         "model ",
