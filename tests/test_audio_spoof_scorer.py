@@ -240,3 +240,17 @@ def test_statistics_ignore_level_and_offset(rate):
 def test_statistics_of_tones_and_very_short_signals_are_finite_or_nan_but_never_fail():
     for signal in (np.ones(100), np.sin(np.arange(16000)), np.zeros(8000)):
         assert not np.isinf(list(describe_segment(signal, RATE).values())).any()
+
+
+def test_the_first_narrowband_draw_is_a_plain_telephone(corpus):
+    clips = read_manifest(corpus / "labels.csv")[:6]
+    segments = collect_segments(clips, sampling_rate=RATE, draws=2, seed=1)
+    assert set(segments.channel[::2]) <= {"clean", "g711_mulaw", "g711_alaw"}
+    assert len(segments.channel) == 12
+
+
+def test_a_manifest_names_the_pairs_of_copies_and_originals(corpus, tmp_path):
+    (tmp_path / "labels.csv").write_text(
+        "path,label,clip_id,pair_id\n" + f"{corpus / '0.wav'},human,a,\n" + f"{corpus / '1.wav'},synthetic,b,a\n"
+    )
+    assert [clip.pair for clip in read_manifest(tmp_path / "labels.csv")] == ["a", "a"]

@@ -23,6 +23,8 @@ from audio_batch.spoof.representation import Spectra, describe_segment, list_nam
 SEGMENT_SECONDS = 4.0
 LABELS = {"human": 0, "bonafide": 0, "real": 0, "0": 0, "synthetic": 1, "spoof": 1, "fake": 1, "1": 1}
 CELLS_SHOWN = 60
+TELEPHONES = ("clean", "g711_mulaw", "g711_alaw")
+"""Presets of `channel.apply_channel` for the first draw of a narrowband clip."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,8 @@ def collect_segments(
 ) -> Segments:
     """Decode each clip, send it through `draws` random channels, and cut one segment of 4 s from each.
 
+    At 8 kHz the first draw is a plain telephone, uncoded or G.711; all others are of `channel.simulate_channel`.
+
     Parameters
     ----------
     sampling_rate
@@ -234,7 +238,10 @@ def _draw_clip(numbered: tuple[int, Clip], *, sampling_rate: int, draws: int, se
     rows = []
     for draw in range(draws):
         rng = _seed_generator([seed, zlib.crc32(Path(clip.path).name.encode()), draw], sampling_rate)
-        drawn, channel = _pass_channel(mono, rate, sampling_rate, rng, simulate)
+        plain = simulate and draw == 0 and sampling_rate == 8000
+        drawn, channel = (
+            _pass_telephone(mono, rate, rng) if plain else _pass_channel(mono, rate, sampling_rate, rng, simulate)
+        )
         segment = _cut_loud(drawn, int(SEGMENT_SECONDS * sampling_rate), rng)
         if segment.size >= 0.3 * sampling_rate and np.abs(segment).max() > 1e-4:
             rows.append((number, np.round(np.clip(segment, -1, 1) * 32767).astype(np.int16), channel))
@@ -248,6 +255,14 @@ def _seed_generator(seeds: list[int], sampling_rate: int) -> np.random.Generator
         if sampling_rate == 8000 or np.random.default_rng([*seeds, attempt]).random() >= 0.5:
             break
     return rng
+
+
+def _pass_telephone(mono: NDArray[np.float32], rate: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], str]:
+    """Return the signal as an undisturbed call carries it: most are, and their traces are the finest."""
+    from audio_batch.spoof.channel import apply_channel
+
+    name = str(rng.choice(TELEPHONES))
+    return apply_channel(mono, rate, name, target_rate=8000, rng=rng), name
 
 
 def _pass_channel(

@@ -56,7 +56,7 @@ def train_model(
     channel_classes
         ``narrowband`` is needed; ``wideband`` uses recordings of 16 kHz and more.
     draws
-        Random channels that each recording is sent through.
+        Random channels that each recording is sent through, see `dataset.collect_segments`.
     simulate
         False for recordings that are telephone calls already.
     network_steps
@@ -219,7 +219,7 @@ def _main(arguments: Sequence[str] | None = None) -> None:
     source.add_argument("--corpus", type=Path, help="folder with human.csv and synthetic.csv")
     source.add_argument("--manifest", type=Path, help="CSV with path,label[,speaker,attack_family]")
     parser.add_argument("--out", type=Path, required=True, help="folder for the model")
-    parser.add_argument("--draws", type=int, default=2, help="random channels per recording (default 2)")
+    parser.add_argument("--draws", type=int, default=4, help="random channels per recording (default 4)")
     parser.add_argument("--network-steps", type=int, default=0, help="train networks too, on that many batches")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     options = parser.parse_args(arguments)
