@@ -62,6 +62,12 @@ def test_a_failure_says_what_and_what_to_do(
     assert failed.document["error"]["hint"]
 
 
+def test_any_limit_is_a_limit(call: Call, box_lake: Path) -> None:
+    call("cases", "build", "--lake", box_lake)
+    assert call("cases", "list", "--limit", 10**20, "--lake", box_lake, "--json").document["count"] == 1
+    assert call("profiles", "list", "--limit", 10**20, "--lake", box_lake, "--json").document["count"] == 0
+
+
 def test_names_of_strangers_cannot_control_the_terminal(call: Call, box_lake: Path) -> None:
     call("cases", "build", "--lake", box_lake)
     done = call("cases", "assign", 1, "--to", "ada\x1b[2J", "--lake", box_lake)

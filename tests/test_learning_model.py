@@ -217,11 +217,21 @@ def test_labels_need_a_source_and_a_truth(lake: Lake) -> None:
     draw_truth().drop("box_id").write_parquet(lake.path / "simulation" / "truth.parquet")
     with pytest.raises(ModelError, match="lacks the columns box_id"):
         train_model(lake, labels="truth")
+    (lake.path / "simulation" / "truth.parquet").write_bytes(b"PAR1 no PAR1")
+    with pytest.raises(ModelError, match=r"truth\.parquet cannot be read"):
+        train_model(lake, labels="truth")
 
 
 def test_a_base_rate_is_a_share(lake: Lake) -> None:
     with pytest.raises(ModelError, match=r"base rate 1\.5 is not allowed"):
         train_model(lake, base_rate=1.5)
+
+
+@pytest.mark.parametrize("setting", [{"window_days": 0}, {"threshold": float("nan")}, {"seed": -1}])
+def test_a_setting_that_no_model_can_have_is_refused(lake: Lake, setting: dict[str, Any]) -> None:
+    with pytest.raises(ModelError, match="is not allowed") as caught:
+        train_model(lake, **setting)
+    assert caught.value.hint.startswith("Allowed: ")
 
 
 def test_evaluation_counts_numbers_once(lake: Lake, model: Model) -> None:
@@ -259,13 +269,19 @@ def test_damaged_models_are_refused(model: Model, tmp_path: Path) -> None:
 
     assert "has format 99; this version reads format 1" in broken(format=99)
     assert "was trained with feature set '0'" in broken(feature_set="0")
+    assert "was trained with feature set" in broken(features=None)
     assert "is damaged: TypeError" in broken(calibration={})
+    assert "is damaged: ValueError" in broken(calibration={**document["calibration"], "slope": float("nan")})
+    assert "window_days = 0 is not allowed." in broken(window_days=0)
+    assert "threshold = 7.0 is not allowed." in broken(threshold=7)
     assert "trees are damaged" in broken(booster={"learner": {}})
     file.write_text("{")
     with pytest.raises(ModelError, match="cannot be read as a model"):
         open_model(folder)
     with pytest.raises(ModelError, match="There is no model at"):
         open_model(tmp_path / "nowhere")
+    with pytest.raises(ModelError, match="There is no model at"):
+        open_model("x" * 300)
 
 
 def test_a_model_that_cannot_be_written_says_so(model: Model, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def test_it_fills_a_lake_and_says_what_is_in_it(tmp_path: Path) -> None:
         (("--strategies", "naive,shy"), "strategies names 'shy'"),
         (("--start", "yesterday"), "--start is 'yesterday', not a date"),
         (("--subscribers", 3), "subscribers is 3"),
+        (("--start", "9999-12-31"), "start is 9999-12-31, not a day from 1970-01-02 to 2200-01-01"),
     ],
 )
 def test_a_bad_option_is_named(tmp_path: Path, arguments: tuple[object, ...], message: str) -> None:

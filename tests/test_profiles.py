@@ -175,6 +175,15 @@ def test_wrong_days_are_refused(lake: Lake, bounds: dict[str, str], message: str
         assert caught.value.message == message
 
 
+def test_bounds_may_be_the_ends_of_the_calendar(lake: Lake) -> None:
+    built = build_profiles(lake, since=date.min, until=date.max)
+    assert built.built
+    assert build_profiles(lake, since=built.built[0], until=date.max).kept == built.built
+    assert build_profiles(lake, since=date(1, 1, 2), until=built.built[-1]).kept == built.built
+    assert build_profiles(lake, since=date.max, until=date.max).kept == ()
+    assert load_days(lake, date.min, date.max).computed.is_empty()
+
+
 def test_a_broken_file_is_reported(lake: Lake) -> None:
     lake.files("call_records")[0].write_bytes(b"PAR1 no PAR1")
     with pytest.raises(LakeDamagedError, match="doctor"):

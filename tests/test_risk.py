@@ -119,6 +119,8 @@ def test_an_event_that_is_in_the_lake_counts_once(lake: Lake) -> None:
         ({**EVENT, "duration_seconds": True}, "duration_seconds = True is not allowed"),
         ({**EVENT, "caller_number": 234}, "caller_number = 234 is not a number."),
         ({**EVENT, "callee_number": "-"}, "callee_number = '-' is not a number."),
+        ("[" * 100_000, "The event is not valid JSON"),
+        ({**EVENT, "timestamp": "0001-01-01T00:00:00Z"}, "since: 24h before until (0001-01-01"),
         ({**EVENT, "timestamp": 1769085000}, "timestamp = '1769085000' is not an instant."),
     ],
 )

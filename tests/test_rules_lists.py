@@ -116,6 +116,11 @@ def test_a_list_may_be_shipped_as_a_file_beside_the_rule(found: Any, tmp_path: P
         ("none.csv", "none.csv: list watched cannot be read"),
         ("odd.csv", "odd.csv:1: list watched lacks the column price ([rules.WATCHED] watched)."),
         ("bad.csv", "bad.csv:3: ['+1', 'x'] is no row of list watched."),
+        ("short.csv", "short.csv:2: ['+1', None] is no row of list watched."),
+        ("nul\0.csv", "list watched cannot be read: embedded null byte"),
+        ([["+1", float("nan")]], "entry 1: ['+1', nan] is no row of list watched."),
+        ([[["+1"], 2]], "entry 1: [['+1'], 2] is no row of list watched."),
+        (5, "[rules.WATCHED] watched: 5 is no list watched."),
     ],
 )
 def test_a_list_that_does_not_fit_is_named(
@@ -123,11 +128,19 @@ def test_a_list_that_does_not_fit_is_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("odd.csv").write_text("number\n+1\n", encoding="utf-8")
+    Path("short.csv").write_text("number,price\n+1\n", encoding="utf-8")
     Path("bad.csv").write_text("number,price\n+2,1\n+1,x\n", encoding="utf-8")
     with pytest.raises(ConfigurationError) as caught:
         found(make_rule(), watched=given)
     assert message in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("value", [2.5, 2**63, "1e3"])
+def test_a_whole_number_is_not_cut(found: Any, value: object) -> None:
+    header = HEADER.replace('types = ["text", "real"]', 'types = ["text", "integer"]').replace("2.5]]", "2]]")
+    with pytest.raises(ConfigurationError, match="is no row of list watched"):
+        found(make_rule(header), watched=[["+2", value]])
 
 
 @pytest.mark.parametrize(

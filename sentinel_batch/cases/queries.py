@@ -75,7 +75,7 @@ def list_cases(
     rank = pl.col("severity").replace_strict(list(SEVERITIES), list(range(len(SEVERITIES))), return_dtype=pl.Int8)
     rows = open_lake(lake).scan(CASES.name).filter(pl.col("status").is_in(_chosen(status)))
     found = rows.sort(rank, "loss", "case_id", descending=[True, True, False]).collect()
-    return found if limit is None else found.head(limit)
+    return found if limit is None else found.head(min(limit, found.height))
 
 
 def get_case(case_id: int, *, lake: Lake | str | Path | None = None) -> CaseFile:

@@ -32,6 +32,9 @@ _LISTED = {
     "night_share": "Night",
     "calls_z": "z",
 }
+_MOST_ROWS = 2**31
+"""No terminal shows more; Polars counts rows in 32 bits."""
+
 _TEXTS = ("local_date", "number", "segment")
 
 
@@ -98,7 +101,7 @@ def list_profiles(session: Session, since: Since = None, until: Until = None, li
         raise UsageError(f"--limit {limit} is not allowed.", hint="Give a number of rows, 1 or more.")
     order = ["local_date", "call_count", "number"]
     scan = scan_profiles(session.configure().lake, since, until)
-    rows = scan.sort(order, descending=[True, True, False]).head(limit).collect()
+    rows = scan.sort(order, descending=[True, True, False]).head(min(limit, _MOST_ROWS)).collect()
     out = session.output
     if out.as_json:
         out.document({"status": "success", "count": rows.height, "profiles": rows.to_dicts()})

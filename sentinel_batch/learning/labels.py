@@ -41,7 +41,11 @@ def read_truth(lake: Lake) -> pl.DataFrame:
             hint="Take labels from verdicts (--labels verdicts), or simulate: sentinel-batch simulate.",
             file=str(file),
         )
-    found = pl.read_parquet(file)
+    try:
+        found = pl.read_parquet(file)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        first = next(iter(str(error).splitlines()), "")
+        raise ModelError(f"{file} cannot be read: {first}", hint="Simulate again.", file=str(file)) from error
     missing = [column for column in _TRUTH_COLUMNS if column not in found.columns]
     if missing:
         raise ModelError(f"{file} lacks the columns {', '.join(missing)}.", hint="Simulate again.", missing=missing)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 """Version of the document."""
+
+MOST_WINDOW_DAYS = 366
+MOST_SEED = 2**31 - 1
+"""What the trees' library takes as a seed."""
 
 MODEL_FILE = "model.json"
 CARD_FILE = "CARD.md"
@@ -170,8 +176,9 @@ def load_booster(document: dict[str, Any]) -> xgboost.Booster:
 def _find(source: str | Path) -> Path:
     named = Path(source)
     for path in (named / MODEL_FILE, named, SHIPPED / named.name / MODEL_FILE):
-        if path.is_file():
-            return path
+        with suppress(OSError):
+            if path.is_file():
+                return path
     shipped = ", ".join(list_shipped()) or "none"
     raise ModelError(
         f"There is no model at {str(source)!r}.",
@@ -188,14 +195,14 @@ def _read(document: Any, path: Path) -> Model:
             hint="Train the model again: sentinel-batch model train.",
             file=str(path),
         )
-    if found.get("feature_set") != FEATURE_SET or tuple(found.get("features", ())) != FEATURE_NAMES:
+    if found.get("feature_set") != FEATURE_SET or found.get("features") != list(FEATURE_NAMES):
         raise ModelError(
             f"{path} was trained with feature set {found.get('feature_set')!r}; this version computes {FEATURE_SET!r}.",
             hint="Train the model again: sentinel-batch model train.",
             file=str(path),
         )
     try:
-        return Model(
+        return _checked(
             booster=dict(found["booster"]),
             calibration=Calibration(**{name: float(value) for name, value in found["calibration"].items()}),
             window_days=int(found["window_days"]),
@@ -205,6 +212,32 @@ def _read(document: Any, path: Path) -> Model:
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{path} is damaged: {error!r}.", hint="Train the model again.", file=str(path)) from error
+
+
+def check_settings(window_days: int, threshold: float, seed: int = 0) -> None:
+    """Refuse settings that no model can have.
+
+    Raises
+    ------
+    ModelError
+        If there is no such window, threshold or seed.
+    """
+    for name, value, most in (
+        ("window_days", window_days, MOST_WINDOW_DAYS), ("threshold", threshold, 1), ("seed", seed, MOST_SEED)
+    ):  # fmt: skip
+        least = 1 if name == "window_days" else 0
+        if not least <= value <= most:
+            raise ModelError(
+                f"{name} = {value} is not allowed.", hint=f"Allowed: {least} to {most}.", name=name, value=str(value)
+            )
+
+
+def _checked(**facts: Any) -> Model:
+    found = Model(**facts)
+    check_settings(found.window_days, found.threshold)
+    if not all(math.isfinite(value) for value in asdict(found.calibration).values()):
+        raise ValueError(f"calibration = {asdict(found.calibration)}")
+    return found
 
 
 def _dump(document: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from sentinel_batch.errors import ModelError
 from sentinel_batch.lake import Lake, open_lake
 from sentinel_batch.learning.examples import BACKGROUND, collect_examples
 from sentinel_batch.learning.features import FEATURES, to_matrix
-from sentinel_batch.learning.model import Model, dump_booster
+from sentinel_batch.learning.model import Model, check_settings, dump_booster
 from sentinel_batch.learning.probability import BASE_RATE, Calibration, check_base_rate, fit_calibration
 from sentinel_batch.learning.sampling import assign_folds
 
@@ -90,6 +90,7 @@ def train_model(
     """
     import polars as pl
 
+    check_settings(window_days, threshold, seed)
     given = [lakes] if lakes is None or isinstance(lakes, Lake | str | Path) else list(lakes)
     parts = []
     for place, lake in enumerate(given):
@@ -146,6 +147,7 @@ def fit_model(
     from sentinel_batch.learning.assessment import assess
 
     check_base_rate(base_rate)
+    check_settings(window_days, threshold, seed)
     _check_numbers(examples)
     training, held_out, later = split_examples(examples, seed)
     measurable = measured and _count_numbers(training) is None and held_out["label"].n_unique() == 2

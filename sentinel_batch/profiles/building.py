@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 from sentinel_batch.config import Config, load_config
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Lake, StagedFile, full_disk_reported, open_lake
 from sentinel_batch.profiles.calls import damage_reported
-from sentinel_batch.profiles.days import Definition, StoredDay, is_fresh, list_stored, read_calendar
-from sentinel_batch.profiles.history import LOOKBACK_DAYS
+from sentinel_batch.profiles.days import (
+    Definition,
+    StoredDay,
+    begin_lookback,
+    is_fresh,
+    list_stored,
+    read_calendar,
+)
 from sentinel_batch.profiles.measuring import CALLS_AT_ONCE, Measurement
 from sentinel_batch.runs import Run, recorded_run
 from sentinel_batch.schema import PROFILES
@@ -118,8 +124,7 @@ def read_day(value: date | str | None, name: str) -> date | None:
 def _build(
     lake: Lake, run: Run, definition: Definition, first: date | None, last: date | None, rebuild: bool, at_once: int
 ) -> ProfileBuild:
-    begin = None if first is None or first.toordinal() <= LOOKBACK_DAYS else first - timedelta(days=LOOKBACK_DAYS)
-    calendar = read_calendar(lake, definition.zone, begin, last)
+    calendar = read_calendar(lake, definition.zone, first and begin_lookback(first), last)
     stored = list_stored(lake)
     days = [day for day in calendar.calls if (first or date.min) <= day <= (last or date.max)]
     stale = [day for day in days if rebuild or not is_fresh(day, stored.get(day), calendar, definition)]

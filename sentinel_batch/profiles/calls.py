@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _EARLIEST, _LATEST = timedelta(hours=14), timedelta(hours=36)
 """A local day lies between these offsets from its midnight in UTC, in every zone of the world."""
 
+_LAST_DAYS = date.max - timedelta(days=2)
+"""From here on the end of a day may lie beyond the last instant that there is."""
+
 
 @dataclass(frozen=True)
 class Labels:
@@ -100,8 +103,9 @@ def damage_reported(lake: Lake) -> Iterator[None]:
 
 def list_files(lake: Lake, first: date, last: date) -> list[Path]:
     """List the files that may hold calls of the local days from first to last."""
-    begin, end = (datetime.combine(day, time(), UTC) for day in (first, last))
-    return lake.files(CALL_RECORDS.name, begin - _EARLIEST, end + _LATEST)
+    begin = None if first == date.min else datetime.combine(first, time(), UTC) - _EARLIEST
+    end = None if last >= _LAST_DAYS else datetime.combine(last, time(), UTC) + _LATEST
+    return lake.files(CALL_RECORDS.name, begin, end)
 
 
 def scan_days(files: list[Path], first: date, last: date, zone: str) -> pl.LazyFrame:

@@ -12,7 +12,7 @@ from sentinel_batch.lake import Lake, scan_parts
 from sentinel_batch.profiles.calls import list_files, scan_days
 from sentinel_batch.profiles.history import LOOKBACK_DAYS
 from sentinel_batch.profiles.segments import Segments, read_segments
-from sentinel_batch.schema import CALL_RECORDS, PROFILES
+from sentinel_batch.schema import PROFILES
 
 VERSION = "1"
 """Raised when a figure changes its meaning; stored profiles of another version are built anew."""
@@ -89,8 +89,7 @@ def read_calendar(lake: Lake, zone: str, first: date | None = None, last: date |
     import polars as pl
 
     begin, end = first or date.min, last or date.max
-    bounded = first is not None and last is not None
-    files = list_files(lake, begin, end) if bounded else lake.files(CALL_RECORDS.name)
+    files = list_files(lake, begin, end)
     if not files:
         return Calendar({})
     scan = scan_days(files, begin, end, zone).select("local_date")
@@ -115,6 +114,11 @@ def list_stored(lake: Lake, first: date = date.min, last: date = date.max) -> di
     )
     rows = facts.collect(engine="streaming").iter_rows()
     return {day: StoredDay(tuple(files[day]), calls, before, text) for day, calls, before, text in rows}
+
+
+def begin_lookback(first: date) -> date:
+    """Return the first day of the lookback of a day; the first that there is, if that is nearer."""
+    return date.fromordinal(max(1, first.toordinal() - LOOKBACK_DAYS))
 
 
 def is_current(day: date, stored: StoredDay | None, calendar: Calendar, definition: Definition) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -12,8 +12,7 @@ from sentinel_batch.config import Config
 from sentinel_batch.lake import Lake, open_lake, relate_parts, scan_parts
 from sentinel_batch.profiles.building import read_days
 from sentinel_batch.profiles.calls import damage_reported
-from sentinel_batch.profiles.days import Definition, is_fresh, list_stored, read_calendar
-from sentinel_batch.profiles.history import LOOKBACK_DAYS
+from sentinel_batch.profiles.days import Definition, begin_lookback, is_fresh, list_stored, read_calendar
 from sentinel_batch.profiles.measuring import Measurement
 from sentinel_batch.schema import PROFILES, polars_schema
 
@@ -69,8 +68,9 @@ def load_days(lake: Lake, first: date, last: date, *, config: Config | None = No
 
     definition = Definition.of(config)
     with damage_reported(lake):
-        calendar = read_calendar(lake, definition.zone, first - timedelta(days=LOOKBACK_DAYS), last)
-        stored = list_stored(lake, first - timedelta(days=LOOKBACK_DAYS), last)
+        begin = begin_lookback(first)
+        calendar = read_calendar(lake, definition.zone, begin, last)
+        stored = list_stored(lake, begin, last)
         fresh = {day for day in stored if first <= day and is_fresh(day, stored[day], calendar, definition)}
         stale = [day for day in calendar.calls if first <= day and day not in fresh]
         frames = [pl.DataFrame(schema=polars_schema(PROFILES.columns))]

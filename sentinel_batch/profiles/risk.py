@@ -140,10 +140,11 @@ def assess_event(
     settings = config or load_config()
     call = read_event(event, settings)
     opened = open_lake(lake if lake is not None else settings.lake)
-    until = call["timestamp"]
-    counted = _count(opened, until - WINDOW, until, call["caller_number"], call)
+    period = resolve_period(None, call["timestamp"], None, WINDOW)
+    since, until = period.since, period.until
+    counted = _count(opened, since, until, call["caller_number"], call)
     digest = hashlib.sha256(json.dumps(call, sort_keys=True, default=str).encode()).hexdigest()
-    return _risk(call["caller_number"], until - WINDOW, until, counted, settings, "evt_" + digest[:12])
+    return _risk(call["caller_number"], since, until, counted, settings, "evt_" + digest[:12])
 
 
 def rank_risks(
@@ -221,7 +222,7 @@ def read_event(event: str | Mapping[str, Any], config: Config) -> dict[str, Any]
 def _parse(text: str) -> Mapping[str, Any]:
     try:
         fields = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _wrong(f"The event is not valid JSON: {error}.") from error
     if not isinstance(fields, dict):
         raise _wrong(f"The event is a {type(fields).__name__}, not an object.")

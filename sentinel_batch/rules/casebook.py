@@ -79,7 +79,7 @@ def read_cases(rule: Rule, folder: Path = CASES) -> list[Case]:
     try:
         entries = yaml.safe_load(path.read_text(encoding="utf-8")) or []
         return [_read_case(rule, entry) for entry in entries]
-    except (yaml.YAMLError, OSError, KeyError, TypeError, AttributeError) as error:
+    except (yaml.YAMLError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise RuleError(
             f"{path}: the cases cannot be read: {error!r}", hint="A case has name, calls, findings, and maybe options."
         ) from error

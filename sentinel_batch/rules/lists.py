@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,8 @@ LIST_TYPES = ("text", "real", "integer")
 """Types of a list's columns."""
 
 _KEYS = ("columns", "types", "default", "file", "description")
-_CONVERTERS = {"text": str, "real": float, "integer": int}
+_CONVERTERS: dict[str, Callable[[Any], Any]] = {"text": str, "real": float, "integer": int}
+_TOO_LARGE = 2**63
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,14 @@ class ReferenceList:
             rows = self.default if self.file is None else self._read(folder / self.file, str(folder / self.file))
         elif isinstance(configured, str):
             rows = self._read(Path(configured), place)
-        else:
+        elif isinstance(configured, Sequence):
             rows = tuple(self._shape(row, f"{place}, entry {n}") for n, row in enumerate(configured, 1))
+        else:
+            raise ConfigurationError(
+                f"{place}: {configured!r} is no list {self.name}.",
+                hint="Give a list of rows, or the path of a CSV file.",
+                name=self.name,
+            )
         kinds = {"text": pl.String(), "real": pl.Float64(), "integer": pl.Int64()}
         schema = {column: kinds[kind] for column, kind in self.columns.items()}
         return pl.DataFrame(rows, schema=schema, orient="row").unique(maintain_order=True)
@@ -84,7 +92,7 @@ class ReferenceList:
                 return tuple(
                     self._shape([row[column] for column in self.columns], f"{path}:{reader.line_num}") for row in reader
                 )
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
+        except (OSError, ValueError, csv.Error) as error:
             raise ConfigurationError(
                 f"{path}: list {self.name} cannot be read: {error} ({place}).", hint="Name a readable UTF-8 CSV file."
             ) from error
@@ -94,15 +102,24 @@ class ReferenceList:
         try:
             if not isinstance(values, Sequence) or len(values) != len(self.columns):
                 raise ValueError(row)
-            return tuple(
-                _CONVERTERS[kind](value.strip() if isinstance(value, str) else value)
-                for value, kind in zip(values, self.columns.values(), strict=True)
-            )
-        except (TypeError, ValueError, AttributeError):
+            return tuple(_convert(value, kind) for value, kind in zip(values, self.columns.values(), strict=True))
+        except (TypeError, ValueError, OverflowError):
             wanted = ", ".join(f"{column} ({kind})" for column, kind in self.columns.items())
             raise ConfigurationError(
                 f"{place}: {row!r} is no row of list {self.name}.", hint=f"A row is: {wanted}.", name=self.name
             ) from None
+
+
+def _convert(value: Any, kind: str) -> str | float | int:
+    """Return a cell in the type of its column; what a short line of a file lacks is None, and no value."""
+    if not isinstance(value, str | int | float):
+        raise TypeError(value)
+    made: str | float | int = _CONVERTERS[kind](value.strip() if isinstance(value, str) else value)
+    if kind == "integer" and (abs(made) >= _TOO_LARGE or (isinstance(value, float) and made != value)):
+        raise ValueError(value)
+    if isinstance(made, float) and not math.isfinite(made):
+        raise ValueError(value)
+    return made
 
 
 def read_list(name: str, table: Any, file: str) -> ReferenceList:

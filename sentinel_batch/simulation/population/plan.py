@@ -17,6 +17,9 @@ from .strategies import STRATEGIES
 DEFAULT_START = dt.date(2026, 1, 5)
 """A Monday."""
 
+EARLIEST_START, LATEST_START = dt.date(1970, 1, 2), dt.date(2200, 1, 1)
+"""Far from the ends of what an instant can hold."""
+
 FEWEST_SUBSCRIBERS = 1_000
 MOST_SUBSCRIBERS = 5_000_000
 """Three quantities of a call (second, caller, callee) must fit into one 64-bit sorting key."""
@@ -89,6 +92,11 @@ class Plan:
         _check_range("subscribers", self.subscribers, FEWEST_SUBSCRIBERS, MOST_SUBSCRIBERS)
         _check_range("days", self.days, 1, 366)
         _check_range("seed", self.seed, 0, 2**63 - 1)
+        if not EARLIEST_START <= self.start <= LATEST_START:
+            raise UsageError(
+                f"start is {self.start}, not a day from {EARLIEST_START} to {LATEST_START}",
+                hint="Give a day in that range.",
+            )
         if self.boxes is not None:
             _check_range("boxes", self.boxes, 0, 10_000)
         if self.sims_per_box is not None:
