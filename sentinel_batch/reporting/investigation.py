@@ -152,7 +152,8 @@ def draw_network(members: pl.DataFrame, links: pl.DataFrame) -> dict[str, Any] |
     from sentinel_batch.cases.links import weigh_pairs
 
     shown = members.head(_MEMBERS_DRAWN)
-    inside = links.filter(links["number_a"].is_in(shown["number"]) & links["number_b"].is_in(shown["number"]))
+    drawn = shown["number"].implode()
+    inside = links.filter(links["number_a"].is_in(drawn) & links["number_b"].is_in(drawn))
     pairs = weigh_pairs(inside).sort("strength", "number_a", "number_b", descending=[True, False, False])
     if pairs.is_empty():
         return None
