@@ -16,11 +16,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.data import make_alert_lake, make_calls
+from benchmarks import profiles
+from benchmarks.data import make_alert_lake, make_calls, make_population
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -41,6 +42,8 @@ class Result:
     yardstick_cpu_seconds: float | None = None
     ratio: float | None = None
     limit: str = ""
+    rules: dict[str, float] = field(default_factory=dict)
+    """Rule to the median of its seconds, where rules ran."""
 
 
 def run_case(name: str, *arguments: object) -> dict[str, Any]:
@@ -76,7 +79,13 @@ def compare(name: str, size: str, yardstick: str, limit: str, ours: list[Any], t
         _median(theirs, "cpu_seconds"),
         ratio,
         limit,
+        _rule_times(ours),
     )
+
+
+def _rule_times(runs: list[Any]) -> dict[str, float]:
+    names = runs[0].get("rules", {})
+    return {name: statistics.median(run["rules"][name]["seconds"] for run in runs) for name in names}
 
 
 def _median(runs: list[Any], key: str) -> float:
@@ -102,6 +111,28 @@ def measure_size(millions: float, folder: Path, repeat: int) -> list[Result]:
             Result("detect, all seven days", size, run["seconds"], run["cpu_seconds"], peak, limit="under 120 s")
         )
     source.unlink()
+    if millions < 100:
+        turns = profiles.measure(lake, repeat)
+        pair = [ours for ours, _ in turns], [theirs for _, theirs in turns]
+        results.append(compare("profiles", size, "the specification's GROUP BY", "at most 4", *pair))
+        results.append(measure_rules(lake, size, "day", repeat))
+    shutil.rmtree(lake)
+    return results
+
+
+def measure_rules(lake: Path, size: str, period: str, repeat: int) -> Result:
+    """Measure all rules over the last 24 hours (``day``) or all calls (``all``) of a lake that has its profiles."""
+    name = "all rules" if period == "day" else "all rules, all days"
+    pair = take_turns(["rules_engine", lake, period], ["rules_group_by", lake, period], repeat)
+    return compare(name, size, "the specification's GROUP BY", "at most 3", *pair)
+
+
+def measure_population(folder: Path, subscribers: int, days: int, repeat: int) -> list[Result]:
+    """Measure all rules on a simulated population, whose callers know one another and have handsets."""
+    lake = folder / f"population-{subscribers}"
+    make_population(lake, subscribers, days)
+    size = f"{subscribers:,} subscribers, {days} days"
+    results = [measure_rules(lake, size, period, repeat) for period in ("day", "all")]
     shutil.rmtree(lake)
     return results
 
@@ -162,6 +193,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rows", default="1,10", help="sizes in million rows, separated by commas")
     parser.add_argument("--large", action="store_true", help="also 100 million rows, once (20 GB of disk, minutes)")
+    parser.add_argument("--subscribers", type=int, default=100_000, help="size of the simulated population; 0: none")
+    parser.add_argument("--days", type=int, default=14, help="days of the simulated population")
     parser.add_argument("--repeat", type=int, default=3, help="turns of engine and yardstick")
     parser.add_argument("--folder", type=Path, default=HERE.parent / "data" / "work" / "benchmarks")
     options = parser.parse_args()
@@ -169,6 +202,8 @@ def main() -> None:
     results = measure_start_up(options.folder, options.repeat)
     for millions in options.rows.split(","):
         results += measure_size(float(millions), options.folder, options.repeat)
+    if options.subscribers:
+        results += measure_population(options.folder, options.subscribers, options.days, options.repeat)
     if options.large:
         results += measure_size(100, options.folder, 1)
     print(write_results(results))

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 _COLUMNS = {
     "call_date": "DATE",
@@ -106,6 +107,59 @@ def detect_group_by(lake: str) -> dict[str, object]:
     return timed(query)
 
 
+def rules_engine(lake: str, period: str) -> dict[str, object]:
+    """Run all rules over a period of a lake that has its profiles: ``day`` (the last 24 hours) or ``all``."""
+    from sentinel_batch.cli import tune_allocator
+
+    tune_allocator()
+    from sentinel_batch.lake import Lake
+    from sentinel_batch.rules import examine_rules
+
+    opened = Lake.open(lake)
+    bounds = opened.bounds()
+    since = bounds[0] - timedelta(seconds=1) if bounds and period == "all" else None
+    _warm_up()
+    times = _time_rules()
+
+    def examine() -> dict[str, object]:
+        found = examine_rules(lake=opened, since=since)
+        return {"findings": {detection.rule.id: detection.findings.height for detection in found}}
+
+    return {**timed(examine), "rules": times}
+
+
+def _time_rules() -> dict[str, dict[str, float]]:
+    """Have the engine note seconds and processor seconds of each rule that it runs from now on."""
+    from sentinel_batch.rules import execution
+
+    times: dict[str, dict[str, float]] = {}
+    run = execution._run_task
+
+    def noted(connection: Any, task: execution.Task, *arguments: Any) -> execution.Detection:
+        start, processor = time.perf_counter(), time.process_time()
+        found = run(connection, task, *arguments)
+        times[task.rule.id] = {
+            "seconds": time.perf_counter() - start,
+            "cpu_seconds": time.process_time() - processor,
+        }
+        return found
+
+    execution._run_task = noted
+    return times
+
+
+def rules_group_by(lake: str, period: str) -> dict[str, object]:
+    """Run the specification's GROUP BY over the calls of that period."""
+    from sentinel_batch.lake import Lake
+
+    opened = Lake.open(lake)
+    bounds = opened.bounds()
+    newest = bounds[1] if bounds else None
+    query = _GROUP_BY if period == "day" else _GROUP_BY.replace("24 hours", "100000 hours")
+    _warm_up()
+    return timed(lambda: {"suspects": len(opened.connect().execute(query, [newest]).fetchall())})
+
+
 def list_alerts(lake: str) -> dict[str, object]:
     """List 50 alerts of many."""
     from sentinel_batch.alerts import list_alerts as list_rows
@@ -149,6 +203,8 @@ if __name__ == "__main__":
             detect_engine_all,
             detect_group_by,
             list_alerts,
+            rules_engine,
+            rules_group_by,
         )
     }[sys.argv[1]]
     print(json.dumps(case(*sys.argv[2:])))

@@ -18,6 +18,16 @@ def make_calls(path: Path, rows: int) -> None:
     generator.save_to_file(path, total_records=rows, simbox_callers=max(rows // 100_000, 1), simbox_calls_per_caller=75)
 
 
+def make_population(lake: Path, subscribers: int, days: int) -> None:
+    """Fill a lake with a simulated population and its profiles: 100,000 make 7.5 million calls in 14 days."""
+    from sentinel_batch.profiles import build_profiles
+    from sentinel_batch.simulation.population import simulate_population
+
+    shutil.rmtree(lake, ignore_errors=True)
+    simulate_population(lake, subscribers=subscribers, days=days, seed=1, boxes=2)
+    build_profiles(Lake.open(lake))
+
+
 def make_alert_lake(path: Path, alerts: int) -> None:
     """Make a lake with so many alerts and no calls."""
     import polars as pl

@@ -107,13 +107,33 @@ medium_attempts = 50
 -- query: sliding
 WITH
 -- Prune by days. A day has at least 23 hours, so that a window touches at most ceil(W / 23 h) + 1 days, and on one of
--- them the caller has at least that part of the window's attempts, and of its different numbers.
+-- them the caller has at least that part of the window's attempts, and of its different numbers. If they are two, they
+-- follow one another and together have at least all of them.
+day_pairs AS (
+    SELECT
+        number,
+        call_count,
+        unique_callees,
+        call_count + coalesce(lag(call_count) OVER in_time, 0) AS attempts,
+        unique_callees + coalesce(lag(unique_callees) OVER in_time, 0) AS destinations
+    FROM profiles
+    WINDOW in_time AS (PARTITION BY number ORDER BY day_start ASC NULLS LAST)
+),
+
 busy_callers AS (
     SELECT number
-    FROM profiles
+    FROM day_pairs
     GROUP BY number
-    HAVING (ceil($window_seconds / 82800) + 1) * max(call_count) >= $min_attempts
+    HAVING (
+        $window_seconds <= 82800
+        AND max(attempts) >= $min_attempts
+        AND max(destinations) >= $min_unique_destinations
+    )
+    OR (
+        $window_seconds > 82800
+        AND (ceil($window_seconds / 82800) + 1) * max(call_count) >= $min_attempts
         AND (ceil($window_seconds / 82800) + 1) * max(unique_callees) >= $min_unique_destinations
+    )
 ),
 
 -- Prune, coarsely. Call an attempt weak if it was not completed, or was but lasted less than 2 B. With an ASR below A

@@ -104,15 +104,11 @@ longest AS (
     SELECT max(length(prefix)) AS size FROM number_plan
 ),
 
-callers AS (
-    SELECT DISTINCT number, substring(number, 2, size) AS head, length(number) - 1 AS digits
+shapes AS (
+    SELECT DISTINCT substring(number, 2, size) AS head, length(number) - 1 AS digits
     FROM profiles
     CROSS JOIN longest
     WHERE starts_with(number, '+') AND TRY_CAST(substring(number, 2) AS BIGINT) IS NOT NULL
-),
-
-shapes AS (
-    SELECT DISTINCT head, digits FROM callers
 ),
 
 sizes AS (
@@ -150,11 +146,19 @@ judged_shapes AS (
     LEFT JOIN fitting ON shapes.head = fitting.head AND shapes.digits = fitting.digits AND place = 1
 ),
 
+bad_shapes AS (
+    SELECT concat(head, '/', CAST(digits AS VARCHAR)) AS shape FROM judged_shapes WHERE status <> 'allocated'
+),
+
 bad_numbers AS (
-    SELECT number, status
-    FROM callers
-    INNER JOIN judged_shapes ON callers.head = judged_shapes.head AND callers.digits = judged_shapes.digits
-    WHERE status <> 'allocated'
+    SELECT DISTINCT number
+    FROM profiles
+    CROSS JOIN longest
+    WHERE starts_with(number, '+')
+        AND TRY_CAST(substring(number, 2) AS BIGINT) IS NOT NULL
+        AND concat(substring(number, 2, size), '/', CAST(length(number) - 1 AS VARCHAR)) IN (
+            SELECT shape FROM bad_shapes
+        )
 ),
 
 -- Trunks are few.
@@ -194,6 +198,12 @@ domestic_calls AS (
         ON substring(callee_number, 1, callee_sizes.size) = callee_prefixes.prefix
 ),
 
+bad_calls AS (
+    SELECT caller_number, callee_number, call_timestamp, duration_seconds, trunk
+    FROM examined_calls
+    WHERE caller_number IN (SELECT number FROM bad_numbers)
+),
+
 reasons AS (
     SELECT
         caller_number,
@@ -202,8 +212,10 @@ reasons AS (
         duration_seconds,
         trunk,
         CASE WHEN status = 'withdrawn' THEN 2 WHEN status = 'impossible length' THEN 1 ELSE 0 END AS reason
-    FROM examined_calls
-    INNER JOIN bad_numbers ON examined_calls.caller_number = bad_numbers.number
+    FROM bad_calls
+    CROSS JOIN longest
+    INNER JOIN judged_shapes
+        ON substring(caller_number, 2, size) = judged_shapes.head AND length(caller_number) - 1 = judged_shapes.digits
     UNION ALL
     SELECT caller_number, callee_number, call_timestamp, duration_seconds, trunk, 3 AS reason
     FROM domestic_calls

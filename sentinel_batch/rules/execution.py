@@ -130,20 +130,32 @@ def examine_tasks(
             return []
         with lake.connect(since=min(starts), until=period.until) as connection:
             _create_profiles(connection, lake, tasks, min(starts), period.until)
+            calls = {start: _count_calls(connection, start, period.until, filters) for start in set(starts)}
             return [
-                _run_task(connection, task, period, start, filters) for task, start in zip(tasks, starts, strict=True)
+                _run_task(connection, task, period, start, filters, calls[start])
+                for task, start in zip(tasks, starts, strict=True)
             ]
 
 
+def _count_calls(connection: duckdb.DuckDBPyConnection, read_since: datetime, until: datetime, filters: Filters) -> int:
+    _create_input(connection, read_since, until, filters)
+    [(calls,)] = connection.execute(f"SELECT count(*) FROM {EXAMINED_CALLS}").fetchall()
+    return int(calls)
+
+
 def _run_task(
-    connection: duckdb.DuckDBPyConnection, task: Task, period: Period, read_since: datetime, filters: Filters
+    connection: duckdb.DuckDBPyConnection,
+    task: Task,
+    period: Period,
+    read_since: datetime,
+    filters: Filters,
+    calls_examined: int,
 ) -> Detection:
     _create_input(connection, read_since, period.until, filters)
     if task.rule.reads(PROFILES):
         _create_days(connection, read_since, period.until)
     for name, rows in task.lists.items():
         connection.register(name, rows.to_arrow())
-    calls_examined = connection.execute(f"SELECT count(*) FROM {EXAMINED_CALLS}").fetchall()[0][0]
     rule, bindings = task.rule, _bindings(task.rule, task.values, period)
     query = "trailing" if filters.trailing else "sliding"
     rows = _run_query(connection, rule, query, bindings)

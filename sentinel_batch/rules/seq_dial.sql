@@ -87,10 +87,19 @@ medium_numbers = 30
 
 -- query: sliding
 WITH
--- Prune, coarsely. W is at most 23 hours, so the calls that reach N numbers touch at most two local days; one of them
--- has at least half of these callees.
+-- Prune, coarsely. W is at most 23 hours, so the calls that reach N numbers touch at most two local days that follow
+-- one another; together these have at least N callees.
+day_pairs AS (
+    SELECT
+        number,
+        unique_callees + coalesce(
+            lag(unique_callees) OVER (PARTITION BY number ORDER BY day_start ASC NULLS LAST), 0
+        ) AS callees
+    FROM profiles
+),
+
 busy_numbers AS (
-    SELECT DISTINCT number FROM profiles WHERE 2 * unique_callees >= $min_numbers
+    SELECT DISTINCT number FROM day_pairs WHERE callees >= $min_numbers
 ),
 
 busy_calls AS (

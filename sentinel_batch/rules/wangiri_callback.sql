@@ -132,18 +132,23 @@ medium_victims = 5
 
 -- query: sliding
 WITH
--- Prune, coarsely. B is at most an hour, so a window touches at most two local days. One of them holds at least half of
--- its N destinations, and one at least half of its cut calls, which are at least Q N; a cut call is not completed, or
+-- Prune, coarsely. B is at most an hour, so a window touches at most two local days that follow one another. Together
+-- these have at least its N destinations, and its cut calls, which are at least Q N; a cut call is not completed, or
 -- completed and at most 6 seconds long (S is at most 6).
+day_pairs AS (
+    SELECT
+        number,
+        unique_callees + coalesce(lag(unique_callees) OVER in_time, 0) AS callees,
+        call_count - completed_calls + short_calls
+        + coalesce(lag(call_count - completed_calls + short_calls) OVER in_time, 0) AS short_or_open_calls
+    FROM profiles
+    WINDOW in_time AS (PARTITION BY number ORDER BY day_start ASC NULLS LAST)
+),
+
 busy_numbers AS (
     SELECT DISTINCT number
-    FROM profiles
-    WHERE 2 * unique_callees >= $min_destinations
-        AND number IN (
-            SELECT number
-            FROM profiles
-            WHERE 2 * (call_count - completed_calls + short_calls) >= $min_quiet_share * $min_destinations
-        )
+    FROM day_pairs
+    WHERE callees >= $min_destinations AND short_or_open_calls >= $min_quiet_share * $min_destinations
 ),
 
 busy_calls AS (
@@ -408,18 +413,23 @@ INNER JOIN rung ON episodes.suspect_number = rung.suspect_number AND episodes.ep
 
 -- query: details
 WITH
--- Prune, coarsely. B is at most an hour, so a window touches at most two local days. One of them holds at least half of
--- its N destinations, and one at least half of its cut calls, which are at least Q N; a cut call is not completed, or
+-- Prune, coarsely. B is at most an hour, so a window touches at most two local days that follow one another. Together
+-- these have at least its N destinations, and its cut calls, which are at least Q N; a cut call is not completed, or
 -- completed and at most 6 seconds long (S is at most 6).
+day_pairs AS (
+    SELECT
+        number,
+        unique_callees + coalesce(lag(unique_callees) OVER in_time, 0) AS callees,
+        call_count - completed_calls + short_calls
+        + coalesce(lag(call_count - completed_calls + short_calls) OVER in_time, 0) AS short_or_open_calls
+    FROM profiles
+    WINDOW in_time AS (PARTITION BY number ORDER BY day_start ASC NULLS LAST)
+),
+
 busy_numbers AS (
     SELECT DISTINCT number
-    FROM profiles
-    WHERE 2 * unique_callees >= $min_destinations
-        AND number IN (
-            SELECT number
-            FROM profiles
-            WHERE 2 * (call_count - completed_calls + short_calls) >= $min_quiet_share * $min_destinations
-        )
+    FROM day_pairs
+    WHERE callees >= $min_destinations AND short_or_open_calls >= $min_quiet_share * $min_destinations
 ),
 
 busy_calls AS (
