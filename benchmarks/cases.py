@@ -144,7 +144,7 @@ def _time_rules() -> dict[str, dict[str, float]]:
         }
         return found
 
-    execution._run_task = noted
+    vars(execution)["_run_task"] = noted
     return times
 
 
