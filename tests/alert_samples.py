@@ -42,6 +42,7 @@ def finding(
         "first_seen": at(start + 0.5),
         "last_seen": at(end),
         "evidence_summary": f"{severity} from {start} to {end}",
+        "evidence": None,
         "parameters": PARAMETERS,
         **other,
     }

@@ -111,6 +111,16 @@ def test_a_shared_handset_links_and_a_dummy_one_does_not(tmp_path: Path) -> None
     assert links["evidence"][0] == f"handset {IMEI}"
 
 
+def test_the_order_in_which_threads_add_does_not_show(tmp_path: Path) -> None:
+    book = Book()
+    for number in BOX:
+        for n, calls in enumerate((7, 11, 13)):
+            book.add(number, calls=calls, hour=n, cell=f"LOS{n}")
+    strengths = links_of(book, tmp_path / "lake", *BOX)["strength"].to_list()
+    assert strengths == [round(strength, 6) for strength in strengths]
+    assert any(round(strength, 3) != strength for strength in strengths)
+
+
 def test_a_site_links_where_more_suspects_are_than_chance_would_put_there(tmp_path: Path) -> None:
     crowded = Book()
     everybody_else(crowded)

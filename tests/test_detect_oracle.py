@@ -92,7 +92,7 @@ def describe(episode: list[tuple[Fraction, list[Call], int, Fraction]], case: Ca
         severity(destinations, average),
         len(inside),
         destinations,
-        float(average),
+        round(float(average), 9),
         floor(instant),
         floor(episode[0][0]) - case.window,
         ending(episode[-1][0], case),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from polars.exceptions import ComputeError
 from typer.testing import CliRunner
 
 from sentinel_batch.cli.application import ReportedGroup, create_app, start
 from sentinel_batch.cli.population import simulate
+from sentinel_batch.simulation.population.writing import Ledger
 
 app = create_app(cls=ReportedGroup)
 app.callback()(start)
@@ -49,3 +52,13 @@ def test_a_bad_option_is_named(tmp_path: Path, arguments: tuple[object, ...], me
     assert code == 2
     assert message in err
     assert not (tmp_path / "lake" / "call_records").exists()
+
+
+def test_a_full_disk_is_named_and_the_next_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = ("--subscribers", 1000, "--days", 1, "--no-campaigns", "--boxes", 0)
+    full = ComputeError("parquet: underlying IO error: No space left on device (os error 28)")
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "_stage", Mock(side_effect=full))
+        code, out, _ = run("--lake", tmp_path / "lake", *size, "--json")
+    assert (code, json.loads(out)["error"]["code"]) == (1, "disk_full")
+    assert run("--lake", tmp_path / "lake", *size)[0] == 0

@@ -169,6 +169,14 @@ def test_a_summary_that_names_no_column_is_an_error(found: Any) -> None:
     assert "share" in caught.value.hint
 
 
+def test_the_order_in_which_threads_add_does_not_show(found: Any) -> None:
+    plain = found(make_rule())
+    shaken = QUERY.replace("0.5 AS confidence", "0.1 + 0.2 + 0.2 AS confidence").replace(
+        "avg(duration_seconds)", "avg(duration_seconds) + 4e-14"
+    )
+    assert found(make_rule(query=shaken)) == plain
+
+
 def test_several_rules_find_what_each_finds_alone(tmp_path: Path) -> None:
     calls = [("box", f"+2348030000{n:03}", NOON + timedelta(minutes=n), 2) for n in range(80)]
     lake = make_lake(tmp_path / "lake", calls)

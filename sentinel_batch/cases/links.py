@@ -102,7 +102,7 @@ SELECT a.number AS number_a, b.number AS number_b,
            || arg_max(a.cell, (least(a.share, b.share), a.cell)) || ' first' AS evidence
 FROM shares AS a JOIN shares AS b ON a.cell = b.cell AND a.number < b.number JOIN crowding ON crowding.cell = a.cell
 WHERE a.share >= 0.02 AND b.share >= 0.02
-GROUP BY a.number, b.number HAVING sum(least(a.share, b.share)) >= 0.5
+GROUP BY a.number, b.number HAVING round(sum(least(a.share, b.share)), 9) >= 0.5
 """
 
 _COMPLEMENTARY_HOURS = """
@@ -153,6 +153,9 @@ _DIRECT = {
 }
 _SUPPORTING = {"complementary_hours": _COMPLEMENTARY_HOURS, "same_rhythm": _SAME_RHYTHM}
 """Kinds that count only for pairs that something else ties together: half a country keeps the same hours."""
+
+_DIGITS = 6
+"""Threads add fractions in any order: what lies behind this digit may differ from run to run."""
 
 FAINTEST = 0.05
 """Links weaker than this are left out."""
@@ -213,6 +216,6 @@ def _query(connection: duckdb.DuckDBPyConnection, kind: str, sql: str) -> pl.Dat
         pl.col("number_a").cast(pl.String),
         pl.col("number_b").cast(pl.String),
         pl.lit(kind).alias("kind"),
-        pl.col("strength").cast(pl.Float64),
+        pl.col("strength").cast(pl.Float64).round(_DIGITS),
         pl.col("evidence").cast(pl.String),
     )

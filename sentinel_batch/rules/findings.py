@@ -28,6 +28,9 @@ DETAILS_KEPT = 20
 """Rows of the ``details`` query that are kept for each suspect."""
 
 _DIGITS = 6
+_FIGURES = ("avg_duration_seconds", "confidence")
+_FIGURE_DIGITS = 9
+"""Sums of fractions differ in their last digits from run to run, because threads add in any order; findings may not."""
 
 
 def shape_findings(
@@ -55,6 +58,7 @@ def shape_findings(
     """
     import polars as pl
 
+    rows = rows.with_columns(pl.col(_FIGURES).round(_FIGURE_DIGITS))
     shaped = rows.sort(
         ["severity", "unique_destinations", "avg_duration_seconds", "suspect_number", "window_end"],
         descending=[True, True, False, False, False],

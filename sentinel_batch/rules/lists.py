@@ -115,9 +115,8 @@ def _convert(value: Any, kind: str) -> str | float | int:
     if not isinstance(value, str | int | float):
         raise TypeError(value)
     made: str | float | int = _CONVERTERS[kind](value.strip() if isinstance(value, str) else value)
-    if kind == "integer" and (abs(made) >= _TOO_LARGE or (isinstance(value, float) and made != value)):
-        raise ValueError(value)
-    if isinstance(made, float) and not math.isfinite(made):
+    cut = isinstance(made, int) and (abs(made) >= _TOO_LARGE or (isinstance(value, float) and made != value))
+    if cut or (isinstance(made, float) and not math.isfinite(made)):
         raise ValueError(value)
     return made
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sentinel_batch.lake import Lake
+from sentinel_batch.lake import Lake, full_disk_reported
 from sentinel_batch.runs import recorded_run
 
 from .abroad import Abroad, plan_abroad
@@ -165,13 +165,15 @@ def simulate_population(
     ------
     UsageError
         If an argument is out of range, or the lake holds other calls.
+    DiskFullError
+        If the disk is; days that were written stay, and the next run goes on with the rest.
     """
     plan = Plan(
         subscribers, days, seed, start, tuple(STRATEGIES if strategies is None else strategies), prevalence, campaigns,
         boxes, sims_per_box,
     )  # fmt: skip
     target = lake if isinstance(lake, Lake) else Lake.create(lake)
-    with recorded_run(target, "simulate", plan.to_dict()) as run:
+    with full_disk_reported(target.path), recorded_run(target, "simulate", plan.to_dict()) as run:
         population = plan_population(plan)
         renewals = tuple(population.renewals)
         ledger = Ledger(target, plan, population.directory, population.cells, renewals)
