@@ -1,4 +1,4 @@
-"""The detection bench as the docs state it; ``python -m benchmarks.detection FOLDER`` writes its page and figures there.
+"""The detection bench as the docs state it; ``python -m benchmarks.detection FOLDER`` writes page and figures there.
 
 What is simulated stays in the folder, so that a run that was stopped goes on.
 """

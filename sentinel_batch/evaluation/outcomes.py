@@ -16,6 +16,7 @@ FEWEST_TOGETHER = 8
 """Members that a box must have in its case to count as one case: the smallest box that is simulated."""
 
 ORDINARY = "consumer"
+"""Kind of numbers of which the truth says nothing else."""
 
 
 def count_false_alerts(observations: Sequence[Observation]) -> list[dict[str, Any]]:
@@ -32,7 +33,7 @@ def count_false_alerts(observations: Sequence[Observation]) -> list[dict[str, An
 
     rows = [
         observation.truth.filter(pl.col("role") != "fraud")
-        .with_columns(kind=pl.when(pl.col("role") == "hard_negative").then("kind").otherwise(pl.lit(ORDINARY)))
+        .with_columns(pl.col("kind").fill_null(ORDINARY))
         .join(observation.alerts.rename({"suspect_number": "number"}), on="number", how="left")
         for observation in observations
     ]

@@ -119,7 +119,9 @@ def _measures(figures: Mapping[str, Any]) -> list[str]:
 def _with_interval(share: float | None, interval: Sequence[float] | None) -> str:
     if interval is None:
         return _percent(share)
-    return f"{_percent(share)} ({100 * interval[0]:.0f}-{100 * interval[1]:.0f})"
+    digits = 0 if interval[1] >= 0.02 else 2
+    low, high = (f"{max(0.0, 100 * end):.{digits}f}" for end in interval)
+    return f"{_percent(share)} ({low}-{high})"
 
 
 def _percent(share: float | None) -> str:
