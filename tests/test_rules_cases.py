@@ -66,3 +66,12 @@ def test_a_call_with_an_unknown_column_is_named() -> None:
     with pytest.raises(RuleError, match=r"Case 'odd' of SDHF_001: unknown colour\.") as caught:
         unfold_calls(case)
     assert "imei" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "row",
+    [{"caller": "a"}, {"caller": "a", "at": "40 10:00:00"}, {"caller": "a", "at": "10:00:00", "duration": "long"}],
+)
+def test_calls_that_cannot_be_read_fail_their_case_alone(row: dict[str, object]) -> None:
+    case = Case("SDHF_001", "odd", (row,), {}, ())
+    assert check_case(get_rule("SDHF_001"), case).startswith("Case 'odd' of SDHF_001: its calls cannot be read: ")

@@ -89,10 +89,10 @@ def check_case(rule: Rule, case: Case) -> str:
     """Run a case; return what is wrong, or nothing."""
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake.create(folder)
-        lake.append(CALL_RECORDS.name, unfold_calls(case))
-        options = {name: _read_time(value) for name, value in case.options.items()}
-        lists = options.pop("lists", {})
         try:
+            lake.append(CALL_RECORDS.name, unfold_calls(case))
+            options = {name: _read_time(value) for name, value in case.options.items()}
+            lists = options.pop("lists", {})
             found = examine(lake=lake, rule=rule.id, overrides=lists, **options).findings.to_dicts()
         except SentinelError as error:
             return str(error)
@@ -108,12 +108,24 @@ def check_case(rule: Rule, case: Case) -> str:
 
 
 def unfold_calls(case: Case) -> pl.DataFrame:
-    """Return the calls of a case as rows of ``call_records``."""
+    """Return the calls of a case as rows of ``call_records``.
+
+    Raises
+    ------
+    RuleError
+        If a call lacks its time, or holds a value that its column cannot have.
+    """
     import polars as pl
 
     schema = polars_schema(CALL_RECORDS.columns)
-    rows = [row for entry in case.calls for row in _unfold(entry, case)]
-    frame = pl.DataFrame(rows, schema=schema) if rows else pl.DataFrame(schema=schema)
+    try:
+        rows = [row for entry in case.calls for row in _unfold(entry, case)]
+        frame = pl.DataFrame(rows, schema=schema)
+    except (KeyError, TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+        raise RuleError(
+            f"Case {case.name!r} of {case.rule_id}: its calls cannot be read: {error!r}.",
+            hint="Such as {caller: a, at: '22 10:00:00'}.",
+        ) from error
     local = pl.col("call_timestamp").dt.convert_time_zone(ZONE.key)
     return frame.with_columns(
         call_date=pl.col("call_timestamp").dt.date(),
