@@ -75,7 +75,7 @@ class TestShippedRule:
 
 
 def test_no_page_is_left_of_a_rule_that_is_gone() -> None:
-    assert {page.stem for page in PAGES.glob("*_*.md")} == {rule.id for rule in list_rules()}
+    assert {page.stem for page in PAGES.glob("*.md")} == {rule.id for rule in list_rules()}
 
 
 def test_pages_are_written_into_a_new_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -38,7 +38,7 @@ in trouble: when many callers are flagged at once, look at the switch or the tru
 """
 
 severity = """
-By attempts, and by how bad they are: very bad is an ASR below 20 % or an ACD below 10 s. At every qualifying instant
+By attempts, and by how bad they are: very bad is an ASR below 0.2 (20 %) or an ACD below 10 s. At every qualifying instant
 the first line that matches, and of all instants the worst.
 CRITICAL: at least 200 attempts, very bad.
 HIGH: at least 200 attempts, or at least 100 that are very bad.

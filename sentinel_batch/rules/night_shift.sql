@@ -40,8 +40,8 @@ night. Alone it is no ground to block; together with a SIMBOX rule it is.
 severity = """
 How unlike a person: by the share of calls by night on the days that count, and their number.
 CRITICAL: never given; hours alone are no proof.
-HIGH: at least 60 % of the calls, and at least 5 days.
-MEDIUM: at least 60 % of the calls, or at least 5 days.
+HIGH: a share of at least 0.6 of the calls, and at least 5 days.
+MEDIUM: a share of at least 0.6 of the calls, or at least 5 days.
 LOW: every other finding.
 """
 

@@ -36,9 +36,9 @@ registered: verify, then suppress with a reason.
 
 severity = """
 By the share of short calls; at every qualifying instant the first line that matches, and of all instants the worst.
-CRITICAL: at least half of at least 500 completed calls.
-HIGH: at least half.
-MEDIUM: at least 30 %.
+CRITICAL: a share of at least 0.5 of at least 500 completed calls.
+HIGH: a share of at least 0.5.
+MEDIUM: a share of at least 0.3.
 LOW: every other qualifying window.
 """
 
