@@ -20,11 +20,11 @@ class Match:
     Parameters
     ----------
     members
-        The group and the members of the cases that it takes over, sorted.
+        The group and the members of the cases that it takes over, but for those of other groups, sorted.
     case_id
-        The oldest open case that shares a member; None for a new case.
+        The oldest open case that this group has most of; None for a new case.
     absorbed
-        Other open cases that share a member: they are merged into the first.
+        Other such cases: they are merged into the first.
     """
 
     members: tuple[str, ...]
@@ -45,17 +45,16 @@ def match_groups(groups: Iterable[Sequence[str]], open_cases: Mapping[int, Itera
         Case id to its members, of the cases that are not closed or merged.
     """
     members = {case_id: set(numbers) for case_id, numbers in open_cases.items()}
-    owner = {number: case_id for case_id in sorted(members, reverse=True) for number in members[case_id]}
     ordered = [tuple(sorted(group)) for group in groups]
-    shared = [Counter(owner[number] for number in group if number in owner) for group in ordered]
+    place_of = {number: place for place, group in enumerate(ordered) for number in group}
     taken: dict[int, int] = {}
-    for case_id in members:
-        claims = [(count[case_id], -place) for place, count in enumerate(shared) if count[case_id]]
-        if claims:
-            taken[case_id] = -max(claims)[1]
+    for case_id, numbers in members.items():
+        shared = Counter(place_of[number] for number in numbers if number in place_of)
+        if shared:
+            taken[case_id] = min(shared, key=lambda place: (-shared[place], place))
     found = []
     for place, group in enumerate(ordered):
         mine = sorted(case_id for case_id, owner_place in taken.items() if owner_place == place)
-        union = set(group).union(*(members[case_id] for case_id in mine))
-        found.append(Match(tuple(sorted(union)), mine[0] if mine else None, tuple(mine[1:])))
+        kept = {number for case_id in mine for number in members[case_id] if place_of.get(number, place) == place}
+        found.append(Match(tuple(sorted(kept.union(group))), mine[0] if mine else None, tuple(mine[1:])))
     return found
