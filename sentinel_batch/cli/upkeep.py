@@ -43,6 +43,7 @@ def maintain(
     out.line(f"{len(result.compacted)} partitions {would}compacted")
     out.line(f"{result.vacuumed_files} files ({result.vacuumed_bytes / 1e6:,.1f} MB) {would}removed")
     out.line(f"{result.staging_removed} working folders of killed runs {would}removed")
+    out.line(f"{result.results_removed} kept results of recordings {would}removed")
     out.note(f"Took {result.processing_time_seconds:.1f} s")
 
 
