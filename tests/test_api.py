@@ -50,6 +50,57 @@ def _calls(lake: Path, folder: Path, csv: Path) -> dict[str, Callable[[], Any]]:
         "list_joint_findings": lambda: sb.list_joint_findings(lake=lake),
         "diagnose": lambda: sb.diagnose(lake),
         "maintain": lambda: sb.maintain(lake),
+    } | _population_calls(folder / "population", folder / "model")
+
+
+def _population_calls(lake: Path, model: Path) -> dict[str, Callable[[], Any]]:
+    """Calls on a simulated population, which build on one another."""
+    shipped = "simbox-simulated"
+
+    def first() -> str:
+        return str(sb.list_alerts(lake=lake)["suspect_number"][0])
+
+    def link() -> Any:
+        bounds = sb.open_lake(lake).bounds()
+        assert bounds is not None
+        suspects = sb.list_alerts(lake=lake)["suspect_number"]
+        return sb.link_suspects(suspects, lake=sb.open_lake(lake), since=bounds[0], until=bounds[1])
+
+    return {
+        "simulate_population": lambda: sb.simulate_population(lake, subscribers=1_000, days=10, boxes=3),
+        "read_truth": lambda: sb.read_truth(lake),
+        "build_profiles": lambda: sb.build_profiles(lake),
+        "read_profiles": lambda: sb.read_profiles(lake),
+        "scan_profiles": lambda: sb.scan_profiles(lake),
+        "examine_rules": lambda: [
+            sb.record_alerts(found.findings, lake=lake) for found in sb.examine_rules(lake=lake, since="3d")
+        ],
+        "link_suspects": link,
+        "build_cases": lambda: sb.build_cases(lake),
+        "list_cases": lambda: sb.list_cases(lake=lake),
+        "get_case": lambda: sb.get_case(1, lake=lake),
+        "assign_case": lambda: sb.assign_case(1, "ada", lake=lake),
+        "mark_case": lambda: sb.mark_case(1, "watch", lake=lake),
+        "close_case": lambda: sb.close_case(1, verdict="confirmed", lake=lake),
+        "assess_risk": lambda: sb.assess_risk(first(), lake=lake),
+        "assess_event": lambda: sb.assess_event(
+            {
+                "caller_number": first(),
+                "callee_number": "+2348090000000",
+                "duration_seconds": 1,
+                "timestamp": "2026-01-14T12:00:00Z",
+            },
+            lake=lake,
+        ),
+        "rank_risks": lambda: sb.rank_risks(lake=lake),
+        "compute_scorecard": lambda: sb.compute_scorecard(lake=lake),
+        "rank_suspects": lambda: sb.rank_suspects(lake, model=shipped),
+        "calibrate_rules": lambda: sb.calibrate_rules(lake=lake, history="6d", rules=["SDHF_001"]),
+        "train_model": lambda: sb.train_model([lake], labels="truth").save(model),
+        "evaluate_model": lambda: sb.evaluate_model(model, [lake], labels="truth"),
+        "open_model": lambda: sb.open_model(model),
+        "score_callers": lambda: sb.score_callers(lake, model=model),
+        "explain_caller": lambda: sb.explain_caller(first(), lake=lake, model=model),
     }
 
 

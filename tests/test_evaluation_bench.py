@@ -24,13 +24,20 @@ POPULATION = "population-2000-5-7"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("bench é")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A bench that was run, and its figures."""
+    out = tmp_path_factory.mktemp("bench é")
+    return out, bench_detection(out, PLAN)
 
 
-@pytest.fixture(scope="module")
-def figures(folder: Path) -> dict[str, Any]:
-    return bench_detection(folder, PLAN)
+@pytest.fixture
+def folder(bench: tuple[Path, dict[str, Any]]) -> Path:
+    return bench[0]
+
+
+@pytest.fixture
+def figures(bench: tuple[Path, dict[str, Any]]) -> dict[str, Any]:
+    return bench[1]
 
 
 def test_simple_boxes_are_at_the_head_of_the_queue(figures: dict[str, Any]) -> None:

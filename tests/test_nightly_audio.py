@@ -81,7 +81,8 @@ def test_recordings_are_analysed_after_the_alerts_and_stand_in_the_report(desk: 
     (desk.root / "m.csv").write_text("file,caller_number\na 0.93.wav,+2348099999000\n")
     result = desk.night(audio_manifest=desk.root / "m.csv")
     assert (result.status, result.exit_code) == ("success", ExitCode.DONE)
-    assert [s.name for s in result.steps] == ["inbox", "ingest", "detect", "alerts", "audio", "report", "metrics"]
+    names = [step.name for step in result.steps]
+    assert names == ["inbox", "ingest", "profiles", "detect", "alerts", "cases", "audio", "report", "metrics"]
     line = json.loads(json.dumps(step(result, "audio")))
     assert line["status"] == "done"
     assert line["counts"] == {"received": 2, "stored": 2, "scored": 2, "likely_real": 1, "likely_synthetic": 1}
