@@ -21,9 +21,8 @@ ALERT_COLUMNS = (
     Column("ID", numeric=True),
     Column("Severity"),
     Column("Suspect"),
-    Column("Calls", numeric=True),
+    Column("Rule", fold=True),
     Column("Dest.", numeric=True),
-    Column("Avg s", numeric=True),
     Column("Last seen (UTC)"),
     Column("Status", fold=True),
 )
@@ -203,9 +202,8 @@ def _row(alert: dict[str, Any]) -> tuple[Any, ...]:
         str(alert["id"]),
         alert["alert_severity"],
         alert["suspect_number"],
-        alert["call_count"],
+        alert["detection_rule"],
         alert["unique_destinations"],
-        alert["avg_duration_seconds"],
         format_moment(alert["last_seen"])[:16],
         alert["disposition"] or alert["status"],
     )

@@ -20,9 +20,7 @@ _COLUMNS = (
     Column("Minutes", numeric=True),
     Column("Loss", numeric=True),
     Column("Last seen (UTC)"),
-    Column("Earlier", numeric=True),
-    Column("Status"),
-    Column("Assignee", fold=True),
+    Column("Status", fold=True),
 )
 _SHOWN_LINKS = 20
 
@@ -159,9 +157,7 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
         round(row["minutes"]),
         f"{row['loss']:,.0f} {row['currency']}",
         format_moment(row["last_seen"])[:16],
-        row["recidivism"],
-        row["status"],
-        row["assignee"] or "",
+        f"{row['status']} ({row['assignee']})" if row["assignee"] else row["status"],
     )
 
 
