@@ -154,6 +154,32 @@ def test_a_bad_rule_file_is_named(text: str, message: str) -> None:
     assert caught.value.hint
 
 
+SHARING = """WITH
+a AS (
+    SELECT $window AS w FROM examined_calls
+),
+
+-- shared with: details
+b AS (
+    SELECT w FROM a
+)
+
+SELECT w FROM b;
+
+-- query: details
+"""
+
+
+def test_details_may_begin_with_the_steps_above_a_mark() -> None:
+    plain = make_rule(SHARING + "SELECT hash(w) FROM a")
+    assert plain.queries["details"] == SHARING.split(",\n\n")[0] + "\nSELECT hash(w) FROM a"
+    assert [violation.place for violation in lint_rule(plain)] == ["test_001.sql:35"]
+    further = make_rule(SHARING.replace("$window", "hash($window)") + "c AS (\n    SELECT w FROM a\n)\nSELECT w FROM c")
+    assert [violation.place for violation in lint_rule(further)] == ["test_001.sql:24", "test_001.sql:24"]
+    with pytest.raises(RuleError, match="shares steps with details, but has no such query"):
+        make_rule(SHARING.removesuffix("-- query: details\n"))
+
+
 @pytest.mark.parametrize(
     ("query", "line", "message"),
     [

@@ -124,7 +124,7 @@ def examine_tasks(
         Which calls count.
     """
     with _damage_reported(lake):
-        period = resolve_period(since, until, _newest_call(lake), length)
+        period = resolve_period(since, until, lake.newest_call(), length)
         starts = [period.since if filters.trailing else _before(period.since, task.window) for task in tasks]
         if not tasks:
             return []
@@ -194,18 +194,6 @@ def _create_days(connection: duckdb.DuckDBPyConnection, read_since: datetime, un
 
     overlapping = (Column("day_end") > Constant(read_since)) & (Column("day_start") < Constant(until))
     connection.table(_ALL_PROFILES).filter(overlapping).create_view(PROFILES)
-
-
-def _newest_call(lake: Lake) -> datetime | None:
-    import polars as pl
-
-    bounds = lake.bounds()
-    if bounds is None:
-        return None
-    newest: datetime | None = (
-        lake.scan(CALL_RECORDS.name, since=bounds[1]).select(pl.col("call_timestamp").max()).collect().item()
-    )
-    return newest
 
 
 def _before(moment: datetime, length: timedelta) -> datetime:
@@ -293,7 +281,7 @@ def _locate(
         return f"{rule.file}:{rule.first_lines[query]}", "unknown"
     before = "\n".join(rule.queries[query].splitlines()[: int(found[1])])
     steps: list[str] = re.findall(r"^(\w+) AS \($", before, re.MULTILINE)
-    return f"{rule.file}:{rule.first_lines[query] + int(found[1]) - 1}", steps[-1] if steps else query
+    return rule.place(query, int(found[1])), steps[-1] if steps else query
 
 
 @contextmanager

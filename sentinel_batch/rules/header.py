@@ -39,6 +39,7 @@ _TEXTS = (
 )  # fmt: skip
 _PARAMETER_KEYS = ("type", "default", "min", "max", "unit", "description")
 _HEADER = re.compile(r"\s*/\*(.*?)\*/", re.DOTALL)
+_SHARED = re.compile(r"^-- shared with: details[ \t]*$", re.MULTILINE)
 _QUERY = re.compile(r"^-- query: *(\S+)[ \t]*$", re.MULTILINE)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -126,6 +127,8 @@ class Rule:
         Query name (:data:`QUERIES`) to SQL.
     first_lines
         Query name to the line of the file at which its SQL begins.
+    shared_lines
+        Leading lines of ``sliding`` that ``details`` begins with as well.
     file
         Name of the rule file.
     lists
@@ -150,6 +153,7 @@ class Rule:
     constants: Mapping[str, int | float]
     queries: Mapping[str, str]
     first_lines: Mapping[str, int]
+    shared_lines: int
     file: str
     lists: Mapping[str, ReferenceList]
     folder: Path
@@ -205,6 +209,12 @@ class Rule:
             for name, entry in self.lists.items()
         }
 
+    def place(self, query: str, line: int) -> str:
+        """Return where a line of a query stands, counted from 1, as ``file:line``."""
+        shared = self.shared_lines if query == "details" else 0
+        owner, offset = ("sliding", line) if line <= shared else (query, line - shared)
+        return f"{self.file}:{self.first_lines[owner] + offset - 1}"
+
     def reads(self, table: str) -> bool:
         """Tell whether a query of the rule names a table."""
         return any(re.search(rf"\b{table}\b", sql) for sql in self.queries.values())
@@ -242,6 +252,7 @@ def read_header(text: str, file: str, folder: Path = Path()) -> Rule:
     if parameters.get("window") is None or parameters["window"].kind != "duration":
         raise _error(file, 1, "has no parameter window of type duration", "Add a [parameters.window].")
     queries, first_lines = _read_queries(text, block.end(), file)
+    queries, shared_lines = _share_steps(queries, file)
     texts = {name: data.get(name, "").strip() for name in (*_TEXTS, "confidence")}
     return Rule(
         **texts,
@@ -250,6 +261,7 @@ def read_header(text: str, file: str, folder: Path = Path()) -> Rule:
         constants=data.get("constants", {}),
         queries=queries,
         first_lines=first_lines,
+        shared_lines=shared_lines,
         file=file,
         lists={name: read_list(name, table, file) for name, table in data.get("lists", {}).items()},
         folder=folder,
@@ -341,6 +353,18 @@ def _read_queries(text: str, start: int, file: str) -> tuple[dict[str, str], dic
     if "sliding" not in queries:
         raise _error(file, 1, "has no query 'sliding'", "Begin it with a line: -- query: sliding")
     return queries, first_lines
+
+
+def _share_steps(queries: dict[str, str], file: str) -> tuple[dict[str, str], int]:
+    """Let ``details`` begin with the steps of ``sliding`` above the line ``-- shared with: details``."""
+    mark = _SHARED.search(queries["sliding"])
+    if mark is None:
+        return queries, 0
+    if "details" not in queries:
+        raise _error(file, 1, "shares steps with details, but has no such query", "Add -- query: details.")
+    steps = queries["sliding"][: mark.start()].rstrip().removesuffix(",")
+    comma = "" if queries["details"].upper().startswith("SELECT") else ","
+    return {**queries, "details": f"{steps}{comma}\n{queries['details']}"}, steps.count("\n") + 1
 
 
 def _convert(kind: str, value: Any) -> Any:

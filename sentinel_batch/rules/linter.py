@@ -95,8 +95,8 @@ def _lint_query(rule: Rule, query: str) -> Iterator[Violation]:
         trees = sqlglot.parse(sql, dialect="duckdb")
     except SqlglotError as error:
         place = re.search(r"Line (\d+)", str(error))
-        line = first_line + int(place[1]) - 1 if place else first_line
-        yield Violation(f"{rule.file}:{line}", "This is not SQL.", str(error).splitlines()[0])
+        where = rule.place(query, int(place[1])) if place else f"{rule.file}:{first_line}"
+        yield Violation(where, "This is not SQL.", str(error).splitlines()[0])
         return
     if len(trees) != 1 or not isinstance(trees[0], exp.Select):
         yield Violation(f"{rule.file}:{first_line}", f"Query {query} is not one SELECT.", "Write a single SELECT.")
@@ -104,7 +104,7 @@ def _lint_query(rule: Rule, query: str) -> Iterator[Violation]:
     checks = (_lint_values, _lint_tables, _lint_functions, _lint_windows)
     for check in checks:
         for node, message, hint in check(trees[0], rule):
-            yield Violation(f"{rule.file}:{first_line + _line(node, sql) - 1}", message, hint)
+            yield Violation(rule.place(query, _line(node, sql)), message, hint)
     if _implicit_null_order(sql):
         yield Violation(
             f"{rule.file}:{first_line}",
