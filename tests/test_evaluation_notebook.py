@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import tempfile
@@ -13,40 +12,24 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from test_notebook import outputs, tidy
+from test_notebook import outputs, run_notebook, tidy
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOK = ROOT / "docs" / "notebook-verdicts.ipynb"
 MOST_BYTES = 300_000
 
 
-def run_notebook(folder: Path) -> nbformat.NotebookNode:
-    """Run the notebook with its working directory, its lake and Jupyter's own files in a folder."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    place = next(i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", []))
-    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(f"lake = {str(folder / 'lake é')!r}"))
-    own = {name: str(folder / "jupyter") for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")}
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("SENTINEL_", "POLARS_"))}
-    environment |= own | {"IPYTHONDIR": str(folder / "ipython"), "PYTHONPATH": str(ROOT)}
-    before = dict(os.environ)
-    os.environ.update(own | {"JUPYTER_PREFER_ENV_PATH": "1"})
-    try:
-        client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": folder}})
-        client.execute(env=environment)
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-    del notebook.cells[place + 1]
-    return notebook
+def run_here(folder: Path) -> nbformat.NotebookNode:
+    """Run the notebook with everything that it writes in a folder."""
+    return run_notebook(NOTEBOOK, folder, f"lake = {str(folder / 'lake é')!r}", 600)
 
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
-    return tidy(run_notebook(tmp_path_factory.mktemp("verdicts")))
+    return tidy(run_here(tmp_path_factory.mktemp("verdicts")))
 
 
 def test_next_weeks_queue_is_better(executed: nbformat.NotebookNode) -> None:
@@ -78,4 +61,4 @@ def test_it_is_small_valid_and_tells_nothing_of_the_machine() -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        nbformat.write(tidy(run_notebook(Path(scratch))), NOTEBOOK)
+        nbformat.write(tidy(run_here(Path(scratch))), NOTEBOOK)

@@ -24,12 +24,11 @@ CALLS = ROOT / "data" / "sample" / "calls"
 MOST_BYTES = 300_000
 
 
-def run_notebook(folder: Path) -> nbformat.NotebookNode:
-    """Run the notebook with its working directory, its lake and Jupyter's own files in a folder."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+def run_notebook(path: Path, folder: Path, parameters: str, seconds: int) -> nbformat.NotebookNode:
+    """Run a notebook, with parameters of its own, with its working directory and Jupyter's own files in a folder."""
+    notebook = nbformat.read(path, as_version=4)
     place = next(i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", []))
-    given = nbformat.v4.new_code_cell(f"calls, lake = {str(CALLS)!r}, {str(folder / 'lake é')!r}")
-    notebook.cells.insert(place + 1, given)
+    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(parameters))
     # A python3 kernel of the user's could be of another interpreter.
     own = {name: str(folder / "jupyter") for name in ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR")}
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("SENTINEL_", "POLARS_"))}
@@ -37,13 +36,20 @@ def run_notebook(folder: Path) -> nbformat.NotebookNode:
     before = dict(os.environ)
     os.environ.update(own | {"JUPYTER_PREFER_ENV_PATH": "1"})
     try:
-        client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": folder}})
+        client = NotebookClient(
+            notebook, timeout=seconds, kernel_name="python3", resources={"metadata": {"path": folder}}
+        )
         client.execute(env=environment)
     finally:
         os.environ.clear()
         os.environ.update(before)
     del notebook.cells[place + 1]
     return notebook
+
+
+def run_here(folder: Path) -> nbformat.NotebookNode:
+    """Run the notebook on the sample calls, with everything that it writes in a folder."""
+    return run_notebook(NOTEBOOK, folder, f"calls, lake = {str(CALLS)!r}, {str(folder / 'lake é')!r}", 300)
 
 
 def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -77,7 +83,7 @@ def outputs(notebook: nbformat.NotebookNode) -> list[Any]:
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[nbformat.NotebookNode]:
     folder = tmp_path_factory.mktemp("notebook")
     before = _listed()
-    yield tidy(run_notebook(folder))
+    yield tidy(run_here(folder))
     assert _listed() == before, "the notebook wrote into the repository"
 
 
@@ -123,4 +129,4 @@ def test_it_is_small_valid_and_tells_nothing_of_the_machine() -> None:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        nbformat.write(tidy(run_notebook(Path(scratch))), NOTEBOOK)
+        nbformat.write(tidy(run_here(Path(scratch))), NOTEBOOK)
