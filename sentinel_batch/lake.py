@@ -210,6 +210,17 @@ class Lake:
             max(action["max.call_timestamp"] for action in actions),
         )
 
+    def newest_call(self) -> datetime | None:
+        """Return the exact time of the newest call; None for a lake without calls."""
+        import polars as pl
+
+        bounds = self.bounds()
+        if bounds is None:
+            return None
+        calls = self.scan(CALL_RECORDS.name, since=bounds[1])
+        newest: datetime | None = calls.select(pl.col("call_timestamp").max()).collect().item()
+        return newest
+
     def is_committed(self, name: str, commit_id: str) -> bool:
         """Tell whether the table's log holds the commit id."""
         table = self.delta(name)

@@ -108,10 +108,10 @@ def build_cases(
     if not 0 < linked <= 1:
         raise UsageError(f"linked = {linked} is not allowed.", hint="Give a number above 0, up to 1.", name="linked")
     opened = open_lake(lake)
-    bounds = opened.bounds()
-    if bounds is None:
+    newest = opened.newest_call()
+    if newest is None:
         return CaseChanges()
-    period = resolve_period(since, until, bounds[1] + timedelta(milliseconds=1), LOOKBACK)
+    period = resolve_period(since, until, newest, LOOKBACK)
     priced = rates or Rates.of(load_config())
     with opened.lock(lock_timeout):
         if run_id is not None:

@@ -49,10 +49,9 @@ def find_backlog(lake: Lake) -> Backlog | None:
     that is earlier; on the first night just before the earliest call. It ends with the newest call.
     """
     fresh = _unlisted_ingests(lake)
-    bounds = lake.bounds()
-    if bounds is None:
+    bounds, until = lake.bounds(), lake.newest_call()
+    if bounds is None or until is None:
         return None
-    until = _newest_call(lake, bounds[1])
     start = last_examined(lake)
     since = min(start, until) if start is not None else bounds[0] - _INSTANT
     earliest = fresh["first_call"].min()
@@ -92,11 +91,3 @@ def _unlisted_ingests(lake: Lake) -> pl.DataFrame:
     candidates = rows.filter(~pl.col("ingest_id").is_in(sorted(listed)))
     committed = lake.committed(CALL_RECORDS.name, candidates["ingest_id"])
     return candidates.filter(pl.col("ingest_id").is_in(sorted(committed))).unique("ingest_id").sort("ingest_id")
-
-
-def _newest_call(lake: Lake, cut: datetime) -> datetime:
-    """Return the newest call's exact time; the log may hold it cut to milliseconds."""
-    import polars as pl
-
-    newest: datetime = lake.scan(CALL_RECORDS.name, since=cut).select(pl.col("call_timestamp").max()).collect().item()
-    return newest

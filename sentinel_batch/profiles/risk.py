@@ -243,13 +243,7 @@ def _normalise(number: object, config: Config, name: str) -> str:
 
 
 def _window(lake: Lake, at: str | datetime | None) -> tuple[datetime, datetime]:
-    import polars as pl
-
-    bounds = lake.bounds()
-    newest = None
-    if bounds is not None:
-        newest = lake.scan(CALL_RECORDS.name, since=bounds[1]).select(pl.col("call_timestamp").max()).collect().item()
-    period = resolve_period(None, at, newest, WINDOW)
+    period = resolve_period(None, at, lake.newest_call(), WINDOW)
     return period.since, period.until
 
 

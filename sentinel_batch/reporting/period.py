@@ -111,8 +111,7 @@ def _exact_bounds(lake: Lake) -> tuple[datetime, datetime] | None:
         return None
     moment = pl.col("call_timestamp")
     oldest = lake.scan(CALL_RECORDS.name, until=bounds[0] + timedelta(milliseconds=1)).select(moment.min()).collect()
-    newest = lake.scan(CALL_RECORDS.name, since=bounds[1]).select(moment.max()).collect()
-    return _moment(oldest.item()), _moment(newest.item())
+    return _moment(oldest.item()), _moment(lake.newest_call())
 
 
 def _period_of_run(lake: Lake, run_id: str) -> Period:
