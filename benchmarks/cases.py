@@ -86,7 +86,7 @@ def detect_engine_all(lake: str) -> dict[str, object]:
     from sentinel_batch.lake import Lake
     from sentinel_batch.rules import examine
 
-    bounds = Lake.open(lake).bounds()
+    bounds = Lake.open(lake).snapshot().bounds()
     since = bounds[0] - timedelta(seconds=1) if bounds else None
     _warm_up()
     return timed(lambda: {"suspects": examine(lake=lake, since=since).findings.height})
@@ -96,12 +96,10 @@ def detect_group_by(lake: str) -> dict[str, object]:
     """Run the specification's GROUP BY, one window, over the same rows."""
     from sentinel_batch.lake import Lake
 
-    opened = Lake.open(lake)
-    bounds = opened.bounds()
-    newest = bounds[1] if bounds else None
+    newest = Lake.open(lake).snapshot().newest_call
 
     def query() -> dict[str, object]:
-        connection = opened.connect()
+        connection = Lake.open(lake).snapshot().connect("call_records")
         return {"suspects": len(connection.execute(_GROUP_BY, [newest]).fetchall())}
 
     return timed(query)
@@ -115,14 +113,13 @@ def rules_engine(lake: str, period: str) -> dict[str, object]:
     from sentinel_batch.lake import Lake
     from sentinel_batch.rules import examine_rules
 
-    opened = Lake.open(lake)
-    bounds = opened.bounds()
+    bounds = Lake.open(lake).snapshot().bounds()
     since = bounds[0] - timedelta(seconds=1) if bounds and period == "all" else None
     _warm_up()
     times = _time_rules()
 
     def examine() -> dict[str, object]:
-        found = examine_rules(lake=opened, since=since)
+        found = examine_rules(lake=lake, since=since)
         return {"findings": {detection.rule.id: detection.findings.height for detection in found}}
 
     return {**timed(examine), "rules": times}
@@ -152,12 +149,15 @@ def rules_group_by(lake: str, period: str) -> dict[str, object]:
     """Run the specification's GROUP BY over the calls of that period."""
     from sentinel_batch.lake import Lake
 
-    opened = Lake.open(lake)
-    bounds = opened.bounds()
-    newest = bounds[1] if bounds else None
+    newest = Lake.open(lake).snapshot().newest_call
     query = _GROUP_BY if period == "day" else _GROUP_BY.replace("24 hours", "100000 hours")
     _warm_up()
-    return timed(lambda: {"suspects": len(opened.connect().execute(query, [newest]).fetchall())})
+
+    def group() -> dict[str, object]:
+        connection = Lake.open(lake).snapshot().connect("call_records")
+        return {"suspects": len(connection.execute(query, [newest]).fetchall())}
+
+    return timed(group)
 
 
 def list_alerts(lake: str) -> dict[str, object]:

@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 ROOT = Path(__file__).parent.parent
 AUDIO_NAMES = ("audio", "audio-lake")
 NAMES = ("ingest", "detect", "nightly", *AUDIO_NAMES)
@@ -59,18 +61,16 @@ OWNER |= dict.fromkeys(("audio_segments", "audio_features"), ("batch_id", "recor
 
 def read_tables(path: Path) -> dict[str, Any]:
     """Return what readers see in each table of a lake, sorted, without volatile columns."""
-    import polars as pl
-
     from sentinel_batch.lake import Lake
 
-    lake, tables = Lake.open(path), {}
+    tables, found = Lake.open(path).snapshot(), {}
     for name, volatile in VOLATILE.items():
-        frame = lake.read(name)
+        frame = tables.read(name)
         if name in OWNER:
             column, main = OWNER[name]
-            frame = frame.filter(pl.col(column).is_in(list(lake.committed(main, frame[column]))))
-        tables[name] = frame.drop(volatile).sort(SORT[name], nulls_last=True)
-    return tables
+            frame = frame.filter(pl.col(column).is_in(list(tables.committed(main, frame[column]))))
+        found[name] = frame.drop(volatile).sort(SORT[name], nulls_last=True)
+    return found
 
 
 def read_lake(path: Path) -> dict[str, Any] | None:
@@ -80,8 +80,6 @@ def read_lake(path: Path) -> dict[str, Any] | None:
 
 def read_batch(path: Path) -> dict[str, Any] | None:
     """Return the tables that `audio_crash.write_batch` left, without volatile columns; None where none are."""
-    import polars as pl
-
     from audio_batch.batch import VOLATILE_COLUMNS
 
     names = ("recordings", "segments", "features")

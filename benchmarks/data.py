@@ -6,6 +6,8 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
+
 from sentinel_batch.lake import Lake
 from sentinel_batch.schema import FRAUD_ALERTS, SEVERITIES, polars_schema
 from sentinel_batch.simulation import MockCDRGenerator
@@ -24,14 +26,12 @@ def make_population(lake: Path, subscribers: int, days: int) -> None:
     from sentinel_batch.simulation.population import simulate_population
 
     shutil.rmtree(lake, ignore_errors=True)
-    simulate_population(lake, subscribers=subscribers, days=days, seed=1, boxes=2)
-    build_profiles(Lake.open(lake))
+    simulate_population(lake=lake, subscribers=subscribers, days=days, seed=1, boxes=2)
+    build_profiles(lake=lake)
 
 
 def make_alert_lake(path: Path, alerts: int) -> None:
     """Make a lake with so many alerts and no calls."""
-    import polars as pl
-
     shutil.rmtree(path, ignore_errors=True)
     start = datetime(2026, 1, 22, tzinfo=UTC)
     rows = {

@@ -34,9 +34,11 @@ if TYPE_CHECKING:
         mark_case,
     )
     from sentinel_batch.config import Config, load_config
+    from sentinel_batch.desk import Desk, open
+    from sentinel_batch.detection import Detections, run_detection
     from sentinel_batch.errors import ExitCode, SentinelError
     from sentinel_batch.ingestion import FileResult, IngestResult, ingest
-    from sentinel_batch.lake import Lake, open_lake
+    from sentinel_batch.lake import Lake, Snapshot
     from sentinel_batch.learning import (
         calibrate_rules,
         compute_scorecard,
@@ -95,8 +97,6 @@ _EXPORTS = {
     "cases": (
         "CaseChanges",
         "CaseFile",
-        "assess_event",
-        "assess_risk",
         "assign_case",
         "build_cases",
         "close_case",
@@ -106,9 +106,11 @@ _EXPORTS = {
         "mark_case",
     ),
     "config": ("Config", "load_config"),
+    "desk": ("Desk", "open"),
+    "detection": ("Detections", "run_detection"),
     "errors": ("ExitCode", "SentinelError"),
     "ingestion": ("FileResult", "IngestResult", "ingest"),
-    "lake": ("Lake", "open_lake"),
+    "lake": ("Lake", "Snapshot"),
     "learning": (
         "calibrate_rules",
         "compute_scorecard",
@@ -155,7 +157,9 @@ __all__ = [
     "CaseChanges",
     "CaseFile",
     "Config",
+    "Desk",
     "Detection",
+    "Detections",
     "Diagnosis",
     "ExitCode",
     "Explanation",
@@ -170,6 +174,7 @@ __all__ = [
     "RecordingsResult",
     "ReportFiles",
     "SentinelError",
+    "Snapshot",
     "__version__",
     "analyse_recordings",
     "assess_event",
@@ -206,7 +211,7 @@ __all__ = [
     "load_config",
     "maintain",
     "mark_case",
-    "open_lake",
+    "open",
     "open_model",
     "rank_risks",
     "rank_suspects",
@@ -214,6 +219,7 @@ __all__ = [
     "read_truth",
     "record_alerts",
     "review_alerts",
+    "run_detection",
     "run_nightly",
     "scan_profiles",
     "score_callers",

@@ -120,29 +120,30 @@ class Config:
             raise _unknown(name, "configuration", [*SETTINGS, "rules"])
         return self.origins.get(name, DEFAULT_ORIGIN)
 
-    def override(self, *, start: Path | None = None, **flags: Any) -> Config:
-        """Return a copy in which the flags that are not None win over every other source.
+    def override(self, *, start: Path | None = None, typed: bool = False, **given: Any) -> Config:
+        """Return a copy in which the values that are given, and not None, win over every other source.
 
         Parameters
         ----------
         start
             Folder that relative paths are resolved against; the current one when None.
-        **flags
-            Setting to value, as typed on the command line.
+        typed
+            Whether they were typed on the command line, as options of the same names; else they are arguments.
+        **given
+            Setting to value; ``rules`` are tables by rule id.
 
         Raises
         ------
         ConfigurationError
-            If a value is not allowed.
+            If there is no such setting, or a value is not allowed.
         """
         base = start or Path.cwd()
-        given = {name: value for name, value in flags.items() if value is not None}
-        values = {
-            name: _checked(name, value, f"--{name.replace('_', '-')}", base, f"--{name.replace('_', '-')}")
-            for name, value in given.items()
+        keys = {
+            name: f"--{name.replace('_', '-')}" if typed else name for name, value in given.items() if value is not None
         }
-        origins = self.origins | {name: f"flag --{name.replace('_', '-')}" for name in given}
-        return replace(self, **values, origins=origins)
+        values = {name: _override(name, given[name], base, key) for name, key in keys.items()}
+        origins = {name: f"flag {key}" if typed else f"argument {key}" for name, key in keys.items()}
+        return replace(self, **values, origins=self.origins | origins)
 
 
 def load_config(
@@ -176,7 +177,9 @@ def load_config(
     origins: dict[str, str] = {}
     if file is not None:
         for name, value in _read_toml(file).items():
-            values[name] = _rules(value, file) if name == "rules" else _checked(name, value, str(file), base, name)
+            values[name] = (
+                _rules(value, base, str(file)) if name == "rules" else _checked(name, value, str(file), base, name)
+            )
             origins[name] = str(file)
     for name in SETTINGS:
         variable = ENVIRONMENT_PREFIX + name.upper()
@@ -184,6 +187,14 @@ def load_config(
             values[name] = _checked(name, variables[variable], f"environment variable {variable}", here, variable)
             origins[name] = f"environment {variable}"
     return Config(**values, file=file, origins=origins)
+
+
+def _override(name: str, value: Any, base: Path, key: str) -> Any:
+    if name == "rules":
+        return _rules(value, base, key)
+    if name not in SETTINGS:
+        raise _unknown(name, "settings", [*SETTINGS, "rules"])
+    return _checked(name, value, key, base, key)
 
 
 def _find_file(path: Path | str | None, variables: Mapping[str, str], here: Path) -> Path | None:
@@ -221,28 +232,33 @@ def _read_toml(file: Path) -> dict[str, Any]:
     return content
 
 
-def _rules(value: Any, file: Path) -> dict[str, dict[str, Any]]:
-    if not isinstance(value, dict):
-        raise _invalid("rules", value, str(file), "tables such as [rules.SDHF_001]")
-    for rule, parameters in value.items():
-        if not isinstance(parameters, dict):
-            raise _invalid(f"rules.{rule}", parameters, str(file), "a table of parameters")
-        segments = parameters.get("segments", {})
-        for table in (parameters, *(segments.values() if isinstance(segments, dict) else ())):
-            _rule_settings(rule, table, file)
-    return value
+def _rules(value: Any, base: Path, source: str) -> dict[str, dict[str, Any]]:
+    if not isinstance(value, Mapping):
+        raise _invalid("rules", value, source, "tables such as [rules.SDHF_001]")
+    return {rule: _rule_settings(rule, table, base, source) for rule, table in value.items()}
 
 
-def _rule_settings(rule: str, table: Any, file: Path) -> None:
-    """Check a table of a rule's settings, and resolve the paths of its lists."""
-    if not isinstance(table, dict):
-        raise _invalid(f"rules.{rule}.segments", table, str(file), "tables such as [rules.ID.segments.business]")
+def _rule_settings(rule: str, table: Any, base: Path, source: str) -> dict[str, Any]:
+    """Check a table of a rule's settings, or of one of its segments, and resolve the paths of its lists."""
+    if not isinstance(table, Mapping):
+        raise _invalid(f"rules.{rule}", table, source, "a table of parameters")
+    settled: dict[str, Any] = {}
     for name, setting in table.items():
-        allowed = str | int | float | bool | list if name != "segments" else dict
-        if not isinstance(setting, allowed):
-            raise _invalid(f"rules.{rule}.{name}", setting, str(file), "a number, a text, a list, true or false")
-        if isinstance(setting, str) and setting.endswith(".csv"):
-            table[name] = str(file.parent / setting)
+        if name == "segments":
+            settled[name] = _segments(rule, setting, base, source)
+        elif not isinstance(setting, str | int | float | list):
+            raise _invalid(f"rules.{rule}.{name}", setting, source, "a number, a text, a list, true or false")
+        else:
+            settled[name] = str(base / setting) if isinstance(setting, str) and setting.endswith(".csv") else setting
+    return settled
+
+
+def _segments(rule: str, tables: Any, base: Path, source: str) -> dict[str, Any]:
+    name = f"{rule}.segments"
+    for segment in [tables, *tables.values()] if isinstance(tables, Mapping) else [tables]:
+        if not isinstance(segment, Mapping):
+            raise _invalid(f"rules.{name}", segment, source, f"tables such as [rules.{name}.NAME]")
+    return {segment: _rule_settings(f"{name}.{segment}", table, base, source) for segment, table in tables.items()}
 
 
 def _checked(name: str, value: Any, source: str, base: Path, key: str) -> Any:
@@ -291,7 +307,7 @@ def _text(value: Any, base: Path) -> str:
 
 def _named_or_file(value: Any, base: Path) -> str:
     """Keep a name (of a dialect, of a policy); resolve the path of a file."""
-    text = _text(value, base)
+    text = _text(str(value) if isinstance(value, Path) else value, base)
     return str(base / text) if text.endswith(".toml") else text
 
 
@@ -313,7 +329,7 @@ def _region(value: Any, base: Path) -> str:
 
 def _model(value: Any, base: Path) -> str:
     """Keep a name; resolve the path of a folder."""
-    text = _text(value, base)
+    text = _text(str(value) if isinstance(value, Path) else value, base)
     return str(base / text) if "/" in text or "\\" in text else text
 
 
@@ -355,7 +371,7 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "lake": ("a folder", _path),
     "timezone": ("an IANA time zone such as Africa/Lagos", _zone),
     "region": ("a two-letter country code such as NG", _region),
-    "max_reject_rate": ("a number from 0 to 1", partial(_number, lowest=0.0, highest=1.0)),
+    "max_reject_rate": ("a number from 0 to 1, such as 0.05", partial(_number, lowest=0.0, highest=1.0)),
     "earliest_call": ("a date such as 2000-01-01", _day),
     "inbox": ("a folder", _path),
     "reports": ("a folder", _path),

@@ -15,9 +15,12 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
+import polars as pl
+
 from sentinel_batch.errors import SentinelError
-from sentinel_batch.lake import Lake, now
+from sentinel_batch.lake import Lake
 from sentinel_batch.schema import RUNS, polars_schema
+from sentinel_batch.window import now
 
 
 @dataclass
@@ -97,8 +100,6 @@ def versions() -> dict[str, str]:
 
 
 def _append(lake: Lake, row: dict[str, Any]) -> None:
-    import polars as pl
-
     lake.append(RUNS.name, pl.DataFrame([row], schema=polars_schema(RUNS.columns)))
 
 

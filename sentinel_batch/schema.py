@@ -449,6 +449,9 @@ TABLES: dict[str, Table] = {
 SEVERITIES = ("LOW", "MEDIUM", "HIGH", "CRITICAL")
 """Severities, mildest first."""
 
+SEVERITY_RANK = {name: rank for rank, name in enumerate(SEVERITIES)}
+"""Severity to its place among them, 0 for the mildest."""
+
 FINDING_COLUMNS: dict[str, str] = {
     "detection_rule": TEXT,
     "rule_version": TEXT,

@@ -30,6 +30,11 @@ class Period:
     until: datetime
 
 
+def now() -> datetime:
+    """Return the time of the clock, in UTC."""
+    return datetime.now(UTC)
+
+
 def parse_duration(text: str, *, name: str = "duration") -> timedelta:
     """Read a duration such as ``24h``.
 
@@ -125,7 +130,7 @@ def resolve_period(
     UsageError
         If a text cannot be read, or the period would be empty.
     """
-    latest = newest if newest is not None else datetime.now(UTC)
+    latest = newest if newest is not None else now()
     end = _resolve(until, latest, latest, "until", "the newest call")
     begin = _resolve(since, end, _back(end, window, "since", "until"), "since", "until")
     if begin >= end:

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from sentinel_batch.desk import open_desk
 from sentinel_batch.lake import Lake
 from sentinel_batch.rules import examine
 from sentinel_batch.schema import CALL_RECORDS, polars_schema
@@ -66,12 +67,11 @@ def run_rule(
         lake = Lake.create(folder)
         lake.append(CALL_RECORDS.name, frame.cast(dict(schema)))
         found = examine(
-            lake=lake,
+            lake=open_desk(lake, rules={rule: lists or {}}),
             rule=rule,
             since=ORIGIN + timedelta(seconds=since),
             until=ORIGIN + timedelta(seconds=until),
             parameters=parameters,
-            overrides=lists or {},
         ).findings
     return found.sort("suspect_number", "episode_start").to_dicts()
 

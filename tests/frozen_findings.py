@@ -61,9 +61,9 @@ def _detections() -> Iterator[tuple[str, sb.Detection]]:
             sb.build_profiles(lake=folder / lake)
             yield f"{lake}/trailing", sb.examine(lake=folder / lake, trailing=True)
             for since in ("24h", "17d"):
-                for found in sb.examine_rules(lake=folder / lake, since=since, configured={}):
+                for found in sb.examine_rules(lake=folder / lake, since=since):
                     yield f"{lake}/{since}", found
-        for found in sb.examine_rules(lake=folder / "simulated", since="17d", configured=LOOSE):
+        for found in sb.examine_rules(lake=sb.open(folder / "simulated", rules=LOOSE), since="17d"):
             yield "simulated/loose", found
 
 

@@ -38,8 +38,8 @@ def simulated() -> Simulated:
     folder = tempfile.TemporaryDirectory(prefix="population-")
     _KEPT.append(folder)
     lake = Lake.create(Path(folder.name) / "lake")
-    truth = simulate_population(lake, subscribers=SUBSCRIBERS, days=DAYS, seed=SEED, boxes=7)
-    return Simulated(lake, lake.scan("call_records").collect().sort("call_timestamp", "source_line"), truth)
+    truth = simulate_population(lake=lake, subscribers=SUBSCRIBERS, days=DAYS, seed=SEED, boxes=7)
+    return Simulated(lake, lake.snapshot().scan("call_records").collect().sort("call_timestamp", "source_line"), truth)
 
 
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []

@@ -157,7 +157,7 @@ def fill(
     }
     lake.append("rejected_records", rows("rejected_records", [lost]))
     lake.append("ingests", rows("ingests", [ingest("lost.csv", first[:10])]))
-    oldest, newest = lake.bounds() or (BEGIN, BEGIN)
+    oldest, newest = lake.snapshot().bounds() or (BEGIN, BEGIN)
     counts = json.dumps({"records_refused": 12})
     lake.append(
         "runs",

@@ -8,6 +8,7 @@ import pytest
 from alert_samples import finding, frame, make_lake
 
 from sentinel_batch.alerts import get_alert, list_alerts, record_alerts, review_alerts
+from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import AlertNotFoundError, UsageError
 from sentinel_batch.lake import Lake
 
@@ -29,7 +30,7 @@ def test_verdict_sets_the_columns_and_the_history(lake: Lake) -> None:
     verdict = [event for event in alert["events"] if event["event"] == "reviewed"]
     assert {event["actor"] for event in verdict} == {"ada"}
     assert {event["field"] for event in verdict} == {"status", "reviewed", "disposition", "reviewer_notes"}
-    assert lake.read("runs")["command"].sort().to_list() == ["detect", "review"]
+    assert lake.snapshot().read("runs")["command"].sort().to_list() == ["detect", "review"]
     assert list_alerts(lake=lake, reviewed=False)["id"].to_list() == [3]
 
 
@@ -71,3 +72,14 @@ def test_merged_alert_points_to_its_survivor(lake: Lake) -> None:
     with pytest.raises(UsageError, match=rf"Alert {merged[0]} was merged into alert 1\."):
         review_alerts([1, *merged], disposition="watch", lake=lake)
     assert get_alert(1, lake=lake)["reviewed"] is False
+
+
+def test_a_pinned_desk_reads_its_moment_and_judges_the_newest(lake: Lake) -> None:
+    pinned = open_desk(lake).snapshot()
+    review_alerts(1, disposition="watch", lake=lake)
+    assert get_alert(1, lake=pinned)["disposition"] is None
+    assert list_alerts(lake=pinned, reviewed=True).is_empty()
+    review_alerts(1, disposition="confirmed", lake=pinned)
+    alert = get_alert(1, lake=lake)
+    assert alert["disposition"] == "confirmed"
+    assert (alert["events"][-1]["before"], alert["events"][-1]["after"]) == ("watch", "confirmed")

@@ -16,9 +16,11 @@ from sentinel_batch.alerts.suppression import (
     read_suppressions,
     suppression_finder,
 )
+from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import SuppressionError
-from sentinel_batch.lake import Lake, now
+from sentinel_batch.lake import Lake
 from sentinel_batch.schema import SUPPRESSIONS, polars_schema
+from sentinel_batch.window import now
 
 
 @pytest.fixture
@@ -53,12 +55,12 @@ def test_expired_entry_stops_by_itself(lake: Lake, tmp_path: Path) -> None:
     lake.append("suppressions", pl.DataFrame([row | {"created_by": "a"}], schema=polars_schema(SUPPRESSIONS.columns)))
     file = tmp_path / "suppressions.csv"
     file.write_text("number,reason,until\n+11,old,2020-01-31\n+22,new,2999-01-31\n", encoding="utf-8")
-    findings = frame(finding(), finding(suspect="+11"), finding(suspect="+22"))
-    changes = record_alerts(findings, lake=lake, suppressions_file=file)
+    desk = open_desk(lake, suppressions_file=file)
+    changes = record_alerts(frame(finding(), finding(suspect="+11"), finding(suspect="+22")), lake=desk)
     assert [entry["suspect_number"] for entry in changes.suppressed] == ["+22"]
-    listed = list_suppressions(lake=lake, suppressions_file=file)
+    listed = list_suppressions(lake=desk)
     assert dict(listed.select("pattern", "active").iter_rows()) == {"+11": False, "+22": True, SUSPECT: False}
-    assert list_suppressions(lake=lake, suppressions_file=file, active=True)["source"].to_list() == [f"{file}:3"]
+    assert list_suppressions(lake=desk, active=True)["source"].to_list() == [f"{file}:3"]
 
 
 def test_second_entry_of_a_pattern_replaces_the_first(lake: Lake) -> None:
@@ -66,7 +68,7 @@ def test_second_entry_of_a_pattern_replaces_the_first(lake: Lake) -> None:
     suppress("+15550100", reason="b", until=date(2999, 12, 31), lake=lake)
     (row,) = list_suppressions(lake=lake).to_dicts()
     assert (row["pattern"], row["reason"], row["until"]) == ("+15550100", "b", datetime(3000, 1, 1, tzinfo=UTC))
-    assert lake.read("runs")["command"].to_list() == ["suppress", "suppress"]
+    assert lake.snapshot().read("runs")["command"].to_list() == ["suppress", "suppress"]
 
 
 def test_most_specific_entry_is_named() -> None:
@@ -173,8 +175,8 @@ def test_bad_line_of_a_file_is_named_and_nothing_is_recorded(
     file = tmp_path / "suppressions.csv"
     file.write_text(content, encoding="utf-8")
     with pytest.raises(SuppressionError, match=message):
-        record_alerts(frame(finding()), lake=lake, suppressions_file=file)
-    assert lake.read("fraud_alerts").is_empty()
+        record_alerts(frame(finding()), lake=open_desk(lake, suppressions_file=file))
+    assert lake.snapshot().read("fraud_alerts").is_empty()
 
 
 def test_unreadable_files_are_named(tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ def _calls(lake: Path, folder: Path, csv: Path) -> dict[str, Callable[[], Any]]:
     recordings.mkdir()
     return {
         "load_config": lambda: sb.load_config(environ={}, start=folder),
-        "open_lake": lambda: sb.open_lake(lake),
+        "open": lambda: sb.open(lake),
+        "run_detection": lambda: sb.run_detection(lake=lake),
         "ingest": lambda: sb.ingest([csv], lake=lake),
         "examine": lambda: sb.examine(lake=lake),
         "detect": lambda: sb.detect(lake=lake),
@@ -61,10 +62,10 @@ def _population_calls(lake: Path, model: Path) -> dict[str, Callable[[], Any]]:
         return str(sb.list_alerts(lake=lake)["suspect_number"][0])
 
     def link() -> Any:
-        bounds = sb.open_lake(lake).bounds()
+        bounds = sb.Lake.open(lake).snapshot().bounds()
         assert bounds is not None
         suspects = sb.list_alerts(lake=lake)["suspect_number"]
-        return sb.link_suspects(suspects, lake=sb.open_lake(lake), since=bounds[0], until=bounds[1])
+        return sb.link_suspects(suspects, lake=sb.Lake.open(lake), since=bounds[0], until=bounds[1])
 
     return {
         "simulate_population": lambda: sb.simulate_population(lake, subscribers=1_000, days=10, boxes=3),

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from sentinel_batch.alerts import list_alerts, record_alerts, review_alerts
 from sentinel_batch.cases import (
-    Rates,
     assign_case,
     build_cases,
     close_case,
@@ -28,6 +27,7 @@ from sentinel_batch.cases import (
 from sentinel_batch.cases.grouping import LARGEST_COMPONENT, group_suspects
 from sentinel_batch.cases.links import weigh_pairs
 from sentinel_batch.cases.matching import match_groups
+from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import CaseNotFoundError, UsageError
 from sentinel_batch.lake import Lake
 
@@ -220,7 +220,7 @@ def test_groups_continue_the_cases_that_they_share_members_with() -> None:
 
 
 def test_a_box_is_one_case_with_members_links_and_loss(lake: Lake) -> None:
-    changes = build_cases(lake, rates=Rates(30.0, 5.0, "NGN"))
+    changes = build_cases(lake=open_desk(lake, international_rate=30.0, local_rate=5.0, currency="NGN"))
     assert (changes.suspects, changes.created) == (5, [1])
     found = get_case(1, lake=lake)
     assert sorted(found.members["number"]) == BOX
@@ -233,9 +233,9 @@ def test_a_box_is_one_case_with_members_links_and_loss(lake: Lake) -> None:
 
 
 def test_building_again_changes_nothing(lake: Lake) -> None:
-    build_cases(lake)
+    build_cases(lake=lake)
     before = get_case(1, lake=lake).to_dict()
-    assert build_cases(lake).counts() == {"created": 0, "updated": 0, "unchanged": 1, "merged": 0}
+    assert build_cases(lake=lake).counts() == {"created": 0, "updated": 0, "unchanged": 1, "merged": 0}
     assert get_case(1, lake=lake).to_dict() == before
 
 
@@ -246,9 +246,9 @@ def test_a_new_sim_of_the_box_joins_its_case(tmp_path: Path) -> None:
         book.add(number, cell="LOS001", imei=IMEI)
     made = book.save(tmp_path / "lake")
     accuse(made, *BOX[:2])
-    assert build_cases(made).created == [1]
+    assert build_cases(lake=made).created == [1]
     accuse(made, BOX[2])
-    assert build_cases(made).updated == [1]
+    assert build_cases(lake=made).updated == [1]
     found = get_case(1, lake=made)
     assert sorted(found.members["number"]) == BOX[:3]
     assert "member_count" in found.events["field"].to_list()
@@ -261,11 +261,11 @@ def test_a_confirmed_case_that_is_closed_makes_its_successor_a_relapse(tmp_path:
         book.add(number, cell="LOS001", imei=IMEI)
     made = book.save(tmp_path / "lake")
     accuse(made, *BOX[:2])
-    build_cases(made)
+    build_cases(lake=made)
     close_case(1, verdict="confirmed", notes="seized", review=True, by="ada", lake=made)
     assert list_alerts(lake=made)["disposition"].to_list() == ["confirmed", "confirmed"]
     accuse(made, *BOX[2:])
-    assert build_cases(made).created == [2]
+    assert build_cases(lake=made).created == [2]
     successor = get_case(2, lake=made).case
     assert (successor["recidivism"], json.loads(successor["earlier_cases"])) == (1, [1])
     assert get_case(1, lake=made).case["status"] == "closed"
@@ -274,7 +274,7 @@ def test_a_confirmed_case_that_is_closed_makes_its_successor_a_relapse(tmp_path:
 def test_cleared_and_faint_suspects_stay_out(lake: Lake) -> None:
     cleared = list_alerts(lake=lake, suspect=BOX[0])["id"].to_list()
     review_alerts(cleared, disposition="false-positive", lake=lake)
-    build_cases(lake)
+    build_cases(lake=lake)
     assert BOX[0] not in get_case(1, lake=lake).members["number"]
 
 
@@ -288,9 +288,9 @@ def test_two_cases_that_prove_to_be_one_are_merged(tmp_path: Path) -> None:
     book.add(bridge, imei=IMEI[:-1] + "1", hour=3)
     made = book.save(tmp_path / "lake")
     accuse(made, *BOX)
-    assert build_cases(made).created == [1, 2]
+    assert build_cases(lake=made).created == [1, 2]
     accuse(made, bridge)
-    changes = build_cases(made)
+    changes = build_cases(lake=made)
     assert (changes.updated, changes.merged) == ([1], [2])
     assert get_case(1, lake=made).case["member_count"] == 5
     merged = get_case(2, lake=made).case
@@ -301,7 +301,7 @@ def test_two_cases_that_prove_to_be_one_are_merged(tmp_path: Path) -> None:
 
 
 def test_people_take_mark_and_close_a_case(lake: Lake) -> None:
-    build_cases(lake)
+    build_cases(lake=lake)
     assert assign_case(1, "ada", by="bo", lake=lake).case["status"] == "open"
     assert mark_case(1, "watch", notes="test calls", by="ada", lake=lake).case["notes"] == "test calls"
     closed = close_case(1, verdict="confirmed", by="ada", lake=lake)
@@ -314,8 +314,19 @@ def test_people_take_mark_and_close_a_case(lake: Lake) -> None:
     assert list_alerts(lake=lake, status="open").height == 5
 
 
+def test_a_pinned_desk_reads_its_moment_and_works_on_the_newest(lake: Lake) -> None:
+    build_cases(lake=lake)
+    pinned = open_desk(lake).snapshot()
+    assign_case(1, "ada", lake=lake)
+    assert get_case(1, lake=pinned).case["assignee"] is None
+    marked = mark_case(1, "watch", lake=pinned)
+    assert (marked.case["assignee"], marked.case["status"]) == ("ada", "watch")
+    assert close_case(1, verdict="confirmed", review=True, lake=pinned).case["status"] == "closed"
+    assert list_alerts(lake=lake, reviewed=True).height == 4
+
+
 def test_cases_are_listed_worst_first(lake: Lake) -> None:
-    build_cases(lake)
+    build_cases(lake=lake)
     assert list_cases(lake=lake, limit=1)["case_id"].to_list() == [1]
     assert list_cases(lake=lake, status=["open", "watch"]).is_empty()
     assert list_cases(lake=lake, status="all").height == 1
@@ -323,7 +334,7 @@ def test_cases_are_listed_worst_first(lake: Lake) -> None:
 
 def test_a_lake_without_calls_has_no_cases(tmp_path: Path) -> None:
     empty = Lake.create(tmp_path / "empty")
-    assert build_cases(empty).counts()["created"] == 0
+    assert build_cases(lake=empty).counts()["created"] == 0
     assert list_cases(lake=empty).is_empty()
 
 
@@ -336,11 +347,11 @@ def test_a_lake_without_calls_has_no_cases(tmp_path: Path) -> None:
         (lambda lake: close_case(1, verdict="x", lake=lake), "'x' is no verdict.", "confirmed, false-positive, watch"),
         (lambda lake: list_cases(lake=lake, status="x"), "'x' is no status.", "unseen"),
         (lambda lake: list_cases(lake=lake, limit=-1), "The limit -1 is negative.", "0 or more"),
-        (lambda lake: build_cases(lake, linked=2.0), "linked = 2.0 is not allowed.", "up to 1"),
+        (lambda lake: build_cases(lake=lake, linked=2.0), "linked = 2.0 is not allowed.", "up to 1"),
     ],
 )
 def test_what_is_not_allowed_is_said(action: Any, message: str, hint: str, lake: Lake) -> None:
-    build_cases(lake)
+    build_cases(lake=lake)
     with pytest.raises(UsageError) as caught:
         action(lake)
     assert caught.value.message == message
@@ -348,7 +359,7 @@ def test_what_is_not_allowed_is_said(action: Any, message: str, hint: str, lake:
 
 
 def test_a_closed_case_stays_closed(lake: Lake) -> None:
-    build_cases(lake)
+    build_cases(lake=lake)
     close_case(1, verdict="false-positive", lake=lake)
     with pytest.raises(UsageError, match=r"Case 1 is closed \(false-positive\)\."):
         close_case(1, verdict="confirmed", review=True, lake=lake)

@@ -13,7 +13,7 @@ import pytest
 from conftest import Call
 
 from sentinel_batch.cli.documentation import list_commands
-from sentinel_batch.lake import Lake
+from sentinel_batch.lake import Lake, Snapshot
 
 WORKING: dict[str, list[str]] = {
     "generate": ["new.csv", "300", "1", "60"],
@@ -213,7 +213,7 @@ def test_an_unexpected_error_shows_no_traceback(call: Call, calls_lake: Path, mo
     def explode(*_: object, **__: object) -> None:
         raise ZeroDivisionError("the sky\nfell")
 
-    monkeypatch.setattr(Lake, "scan", explode)
+    monkeypatch.setattr(Snapshot, "scan", explode)
     failed = call("alerts", "list", "--lake", calls_lake)
     assert failed.code == 1
     assert failed.stderr.splitlines()[0] == "Error: ZeroDivisionError: the sky"
@@ -227,7 +227,7 @@ def test_an_interrupt_exits_with_130(call: Call, calls_lake: Path, monkeypatch: 
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Lake, "scan", interrupt)
+    monkeypatch.setattr(Snapshot, "scan", interrupt)
     stopped = call("alerts", "list", "--lake", calls_lake, "--json")
     assert stopped.code == 130
     assert stopped.document["error"]["code"] == "interrupted"
@@ -236,8 +236,8 @@ def test_an_interrupt_exits_with_130(call: Call, calls_lake: Path, monkeypatch: 
 def test_the_configuration_file_reaches_the_library(call: Call, calls_lake: Path, tmp_path: Path) -> None:
     (tmp_path / "strict.toml").write_text("[rules.SDHF_001]\nmin_unique_destinations = 79\n")
     found = call("detect", "--lake", calls_lake, "--config", "strict.toml", "--json").document
-    assert found["parameters"]["min_unique_destinations"] == 79
-    assert found["configured"] is True
+    [rule] = found["rules"]
+    assert (rule["rule"], rule["parameters"]["min_unique_destinations"], rule["configured"]) == ("SDHF_001", 79, True)
     assert len(found["suspects"]) == 2
     assert "SENTINEL_CONFIG" not in os.environ
 

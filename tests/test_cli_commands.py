@@ -184,16 +184,18 @@ def test_nightly_logs_json_lines(call: Call, calls_file: Path, tmp_path: Path) -
 def test_rules_run_records_like_detect_and_says_so(call: Call, calls_file: Path) -> None:
     call("ingest", calls_file)
     shown = call("rules", "run", "SDHF_001", "--dry-run", "--json").document
-    assert (shown["recorded"], len(shown["rules"]["SDHF_001"])) == (False, 2)
+    assert (shown["recorded"], len(shown["findings"])) == (False, 2)
     done = call("rules", "run", "SDHF_001", "--json").document
     assert (done["recorded"], done["counts"]["created"]) == (True, 2)
-    assert call("detect", "--json").document["counts"]["unchanged"] == 2
+    again = call("detect", "--json").document
+    assert again["counts"]["unchanged"] == 2
+    assert (set(again), again["findings"], again["rules"]) == (set(done), done["findings"], done["rules"])
 
 
 def test_rules_run_takes_ad_hoc_parameters_of_one_rule(call: Call, calls_file: Path) -> None:
     call("ingest", calls_file)
     done = call("rules", "run", "SDHF_001", "--set", "min_unique_destinations=79", "--set", "window=12h", "--json")
-    assert (done.document["recorded"], done.document["rules"]["SDHF_001"]) == (False, [])
+    assert (done.document["recorded"], done.document["findings"]) == (False, [])
     assert "Nothing recorded." in call("rules", "run", "SDHF_001", "--set", "max_avg_duration=4").stdout
     for words in (["SDHF_001", "--set", "colour=1"], ["--set", "window=1h"], ["SDHF_001", "--set", "window"]):
         failed = call("rules", "run", *words)

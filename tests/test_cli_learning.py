@@ -26,8 +26,9 @@ def _call(*arguments: object) -> Outcome:
 @pytest.fixture(scope="session")
 def _simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lake = Lake.create(tmp_path_factory.mktemp("learning") / "lake")
-    simulate_population(lake, subscribers=1200, days=9, seed=3, boxes=6, sims_per_box=8, strategies=["naive", "capped"])
-    build_profiles(lake)
+    strategies = ["naive", "capped"]
+    simulate_population(lake=lake, subscribers=1200, days=9, seed=3, boxes=6, sims_per_box=8, strategies=strategies)
+    build_profiles(lake=lake)
     record_alerts(examine(lake=lake, rule="SIMBOX_RATIO", since="9d").findings, lake=lake)
     return lake.path
 

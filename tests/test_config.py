@@ -23,7 +23,7 @@ def test_defaults(tmp_path: Path) -> None:
 def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
     (tmp_path / "sentinel.toml").write_text('region = "GH"\ntimezone = "UTC"\nlock_timeout = 5\n')
     config = load_config(environ={"SENTINEL_REGION": "ke", "SENTINEL_LOCK_TIMEOUT": "7"}, start=tmp_path)
-    config = config.override(start=tmp_path, lock_timeout=9, region=None)
+    config = config.override(typed=True, start=tmp_path, lock_timeout=9, region=None)
     assert (config.lock_timeout, config.region, config.timezone, config.max_reject_rate) == (9.0, "KE", "UTC", 0.05)
     assert config.origin("lock_timeout") == "flag --lock-timeout"
     assert config.origin("region") == "environment SENTINEL_REGION"
@@ -37,7 +37,7 @@ def test_relative_paths_belong_to_where_they_are_written(tmp_path: Path) -> None
     here.mkdir()
     (folder / "my.toml").write_text('inbox = "in"\ndialect = "own.toml"\n')
     config = load_config("../etc/my.toml", environ={"SENTINEL_REPORTS": "out"}, start=here)
-    config = config.override(start=here, metrics_file="m.prom")
+    config = config.override(typed=True, start=here, metrics_file="m.prom")
     assert config.inbox is not None
     assert config.inbox.resolve() == folder / "in"
     assert Path(config.dialect or "").resolve() == folder / "own.toml"
@@ -79,7 +79,7 @@ def test_rules_are_tables_of_parameters(tmp_path: Path) -> None:
         ("[rules]\nSDHF_001 = 3", ["rules.SDHF_001", "3", "a table"]),
         ("[rules.SDHF_001]\nwindow = {a = 1}", ["rules.SDHF_001.window", "{'a': 1}"]),
         ("[rules.SDHF_001]\nsegments = 1", ["rules.SDHF_001.segments", "1"]),
-        ("[rules.SDHF_001.segments]\nbusiness = 1", ["rules.SDHF_001.segments", "1", "[rules.ID.segments.business]"]),
+        ("[rules.SDHF_001.segments]\nbusiness = 1", ["rules.SDHF_001.segments", "1", "[rules.SDHF_001.segments.NAME]"]),
         ('time_zone = "UTC"', ["time_zone", "Did you mean 'timezone'?"]),
         ("qqq = 1", ["qqq", "allowed: audio_inbox"]),
         ("lake = ", ["not valid TOML", "line 1"]),
@@ -102,7 +102,7 @@ def test_a_wrong_variable_or_flag_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="SENTINEL_REGION"):
         load_config(environ={"SENTINEL_REGION": "Ghana"}, start=tmp_path)
     with pytest.raises(ConfigurationError, match="--max-reject-rate"):
-        load_config(environ={}, start=tmp_path).override(max_reject_rate=2)
+        load_config(environ={}, start=tmp_path).override(typed=True, max_reject_rate=2)
 
 
 def test_a_named_file_must_exist(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from detection_lake import make_lake, spread_calls
 
+from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import (
     ConfigurationError,
     LakeDamagedError,
@@ -85,7 +86,7 @@ def test_every_severity_is_as_in_the_ladder(tmp_path: Path) -> None:
     expected = {caller: severity for caller, severity in expected.items() if severity}
     lake = make_lake(tmp_path / "lake", calls)
     for trailing in (False, True):
-        found = detect(lake=lake, overrides={}, trailing=trailing)
+        found = detect(lake=lake, trailing=trailing)
         assert dict(found.select("suspect_number", "alert_severity").iter_rows()) == expected
     assert set(expected.values()) == {"LOW", "MEDIUM", "HIGH", "CRITICAL"}
 
@@ -95,8 +96,8 @@ def test_a_sim_box_over_midnight_is_found_by_default_and_missed_by_two_trailing_
     midnight = datetime(2026, 1, 22, tzinfo=UTC)
     lake = make_lake(tmp_path / "lake", [*box, ("clock", "callee", midnight + 48 * HOUR, 60)])
     nights = [midnight, midnight + 24 * HOUR]
-    assert [detect(lake=lake, overrides={}, until=night, trailing=True).height for night in nights] == [0, 0]
-    found = detect(lake=lake, overrides={}, since=nights[0], until=nights[1])
+    assert [detect(lake=lake, until=night, trailing=True).height for night in nights] == [0, 0]
+    found = detect(lake=lake, since=nights[0], until=nights[1])
     assert found["suspect_number"].to_list() == ["box"]
     assert found["unique_destinations"].to_list() == [80]
     assert found["alert_severity"].to_list() == ["MEDIUM"]
@@ -112,9 +113,9 @@ def test_trailing_agrees_with_the_specification_s_query(tmp_path: Path) -> None:
         calls += at_once(f"edge {index}", start, destinations, total)
         calls += spread_calls(f"day {index}", start - HOUR, now - HOUR, destinations + 3, [index % 5] * 90)
     lake = make_lake(tmp_path / "lake", calls)
-    connection = lake.connect()
+    connection = lake.snapshot().connect("call_records")
     seed = connection.sql(SEED_QUERY.replace("NOW()", f"TIMESTAMPTZ '{now.isoformat()}'")).pl()
-    found = detect(lake=lake, overrides={}, trailing=True)
+    found = detect(lake=lake, trailing=True)
     columns = ["suspect_number", "call_count", "unique_destinations", "avg_duration_seconds"]
     assert seed.height > 10
     rounded = [(*row[:3], round(row[3], 9)) for row in seed.rows()]
@@ -130,7 +131,7 @@ def test_the_window_is_open_on_the_left_and_closed_on_the_right(tmp_path: Path) 
         *[("late", f"other {k}", NOON + 24 * HOUR, 1) for k in range(25)],
     ]
     lake = make_lake(tmp_path / "lake", calls)
-    found = detect(lake=lake, overrides={})
+    found = detect(lake=lake)
     assert found["suspect_number"].to_list() == ["early"]
     assert found["unique_destinations"].to_list() == [51]
     assert found["episode_end"].to_list() == [NOON + 24 * HOUR]
@@ -138,19 +139,19 @@ def test_the_window_is_open_on_the_left_and_closed_on_the_right(tmp_path: Path) 
 
 def test_a_state_carried_into_the_period_counts(tmp_path: Path) -> None:
     lake = make_lake(tmp_path / "lake", [*at_once("box", NOON, 60, 60), ("clock", "callee", NOON + 48 * HOUR, 60)])
-    carried = examine(lake=lake, overrides={}, since=NOON + HOUR, until=NOON + 48 * HOUR)
+    carried = examine(lake=lake, since=NOON + HOUR, until=NOON + 48 * HOUR)
     assert carried.findings.select("suspect_number", "window_end", "episode_start", "episode_end").rows() == [
         ("box", NOON + HOUR, NOON - 23 * HOUR, NOON + 24 * HOUR)
     ]
     assert carried.findings["first_seen"].to_list() == carried.findings["last_seen"].to_list() == [NOON]
     assert carried.read_since == NOON - 23 * HOUR
-    assert detect(lake=lake, overrides={}, since=NOON + 24 * HOUR, until=NOON + 48 * HOUR).is_empty()
+    assert detect(lake=lake, since=NOON + 24 * HOUR, until=NOON + 48 * HOUR).is_empty()
 
 
 def test_the_default_period_is_one_window_up_to_the_newest_call_to_the_microsecond(tmp_path: Path) -> None:
     newest = NOON + timedelta(microseconds=123_457)
     lake = make_lake(tmp_path / "lake", at_once("box", newest, 60, 60))
-    detection = examine(lake=lake, overrides={})
+    detection = examine(lake=lake)
     assert (detection.since, detection.until) == (newest - 24 * HOUR, newest)
     assert detection.read_since == newest - 48 * HOUR
     assert detection.calls_examined == 60
@@ -158,7 +159,7 @@ def test_the_default_period_is_one_window_up_to_the_newest_call_to_the_microseco
 
 
 def test_a_lake_without_calls_has_no_findings(tmp_path: Path) -> None:
-    detection = examine(lake=Lake.create(tmp_path / "lake"), overrides={})
+    detection = examine(lake=Lake.create(tmp_path / "lake"))
     assert detection.findings.is_empty()
     assert detection.findings.schema == polars_schema(FINDING_COLUMNS)
     assert detection.calls_examined == 0
@@ -167,7 +168,7 @@ def test_a_lake_without_calls_has_no_findings(tmp_path: Path) -> None:
 
 def test_findings_have_their_columns_and_come_worst_first(tmp_path: Path) -> None:
     calls = [*at_once("low", NOON, 60, 150), *at_once("critical", NOON, 250, 250), *at_once("high", NOON, 120, 240)]
-    found = detect(lake=make_lake(tmp_path / "lake", calls), overrides={})
+    found = detect(lake=make_lake(tmp_path / "lake", calls))
     assert found.schema == polars_schema(FINDING_COLUMNS)
     assert found["suspect_number"].to_list() == ["critical", "high", "low"]
     row = found.row(1, named=True)
@@ -191,7 +192,7 @@ def test_confidence_rises_with_the_margin_over_both_thresholds(tmp_path: Path) -
         for destinations, average in product((51, 75, 300), (0, 1, 2))
         for call in at_once(f"{destinations}/{average}", NOON, destinations, destinations * average)
     ]
-    found = detect(lake=make_lake(tmp_path / "lake", calls), overrides={})
+    found = detect(lake=make_lake(tmp_path / "lake", calls))
     confidence = dict(found.select("suspect_number", "confidence").iter_rows())
     assert confidence["75/1"] == pytest.approx(0.5 * (1 - 50 / 75) + 0.5 * (1 - 1 / 3))
     assert all(0 < value <= 1 for value in confidence.values())
@@ -206,10 +207,10 @@ def test_filters_leave_out_other_calls_and_those_of_unknown_value(tmp_path: Path
     ways = ["outbound"] * 52 + ["inbound"] * 7 + [None]
     answers = [True] * 51 + [False] * 8 + [None]
     lake = make_lake(tmp_path / "lake", calls, call_direction=ways, answered=answers)
-    assert detect(lake=lake, overrides={})["call_count"].to_list() == [60]
-    assert detect(lake=lake, overrides={}, direction="OUTBOUND")["call_count"].to_list() == [52]
-    assert detect(lake=lake, overrides={}, answered_only=True)["call_count"].to_list() == [51]
-    filtered = examine(lake=lake, overrides={}, direction="inbound")
+    assert detect(lake=lake)["call_count"].to_list() == [60]
+    assert detect(lake=lake, direction="OUTBOUND")["call_count"].to_list() == [52]
+    assert detect(lake=lake, answered_only=True)["call_count"].to_list() == [51]
+    filtered = examine(lake=lake, direction="inbound")
     assert filtered.calls_examined == 7
     assert filtered.findings.is_empty()
 
@@ -217,19 +218,19 @@ def test_filters_leave_out_other_calls_and_those_of_unknown_value(tmp_path: Path
 def test_only_the_configured_parameters_are_the_configured_ones(tmp_path: Path) -> None:
     lake = make_lake(tmp_path / "lake", at_once("box", NOON, 60, 60))
 
-    def is_configured(**options: Any) -> bool:
-        return examine(lake=lake, **options).configured
+    def is_configured(*, settings: dict[str, Any] | None = None, **options: Any) -> bool:
+        return examine(lake=open_desk(lake, rules={"SDHF_001": settings or {}}), **options).configured
 
-    assert is_configured(overrides={})
-    assert is_configured(overrides={}, min_unique_destinations=50, window="1440m", since="7d")
-    assert is_configured(overrides={"min_unique_destinations": 20})
-    assert is_configured(overrides={"min_unique_destinations": 20}, min_unique_destinations=20)
-    assert not is_configured(overrides={"min_unique_destinations": 20}, min_unique_destinations=50)
-    assert not is_configured(overrides={}, max_avg_duration=2.5)
-    assert not is_configured(overrides={}, window="12h")
-    assert not is_configured(overrides={}, trailing=True)
-    assert not is_configured(overrides={}, direction="outbound")
-    assert not is_configured(overrides={}, answered_only=True)
+    assert is_configured()
+    assert is_configured(min_unique_destinations=50, window="1440m", since="7d")
+    assert is_configured(settings={"min_unique_destinations": 20})
+    assert is_configured(settings={"min_unique_destinations": 20}, min_unique_destinations=20)
+    assert not is_configured(settings={"min_unique_destinations": 20}, min_unique_destinations=50)
+    assert not is_configured(max_avg_duration=2.5)
+    assert not is_configured(window="12h")
+    assert not is_configured(trailing=True)
+    assert not is_configured(direction="outbound")
+    assert not is_configured(answered_only=True)
 
 
 def test_configured_parameters_come_from_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,35 +245,29 @@ def test_configured_parameters_come_from_the_configuration(tmp_path: Path, monke
 
 def test_thresholds_with_decimals_are_exact(tmp_path: Path) -> None:
     calls = [*at_once("at", NOON, 10, 11), *at_once("below", NOON, 10, 10)]  # 1.1 * 10 > 11 in binary fractions
-    found = detect(
-        lake=make_lake(tmp_path / "lake", calls), overrides={}, min_unique_destinations=5, max_avg_duration=1.1
-    )
+    found = detect(lake=make_lake(tmp_path / "lake", calls), min_unique_destinations=5, max_avg_duration=1.1)
     assert found["suspect_number"].to_list() == ["below"]
 
 
 def test_detection_never_writes(tmp_path: Path) -> None:
     lake = make_lake(tmp_path / "lake", at_once("box", NOON, 60, 60))
     before = {path: path.stat().st_mtime_ns for path in lake.path.rglob("*") if path.is_file()}
-    assert detect(lake=lake, overrides={}).height == 1
+    assert detect(lake=lake).height == 1
     assert {path: path.stat().st_mtime_ns for path in lake.path.rglob("*") if path.is_file()} == before
 
 
 def test_hostile_numbers_stay_text(tmp_path: Path) -> None:
     name = "'; DROP VIEW call_records; -- <script>$since {0}"
-    found = detect(lake=make_lake(tmp_path / "lake ' é", at_once(name, NOON, 60, 60)), overrides={})
+    found = detect(lake=make_lake(tmp_path / "lake ' é", at_once(name, NOON, 60, 60)))
     assert found["suspect_number"].to_list() == [name]
 
 
 def test_findings_do_not_depend_on_how_nights_are_cut(tmp_path: Path) -> None:
     calls = spread_calls("box", NOON, NOON + 30 * HOUR, 200, [1] * 400)
     lake = make_lake(tmp_path / "lake", [*calls, ("clock", "callee", NOON + 72 * HOUR, 60)])
-    whole = detect(lake=lake, overrides={}, since=NOON - HOUR).row(0, named=True)
+    whole = detect(lake=lake, since=NOON - HOUR).row(0, named=True)
     cuts = [NOON - HOUR, NOON + 10 * HOUR, NOON + 17 * HOUR, NOON + 40 * HOUR, NOON + 72 * HOUR]
-    parts = [
-        row
-        for since, until in pairwise(cuts)
-        for row in detect(lake=lake, overrides={}, since=since, until=until).to_dicts()
-    ]
+    parts = [row for since, until in pairwise(cuts) for row in detect(lake=lake, since=since, until=until).to_dicts()]
     assert len(parts) == 4
     assert max(part["unique_destinations"] for part in parts) == whole["unique_destinations"]
     assert min(part["episode_start"] for part in parts) == whole["episode_start"]
@@ -296,8 +291,8 @@ def test_findings_do_not_depend_on_how_nights_are_cut(tmp_path: Path) -> None:
         ({"since": "0001-01-01"}, UsageError, "leaves no room for a window of 24 h", "later since"),
         ({"since": "24h", "trailing": True}, UsageError, "exclude each other", "Leave out since"),
         ({"rule": "SDHF_999"}, RuleNotFoundError, "no rule 'SDHF_999'", "SDHF_001"),
-        ({"overrides": {"min_destinations": 5}}, ConfigurationError, "no parameter 'min_destinations'", "window, min_"),
-        ({"overrides": {"window": 24}}, ConfigurationError, "window = 24 in [rules.SDHF_001]", "24h"),
+        ({"settings": {"min_destinations": 5}}, ConfigurationError, "no parameter 'min_destinations'", "window, min_"),
+        ({"settings": {"window": 24}}, ConfigurationError, "window = 24 in [rules.SDHF_001]", "24h"),
     ],
 )
 def test_bad_options_are_named(
@@ -305,14 +300,14 @@ def test_bad_options_are_named(
 ) -> None:
     lake = make_lake(tmp_path / "lake", at_once("box", NOON, 60, 60))
     with pytest.raises(error) as caught:
-        examine(lake=lake, **{"overrides": {}, **options})
+        examine(lake=open_desk(lake, rules={"SDHF_001": options.pop("settings", {})}), **options)
     assert message in caught.value.message
     assert hint in caught.value.hint
 
 
 def test_a_lake_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(LakeNotFoundError, match="There is no lake at"):
-        detect(lake=tmp_path / "nowhere", overrides={})
+        detect(lake=tmp_path / "nowhere")
     assert not (tmp_path / "nowhere").exists()
 
 
@@ -323,10 +318,10 @@ def test_a_damaged_file_is_reported(tmp_path: Path, damage: Callable[[Path], obj
     for file in (lake.path / "call_records" / "call_date=2026-01-21").glob("*.parquet"):
         damage(file)
     with pytest.raises(LakeDamagedError, match="cannot be read") as caught:
-        detect(lake=lake, overrides={})
+        detect(lake=lake)
     assert "doctor" in caught.value.hint
     with pytest.raises(LakeDamagedError, match="cannot be read"):
-        examine(lake=lake, overrides={}, until=NOON)
+        examine(lake=lake, until=NOON)
 
 
 @pytest.mark.parametrize(
@@ -350,9 +345,9 @@ def test_a_query_that_fails_names_its_step(
     monkeypatch.setattr(engine, "get_rule", lambda _: broken)
     lake = make_lake(tmp_path / "lake", at_once("box", NOON, 60, 60))
     with pytest.raises(RuleError, match=message):
-        detect(lake=lake, overrides={})
+        detect(lake=lake)
     with pytest.raises(UsageError, match="has no trailing query"):
-        detect(lake=lake, overrides={}, trailing=True)
+        detect(lake=lake, trailing=True)
 
 
 def test_pruning_never_hides_a_suspect(tmp_path: Path) -> None:
@@ -363,7 +358,7 @@ def test_pruning_never_hides_a_suspect(tmp_path: Path) -> None:
         seconds = [0, 6] * 26 + [0, 0]
         calls += spread_calls(f"box {shift}", start, start + 23 * HOUR, 54, seconds)
     lake = make_lake(tmp_path / "lake", calls)
-    found = detect(lake=lake, overrides={}, since=date_time(20))
+    found = detect(lake=lake, since=date_time(20))
     assert found.height == 13
 
 
@@ -380,7 +375,7 @@ def test_pruning_counts_no_call_beside_the_window_and_leaves_none_out(tmp_path: 
     ]
     lake = make_lake(tmp_path / "lake", calls)
     limits = {"window": window * second, "min_unique_destinations": 2, "max_avg_duration": 2}
-    found = detect(lake=lake, overrides={}, since=NOON - HOUR, **limits)
+    found = detect(lake=lake, since=NOON - HOUR, **limits)
     assert found.height == 4 * window
     assert set(found["call_count"]) == {3}
 

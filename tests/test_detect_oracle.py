@@ -116,7 +116,6 @@ def search_by_rule(case: Case) -> dict[str, list[tuple[object, ...]]]:
             max_avg_duration=case.below,
             since=at[case.since + 200],
             until=at[case.until + 200],
-            overrides={},
         )
     found = defaultdict(list)
     for row in detection.findings.sort("suspect_number", "episode_start").iter_rows(named=True):

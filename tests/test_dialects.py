@@ -64,7 +64,7 @@ def read(tmp_path: Path, text: str, dialect: str | Path | None = None, name: str
 
 
 def calls(tmp_path: Path) -> pl.DataFrame:
-    return Lake.open(tmp_path / "lake").read("call_records").sort("call_timestamp")
+    return Lake.open(tmp_path / "lake").snapshot().read("call_records").sort("call_timestamp")
 
 
 # -- the shipped dialects ------------------------------------------------------------------------------------

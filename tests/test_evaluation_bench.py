@@ -16,7 +16,6 @@ from sentinel_batch.errors import UsageError
 from sentinel_batch.evaluation import BenchPlan, bench_detection, render_report
 from sentinel_batch.evaluation.observation import read_observation
 from sentinel_batch.evaluation.outcomes import count_false_alerts, describe_boxes, measure_delays
-from sentinel_batch.lake import Lake
 
 STRATEGIES = ("naive", "imei_changing")
 PLAN = BenchPlan(2_000, 5, (7,), STRATEGIES, training_seeds=(8, 9), training_subscribers=1_500)
@@ -50,8 +49,8 @@ def test_simple_boxes_are_at_the_head_of_the_queue(figures: dict[str, Any]) -> N
 
 
 def test_the_figures_agree_with_the_lake(folder: Path, figures: dict[str, Any]) -> None:
-    seen = read_observation(folder / POPULATION, Lake.open(folder / POPULATION / "lake"))
-    alerts = seen.lake.scan("fraud_alerts").filter(pl.col("merged_into").is_null()).collect()
+    seen = read_observation(folder / POPULATION)
+    alerts = seen.desk.tables.scan("fraud_alerts").filter(pl.col("merged_into").is_null()).collect()
     assert seen.alerts.height >= alerts.height > 0
     honest = seen.truth.filter(pl.col("role") != "fraud")["number"]
     expected = seen.alerts.filter(pl.col("suspect_number").is_in(honest.implode())).height
@@ -65,7 +64,7 @@ def test_the_figures_agree_with_the_lake(folder: Path, figures: dict[str, Any]) 
 
 
 def test_delays_count_from_the_first_fraudulent_call_to_the_night(folder: Path) -> None:
-    seen = read_observation(folder / POPULATION, Lake.open(folder / POPULATION / "lake"))
+    seen = read_observation(folder / POPULATION)
     sims = seen.truth.filter(pl.col("strategy") == "naive", pl.col("fraud_start").is_not_null()).sort("number")
     listed = pl.DataFrame({"night": [3, 1], "number": [sims["number"][0]] * 2})
     delays = measure_delays([seen], [listed], "naive")
@@ -137,7 +136,7 @@ def test_a_seed_that_is_no_number_is_refused() -> None:
 def test_boxes_in_no_case_have_no_purity(folder: Path) -> None:
     from dataclasses import replace
 
-    seen = read_observation(folder / POPULATION, Lake.open(folder / POPULATION / "lake"))
+    seen = read_observation(folder / POPULATION)
     boxes = describe_boxes(replace(seen, members=seen.members.clear()))
     assert [box["purity"] for box in boxes] == [None] * len(boxes)
     assert not any(box["one_case"] for box in boxes)

@@ -42,7 +42,7 @@ def assert_nothing_of_it(lake: Path, file: FileResult) -> None:
     """A refused file leaves nothing but its entry in the result."""
     opened = Lake.open(lake)
     for table in ("call_records", "rejected_records", "ingests"):
-        assert opened.read(table).filter(pl.col("source_file") == file.path).is_empty(), table
+        assert opened.snapshot().read(table).filter(pl.col("source_file") == file.path).is_empty(), table
     assert (file.records_inserted, file.duplicates_skipped, file.records_rejected) == (0, 0, 0)
     assert file.records_refused == file.records_processed
 
@@ -92,7 +92,7 @@ def test_hostile_file_names(tmp_path: Path, name: str) -> None:
     lake = tmp_path / "lake #1 100% é'"
     assert ingest(path, lake=lake).records_inserted == 2
     assert ingest(path, lake=lake).records_inserted == 0
-    assert Lake.open(lake).read("call_records")["source_file"].unique().to_list() == [str(path)]
+    assert Lake.open(lake).snapshot().read("call_records")["source_file"].unique().to_list() == [str(path)]
 
 
 def test_file_name_that_is_not_utf8(tmp_path: Path) -> None:
@@ -327,7 +327,7 @@ def test_strict(tmp_path: Path) -> None:
     assert_nothing_of_it(tmp_path / "lake", file)
     assert read_one(path, tmp_path / "lake").records_inserted == 99
     assert read_one(path, tmp_path / "lake", strict=True).status == "refused"
-    assert Lake.open(tmp_path / "lake").read("call_records").height == 99
+    assert Lake.open(tmp_path / "lake").snapshot().read("call_records").height == 99
 
 
 def test_bad_files_do_not_stop_the_others(tmp_path: Path) -> None:
@@ -357,7 +357,7 @@ def test_bad_files_do_not_stop_the_others(tmp_path: Path) -> None:
         ("inserted", None),
     ]
     assert result.status == "partial"
-    assert result.records_inserted == 30 == Lake.open(tmp_path / "lake").read("call_records").height
+    assert result.records_inserted == 30 == Lake.open(tmp_path / "lake").snapshot().read("call_records").height
     assert result.records_processed == result.records_inserted + result.records_refused
     for file in result.files:
         if file.error:

@@ -40,7 +40,7 @@ def test_fixture(case: dict[str, Any], tmp_path: Path) -> None:
     assert rejects == case["rejects"]
     if case["dialect"]:
         assert {file.dialect for file in result.files} == {case["dialect"]}
-    records = Lake.open(tmp_path / "lake").read("call_records")
+    records = Lake.open(tmp_path / "lake").snapshot().read("call_records")
     assert records.height == case["records_inserted"]
     for row in case.get("rows") or []:
         moment = datetime.fromisoformat(row["call_timestamp"])
@@ -63,5 +63,5 @@ def test_fixture_again_inserts_nothing(case: dict[str, Any], tmp_path: Path) -> 
     assert again.records_processed == first.records_processed
     assert again.records_rejected == first.records_rejected
     lake = Lake.open(tmp_path / "lake")
-    assert lake.read("call_records").height == first.records_inserted
-    assert lake.read("rejected_records").height == first.records_rejected
+    assert lake.snapshot().read("call_records").height == first.records_inserted
+    assert lake.snapshot().read("rejected_records").height == first.records_rejected

@@ -37,7 +37,7 @@ def counts(result: IngestResult) -> dict[str, int]:
 
 
 def table(lake: Path, *dropped: str) -> pl.DataFrame:
-    frame = Lake.open(lake).read("call_records").drop("processed_at", *dropped)
+    frame = Lake.open(lake).snapshot().read("call_records").drop("processed_at", *dropped)
     return frame.sort("call_timestamp", "caller_number", "callee_number")
 
 
@@ -95,7 +95,7 @@ def test_duplicates_when_everything_spills(tmp_path: Path, monkeypatch: pytest.M
     assert [(file.records_inserted, file.duplicates_skipped) for file in result.files] == [(3000, 900), (50, 1000)]
     assert result.records_rejected == 20
     assert table(tmp_path / "lake").select("caller_number", "callee_number", "call_timestamp").is_unique().all()
-    assert Lake.open(tmp_path / "lake").read("rejected_records").height == 20
+    assert Lake.open(tmp_path / "lake").snapshot().read("rejected_records").height == 20
 
 
 def test_the_order_of_files_changes_no_call(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_the_same_content_under_another_name(tmp_path: Path) -> None:
     assert first.ingest_id == second.ingest_id
     assert str(a) in second.notices[-1]
     assert (second.records_processed, second.duplicates_skipped, second.records_rejected) == (2, 1, 1)
-    assert Lake.open(tmp_path / "lake").read("rejected_records").height == 1
+    assert Lake.open(tmp_path / "lake").snapshot().read("rejected_records").height == 1
 
 
 @pytest.mark.parametrize("options", [{"timezone": "UTC"}, {"region": "GH"}, {"dialect": "generic"}])
@@ -252,7 +252,7 @@ def test_block_borders_change_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
         assert parts.files[0].rejects_by_reason == whole.files[0].rejects_by_reason
         assert table(lake).equals(table(tmp_path / "whole"))
         places = (lake, tmp_path / "whole")
-        rejects = [Lake.open(place).read("rejected_records").sort("source_line") for place in places]
+        rejects = [Lake.open(place).snapshot().read("rejected_records").sort("source_line") for place in places]
         assert rejects[0].equals(rejects[1])
 
 

@@ -209,7 +209,7 @@ def test_the_lake_holds_every_row_of_150_mutated_files(mutations: list[Mutation]
         result = ingest(inbox, **options)
         again = ingest(inbox, **options)
         lake = Lake.open(Path(folder) / "lake")
-        records, rejects = lake.read("call_records"), lake.read("rejected_records")
+        records, rejects = lake.snapshot().read("call_records"), lake.snapshot().read("rejected_records")
     counts = ("records_processed", "records_inserted", "duplicates_skipped", "records_rejected", "records_refused")
     assert [getattr(rehearsal, name) for name in counts] == [getattr(result, name) for name in counts]
     assert again.records_inserted == 0

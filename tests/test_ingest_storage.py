@@ -60,13 +60,13 @@ def test_columns_that_a_file_does_not_have_take_no_space_and_read_as_null(tmp_pa
     lake = Lake.create(tmp_path / "lake")
     ingest(_write(tmp_path / "plain.csv", HEADER, [_row(1)]), lake=lake)
     ingest(_write(tmp_path / "full.csv", HEADER + ",imei,trunk", [_row(2, "490154203237518", "T1")]), lake=lake)
-    stored = {frozenset(pq.read_schema(path).names) for path in lake.files("call_records")}
+    stored = {frozenset(pq.read_schema(path).names) for path in lake.snapshot().files("call_records")}
     assert sorted("imei" in names for names in stored) == [False, True]
     expected = [(None, None, None), ("490154203237518", "T1", None)]
     columns = ["imei", "trunk", "call_id"]
-    assert lake.scan("call_records").sort("callee_number").select(columns).collect().rows() == expected
+    assert lake.snapshot().scan("call_records").sort("callee_number").select(columns).collect().rows() == expected
     query = "SELECT imei, trunk, call_id FROM call_records ORDER BY callee_number"
-    assert lake.connect().sql(query).fetchall() == expected
+    assert lake.snapshot().connect("call_records").sql(query).fetchall() == expected
 
 
 @pytest.mark.parametrize("files", [["plain.csv"], ["plain.csv", "full.csv"]])
@@ -76,7 +76,8 @@ def test_views_have_all_columns_in_order(tmp_path: Path, files: list[str]) -> No
     _write(tmp_path / "full.csv", HEADER + ",location_code,call_direction", [_row(2, "KAN001", "outbound")])
     ingest([tmp_path / name for name in files], lake=lake)
     assert (
-        lake.connect().sql("SELECT * FROM call_records").columns == lake.scan("call_records").collect_schema().names()
+        lake.snapshot().connect("call_records").sql("SELECT * FROM call_records").columns
+        == lake.snapshot().scan("call_records").collect_schema().names()
     )
 
 
@@ -86,7 +87,7 @@ def test_more_values_than_categories_are_plain_text(tmp_path: Path, monkeypatch:
     lake = Lake.create(tmp_path / "lake")
     result = ingest(_write(tmp_path / "a.csv", HEADER + ",location_code,termination_cause", rows), lake=lake)
     assert result.records_inserted == 70_000
-    calls = lake.scan("call_records").select("location_code", "termination_cause", "callee_number").collect()
+    calls = lake.snapshot().scan("call_records").select("location_code", "termination_cause", "callee_number").collect()
     assert calls["location_code"].n_unique() == 70_000
     assert calls.filter(pl.col("callee_number") == "+2348000000007")["location_code"].to_list() == ["cell-7"]
     assert calls["termination_cause"].unique().to_list() == ["BUSY"]
@@ -96,5 +97,7 @@ def test_one_changed_value_among_categories(tmp_path: Path) -> None:
     rows = [_row(1, "KAN001", "Outbound"), _row(2, "-", "inbound"), _row(3, "'KAN002'", "OUTBOUND")]
     lake = Lake.create(tmp_path / "lake")
     ingest(_write(tmp_path / "a.csv", HEADER + ",location_code,call_direction", rows), lake=lake)
-    calls = lake.scan("call_records").sort("callee_number").select("location_code", "call_direction").collect()
+    calls = (
+        lake.snapshot().scan("call_records").sort("callee_number").select("location_code", "call_direction").collect()
+    )
     assert calls.rows() == [("KAN001", "outbound"), (None, "inbound"), ("KAN002", "outbound")]

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from sentinel_batch.lake import Lake
+from sentinel_batch.lake import Lake, commits, open_log
 from sentinel_batch.schema import CALL_RECORDS, SUPPRESSIONS, polars_schema
 
 
@@ -23,7 +23,7 @@ def patterns(*values: str) -> pl.DataFrame:
 
 
 def stored(lake: Lake) -> list[str]:
-    return sorted(lake.read(SUPPRESSIONS.name)["pattern"])
+    return sorted(lake.snapshot().read(SUPPRESSIONS.name)["pattern"])
 
 
 def test_rows_are_appended_and_replaced(lake: Lake) -> None:
@@ -34,7 +34,7 @@ def test_rows_are_appended_and_replaced(lake: Lake) -> None:
     assert stored(lake) == ["+4"]
     lake.overwrite(SUPPRESSIONS.name, patterns())
     assert stored(lake) == []
-    assert lake.committed(SUPPRESSIONS.name, ["first", "last", "other"]) == {"first", "last"}
+    assert lake.snapshot().committed(SUPPRESSIONS.name, ["first", "last", "other"]) == {"first", "last"}
 
 
 def test_a_table_can_begin_without_rows(lake: Lake) -> None:
@@ -46,17 +46,20 @@ def test_a_table_can_begin_without_rows(lake: Lake) -> None:
 def test_a_table_that_another_process_makes_meanwhile(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     lake.append(SUPPRESSIONS.name, patterns("+1"))
     seen = iter([None])
-    real = Lake.delta
-    monkeypatch.setattr(Lake, "delta", lambda self, name: next(seen, real(self, name)))
+    monkeypatch.setattr(commits, "open_log", lambda table: next(seen, open_log(table)))
     lake.append(SUPPRESSIONS.name, patterns("+2"), commit_id="second")
     assert stored(lake) == ["+1", "+2"]
-    assert lake.is_committed(SUPPRESSIONS.name, "second")
+    assert lake.snapshot().is_committed(SUPPRESSIONS.name, "second")
 
 
 def test_partitions_and_their_bounds(lake: Lake) -> None:
     moments = [datetime(2026, 1, day, 12, tzinfo=UTC) for day in (22, 23, 23)]
     rows = [{"call_timestamp": moment, "call_date": moment.date(), "caller_number": "+1"} for moment in moments]
     lake.append(CALL_RECORDS.name, pl.DataFrame(rows, schema=polars_schema(CALL_RECORDS.columns)))
-    assert lake.bounds() == (moments[0], moments[-1])
-    assert lake.read(CALL_RECORDS.name)["call_date"].sort().to_list() == [date(2026, 1, day) for day in (22, 23, 23)]
-    assert [path.parent.name for path in lake.files(CALL_RECORDS.name, since=moments[1])] == ["call_date=2026-01-23"]
+    assert lake.snapshot().bounds() == (moments[0], moments[-1])
+    assert lake.snapshot().read(CALL_RECORDS.name)["call_date"].sort().to_list() == [
+        date(2026, 1, day) for day in (22, 23, 23)
+    ]
+    assert [path.parent.name for path in lake.snapshot().files(CALL_RECORDS.name, since=moments[1])] == [
+        "call_date=2026-01-23"
+    ]

@@ -11,8 +11,8 @@ import polars as pl
 import pytest
 from learning_samples import daily_profile
 
+from sentinel_batch.desk import Desk, open_desk
 from sentinel_batch.errors import RuleError, UsageError
-from sentinel_batch.lake import Lake
 from sentinel_batch.learning import Proposal, calibrate_rules, render_toml, write_toml
 from sentinel_batch.learning.backtest import plan_backtest
 from sentinel_batch.learning.calibration import _loosen, _tighten, parse_budget, parse_history
@@ -143,18 +143,18 @@ def test_the_file_to_adopt_is_toml_whatever_a_segment_is_named(tmp_path: Path) -
 
 
 @pytest.fixture(scope="module")
-def population(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def population(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """Three weeks of 1,500 subscribers."""
     from sentinel_batch.profiles import build_profiles
     from sentinel_batch.simulation.population import simulate_population
 
-    lake = Lake.create(tmp_path_factory.mktemp("calibration") / "lake")
-    simulate_population(lake, subscribers=1500, days=21, seed=5, boxes=2, sims_per_box=8)
-    build_profiles(lake)
-    return lake
+    desk = open_desk(tmp_path_factory.mktemp("calibration") / "lake", rules={})
+    simulate_population(lake=desk, subscribers=1500, days=21, seed=5, boxes=2, sims_per_box=8)
+    build_profiles(lake=desk)
+    return desk.snapshot()
 
 
-def test_a_history_is_run_over_and_its_first_week_is_not_counted(population: Lake) -> None:
+def test_a_history_is_run_over_and_its_first_week_is_not_counted(population: Desk) -> None:
     test = plan_backtest(population, timedelta(days=28), None)
     assert test.until - test.since == timedelta(days=21)
     assert test.length == 14
@@ -164,22 +164,29 @@ def test_a_history_is_run_over_and_its_first_week_is_not_counted(population: Lak
         plan_backtest(population, timedelta(days=1), None)
 
 
-def test_segments_share_out_the_alerts(population: Lake) -> None:
-    given: dict[str, Any] = {"lake": population, "rules": ["ASR_ACD"], "configured": {}, "levels": (0.99,)}
+def test_segments_share_out_the_alerts(population: Desk) -> None:
+    given: dict[str, Any] = {"lake": population, "rules": ["ASR_ACD"], "levels": (0.99,)}
     whole = calibrate_rules(**given).thresholds.filter(pl.col("current"))
     parts = calibrate_rules(**given, segments=True).thresholds.filter(pl.col("current"))
     assert parts.height > 1
     assert parts["alerts_per_day"].sum() == pytest.approx(whole["alerts_per_day"].item())
 
 
-def test_a_held_out_week_is_forecast(population: Lake) -> None:
+def test_a_held_out_week_is_forecast(population: Desk) -> None:
     """The alerts of the third week, from the two before it; a small population, so the bound is one of chance."""
     whole = plan_backtest(population, timedelta(days=28), None)
     edge = whole.until - timedelta(days=7)
     names = ["ASR_ACD", "BEHAVIOUR_SHIFT"]
-    proposal = calibrate_rules(lake=population, until=edge, budget=5, rules=names, configured={})
+    proposal = calibrate_rules(lake=population, until=edge, budget=5, rules=names)
     rules = [(get_rule(name), proposal.configuration.get(name, {})) for name in names]
     opened = pl.concat(whole.run(rules)).filter(pl.col("opened_at") > edge)
     forecast = proposal.expected_per_day * 7
     assert proposal.within_budget and proposal.expected_per_day <= 5
     assert abs(opened.height - forecast) <= 4 * (forecast + opened.height) ** 0.5
+
+
+def test_the_values_in_use_are_those_of_the_settings(population: Desk) -> None:
+    desk = population.configure(rules={"ASR_ACD": {"min_attempts": 41}})
+    assert find_knob(get_rule("ASR_ACD")) == Knob("ASR_ACD", "min_attempts", "call_count")
+    tried = calibrate_rules(lake=desk, rules=["ASR_ACD"], levels=(0.99,)).thresholds
+    assert tried.filter(pl.col("current"))["value"].to_list() == [41]

@@ -14,6 +14,7 @@ from alert_samples import finding, frame
 from learning_samples import FIRST, daily_profile, draw_profiles, draw_truth
 
 from sentinel_batch.alerts import record_alerts, review_alerts
+from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import ModelError
 from sentinel_batch.lake import Lake
 from sentinel_batch.learning import (
@@ -28,7 +29,7 @@ from sentinel_batch.learning.examples import collect_examples
 from sentinel_batch.learning.features import FEATURE_NAMES, FEATURES, describe_callers
 from sentinel_batch.learning.model import Model
 from sentinel_batch.learning.sampling import assign_folds
-from sentinel_batch.learning.scoring import list_reasons
+from sentinel_batch.learning.scoring import word_reasons
 from sentinel_batch.learning.training import fit_model
 
 ROUNDS = 30
@@ -38,10 +39,10 @@ BOX_SIM = "+2348060000000"
 def _replace_profiles(monkeypatch: pytest.MonkeyPatch, profiles: pl.DataFrame) -> None:
     days = profiles.select("local_date", "day_start", "day_end").unique().sort("local_date")
     for module in ("examples", "scoring"):
-        monkeypatch.setattr(f"sentinel_batch.learning.{module}.list_days", lambda lake: days)
+        monkeypatch.setattr(f"sentinel_batch.learning.{module}.list_days", lambda desk: days)
         monkeypatch.setattr(
             f"sentinel_batch.learning.{module}.load_profiles",
-            lambda lake, first, last: profiles.filter(pl.col("local_date").is_between(first, last)).lazy(),
+            lambda desk, first, last: profiles.filter(pl.col("local_date").is_between(first, last)).lazy(),
         )
 
 
@@ -122,7 +123,7 @@ def test_every_feature_can_be_said_in_words() -> None:
 def test_truth_labels_numbers_while_their_fraud_lasts(lake: Lake) -> None:
     truth = draw_truth().with_columns(first_day=pl.lit(FIRST + timedelta(days=8)))
     truth.write_parquet(lake.path / "simulation" / "truth.parquet")
-    examples = collect_examples(lake, labels="truth", step_days=2)
+    examples = collect_examples(open_desk(lake).snapshot(), labels="truth", step_days=2)
     by_day = dict(examples.group_by("day").agg(pl.col("label").sum()).iter_rows())
     assert {day for day, count in by_day.items() if count} == {FIRST + timedelta(days=d) for d in (9, 11)}
     assert by_day[FIRST + timedelta(days=9)] == 32
@@ -130,16 +131,16 @@ def test_truth_labels_numbers_while_their_fraud_lasts(lake: Lake) -> None:
 
 
 def test_a_drawn_background_stands_for_all(lake: Lake) -> None:
-    examples = collect_examples(lake, labels="truth", step_days=30, background=50)
+    examples = collect_examples(open_desk(lake).snapshot(), labels="truth", step_days=30, background=50)
     ordinary = examples.filter(pl.col("label") == 0)
     assert 20 < ordinary.height < 100
     assert ordinary["weight"].sum() == pytest.approx(300)
-    again = collect_examples(lake, labels="truth", step_days=30, background=50)
+    again = collect_examples(open_desk(lake).snapshot(), labels="truth", step_days=30, background=50)
     assert again.equals(examples)
 
 
 def test_numbers_on_one_handset_are_one_group(lake: Lake) -> None:
-    examples = collect_examples(lake, labels="verdicts", step_days=30)
+    examples = collect_examples(open_desk(lake).snapshot(), labels="verdicts", step_days=30)
     boxes = examples.filter(pl.col("number").str.starts_with("+234806"))
     assert boxes["group"].n_unique() == 16
     assert boxes["group"].str.starts_with("handset box").all()
@@ -148,10 +149,10 @@ def test_numbers_on_one_handset_are_one_group(lake: Lake) -> None:
 def test_verdicts_label_the_day_of_the_alert_and_overrule_the_truth(lake: Lake) -> None:
     record_alerts(frame(finding(48, 60, suspect=BOX_SIM), finding(48, 60, suspect="+2348030000001")), lake=lake)
     review_alerts([1, 2], disposition="false-positive", lake=lake)
-    labels = collect_examples(lake, labels="both").filter(pl.col("source") == "verdict")
+    labels = collect_examples(open_desk(lake).snapshot(), labels="both").filter(pl.col("source") == "verdict")
     assert labels.select("number", "label").rows() == [("+2348030000001", 0), (BOX_SIM, 0)]
     assert labels["day"].unique().to_list() == [FIRST + timedelta(days=1)]
-    alone = collect_examples(lake, labels="verdicts")
+    alone = collect_examples(open_desk(lake).snapshot(), labels="verdicts")
     assert alone["source"].unique().sort().to_list() == ["background", "verdict"]
 
 
@@ -180,10 +181,10 @@ def test_training_is_repeatable_and_the_seed_matters(lake: Lake, model: Model) -
 
 
 def test_probabilities_hold_at_the_base_rate(lake: Lake, model: Model) -> None:
-    honest = score_callers(lake, model=model).filter(pl.col("number").str.starts_with("+234803"))
+    honest = score_callers(lake=lake, model=model).filter(pl.col("number").str.starts_with("+234803"))
     assert honest["probability"].mean() < 0.02
-    higher = score_callers(lake, model=model, base_rate=0.5)["probability"].mean()
-    assert isinstance(higher, float) and higher > score_callers(lake, model=model)["probability"].to_numpy().mean()
+    higher = score_callers(lake=lake, model=model, base_rate=0.5)["probability"].mean()
+    assert isinstance(higher, float) and higher > score_callers(lake=lake, model=model)["probability"].to_numpy().mean()
 
 
 def test_more_incoming_calls_never_raise_the_score(model: Model) -> None:
@@ -201,7 +202,7 @@ def test_too_few_labels_are_counted(lake: Lake) -> None:
 
 
 def test_one_box_is_not_enough(lake: Lake) -> None:
-    examples = collect_examples(lake, labels="truth").with_columns(
+    examples = collect_examples(open_desk(lake).snapshot(), labels="truth").with_columns(
         group=pl.when(pl.col("label") == 1).then(pl.lit("one")).otherwise("group")
     )
     with pytest.raises(ModelError, match="form 1 groups; at least 3"):
@@ -248,7 +249,7 @@ def test_a_saved_model_scores_the_same(lake: Lake, model: Model, tmp_path: Path)
     folder = model.save(tmp_path / "m")
     again = open_model(folder)
     assert again.version == model.version
-    assert score_callers(lake, model=folder).equals(score_callers(lake, model=model))
+    assert score_callers(lake=lake, model=folder).equals(score_callers(lake=lake, model=model))
     assert (folder / "model.json").stat().st_size < 1_000_000
     card = (folder / "CARD.md").read_text()
     assert "trained on simulated calls only" in card
@@ -307,7 +308,7 @@ def test_a_number_without_calls_cannot_be_explained(lake: Lake, model: Model) ->
 
 
 def test_reasons_are_words_with_signed_parts(lake: Lake, model: Model) -> None:
-    reasons = list_reasons(lake, [BOX_SIM], model=model)[BOX_SIM]
+    reasons = word_reasons(score_callers(lake=lake, model=model, numbers=[BOX_SIM]), model)[BOX_SIM]
     assert 1 <= len(reasons) <= 5
     assert all(reason.rpartition(": ")[2][0] in "+-" for reason in reasons)
 
@@ -315,8 +316,8 @@ def test_reasons_are_words_with_signed_parts(lake: Lake, model: Model) -> None:
 def test_the_model_raises_numbers_and_hides_none(lake: Lake, model: Model) -> None:
     honest = "+2348030000001"
     record_alerts(frame(finding(suspect=honest, confidence=0.0), finding(suspect=BOX_SIM, confidence=0.0)), lake=lake)
-    alone = rank_suspects(lake)
-    queue = rank_suspects(lake, model=model)
+    alone = rank_suspects(lake=lake)
+    queue = rank_suspects(lake=lake, model=model)
     fused = dict(queue.select("suspect_number", "score").iter_rows())
     for number, score in alone.select("suspect_number", "score").iter_rows():
         assert fused[number] >= score
@@ -328,3 +329,27 @@ def test_the_model_raises_numbers_and_hides_none(lake: Lake, model: Model) -> No
     assert queue["rank"].to_list() == list(range(1, queue.height + 1))
     assert raised["severity"].null_count() == raised.height
     assert all(raised["reasons"].list.len() > 0)
+
+
+def test_the_model_of_the_settings_takes_part_unless_another_is_named(lake: Lake, model: Model, tmp_path: Path) -> None:
+    desk = open_desk(lake, model=str(model.save(tmp_path / "m")))
+    assert rank_suspects(lake=desk).equals(rank_suspects(lake=lake, model=model))
+    other = train_model(lake, rounds=5)
+    assert rank_suspects(lake=desk, model=other).equals(rank_suspects(lake=lake, model=other))
+    assert not rank_suspects(lake=desk, model=other).equals(rank_suspects(lake=desk))
+
+
+def test_a_queue_without_suspects_needs_no_reasons(lake: Lake, model: Model) -> None:
+    assert rank_suspects(lake=lake, model="simbox-simulated").is_empty()
+    assert rank_suspects(lake=lake, model=model, limit=0).is_empty()
+    assert model.attribute(np.empty((0, len(FEATURE_NAMES)), dtype=np.float32)).shape == (0, len(FEATURE_NAMES))
+
+
+def test_several_lakes_are_learned_from_and_none_is_refused(lake: Lake, model: Model) -> None:
+    both = train_model([open_desk(lake), lake.path], rounds=ROUNDS)
+    assert both.training["all"]["rows"] == 2 * model.training["all"]["rows"]
+    assert both.training["lakes"] == 2
+    with pytest.raises(ModelError, match=r"No lake was named\."):
+        train_model([])
+    with pytest.raises(ModelError, match=r"No lake was named\."):
+        evaluate_model(model, [])

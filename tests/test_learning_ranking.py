@@ -54,35 +54,35 @@ def test_suspects_are_ordered_by_score_then_severity_then_number(tmp_path: Path)
         ),
         lake=lake,
     )
-    queue = rank_suspects(lake)
+    queue = rank_suspects(lake=lake)
     assert queue["suspect_number"].to_list() == ["+1", "+2", "+3", "+4"]
     assert queue["rank"].to_list() == [1, 2, 3, 4]
     assert queue["severity"].to_list() == ["LOW", "HIGH", "LOW", "LOW"]
-    assert rank_suspects(lake, limit=2).height == 2
+    assert rank_suspects(lake=lake, limit=2).height == 2
 
 
 def test_only_open_alerts_are_queued_unless_asked(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
     record_alerts(frame(finding(), finding(suspect=OTHER)), lake=lake)
     review_alerts(1, disposition="confirmed", lake=lake)
-    assert rank_suspects(lake).height == 1
-    assert rank_suspects(lake, status=("open", "reviewed")).height == 2
+    assert rank_suspects(lake=lake).height == 1
+    assert rank_suspects(lake=lake, status=("open", "reviewed")).height == 2
     with pytest.raises(UsageError, match="'closed' is no status"):
-        rank_suspects(lake, status="closed")
+        rank_suspects(lake=lake, status="closed")
 
 
 def test_the_period_takes_alerts_whose_calls_touch_it(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
     record_alerts(frame(finding(0, 10), finding(20, 30, suspect=OTHER)), lake=lake)
-    assert rank_suspects(lake, since=at(10))["suspect_number"].to_list() == [OTHER]
-    assert rank_suspects(lake, until=at(20))["suspect_number"].to_list() == [SUSPECT]
-    assert rank_suspects(lake, since=at(9), until=at(21)).height == 2
+    assert rank_suspects(lake=lake, since=at(10))["suspect_number"].to_list() == [OTHER]
+    assert rank_suspects(lake=lake, until=at(20))["suspect_number"].to_list() == [SUSPECT]
+    assert rank_suspects(lake=lake, since=at(9), until=at(21)).height == 2
 
 
 def test_several_alerts_of_a_number_are_one_row(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
     record_alerts(frame(finding(0, 10), finding(20, 30), finding(detection_rule="OTHER")), lake=lake)
-    row = rank_suspects(lake).row(0, named=True)
+    row = rank_suspects(lake=lake).row(0, named=True)
     assert row["alert_ids"] == [1, 2, 3]
     assert sorted(row["rules"]) == ["OTHER", "SDHF_001"]
 
@@ -94,13 +94,13 @@ def test_the_newest_case_that_still_stands_is_named(tmp_path: Path) -> None:
         lake.append(CASES.name, _row(CASES, case_id=case, content_id=f"c{case}", merged_into=merged))
         lake.append(CASE_MEMBERS.name, _row(CASE_MEMBERS, case_id=case, content_id=f"c{case}", number=SUSPECT))
     lake.append(CASE_MEMBERS.name, _row(CASE_MEMBERS, case_id=7, content_id="stale", number=OTHER))
-    found = dict(rank_suspects(lake).select("suspect_number", "case_id").iter_rows())
+    found = dict(rank_suspects(lake=lake).select("suspect_number", "case_id").iter_rows())
     assert found == {SUSPECT: 7, OTHER: None}
 
 
 def test_an_empty_queue_has_its_columns(tmp_path: Path) -> None:
-    queue = rank_suspects(Lake.create(tmp_path / "lake"))
+    queue = rank_suspects(lake=Lake.create(tmp_path / "lake"))
     assert queue.is_empty()
     assert queue.schema["alert_ids"] == pl.List(pl.Int64)
     with pytest.raises(UsageError, match="limit -1 is negative"):
-        rank_suspects(Lake.open(tmp_path / "lake"), limit=-1)
+        rank_suspects(lake=Lake.open(tmp_path / "lake"), limit=-1)

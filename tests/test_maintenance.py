@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import DiskFullError, LakeDamagedError, LakeLockedError, UsageError
 from sentinel_batch.lake import Lake, StagedFile
 from sentinel_batch.maintenance import compaction, maintain, retention
@@ -57,7 +58,7 @@ def add(lake: Lake, day: int, salt: int, count: int = 9) -> pl.DataFrame:
 
 
 def seen(lake: Lake) -> pl.DataFrame:
-    return lake.read(CALL_RECORDS.name).sort(*CALL_RECORDS.key)
+    return lake.snapshot().read(CALL_RECORDS.name).sort(*CALL_RECORDS.key)
 
 
 def archived(folder: Path) -> pl.DataFrame:
@@ -75,36 +76,36 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def test_maintain_changes_nothing_that_a_reader_sees(lake: Lake) -> None:
-    before, bounds = seen(lake), lake.bounds()
-    result = maintain(lake)
+    before, bounds = seen(lake), lake.snapshot().bounds()
+    result = maintain(lake=lake)
     assert [c.files_before for c in result.compacted if c.table == "call_records"] == [5, 5, 5]
-    assert len(lake.files("call_records")) == 3
+    assert len(lake.snapshot().files("call_records")) == 3
     assert seen(lake).equals(before)
-    assert lake.bounds() == bounds
-    with lake.connect() as connection:
+    assert lake.snapshot().bounds() == bounds
+    with lake.snapshot().connect(CALL_RECORDS.name) as connection:
         rows = connection.execute("SELECT count(*), count(DISTINCT call_date) FROM call_records").fetchone()
     assert rows == (before.height, 3)
 
 
 def test_compacted_files_are_still_skipped_and_found(lake: Lake) -> None:
-    maintain(lake)
+    maintain(lake=lake)
     newest = seen(lake)["call_timestamp"].max()
     assert isinstance(newest, datetime)
-    assert len(lake.files("call_records", since=newest)) == 1
-    assert lake.files("call_records", since=newest + timedelta(milliseconds=2)) == []
-    assert len(lake.files("call_records", until=START + timedelta(days=1))) == 1
+    assert len(lake.snapshot().files("call_records", since=newest)) == 1
+    assert lake.snapshot().files("call_records", since=newest + timedelta(milliseconds=2)) == []
+    assert len(lake.snapshot().files("call_records", until=START + timedelta(days=1))) == 1
 
 
 def test_commit_ids_survive_maintenance(lake: Lake) -> None:
     ids = {f"ingest-{day}-{salt}" for day in range(3) for salt in range(5)}
-    maintain(lake)
-    assert lake.committed("call_records", [*ids, "never"]) == ids
+    maintain(lake=lake)
+    assert lake.snapshot().committed("call_records", [*ids, "never"]) == ids
     assert (lake.path / "call_records" / "_delta_log" / "_last_checkpoint").exists()
 
 
 def test_a_second_maintenance_has_nothing_to_do(lake: Lake) -> None:
-    maintain(lake)
-    again = maintain(lake)
+    maintain(lake=lake)
+    again = maintain(lake=lake)
     assert again.compacted == []
     assert again.archived == []
     assert again.checkpoints == ["runs"]  # maintain itself adds a row of runs
@@ -112,11 +113,11 @@ def test_a_second_maintenance_has_nothing_to_do(lake: Lake) -> None:
 
 def test_a_run_is_recorded_and_small_tables_are_compacted(lake: Lake) -> None:
     for _ in range(5):
-        maintain(lake)
-    runs = lake.read(RUNS.name)
+        maintain(lake=lake)
+    runs = lake.snapshot().read(RUNS.name)
     assert runs["command"].to_list() == ["maintain"] * 5
     assert runs["run_id"].n_unique() == 5
-    assert len(lake.files(RUNS.name)) < 5
+    assert len(lake.snapshot().files(RUNS.name)) < 5
 
 
 def test_large_files_are_left_alone_and_bins_respect_the_target() -> None:
@@ -133,7 +134,7 @@ def test_large_files_are_left_alone_and_bins_respect_the_target() -> None:
 
 def test_a_dry_run_changes_nothing(lake: Lake, tmp_path: Path) -> None:
     listing = sorted((str(p), p.stat().st_size) for p in tmp_path.rglob("*") if p.is_file())
-    result = maintain(lake, keep_days=1, dry_run=True)
+    result = maintain(lake=lake, keep_days=1, dry_run=True)
     assert [(d.call_date, d.rows) for d in result.archived] == [(date(2026, 1, 1), 45)]
     assert len(result.compacted) == 3
     assert result.to_dict()["dry_run"] is True
@@ -141,19 +142,19 @@ def test_a_dry_run_changes_nothing(lake: Lake, tmp_path: Path) -> None:
 
 
 def test_nothing_is_archived_unasked(lake: Lake, tmp_path: Path) -> None:
-    assert maintain(lake).archived == []
+    assert maintain(lake=lake).archived == []
     assert not (tmp_path / "a lake é-archive").exists()
 
 
 def test_archive_and_lake_together_hold_what_the_lake_held(lake: Lake, tmp_path: Path) -> None:
     before = seen(lake)
-    result = maintain(lake, keep_days=1)
+    result = maintain(lake=lake, keep_days=1)
     folder = tmp_path / "a lake é-archive"
     assert [(d.call_date, d.rows, d.already_archived) for d in result.archived] == [(date(2026, 1, 1), 45, 0)]
     assert result.to_dict()["rows_archived"] == 45
     assert set(seen(lake)["call_date"]) == {date(2026, 1, 2), date(2026, 1, 3)}
     assert pl.concat([archived(folder), seen(lake)]).sort(*CALL_RECORDS.key).equals(before)
-    assert lake.is_committed("call_records", "ingest-0-0")
+    assert lake.snapshot().is_committed("call_records", "ingest-0-0")
 
 
 def test_an_archive_that_was_interrupted_before_the_removal_doubles_nothing(
@@ -167,10 +168,10 @@ def test_an_archive_that_was_interrupted_before_the_removal_doubles_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(Lake, "add_files", killed)
         with pytest.raises(KeyboardInterrupt):
-            maintain(lake, keep_days=1, archive=tmp_path / "old")
+            maintain(lake=lake, keep_days=1, archive=tmp_path / "old")
     assert seen(lake).equals(before)
     late = add(lake, 0, 77)  # a late file arrives in between
-    result = maintain(lake, keep_days=1, archive=tmp_path / "old")
+    result = maintain(lake=lake, keep_days=1, archive=tmp_path / "old")
     assert [(d.rows, d.already_archived) for d in result.archived] == [(54, 45)]
     both = pl.concat([archived(tmp_path / "old"), seen(lake)]).sort(*CALL_RECORDS.key)
     assert both.equals(pl.concat([before, late]).sort(*CALL_RECORDS.key))
@@ -183,18 +184,18 @@ def test_an_archive_that_was_interrupted_while_copying_is_copied_again(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
-            maintain(lake, keep_days=1, archive=tmp_path / "old")
+            maintain(lake=lake, keep_days=1, archive=tmp_path / "old")
     assert list((tmp_path / "old").rglob("*.parquet")) == []
-    maintain(lake, keep_days=1, archive=tmp_path / "old")
+    maintain(lake=lake, keep_days=1, archive=tmp_path / "old")
     assert pl.concat([archived(tmp_path / "old"), seen(lake)]).sort(*CALL_RECORDS.key).equals(before)
     assert list((tmp_path / "old").rglob("*.tmp")) == []
 
 
 def test_calls_that_return_after_being_archived_are_not_archived_twice(lake: Lake, tmp_path: Path) -> None:
-    maintain(lake, keep_days=1, archive=tmp_path / "old")
+    maintain(lake=lake, keep_days=1, archive=tmp_path / "old")
     held = archived(tmp_path / "old")
     add(lake, 0, 3)
-    result = maintain(lake, keep_days=1, archive=tmp_path / "old")
+    result = maintain(lake=lake, keep_days=1, archive=tmp_path / "old")
     assert [(d.rows, d.already_archived) for d in result.archived] == [(9, 9)]
     assert archived(tmp_path / "old").equals(held)
 
@@ -204,7 +205,7 @@ def test_a_copy_that_lacks_rows_removes_nothing(lake: Lake, tmp_path: Path, monk
     copy = retention._copy
     monkeypatch.setattr(retention, "_copy", lambda rows, target: copy(rows.head(44), target))
     with pytest.raises(LakeDamagedError, match="lacks 1 of 45 rows; the day was left in the lake") as caught:
-        maintain(lake, keep_days=1, archive=tmp_path / "old")
+        maintain(lake=lake, keep_days=1, archive=tmp_path / "old")
     assert "doctor" in caught.value.hint
     assert seen(lake).equals(before)
 
@@ -219,7 +220,7 @@ def test_a_full_disk_while_archiving_is_said_and_loses_nothing(
 
     monkeypatch.setattr(retention, "_copy", full)
     with pytest.raises(DiskFullError, match="is full"):
-        maintain(lake, keep_days=1)
+        maintain(lake=lake, keep_days=1)
     assert seen(lake).equals(before)
 
 
@@ -227,25 +228,25 @@ def test_files_that_disagree_with_the_log_are_not_compacted(lake: Lake) -> None:
     victim = lake.path / "call_records" / "call_date=2026-01-01" / "part-0-0.parquet"
     calls(0, 8, 0).drop("call_date").write_parquet(victim)
     with pytest.raises(LakeDamagedError, match=r"hold 44 rows, but the log of table call_records says 45"):
-        maintain(lake)
-    assert len(lake.files("call_records")) == 15
+        maintain(lake=lake)
+    assert len(lake.snapshot().files("call_records")) == 15
 
 
 @pytest.mark.parametrize("keep_days", [0, -3])
 def test_keep_days_must_be_positive(lake: Lake, keep_days: int) -> None:
     with pytest.raises(UsageError, match=f"keep_days is {keep_days}; it must be 1 or more"):
-        maintain(lake, keep_days=keep_days)
+        maintain(lake=lake, keep_days=keep_days)
 
 
 def test_an_archive_inside_the_lake_is_refused(lake: Lake) -> None:
     with pytest.raises(UsageError, match="lies inside the lake") as caught:
-        maintain(lake, keep_days=1, archive=lake.path / "call_records" / "old")
+        maintain(lake=lake, keep_days=1, archive=lake.path / "call_records" / "old")
     assert "--archive" in caught.value.hint
 
 
 def test_retention_below_a_day_is_refused(lake: Lake) -> None:
     with pytest.raises(UsageError, match="retention_hours is 1; it must be 24 or more"):
-        maintain(lake, retention_hours=1)
+        maintain(lake=lake, retention_hours=1)
 
 
 def test_a_lake_in_use_is_not_touched(lake: Lake) -> None:
@@ -265,23 +266,23 @@ def test_a_lake_in_use_is_not_touched(lake: Lake) -> None:
     taken.wait(20)
     try:
         with pytest.raises(LakeLockedError, match="Another run holds the lock"):
-            maintain(lake, lock_timeout=0.1)
+            maintain(lake=open_desk(lake, lock_timeout=0.1))
     finally:
         done.set()
         thread.join()
-    assert len(lake.files("call_records")) == 15
+    assert len(lake.snapshot().files("call_records")) == 15
 
 
 def test_vacuum_spares_what_a_reader_under_way_needs(lake: Lake) -> None:
     folder = lake.path / "call_records" / "call_date=2026-01-01"
-    reading = lake.files("call_records")
+    reading = lake.snapshot().files("call_records")
     for path in reading:
         os.utime(path, (1, 1))  # old files, but only now replaced
     orphan, fresh = folder / "killed.parquet", folder / "moving.parquet"
     for path in (orphan, fresh):
         path.write_bytes(b"never committed")
     os.utime(orphan, (1, 1))
-    result = maintain(lake)
+    result = maintain(lake=lake)
     assert (result.vacuumed_files, result.vacuumed_bytes) == (1, 15)
     assert not orphan.exists()
     assert fresh.exists()
@@ -300,7 +301,7 @@ def test_staging_of_killed_runs_is_removed_but_not_that_of_a_living_one(lake: La
     with lake.staging() as living:
         (living / "working").write_bytes(b"x")
         dead.mkdir(exist_ok=True)
-        result = maintain(lake)
+        result = maintain(lake=lake)
         assert (living / "working").exists()
     assert result.staging_removed == 1
     assert not dead.exists()
@@ -308,7 +309,7 @@ def test_staging_of_killed_runs_is_removed_but_not_that_of_a_living_one(lake: La
 
 
 def test_an_empty_lake_can_be_maintained(tmp_path: Path) -> None:
-    result = maintain(Lake.create(tmp_path / "lake"), keep_days=1)
+    result = maintain(lake=Lake.create(tmp_path / "lake"), keep_days=1)
     assert (result.archived, result.compacted, result.vacuumed_files) == ([], [], 0)
 
 
@@ -333,7 +334,7 @@ def test_any_order_of_ingest_and_maintenance_keeps_every_call(
         if what == "add":
             expected.append(add(lake, number or 0, salt, count))
         else:
-            maintain(lake, keep_days=number)
+            maintain(lake=lake, keep_days=number)
     held = [archived(folder)] if folder.exists() else []
     together = pl.concat([seen(lake), *held]).sort(*CALL_RECORDS.key)
     assert together.equals(pl.concat(expected).sort(*CALL_RECORDS.key))
@@ -352,9 +353,9 @@ def test_files_of_ingest_and_of_compaction_are_read_together(tmp_path: Path) -> 
         ]
         (tmp_path / f"{number}.csv").write_text(header + "".join(rows))
         ingest(tmp_path / f"{number}.csv", lake=lake)
-    before = Lake.open(lake).read("call_records").sort("caller_number", "callee_number")
-    assert maintain(lake).compacted
-    assert Lake.open(lake).read("call_records").sort("caller_number", "callee_number").equals(before)
+    before = Lake.open(lake).snapshot().read("call_records").sort("caller_number", "callee_number")
+    assert maintain(lake=lake).compacted
+    assert Lake.open(lake).snapshot().read("call_records").sort("caller_number", "callee_number").equals(before)
     (tmp_path / "late.csv").write_text(
         header
         + "2026-01-22,10:00:00,+2348031234500,+2348051200000,1\n"
@@ -362,5 +363,5 @@ def test_files_of_ingest_and_of_compaction_are_read_together(tmp_path: Path) -> 
     )
     late = ingest(tmp_path / "late.csv", lake=lake)
     assert (late.records_inserted, late.duplicates_skipped) == (1, 1)
-    assert Lake.open(lake).read("call_records").height == before.height + 1
+    assert Lake.open(lake).snapshot().read("call_records").height == before.height + 1
     assert examine(lake=lake).findings.height == 8

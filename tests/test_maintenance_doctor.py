@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 
 from sentinel_batch.errors import ExitCode
-from sentinel_batch.lake import Lake, StagedFile, now
+from sentinel_batch.lake import Lake, StagedFile
 from sentinel_batch.maintenance import Check, diagnose, diagnosis, maintain
 from sentinel_batch.runs import recorded_run
 from sentinel_batch.schema import CALL_RECORDS, RUNS, polars_schema
+from sentinel_batch.window import now
 
 SCHEMA = polars_schema(CALL_RECORDS.columns)
 
@@ -39,7 +40,7 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def find(lake: Any, name: str) -> Check:
-    return next(check for check in diagnose(lake).checks if check.name == name)
+    return next(check for check in diagnose(lake=lake).checks if check.name == name)
 
 
 def data_file(lake: Lake) -> Path:
@@ -47,7 +48,7 @@ def data_file(lake: Lake) -> Path:
 
 
 def test_a_healthy_lake(lake: Lake) -> None:
-    found = diagnose(lake)
+    found = diagnose(lake=lake)
     assert found.ok
     assert found.exit_code == ExitCode.DONE
     assert find(lake, "table call_records").message.startswith("15 rows in 3 files")
@@ -60,12 +61,12 @@ def test_a_healthy_lake(lake: Lake) -> None:
 
 def test_the_doctor_writes_nothing(lake: Lake, tmp_path: Path) -> None:
     before = sorted(str(path) for path in tmp_path.rglob("*"))
-    diagnose(lake)
+    diagnose(lake=lake)
     assert sorted(str(path) for path in tmp_path.rglob("*")) == before
 
 
 def test_a_missing_lake_is_found_and_not_made(tmp_path: Path) -> None:
-    found = diagnose(tmp_path / "nowhere")
+    found = diagnose(lake=tmp_path / "nowhere")
     assert not found.ok
     assert found.exit_code == ExitCode.FAILED
     assert found.checks[-1].name == "lake"
@@ -79,7 +80,7 @@ def test_a_deleted_data_file(lake: Lake) -> None:
     assert check.status == "error"
     assert check.message == "1 of 3 files are damaged: call_date=2026-01-01/1.parquet is missing."
     assert "backup" in check.hint
-    assert diagnose(lake).exit_code == ExitCode.FAILED
+    assert diagnose(lake=lake).exit_code == ExitCode.FAILED
 
 
 def test_a_truncated_data_file(lake: Lake) -> None:
@@ -110,7 +111,7 @@ def test_a_damaged_log(lake: Lake, version: int, damage: bytes) -> None:
     assert check.status == "error"
     assert "log" in check.message
     assert "backup" in check.hint
-    assert not diagnose(lake).ok
+    assert not diagnose(lake=lake).ok
 
 
 def test_a_commit_missing_from_the_log(lake: Lake) -> None:
@@ -123,7 +124,7 @@ def test_stale_staging_is_a_warning(lake: Lake) -> None:
     check = find(lake, "staging")
     assert check.status == "warning"
     assert "1 working folders of killed runs are left: run-dead" in check.message
-    assert diagnose(lake).ok
+    assert diagnose(lake=lake).ok
 
 
 def test_the_staging_of_a_living_run_is_no_finding(lake: Lake) -> None:
@@ -137,8 +138,8 @@ def test_pending_compaction_is_a_warning_until_maintained(lake: Lake) -> None:
     check = find(lake, "compaction call_records")
     assert check.status == "warning"
     assert "most: 16 in call_date=2026-01-01" in check.message
-    maintain(lake)
-    assert "compaction call_records" not in {check.name for check in diagnose(lake).checks}
+    maintain(lake=lake)
+    assert "compaction call_records" not in {check.name for check in diagnose(lake=lake).checks}
 
 
 @pytest.mark.parametrize(("free", "status"), [(10**8, "error"), (10**9, "warning"), (10**11, "ok")])
@@ -177,7 +178,7 @@ def test_a_failed_night_is_an_error_until_one_succeeds(lake: Lake) -> None:
 def test_a_missed_night_is_a_warning(lake: Lake) -> None:
     with recorded_run(lake, "nightly", {}):
         pass
-    row = lake.read(RUNS.name).with_columns(started_at=pl.lit(now() - timedelta(hours=50)))
+    row = lake.snapshot().read(RUNS.name).with_columns(started_at=pl.lit(now() - timedelta(hours=50)))
     lake.overwrite(RUNS.name, row)
     check = find(lake, "nightly")
     assert check.status == "warning"
@@ -191,6 +192,11 @@ def test_a_configuration_that_does_not_load(lake: Lake, tmp_path: Path, monkeypa
     check = find(lake, "configuration")
     assert check.status == "error"
     assert "sentinel.toml" in check.message
+    assert find(lake, "table call_records").status == "ok"
+    assert [(found.name, found.status) for found in diagnose().checks][1:] == [
+        ("configuration", "error"),
+        ("lake", "error"),
+    ]
 
 
 def test_a_check_that_crashes_is_reported_and_the_others_still_run(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,17 +66,23 @@ class Desk:
         return run_nightly(**given)
 
     def suspects(self) -> list[str]:
-        return Lake.open(self.lake).read(FRAUD_ALERTS.name)["suspect_number"].sort().to_list()
+        return Lake.open(self.lake).snapshot().read(FRAUD_ALERTS.name)["suspect_number"].sort().to_list()
 
     def nights(self) -> pl.DataFrame:
-        runs = Lake.open(self.lake).read(RUNS.name)
+        runs = Lake.open(self.lake).snapshot().read(RUNS.name)
         return runs.filter(pl.col("command") == "nightly").sort("run_id")
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """Every table that a night writes, sorted, without ids of runs and clock times."""
         found = {}
         for name in TABLES:
-            frame = Lake.open(self.lake).read(name).drop(VOLATILE, strict=False).drop("source_file", strict=False)
+            frame = (
+                Lake.open(self.lake)
+                .snapshot()
+                .read(name)
+                .drop(VOLATILE, strict=False)
+                .drop("source_file", strict=False)
+            )
             frame = frame.drop("commit_id", "content_id", strict=False)
             found[name] = frame.sort(frame.columns)
         return found
@@ -138,7 +144,7 @@ def test_the_first_night_examines_everything_and_reports(desk: Desk) -> None:
 def test_every_run_has_a_row_of_its_own(desk: Desk) -> None:
     desk.receive("a.csv", 0)
     result = desk.night()
-    runs = Lake.open(desk.lake).read(RUNS.name)
+    runs = Lake.open(desk.lake).snapshot().read(RUNS.name)
     assert sorted(runs["command"]) == ["ingest", "nightly", "profiles"]
     assert runs["run_id"].n_unique() == 3
     assert f'"ingest_run_id": "{result.ingest.run_id}"' in desk.nights()["inputs"][0]  # type: ignore[union-attr]
@@ -219,16 +225,20 @@ def test_a_file_ingested_by_hand_between_two_nights_is_examined(desk: Desk, tmp_
     ingest([by_hand], lake=desk.lake, timezone="Africa/Lagos", region="NG")
     assert desk.night().since == NOON - timedelta(days=3, microseconds=1)
     assert desk.suspects() == SUSPECTS[:2]
-    assert find_backlog(Lake.open(desk.lake)).is_empty  # type: ignore[union-attr]
+    assert find_backlog(Lake.open(desk.lake).snapshot()).is_empty  # type: ignore[union-attr]
 
 
 def test_an_ingest_that_never_committed_is_not_waited_for(desk: Desk) -> None:
     desk.receive("a.csv", 0)
     desk.night()
     lake = Lake.open(desk.lake)
-    ghost = lake.read("ingests").with_columns(ingest_id=pl.lit("ghost"), first_call=pl.lit(NOON - timedelta(days=99)))
+    ghost = (
+        lake.snapshot()
+        .read("ingests")
+        .with_columns(ingest_id=pl.lit("ghost"), first_call=pl.lit(NOON - timedelta(days=99)))
+    )
     lake.append("ingests", ghost)
-    backlog = find_backlog(lake)
+    backlog = find_backlog(lake.snapshot())
     assert backlog is not None
     assert backlog.is_empty
 
@@ -401,7 +411,7 @@ def test_a_night_runs_every_rule_and_groups_what_they_find(desk: Desk) -> None:
     assert counts(result, "detect")["rules"] == len(list_rules())
     assert counts(result, "profiles") == {"days": 1, "rows": 6}
     assert set(desk.suspects()) == set(SUSPECTS[:3])
-    found = Lake.open(desk.lake).read(FRAUD_ALERTS.name)
+    found = Lake.open(desk.lake).snapshot().read(FRAUD_ALERTS.name)
     assert {"SDHF_001", "SEQ_DIAL"} <= set(found["detection_rule"])
 
 
@@ -416,9 +426,9 @@ def assert_same(found: dict[str, pl.DataFrame], expected: dict[str, pl.DataFrame
 STEPS = {
     "ingest": "sentinel_batch.ingestion.ingest",
     "profiles": "sentinel_batch.profiles.build_profiles",
-    "detect": "sentinel_batch.rules.examine_rules",
+    "detect": "sentinel_batch.detection.run_detection",
     "cases": "sentinel_batch.cases.build_cases",
-    "alerts": "sentinel_batch.alerts.record_alerts",
+    "alerts": "sentinel_batch.detection.record_detections",
     "report": "sentinel_batch.reporting.write_report",
     "the run's row": "sentinel_batch.runs._append",
 }
@@ -488,7 +498,7 @@ def test_a_defect_is_not_hidden_but_the_monitoring_is_told(desk: Desk, monkeypat
     def broken(**_: object) -> None:
         raise ZeroDivisionError("boom")
 
-    monkeypatch.setattr("sentinel_batch.rules.examine_rules", broken)
+    monkeypatch.setattr("sentinel_batch.detection.run_detection", broken)
     with pytest.raises(ZeroDivisionError):
         desk.night(metrics_file=desk.metrics)
     assert metrics(desk)["sentinel_nightly_exit_code"] == 1
@@ -580,7 +590,7 @@ def test_a_writer_that_does_not_let_go_ends_the_night(desk: Desk) -> None:
     desk.receive("a.csv", 0)
     Lake.create(desk.lake)
     with held(desk.lake / ".lock"):
-        result = desk.night(lock_timeout=0.1)
+        result = desk.night(config=desk.config.override(lock_timeout=0.1))
     assert (result.status, result.exit_code) == ("failed", ExitCode.LOCKED)
     assert desk.night().exit_code == ExitCode.DONE
 

@@ -164,7 +164,7 @@ def test_a_step_that_cannot_run_ends_the_night_after_the_report(
     assert result.error is not None and message in result.error["message"]
     assert [s.name for s in result.steps][-3:] == ["audio", "report", "metrics"]
     assert step(result, "audio")["status"] == "failed"
-    runs = Lake.open(desk.lake).read(RUNS.name)
+    runs = Lake.open(desk.lake).snapshot().read(RUNS.name)
     assert runs.filter(runs["command"] == "nightly")["outcome"].to_list() == ["failed"]
 
 

@@ -45,13 +45,13 @@ def assert_equal(one: object, two: object) -> None:
 
 def test_every_call_is_accounted_for() -> None:
     sim = simulated()
-    ingests = sim.lake.read("ingests")
+    ingests = sim.lake.snapshot().read("ingests")
     assert ingests.height == DAYS
     assert ingests["records_inserted"].sum() == sim.calls.height == sim.truth.calls
     assert ingests["records_processed"].sum() == sim.calls.height
     assert sim.truth.numbers["calls"].sum() == sim.calls.height
-    assert sim.lake.committed("call_records", ingests["ingest_id"]) == set(ingests["ingest_id"])
-    assert diagnose(sim.lake).ok
+    assert sim.lake.snapshot().committed("call_records", ingests["ingest_id"]) == set(ingests["ingest_id"])
+    assert diagnose(lake=sim.lake).ok
 
 
 def test_no_two_records_share_a_key_and_nobody_calls_himself() -> None:
@@ -106,7 +106,7 @@ def test_imeis_have_fifteen_digits_and_a_valid_check_digit() -> None:
 
 def test_truth_is_read_back_and_says_who_is_who() -> None:
     sim = simulated()
-    truth = read_truth(sim.lake)
+    truth = read_truth(lake=sim.lake)
     assert truth.numbers.equals(sim.truth.numbers)
     assert truth.numbers["number"].is_unique().all()
     assert set(truth.numbers["role"]) == {"subscriber", "hard_negative", "fraud"}
@@ -134,24 +134,24 @@ def test_first_and_last_calls_of_the_truth_are_those_of_the_records() -> None:
 
 def test_simulating_again_adds_nothing_and_a_killed_run_goes_on(tmp_path: Path) -> None:
     arguments = {"subscribers": 1_000, "days": 3, "seed": 2, "campaigns": False}
-    whole = simulate_population(tmp_path / "whole", **arguments)
+    whole = simulate_population(lake=tmp_path / "whole", **arguments)
 
     def stop(label: str, done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        simulate_population(tmp_path / "killed", **arguments, progress=stop)
+        simulate_population(lake=tmp_path / "killed", **arguments, progress=stop)
     with pytest.raises(UsageError, match="not to the end"):
-        read_truth(tmp_path / "killed")
+        read_truth(lake=tmp_path / "killed")
     for _ in range(2):
-        again = simulate_population(tmp_path / "killed", **arguments)
+        again = simulate_population(lake=tmp_path / "killed", **arguments)
     assert again.numbers.equals(whole.numbers)
     frames = [read_calls(tmp_path / name) for name in ("whole", "killed")]
     assert frames[0].equals(frames[1])
 
 
 def read_calls(path: Path) -> pl.DataFrame:
-    frame = Lake.open(path).scan("call_records").drop("processed_at").collect()
+    frame = Lake.open(path).snapshot().scan("call_records").drop("processed_at").collect()
     return frame.sort("source_file", "source_line")
 
 
@@ -164,9 +164,9 @@ def test_the_shortest_simulations_hold_every_campaign(days: int) -> None:
 
 
 def test_a_lake_with_other_calls_is_refused(tmp_path: Path) -> None:
-    simulate_population(tmp_path / "lake", subscribers=1_000, days=1, campaigns=False)
+    simulate_population(lake=tmp_path / "lake", subscribers=1_000, days=1, campaigns=False)
     with pytest.raises(UsageError, match="already holds calls that are not of this simulation") as caught:
-        simulate_population(tmp_path / "lake", subscribers=1_000, days=1, seed=9, campaigns=False)
+        simulate_population(lake=tmp_path / "lake", subscribers=1_000, days=1, seed=9, campaigns=False)
     assert "empty folder" in caught.value.hint
 
 

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from sentinel_batch.cli import profiles, risk
 from sentinel_batch.cli.application import ReportedGroup, create_app, start
 from sentinel_batch.config import Config
+from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import LakeDamagedError, LakeLockedError, UsageError
 from sentinel_batch.lake import Lake
 from sentinel_batch.profiles import build_profiles, load_days, read_profiles, relate_profiles, scan_profiles
@@ -54,20 +55,20 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
 
 
 def add_calls(lake: Lake, folder: Path, *rows: tuple[str, str, datetime, int]) -> None:
-    lake.append("call_records", make_lake(folder, rows).read("call_records"))
+    lake.append("call_records", make_lake(folder, rows).snapshot().read("call_records"))
 
 
 def test_a_second_build_computes_nothing(lake: Lake) -> None:
-    first, second = build_profiles(lake), build_profiles(lake)
+    first, second = build_profiles(lake=lake), build_profiles(lake=lake)
     assert (first.built, first.kept, first.rows) == (tuple(DAYS), (), 4)
     assert (second.built, second.kept, second.rows) == ((), tuple(DAYS), 0)
-    runs = lake.read("runs").filter(pl.col("command") == "profiles").sort("run_id")
+    runs = lake.snapshot().read("runs").filter(pl.col("command") == "profiles").sort("run_id")
     assert runs["counts"].to_list() == ['{"built": 3, "kept": 0, "rows": 4}', '{"built": 0, "kept": 3, "rows": 0}']
 
 
 def test_days_know_what_went_before(lake: Lake) -> None:
-    build_profiles(lake)
-    rows = read_profiles(lake).filter(pl.col("number") == A)
+    build_profiles(lake=lake)
+    rows = read_profiles(lake=lake).filter(pl.col("number") == A)
     assert rows["new_callees"].to_list() == [6, 5, 5]
     assert rows["callees_calling_back"].to_list() == [0, 1, 1]
     assert rows["history_days"].to_list() == [0, 1, 2]
@@ -75,67 +76,80 @@ def test_days_know_what_went_before(lake: Lake) -> None:
 
 
 def test_only_the_asked_days_are_built(lake: Lake) -> None:
-    assert build_profiles(lake, since="2026-01-21", until=DAYS[1]).built == (DAYS[1],)
-    assert read_profiles(lake)["local_date"].unique().to_list() == [DAYS[1]]
-    assert build_profiles(lake).built == (DAYS[0], DAYS[2])
+    assert build_profiles(lake=lake, since="2026-01-21", until=DAYS[1]).built == (DAYS[1],)
+    assert read_profiles(lake=lake)["local_date"].unique().to_list() == [DAYS[1]]
+    assert build_profiles(lake=lake).built == (DAYS[0], DAYS[2])
 
 
 def test_a_late_call_makes_its_day_and_those_after_it_stale(lake: Lake, tmp_path: Path) -> None:
-    build_profiles(lake)
+    build_profiles(lake=lake)
     add_calls(lake, tmp_path / "late", (A, "+2348050000020", NOON + timedelta(days=1, hours=3), 5))
-    done = build_profiles(lake)
+    done = build_profiles(lake=lake)
     assert (done.built, done.kept) == (tuple(DAYS[1:]), (DAYS[0],))
-    rows = read_profiles(lake).filter(pl.col("number") == A)
+    rows = read_profiles(lake=lake).filter(pl.col("number") == A)
     assert rows["new_callees"].to_list() == [6, 6, 4]
     assert rows.height == 3
 
 
 def test_another_definition_makes_days_stale(lake: Lake) -> None:
-    build_profiles(lake)
+    build_profiles(lake=lake)
     config = Config(lake=lake.path, timezone="Asia/Tokyo")
-    assert build_profiles(lake, config=config).kept == ()
-    assert read_profiles(lake)["definition"].unique().to_list() == ["1 Asia/Tokyo NG bands"]
+    assert build_profiles(lake=lake, config=config).kept == ()
+    assert read_profiles(lake=lake)["definition"].unique().to_list() == ["1 Asia/Tokyo NG bands"]
 
 
 def test_archived_calls_leave_their_profiles(lake: Lake) -> None:
-    build_profiles(lake)
-    before = read_profiles(lake)
-    kept = lake.read("call_records").filter(pl.col("call_date") > DAYS[0])
+    build_profiles(lake=lake)
+    before = read_profiles(lake=lake)
+    kept = lake.snapshot().read("call_records").filter(pl.col("call_date") > DAYS[0])
     lake.overwrite("call_records", kept)
-    assert build_profiles(lake).built == ()
-    assert read_profiles(lake).equals(before)
+    assert build_profiles(lake=lake).built == ()
+    assert read_profiles(lake=lake).equals(before)
 
 
 def test_unstored_days_are_computed_and_not_kept(lake: Lake, tmp_path: Path) -> None:
-    build_profiles(lake, until=DAYS[1])
-    days = load_days(lake, DAYS[0], DAYS[2])
+    build_profiles(lake=lake, until=DAYS[1])
+    desk = open_desk(lake).snapshot()
+    days = load_days(desk, DAYS[0], DAYS[2])
     assert len(days.files) == 2
     assert days.computed["local_date"].unique().to_list() == [DAYS[2]]
-    assert len(read_profiles(lake)["local_date"].unique()) == 2
-    with lake.connect() as connection:
-        related = relate_profiles(connection, lake, NOON - timedelta(hours=13, seconds=1), NOON + timedelta(days=2))
+    assert len(read_profiles(lake=lake)["local_date"].unique()) == 2
+    with desk.tables.connect() as connection:
+        related = relate_profiles(connection, desk, NOON - timedelta(hours=13, seconds=1), NOON + timedelta(days=2))
         found = related.order("local_date, number").pl()
-    build_profiles(lake)
-    assert found.select(sorted(found.columns)).equals(read_profiles(lake).select(sorted(found.columns)))
+    build_profiles(lake=lake)
+    assert found.select(sorted(found.columns)).equals(read_profiles(lake=lake).select(sorted(found.columns)))
+
+
+def test_days_of_other_settings_are_computed_by_those_of_the_desk(lake: Lake) -> None:
+    build_profiles(lake=lake)
+    tokyo = open_desk(lake, timezone="Asia/Tokyo")
+    days = load_days(tokyo, DAYS[0], DAYS[2])
+    assert days.files == ()
+    assert days.computed["definition"].unique().to_list() == ["1 Asia/Tokyo NG bands"]
+    night = (NOON + timedelta(hours=2), NOON + timedelta(hours=4))  # Midnight in Tokyo is 15:00 UTC.
+    with tokyo.tables.connect() as connection:
+        related = relate_profiles(connection, tokyo, *night).pl()
+    assert related["local_date"].unique().sort().to_list() == DAYS[:2]
 
 
 def test_a_lake_without_calls_has_no_profiles(tmp_path: Path) -> None:
     empty = Lake.create(tmp_path / "lake")
-    assert build_profiles(empty).built == ()
-    assert read_profiles(empty).is_empty()
-    assert scan_profiles(empty).collect_schema().names() == read_profiles(empty).columns
-    assert load_days(empty, *DAYS[:2]).scan().collect().is_empty()
+    assert build_profiles(lake=empty).built == ()
+    assert read_profiles(lake=empty).is_empty()
+    assert scan_profiles(lake=empty).collect_schema().names() == read_profiles(lake=empty).columns
+    assert load_days(open_desk(empty), *DAYS[:2]).scan().collect().is_empty()
 
 
 def test_segments_come_from_the_file_then_from_volume(lake: Lake, tmp_path: Path) -> None:
     file = tmp_path / "segments.csv"
     file.write_text("number,segment\n08030000001,call centre\n", "utf-8")
     config = Config(lake=lake.path, segments_file=file)
-    build_profiles(lake, config=config)
-    found = read_profiles(lake).select("number", "segment").unique().sort("number")
+    build_profiles(lake=lake, config=config)
+    found = read_profiles(lake=lake).select("number", "segment").unique().sort("number")
     assert found.rows() == [(A, "call centre"), (B, "consumer")]
     file.write_text("number,segment\n08030000001,pbx\n", "utf-8")
-    assert build_profiles(lake, config=config).built == tuple(DAYS)
+    assert build_profiles(lake=lake, config=config).built == tuple(DAYS)
 
 
 @pytest.mark.parametrize(
@@ -171,23 +185,23 @@ def test_a_missing_segments_file_is_named(tmp_path: Path) -> None:
 def test_wrong_days_are_refused(lake: Lake, bounds: dict[str, str], message: str) -> None:
     for function in (build_profiles, read_profiles):
         with pytest.raises(UsageError) as caught:
-            function(lake, **bounds)
+            function(lake=lake, **bounds)
         assert caught.value.message == message
 
 
 def test_bounds_may_be_the_ends_of_the_calendar(lake: Lake) -> None:
-    built = build_profiles(lake, since=date.min, until=date.max)
+    built = build_profiles(lake=lake, since=date.min, until=date.max)
     assert built.built
-    assert build_profiles(lake, since=built.built[0], until=date.max).kept == built.built
-    assert build_profiles(lake, since=date(1, 1, 2), until=built.built[-1]).kept == built.built
-    assert build_profiles(lake, since=date.max, until=date.max).kept == ()
-    assert load_days(lake, date.min, date.max).computed.is_empty()
+    assert build_profiles(lake=lake, since=built.built[0], until=date.max).kept == built.built
+    assert build_profiles(lake=lake, since=date(1, 1, 2), until=built.built[-1]).kept == built.built
+    assert build_profiles(lake=lake, since=date.max, until=date.max).kept == ()
+    assert load_days(open_desk(lake), date.min, date.max).computed.is_empty()
 
 
 def test_a_broken_file_is_reported(lake: Lake) -> None:
-    lake.files("call_records")[0].write_bytes(b"PAR1 no PAR1")
+    lake.snapshot().files("call_records")[0].write_bytes(b"PAR1 no PAR1")
     with pytest.raises(LakeDamagedError, match="doctor"):
-        build_profiles(lake)
+        build_profiles(lake=lake)
 
 
 def test_a_locked_lake_is_left_alone(lake: Lake) -> None:
@@ -197,7 +211,7 @@ def test_a_locked_lake_is_left_alone(lake: Lake) -> None:
         assert other.stdout is not None
         assert other.stdout.readline() == "1\n"
         with pytest.raises(LakeLockedError):
-            build_profiles(lake, config=Config(lake=lake.path, lock_timeout=0.1))
+            build_profiles(lake=open_desk(lake, lock_timeout=0.1))
         other.communicate("\n")
 
 
@@ -211,13 +225,13 @@ def test_a_killed_build_leaves_whole_days(lake: Lake) -> None:
         "    if len(count) == 2: os.kill(os.getpid(), signal.SIGKILL)\n"
         "    add(*given, **named)\n"
         "building.Lake.add_files = die\n"
-        "building.build_profiles(sys.argv[1])\n"
+        "building.build_profiles(lake=sys.argv[1])\n"
     )
     done = subprocess.run([sys.executable, "-c", script, str(lake.path)], env={**os.environ}, capture_output=True)
     assert done.returncode == -signal.SIGKILL
-    assert read_profiles(lake)["local_date"].unique().to_list() == [DAYS[0]]
-    assert build_profiles(lake).built == tuple(DAYS[1:])
-    assert read_profiles(lake)["new_callees"].sum() == 17
+    assert read_profiles(lake=lake)["local_date"].unique().to_list() == [DAYS[0]]
+    assert build_profiles(lake=lake).built == tuple(DAYS[1:])
+    assert read_profiles(lake=lake)["new_callees"].sum() == 17
 
 
 def test_keys_are_one_to_one() -> None:

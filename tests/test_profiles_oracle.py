@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel_batch.config import Config
+from sentinel_batch.desk import open_desk
 from sentinel_batch.lake import Lake
 from sentinel_batch.profiles import build_profiles, load_days, read_profiles
 
@@ -208,8 +209,8 @@ def assert_agree(frame: pl.DataFrame, rows: list[dict[str, Any]]) -> None:
 def test_profiles_are_what_their_definitions_say(rows: list[dict[str, Any]], local: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         lake = write_calls(folder, rows, local)
-        build_profiles(lake, config=Config(lake=lake.path))
-        assert_agree(read_profiles(lake), rows)
+        build_profiles(lake=lake, config=Config(lake=lake.path))
+        assert_agree(read_profiles(lake=lake), rows)
 
 
 @settings(max_examples=15, deadline=None)
@@ -219,13 +220,13 @@ def test_parts_single_days_and_unstored_days_give_the_same(rows: list[dict[str, 
         lake = write_calls(folder, rows)
         config = Config(lake=lake.path)
         chosen = date(2026, 1, 2) + timedelta(days=day)
-        alone = load_days(lake, chosen, chosen, config=config).scan().sort("number").collect()
-        build_profiles(lake, config=config, calls_at_once=at_once)
-        whole = read_profiles(lake)
+        alone = load_days(open_desk(lake, config), chosen, chosen).scan().sort("number").collect()
+        build_profiles(lake=lake, config=config, calls_at_once=at_once)
+        whole = read_profiles(lake=lake)
         assert_agree(whole, rows)
         assert alone.equals(whole.filter(pl.col("local_date") == chosen))
-        build_profiles(lake, since=chosen, until=chosen, rebuild=True, config=config)
-        assert read_profiles(lake).equals(whole)
+        build_profiles(lake=lake, since=chosen, until=chosen, rebuild=True, config=config)
+        assert read_profiles(lake=lake).equals(whole)
 
 
 @settings(max_examples=15, deadline=None)
@@ -236,9 +237,9 @@ def test_late_calls_bring_every_day_up_to_date(rows: list[dict[str, Any]], late:
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
         lake = write_calls(folder, rows)
         config = Config(lake=lake.path)
-        build_profiles(lake, config=config)
+        build_profiles(lake=lake, config=config)
         if late:
-            lake.append("call_records", write_calls(other, late).read("call_records"))
-        build_profiles(lake, config=config)
-        assert_agree(read_profiles(lake), rows + late)
-        assert build_profiles(lake, config=config).built == ()
+            lake.append("call_records", write_calls(other, late).snapshot().read("call_records"))
+        build_profiles(lake=lake, config=config)
+        assert_agree(read_profiles(lake=lake), rows + late)
+        assert build_profiles(lake=lake, config=config).built == ()

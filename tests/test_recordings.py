@@ -51,11 +51,11 @@ def lake(tmp_path: Path) -> Path:
 
 
 def analyse(folder: Path, lake: Path, **options: Any) -> RecordingsResult:
-    return analyse_recordings(folder, lake=lake, **{"policy": "voice_only", "region": "NG", **options})
+    return analyse_recordings(folder, lake=lake, **{"policy": "voice_only", **options})
 
 
 def rows(name: str, lake: Path) -> pl.DataFrame:
-    return Lake.open(lake).read(name)
+    return Lake.open(lake).snapshot().read(name)
 
 
 def tables(lake: Path) -> dict[str, pl.DataFrame]:

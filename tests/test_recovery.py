@@ -16,6 +16,7 @@ import pytest
 from deltalake import transaction
 
 from benchmarks.crash import Trial, describe_difference, read_tables
+from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import DiskFullError, ExitCode, LakeLockedError
 from sentinel_batch.ingestion import ingest
 from sentinel_batch.lake import Lake
@@ -98,9 +99,9 @@ def test_an_ingest_that_ends_between_two_writes_is_invisible_or_whole(
     result = ingest(path, lake=lake)
     assert result.files[0].status == ("already_ingested" if step == "after the commit" else "inserted")
     assert_same(lake, tmp_path / "calm")
-    raw = Lake.open(lake).read("rejected_records")
+    raw = Lake.open(lake).snapshot().read("rejected_records")
     assert raw.height == result.records_rejected > 0
-    assert Lake.open(lake).read("ingests").height == 1
+    assert Lake.open(lake).snapshot().read("ingests").height == 1
 
 
 def test_files_moved_but_never_committed_do_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,10 +121,10 @@ def test_files_moved_but_never_committed_do_not_count(tmp_path: Path, monkeypatc
         with pytest.raises(Killed):
             ingest(path, lake=lake)
     assert list((lake / "call_records").rglob("*.parquet"))
-    assert Lake.open(lake).read("call_records").is_empty()
+    assert Lake.open(lake).snapshot().read("call_records").is_empty()
     ingest(path, lake=lake)
     assert_same(lake, tmp_path / "calm")
-    referenced = Lake.open(lake).files("call_records")
+    referenced = Lake.open(lake).snapshot().files("call_records")
     assert sorted((lake / "call_records").rglob("*.parquet")) == referenced
 
 
@@ -168,7 +169,7 @@ def test_the_same_files_ingested_by_two_processes_at_once(tmp_path: Path) -> Non
     ingest(paths, lake=tmp_path / "calm")
     done = at_once(tmp_path / "lake", paths, paths)
     assert [status for status, _ in done] == ["success", "success"]
-    assert sum(inserted for _, inserted in done) == Lake.open(tmp_path / "calm").read("call_records").height
+    assert sum(inserted for _, inserted in done) == Lake.open(tmp_path / "calm").snapshot().read("call_records").height
     assert_same(tmp_path / "lake", tmp_path / "calm")
 
 
@@ -196,14 +197,14 @@ def test_a_lake_that_another_run_holds(tmp_path: Path) -> None:
     try:
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(LakeLockedError) as caught:
-            ingest(path, lake=lake, lock_timeout=0.2)
+            ingest(path, lake=open_desk(lake, lock_timeout=0.2))
     finally:
         holder.communicate("\n", timeout=30)
     assert str(lake.path) in caught.value.message and "waited 0.2 s" in caught.value.message
     assert "--lock-timeout" in caught.value.hint
     assert caught.value.exit_code == ExitCode.LOCKED
-    assert all(lake.read(name).is_empty() for name in ("call_records", "rejected_records", "ingests"))
-    assert ingest(path, lake=lake, lock_timeout=0.2).status == "success"
+    assert all(lake.snapshot().read(name).is_empty() for name in ("call_records", "rejected_records", "ingests"))
+    assert ingest(path, lake=open_desk(lake, lock_timeout=0.2)).status == "success"
 
 
 _HOLDER = """

@@ -18,6 +18,7 @@ import pytest
 import report_lake
 from report_lake import BEGIN, GENERATED_AT, HOSTILE, alert, call, ingest, mixed_alerts, rows, run_row
 
+from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import LakeNotFoundError, UsageError
 from sentinel_batch.lake import Lake
 from sentinel_batch.reporting import ReportFiles, output, write_report
@@ -33,9 +34,8 @@ def files(lake: Lake, out: Callable[[], Path]) -> ReportFiles:
 
 
 def write(lake: Lake, folder: Path, **options: Any) -> ReportFiles:
-    return write_report(
-        **{"lake": lake, "out": folder, "timezone": "Africa/Lagos", "generated_at": GENERATED_AT, **options}
-    )
+    desk = open_desk(lake, timezone=options.pop("timezone", "Africa/Lagos"))
+    return write_report(**{"lake": desk, "out": folder, "generated_at": GENERATED_AT, **options})
 
 
 def read(files: ReportFiles) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def test_hours_are_local_and_add_up(files: ReportFiles, lake: Lake) -> None:
     assert (
         sum(hours.values())
         == document["volume"]["calls"]
-        == lake.scan("call_records").select(pl.len()).collect().item()
+        == lake.snapshot().scan("call_records").select(pl.len()).collect().item()
     )
 
 
@@ -125,7 +125,8 @@ def test_evidence_is_that_of_the_window(files: ReportFiles, lake: Lake) -> None:
         evidence = row["evidence"]
         start, end = (datetime.fromisoformat(row[name]) for name in ("window_start", "window_end"))
         calls = (
-            lake.scan("call_records")
+            lake.snapshot()
+            .scan("call_records")
             .filter(pl.col("caller_number") == row["suspect_number"])
             .filter((pl.col("call_timestamp") > start) & (pl.col("call_timestamp") <= end))
             .sort("call_timestamp")
@@ -217,7 +218,7 @@ def test_part_that_detection_never_saw_is_said(tmp_path: Path) -> None:
         ({"run_id": "nope"}, "no run 'nope'"),
         ({"run_id": "run-detect", "since": "24h"}, "together with since or until"),
         ({"since": "2026-01-23", "until": "2026-01-22"}, "period is empty"),
-        ({"timezone": "Mars/Olympus"}, "no time zone 'Mars/Olympus'"),
+        ({"timezone": "Mars/Olympus"}, "'Mars/Olympus' is not allowed; expected an IANA time zone"),
         ({"max_alerts": -1}, "max_alerts = -1"),
     ],
 )
@@ -243,10 +244,16 @@ def test_run_without_a_period(tmp_path: Path) -> None:
 
 def test_missing_lake_and_folder_that_is_a_file(lake: Lake, tmp_path: Path) -> None:
     with pytest.raises(LakeNotFoundError, match="no lake at"):
-        write_report(lake=tmp_path / "none", out=tmp_path, timezone="UTC")
+        write_report(lake=open_desk(tmp_path / "none", timezone="UTC"), out=tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot be written"):
         write(lake, tmp_path / "file" / "out")
+
+
+def test_the_desk_says_where_reports_go(lake: Lake, tmp_path: Path) -> None:
+    desk = open_desk(lake, reports=tmp_path / "of the desk")
+    assert write_report(lake=desk, generated_at=GENERATED_AT).html == tmp_path / "of the desk" / "report.html"
+    assert write_report(lake=desk, out=tmp_path / "b", generated_at=GENERATED_AT).html.parent == tmp_path / "b"
 
 
 def test_lake_without_calls(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from test_cases import BOX, Book, accuse, everybody_else
 
 from sentinel_batch.alerts import list_alerts, review_alerts
 from sentinel_batch.cases import build_cases, get_case
+from sentinel_batch.desk import open_desk
 from sentinel_batch.lake import Lake
 from sentinel_batch.reporting import write_report
 from sentinel_batch.reporting.document import load_schema
@@ -33,14 +34,14 @@ def lake(tmp_path: Path) -> Lake:
         book.add(number, cell=HOSTILE, imei=IMEI)
     made = book.save(tmp_path / "lake")
     accuse(made, *BOX, evidence=json.dumps({"in_out_call_ratio": 0.01, "details": [{"victim": "x"}]}))
-    build_cases(made)
+    build_cases(lake=made)
     first = list_alerts(lake=made)["id"][0]
     review_alerts(first, disposition="false-positive", notes="<b>our own</b> dialler", lake=made)
     return made
 
 
 def report(lake: Lake, out: Path) -> tuple[dict[str, Any], str]:
-    files = write_report(lake=lake, out=out, timezone="Africa/Lagos", generated_at=NOW)
+    files = write_report(lake=open_desk(lake, timezone="Africa/Lagos"), out=out, generated_at=NOW)
     return json.loads(files.json.read_text("utf-8")), files.html.read_text("utf-8")
 
 

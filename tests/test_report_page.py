@@ -14,8 +14,9 @@ import pytest
 import report_lake
 from report_lake import GENERATED_AT, HOSTILE
 
+from sentinel_batch.desk import open_desk
 from sentinel_batch.lake import Lake
-from sentinel_batch.reporting import ReportFiles, write_report
+from sentinel_batch.reporting import ReportFiles, bundle, write_report
 
 lake, make_lake, out = report_lake.lake, report_lake.make_lake, report_lake.out
 
@@ -53,7 +54,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def hostile(make_lake: Callable[..., Lake], out: Callable[[], Path]) -> ReportFiles:
-    return write_report(lake=make_lake(hostile=True), out=out(), timezone="Africa/Lagos", generated_at=GENERATED_AT)
+    return write_report(
+        lake=open_desk(make_lake(hostile=True), timezone="Africa/Lagos"), out=out(), generated_at=GENERATED_AT
+    )
 
 
 def visit(browser: Any, path: Path, fragment: str = "") -> None:
@@ -127,7 +130,7 @@ def test_injected_script_and_handler_are_blocked_by_the_policy(
 
 
 def test_filter_is_kept_in_the_address(browser: Any, lake: Lake, out: Callable[[], Path]) -> None:
-    files = write_report(lake=lake, out=out(), timezone="Africa/Lagos", generated_at=GENERATED_AT)
+    files = write_report(lake=open_desk(lake, timezone="Africa/Lagos"), out=out(), generated_at=GENERATED_AT)
     visit(browser, files.html)
     everything = shown(browser)
     assert len(everything) == 12
@@ -160,7 +163,7 @@ def test_filter_is_kept_in_the_address(browser: Any, lake: Lake, out: Callable[[
 
 
 def test_every_column_sorts_both_ways(browser: Any, lake: Lake, out: Callable[[], Path]) -> None:
-    visit(browser, write_report(lake=lake, out=out(), timezone="UTC", generated_at=GENERATED_AT).html)
+    visit(browser, write_report(lake=open_desk(lake, timezone="UTC"), out=out(), generated_at=GENERATED_AT).html)
     for key, cell in (("calls", 4), ("average", 6), ("suspect", 2), ("first", 7)):
         column = (
             f"return [...document.querySelectorAll('#table > tbody')].map(b => b.rows[0].cells[{cell}].textContent)"
@@ -174,7 +177,7 @@ def test_every_column_sorts_both_ways(browser: Any, lake: Lake, out: Callable[[]
 
 
 def test_wrong_hash_falls_back(browser: Any, lake: Lake, out: Callable[[], Path]) -> None:
-    files = write_report(lake=lake, out=out(), timezone="UTC", generated_at=GENERATED_AT)
+    files = write_report(lake=open_desk(lake, timezone="UTC"), out=out(), generated_at=GENERATED_AT)
     visit(browser, files.html, "#severity=%3Cscript%3E&sort=-__proto__&reviewed=x&open=999,constructor")
     assert len(shown(browser)) == 12
     assert browser.get_log("browser") == []
@@ -193,7 +196,7 @@ def test_page_never_scrolls_sideways(browser: Any, hostile: ReportFiles, width: 
 
 
 def test_colours_have_contrast(browser: Any, lake: Lake, out: Callable[[], Path]) -> None:
-    files = write_report(lake=lake, out=out(), timezone="UTC", generated_at=GENERATED_AT)
+    files = write_report(lake=open_desk(lake, timezone="UTC"), out=out(), generated_at=GENERATED_AT)
     styles = (
         "const s = getComputedStyle(document.documentElement);"
         "return Object.fromEntries(['page','panel','row','text','soft','accent','good',"
@@ -212,7 +215,7 @@ def test_colours_have_contrast(browser: Any, lake: Lake, out: Callable[[], Path]
 
 
 def test_print_shows_every_summary_and_no_controls(browser: Any, lake: Lake, out: Callable[[], Path]) -> None:
-    visit(browser, write_report(lake=lake, out=out(), timezone="UTC", generated_at=GENERATED_AT).html)
+    visit(browser, write_report(lake=open_desk(lake, timezone="UTC"), out=out(), generated_at=GENERATED_AT).html)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     try:
         assert not browser.find_element("id", "tools").is_displayed()
@@ -223,7 +226,9 @@ def test_print_shows_every_summary_and_no_controls(browser: Any, lake: Lake, out
 
 
 def test_page_without_alerts_says_why(browser: Any, make_lake: Callable[..., Lake], out: Callable[[], Path]) -> None:
-    visit(browser, write_report(lake=make_lake(0), out=out(), timezone="UTC", generated_at=GENERATED_AT).html)
+    visit(
+        browser, write_report(lake=open_desk(make_lake(0), timezone="UTC"), out=out(), generated_at=GENERATED_AT).html
+    )
     text = browser.find_element("tag name", "main").text
     assert "No alerts in this period" in text
     assert "3,000 calls by" in text
@@ -243,3 +248,18 @@ def contrast(one: str, other: str) -> float:
 
     dark, light = sorted((luminance(one), luminance(other)))
     return (light + 0.05) / (dark + 0.05)
+
+
+def test_the_bundle_is_made_once_and_a_folder_that_cannot_be_written_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundle, "_make", lambda: "scripts")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file" / "below"))
+    (tmp_path / "file").write_text("")
+    assert bundle.vega_bundle.__wrapped__() == "scripts"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert bundle.vega_bundle.__wrapped__() == "scripts"
+    [kept] = (tmp_path / "cache" / "sentinel-batch").iterdir()
+    assert kept.read_text() == "scripts"
+    monkeypatch.setattr(bundle, "_make", lambda: pytest.fail("made again"))
+    assert bundle.vega_bundle.__wrapped__() == "scripts"

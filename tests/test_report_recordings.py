@@ -16,13 +16,15 @@ import test_report_page
 from recording_samples import HOSTILE_NAME, write_recording
 from test_report_page import requested, visit
 
-from sentinel_batch.lake import Lake, now
+from sentinel_batch.desk import open_desk
+from sentinel_batch.lake import Lake
 from sentinel_batch.recordings import analyse_recordings, with_call_times
 from sentinel_batch.reporting import ReportFiles, chart_scores, write_report
 from sentinel_batch.reporting.document import load_schema
 from sentinel_batch.reporting.recording_page import clock, say
 from sentinel_batch.reporting.recordings import choose_worst, describe_recording
 from sentinel_batch.schema import RECORDINGS
+from sentinel_batch.window import now
 
 make_lake, out, browser, lake = report_lake.make_lake, report_lake.out, test_report_page.browser, report_lake.lake
 SUSPECT = "+2348035550000"
@@ -42,13 +44,13 @@ def heard(make_lake: Callable[..., Lake], tmp_path_factory: pytest.TempPathFacto
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("audio_batch.spoof.score", recording_samples.score_by_name)
         patch.setattr("audio_batch.batch.running._count_workers", lambda _: 0)
-        analyse_recordings(inbox, lake=lake, manifest=inbox / "m.csv", policy="voice_only", region="NG")
+        analyse_recordings(inbox, lake=open_desk(lake, region="NG"), manifest=inbox / "m.csv", policy="voice_only")
     return lake
 
 
 @pytest.fixture(scope="module")
 def files(heard: Lake, out: Callable[[], Path]) -> ReportFiles:
-    return write_report(lake=heard, out=out(), timezone="Africa/Lagos")
+    return write_report(lake=open_desk(heard, timezone="Africa/Lagos"), out=out())
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +97,7 @@ def test_a_suspect_whose_recordings_are_synthetic_is_one_finding(document: dict[
 
 def test_a_report_of_a_period_has_the_calls_in_it(heard: Lake, out: Callable[[], Path]) -> None:
     """One call of the manifest lies on 22 January, one before it; the others have no time, and were analysed today."""
-    recent = write_report(lake=heard, out=out(), timezone="Africa/Lagos", since="2026-01-22T00:00:00Z")
+    recent = write_report(lake=open_desk(heard, timezone="Africa/Lagos"), out=out(), since="2026-01-22T00:00:00Z")
     found = json.loads(recent.json.read_text())["recordings"]
     jsonschema.Draft202012Validator(load_schema()).validate(json.loads(recent.json.read_text()))
     assert found["total"] == 5 and "b 0.12.wav" not in {item["path"] for item in found["items"]}
@@ -105,14 +107,14 @@ def test_a_report_of_a_period_has_the_calls_in_it(heard: Lake, out: Callable[[],
     assert item["call_time"] == "2026-01-22T12:30:00Z"
     assert "2026-01-22 12:30:00 UTC" in recent.html.read_text()
     earlier = write_report(
-        lake=heard, out=out(), timezone="UTC", since="2026-01-20T00:00:00Z", until="2026-01-21T23:00:00Z"
+        lake=open_desk(heard, timezone="UTC"), out=out(), since="2026-01-20T00:00:00Z", until="2026-01-21T23:00:00Z"
     )
     paths = {item["path"] for item in json.loads(earlier.json.read_text())["recordings"]["items"]}
     assert "b 0.12.wav" in paths and "a 0.93.wav" not in paths
 
 
 def test_a_report_has_nothing_that_came_after_it(heard: Lake, out: Callable[[], Path]) -> None:
-    old = write_report(lake=heard, out=out(), timezone="UTC", generated_at=report_lake.GENERATED_AT)
+    old = write_report(lake=open_desk(heard, timezone="UTC"), out=out(), generated_at=report_lake.GENERATED_AT)
     kept = json.loads(old.json.read_text())["recordings"]["total"]
     assert kept == (0 if now() > report_lake.GENERATED_AT else 6)
 
@@ -137,7 +139,7 @@ def test_the_time_of_a_call_is_read_from_the_manifest(context: str | None, expec
 
 
 def test_without_recordings_there_is_no_section(lake: Lake, out: Callable[[], Path]) -> None:
-    files = write_report(lake=lake, out=out(), timezone="UTC", generated_at=report_lake.GENERATED_AT)
+    files = write_report(lake=open_desk(lake, timezone="UTC"), out=out(), generated_at=report_lake.GENERATED_AT)
     empty = json.loads(files.json.read_text())
     jsonschema.Draft202012Validator(load_schema()).validate(empty)
     assert empty["recordings"]["total"] == 0
@@ -146,7 +148,7 @@ def test_without_recordings_there_is_no_section(lake: Lake, out: Callable[[], Pa
 
 def test_the_same_lake_gives_the_same_bytes(heard: Lake, out: Callable[[], Path]) -> None:
     moment = now()
-    one, two = (write_report(lake=heard, out=out(), timezone="UTC", generated_at=moment) for _ in range(2))
+    one, two = (write_report(lake=open_desk(heard, timezone="UTC"), out=out(), generated_at=moment) for _ in range(2))
     assert one.html.read_bytes() == two.html.read_bytes()
     assert one.json.read_bytes() == two.json.read_bytes()
 

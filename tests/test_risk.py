@@ -97,7 +97,7 @@ def test_an_event_counts_as_one_more_call(lake: Lake) -> None:
     assert (risk.number, risk.call_count, risk.unique_destinations) == (PERSON, 3, 2)
     assert risk.until == datetime(2026, 1, 22, 12, 30, tzinfo=UTC)
     assert assess_event(json.dumps(EVENT), lake=lake) == risk
-    assert lake.read("call_records").height == 63
+    assert lake.snapshot().read("call_records").height == 63
 
 
 def test_an_event_that_is_in_the_lake_counts_once(lake: Lake) -> None:
@@ -132,7 +132,7 @@ def test_a_wrong_event_is_refused(lake: Lake, event: Any, message: str) -> None:
 
 
 def test_a_broken_file_is_reported(lake: Lake) -> None:
-    lake.files("call_records")[0].write_bytes(b"PAR1 no PAR1")
+    lake.snapshot().files("call_records")[0].write_bytes(b"PAR1 no PAR1")
     with pytest.raises(LakeDamagedError, match="doctor"):
         rank_risks(lake=lake, at=END)
 

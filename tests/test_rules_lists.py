@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from detection_lake import make_lake
 
+from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import ConfigurationError, RuleError
 from sentinel_batch.rules import engine, examine, examine_rules, lint_rule
 from sentinel_batch.rules.findings import DETAILS_KEPT
@@ -68,7 +69,7 @@ def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def run(rule: Rule, **configured: Any) -> dict[str, Any]:
         monkeypatch.setattr(engine, "get_rule", lambda _: rule)
-        rows = examine(lake=lake, rule=rule.id, overrides=configured).findings.to_dicts()
+        rows = examine(lake=open_desk(lake, rules={rule.id: configured}), rule=rule.id).findings.to_dicts()
         assert len(rows) <= 1
         return rows[0] if rows else {}
 
@@ -180,8 +181,9 @@ def test_the_order_in_which_threads_add_does_not_show(found: Any) -> None:
 def test_several_rules_find_what_each_finds_alone(tmp_path: Path) -> None:
     calls = [("box", f"+2348030000{n:03}", NOON + timedelta(minutes=n), 2) for n in range(80)]
     lake = make_lake(tmp_path / "lake", calls)
-    [together] = examine_rules(["sdhf_001"], lake=lake, configured={"SDHF_001": {"max_avg_duration": 2.5}})
-    alone = examine(lake=lake, overrides={"max_avg_duration": 2.5})
+    desk = open_desk(lake, rules={"SDHF_001": {"max_avg_duration": 2.5}})
+    [together] = examine_rules(["sdhf_001"], lake=desk)
+    alone = examine(lake=desk)
     assert together.findings.equals(alone.findings)
     assert together.findings.height == 1
     assert (together.configured, together.since, together.until) == (True, alone.since, alone.until)

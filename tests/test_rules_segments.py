@@ -10,6 +10,7 @@ import pytest
 from detection_lake import make_lake
 
 from sentinel_batch.config import load_config
+from sentinel_batch.desk import Desk, open_desk
 from sentinel_batch.errors import ConfigurationError, UsageError
 from sentinel_batch.lake import Lake
 from sentinel_batch.rules import examine, examine_rules
@@ -33,10 +34,15 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
     return make_lake(tmp_path / "lake", calls, local_date=[t.date() for t in local], local_hour=[t.hour for t in local])
 
 
+def configure(lake: Lake, settings: dict[str, Any]) -> Desk:
+    return open_desk(lake, rules={"SDHF_001": settings})
+
+
 def suspects(lake: Lake, **configured: Any) -> list[str]:
-    [found] = examine_rules(["SDHF_001"], lake=lake, configured={"SDHF_001": configured})
+    desk = configure(lake, configured)
+    [found] = examine_rules(["SDHF_001"], lake=desk)
     assert found.configured
-    assert examine(lake=lake, overrides=configured).findings.equals(found.findings)
+    assert examine(lake=desk).findings.equals(found.findings)
     return [number[-1] for number in found.findings["suspect_number"]]
 
 
@@ -49,21 +55,21 @@ def test_a_segment_has_its_own_threshold(lake: Lake) -> None:
 
 def test_a_finding_names_the_parameters_of_its_segment(lake: Lake) -> None:
     settings = {"min_unique_destinations": 60, "segments": {"vip": {"min_unique_destinations": 70}}}
-    found = examine(lake=lake, overrides=settings)
+    found = examine(lake=configure(lake, settings))
     assert ['"min_unique_destinations": 70' in text for text in found.findings["parameters"]] == [True, False, False]
     assert found.parameters["segments"]["vip"]["min_unique_destinations"] == 70
 
 
 def test_parameters_of_one_run_go_for_everybody(lake: Lake) -> None:
     settings = {"segments": {"vip": {"min_unique_destinations": 100}}}
-    assert examine(lake=lake, min_unique_destinations=60, overrides=settings).findings.height == 3
+    assert examine(lake=configure(lake, settings), min_unique_destinations=60).findings.height == 3
 
 
 def test_a_segment_s_parameters_are_checked(lake: Lake) -> None:
     with pytest.raises(UsageError, match="min_unique_destinations = 0"):
-        examine(lake=lake, overrides={"segments": {"vip": {"min_unique_destinations": 0}}})
-    with pytest.raises(ConfigurationError, match=r"segments has 'vip', which is no table") as caught:
-        examine(lake=lake, overrides={"segments": {"vip": 1}})
+        examine(lake=configure(lake, {"segments": {"vip": {"min_unique_destinations": 0}}}))
+    with pytest.raises(ConfigurationError, match=r"rules.SDHF_001.segments = 1 is not allowed") as caught:
+        examine(lake=configure(lake, {"segments": {"vip": 1}}))
     assert "[rules.SDHF_001.segments.NAME]" in caught.value.hint
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sentinel_batch.lake import Lake
+import polars as pl
+
+from sentinel_batch.lake import Snapshot
 from sentinel_batch.schema import CALL_RECORDS
-
-if TYPE_CHECKING:
-    import polars as pl
 
 SHOWN = 10
 """Calls and callees shown of each kind."""
@@ -36,18 +35,14 @@ FROM callers
 """
 
 
-def calls_of(lake: Lake, number: str, start: datetime, end: datetime) -> pl.DataFrame:
+def calls_of(tables: Snapshot, number: str, start: datetime, end: datetime) -> pl.DataFrame:
     """Return the calls that a number made in (start, end], oldest first."""
-    import polars as pl
-
-    calls = lake.scan(CALL_RECORDS.name, start, end).filter(pl.col("caller_number") == number)
+    calls = tables.scan(CALL_RECORDS.name, start, end).filter(pl.col("caller_number") == number)
     return between(calls.collect(), start, end).sort(_ORDER)
 
 
 def between(calls: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
     """Return the calls in (start, end]."""
-    import polars as pl
-
     return calls.filter(pl.col("call_timestamp") > start, pl.col("call_timestamp") <= end)
 
 
@@ -61,14 +56,14 @@ def summarise(calls: pl.DataFrame) -> dict[str, Any]:
 
 
 def compare_callers(
-    lake: Lake, number: str, start: datetime, end: datetime, values: dict[str, float | None]
+    tables: Snapshot, number: str, start: datetime, end: datetime, values: dict[str, float | None]
 ) -> dict[str, Any]:
     """Return for each value the percent (0 to 100) of the window's other callers below it, and their number.
 
     Parameters
     ----------
-    lake
-        The lake.
+    tables
+        Where the calls are.
     number
         The caller to compare with the others.
     start, end
@@ -81,7 +76,7 @@ def compare_callers(
     dict
         The same keys, with None where there is nothing to compare, and ``callers``.
     """
-    with lake.connect(since=start, until=end) as connection:
+    with tables.connect(CALL_RECORDS.name, since=start, until=end) as connection:
         row = connection.execute(_STANDING, {"start": start, "end": end, "number": number, **values}).fetchone()
     callers, *lower = row or (0, 0, 0, 0)
     standing: dict[str, Any] = {"callers": callers}
@@ -92,8 +87,6 @@ def compare_callers(
 
 def count_by_hour(calls: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
     """Return calls, unique destinations and average duration (seconds) of every hour of the window, silent ones too."""
-    import polars as pl
-
     first, last = start.replace(minute=0, second=0, microsecond=0), end.replace(minute=0, second=0, microsecond=0)
     hours = pl.DataFrame({"hour": pl.datetime_range(first, last, "1h", time_unit="us", time_zone="UTC", eager=True)})
     counted = calls.group_by(hour=pl.col("call_timestamp").dt.truncate("1h")).agg(
@@ -110,8 +103,6 @@ def count_by_hour(calls: pl.DataFrame, start: datetime, end: datetime) -> pl.Dat
 
 def rank_callees(calls: pl.DataFrame) -> pl.DataFrame:
     """Return the most called numbers, most calls first, then by number."""
-    import polars as pl
-
     return (
         calls.group_by("callee_number")
         .agg(
@@ -140,8 +131,6 @@ def pick_extremes(calls: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 def count_cells(calls: pl.DataFrame) -> pl.DataFrame:
     """Return the calls of each location code, IMEI, IMSI and trunk, most calls first; unknown ones are left out."""
-    import polars as pl
-
     kinds = [
         calls.filter(pl.col(kind).is_not_null())
         .group_by(value=pl.col(kind))

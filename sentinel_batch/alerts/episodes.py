@@ -16,9 +16,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sentinel_batch.schema import SEVERITIES
-
-Row = dict[str, Any]
+from sentinel_batch.history import Row
+from sentinel_batch.schema import SEVERITY_RANK
 
 EVIDENCE = (
     "alert_type",
@@ -99,7 +98,7 @@ def alert_key(scope: str, suspect: str, start: datetime) -> str:
 def rank(row: Row) -> tuple[float, ...]:
     """Return how bad a row's evidence is: severity, most destinations, lowest average, earliest window, most calls."""
     return (
-        SEVERITIES.index(row["alert_severity"]),
+        SEVERITY_RANK[row["alert_severity"]],
         _NEVER if row["unique_destinations"] is None else row["unique_destinations"],
         _NEVER if row["avg_duration_seconds"] is None else -row["avg_duration_seconds"],
         -row["window_end"].timestamp(),
@@ -110,7 +109,7 @@ def rank(row: Row) -> tuple[float, ...]:
 
 def severity_rose(before: Row, after: Row) -> bool:
     """Tell whether ``after`` is more severe than ``before``."""
-    return SEVERITIES.index(after["alert_severity"]) > SEVERITIES.index(before["alert_severity"])
+    return SEVERITY_RANK[after["alert_severity"]] > SEVERITY_RANK[before["alert_severity"]]
 
 
 def group_episodes(alerts: Iterable[Row], findings: Iterable[tuple[str, Row]]) -> list[Episode]:

@@ -6,18 +6,18 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from sentinel_batch.alerts import call_profile as profile
-from sentinel_batch.alerts.events import list_events
+from sentinel_batch.alerts.events import read_events
 from sentinel_batch.alerts.exports import json_rows, json_value, replaced_file, write_guarded_csv
 from sentinel_batch.alerts.queries import find_rows
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import AlertNotFoundError
-from sentinel_batch.lake import Lake, open_lake
+from sentinel_batch.lake import Snapshot
 from sentinel_batch.schema import CALL_RECORDS, FRAUD_ALERTS
-
-if TYPE_CHECKING:
-    import polars as pl
 
 EXPLAINED_PERIOD = timedelta(hours=24)
 """Length of the window that is explained for a number without an alert: the default window of rule SDHF_001."""
@@ -148,8 +148,6 @@ class Explanation:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the calls behind the alert as JSON-ready values; times are RFC 3339 in UTC."""
-        import polars as pl
-
         document: dict[str, Any] = {}
         for name, value in vars(self).items():
             if name.startswith("_"):
@@ -165,7 +163,7 @@ class Explanation:
         return document
 
 
-def explain(subject: int | str, *, lake: Lake | str | Path | None = None) -> Explanation:
+def explain(subject: int | str, *, lake: DeskLike = None, config: ConfigLike = None) -> Explanation:
     """Explain an alert, or what a number did.
 
     Parameters
@@ -175,7 +173,9 @@ def explain(subject: int | str, *, lake: Lake | str | Path | None = None) -> Exp
         number. A number stands for its newest alert that was not merged; without one, its last 24 hours up to its
         newest call are explained.
     lake
-        The lake, its path, or None for the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
 
     Returns
     -------
@@ -186,16 +186,16 @@ def explain(subject: int | str, *, lake: Lake | str | Path | None = None) -> Exp
     AlertNotFoundError
         If there is no such alert, and no call from such a number.
     """
-    opened = open_lake(lake)
-    number, alert = _resolve(opened, subject)
+    tables = open_desk(lake, config).tables
+    number, alert = _resolve(tables, subject)
     if alert is not None:
         window = (alert["window_start"], alert["window_end"])
         span = (alert["episode_start"], alert["episode_end"])
     else:
-        window = span = _last_period(opened, number, subject)
-    calls = profile.calls_of(opened, number, min(span[0], window[0]), max(span[1], window[1]))
+        window = span = _last_period(tables, number, subject)
+    calls = profile.calls_of(tables, number, min(span[0], window[0]), max(span[1], window[1]))
     inside = profile.between(calls, *window)
-    others = _alerts_of(opened, number)
+    others = _alerts_of(tables, number)
     return Explanation(
         subject=str(subject),
         suspect_number=number,
@@ -204,56 +204,52 @@ def explain(subject: int | str, *, lake: Lake | str | Path | None = None) -> Exp
         window_end=window[1],
         episode_start=span[0],
         episode_end=span[1],
-        reasons=_reasons(opened, number, window, alert, inside),
+        reasons=_reasons(tables, number, window, alert, inside),
         evidence=_read_object(alert, "evidence"),
         calls_per_hour=profile.count_by_hour(inside, *window),
         top_callees=profile.rank_callees(inside),
         **profile.pick_extremes(inside),
         cells=profile.count_cells(inside),
         earlier=others.filter(others["id"] != alert["id"]) if alert is not None else others,
-        events=list_events(alert["id"] if alert is not None else [], lake=opened),
+        events=read_events(tables, [alert["id"]] if alert is not None else []),
         notices=_notices(alert, inside),
         _episode_calls=calls,
     )
 
 
-def _resolve(lake: Lake, subject: int | str) -> tuple[str, dict[str, Any] | None]:
+def _resolve(tables: Snapshot, subject: int | str) -> tuple[str, dict[str, Any] | None]:
     text = str(subject).strip()
     is_id = isinstance(subject, int) or (text.isascii() and text.isdigit() and len(text) <= 18)
     if is_id:
         try:
-            alert = find_rows(lake, [int(text)])[0]
+            [alert] = find_rows(tables, [int(text)])
         except AlertNotFoundError:
-            if isinstance(subject, int) or (_newest_call(lake, text) is None and _newest_alert(lake, text) is None):
+            if isinstance(subject, int) or (_newest_call(tables, text) is None and _newest_alert(tables, text) is None):
                 raise
         else:
             return alert["suspect_number"], alert
-    return text, _newest_alert(lake, text)
+    return text, _newest_alert(tables, text)
 
 
-def _newest_alert(lake: Lake, number: str) -> dict[str, Any] | None:
-    rows = _alerts_of(lake, number)
+def _newest_alert(tables: Snapshot, number: str) -> dict[str, Any] | None:
+    rows = _alerts_of(tables, number)
     newest = rows.filter(rows["status"] != "merged").head(1).to_dicts()
     return newest[0] if newest else None
 
 
-def _alerts_of(lake: Lake, number: str) -> pl.DataFrame:
-    import polars as pl
-
-    rows = lake.scan(FRAUD_ALERTS.name).filter(pl.col("suspect_number") == number).collect()
+def _alerts_of(tables: Snapshot, number: str) -> pl.DataFrame:
+    rows = tables.scan(FRAUD_ALERTS.name).filter(pl.col("suspect_number") == number).collect()
     return rows.sort("last_seen", "id", descending=True)
 
 
-def _newest_call(lake: Lake, number: str) -> datetime | None:
-    import polars as pl
-
-    calls = lake.scan(CALL_RECORDS.name).filter(pl.col("caller_number") == number)
+def _newest_call(tables: Snapshot, number: str) -> datetime | None:
+    calls = tables.scan(CALL_RECORDS.name).filter(pl.col("caller_number") == number)
     newest: datetime | None = calls.select(pl.col("call_timestamp").max()).collect().item()
     return newest
 
 
-def _last_period(lake: Lake, number: str, subject: int | str) -> tuple[datetime, datetime]:
-    newest = _newest_call(lake, number)
+def _last_period(tables: Snapshot, number: str, subject: int | str) -> tuple[datetime, datetime]:
+    newest = _newest_call(tables, number)
     if newest is None:
         raise AlertNotFoundError(
             f"There is no alert {subject!r}, and no call from such a number.",
@@ -264,7 +260,7 @@ def _last_period(lake: Lake, number: str, subject: int | str) -> tuple[datetime,
 
 
 def _reasons(
-    lake: Lake, number: str, window: tuple[datetime, datetime], alert: dict[str, Any] | None, calls: pl.DataFrame
+    tables: Snapshot, number: str, window: tuple[datetime, datetime], alert: dict[str, Any] | None, calls: pl.DataFrame
 ) -> list[Reason]:
     values = alert if alert is not None else profile.summarise(calls)
     parameters = _read_object(alert, "parameters")
@@ -273,7 +269,7 @@ def _reasons(
         "unique_destinations": (">", parameters.get("min_unique_destinations")),
         "avg_duration_seconds": ("<", parameters.get("max_avg_duration")),
     }
-    standing = profile.compare_callers(lake, number, *window, {measure: values[measure] for measure in tests})
+    standing = profile.compare_callers(tables, number, *window, {measure: values[measure] for measure in tests})
     return [
         Reason(
             measure,

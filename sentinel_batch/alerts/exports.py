@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from sentinel_batch.alerts.queries import list_alerts
+from sentinel_batch.desk import ConfigLike, DeskLike
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import Lake, full_disk_reported
-
-if TYPE_CHECKING:
-    import polars as pl
+from sentinel_batch.lake import full_disk_reported
 
 EXPORT_VERSION = 1
 """Version of the JSON document; a change that breaks readers raises it."""
@@ -30,7 +30,8 @@ _PLAIN_NUMBER = r"^\+[0-9]+$"
 def export_alerts(
     path: str | Path,
     *,
-    lake: Lake | str | Path | None = None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
     severity: str | Sequence[str] | None = None,
     reviewed: bool | None = None,
     suspect: str | None = None,
@@ -45,7 +46,11 @@ def export_alerts(
     path
         Ends in ``.parquet``, ``.csv`` (text that a spreadsheet would run as a formula gets a leading apostrophe) or
         ``.json``.
-    lake, severity, reviewed, suspect, since, status, limit
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
+    severity, reviewed, suspect, since, status, limit
         As for :func:`sentinel_batch.alerts.queries.list_alerts`, but every status is exported unless one is named.
 
     Returns
@@ -65,8 +70,9 @@ def export_alerts(
             hint=f"Allowed: {', '.join(_SUFFIXES)}.",
         )
     alerts = list_alerts(
-        lake=lake, severity=severity, reviewed=reviewed, suspect=suspect, since=since, status=status, limit=limit
-    )
+        lake=lake, config=config, severity=severity, reviewed=reviewed, suspect=suspect, since=since, status=status,
+        limit=limit,
+    )  # fmt: skip
     with replaced_file(target) as fresh:
         if target.suffix.lower() == ".parquet":
             alerts.write_parquet(fresh)
@@ -95,8 +101,6 @@ def guard_formulas(frame: pl.DataFrame) -> pl.DataFrame:
     polars.DataFrame
         The same rows and columns.
     """
-    import polars as pl
-
     text = pl.col(pl.String)
     dangerous = text.str.contains(_FORMULA) & ~text.str.contains(_PLAIN_NUMBER)
     return frame.with_columns(pl.when(dangerous).then("'" + text).otherwise(text).name.keep())

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sentinel_batch.alerts.events import list_events
+import polars as pl
+
+from sentinel_batch.alerts.events import read_events
 from sentinel_batch.alerts.states import STATUSES
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import AlertNotFoundError, UsageError
-from sentinel_batch.lake import Lake, open_lake
+from sentinel_batch.lake import Snapshot
 from sentinel_batch.schema import FRAUD_ALERTS, SEVERITIES
-
-if TYPE_CHECKING:
-    import polars as pl
+from sentinel_batch.severity import severity_rank
 
 LISTED = ("open", "reviewed")
 """Statuses that a list shows unless others are asked for."""
@@ -22,7 +22,8 @@ LISTED = ("open", "reviewed")
 
 def list_alerts(
     *,
-    lake: Lake | str | Path | None = None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
     severity: str | Sequence[str] | None = None,
     reviewed: bool | None = None,
     suspect: str | None = None,
@@ -35,7 +36,9 @@ def list_alerts(
     Parameters
     ----------
     lake
-        The lake, its path, or None for the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     severity
         One severity or several, in any case; exactly these, not those and worse.
     reviewed
@@ -60,9 +63,7 @@ def list_alerts(
     UsageError
         If a filter has a value that is not allowed.
     """
-    import polars as pl
-
-    rows = open_lake(lake).scan(FRAUD_ALERTS.name).filter(pl.col("status").is_in(_chosen(status)))
+    rows = open_desk(lake, config).tables.scan(FRAUD_ALERTS.name).filter(pl.col("status").is_in(_chosen(status)))
     if severity is not None:
         rows = rows.filter(pl.col("alert_severity").is_in(_severities(severity)))
     if reviewed is not None:
@@ -79,7 +80,7 @@ def list_alerts(
     return (ordered if limit is None else ordered.head(limit)).collect()
 
 
-def get_alert(alert_id: int, *, lake: Lake | str | Path | None = None) -> dict[str, Any]:
+def get_alert(alert_id: int, *, lake: DeskLike = None, config: ConfigLike = None) -> dict[str, Any]:
     """Return one alert, whatever its status.
 
     Parameters
@@ -87,7 +88,9 @@ def get_alert(alert_id: int, *, lake: Lake | str | Path | None = None) -> dict[s
     alert_id
         Its id.
     lake
-        The lake, its path, or None for the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
 
     Returns
     -------
@@ -99,28 +102,32 @@ def get_alert(alert_id: int, *, lake: Lake | str | Path | None = None) -> dict[s
     AlertNotFoundError
         If no alert has that id; the message names the nearest ones.
     """
-    opened = open_lake(lake)
-    row = find_rows(opened, [alert_id])[0]
-    return {**row, "events": list_events(alert_id, lake=opened).to_dicts()}
+    tables = open_desk(lake, config).tables
+    [row] = find_rows(tables, [alert_id])
+    return {**row, "events": read_events(tables, [alert_id]).to_dicts()}
 
 
-def count_alerts(*, lake: Lake | str | Path | None = None) -> dict[str, int]:
-    """Return the number of alerts of each status, those with none included."""
-    import polars as pl
+def count_alerts(*, lake: DeskLike = None, config: ConfigLike = None) -> dict[str, int]:
+    """Return the number of alerts of each status, those with none included.
 
-    counts = open_lake(lake).scan(FRAUD_ALERTS.name).group_by("status").agg(pl.len()).collect()
+    Parameters
+    ----------
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
+    """
+    counts = open_desk(lake, config).tables.scan(FRAUD_ALERTS.name).group_by("status").agg(pl.len()).collect()
     return {status: 0 for status in STATUSES} | dict(counts.iter_rows())
 
 
-def find_rows(lake: Lake, ids: Sequence[int]) -> list[dict[str, Any]]:
+def find_rows(tables: Snapshot, ids: Sequence[int]) -> list[dict[str, Any]]:
     """Return the alerts of the ids, in their order, or name those that do not exist and their neighbours."""
-    import polars as pl
-
-    found = lake.scan(FRAUD_ALERTS.name).filter(pl.col("id").is_in(list(ids))).collect()
+    found = tables.scan(FRAUD_ALERTS.name).filter(pl.col("id").is_in(list(ids))).collect()
     rows = {row["id"]: row for row in found.to_dicts()}
     unknown = [alert_id for alert_id in ids if alert_id not in rows]
     if unknown:
-        known = lake.scan(FRAUD_ALERTS.name).select("id").collect()["id"].to_list()
+        known = tables.scan(FRAUD_ALERTS.name).select("id").collect()["id"].to_list()
         nearest = sorted(sorted(known, key=lambda other: abs(other - unknown[0]))[:5])
         neighbours = ", ".join(map(str, nearest)) or "none, there are no alerts yet"
         raise AlertNotFoundError(
@@ -134,11 +141,7 @@ def find_rows(lake: Lake, ids: Sequence[int]) -> list[dict[str, Any]]:
 
 def severity_order() -> list[pl.Expr]:
     """Return the keys of the usual order: severity and unique destinations (both descending), then id."""
-    import polars as pl
-
-    ladder = {name: step for step, name in enumerate(SEVERITIES)}
-    severity = pl.col("alert_severity").replace_strict(ladder, default=-1, return_dtype=pl.Int8)
-    return [severity, pl.col("unique_destinations").fill_null(-1), pl.col("id")]
+    return [severity_rank(), pl.col("unique_destinations").fill_null(-1), pl.col("id")]
 
 
 def _chosen(status: str | Sequence[str] | None) -> list[str]:

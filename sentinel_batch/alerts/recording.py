@@ -6,20 +6,23 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sentinel_batch.alerts.episodes import Row, group_episodes, scope_of
+import polars as pl
+
+from sentinel_batch.alerts.episodes import group_episodes, scope_of
 from sentinel_batch.alerts.events import commit_alerts
+from sentinel_batch.alerts.exports import json_rows
+from sentinel_batch.alerts.queries import severity_order
 from sentinel_batch.alerts.states import Settlement, settle
 from sentinel_batch.alerts.suppression import load_suppressions, suppression_finder
+from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import DEFAULT_LOCK_TIMEOUT, Lake, now, open_lake
+from sentinel_batch.history import Row
+from sentinel_batch.lake import Lake
 from sentinel_batch.runs import Run, recorded_run
 from sentinel_batch.schema import FINDING_COLUMNS, FRAUD_ALERTS, SEVERITIES, polars_schema
-
-if TYPE_CHECKING:
-    import polars as pl
+from sentinel_batch.window import now
 
 _REQUIRED = (
     "detection_rule",
@@ -67,8 +70,6 @@ class AlertChanges:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON-ready values; times are RFC 3339 in UTC."""
-        from sentinel_batch.alerts.exports import json_rows
-
         return {
             "run_id": self.run_id,
             "created": self.created,
@@ -90,33 +91,31 @@ class AlertChanges:
 def record_alerts(
     findings: pl.DataFrame,
     *,
-    lake: Lake | str | Path | None = None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
     run_id: str | None = None,
-    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
     parameters: Mapping[str, Any] | None = None,
-    suppressions_file: str | Path | None = None,
 ) -> AlertChanges:
     """Record findings as alerts: new ones are opened, known ones grow, repeated ones change nothing.
 
     Alerts and their history become visible in one commit. A finding belongs to the alert of the same rule and suspect
-    whose episode it touches or overlaps.
+    whose episode it touches or overlaps. Findings on numbers of the lake's suppression list, and of the file that the
+    settings name (``suppressions_file``), are kept but suppressed.
 
     Parameters
     ----------
     findings
         Rows with the columns of :data:`sentinel_batch.schema.FINDING_COLUMNS`.
     lake
-        The lake, its path, or None for the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     run_id
         The run that detected them, which its caller records; None records a run ``detect`` of its own.
-    lock_timeout
-        Seconds to wait for another writer.
     parameters
         None when the rule ran with its configured parameters. Else the ad-hoc parameters and filters: their alerts are
         kept apart from the official ones, by a hash. A finding whose own ``parameters`` name a filter (``trailing``,
         ``direction``, ``answered_only``) or say ``"configured": false`` is ad-hoc in any case.
-    suppressions_file
-        A ``suppressions.csv`` that applies beside the lake's own list.
 
     Returns
     -------
@@ -129,12 +128,12 @@ def record_alerts(
     SuppressionError
         If the suppression file cannot be used; nothing is recorded.
     LakeLockedError
-        If another process holds the lock for longer than ``lock_timeout``.
+        If another process holds the lock for longer than the setting ``lock_timeout``.
     """
     checked = check_findings(findings)
-    opened = open_lake(lake)
-    with opened.lock(lock_timeout), _run(opened, run_id, parameters) as (run_name, run):
-        changes = _record(opened, checked, run_name, parameters, suppressions_file)
+    desk = open_desk(lake, config)
+    with desk.lake.lock(desk.config.lock_timeout), _run(desk.lake, run_id, parameters) as (run_name, run):
+        changes = _record(desk, checked, run_name, parameters)
         if run is not None:
             run.counts = {"findings": findings.height, **changes.counts()}
     return changes
@@ -142,8 +141,6 @@ def record_alerts(
 
 def check_findings(findings: pl.DataFrame) -> pl.DataFrame:
     """Return the findings with the columns and types of the schema, or say what is wrong with them."""
-    import polars as pl
-
     missing = [column for column in FINDING_COLUMNS if column not in findings.columns]
     if missing:
         raise UsageError(
@@ -182,21 +179,13 @@ def _run(lake: Lake, run_id: str | None, parameters: Mapping[str, Any] | None) -
         yield (run.run_id if run is not None else run_id or "", run)
 
 
-def _record(
-    lake: Lake,
-    findings: pl.DataFrame,
-    run_id: str,
-    parameters: Mapping[str, Any] | None,
-    suppressions_file: str | Path | None,
-) -> AlertChanges:
-    import polars as pl
-
-    moment = now()
-    stored = lake.read(FRAUD_ALERTS.name)
-    rows = findings.to_dicts()
+def _record(desk: Desk, findings: pl.DataFrame, run_id: str, parameters: Mapping[str, Any] | None) -> AlertChanges:
+    moment, tables = now(), desk.lake.snapshot()
+    stored = tables.read(FRAUD_ALERTS.name)
+    suppressions = load_suppressions(tables, desk.config.suppressions_file)
     episodes = group_episodes(
         stored.filter(pl.col("suspect_number").is_in(findings["suspect_number"].unique().to_list())).to_dicts(),
-        [(scope_of(row["detection_rule"], _ad_hoc(row, parameters)), row) for row in rows],
+        [(scope_of(row["detection_rule"], _ad_hoc(row, parameters)), row) for row in findings.to_dicts()],
     )
     highest = stored["id"].max()
     settlement = settle(
@@ -204,11 +193,11 @@ def _record(
         next_id=1 + (highest if isinstance(highest, int) else 0),
         moment=moment,
         run_id=run_id,
-        suppression_of=suppression_finder(load_suppressions(lake, suppressions_file), moment),
+        suppression_of=suppression_finder(suppressions, moment),
     )
     alerts = _apply(stored, settlement)
     if settlement.changed:
-        commit_alerts(lake, alerts, settlement.events)
+        commit_alerts(desk.lake, alerts, settlement.events)
     return AlertChanges(
         run_id,
         settlement.created,
@@ -235,8 +224,6 @@ def _ad_hoc(finding: Row, parameters: Mapping[str, Any] | None) -> Mapping[str, 
 
 
 def _apply(stored: pl.DataFrame, settlement: Settlement) -> pl.DataFrame:
-    import polars as pl
-
     if not settlement.changed:
         return stored
     changed = pl.DataFrame(list(settlement.changed.values()), schema=polars_schema(FRAUD_ALERTS.columns))
@@ -245,10 +232,6 @@ def _apply(stored: pl.DataFrame, settlement: Settlement) -> pl.DataFrame:
 
 
 def _touched(alerts: pl.DataFrame, settlement: Settlement) -> pl.DataFrame:
-    import polars as pl
-
-    from sentinel_batch.alerts.queries import severity_order
-
     ids = settlement.created + settlement.updated + settlement.unchanged + settlement.reopened + settlement.merged
     ids += [entry["alert_id"] for entry in settlement.suppressed]
     return alerts.filter(pl.col("id").is_in(ids)).sort(

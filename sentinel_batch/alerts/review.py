@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-from sentinel_batch.alerts.events import actor_name, commit_alerts, describe_changes
+import polars as pl
+
+from sentinel_batch.alerts.events import ALERT_HISTORY, commit_alerts
 from sentinel_batch.alerts.queries import find_rows
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import DEFAULT_LOCK_TIMEOUT, Lake, now, open_lake
+from sentinel_batch.history import Row, actor_name
 from sentinel_batch.runs import recorded_run
 from sentinel_batch.schema import FRAUD_ALERTS, polars_schema
-
-if TYPE_CHECKING:
-    import polars as pl
+from sentinel_batch.window import now
 
 DISPOSITIONS = ("confirmed", "false-positive", "watch")
 """Verdicts: fraud, no fraud, not yet decided but seen."""
@@ -28,8 +28,8 @@ def review_alerts(
     disposition: str,
     notes: str = "",
     by: str | None = None,
-    lake: Lake | str | Path | None = None,
-    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
 ) -> pl.DataFrame:
     """Give a verdict on alerts; all of them, or none.
 
@@ -44,9 +44,9 @@ def review_alerts(
     by
         Who decided; None takes the user of the session.
     lake
-        The lake, its path, or None for the configured one.
-    lock_timeout
-        Seconds to wait for another writer.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
 
     Returns
     -------
@@ -59,37 +59,42 @@ def review_alerts(
         If one of the ids does not exist; nothing is written.
     UsageError
         If the disposition is not allowed, there is no id, or one of the alerts was merged into another.
+    LakeLockedError
+        If another process holds the lock for longer than the setting ``lock_timeout``.
     """
-    import polars as pl
-
     wanted = [ids] if isinstance(ids, int) else list(dict.fromkeys(ids))
     if disposition not in DISPOSITIONS:
         raise UsageError(f"{disposition!r} is no disposition.", hint=f"Allowed: {', '.join(DISPOSITIONS)}.")
     if not wanted:
         raise UsageError("No alert was named.", hint="Name at least one id: sentinel-batch alerts review ID…")
-    opened, actor, moment = open_lake(lake), actor_name(by), now()
-    with opened.lock(lock_timeout):
-        verdict = {"status": "reviewed", "reviewed": True, "disposition": disposition}
-        verdict |= {"reviewer_notes": notes} if notes else {}
-        before = find_rows(opened, wanted)
+    desk, actor, moment = open_desk(lake, config), actor_name(by), now()
+    with desk.lake.lock(desk.config.lock_timeout):
+        tables = desk.lake.snapshot()
+        before = find_rows(tables, wanted)
         _refuse_merged(before)
-        after = [{**row, **verdict} for row in before]
-        events = [
-            event
-            for old, new in zip(before, after, strict=True)
-            for event in describe_changes(old, new, _TRACKED, moment, "reviewed", actor=actor, note=notes)
-        ]
+        after, events = _judge(before, disposition, notes, actor, moment)
         if events:
-            changed = {event["alert_id"] for event in events}
-            after = [row | {"updated_at": moment} if row["id"] in changed else row for row in after]
-            with recorded_run(opened, "review", {"ids": wanted, "disposition": disposition, "by": actor}) as run:
-                run.counts = {"alerts": len(changed)}
-                rest = opened.read(FRAUD_ALERTS.name).filter(~pl.col("id").is_in(wanted))
-                commit_alerts(opened, pl.concat([rest, _frame(after)]), events)
+            with recorded_run(desk.lake, "review", {"ids": wanted, "disposition": disposition, "by": actor}) as run:
+                run.counts = {"alerts": len({event["alert_id"] for event in events})}
+                rest = tables.read(FRAUD_ALERTS.name).filter(~pl.col("id").is_in(wanted))
+                commit_alerts(desk.lake, pl.concat([rest, _frame(after)]), events)
     return _frame(after)
 
 
-def _refuse_merged(rows: list[dict[str, object]]) -> None:
+def _judge(rows: list[Row], disposition: str, notes: str, actor: str, moment: datetime) -> tuple[list[Row], list[Row]]:
+    """Return the alerts with the verdict, and the events of those that it changes."""
+    verdict = {"status": "reviewed", "reviewed": True, "disposition": disposition}
+    verdict |= {"reviewer_notes": notes} if notes else {}
+    judged, events = [], []
+    for before in rows:
+        after = before | verdict
+        changes = ALERT_HISTORY.compare(before, after, _TRACKED, moment, "reviewed", actor=actor, note=notes)
+        judged.append(after | {"updated_at": moment} if changes else after)
+        events += changes
+    return judged, events
+
+
+def _refuse_merged(rows: list[Row]) -> None:
     for row in rows:
         if row["status"] == "merged":
             raise UsageError(
@@ -98,7 +103,5 @@ def _refuse_merged(rows: list[dict[str, object]]) -> None:
             )
 
 
-def _frame(rows: list[dict[str, object]]) -> pl.DataFrame:
-    import polars as pl
-
+def _frame(rows: list[Row]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=polars_schema(FRAUD_ALERTS.columns))

@@ -14,9 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sentinel_batch.alerts.episodes import FACTS, Episode, Row, alert_key, severity_rose
-from sentinel_batch.alerts.events import describe_changes, new_event
+from sentinel_batch.alerts.episodes import FACTS, Episode, alert_key, severity_rose
+from sentinel_batch.alerts.events import ALERT_HISTORY
 from sentinel_batch.alerts.suppression import Suppression
+from sentinel_batch.history import Row
 
 STATUSES = ("open", "reviewed", "suppressed", "merged")
 """Every status of an alert."""
@@ -112,7 +113,9 @@ def _open(
     note = f"suppressed by {suppression.pattern}: {suppression.reason}" if suppression else ""
     result.changed[alert_id] = alert
     result.events.append(
-        new_event(alert_id, moment, "created", field="alert_severity", after=facts["alert_severity"], note=note)
+        ALERT_HISTORY.describe(
+            alert_id, moment, "created", field="alert_severity", after=facts["alert_severity"], note=note
+        )
     )
     return alert
 
@@ -127,13 +130,14 @@ def _continue(
         after |= {"status": "suppressed" if suppression else "open", "reviewed": False, "disposition": None}
         if any(other["status"] != "suppressed" for other in absorbed):
             after["status"] = "open"
-    changes = describe_changes(before, after, _TRACKED, moment, "updated")
+    changes = ALERT_HISTORY.compare(before, after, _TRACKED, moment, "updated")
     for other in absorbed:
         _close(other, before["id"], moment, run_id, result)
-        verdict = other["disposition"] or other["status"]
-        changes.append(new_event(before["id"], moment, "absorbed", after=other["id"], note=f"it was {verdict}"))
+        note = f"it was {other['disposition'] or other['status']}"
+        changes.append(ALERT_HISTORY.describe(before["id"], moment, "absorbed", after=other["id"], note=note))
     if reopening:
-        changes.append(new_event(before["id"], moment, "reopened", before=before["status"], note=reopening))
+        reopened = ALERT_HISTORY.describe(before["id"], moment, "reopened", before=before["status"], note=reopening)
+        changes.append(reopened)
     if not changes:
         return before, "unchanged"
     result.events += changes
@@ -158,6 +162,6 @@ def _reopening(before: Row, after: Row, absorbed: list[Row], suppression: Suppre
 def _close(alert: Row, survivor: int, moment: datetime, run_id: str, result: Settlement) -> None:
     after = {**alert, "status": "merged", "merged_into": survivor}
     note = f"late calls joined its episode to that of alert {survivor}"
-    result.events += describe_changes(alert, after, ("status", "merged_into"), moment, "merged", note=note)
+    result.events += ALERT_HISTORY.compare(alert, after, ("status", "merged_into"), moment, "merged", note=note)
     result.changed[alert["id"]] = {**after, "updated_at": moment, "run_id": run_id}
     result.merged.append(alert["id"])

@@ -1,7 +1,8 @@
 """Numbers and prefixes whose findings are not to be looked at, each with a reason and, perhaps, an end.
 
-Two lists apply together: table ``suppressions`` of the lake, and a CSV file (columns ``number,reason,until``) that the
-user keeps. A pattern that ends in ``*`` is a prefix. An expired entry stops working by itself.
+Two lists apply together: table ``suppressions`` of the lake, and the CSV file (columns ``number,reason,until``) that
+the setting ``suppressions_file`` names. A pattern that ends in ``*`` is a prefix. An expired entry stops working by
+itself.
 """
 
 from __future__ import annotations
@@ -13,16 +14,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sentinel_batch.alerts.events import actor_name
+import polars as pl
+
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import SuppressionError
-from sentinel_batch.lake import DEFAULT_LOCK_TIMEOUT, Lake, now, open_lake
+from sentinel_batch.history import actor_name
+from sentinel_batch.lake import Snapshot
 from sentinel_batch.runs import recorded_run
 from sentinel_batch.schema import FLAG, SUPPRESSIONS, TEXT, polars_schema
-
-if TYPE_CHECKING:
-    import polars as pl
+from sentinel_batch.window import now
 
 _ALLOWED = "a number such as +2348031234567, or a prefix such as +234803* (3 characters or more before the *)"
 _PATTERN = re.compile(r"\+?[0-9A-Za-z#_-]{2,32}|[+0-9A-Za-z#_-][0-9A-Za-z#_-]{2,32}\*")
@@ -70,8 +71,8 @@ def suppress(
     reason: str,
     until: datetime | date | str | None = None,
     by: str | None = None,
-    lake: Lake | str | Path | None = None,
-    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
 ) -> pl.DataFrame:
     """Put a number or a prefix on the lake's suppression list, or change its entry.
 
@@ -86,9 +87,9 @@ def suppress(
     by
         Who decided; None takes the user of the session.
     lake
-        The lake, its path, or None for the configured one.
-    lock_timeout
-        Seconds to wait for another writer.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
 
     Returns
     -------
@@ -100,9 +101,7 @@ def suppress(
     SuppressionError
         If pattern, reason or end cannot be used, or the end has passed.
     """
-    import polars as pl
-
-    opened, moment = open_lake(lake), now()
+    desk, moment = open_desk(lake, config), now()
     entry = Suppression(
         check_pattern(pattern), check_reason(reason), parse_until(until), "lake", moment, actor_name(by)
     )
@@ -111,10 +110,10 @@ def suppress(
             f"The end {until} of the suppression of {entry.pattern} has passed.", hint="Name a later --until, or none."
         )
     facts = {name: getattr(entry, name) for name in SUPPRESSIONS.columns}
-    with opened.lock(lock_timeout), recorded_run(opened, "suppress", {**facts, "action": "add"}):
-        others = opened.read(SUPPRESSIONS.name).filter(pl.col("pattern") != entry.pattern)
+    with desk.lake.lock(desk.config.lock_timeout), recorded_run(desk.lake, "suppress", {**facts, "action": "add"}):
+        others = desk.lake.snapshot().read(SUPPRESSIONS.name).filter(pl.col("pattern") != entry.pattern)
         row = pl.DataFrame([facts], schema=polars_schema(SUPPRESSIONS.columns))
-        opened.overwrite(SUPPRESSIONS.name, pl.concat([others, row]).sort("pattern"))
+        desk.lake.overwrite(SUPPRESSIONS.name, pl.concat([others, row]).sort("pattern"))
     return _frame([entry], moment)
 
 
@@ -122,8 +121,8 @@ def unsuppress(
     pattern: str,
     *,
     by: str | None = None,
-    lake: Lake | str | Path | None = None,
-    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
 ) -> pl.DataFrame:
     """Take a pattern off the lake's suppression list.
 
@@ -134,9 +133,9 @@ def unsuppress(
     by
         Who decided; None takes the user of the session.
     lake
-        The lake, its path, or None for the configured one.
-    lock_timeout
-        Seconds to wait for another writer.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
 
     Returns
     -------
@@ -148,11 +147,9 @@ def unsuppress(
     SuppressionError
         If the list holds no such pattern.
     """
-    import polars as pl
-
-    opened, wanted = open_lake(lake), check_pattern(pattern)
-    with opened.lock(lock_timeout):
-        entries = opened.read(SUPPRESSIONS.name)
+    desk, wanted = open_desk(lake, config), check_pattern(pattern)
+    with desk.lake.lock(desk.config.lock_timeout):
+        entries = desk.lake.snapshot().read(SUPPRESSIONS.name)
         gone = entries.filter(pl.col("pattern") == wanted)
         if gone.is_empty():
             listed = ", ".join(entries["pattern"].head(20)) or "nothing"
@@ -160,22 +157,20 @@ def unsuppress(
                 f"The lake's suppression list does not hold {wanted}. It holds: {listed}.",
                 hint="Entries of a suppressions.csv are removed in that file.",
             )
-        with recorded_run(opened, "suppress", {"pattern": wanted, "action": "remove", "by": actor_name(by)}):
-            opened.overwrite(SUPPRESSIONS.name, entries.filter(pl.col("pattern") != wanted))
+        with recorded_run(desk.lake, "suppress", {"pattern": wanted, "action": "remove", "by": actor_name(by)}):
+            desk.lake.overwrite(SUPPRESSIONS.name, entries.filter(pl.col("pattern") != wanted))
     return _frame([Suppression(**row) for row in gone.to_dicts()], now())
 
 
-def list_suppressions(
-    *, lake: Lake | str | Path | None = None, suppressions_file: str | Path | None = None, active: bool | None = None
-) -> pl.DataFrame:
-    """Return both suppression lists.
+def list_suppressions(*, lake: DeskLike = None, config: ConfigLike = None, active: bool | None = None) -> pl.DataFrame:
+    """Return both suppression lists: the lake's, and the file that the settings name.
 
     Parameters
     ----------
     lake
-        The lake, its path, or None for the configured one.
-    suppressions_file
-        The user's CSV file, if there is one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     active
         True for the entries that work now, False for the expired ones, None for all.
 
@@ -189,15 +184,15 @@ def list_suppressions(
     SuppressionError
         If the file cannot be read, or one of its lines is invalid.
     """
-    moment = now()
-    entries = load_suppressions(open_lake(lake), suppressions_file)
+    desk, moment = open_desk(lake, config), now()
+    entries = load_suppressions(desk.tables, desk.config.suppressions_file)
     chosen = [entry for entry in entries if active is None or entry.is_active(moment) is active]
     return _frame(sorted(chosen, key=lambda entry: (entry.pattern, entry.source)), moment)
 
 
-def load_suppressions(lake: Lake, suppressions_file: str | Path | None = None) -> list[Suppression]:
-    """Return the entries of the lake's list and of the file."""
-    rows = lake.read(SUPPRESSIONS.name).to_dicts()
+def load_suppressions(tables: Snapshot, suppressions_file: Path | None) -> list[Suppression]:
+    """Return the entries of the lake's list and of the file, if there is one."""
+    rows = tables.read(SUPPRESSIONS.name).to_dicts()
     entries = [Suppression(**row) for row in rows]
     return entries + (read_suppressions(suppressions_file) if suppressions_file is not None else [])
 
@@ -317,8 +312,6 @@ def _check_header(place: str, names: list[str]) -> list[str]:
 
 
 def _frame(entries: list[Suppression], moment: datetime) -> pl.DataFrame:
-    import polars as pl
-
     columns = {**SUPPRESSIONS.columns, "source": TEXT, "active": FLAG}
     rows = [{**asdict(entry), "active": entry.is_active(moment)} for entry in entries]
     return pl.DataFrame(rows, schema=polars_schema(columns))

@@ -3,13 +3,11 @@
 from sentinel_batch.cases.building import CaseChanges, build_cases
 from sentinel_batch.cases.handling import assign_case, close_case, mark_case
 from sentinel_batch.cases.links import link_suspects
-from sentinel_batch.cases.losses import Rates
 from sentinel_batch.cases.queries import CaseFile, get_case, list_cases
 
 __all__ = [
     "CaseChanges",
     "CaseFile",
-    "Rates",
     "assign_case",
     "build_cases",
     "close_case",

@@ -7,28 +7,22 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sentinel_batch.cases.commits import (
-    Row,
-    commit_cases,
-    current_rows,
-    describe_case_changes,
-    new_case_event,
-)
+import polars as pl
+
+from sentinel_batch.cases.commits import CASE_HISTORY, commit_cases, current_rows
 from sentinel_batch.cases.grouping import LINKED, group_suspects
-from sentinel_batch.cases.links import link_suspects, weigh_pairs
+from sentinel_batch.cases.links import find_links, weigh_pairs
 from sentinel_batch.cases.losses import Rates
 from sentinel_batch.cases.matching import OPEN_STATUSES, Match, match_groups
-from sentinel_batch.lake import DEFAULT_LOCK_TIMEOUT, Lake, now, open_lake
+from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
+from sentinel_batch.errors import UsageError
+from sentinel_batch.history import Row
+from sentinel_batch.lake import Lake, Snapshot
 from sentinel_batch.rules.fusion import fuse_findings
 from sentinel_batch.runs import recorded_run
-from sentinel_batch.schema import CASE_MEMBERS, CASES, FRAUD_ALERTS, SEVERITIES
-from sentinel_batch.window import Period, resolve_period
-
-if TYPE_CHECKING:
-    import polars as pl
+from sentinel_batch.schema import CALL_RECORDS, CASE_MEMBERS, CASES, FRAUD_ALERTS, SEVERITIES, SEVERITY_RANK
+from sentinel_batch.window import Period, now, resolve_period
 
 LOOKBACK = timedelta(days=14)
 """Alerts and calls so far back are looked at, unless told otherwise."""
@@ -66,99 +60,89 @@ class CaseChanges:
 
 
 def build_cases(
-    lake: Lake | str | Path | None = None,
+    lake: DeskLike = None,
     *,
+    config: ConfigLike = None,
     since: str | datetime | timedelta | None = None,
     until: str | datetime | timedelta | None = None,
     linked: float = LINKED,
-    rates: Rates | None = None,
     run_id: str | None = None,
-    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
 ) -> CaseChanges:
     """Group the suspects of alerts into cases, and continue those of earlier nights; repeating it changes nothing.
 
     Alerts count that are open, or that were confirmed or put on watch, whose suspect called in the period, and whose
-    findings together reach :data:`LEAST_SCORE`.
+    findings together reach :data:`LEAST_SCORE`. Losses are priced at the rates of the settings.
 
     Parameters
     ----------
     lake
-        The lake, its path, or None for the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     since, until
         The period ``(since, until]``; by default the 14 days up to the newest call.
     linked
         Strength from which a pair belongs together, 0 to 1.
-    rates
-        Termination rates; None takes the configured ones.
     run_id
         A run under way that this belongs to; None records a run of its own.
-    lock_timeout
-        Seconds to wait for another writer.
 
     Raises
     ------
     UsageError
         If the period is empty, or ``linked`` is not from 0 to 1.
     LakeLockedError
-        If another process holds the lock.
+        If another process holds the lock for longer than the setting ``lock_timeout``.
     """
-    from sentinel_batch.config import load_config
-    from sentinel_batch.errors import UsageError
-
     if not 0 < linked <= 1:
         raise UsageError(f"linked = {linked} is not allowed.", hint="Give a number above 0, up to 1.", name="linked")
-    opened = open_lake(lake)
-    newest = opened.newest_call()
-    if newest is None:
-        return CaseChanges()
-    period = resolve_period(since, until, newest, LOOKBACK)
-    priced = rates or Rates.of(load_config())
-    with opened.lock(lock_timeout):
+    desk = open_desk(lake, config)
+    with desk.lake.lock(desk.config.lock_timeout):
+        tables = desk.lake.snapshot()
+        if tables.newest_call is None:
+            return CaseChanges()
+        period = resolve_period(since, until, tables.newest_call, LOOKBACK)
         if run_id is not None:
-            return _build(opened, period, linked, priced, run_id)
-        with recorded_run(opened, "cases", {"linked": linked}) as run:
+            return _build(desk, tables, period, linked, run_id)
+        with recorded_run(desk.lake, "cases", {"linked": linked}) as run:
             run.since, run.until = period.since, period.until
-            changes = _build(opened, period, linked, priced, run.run_id)
+            changes = _build(desk, tables, period, linked, run.run_id)
             run.counts = {"suspects": changes.suspects, **changes.counts()}
             return changes
 
 
-def _build(lake: Lake, period: Period, linked: float, rates: Rates, run_id: str) -> CaseChanges:
-    alerts = _alerts(lake, period)
+def _build(desk: Desk, tables: Snapshot, period: Period, linked: float, run_id: str) -> CaseChanges:
+    alerts = _alerts(tables, period)
     numbers = alerts["suspect_number"].unique().to_list()
     changes = CaseChanges(run_id, len(numbers))
     if len(numbers) < 2:
         return changes
-    links = link_suspects(numbers, lake=lake, since=period.since, until=period.until)
-    stored = {row["case_id"]: row for row in lake.read(CASES.name).to_dicts()}
-    known = current_rows(lake, CASE_MEMBERS.name)
+    links = find_links(tables, numbers, period)
+    stored = {row["case_id"]: row for row in tables.read(CASES.name).to_dicts()}
+    known = current_rows(tables, CASE_MEMBERS.name)
     growing = {case_id: row for case_id, row in stored.items() if row["status"] in OPEN_STATUSES}
     members_of = {case_id: known.filter(known["case_id"] == case_id)["number"].to_list() for case_id in growing}
-    writer = _Writer(lake, alerts, links, stored, known, rates, run_id, changes, _activity(lake, period, alerts, known))
+    activity = _activity(tables, period, alerts, known)
+    writer = _Writer(alerts, links, stored, known, Rates.of(desk.config), run_id, changes, activity)
     for match in match_groups(group_suspects(weigh_pairs(links), linked=linked), members_of):
         writer.add(match)
-    writer.commit()
+    writer.commit(desk.lake, tables)
     return changes
 
 
-def _alerts(lake: Lake, period: Period) -> pl.DataFrame:
-    import polars as pl
-
+def _alerts(tables: Snapshot, period: Period) -> pl.DataFrame:
     counts = (pl.col("status") == "open") | (
         (pl.col("status") == "reviewed") & pl.col("disposition").is_in(["confirmed", "watch"])
     )
     within = (pl.col("last_seen") > period.since) & (pl.col("first_seen") <= period.until)
-    alerts = lake.scan(FRAUD_ALERTS.name).filter(counts & within).sort("id").collect()
+    alerts = tables.scan(FRAUD_ALERTS.name).filter(counts & within).sort("id").collect()
     weighed = fuse_findings(alerts).filter(pl.col("rule_score") >= LEAST_SCORE)
     return alerts.filter(pl.col("suspect_number").is_in(weighed["suspect_number"].implode()))
 
 
-def _activity(lake: Lake, period: Period, alerts: pl.DataFrame, known: pl.DataFrame) -> dict[str, Row]:
+def _activity(tables: Snapshot, period: Period, alerts: pl.DataFrame, known: pl.DataFrame) -> dict[str, Row]:
     """Return what each number did in the period: calls, minutes, where and with what mostly."""
-    import polars as pl
-
     numbers = sorted({*alerts["suspect_number"], *known["number"]})
-    with lake.connect(since=period.since, until=period.until) as connection:
+    with tables.connect(CALL_RECORDS.name, since=period.since, until=period.until) as connection:
         connection.register("wanted", pl.DataFrame({"number": numbers}).to_arrow())
         rows = connection.sql(
             """
@@ -181,7 +165,6 @@ def _activity(lake: Lake, period: Period, alerts: pl.DataFrame, known: pl.DataFr
 class _Writer:
     """Collects the rows of one night."""
 
-    lake: Lake
     alerts: pl.DataFrame
     links: pl.DataFrame
     stored: dict[int, Row]
@@ -214,9 +197,10 @@ class _Writer:
         after = self._case(case_id, before, members, links)
         if before is None:
             self.changes.created.append(case_id)
-            self.events.append(new_case_event(case_id, self.moment, "created", note=f"{len(members)} members"))
+            note = f"{len(members)} members"
+            self.events.append(CASE_HISTORY.describe(case_id, self.moment, "created", note=note))
         else:
-            changed = describe_case_changes(before, after, _TRACKED, self.moment, "updated")
+            changed = CASE_HISTORY.compare(before, after, _TRACKED, self.moment, "updated")
             if not changed and not match.absorbed:
                 self.changes.unchanged.append(case_id)
                 return
@@ -228,15 +212,15 @@ class _Writer:
         self.members += members
         self.kept_links += links
 
-    def commit(self) -> None:
+    def commit(self, lake: Lake, tables: Snapshot) -> None:
         """Write everything that changed, if anything did."""
         if self.cases:
-            commit_cases(self.lake, self.cases, self.events, self.members, self.kept_links)
+            commit_cases(lake, tables, self.cases, self.events, self.members, self.kept_links)
 
     def _absorb(self, other: int, into: int) -> None:
         self.cases.append({**self.stored[other], "status": "merged", "merged_into": into, "updated_at": self.moment})
-        self.events.append(new_case_event(other, self.moment, "merged", field="merged_into", after=into))
-        self.events.append(new_case_event(into, self.moment, "absorbed", after=other))
+        self.events.append(CASE_HISTORY.describe(other, self.moment, "merged", field="merged_into", after=into))
+        self.events.append(CASE_HISTORY.describe(into, self.moment, "absorbed", after=other))
         self.changes.merged.append(other)
 
     def _member(self, case_id: int, number: str, match: Match) -> Row:
@@ -253,7 +237,7 @@ class _Writer:
         return {
             "case_id": case_id,
             "number": number,
-            "severity": max(worst, key=SEVERITIES.index, default=SEVERITIES[0]),
+            "severity": max(worst, key=SEVERITY_RANK.__getitem__, default=SEVERITIES[0]),
             "rules": ", ".join(sorted(rules)),
             "alert_ids": json.dumps(sorted(ids)),
             "call_count": max(did.get("call_count") or 0, before.get("call_count") or 0),
@@ -275,7 +259,7 @@ class _Writer:
         minutes = sum(member["minutes"] for member in members)
         earlier = self._earlier(case_id, members)
         facts = {
-            "severity": max((member["severity"] for member in members), key=SEVERITIES.index),
+            "severity": max((member["severity"] for member in members), key=SEVERITY_RANK.__getitem__),
             "alert_type": min(kinds, key=lambda kind: (-kinds[kind], kind)) if kinds else (before or {})["alert_type"],
             "member_count": len(members),
             "link_count": len(links),

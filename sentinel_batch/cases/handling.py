@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+
+import polars as pl
 
 from sentinel_batch.alerts import DISPOSITIONS, review_alerts
-from sentinel_batch.alerts.events import actor_name
-from sentinel_batch.cases.commits import commit_cases, current_rows, describe_case_changes
-from sentinel_batch.cases.queries import CaseFile, find_case, get_case
+from sentinel_batch.cases.commits import CASE_HISTORY, commit_cases, current_rows
+from sentinel_batch.cases.queries import CaseFile, find_case, read_case
+from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import DEFAULT_LOCK_TIMEOUT, Lake, now, open_lake
+from sentinel_batch.history import Row, actor_name
+from sentinel_batch.lake import Snapshot
 from sentinel_batch.runs import recorded_run
 from sentinel_batch.schema import CASE_MEMBERS, FRAUD_ALERTS
+from sentinel_batch.window import now
 
 MARKS = ("open", "watch", "confirmed")
 """Statuses that a person may give; :func:`close_case` closes."""
@@ -26,10 +28,28 @@ def assign_case(
     assignee: str,
     *,
     by: str | None = None,
-    lake: Lake | str | Path | None = None,
-    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
 ) -> CaseFile:
     """Give a case to somebody; an unseen case is open from then on.
+
+    Parameters
+    ----------
+    case_id
+        Its id.
+    assignee
+        Who takes it.
+    by
+        Who decided; None takes the user of the session.
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
+
+    Returns
+    -------
+    CaseFile
+        The case as it is now.
 
     Raises
     ------
@@ -40,7 +60,7 @@ def assign_case(
     """
     if not assignee.strip():
         raise UsageError("No assignee is given.", hint="Name who takes the case: cases assign 7 --to ada.")
-    return _change(case_id, {"assignee": assignee.strip()}, "assigned", "", by, lake, lock_timeout)
+    return _change(open_desk(lake, config), case_id, {"assignee": assignee.strip()}, "assigned", "", by)
 
 
 def mark_case(
@@ -49,10 +69,30 @@ def mark_case(
     *,
     notes: str = "",
     by: str | None = None,
-    lake: Lake | str | Path | None = None,
-    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
 ) -> CaseFile:
     """Mark a case as open, on watch or confirmed.
+
+    Parameters
+    ----------
+    case_id
+        Its id.
+    status
+        One of :data:`MARKS`.
+    notes
+        Why; empty keeps the notes that are there.
+    by
+        Who decided; None takes the user of the session.
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
+
+    Returns
+    -------
+    CaseFile
+        The case as it is now.
 
     Raises
     ------
@@ -63,7 +103,7 @@ def mark_case(
     """
     if status not in MARKS:
         raise UsageError(f"{status!r} is no mark.", hint=f"Allowed: {', '.join(MARKS)}; cases close closes.")
-    return _change(case_id, {"status": status}, "marked", notes, by, lake, lock_timeout)
+    return _change(open_desk(lake, config), case_id, {"status": status}, "marked", notes, by)
 
 
 def close_case(
@@ -73,8 +113,8 @@ def close_case(
     notes: str = "",
     review: bool = False,
     by: str | None = None,
-    lake: Lake | str | Path | None = None,
-    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
 ) -> CaseFile:
     """Close a case with a verdict.
 
@@ -85,15 +125,20 @@ def close_case(
     verdict
         One of the dispositions of alerts: ``confirmed``, ``false-positive``, ``watch``.
     notes
-        Why.
+        Why; empty keeps the notes that are there.
     review
         Give the same verdict on every alert of its members that is still open.
     by
         Who decided; None takes the user of the session.
     lake
-        The lake, its path, or None for the configured one.
-    lock_timeout
-        Seconds to wait for another writer.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
+
+    Returns
+    -------
+    CaseFile
+        The case as it is now.
 
     Raises
     ------
@@ -104,40 +149,30 @@ def close_case(
     """
     if verdict not in DISPOSITIONS:
         raise UsageError(f"{verdict!r} is no verdict.", hint=f"Allowed: {', '.join(DISPOSITIONS)}.")
-    opened = open_lake(lake)
+    desk = open_desk(lake, config)
     if review:
-        _refuse_ended(find_case(opened, case_id))
-        ids = _open_alerts(opened, case_id)
+        ids = _open_alerts(desk.lake.snapshot(), case_id)
         if ids:
-            words = notes or f"case {case_id}"
-            review_alerts(ids, disposition=verdict, notes=words, by=by, lake=opened, lock_timeout=lock_timeout)
-    changes = {"status": "closed", "verdict": verdict}
-    return _change(case_id, changes, "closed", notes, by, opened, lock_timeout)
+            review_alerts(ids, disposition=verdict, notes=notes or f"case {case_id}", by=by, lake=desk)
+    return _change(desk, case_id, {"status": "closed", "verdict": verdict}, "closed", notes, by)
 
 
-def _change(
-    case_id: int,
-    changes: dict[str, Any],
-    event: str,
-    notes: str,
-    by: str | None,
-    lake: Lake | str | Path | None,
-    lock_timeout: float,
-) -> CaseFile:
-    opened, actor, moment = open_lake(lake), actor_name(by), now()
-    with opened.lock(lock_timeout):
-        before = find_case(opened, case_id)
+def _change(desk: Desk, case_id: int, changes: Row, event: str, notes: str, by: str | None) -> CaseFile:
+    actor, moment = actor_name(by), now()
+    with desk.lake.lock(desk.config.lock_timeout):
+        tables = desk.lake.snapshot()
+        before = find_case(tables, case_id)
         _refuse_ended(before)
         seen = {"status": "open"} if before["status"] == "unseen" else {}
         after = {**before, **seen, **changes, **({"notes": notes} if notes else {})}
-        events = describe_case_changes(before, after, _TRACKED, moment, event, actor=actor, note=notes)
+        events = CASE_HISTORY.compare(before, after, _TRACKED, moment, event, actor=actor, note=notes)
         if events:
-            with recorded_run(opened, "cases", {"case_id": case_id, "event": event, "by": actor}):
-                commit_cases(opened, [{**after, "updated_at": moment}], events)
-    return get_case(case_id, lake=opened)
+            with recorded_run(desk.lake, "cases", {"case_id": case_id, "event": event, "by": actor}):
+                commit_cases(desk.lake, tables, [{**after, "updated_at": moment}], events)
+    return read_case(desk.lake.snapshot(), case_id)
 
 
-def _refuse_ended(case: dict[str, Any]) -> None:
+def _refuse_ended(case: Row) -> None:
     if case["status"] == "merged":
         raise UsageError(
             f"Case {case['case_id']} was merged into case {case['merged_into']}.",
@@ -150,10 +185,10 @@ def _refuse_ended(case: dict[str, Any]) -> None:
         )
 
 
-def _open_alerts(lake: Lake, case_id: int) -> list[int]:
-    import polars as pl
-
-    members = current_rows(lake, CASE_MEMBERS.name, [case_id])
+def _open_alerts(tables: Snapshot, case_id: int) -> list[int]:
+    """Return the open alerts of the members of a case that goes on."""
+    _refuse_ended(find_case(tables, case_id))
+    members = current_rows(tables, CASE_MEMBERS.name, [case_id])
     ids = sorted({i for text in members["alert_ids"] for i in json.loads(text)})
-    still = lake.scan(FRAUD_ALERTS.name).filter(pl.col("id").is_in(ids) & (pl.col("status") == "open"))
+    still = tables.scan(FRAUD_ALERTS.name).filter(pl.col("id").is_in(ids) & (pl.col("status") == "open"))
     return still.select("id").collect()["id"].to_list()

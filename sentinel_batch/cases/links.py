@@ -10,11 +10,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import polars as pl
+
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
+from sentinel_batch.lake import Snapshot
+from sentinel_batch.schema import CALL_RECORDS
+from sentinel_batch.window import Period
+
 if TYPE_CHECKING:
     import duckdb
-    import polars as pl
-
-    from sentinel_batch.lake import Lake
 
 KINDS = (
     "same_handset",
@@ -161,7 +165,14 @@ FAINTEST = 0.05
 """Links weaker than this are left out."""
 
 
-def link_suspects(numbers: Iterable[str], *, lake: Lake, since: datetime, until: datetime) -> pl.DataFrame:
+def link_suspects(
+    numbers: Iterable[str],
+    *,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
+    since: datetime,
+    until: datetime,
+) -> pl.DataFrame:
     """Find what ties suspects together.
 
     Parameters
@@ -169,7 +180,9 @@ def link_suspects(numbers: Iterable[str], *, lake: Lake, since: datetime, until:
     numbers
         The suspects.
     lake
-        Where their calls are.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     since, until
         Calls in ``(since, until]`` count.
 
@@ -179,12 +192,15 @@ def link_suspects(numbers: Iterable[str], *, lake: Lake, since: datetime, until:
         ``number_a`` < ``number_b``, ``kind`` (one of :data:`KINDS`), ``strength`` (0 to 1), ``evidence`` (in words);
         in a stable order.
     """
-    import polars as pl
+    return find_links(open_desk(lake, config).tables, numbers, Period(since, until))
 
+
+def find_links(tables: Snapshot, numbers: Iterable[str], period: Period) -> pl.DataFrame:
+    """Return what :func:`link_suspects` does."""
     suspects = pl.DataFrame({"number": sorted(set(numbers))}, schema={"number": pl.String})
-    with lake.connect(since=since, until=until) as connection:
+    with tables.connect(CALL_RECORDS.name, since=period.since, until=period.until) as connection:
         connection.register("suspects", suspects.to_arrow())
-        _prepare(connection, since, until)
+        _prepare(connection, period)
         found = [_query(connection, kind, sql) for kind, sql in _DIRECT.items()]
         near = pl.concat(found).select("number_a", "number_b").unique()
         connection.register("near", near.to_arrow())
@@ -195,22 +211,18 @@ def link_suspects(numbers: Iterable[str], *, lake: Lake, since: datetime, until:
 
 def weigh_pairs(links: pl.DataFrame) -> pl.DataFrame:
     """Return ``number_a, number_b, strength`` with the strength of all links of a pair together."""
-    import polars as pl
-
     together = 1 - (1 - pl.col("strength")).product()
     return links.group_by("number_a", "number_b").agg(together.alias("strength")).sort("number_a", "number_b")
 
 
-def _prepare(connection: duckdb.DuckDBPyConnection, since: datetime, until: datetime) -> None:
-    bounds = {"since": since, "until": until}
+def _prepare(connection: duckdb.DuckDBPyConnection, period: Period) -> None:
+    bounds = {"since": period.since, "until": period.until}
     connection.execute(_CALLS, bounds)
     connection.execute(_TRAFFIC, bounds)
     connection.execute(_SHARES)
 
 
 def _query(connection: duckdb.DuckDBPyConnection, kind: str, sql: str) -> pl.DataFrame:
-    import polars as pl
-
     rows: pl.DataFrame = connection.sql(sql).pl()
     return rows.select(
         pl.col("number_a").cast(pl.String),

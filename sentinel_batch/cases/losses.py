@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sentinel_batch.config import Config
-
-INTERNATIONAL_RATE = 24.40
-"""Nigeria's international termination rate, NGN a minute (Nigerian Communications Commission, 2016)."""
-
-LOCAL_RATE = 3.90
-"""Its mobile termination rate for national calls, NGN a minute (Nigerian Communications Commission, 2018)."""
+from sentinel_batch.config import Config
 
 
 @dataclass(frozen=True)
 class Rates:
-    """Termination rates for one minute.
+    """Termination rates for one minute; those of Nigeria unless the settings say otherwise.
 
     Parameters
     ----------
@@ -27,11 +19,16 @@ class Rates:
         What it got instead.
     currency
         ISO 4217 code of both.
+
+    Notes
+    -----
+    The settings' defaults are those of the Nigerian Communications Commission: its international termination rate of
+    2016, and its mobile termination rate for national calls of 2018.
     """
 
-    international: float = INTERNATIONAL_RATE
-    local: float = LOCAL_RATE
-    currency: str = "NGN"
+    international: float
+    local: float
+    currency: str
 
     @classmethod
     def of(cls, config: Config) -> Rates:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sentinel_batch.cases.commits import Row, current_rows
+import polars as pl
+
+from sentinel_batch.cases.commits import CASE_HISTORY, current_rows
 from sentinel_batch.cases.matching import OPEN_STATUSES, STATUSES
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import CaseNotFoundError, UsageError
-from sentinel_batch.lake import Lake, open_lake
-from sentinel_batch.schema import CASE_EVENTS, CASE_LINKS, CASE_MEMBERS, CASES, SEVERITIES
-
-if TYPE_CHECKING:
-    import polars as pl
+from sentinel_batch.history import Row
+from sentinel_batch.lake import Snapshot
+from sentinel_batch.schema import CASE_LINKS, CASE_MEMBERS, CASES
+from sentinel_batch.severity import severity_rank
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,20 @@ class CaseFile:
 
 
 def list_cases(
-    *, lake: Lake | str | Path | None = None, status: str | Sequence[str] | None = None, limit: int | None = None
+    *,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
+    status: str | Sequence[str] | None = None,
+    limit: int | None = None,
 ) -> pl.DataFrame:
     """Return cases, worst first: by severity, then loss, then oldest.
 
     Parameters
     ----------
     lake
-        The lake, its path, or None for the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     status
         One or several of :data:`sentinel_batch.cases.matching.STATUSES`, or ``all``; None means those not closed.
     limit
@@ -68,43 +75,56 @@ def list_cases(
     UsageError
         If the status or the limit is not allowed.
     """
-    import polars as pl
-
     if limit is not None and limit < 0:
         raise UsageError(f"The limit {limit} is negative.", hint="Allowed: 0 or more; leave it out for all cases.")
-    rank = pl.col("severity").replace_strict(list(SEVERITIES), list(range(len(SEVERITIES))), return_dtype=pl.Int8)
-    rows = open_lake(lake).scan(CASES.name).filter(pl.col("status").is_in(_chosen(status)))
-    found = rows.sort(rank, "loss", "case_id", descending=[True, True, False]).collect()
+    rows = open_desk(lake, config).tables.scan(CASES.name).filter(pl.col("status").is_in(_chosen(status)))
+    found = rows.sort(severity_rank("severity"), "loss", "case_id", descending=[True, True, False]).collect()
     return found if limit is None else found.head(min(limit, found.height))
 
 
-def get_case(case_id: int, *, lake: Lake | str | Path | None = None) -> CaseFile:
+def get_case(case_id: int, *, lake: DeskLike = None, config: ConfigLike = None) -> CaseFile:
     """Return one case, whatever its status, with members, links and history.
+
+    Parameters
+    ----------
+    case_id
+        Its id.
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
 
     Raises
     ------
     CaseNotFoundError
         If there is none of that id.
     """
-    import polars as pl
+    return read_case(open_desk(lake, config).tables, case_id)
 
-    opened = open_lake(lake)
-    row = find_case(opened, case_id)
-    events = opened.scan(CASE_EVENTS.name).filter(pl.col("case_id") == case_id).collect()
-    committed = opened.committed(CASES.name, events["content_id"].unique())
+
+def read_case(tables: Snapshot, case_id: int) -> CaseFile:
+    """Return what :func:`get_case` does."""
+    row = find_case(tables, case_id)
+    members, links = (
+        current_rows(tables, name, [case_id]).drop("case_id", "content_id")
+        for name in (CASE_MEMBERS.name, CASE_LINKS.name)
+    )
     return CaseFile(
         row,
-        current_rows(opened, CASE_MEMBERS.name, [case_id])
-        .drop("case_id", "content_id")
-        .sort("minutes", "number", descending=[True, False]),
-        current_rows(opened, CASE_LINKS.name, [case_id])
-        .drop("case_id", "content_id")
-        .sort("strength", "number_a", "number_b", "kind", descending=[True, False, False, False]),
-        events.filter(pl.col("content_id").is_in(list(committed))).drop("content_id").sort("at", maintain_order=True),
+        members.sort("minutes", "number", descending=[True, False]),
+        links.sort("strength", "number_a", "number_b", "kind", descending=[True, False, False, False]),
+        CASE_HISTORY.read(tables, pl.col("case_id") == case_id).drop("content_id"),
     )
 
 
-def find_case(lake: Lake, case_id: int) -> Row:
+def list_standing_members(tables: Snapshot) -> pl.DataFrame:
+    """Return ``case_id, number`` of the members of every case that was not merged into another, by case and number."""
+    cases = tables.scan(CASES.name).filter(pl.col("merged_into").is_null()).select("case_id", "content_id")
+    members = tables.scan(CASE_MEMBERS.name).join(cases, on=["case_id", "content_id"], how="semi")
+    return members.select("case_id", "number").sort("case_id", "number").collect()
+
+
+def find_case(tables: Snapshot, case_id: int) -> Row:
     """Return the row of a case, or say that there is none.
 
     Raises
@@ -112,9 +132,7 @@ def find_case(lake: Lake, case_id: int) -> Row:
     CaseNotFoundError
         If there is none of that id.
     """
-    import polars as pl
-
-    rows = lake.scan(CASES.name).filter(pl.col("case_id") == case_id).collect().to_dicts()
+    rows = tables.scan(CASES.name).filter(pl.col("case_id") == case_id).collect().to_dicts()
     if not rows:
         raise CaseNotFoundError(
             f"There is no case {case_id}.", hint="sentinel-batch cases list --status all names them.", case_id=case_id

@@ -76,7 +76,7 @@ def list_alerts(
     if as_csv and out.as_json:
         raise UsageError("--csv and --json exclude each other.", hint="Give one of them.")
     filters = _filters(severity, reviewed, suspect, since, status)
-    rows = read_alerts(lake=session.configure().lake, limit=limit, **filters)
+    rows = read_alerts(lake=session.desk(), limit=limit, **filters)
     if out.as_json:
         out.document({"status": "success", "count": rows.height, "alerts": rows.to_dicts()})
     elif as_csv:
@@ -92,7 +92,7 @@ def show(session: Session, alert_id: Annotated[int, typer.Argument(metavar="ID",
     """Print one alert with its history."""
     from sentinel_batch.alerts import get_alert
 
-    alert = get_alert(alert_id, lake=session.configure().lake)
+    alert = get_alert(alert_id, lake=session.desk())
     out = session.output
     if out.as_json:
         out.document({"status": "success", "alert": alert})
@@ -114,10 +114,7 @@ def review(
     """Give a verdict on alerts: all of them, or none."""
     from sentinel_batch.alerts import review_alerts
 
-    config = session.configure()
-    rows = review_alerts(
-        ids, disposition=disposition, notes=notes, by=by, lake=config.lake, lock_timeout=config.lock_timeout
-    )
+    rows = review_alerts(ids, disposition=disposition, notes=notes, by=by, lake=session.desk())
     out = session.output
     if out.as_json:
         out.document({"status": "success", "count": rows.height, "alerts": rows.to_dicts()})
@@ -139,7 +136,7 @@ def export(
     from sentinel_batch.alerts import export_alerts
 
     filters = _filters(severity, reviewed, suspect, since, status)
-    file = export_alerts(path, lake=session.configure().lake, **filters)
+    file = export_alerts(path, lake=session.desk(), **filters)
     out = session.output
     if out.as_json:
         out.document({"status": "success", "path": file})
@@ -160,8 +157,7 @@ def suppress(
     """Put a number or a prefix on the suppression list."""
     from sentinel_batch.alerts import suppress as add
 
-    config = session.configure()
-    rows = add(number, reason=reason, until=until, by=by, lake=config.lake, lock_timeout=config.lock_timeout)
+    rows = add(number, reason=reason, until=until, by=by, lake=session.desk())
     _print_suppressions(session.output, rows)
 
 
@@ -174,8 +170,7 @@ def unsuppress(
     """Take a number or a prefix off the suppression list."""
     from sentinel_batch.alerts import unsuppress as remove
 
-    config = session.configure()
-    rows = remove(number, by=by, lake=config.lake, lock_timeout=config.lock_timeout)
+    rows = remove(number, by=by, lake=session.desk())
     _print_suppressions(session.output, rows)
 
 
@@ -184,9 +179,7 @@ def suppressions(session: Session) -> None:
     """Print the suppression list, expired entries included."""
     from sentinel_batch.alerts import list_suppressions
 
-    config = session.configure()
-    rows = list_suppressions(lake=config.lake, suppressions_file=config.suppressions_file)
-    _print_suppressions(session.output, rows)
+    _print_suppressions(session.output, list_suppressions(lake=session.desk()))
 
 
 def print_alerts(out: Output, rows: pl.DataFrame) -> None:
@@ -226,8 +219,7 @@ def _moment(text: str | None) -> datetime | None:
         return None
     from datetime import timedelta
 
-    from sentinel_batch.lake import now
-    from sentinel_batch.window import resolve_period
+    from sentinel_batch.window import now, resolve_period
 
     moment = now()
     return resolve_period(text, moment, None, timedelta(days=1)).since

@@ -31,7 +31,7 @@ from sentinel_batch.cli import (
     upkeep,
 )
 from sentinel_batch.cli.failures import run_reported
-from sentinel_batch.cli.session import Session, restored_environment, with_session
+from sentinel_batch.cli.session import Session, with_session
 
 
 class ReportedGroup(TyperGroup):
@@ -50,19 +50,18 @@ class ReportedGroup(TyperGroup):
         arguments = tuple(sys.argv[1:] if args is None else args)
         session = Session(arguments)
         run = super().main
-        with restored_environment():
-            code = run_reported(
-                session,
-                lambda: run(
-                    list(arguments),
-                    prog_name or "sentinel-batch",
-                    complete_var,
-                    False,
-                    windows_expand_args,
-                    obj=session,
-                    **extra,
-                ),
-            )
+        code = run_reported(
+            session,
+            lambda: run(
+                list(arguments),
+                prog_name or "sentinel-batch",
+                complete_var,
+                False,
+                windows_expand_args,
+                obj=session,
+                **extra,
+            ),
+        )
         if standalone_mode:
             sys.exit(code)
         return code

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from audio_batch.batch import Progress as BatchProgress
+    from sentinel_batch.desk import Desk
     from sentinel_batch.recordings import RecordingsResult
 
 _SHOWN = 10
@@ -79,24 +80,22 @@ def run(
     """
     from sentinel_batch.recordings import analyse_recordings
 
-    config = session.configure()
+    desk = session.desk()
     output = session.output
     with output.progress("Analysing") as bar, exported_key(key_file):
         result = analyse_recordings(
             directory,
-            lake=config.lake,
+            lake=desk,
             manifest=manifest,
-            enrollments=_find_voices(config.lake, enrollments),
+            enrollments=_find_voices(desk.config.lake, enrollments),
             policy=policy,
             workers=workers,
             channel_roles=channel_role,
             model=model,
             profile=profile,
             progress=_follow(bar),
-            lock_timeout=config.lock_timeout,
-            region=config.region,
         )
-    written = _write_tables(config.lake, result, out) if out is not None else {}
+    written = _write_tables(desk, result, out) if out is not None else {}
     if output.as_json:
         output.document({**result.to_dict(), **({"tables": written} if written else {})})
     else:
@@ -168,14 +167,14 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _write_tables(lake: Path, result: RecordingsResult, folder: Path) -> dict[str, Path]:
+def _write_tables(desk: Desk, result: RecordingsResult, folder: Path) -> dict[str, Path]:
     from sentinel_batch.recordings import read_features, read_segments
 
     ids = result.recordings["recording_id"].to_list()
     frames = {
         "recordings": result.recordings,
-        "audio_segments": read_segments(lake, recording_ids=ids),
-        "audio_features": read_features(lake, recording_ids=ids),
+        "audio_segments": read_segments(desk, recording_ids=ids),
+        "audio_features": read_features(desk, recording_ids=ids),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, frame in frames.items():

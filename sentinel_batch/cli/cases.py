@@ -45,11 +45,9 @@ def build(
     ] = None,
 ) -> None:
     """Group the suspects of alerts into cases; cases of earlier runs are continued."""
-    from sentinel_batch.cases import Rates, build_cases
+    from sentinel_batch.cases import build_cases
 
-    config = session.configure()
-    rates = Rates.of(config)
-    changes = build_cases(config.lake, since=since, until=until, rates=rates, lock_timeout=config.lock_timeout)
+    changes = build_cases(lake=session.desk(), since=since, until=until)
     out = session.output
     if out.as_json:
         out.document({"status": "success", "run_id": changes.run_id, "suspects": changes.suspects, **vars(changes)})
@@ -71,7 +69,7 @@ def list_cases(
     from sentinel_batch.cases import list_cases as read_cases
 
     chosen = [name.strip() for name in status.split(",")] if status else None
-    rows = read_cases(lake=session.configure().lake, status=chosen, limit=limit).to_dicts()
+    rows = read_cases(lake=session.desk(), status=chosen, limit=limit).to_dicts()
     out = session.output
     if out.as_json:
         out.document({"status": "success", "count": len(rows), "cases": rows})
@@ -87,7 +85,7 @@ def show(session: Session, case_id: CaseId) -> None:
     """Show a case: members, what ties them together, what it cost, its history."""
     from sentinel_batch.cases import get_case
 
-    _present(session.output, get_case(case_id, lake=session.configure().lake))
+    _present(session.output, get_case(case_id, lake=session.desk()))
 
 
 @with_session
@@ -100,8 +98,7 @@ def assign(
     """Give a case to somebody."""
     from sentinel_batch.cases import assign_case
 
-    config = session.configure()
-    _present(session.output, assign_case(case_id, to, by=by, lake=config.lake, lock_timeout=config.lock_timeout))
+    _present(session.output, assign_case(case_id, to, by=by, lake=session.desk()))
 
 
 @with_session
@@ -115,8 +112,7 @@ def mark(
     """Mark a case as open, on watch or confirmed."""
     from sentinel_batch.cases import mark_case
 
-    config = session.configure()
-    done = mark_case(case_id, status, notes=notes, by=by, lake=config.lake, lock_timeout=config.lock_timeout)
+    done = mark_case(case_id, status, notes=notes, by=by, lake=session.desk())
     _present(session.output, done)
 
 
@@ -136,15 +132,13 @@ def close(
     """Close a case with a verdict."""
     from sentinel_batch.cases import close_case
 
-    config = session.configure()
     done = close_case(
         case_id,
         verdict=verdict,
         notes=notes,
         review=review,
         by=by,
-        lake=config.lake,
-        lock_timeout=config.lock_timeout,
+        lake=session.desk(),
     )
     _present(session.output, done)
 

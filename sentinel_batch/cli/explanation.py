@@ -46,7 +46,7 @@ def explain(
     """Explain an alert or a number, down to single calls."""
     from sentinel_batch.alerts import explain as explain_subject
 
-    explanation = explain_subject(subject, lake=session.configure().lake)
+    explanation = explain_subject(subject, lake=session.desk())
     written = explanation.write_calls(calls) if calls is not None else None
     out = session.output
     if out.as_json:

@@ -59,23 +59,10 @@ def ingest(
     """
     from sentinel_batch.ingestion import ingest as load
 
-    config = session.configure(dialect=dialect, timezone=timezone, region=region, max_reject_rate=max_reject_rate)
+    desk = session.desk(dialect=dialect, timezone=timezone, region=region, max_reject_rate=max_reject_rate)
     out = session.output
     with out.progress("Reading") as progress:
-        result = load(
-            paths,
-            lake=config.lake,
-            dialect=config.dialect,
-            timezone=config.timezone,
-            region=config.region,
-            strict=strict,
-            max_reject_rate=config.max_reject_rate,
-            dry_run=dry_run,
-            day_first=day_first,
-            lock_timeout=config.lock_timeout,
-            progress=progress,
-            config=config,
-        )
+        result = load(paths, lake=desk, strict=strict, dry_run=dry_run, day_first=day_first, progress=progress)
     if out.as_json:
         out.document(result.to_dict())
     else:

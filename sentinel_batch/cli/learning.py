@@ -15,6 +15,7 @@ from sentinel_batch.cli.text import format_moment
 if TYPE_CHECKING:
     import polars as pl
 
+    from sentinel_batch.desk import Desk
     from sentinel_batch.learning import Proposal, Scorecard
 
 Since = Annotated[
@@ -74,9 +75,9 @@ def scorecard(session: Session, since: Since = None, until: Until = None) -> Non
     """
     from sentinel_batch.learning import compute_scorecard
 
-    lake = session.configure().lake
-    begin, end = resolve_bounds(lake, since, until)
-    card = compute_scorecard(lake=lake, since=begin, until=end)
+    desk = session.desk().snapshot()
+    begin, end = resolve_bounds(desk, since, until)
+    card = compute_scorecard(lake=desk, since=begin, until=end)
     if session.output.as_json:
         session.output.document({"status": "success", "since": begin, "until": end, **card.to_dict()})
     else:
@@ -110,12 +111,11 @@ def calibrate(
     """
     from sentinel_batch.learning import calibrate_rules, write_toml
 
-    config = session.configure()
-    _, end = resolve_bounds(config.lake, None, until)
+    desk = session.desk().snapshot()
+    _, end = resolve_bounds(desk, None, until)
     proposal = calibrate_rules(
-        lake=config.lake, history=history, until=end, budget=budget, segments=segments, loosen=loosen, rules=rule,
-        configured=config.rules,
-    )  # fmt: skip
+        lake=desk, history=history, until=end, budget=budget, segments=segments, loosen=loosen, rules=rule
+    )
     file = None if out is None else write_toml(proposal, out)
     if session.output.as_json:
         session.output.document({"status": "success", **proposal.to_dict(), "file": file})
@@ -142,23 +142,22 @@ def queue(
     """
     from sentinel_batch.learning import rank_suspects
 
-    lake = session.configure().lake
-    begin, end = resolve_bounds(lake, since, until)
-    rows = rank_suspects(lake, since=begin, until=end, model=model, limit=limit)
+    desk = session.desk().snapshot()
+    begin, end = resolve_bounds(desk, since, until)
+    rows = rank_suspects(lake=desk, since=begin, until=end, model=model, limit=limit)
     if session.output.as_json:
         session.output.document({"status": "success", "count": rows.height, "suspects": rows.to_dicts()})
     else:
         _print_queue(session.output, rows)
 
 
-def resolve_bounds(lake: Path, since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+def resolve_bounds(desk: Desk, since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
     """Return what ``--since`` and ``--until`` stand for; None where they were not given."""
     if since is None and until is None:
         return None, None
-    from sentinel_batch.lake import Lake
     from sentinel_batch.window import resolve_period
 
-    bounds = Lake.open(lake).bounds()
+    bounds = desk.tables.bounds()
     period = resolve_period(since, until, bounds[1] if bounds else None, timedelta(days=1))
     return period.since if since is not None else None, period.until if until is not None else None
 

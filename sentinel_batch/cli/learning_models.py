@@ -13,6 +13,7 @@ from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.session import Session, with_session
 
 if TYPE_CHECKING:
+    from sentinel_batch.desk import DeskLike
     from sentinel_batch.learning import CallerExplanation
 
 Labels = Annotated[
@@ -80,7 +81,7 @@ def train(
     """
     from sentinel_batch.learning import train_model
 
-    lakes = [session.configure().lake, *(also or [])]
+    lakes: list[DeskLike] = [session.desk(), *(also or [])]
     model = train_model(
         lakes, labels=labels, kinds=kind, window_days=window_days, base_rate=base_rate, threshold=threshold, seed=seed
     )
@@ -105,7 +106,7 @@ def evaluate(
     """Measure a model on labelled numbers; on the lake that it was trained on, the figures are too good."""
     from sentinel_batch.learning import evaluate_model
 
-    figures = evaluate_model(model, [session.configure().lake, *(also or [])], labels=labels, kinds=kind)
+    figures = evaluate_model(model, [session.desk(), *(also or [])], labels=labels, kinds=kind)
     if session.output.as_json:
         session.output.document({"status": "success", "figures": figures})
         return
@@ -126,10 +127,10 @@ def score(
     from sentinel_batch.learning import open_model, score_callers
     from sentinel_batch.learning.scoring import word_reasons
 
-    lake = session.configure().lake
-    _, end = resolve_bounds(lake, None, until)
+    desk = session.desk().snapshot()
+    _, end = resolve_bounds(desk, None, until)
     chosen = open_model(model)
-    rows = score_callers(lake, model=chosen, until=end, base_rate=base_rate).head(max(0, limit))
+    rows = score_callers(lake=desk, model=chosen, until=end, base_rate=base_rate).head(max(0, limit))
     reasons = word_reasons(rows, chosen)
     if session.output.as_json:
         listed = [row | {"reasons": reasons.get(row["number"], [])} for row in rows.to_dicts()]
@@ -161,9 +162,9 @@ def explain(
     """Say in words why the model scores a number as it does; parts are log-odds, above 0 for fraud."""
     from sentinel_batch.learning import explain_caller
 
-    lake = session.configure().lake
-    _, end = resolve_bounds(lake, None, until)
-    found = explain_caller(number, lake=lake, model=model, until=end)
+    desk = session.desk().snapshot()
+    _, end = resolve_bounds(desk, None, until)
+    found = explain_caller(number, lake=desk, model=model, until=end)
     if session.output.as_json:
         session.output.document({"status": "success", **found.to_dict()})
         return

@@ -33,9 +33,9 @@ def run(
     """
     from sentinel_batch.nightly import run_nightly
 
-    config = session.configure(inbox=inbox, reports=out, metrics_file=metrics_file)
+    desk = session.desk(inbox=inbox, reports=out, metrics_file=metrics_file)
     output = session.output
-    result = run_nightly(config=config, on_step=lambda step: output.log(step.to_dict()))
+    result = run_nightly(lake=desk, on_step=lambda step: output.log(step.to_dict()))
     if output.as_json:
         output.document(result.to_dict())
     else:

@@ -55,11 +55,11 @@ def simulate(
     """
     from sentinel_batch.simulation.population import DEFAULT_START, simulate_population
 
-    config = session.configure()
+    desk = session.desk()
     out = session.output
     with out.progress("Simulating") as progress:
         truth = simulate_population(
-            config.lake,
+            lake=desk,
             subscribers=subscribers,
             days=days,
             seed=seed,
@@ -72,7 +72,7 @@ def simulate(
             progress=progress,
         )
     if out.as_json:
-        out.document({"status": "success", "lake": config.lake, "truth": truth.folder, **truth.plan})
+        out.document({"status": "success", "lake": desk.config.lake, "truth": truth.folder, **truth.plan})
     else:
         _print_truth(out, truth)
 

@@ -53,8 +53,7 @@ def build(
     """Compute the profiles of local days that are missing, or whose calls have changed."""
     from sentinel_batch.profiles import build_profiles
 
-    config = session.configure()
-    done = build_profiles(config.lake, since=since, until=until, rebuild=rebuild, config=config)
+    done = build_profiles(lake=session.desk(), since=since, until=until, rebuild=rebuild)
     out = session.output
     if out.as_json:
         facts = {"run_id": done.run_id, "built": done.built, "kept": done.kept, "rows": done.rows}
@@ -76,9 +75,9 @@ def show(
     from sentinel_batch.numbers import normalise_number
     from sentinel_batch.profiles import scan_profiles
 
-    config = session.configure()
-    normal = normalise_number(number, config.region)[0]
-    rows = scan_profiles(config.lake, since, until).filter(pl.col("number") == normal).sort("local_date").collect()
+    desk = session.desk()
+    normal = normalise_number(number, desk.config.region)[0]
+    rows = scan_profiles(desk, since, until).filter(pl.col("number") == normal).sort("local_date").collect()
     if rows.is_empty():
         raise UsageError(
             f"There is no profile of {number!r}{f' ({normal})' if normal != number else ''}.",
@@ -100,7 +99,7 @@ def list_profiles(session: Session, since: Since = None, until: Until = None, li
     if limit < 1:
         raise UsageError(f"--limit {limit} is not allowed.", hint="Give a number of rows, 1 or more.")
     order = ["local_date", "call_count", "number"]
-    scan = scan_profiles(session.configure().lake, since, until)
+    scan = scan_profiles(session.desk(), since, until)
     rows = scan.sort(order, descending=[True, True, False]).head(min(limit, _MOST_ROWS)).collect()
     out = session.output
     if out.as_json:

@@ -31,16 +31,14 @@ def report(
     """Write report.html, report.json and alerts.parquet."""
     from sentinel_batch.reporting import write_report
 
-    config = session.configure(reports=out, model=model)
+    desk = session.desk(reports=out, model=model)
     files = write_report(
-        lake=config.lake,
-        out=config.reports,
+        lake=desk,
+        out=desk.config.reports,
         run_id=run,
         since=since,
         until=until,
         max_alerts=max_alerts,
-        timezone=config.timezone,
-        model=config.model,
     )
     output = session.output
     paths = {"html": files.html, "json": files.json, "alerts": files.alerts}

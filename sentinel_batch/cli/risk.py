@@ -32,16 +32,16 @@ def risk(
     from sentinel_batch.profiles import assess_event, assess_risk
 
     _check(number, every, event, at, limit)
-    config = session.configure()
+    desk = session.desk()
     out = session.output
     if every:
         _print_all(session, at, limit)
     elif event is not None:
-        found = assess_event(event, lake=config.lake, config=config)
+        found = assess_event(event, lake=desk)
         facts = {"status": "accepted", "event_id": found.event_id, "risk_score": found.score, "risk": _facts(found)}
         _print(out, found, facts)
     else:
-        found = assess_risk(str(number), lake=config.lake, at=at, config=config)
+        found = assess_risk(str(number), lake=desk, at=at)
         _print(out, found, {"status": "success", "risk_score": found.score, "risk": _facts(found)})
 
 
@@ -99,8 +99,8 @@ def _print(out: Output, found: Risk, document: dict[str, Any]) -> None:
 def _print_all(session: Session, at: str | None, limit: int) -> None:
     from sentinel_batch.profiles import rank_risks
 
-    config = session.configure()
-    ranked = rank_risks(lake=config.lake, at=at, config=config)
+    desk = session.desk()
+    ranked = rank_risks(lake=desk, at=at)
     shown = ranked.head(limit)
     out = session.output
     if out.as_json:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentinel_batch.cli.detection import record_detections
 from sentinel_batch.cli.output import Column, Output, to_plain
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from sentinel_batch.rules import Detection, Rule
+    from sentinel_batch.detection import Detections
+    from sentinel_batch.rules import Rule
 
 
 @with_session
@@ -80,33 +80,29 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the findings, record nothing.")] = False,
 ) -> None:
     """Run rules over one period, sharing what they read, and record the findings as alerts."""
-    from sentinel_batch.rules import examine, examine_rules, get_rule
+    from sentinel_batch.detection import run_detection
+    from sentinel_batch.rules import get_rule
 
-    config = session.configure()
+    given = None
     if settings:
         chosen = get_rule(_only(rules))
         given = dict(_setting(chosen, text) for text in settings)
-        detections = [examine(lake=config.lake, rule=chosen.id, since=since, until=until, parameters=given)]
-    else:
-        detections = examine_rules(rules or None, lake=config.lake, since=since, until=until, configured=config.rules)
-    recorded = not dry_run and all(found.configured for found in detections)
-    changes = record_detections(detections, config, "rules run") if recorded else None
+    done = run_detection(
+        rules or None,
+        lake=session.desk(),
+        since=since,
+        until=until,
+        record=False if dry_run else None,
+        command="rules run",
+        parameters=given,
+    )
     out = session.output
     if out.as_json:
-        out.document(
-            {
-                "status": "success",
-                "since": detections[0].since,
-                "until": detections[0].until,
-                "recorded": recorded,
-                "counts": changes.counts() if changes else {},
-                "rules": {found.rule.id: found.findings.to_dicts() for found in detections},
-            }
-        )
+        out.document(done.to_dict())
         return
-    _print_findings(out, detections)
-    if changes is not None:
-        out.line("Alerts: " + ", ".join(f"{count} {name}" for name, count in changes.counts().items()) + ".")
+    _print_findings(out, done)
+    if done.changes is not None:
+        out.line("Alerts: " + ", ".join(f"{count} {name}" for name, count in done.changes.counts().items()) + ".")
     else:
         out.line("Nothing recorded.")
 
@@ -131,9 +127,8 @@ def _setting(rule: Rule, text: str) -> tuple[str, Any]:
         raise UsageError(f"--set {text!r} is not allowed.", hint=f"Write NAME=VALUE; allowed: {allowed}.") from None
 
 
-def _print_findings(out: Output, detections: list[Detection]) -> None:
-    first = detections[0]
-    out.note(f"Examined ({to_plain(first.since)}, {to_plain(first.until)}], {len(detections)} rules")
+def _print_findings(out: Output, done: Detections) -> None:
+    out.note(f"Examined ({to_plain(done.since)}, {to_plain(done.until)}], {len(done.by_rule)} rules")
     columns = (
         Column("Rule"),
         Column("Severity"),
@@ -142,9 +137,14 @@ def _print_findings(out: Output, detections: list[Detection]) -> None:
         Column("Evidence", fold=True),
     )
     rows = [
-        (found.rule.id, row["alert_severity"], row["suspect_number"], row["confidence"], row["evidence_summary"])
-        for found in detections
-        for row in found.findings.to_dicts()
+        (
+            row["detection_rule"],
+            row["alert_severity"],
+            row["suspect_number"],
+            row["confidence"],
+            row["evidence_summary"],
+        )
+        for row in done.findings.to_dicts()
     ]
     if rows:
         out.table(columns, rows)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from sentinel_batch.cli.output import Output
 from sentinel_batch.config import Config, load_config
 
-CONFIG_VARIABLE = "SENTINEL_CONFIG"
+if TYPE_CHECKING:
+    from sentinel_batch.desk import Desk
 
 LakeOption = Annotated[
     Path | None,
@@ -76,30 +75,21 @@ class Session:
         """Return the configuration, with the command's own flags on top (None means not given)."""
         file = self.given.get("config_file")
         common = {name: self.given.get(name) for name in ("lake", "lock_timeout")}
-        return load_config(file).override(**common, **flags)
+        return load_config(file).override(typed=True, **common, **flags)
+
+    def desk(self, **flags: Any) -> Desk:
+        """Return the desk of this call: the lake with :meth:`configure`'s settings."""
+        from sentinel_batch.desk import Desk
+
+        return Desk(self.configure(**flags))
 
     def record(self, **options: Any) -> None:
-        """Remember common options; the library reads the same configuration file as the command line."""
+        """Remember common options."""
         self.given |= {name: value for name, value in options.items() if value is not None and value is not False}
-        if options.get("config_file") is not None:
-            os.environ[CONFIG_VARIABLE] = str(Path(options["config_file"]).absolute())
 
     def _options(self) -> tuple[str, ...]:
         end = self.arguments.index("--") if "--" in self.arguments else len(self.arguments)
         return self.arguments[:end]
-
-
-@contextmanager
-def restored_environment() -> Iterator[None]:
-    """Undo what :meth:`Session.record` does to the environment."""
-    before = os.environ.get(CONFIG_VARIABLE)
-    try:
-        yield
-    finally:
-        if before is None:
-            os.environ.pop(CONFIG_VARIABLE, None)
-        else:
-            os.environ[CONFIG_VARIABLE] = before
 
 
 def with_session(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -29,10 +29,7 @@ def maintain(
     """Compact, clean up, and archive old days if asked to."""
     from sentinel_batch.maintenance import maintain as maintain_lake
 
-    config = session.configure()
-    result = maintain_lake(
-        config.lake, keep_days=keep_days, archive=archive, dry_run=dry_run, lock_timeout=config.lock_timeout
-    )
+    result = maintain_lake(lake=session.desk(), keep_days=keep_days, archive=archive, dry_run=dry_run)
     out = session.output
     if out.as_json:
         out.document(result.to_dict())
@@ -55,8 +52,7 @@ def doctor(session: Session) -> ExitCode:
     """
     from sentinel_batch.maintenance import diagnose
 
-    config = session.configure()
-    diagnosis = diagnose(config.lake)
+    diagnosis = diagnose(lake=session.desk())
     out = session.output
     if out.as_json:
         out.document(diagnosis.to_dict())

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from sentinel_batch.errors import UsageError
 from sentinel_batch.evaluation.models import KIND, collect_training, train_without
@@ -13,11 +15,9 @@ from sentinel_batch.evaluation.observation import Observation, build_population,
 from sentinel_batch.evaluation.outcomes import count_false_alerts, describe_boxes, measure_delays
 from sentinel_batch.evaluation.queue import CASES, FUSED, MODEL, RULES, build_queue, score_by_model, score_by_rules
 from sentinel_batch.evaluation.standing import DAILY_BUDGET, MEASURES, join_standings, measure, stand
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from sentinel_batch.learning.model import Model
+from sentinel_batch.learning.model import Model
+from sentinel_batch.rules import list_rules
+from sentinel_batch.simulation.population import STRATEGIES
 
 PREVALENCE = 0.0002
 """SIMs in boxes of each strategy, as a share of the subscribers."""
@@ -61,8 +61,6 @@ class BenchPlan:
     training_subscribers: int = TRAINING_SUBSCRIBERS
 
     def __post_init__(self) -> None:
-        from sentinel_batch.simulation.population import STRATEGIES
-
         unknown = [name for name in self.strategies if name not in STRATEGIES]
         if unknown:
             raise UsageError(
@@ -92,6 +90,8 @@ def bench_detection(
 ) -> dict[str, Any]:
     """Measure how well the engine finds simulated fraud; what is simulated and observed is kept and used again.
 
+    The settings are the default ones, whatever is configured, so that figures compare.
+
     Parameters
     ----------
     out
@@ -113,8 +113,6 @@ def bench_detection(
     UsageError
         If the folder holds populations of another plan.
     """
-    import polars as pl
-
     chosen, folder, say = plan or BenchPlan(), Path(out), progress or _silent
     examples = _train(chosen, folder, say)
     populations = []
@@ -205,7 +203,7 @@ def summarise(plan: BenchPlan, judged: Sequence[Judged], thresholds: Mapping[str
 
 
 def _train(plan: BenchPlan, folder: Path, say: Callable[[str], None]) -> pl.DataFrame:
-    lakes = [
+    desks = [
         build_population(
             folder / f"training-{plan.training_subscribers}-{plan.days}-{seed}", subscribers=plan.training_subscribers,
             days=plan.days, seed=seed, boxes=TRAINING_BOXES * 7, progress=say,
@@ -213,12 +211,10 @@ def _train(plan: BenchPlan, folder: Path, say: Callable[[str], None]) -> pl.Data
         for seed in plan.training_seeds
     ]  # fmt: skip
     say("collecting training examples")
-    return collect_training(lakes)
+    return collect_training(desks)
 
 
 def _of_strategy(name: str | None) -> pl.Expr:
-    import polars as pl
-
     box = pl.col("kind") == KIND
     return box if name is None else box & (pl.col("strategy") == name)
 
@@ -237,8 +233,6 @@ def _average(strategies: Mapping[str, Any]) -> dict[str, Any]:
 
 def _measure_known(plan: BenchPlan, judged: Sequence[Judged], threshold: float) -> dict[str, Any]:
     """Return the figures of the model that knows all strategies (but no such seed): boxes, and any fraud."""
-    import polars as pl
-
     queues = [each.queue(FUSED, None, threshold) for each in judged]
     known = {name: put(judged, queues, _of_strategy(name)) for name in plan.strategies}
     known["all boxes"] = put(judged, queues, _of_strategy(None))
@@ -248,14 +242,10 @@ def _measure_known(plan: BenchPlan, judged: Sequence[Judged], threshold: float) 
 
 def _measure_rules(judged: Sequence[Judged]) -> dict[str, Any]:
     """Return for each rule alone how well it finds boxes: all strategies, and the share of the SIMs of each."""
-    from sentinel_batch.rules import list_rules
-
     return {rule.id: _measure_rule(judged, rule.id) for rule in list_rules()}
 
 
 def _measure_rule(judged: Sequence[Judged], rule: str) -> dict[str, Any]:
-    import polars as pl
-
     queues = [score_by_rules(each.observation, [rule]).select("night", "number", score="rule_score") for each in judged]
     found = pl.concat(
         each.observation.truth.filter(_of_strategy(None)).with_columns(

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sentinel_batch.learning.measures import average_precision
 
 if TYPE_CHECKING:
@@ -32,8 +34,6 @@ def area_under_precision(labels: ArrayLike, scores: ArrayLike, missed: int = 0, 
     float or None
         0 to 1; None without fraud.
     """
-    import numpy as np
-
     truth, values = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
     mass = np.append(np.ones(len(truth)), [missed, honest])
     return average_precision(np.append(truth, [1.0, 0.0]), np.append(values, [0.0, 0.0]), mass)
@@ -51,8 +51,6 @@ def precision_at(labels: ArrayLike, scores: ArrayLike, count: int, missed: int =
     count
         How many are looked at; None is returned below 1.
     """
-    import numpy as np
-
     if count < 1:
         return None
     truth, values = np.asarray(labels, dtype=np.float64), np.asarray(scores, dtype=np.float64)
@@ -77,8 +75,6 @@ def review_nightly(nights: Sequence[tuple[ArrayLike, ArrayLike]], budget: int) -
     budget
         Numbers a night.
     """
-    import numpy as np
-
     seen = np.empty(0, dtype=np.int64)
     for numbers, scores in nights:
         listed, values = np.asarray(numbers, dtype=np.int64), np.asarray(scores, dtype=np.float64)
@@ -116,8 +112,6 @@ def bootstrap_interval(
     -----
     B. Efron, R. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13. Few units make it too narrow.
     """
-    import numpy as np
-
     if len(units) < 3 or draws < 1:
         return None
     rng = np.random.default_rng(seed)
@@ -136,8 +130,6 @@ def summarise_delays(hours: Sequence[float | None]) -> dict[str, float | int | N
 
     The quantiles are those of all, found or not: None where they fall among those that were never found.
     """
-    import numpy as np
-
     known = sorted(hour for hour in hours if hour is not None)
     every = np.array([*known, *[np.inf] * (len(hours) - len(known))])
     figures: dict[str, float | int | None] = {"numbers": len(hours), "found": len(known)}

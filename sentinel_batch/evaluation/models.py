@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sentinel_batch.lake import Lake
+import polars as pl
 
-if TYPE_CHECKING:
-    import polars as pl
-
-    from sentinel_batch.learning.model import Model
+from sentinel_batch.desk import Desk
+from sentinel_batch.learning.examples import collect_examples, join_examples
+from sentinel_batch.learning.model import Model
+from sentinel_batch.learning.training import fit_model
 
 KIND = "simbox"
 """The kind of fraud that the models learn; campaigns are the rules' and are left out of training."""
@@ -21,18 +21,11 @@ BACKGROUND = 5_000
 WINDOW_DAYS = 7
 
 
-def collect_training(lakes: Sequence[Lake]) -> pl.DataFrame:
+def collect_training(desks: Sequence[Desk]) -> pl.DataFrame:
     """Return the labelled examples of simulated populations, every second day; groups are told apart by population."""
-    import polars as pl
-
-    from sentinel_batch.learning.examples import collect_examples
-
-    parts = [
-        collect_examples(lake, labels="truth", kinds=[KIND], window_days=WINDOW_DAYS, background=BACKGROUND)
-        for lake in lakes
-    ]
-    return pl.concat(
-        part.with_columns(group=pl.format("{} {}", pl.lit(place), "group")) for place, part in enumerate(parts)
+    return join_examples(
+        collect_examples(desk.snapshot(), labels="truth", kinds=[KIND], window_days=WINDOW_DAYS, background=BACKGROUND)
+        for desk in desks
     )
 
 
@@ -50,10 +43,6 @@ def train_without(
     settings, seed
         As for :func:`sentinel_batch.learning.training.fit_model`.
     """
-    import polars as pl
-
-    from sentinel_batch.learning.training import fit_model
-
     kept = examples.filter(pl.col("strategy").ne_missing(strategy)) if strategy is not None else examples
     facts = {"labels": "truth", "kinds": [KIND], "left_out": strategy}
     return fit_model(kept, window_days=WINDOW_DAYS, seed=seed, settings=settings, facts=facts, measured=False)

@@ -7,12 +7,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sentinel_batch.lake import Lake
+import polars as pl
 
-if TYPE_CHECKING:
-    import polars as pl
+from sentinel_batch.cases import build_cases
+from sentinel_batch.cases.queries import list_standing_members
+from sentinel_batch.config import Config
+from sentinel_batch.desk import Desk
+from sentinel_batch.detection import Detections, run_detection
+from sentinel_batch.learning.features import FEATURE_NAMES, describe_callers
+from sentinel_batch.learning.history import list_days, load_profiles
+from sentinel_batch.learning.labels import has_truth
+from sentinel_batch.profiles import build_profiles
+from sentinel_batch.schema import FRAUD_ALERTS, polars_schema
+from sentinel_batch.simulation.population import read_truth, simulate_population
 
 FOUND, OPENED, MEMBERS, FACTS = "findings.parquet", "alerts.parquet", "members.parquet", "nights.json"
 
@@ -30,8 +39,8 @@ class Observation:
 
     Parameters
     ----------
-    lake
-        Where its calls, profiles, alerts and cases are.
+    desk
+        A snapshot: its calls, profiles, alerts and cases.
     seed, subscribers
         Of the population.
     ends
@@ -46,7 +55,7 @@ class Observation:
         ``night, case_id, number``: members of cases as they stood after each night.
     """
 
-    lake: Lake
+    desk: Desk
     seed: int
     subscribers: int
     ends: tuple[datetime, ...]
@@ -86,13 +95,13 @@ def observe_population(
     progress
         Called with a few words at each step.
     """
-    lake = build_population(
+    desk = build_population(
         folder, subscribers=subscribers, days=days, seed=seed, strategies=strategies, boxes=boxes,
         sims_per_box=sims_per_box, campaigns=campaigns, progress=progress,
     )  # fmt: skip
     if not (folder / FACTS).is_file():
-        _work_nights(lake, folder, seed, subscribers, progress or _silent)
-    return read_observation(folder, lake)
+        _work_nights(desk, folder, seed, subscribers, progress or _silent)
+    return read_observation(folder)
 
 
 def build_population(
@@ -106,33 +115,33 @@ def build_population(
     sims_per_box: int | None = None,
     campaigns: bool = True,
     progress: Callable[[str], None] | None = None,
-) -> Lake:
+) -> Desk:
     """Simulate a population into a folder and build its profiles; repeating it costs nothing."""
-    from sentinel_batch.profiles import build_profiles
-    from sentinel_batch.simulation.population import simulate_population
-
-    lake = Lake.create(folder / "lake")
-    if not (lake.path / "simulation" / "truth.parquet").is_file():
+    desk = open_population(folder)
+    desk.create_lake()
+    if not has_truth(desk.tables):
         (progress or _silent)(f"population {seed}: simulating")
         simulate_population(
-            lake, subscribers=subscribers, days=days, seed=seed, strategies=strategies, boxes=boxes,
+            lake=desk, subscribers=subscribers, days=days, seed=seed, strategies=strategies, boxes=boxes,
             sims_per_box=sims_per_box, campaigns=campaigns,
         )  # fmt: skip
-    build_profiles(lake)
-    return lake
+    build_profiles(lake=desk)
+    return desk
 
 
-def read_observation(folder: Path, lake: Lake) -> Observation:
+def open_population(folder: Path) -> Desk:
+    """Return the desk of a population: the default settings, whatever is configured, so that figures compare."""
+    return Desk(Config(lake=folder / "lake"))
+
+
+def read_observation(folder: Path) -> Observation:
     """Return what :func:`observe_population` kept in a folder."""
-    import polars as pl
-
-    from sentinel_batch.simulation.population import read_truth
-
+    desk = open_population(folder).snapshot()
     facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-    truth = read_truth(lake).numbers.select("number", "role", "kind", "strategy", "box_id", "fraud_start")
+    truth = read_truth(lake=desk).numbers.select("number", "role", "kind", "strategy", "box_id", "fraud_start")
     findings, alerts, members = (pl.read_parquet(folder / name, glob=False) for name in (FOUND, OPENED, MEMBERS))
     return Observation(
-        lake, facts["seed"], facts["subscribers"], tuple(datetime.fromisoformat(end) for end in facts["ends"]), truth,
+        desk, facts["seed"], facts["subscribers"], tuple(datetime.fromisoformat(end) for end in facts["ends"]), truth,
         findings, alerts, members,
     )  # fmt: skip
 
@@ -147,39 +156,29 @@ def describe_nights(observation: Observation, *, window_days: int = 7) -> pl.Dat
     window_days
         Trailing days that a number is described by.
     """
-    import polars as pl
-
-    from sentinel_batch.learning.features import FEATURE_NAMES, describe_callers
-    from sentinel_batch.learning.history import list_days, load_profiles
-
-    days = list_days(observation.lake)["local_date"].to_list()
+    days = list_days(observation.desk)["local_date"].to_list()
     kept = [pl.col(name).cast(pl.Float32) for name in FEATURE_NAMES]
     parts = []
     for night in range(min(FIRST_MODEL_NIGHT, len(days) - 1), len(days)):
         first = max(days[0], days[night] - timedelta(days=window_days - 1))
-        profiles = load_profiles(observation.lake, first, days[night])
+        profiles = load_profiles(observation.desk, first, days[night])
         rows = describe_callers(profiles, until=days[night], days=window_days)
         parts.append(rows.select(pl.lit(night).alias("night"), "number", *kept))
     return pl.concat(parts)
 
 
-def _work_nights(lake: Lake, folder: Path, seed: int, subscribers: int, progress: Callable[[str], None]) -> None:
-    import polars as pl
-
-    from sentinel_batch.cases import build_cases
-    from sentinel_batch.learning.history import list_days
-    from sentinel_batch.simulation.population import read_truth
-
-    days = list_days(lake)
-    configured = {"GEO_IMPOSSIBLE": {"locations": str(read_truth(lake).cells_file)}}
+def _work_nights(desk: Desk, folder: Path, seed: int, subscribers: int, progress: Callable[[str], None]) -> None:
+    days = list_days(desk.snapshot())
+    desk = desk.configure(rules={"GEO_IMPOSSIBLE": {"locations": str(read_truth(lake=desk).cells_file)}})
     found, opened, members = [], [], []
     for night, (start, end) in enumerate(days.select("day_start", "day_end").iter_rows()):
         progress(f"population {seed}: night {night + 1} of {days.height}")
-        findings, alerts = _examine(lake, start, end, configured)
-        build_cases(lake, until=end)
-        found.append(findings.select(pl.lit(night).alias("night"), *_FINDING))
-        opened.append(alerts.select(pl.lit(night).alias("night"), "suspect_number", "detection_rule"))
-        members.append(_list_members(lake).select(pl.lit(night).alias("night"), "case_id", "number"))
+        tonight = pl.lit(night).alias("night")
+        detections = run_detection(lake=desk, since=start, until=end)
+        build_cases(lake=desk, until=end)
+        found.append(detections.findings.select(tonight, *_FINDING))
+        opened.append(_list_opened(detections).select(tonight, "suspect_number", "detection_rule"))
+        members.append(list_standing_members(desk.tables).select(tonight, "case_id", "number"))
     for name, parts in ((FOUND, found), (OPENED, opened), (MEMBERS, members)):
         pl.concat(parts).write_parquet(folder / name)
     facts: dict[str, Any] = {"seed": seed, "subscribers": subscribers}
@@ -187,30 +186,12 @@ def _work_nights(lake: Lake, folder: Path, seed: int, subscribers: int, progress
     (folder / FACTS).write_text(json.dumps(facts), encoding="utf-8")
 
 
-def _examine(
-    lake: Lake, start: datetime, end: datetime, configured: dict[str, Any]
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the findings of one day, and the alerts that they opened."""
-    import polars as pl
-
-    from sentinel_batch.alerts import record_alerts
-    from sentinel_batch.rules import examine_rules
-
-    found = examine_rules(lake=lake, since=start, until=end, configured=configured)
-    findings = pl.concat([detection.findings for detection in found])
-    changes = record_alerts(findings, lake=lake)
-    return findings, changes.alerts.filter(pl.col("id").is_in(changes.created))
-
-
-def _list_members(lake: Lake) -> pl.DataFrame:
-    """Return ``case_id, number`` of every case that goes on."""
-    import polars as pl
-
-    from sentinel_batch.schema import CASE_MEMBERS, CASES
-
-    cases = lake.scan(CASES.name).filter(pl.col("merged_into").is_null()).select("case_id", "content_id")
-    members = lake.scan(CASE_MEMBERS.name).join(cases, on=["case_id", "content_id"], how="semi")
-    return members.select("case_id", "number").sort("case_id", "number").collect()
+def _list_opened(detections: Detections) -> pl.DataFrame:
+    """Return the alerts that a night opened; none where no rule ran."""
+    changes = detections.changes
+    if changes is None:
+        return pl.DataFrame(schema=polars_schema(FRAUD_ALERTS.columns))
+    return changes.alerts.filter(pl.col("id").is_in(changes.created))
 
 
 def _silent(_: str) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from sentinel_batch.evaluation.metrics import summarise_delays
 from sentinel_batch.evaluation.observation import Observation
 from sentinel_batch.learning.intervals import wilson_interval
-
-if TYPE_CHECKING:
-    import polars as pl
 
 FEWEST_TOGETHER = 8
 """Members that a box must have in its case to count as one case: the smallest box that is simulated."""
@@ -29,8 +28,6 @@ def count_false_alerts(observations: Sequence[Observation]) -> list[dict[str, An
         (Wilson), ``alerts``, ``per_million`` (alerts per million subscriber-days, of all subscribers) and ``rules``
         (alerts by rule). Numbers whose alerts came after somebody misused them do not count.
     """
-    import polars as pl
-
     rows = [
         observation.truth.filter(pl.col("role") != "fraud")
         .with_columns(pl.col("kind").fill_null(ORDINARY))
@@ -86,8 +83,6 @@ def measure_delays(
         As :func:`sentinel_batch.evaluation.metrics.summarise_delays`, in hours from the first fraudulent call to the
         end of the day whose nightly run named the number.
     """
-    import polars as pl
-
     hours: list[float | None] = []
     for observation, queue in zip(observations, listed, strict=True):
         sims = observation.truth.filter(pl.col("strategy") == strategy, pl.col("fraud_start").is_not_null())
@@ -107,8 +102,6 @@ def describe_boxes(observation: Observation) -> list[dict[str, Any]]:
         them in one case), ``members`` (of that case, strangers included), ``purity`` (its members that are of the box)
         and ``one_case``: at least :data:`FEWEST_TOGETHER` of them in one case, none in another.
     """
-    import polars as pl
-
     called = observation.truth.filter(pl.col("box_id").is_not_null(), pl.col("fraud_start").is_not_null())
     members = observation.members.filter(pl.col("night") == observation.days - 1)
     sizes = dict(members.group_by("case_id").len().iter_rows())

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from sentinel_batch.evaluation.observation import Observation
+from sentinel_batch.learning.features import to_matrix
+from sentinel_batch.learning.model import Model
+from sentinel_batch.learning.probability import to_probability
 from sentinel_batch.learning.ranking import fuse_witnesses
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from sentinel_batch.learning.model import Model
+from sentinel_batch.rules.fusion import fuse_findings
 
 RULES, CASES, MODEL, FUSED = "rules", "rules + cases", "model", "rules + cases + model"
 """Methods of ranking: all rules, and what their cases add; the model alone; everything."""
@@ -32,10 +32,6 @@ def score_by_rules(observation: Observation, rules: Sequence[str] | None = None)
     polars.DataFrame
         ``night, number, rule_score``: only numbers that were found by then.
     """
-    import polars as pl
-
-    from sentinel_batch.rules.fusion import fuse_findings
-
     findings = observation.findings
     if rules is not None:
         findings = findings.filter(pl.col("detection_rule").is_in(list(rules)))
@@ -60,11 +56,6 @@ def score_by_model(figures: pl.DataFrame, model: Model, *, least: float = 1e-4) 
     least
         Probabilities below it are left out: they move no queue.
     """
-    import polars as pl
-
-    from sentinel_batch.learning.features import to_matrix
-    from sentinel_batch.learning.probability import to_probability
-
     nights = figures["night"].unique().sort().to_list()
     known = pl.DataFrame(schema={"number": pl.String, "probability": pl.Float64})
     parts = []
@@ -93,8 +84,6 @@ def build_queue(
     threshold
         Probability from which the model lists a number that no rule found.
     """
-    import polars as pl
-
     if method == RULES:
         return rules.select("night", "number", score="rule_score")
     if method == MODEL:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import polars as pl
+
 from sentinel_batch.evaluation.metrics import area_under_precision, bootstrap_interval, precision_at, review_nightly
 
 if TYPE_CHECKING:
-    import polars as pl
     from numpy.typing import NDArray
 
 DAILY_BUDGET = 50.0
@@ -75,8 +77,6 @@ class Standing:
         seed
             Of the draw of honest numbers: each occurs a Poisson number of times (mean 1).
         """
-        import numpy as np
-
         rng = np.random.default_rng(seed)
         honest = np.flatnonzero(~self.labels)
         parts = [np.flatnonzero(self.units == unit) for unit in chosen]
@@ -105,8 +105,6 @@ def stand(queue: pl.DataFrame, truth: pl.DataFrame, asked: pl.Expr, *, days: int
     days, subscribers
         Of the network.
     """
-    import polars as pl
-
     fraud = pl.col("role") == "fraud"
     hits = truth.filter(asked & fraud, pl.col("fraud_start").is_not_null()).select(
         "number", unit=pl.coalesce("box_id", "kind").rank("dense").cast(pl.Int64) - 1
@@ -130,8 +128,6 @@ def stand(queue: pl.DataFrame, truth: pl.DataFrame, asked: pl.Expr, *, days: int
 
 def join_standings(standings: Sequence[Standing]) -> Standing:
     """Return several populations, of equally many nights, as one network."""
-    import numpy as np
-
     starts = np.cumsum([0, *[len(each.scores) for each in standings]])
     units, offset = [], 0
     for each in standings:

@@ -18,7 +18,7 @@ from sentinel_batch.ingestion.deduplication import (
 from sentinel_batch.ingestion.result import FileResult
 from sentinel_batch.ingestion.shaping import Shaping, has_legs
 from sentinel_batch.ingestion.staging import Staged, Stamp
-from sentinel_batch.lake import Lake, StagedFile
+from sentinel_batch.lake import Lake, Snapshot, StagedFile
 from sentinel_batch.schema import CALL_RECORDS, INGESTS, REJECTED_RECORDS, polars_schema
 
 if TYPE_CHECKING:
@@ -31,30 +31,30 @@ if TYPE_CHECKING:
 _LEG_REACH = timedelta(days=1)
 
 
-def find_earlier(lake: Lake, ingest_id: str) -> dict[str, Any] | None:
+def find_earlier(tables: Snapshot, ingest_id: str) -> dict[str, Any] | None:
     """Return the row of ``ingests`` of a committed ingest, None if there was none."""
     import polars as pl
 
-    if not lake.is_committed(CALL_RECORDS.name, ingest_id):
+    if not tables.is_committed(CALL_RECORDS.name, ingest_id):
         return None
-    rows = lake.scan(INGESTS.name).filter(pl.col("ingest_id") == ingest_id).collect()
+    rows = tables.scan(INGESTS.name).filter(pl.col("ingest_id") == ingest_id).collect()
     return rows.row(-1, named=True)
 
 
-def may_be_known(lake: Lake, size_bytes: int) -> bool:
+def may_be_known(tables: Snapshot, size_bytes: int) -> bool:
     """Tell whether a file of this size was ever ingested: only then its content may have been."""
     import polars as pl
 
-    return _has_rows(lake, INGESTS.name, pl.col("size_bytes") == size_bytes)
+    return _has_rows(tables, INGESTS.name, pl.col("size_bytes") == size_bytes)
 
 
-def _has_rows(lake: Lake, name: str, condition: pl.Expr) -> bool:
+def _has_rows(tables: Snapshot, name: str, condition: pl.Expr) -> bool:
     """Tell whether a table has such rows; a table that was never written is not worth a query."""
-    return bool(lake.files(name)) and not lake.scan(name).filter(condition).head(1).collect().is_empty()
+    return bool(tables.files(name)) and not tables.scan(name).filter(condition).head(1).collect().is_empty()
 
 
 def commit_file(
-    staged: Staged, lake: Lake, known: list[Lake], file: FileResult, shaping: Shaping, stamp: Stamp, run_id: str
+    staged: Staged, lake: Lake, known: list[Snapshot], file: FileResult, shaping: Shaping, stamp: Stamp, run_id: str
 ) -> None:
     """Remove what is there already, and commit the rest; call it under the lake's lock.
 
@@ -68,7 +68,7 @@ def commit_file(
     lake
         Where to commit.
     known
-        Lakes whose calls are there already.
+        Tables whose calls are there already, those of the lake first.
     file
         Receives inserted, duplicate and leg counts.
     shaping
@@ -86,28 +86,30 @@ def commit_file(
     file.records_inserted = sum(part.rows for part in staged.files)
     file.duplicates_skipped = file.records_processed - file.records_rejected - file.records_inserted
     file.first_call, file.last_call = _bounds(staged.files)
-    _prepare(staged, lake, file, shaping, stamp, run_id)
+    _prepare(staged, lake, known[0], file, shaping, stamp, run_id)
     lake.add_files(CALL_RECORDS.name, staged.files, commit_id=stamp.ingest_id)
 
 
-def _collapse(staged: Staged, known: list[Lake], file: FileResult) -> None:
+def _collapse(staged: Staged, known: list[Snapshot], file: FileResult) -> None:
     first, last = _bounds(staged.files)
     if first is None or last is None:
         return
-    stored = [path for lake in known for path in lake.files(CALL_RECORDS.name, first - _LEG_REACH, last + _LEG_REACH)]
+    stored = [
+        path for tables in known for path in tables.files(CALL_RECORDS.name, first - _LEG_REACH, last + _LEG_REACH)
+    ]
     scratch = staged.files[0].path.parent / "legs"
     legs = collapse_legs([part.path for part in staged.files], stored, scratch)
     file.legs_collapsed = len(legs.dropped) - legs.stored
     staged.files = [kept for part in staged.files if (kept := rewrite(part, legs.dropped, legs.changes)) is not None]
 
 
-def _remove_duplicates(staged: Staged, known: list[Lake], *, rehash: bool) -> None:
+def _remove_duplicates(staged: Staged, known: list[Snapshot], *, rehash: bool) -> None:
     import numpy as np
 
     first, last = _bounds(staged.files)
     if first is None or last is None:
         return
-    stored = [path for lake in known for path in lake.files(CALL_RECORDS.name, first, last)]
+    stored = [path for tables in known for path in tables.files(CALL_RECORDS.name, first, last)]
     paths = [part.path for part in staged.files]
     folder = paths[0].parent
     new = _hash_files(paths, folder / "rehashed") if rehash else staged.keys
@@ -139,12 +141,14 @@ def _bounds(files: list[StagedFile]) -> tuple[datetime | None, datetime | None]:
     )
 
 
-def _prepare(staged: Staged, lake: Lake, file: FileResult, shaping: Shaping, stamp: Stamp, run_id: str) -> None:
+def _prepare(
+    staged: Staged, lake: Lake, tables: Snapshot, file: FileResult, shaping: Shaping, stamp: Stamp, run_id: str
+) -> None:
     import polars as pl
 
     ingest_id = stamp.ingest_id
     for table in (REJECTED_RECORDS, INGESTS):
-        if _has_rows(lake, table.name, pl.col("ingest_id") == ingest_id):
+        if _has_rows(tables, table.name, pl.col("ingest_id") == ingest_id):
             lake.delete(table.name, "ingest_id", ingest_id)
     for path in staged.rejects:
         rejects = pl.read_parquet(path, glob=False).with_columns(

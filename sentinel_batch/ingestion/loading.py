@@ -13,7 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from sentinel_batch.config import Config, load_config
+from sentinel_batch.config import Config
+from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import (
     AmbiguousDatesError,
     RejectRateError,
@@ -30,9 +31,10 @@ from sentinel_batch.ingestion.shaping import Shaping
 from sentinel_batch.ingestion.source import Source, open_source
 from sentinel_batch.ingestion.staging import Staged, Stamp, stage_rows
 from sentinel_batch.ingestion.timestamps import check_zone
-from sentinel_batch.lake import DEFAULT_LOCK_TIMEOUT, Lake, full_disk_reported, now
+from sentinel_batch.lake import Lake, Snapshot, full_disk_reported
 from sentinel_batch.numbers import NumberBook, is_region
 from sentinel_batch.runs import new_run_id, recorded_run
+from sentinel_batch.window import now
 
 FORMAT = 1
 """Raised when the same file would give other records than before."""
@@ -63,7 +65,8 @@ class Options:
 def ingest(
     paths: str | Path | Sequence[str | Path],
     *,
-    lake: Lake | str | Path | None = None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
     dialect: str | Path | None = None,
     timezone: str | None = None,
     region: str | None = None,
@@ -71,10 +74,8 @@ def ingest(
     max_reject_rate: float | None = None,
     dry_run: bool = False,
     day_first: bool | None = None,
-    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
     run_id: str | None = None,
     progress: Progress | None = None,
-    config: Config | None = None,
 ) -> IngestResult:
     """Load call detail records into the lake, making the lake if there is none.
 
@@ -86,29 +87,27 @@ def ingest(
     paths
         Files, folders, globs, or ``-`` for standard input: delimited text (also ``.gz``, ``.zst``) or Parquet.
     lake
-        The lake; None is the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     dialect
-        Name of a dialect or path of a ``.toml`` file; None finds it in each file.
+        Name of a dialect or path of a ``.toml`` file; None is the configured one, else it is found in each file.
     timezone
-        Zone of times without an offset, where the dialect does not say.
+        Zone of times without an offset, where the dialect does not say; None is the configured one.
     region
-        Where national numbers are read, such as ``NG``.
+        Where national numbers are read, such as ``NG``; None is the configured one.
     strict
         Refuse a file that has any reject.
     max_reject_rate
-        Refuse a file with a larger share of rejects than this, 0 to 1 (default 0.05).
+        Refuse a file with a larger share of rejects than this, 0 to 1; None is the configured one.
     dry_run
         Count what would happen and write nothing.
     day_first
         How 03/04/2026 is read; None decides from the file.
-    lock_timeout
-        Seconds to wait for another writer.
     run_id
         Id of the run that this is part of; None makes one.
     progress
         Called as reading goes on.
-    config
-        Settings for what is None here; None loads them.
 
     Returns
     -------
@@ -122,20 +121,19 @@ def ingest(
     UsageError
         If an option is not allowed.
     LakeLockedError
-        If another writer holds the lake for longer than ``lock_timeout``.
+        If another writer holds the lake for longer than the setting ``lock_timeout`` (seconds).
     DiskFullError
         If the disk is full; files committed before stay.
     """
-    config = config or load_config()
-    given = [paths] if isinstance(paths, str | Path) else list(paths)
-    options = _check_options(
-        config, dialect, timezone, region, strict, max_reject_rate, day_first, lock_timeout, progress
+    desk = open_desk(lake, config).configure(
+        dialect=dialect, timezone=timezone, region=region, max_reject_rate=max_reject_rate
     )
+    given = [paths] if isinstance(paths, str | Path) else list(paths)
+    options = _options(desk.config, strict=strict, day_first=day_first, progress=progress)
     found = find_files(given)
-    target = lake if lake is not None else config.lake
     if dry_run:
-        return _rehearse(found, target, options)
-    opened = target if isinstance(target, Lake) else Lake.create(target)
+        return _rehearse(found, desk, options)
+    opened = desk.create_lake()
     parameters = {
         "paths": [name_of(path) for path in given],
         "dialect": dialect and name_of(dialect),
@@ -147,7 +145,7 @@ def ingest(
     }
     with recorded_run(opened, "ingest", parameters, run_id=run_id) as run:
         result = IngestResult(run.run_id, dry_run=False)
-        _ingest_files(found, opened, [opened], options, result)
+        _ingest_files(found, opened, [], options, result)
         run.inputs = {file.path: file.sha256 for file in result.files}
         run.counts = {
             key: value for key, value in result.to_dict().items() if key.startswith(("records", "dup", "legs"))
@@ -155,52 +153,36 @@ def ingest(
     return result
 
 
-def _rehearse(found: list[Path], target: Lake | str | Path, options: Options) -> IngestResult:
-    path = target.path if isinstance(target, Lake) else Path(target)
+def _rehearse(found: list[Path], desk: Desk, options: Options) -> IngestResult:
     result = IngestResult(new_run_id(), dry_run=True)
     with TemporaryDirectory(prefix="sentinel-dry-run-") as folder:
-        scratch = Lake.create(folder)
-        known = [scratch]
-        if (path / "call_records").is_dir():
-            known.append(Lake.open(path))
-        _ingest_files(found, scratch, known, options, result)
+        known = [desk.tables] if (desk.config.lake / "call_records").is_dir() else []
+        _ingest_files(found, Lake.create(folder), known, options, result)
     return result
 
 
-def _check_options(
-    config: Config,
-    dialect: str | Path | None,
-    timezone: str | None,
-    region: str | None,
-    strict: bool,
-    max_reject_rate: float | None,
-    day_first: bool | None,
-    lock_timeout: float,
-    progress: Progress | None,
-) -> Options:
-    rate = config.max_reject_rate if max_reject_rate is None else max_reject_rate
-    if not 0 <= rate <= 1:
-        raise UsageError(f"max_reject_rate is {rate}; allowed is 0 to 1.", hint="0.05 is one row in twenty.")
-    country = (region or config.region).upper()
-    if not is_region(country):
-        raise UsageError(f"There is no region {country!r}.", hint="Use an ISO 3166 code such as NG, GH, FR or GB.")
-    named = dialect if dialect is not None else config.dialect
+def _options(config: Config, *, strict: bool, day_first: bool | None, progress: Progress | None) -> Options:
+    if not is_region(config.region):
+        raise UsageError(
+            f"There is no region {config.region!r}.", hint="Use an ISO 3166 code such as NG, GH, FR or GB."
+        )
     earliest = config.earliest_call
     return Options(
-        dialect=load_dialect(named) if named else None,
-        zone=check_zone(timezone or config.timezone),
-        region=country,
+        dialect=load_dialect(config.dialect) if config.dialect else None,
+        zone=check_zone(config.timezone),
+        region=config.region,
         strict=strict,
-        max_reject_rate=rate,
+        max_reject_rate=config.max_reject_rate,
         day_first=day_first,
         earliest=datetime(earliest.year, earliest.month, earliest.day, tzinfo=UTC),
         latest=now() + FUTURE,
-        lock_timeout=lock_timeout,
+        lock_timeout=config.lock_timeout,
         progress=progress,
     )
 
 
-def _ingest_files(found: list[Path], lake: Lake, known: list[Lake], options: Options, result: IngestResult) -> None:
+def _ingest_files(found: list[Path], lake: Lake, known: list[Snapshot], options: Options, result: IngestResult) -> None:
+    """Ingest files one by one; ``known`` are further tables whose calls are there already."""
     clock = time.perf_counter()
     numbers = NumberBook(options.region)
     for path in found:
@@ -228,7 +210,7 @@ def _ingest_file(
     file: FileResult,
     staging: Path,
     lake: Lake,
-    known: list[Lake],
+    known: list[Snapshot],
     options: Options,
     numbers: NumberBook,
     run_id: str,
@@ -246,8 +228,9 @@ def _ingest_file(
         _describe(file, source)
         shaping = _shaping(file, source, options, numbers)
         stamp = hasher.submit(_identify, digest, file, shaping, options)
-        if any(may_be_known(other, file.size_bytes) for other in known):
-            earlier = next((row for other in known if (row := find_earlier(other, stamp.result().ingest_id))), None)
+        tables = [lake.snapshot(), *known]
+        if any(may_be_known(other, file.size_bytes) for other in tables):
+            earlier = next((row for other in tables if (row := find_earlier(other, stamp.result().ingest_id))), None)
             if earlier is not None:
                 _repeat(file, earlier)
                 _check_rejects(file, options, [])
@@ -270,7 +253,7 @@ def _describe(file: FileResult, source: Source) -> None:
 def _commit(
     staged: Staged,
     lake: Lake,
-    known: list[Lake],
+    known: list[Snapshot],
     file: FileResult,
     shaping: Shaping,
     stamp: Stamp,
@@ -278,11 +261,12 @@ def _commit(
     run_id: str,
 ) -> None:
     with lake.lock(options.lock_timeout):
-        earlier = find_earlier(lake, stamp.ingest_id)
+        tables = lake.snapshot()
+        earlier = find_earlier(tables, stamp.ingest_id)
         if earlier is not None:
             _repeat(file, earlier)
         else:
-            commit_file(staged, lake, known, file, shaping, stamp, run_id)
+            commit_file(staged, lake, [tables, *known], file, shaping, stamp, run_id)
             file.status = "inserted"
 
 

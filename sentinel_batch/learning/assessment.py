@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import polars as pl
+
+from sentinel_batch.desk import ConfigLike, DeskLike
 from sentinel_batch.errors import ModelError
-from sentinel_batch.lake import Lake, open_lake
+from sentinel_batch.learning.examples import BACKGROUND, collect_examples, join_examples, open_desks
 from sentinel_batch.learning.features import to_matrix
 from sentinel_batch.learning.intervals import wilson_interval
 from sentinel_batch.learning.measures import average_precision, precision_at, recall_at, reliability
@@ -15,18 +19,18 @@ from sentinel_batch.learning.model import Model, open_model
 from sentinel_batch.learning.probability import to_probability
 
 if TYPE_CHECKING:
-    import polars as pl
     from numpy.typing import NDArray
 
 
 def evaluate_model(
     model: Model | str | Path,
-    lakes: Lake | str | Path | Sequence[Lake | str | Path] | None = None,
+    lakes: DeskLike | Sequence[DeskLike] = None,
     *,
+    config: ConfigLike = None,
     labels: str = "both",
     kinds: Sequence[str] | None = None,
     step_days: int = 2,
-    background: int | None = None,
+    background: int = BACKGROUND,
     seed: int = 1,
 ) -> dict[str, Any]:
     """Measure a model on the labelled numbers of other lakes than those it was trained on.
@@ -35,9 +39,13 @@ def evaluate_model(
     ----------
     model
         The model, its folder, or the name of a shipped one.
-    lakes, labels, kinds, step_days, background, seed
-        As for :func:`sentinel_batch.learning.train_model`. The model was trained on examples of the lake itself if the
-        lake is the same; the figures are then too good.
+    lakes
+        Desks, or folders of their tables, one or several; None is the configured one. On a lake that the model
+        was trained on, the figures are too good.
+    config
+        Settings, or their file; None looks for them as the command line does.
+    labels, kinds, step_days, background, seed
+        As for :func:`sentinel_batch.learning.train_model`.
 
     Returns
     -------
@@ -49,21 +57,15 @@ def evaluate_model(
     ModelError
         If the model cannot be read, or the lakes hold no fraudulent, or no honest, labelled number.
     """
-    import polars as pl
-
-    from sentinel_batch.learning.examples import BACKGROUND, collect_examples
-
     opened = open_model(model)
-    given = [lakes] if lakes is None or isinstance(lakes, Lake | str | Path) else list(lakes)
-    kept = BACKGROUND if background is None else background
-    parts = [
+    examples = join_examples(
         collect_examples(
-            open_lake(lake), labels=labels, kinds=kinds, window_days=opened.window_days, step_days=step_days,
-            background=kept, seed=seed,
-        ).with_columns(group=pl.format("{} {}", pl.lit(place), "group"), lake=pl.lit(place))
-        for place, lake in enumerate(given)
-    ]  # fmt: skip
-    return assess(opened, pl.concat(parts))
+            desk, labels=labels, kinds=kinds, window_days=opened.window_days, step_days=step_days,
+            background=background, seed=seed,
+        )
+        for desk in open_desks(lakes, config)
+    )  # fmt: skip
+    return assess(opened, examples)
 
 
 def assess(model: Model, examples: pl.DataFrame) -> dict[str, Any]:
@@ -90,8 +92,6 @@ def assess(model: Model, examples: pl.DataFrame) -> dict[str, Any]:
     ModelError
         If a class is missing.
     """
-    import polars as pl
-
     if examples.is_empty() or examples["label"].n_unique() < 2:
         raise ModelError(
             "The examples hold no fraudulent, or no honest, number: there is nothing to measure.",
@@ -113,8 +113,6 @@ def assess(model: Model, examples: pl.DataFrame) -> dict[str, Any]:
 
 
 def _rank(numbers: pl.DataFrame, model: Model) -> dict[str, Any]:
-    import polars as pl
-
     label, probability = numbers["label"], numbers["probability"]
     fraud = int(label.sum())
     flagged = numbers.filter(pl.col("probability") >= model.threshold)
@@ -140,8 +138,6 @@ def _rank(numbers: pl.DataFrame, model: Model) -> dict[str, Any]:
 
 
 def _recall_by_kind(numbers: pl.DataFrame, threshold: float) -> list[dict[str, Any]]:
-    import polars as pl
-
     return (
         numbers.filter(pl.col("label") == 1)
         .group_by("kind", "strategy")
@@ -157,8 +153,6 @@ def _recall_by_kind(numbers: pl.DataFrame, threshold: float) -> list[dict[str, A
 
 def _weigh_to(rows: pl.DataFrame, base_rate: float) -> NDArray[Any]:
     """Weigh rows so that fraud has the base rate, and within a class each row what it stands for."""
-    import numpy as np
-
     mass, fraud = rows["weight"].to_numpy().astype(np.float64), rows["label"].to_numpy() == 1
     scale = np.ones(len(mass))
     for inside, share in ((fraud, base_rate), (~fraud, 1 - base_rate)):
@@ -168,8 +162,6 @@ def _weigh_to(rows: pl.DataFrame, base_rate: float) -> NDArray[Any]:
 
 
 def _log_loss(rows: pl.DataFrame) -> float:
-    import numpy as np
-
     stated = np.clip(rows["probability"].to_numpy(), 1e-12, 1 - 1e-12)
     true = np.where(rows["label"].to_numpy() == 1, stated, 1 - stated)
     return float(-(rows["based"].to_numpy() * np.log(true)).sum())

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import polars as pl
+
+from sentinel_batch.desk import Desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import Lake
 from sentinel_batch.learning.history import last_day, list_days, load_profiles
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from sentinel_batch.rules import Rule
+from sentinel_batch.rules import Rule
+from sentinel_batch.rules.execution import Filters, Task, examine_tasks
 
 WARM_UP = timedelta(days=7)
 """Episodes that began in the first days of the history are not counted: they look new only because it begins there."""
@@ -26,8 +25,8 @@ class Backtest:
 
     Parameters
     ----------
-    lake
-        Where the calls lie.
+    desk
+        A snapshot: where the calls lie.
     since, until
         The rules examine ``(since, until]``.
     count_since
@@ -36,7 +35,7 @@ class Backtest:
         The lake's local days: ``local_date, day_start, day_end``.
     """
 
-    lake: Lake
+    desk: Desk
     since: datetime
     until: datetime
     count_since: datetime
@@ -50,7 +49,7 @@ class Backtest:
     def profiles(self) -> pl.LazyFrame:
         """Return the daily profiles of the whole history."""
         first, last = (last_day(self.days, moment) for moment in (self.since + timedelta(days=1), self.until))
-        return load_profiles(self.lake, first, last)
+        return load_profiles(self.desk, first, last)
 
     def run(self, trials: Sequence[tuple[Rule, Mapping[str, Any]]]) -> list[pl.DataFrame]:
         """Run rules, each with its configuration, and return the alerts that each run would have opened.
@@ -63,12 +62,8 @@ class Backtest:
             ``suspect_number, opened_at, window_end, segment``; the segment is that of the suspect's last profile before
             the window's end, NULL without one.
         """
-        import polars as pl
-
-        from sentinel_batch.rules.execution import Filters, Task, examine_tasks
-
         tasks = [Task.of(rule, {}, configuration) for rule, configuration in trials]
-        found = examine_tasks(self.lake, tasks, self.since, self.until, self.until - self.since, Filters())
+        found = examine_tasks(self.desk, tasks, self.since, self.until, self.until - self.since, Filters())
         opened = []
         for detection in found:
             ripe = pl.min_horizontal(pl.col("episode_start") + detection.window, "episode_end")
@@ -78,8 +73,6 @@ class Backtest:
         return [_add_segments(alerts, segments) for alerts in opened]
 
     def _segments(self, numbers: Collection[str]) -> pl.DataFrame:
-        import polars as pl
-
         rows = self.profiles().filter(pl.col("number").is_in(sorted(numbers)))
         return rows.select("segment", "day_start", suspect_number="number").collect().sort("day_start")
 
@@ -96,13 +89,13 @@ def _add_segments(alerts: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def plan_backtest(lake: Lake, history: timedelta, until: datetime | None) -> Backtest:
+def plan_backtest(desk: Desk, history: timedelta, until: datetime | None) -> Backtest:
     """Choose what to run over and what to count.
 
     Parameters
     ----------
-    lake
-        Where the calls lie.
+    desk
+        A snapshot: where the calls lie.
     history
         How far to look back.
     until
@@ -113,7 +106,7 @@ def plan_backtest(lake: Lake, history: timedelta, until: datetime | None) -> Bac
     UsageError
         If there are less than two days of calls in the history.
     """
-    days = list_days(lake)
+    days = list_days(desk)
     end = until or days["day_end"].to_list()[-1]
     since = max(end - history, days["day_start"].to_list()[0])
     length = end - since
@@ -123,4 +116,4 @@ def plan_backtest(lake: Lake, history: timedelta, until: datetime | None) -> Bac
             hint="Give a longer --history, or load more call records.",
         )
     warm_up = min(WARM_UP, timedelta(days=max(1, int(length.days / 2))))
-    return Backtest(lake, since, end, since + warm_up, days)
+    return Backtest(desk, since, end, since + warm_up, days)

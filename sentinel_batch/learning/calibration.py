@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from math import sqrt
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import polars as pl
+
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import Lake, open_lake
 from sentinel_batch.learning.backtest import plan_backtest
 from sentinel_batch.learning.intervals import Z_95
 from sentinel_batch.learning.ladders import EVERYONE, LEVELS
 from sentinel_batch.learning.trials import Unit, try_thresholds
+from sentinel_batch.rules import Rule, get_rule, list_rules
 from sentinel_batch.rules.header import SEGMENTS
 from sentinel_batch.window import parse_duration
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from sentinel_batch.rules import Rule
 
 HISTORY = timedelta(days=28)
 BUDGET = 50.0
@@ -71,14 +68,14 @@ class Proposal:
 
 def calibrate_rules(
     *,
-    lake: Lake | str | Path | None = None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
     history: timedelta | str = HISTORY,
     until: datetime | None = None,
     budget: float | str = BUDGET,
     segments: bool = False,
     loosen: bool = False,
     rules: Sequence[str] | None = None,
-    configured: Mapping[str, Mapping[str, Any]] | None = None,
     levels: Sequence[float] = LEVELS,
 ) -> Proposal:
     """Propose thresholds that keep the alerts within a budget; changes nothing.
@@ -92,7 +89,9 @@ def calibrate_rules(
     Parameters
     ----------
     lake
-        The lake, its path, or None for the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     history
         How far to look back: a time span, or text such as ``4w``, ``28d``. Its first week (at most half) is run over
         but not counted.
@@ -106,8 +105,6 @@ def calibrate_rules(
         Use up what the budget leaves by loosening the rules that are trusted most.
     rules
         Ids of the rules; None is all.
-    configured
-        Rule id to parameters in use; None reads the configuration.
     levels
         Quantiles to try.
 
@@ -120,11 +117,9 @@ def calibrate_rules(
     UsageError
         If an argument cannot be read, or the history is too short.
     """
-    opened = open_lake(lake)
-    allowed = parse_budget(budget)
-    test = plan_backtest(opened, parse_history(history), until)
-    in_use = _configured() if configured is None else configured
-    units = try_thresholds(test, _chosen_rules(rules), in_use, segments=segments, levels=levels)
+    desk, allowed = open_desk(lake, config).snapshot(), parse_budget(budget)
+    test = plan_backtest(desk, parse_history(history), until)
+    units = try_thresholds(test, _chosen_rules(rules), segments=segments, levels=levels)
     _tighten(units, allowed * test.length)
     if loosen:
         _loosen(units, allowed * test.length)
@@ -176,15 +171,7 @@ def parse_budget(text: float | str) -> float:
     return number
 
 
-def _configured() -> Mapping[str, Mapping[str, Any]]:
-    from sentinel_batch.config import load_config
-
-    return load_config().rules
-
-
 def _chosen_rules(rules: Sequence[str] | None) -> list[Rule]:
-    from sentinel_batch.rules import get_rule, list_rules
-
     return list(list_rules()) if rules is None else [get_rule(rule) for rule in rules]
 
 
@@ -215,8 +202,6 @@ def _loosen(units: Sequence[Unit], allowed: float) -> None:
 
 
 def _tabulate(units: Sequence[Unit], days: float) -> pl.DataFrame:
-    import polars as pl
-
     rows = [
         {
             "detection_rule": unit.rule.id,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+import polars as pl
+
+from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
+from sentinel_batch.errors import ModelError
 from sentinel_batch.lake import Lake
 from sentinel_batch.learning.features import FEATURE_NAMES, describe_callers
 from sentinel_batch.learning.history import list_days, load_profiles
@@ -20,17 +24,35 @@ from sentinel_batch.learning.labels import (
 )
 from sentinel_batch.learning.sampling import draw_all
 
-if TYPE_CHECKING:
-    import polars as pl
-
 BACKGROUND = 20_000
 """Ordinary numbers kept of each day unless told otherwise; each stands for several."""
 
 _COLUMNS = ("number", "day", "group", "label", "weight", "source", "kind", "strategy")
 
 
+def open_desks(lakes: DeskLike | Sequence[DeskLike], config: ConfigLike) -> list[Desk]:
+    """Return the desks of one lake or several, each as it is now.
+
+    Raises
+    ------
+    ModelError
+        If none is named.
+    """
+    given = [lakes] if lakes is None or isinstance(lakes, Desk | Lake | str | Path) else list(lakes)
+    if not given:
+        raise ModelError("No lake was named.", hint="Name at least one lake to learn from.")
+    return [open_desk(lake, config).snapshot() for lake in given]
+
+
+def join_examples(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Return the examples of several lakes as one frame; groups are told apart by lake."""
+    return pl.concat(
+        part.with_columns(group=pl.format("{} {}", pl.lit(place), "group")) for place, part in enumerate(parts)
+    )
+
+
 def collect_examples(
-    lake: Lake,
+    desk: Desk,
     *,
     labels: str = "both",
     kinds: Sequence[str] | None = None,
@@ -43,8 +65,8 @@ def collect_examples(
 
     Parameters
     ----------
-    lake
-        Where the calls, the verdicts and (if it is simulated) the truth lie.
+    desk
+        A snapshot: where the calls, the verdicts and (if it is simulated) the truth lie.
     labels
         ``verdicts``: alerts that were confirmed or found false, on the day of their alert, and a background of numbers
         that never had an alert, taken to be honest. ``truth``: every number of a simulated lake, every ``step_days``.
@@ -72,15 +94,13 @@ def collect_examples(
     ModelError
         If there are no calls, or no truth where it is asked for.
     """
-    import polars as pl
-
-    source = check_source(labels)
-    days = list_days(lake)
-    profiles = load_profiles(lake, *_ends(days))
-    truth = read_truth(lake) if source == "truth" or (source == "both" and has_truth(lake)) else None
-    verdicts = read_verdicts(lake, days) if source != "truth" else None
+    source, tables = check_source(labels), desk.tables
+    days = list_days(desk)
+    profiles = load_profiles(desk, *_ends(days))
+    truth = read_truth(tables) if source == "truth" or (source == "both" and has_truth(tables)) else None
+    verdicts = read_verdicts(tables, days) if source != "truth" else None
     wanted = _wanted_days(days, verdicts, truth is not None, step_days)
-    honest = None if truth is not None else alerted_numbers(lake)
+    honest = None if truth is not None else alerted_numbers(tables)
     parts = []
     for day, rows in _describe(profiles, wanted, window_days):
         labelled = _label(rows, day, truth, verdicts, honest, kinds, window_days)
@@ -114,8 +134,6 @@ def _label(
     window: int,
 ) -> pl.DataFrame:
     """Label the numbers of one day; ``honest`` holds those that are no background."""
-    import polars as pl
-
     if truth is not None:
         known = label_by_truth(rows.with_columns(days=pl.lit(window)), truth, kinds).with_columns(
             source=pl.lit("truth"), common=pl.col("role").fill_null("subscriber") == "subscriber"
@@ -134,8 +152,6 @@ def _label(
 
 
 def _overrule(rows: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     judged = pl.col("verdict").is_not_null()
     return rows.join(verdicts, on="number", how="left").with_columns(
         label=pl.coalesce("verdict", "label"),
@@ -146,8 +162,6 @@ def _overrule(rows: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
 
 def _thin(rows: pl.DataFrame, background: int, seed: int) -> pl.DataFrame:
     """Keep a draw of the ordinary numbers, each of which then stands for several."""
-    import polars as pl
-
     common = pl.col("common") & (pl.col("label") == 0)
     total = rows.filter(common).height
     share = min(1.0, background / total) if total else 1.0
@@ -158,8 +172,6 @@ def _thin(rows: pl.DataFrame, background: int, seed: int) -> pl.DataFrame:
 
 
 def _group(rows: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     shared = pl.col("number").n_unique().over("main_imei") > 1
     handset = pl.when(pl.col("main_imei").is_not_null() & shared).then(pl.format("handset {}", "main_imei"))
     return rows.with_columns(group=pl.coalesce(pl.format("box {}", "box_id"), handset, "number"))

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
+import polars as pl
 
 from sentinel_batch.errors import ModelError
-
-if TYPE_CHECKING:
-    import polars as pl
 
 FEATURE_SET = "1"
 """Version of the definitions below; a model is only used with the version that it was trained with."""
@@ -59,8 +59,6 @@ def _share(part: str, whole: str) -> Callable[[], pl.Expr]:
     """Sum of one column over the sum of another; NULL where the latter is 0."""
 
     def compute() -> pl.Expr:
-        import polars as pl
-
         total = pl.col(whole).sum()
         return pl.when(total > 0).then(pl.col(part).sum() / total)
 
@@ -71,8 +69,6 @@ def _known_share(part: str, whole: str) -> Callable[[], pl.Expr]:
     """Return the same over the days with enough history."""
 
     def compute() -> pl.Expr:
-        import polars as pl
-
         known = pl.col("history_days") >= MIN_HISTORY_DAYS
         total = pl.col(whole).filter(known).sum()
         return pl.when(total > 0).then(pl.col(part).filter(known).sum() / total)
@@ -82,8 +78,6 @@ def _known_share(part: str, whole: str) -> Callable[[], pl.Expr]:
 
 def _of(column: str, statistic: str) -> Callable[[], pl.Expr]:
     def compute() -> pl.Expr:
-        import polars as pl
-
         found: pl.Expr = getattr(pl.col(column), statistic)()
         return found
 
@@ -94,8 +88,6 @@ def _variation(column: str) -> Callable[[], pl.Expr]:
     """Return standard deviation over mean of the days; NULL below three days."""
 
     def compute() -> pl.Expr:
-        import polars as pl
-
         return pl.when(pl.len() >= 3, pl.col(column).mean() > 0).then(pl.col(column).std() / pl.col(column).mean())
 
     return compute
@@ -206,8 +198,6 @@ def describe_callers(profiles: pl.DataFrame | pl.LazyFrame, *, until: date, days
     ModelError
         If the profiles lack a column.
     """
-    import polars as pl
-
     daily = profiles.lazy()
     _check_columns(daily.collect_schema().names())
     begin = pl.lit(until) - pl.duration(days=days)
@@ -244,14 +234,10 @@ def _check_columns(present: Sequence[str]) -> None:
 
 def _most_frequent(column: str) -> pl.Expr:
     """Return the value of most days; of equals the first in order."""
-    import polars as pl
-
     return pl.col(column).drop_nulls().mode().sort().first()
 
 
 def _compare_segments(rows: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     def median(column: str) -> pl.Expr:
         return pl.col(column).median().over(pl.col("segment").fill_null(""))
 
@@ -265,8 +251,6 @@ def _compare_segments(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _count_neighbours(rows: pl.DataFrame) -> pl.DataFrame:
     """Count numbers on the same handset, and numbers at the same cell that only send, as this one may."""
-    import polars as pl
-
     one_way = (pl.col("incoming_per_call") < ONE_WAY_INCOMING).fill_null(False) & (pl.col("callees_per_day") >= 5)
     return rows.with_columns(
         numbers_on_handset=_where_known("main_imei", pl.len().over("main_imei")),
@@ -275,15 +259,10 @@ def _count_neighbours(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _where_known(column: str, figure: pl.Expr) -> pl.Expr:
-    import polars as pl
-
     return pl.when(pl.col(column).is_not_null()).then(figure).cast(pl.Float64)
 
 
 def to_matrix(rows: pl.DataFrame) -> Any:
     """Return the figures as a float32 array of shape (rows, features), NULL as NaN."""
-    import numpy as np
-    import polars as pl
-
     figures = rows.select(pl.col(FEATURE_NAMES).cast(pl.Float32).fill_null(float("nan")))
     return np.ascontiguousarray(figures.to_numpy(), dtype=np.float32)

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
+import polars as pl
+
+from sentinel_batch.desk import Desk
 from sentinel_batch.errors import ModelError
-from sentinel_batch.lake import Lake
+from sentinel_batch.profiles import load_days
+from sentinel_batch.profiles.calls import day_bounds
+from sentinel_batch.profiles.days import list_stored, read_calendar
 
-if TYPE_CHECKING:
-    import polars as pl
 
-
-def load_profiles(lake: Lake, first: date, last: date) -> pl.LazyFrame:
+def load_profiles(desk: Desk, first: date, last: date) -> pl.LazyFrame:
     """Return the daily profiles from ``first`` to ``last``, both included; days that are not stored are computed."""
-    from sentinel_batch.profiles import load_days
-
-    return load_days(lake, first, last).scan()
+    return load_days(desk, first, last).scan()
 
 
-def list_days(lake: Lake) -> pl.DataFrame:
+def list_days(desk: Desk) -> pl.DataFrame:
     """Return ``local_date, day_start, day_end`` of every local day with calls, oldest first.
 
     Raises
@@ -27,13 +26,8 @@ def list_days(lake: Lake) -> pl.DataFrame:
     ModelError
         If there is none.
     """
-    import polars as pl
-
-    from sentinel_batch.profiles.calls import day_bounds
-    from sentinel_batch.profiles.days import Definition, list_stored, read_calendar
-
-    zone = Definition.of().zone
-    dates = sorted({*read_calendar(lake, zone).calls, *list_stored(lake)})
+    zone, tables = desk.config.timezone, desk.tables
+    dates = sorted({*read_calendar(tables, zone).calls, *list_stored(tables)})
     if not dates:
         raise ModelError("There are no calls to learn from.", hint="Load call records: sentinel-batch ingest FILES.")
     moment = pl.Datetime("us", "UTC")
@@ -49,8 +43,6 @@ def find_days(days: pl.DataFrame, instants: pl.Series) -> pl.Series:
 
     An instant is the end of a period, and a period that ends at midnight belongs to the day before.
     """
-    import polars as pl
-
     wanted = pl.DataFrame({"instant": instants.dt.offset_by("-1us")}).with_row_index("place").sort("instant")
     found = wanted.join_asof(days.sort("day_start"), left_on="instant", right_on="day_start", strategy="backward")
     return found.sort("place")["local_date"]
@@ -64,8 +56,6 @@ def last_day(days: pl.DataFrame, until: datetime | None) -> date:
     ModelError
         If there is none.
     """
-    import polars as pl
-
     begun = days if until is None else days.filter(pl.col("day_start") < until)
     found = begun["local_date"].to_list()
     if not found:

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from sentinel_batch.errors import ModelError
-from sentinel_batch.lake import Lake
+from sentinel_batch.lake import Snapshot
 from sentinel_batch.learning.history import find_days
 from sentinel_batch.schema import FRAUD_ALERTS
-
-if TYPE_CHECKING:
-    import polars as pl
 
 SOURCES = ("verdicts", "truth", "both")
 """What labels may be taken from; with ``both``, a verdict goes before the truth."""
@@ -24,7 +22,7 @@ TRUTH = Path("simulation") / "truth.parquet"
 _TRUTH_COLUMNS = ("number", "role", "kind", "strategy", "box_id", "first_day", "last_day")
 
 
-def read_truth(lake: Lake) -> pl.DataFrame:
+def read_truth(tables: Snapshot) -> pl.DataFrame:
     """Return the truth of a simulated lake: ``number, role, kind, strategy, box_id, first_day, last_day``.
 
     Raises
@@ -32,9 +30,7 @@ def read_truth(lake: Lake) -> pl.DataFrame:
     ModelError
         If the lake has none, or it lacks a column.
     """
-    import polars as pl
-
-    file = lake.path / TRUTH
+    file = tables.path / TRUTH
     if not file.is_file():
         raise ModelError(
             f"There is no truth at {file}: the calls are not simulated.",
@@ -52,9 +48,9 @@ def read_truth(lake: Lake) -> pl.DataFrame:
     return found.select(_TRUTH_COLUMNS)
 
 
-def has_truth(lake: Lake) -> bool:
+def has_truth(tables: Snapshot) -> bool:
     """Tell whether the lake was simulated, with its truth kept."""
-    return (lake.path / TRUTH).is_file()
+    return (tables.path / TRUTH).is_file()
 
 
 def label_by_truth(numbers: pl.DataFrame, truth: pl.DataFrame, kinds: Sequence[str] | None = None) -> pl.DataFrame:
@@ -63,8 +59,6 @@ def label_by_truth(numbers: pl.DataFrame, truth: pl.DataFrame, kinds: Sequence[s
     A number is fraudulent on a day if its fraud took place in the trailing days; numbers that the truth does not name
     are ordinary subscribers. Frauds of other kinds than ``kinds`` are left out.
     """
-    import polars as pl
-
     fraud = pl.col("role") == "fraud"
     begun = pl.col("first_day").fill_null(date.min) <= pl.col("day")
     lasting = pl.col("last_day").fill_null(date.max) > pl.col("day") - pl.duration(days=pl.col("days"))
@@ -74,15 +68,13 @@ def label_by_truth(numbers: pl.DataFrame, truth: pl.DataFrame, kinds: Sequence[s
     return joined.filter(~pl.col("fraud") | lasting).with_columns(label=(pl.col("fraud") & begun).cast(pl.Int8))
 
 
-def read_verdicts(lake: Lake, days: pl.DataFrame) -> pl.DataFrame:
+def read_verdicts(tables: Snapshot, days: pl.DataFrame) -> pl.DataFrame:
     """Return ``number, day, label`` of every alert that was confirmed or found false, by number and day.
 
     The day is the one on which the alert's window ended. ``watch`` is no label. Of several verdicts on a number and
     day, ``confirmed`` counts.
     """
-    import polars as pl
-
-    alerts = lake.read(FRAUD_ALERTS.name).filter(pl.col("disposition").is_in(["confirmed", "false-positive"]))
+    alerts = tables.read(FRAUD_ALERTS.name).filter(pl.col("disposition").is_in(["confirmed", "false-positive"]))
     dated = alerts.with_columns(find_days(days, alerts["window_end"]).alias("day"))
     return (
         dated.filter(pl.col("day").is_not_null())
@@ -92,9 +84,9 @@ def read_verdicts(lake: Lake, days: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def alerted_numbers(lake: Lake) -> pl.Series:
+def alerted_numbers(tables: Snapshot) -> pl.Series:
     """Return every number that has, or had, an alert."""
-    return lake.scan(FRAUD_ALERTS.name).select("suspect_number").unique().collect()["suspect_number"]
+    return tables.scan(FRAUD_ALERTS.name).select("suspect_number").unique().collect()["suspect_number"]
 
 
 def check_source(labels: str) -> str:

@@ -8,14 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from sentinel_batch.errors import RuleError
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from sentinel_batch.rules import Parameter, Rule
+from sentinel_batch.rules import Parameter, Rule
 
 LEVELS = (0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999)
 """Shares of a segment's caller-days that lie below a threshold."""
@@ -75,8 +73,6 @@ def measure_quantiles(profiles: pl.LazyFrame, columns: Sequence[str], levels: Se
 
     Segment :data:`EVERYONE` holds all; a caller-day without the figure does not count.
     """
-    import polars as pl
-
     wanted = list(dict.fromkeys(columns))
     figures = profiles.select("segment", *(pl.col(column).cast(pl.Float64) for column in wanted)).collect()
     parts = []

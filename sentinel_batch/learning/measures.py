@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -24,8 +26,6 @@ def average_precision(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike |
     float or None
         0 to 1; a ranking by chance has the share of fraud. None without fraud.
     """
-    import numpy as np
-
     truth, values, mass = _sorted(labels, scores, weights)
     total = float((truth * mass).sum())
     if total == 0:
@@ -46,8 +46,6 @@ def precision_at(labels: ArrayLike, scores: ArrayLike, count: int) -> float | No
     count
         Number of rows looked at; None is returned below 1.
     """
-    import numpy as np
-
     truth, values, _ = _sorted(labels, scores, None)
     taken = min(count, len(truth))
     if taken < 1:
@@ -60,8 +58,6 @@ def precision_at(labels: ArrayLike, scores: ArrayLike, count: int) -> float | No
 
 def recall_at(labels: ArrayLike, scores: ArrayLike, count: int) -> float | None:
     """Return the share of all fraud that is among so many rows of highest score; None without fraud or rows."""
-    import numpy as np
-
     total = float(np.asarray(labels, dtype=np.float64).sum())
     share = precision_at(labels, scores, count)
     return None if share is None or total == 0 else share * min(count, len(np.asarray(labels))) / total
@@ -79,8 +75,6 @@ def reliability(
     edges
         Bounds of the bands, rising; by default 0, 0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 1.
     """
-    import numpy as np
-
     truth, stated, mass = _sorted(labels, probabilities, weights)
     bounds = edges or (0.0, 0.0001, 0.001, 0.01, 0.1, 0.5, 0.9, 1.0)
     bands = []
@@ -104,8 +98,6 @@ def reliability(
 def _sorted(
     labels: ArrayLike, scores: ArrayLike, weights: ArrayLike | None
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    import numpy as np
-
     values = np.asarray(scores, dtype=np.float64)
     order = np.argsort(-values, kind="stable")
     truth = np.asarray(labels, dtype=np.float64)

@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sentinel_batch.errors import ModelError
 from sentinel_batch.learning.features import FEATURE_NAMES, FEATURE_SET
 from sentinel_batch.learning.probability import Calibration
@@ -72,15 +74,14 @@ class Model:
 
     def score(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the trees' scores for figures of shape (rows, features), NaN allowed."""
-        import numpy as np
-
         return np.asarray(self._trees.inplace_predict(values, predict_type="margin"), dtype=np.float64)
 
     def attribute(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the part of each figure in the log-odds (TreeSHAP), shape (rows, features)."""
-        import numpy as np
         import xgboost
 
+        if not len(values):  # Of no rows, xgboost returns an array of one dimension.
+            return np.empty((0, len(self.features)))
         parts = self._trees.predict(xgboost.DMatrix(values), pred_contribs=True)
         return np.asarray(parts[:, :-1], dtype=np.float64) * self.calibration.slope
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import log
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sentinel_batch.errors import ModelError
 
 if TYPE_CHECKING:
@@ -43,8 +45,6 @@ class Calibration:
         ModelError
             If the base rate is not between 0 and 1.
         """
-        import numpy as np
-
         wanted = self.base_rate if base_rate is None else check_base_rate(base_rate)
         moved = to_log_odds(wanted) - to_log_odds(self.base_rate)
         return np.asarray(self.slope * np.asarray(scores, dtype=np.float64) + self.offset + moved)
@@ -68,8 +68,6 @@ def to_log_odds(probability: float) -> float:
 
 def to_probability(log_odds: ArrayLike) -> NDArray[Any]:
     """Return the probabilities of log-odds."""
-    import numpy as np
-
     return np.asarray(1 / (1 + np.exp(-np.clip(np.asarray(log_odds, dtype=np.float64), -40, 40))))
 
 
@@ -98,8 +96,6 @@ def fit_calibration(
     J. Platt, "Probabilistic outputs for support vector machines" (1999), with smoothed targets as his, which keep the
     slope finite when the classes are separable: each class counts one example more, whose label is the base rate.
     """
-    import numpy as np
-
     values, truth = np.asarray(scores, dtype=np.float64), np.asarray(labels, dtype=np.float64)
     fraud = truth > 0.5
     if not fraud.any() or fraud.all():
@@ -117,8 +113,6 @@ def fit_calibration(
 
 def _solve(scores: NDArray[Any], targets: NDArray[Any], mass: NDArray[Any], start: float) -> tuple[float, float]:
     """Minimise the weighted cross-entropy by Newton steps, halved where one would make it worse."""
-    import numpy as np
-
     inputs = np.column_stack([scores, np.ones(len(scores))])
     solution = np.array([0.0, start])
     loss = _loss(inputs @ solution, targets, mass)
@@ -137,6 +131,4 @@ def _solve(scores: NDArray[Any], targets: NDArray[Any], mass: NDArray[Any], star
 
 
 def _loss(log_odds: NDArray[Any], targets: NDArray[Any], mass: NDArray[Any]) -> float:
-    import numpy as np
-
     return float(np.sum(mass * (np.logaddexp(0, log_odds) - targets * log_odds)))

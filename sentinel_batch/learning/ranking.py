@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from sentinel_batch.alerts import list_alerts
+from sentinel_batch.cases.queries import list_standing_members
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import Lake, open_lake
-from sentinel_batch.rules.fusion import SEVERITY_STEPS, fuse_findings
-from sentinel_batch.schema import CASE_MEMBERS, CASES
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from sentinel_batch.learning.model import Model
+from sentinel_batch.lake import Snapshot
+from sentinel_batch.learning.model import Model, open_model
+from sentinel_batch.learning.scoring import score_callers, word_reasons
+from sentinel_batch.rules.fusion import fuse_findings
+from sentinel_batch.severity import name_severity
 
 QUEUED = ("open",)
 """Statuses of alerts that are queued unless others are asked for."""
@@ -34,8 +34,9 @@ _COLUMNS = (
 
 
 def rank_suspects(
-    lake: Lake | str | Path | None = None,
+    lake: DeskLike = None,
     *,
+    config: ConfigLike = None,
     since: datetime | None = None,
     until: datetime | None = None,
     model: Model | str | Path | None = None,
@@ -53,11 +54,13 @@ def rank_suspects(
     Parameters
     ----------
     lake
-        The lake, its path, or None for the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     since, until
         Alerts with calls in ``(since, until]``; None is without bound. The model looks at the days up to ``until``.
     model
-        A model, its folder, the name of a shipped one, or None for the rules alone.
+        A model, its folder, or the name of a shipped one; None takes that of the settings, which is none unless set.
     status
         Statuses of the alerts that are queued, one of :data:`sentinel_batch.alerts.STATUSES` or several.
     limit
@@ -78,48 +81,38 @@ def rank_suspects(
     ModelError
         If the model cannot be read, or does not fit the lake.
     """
-    opened = open_lake(lake)
+    desk = open_desk(lake, config).snapshot()
     if limit is not None and limit < 0:
         raise UsageError(f"The limit {limit} is negative.", hint="Allowed: 0 or more; leave it out for all suspects.")
-    alerts = _within(list_alerts(lake=opened, status=status), since, until)
-    queue = fuse_findings(alerts)
-    queue = _judge(queue, opened, model, until)
-    queue = _order(_fuse(_locate_cases(queue, opened)))
+    source = model if model is not None else desk.config.model
+    judge = open_model(source) if source is not None else None
+    queue = fuse_findings(_within(list_alerts(lake=desk, status=status), since, until))
+    scores = None if judge is None else score_callers(lake=desk, model=judge, until=until)
+    queue = _judge(queue, scores, judge)
+    queue = _order(_fuse(_locate_cases(queue, desk.tables)))
     queue = queue if limit is None else queue.head(limit)
-    return queue if model is None else _add_model_reasons(queue, opened, model, until)
+    return queue if scores is None or judge is None else _add_model_reasons(queue, scores, judge)
 
 
 def _within(alerts: pl.DataFrame, since: datetime | None, until: datetime | None) -> pl.DataFrame:
-    import polars as pl
-
     if since is not None:
         alerts = alerts.filter(pl.col("last_seen") > since)
     return alerts if until is None else alerts.filter(pl.col("first_seen") <= until)
 
 
-def _judge(queue: pl.DataFrame, lake: Lake, model: Model | str | Path | None, until: datetime | None) -> pl.DataFrame:
+def _judge(queue: pl.DataFrame, scores: pl.DataFrame | None, model: Model | None) -> pl.DataFrame:
     """Add the model's probabilities, and the numbers that it alone suspects."""
-    import polars as pl
-
-    if model is None:
+    if scores is None or model is None:
         return queue.with_columns(model_probability=pl.lit(None, dtype=pl.Float64))
-
-    from sentinel_batch.learning.model import open_model
-    from sentinel_batch.learning.scoring import score_callers
-
-    opened = open_model(model)
-    scores = score_callers(lake, model=opened, until=until).select(
-        "number", "probability", "first_day_start", "last_call"
-    )
     joined = queue.join(
         scores.select(suspect_number="number", model_probability="probability"), on="suspect_number", how="left"
     )
     raised = scores.filter(
-        pl.col("probability") >= opened.threshold, ~pl.col("number").is_in(queue["suspect_number"].implode())
+        pl.col("probability") >= model.threshold, ~pl.col("number").is_in(queue["suspect_number"].implode())
     ).select(
         suspect_number="number",
         rule_score=pl.lit(0.0),
-        severity=pl.lit(0, dtype=pl.Int64),
+        severity=pl.lit(-1, dtype=pl.Int64),
         first_seen="first_day_start",
         last_seen="last_call",
         model_probability="probability",
@@ -129,14 +122,10 @@ def _judge(queue: pl.DataFrame, lake: Lake, model: Model | str | Path | None, un
     )
 
 
-def _locate_cases(queue: pl.DataFrame, lake: Lake) -> pl.DataFrame:
-    import polars as pl
-
-    cases = lake.scan(CASES.name).filter(pl.col("merged_into").is_null()).select("case_id", "content_id")
-    members = lake.scan(CASE_MEMBERS.name).join(cases, on=["case_id", "content_id"], how="semi")
-    sized = members.with_columns(case_size=pl.len().over("case_id"))
+def _locate_cases(queue: pl.DataFrame, tables: Snapshot) -> pl.DataFrame:
+    sized = list_standing_members(tables).with_columns(case_size=pl.len().over("case_id"))
     newest = sized.group_by(suspect_number="number").agg(pl.col("case_id", "case_size").sort_by("case_id").last())
-    return queue.join(newest.collect(), on="suspect_number", how="left")
+    return queue.join(newest, on="suspect_number", how="left")
 
 
 def fuse_witnesses(rule_score: pl.Expr, probability: pl.Expr, case_size: pl.Expr) -> pl.Expr:
@@ -149,44 +138,28 @@ def fuse_witnesses(rule_score: pl.Expr, probability: pl.Expr, case_size: pl.Expr
     case_size
         Members of the number's case.
     """
-    import polars as pl
-
     case = CASE_WEIGHT * (1 - CHANCE_MEMBERS / pl.max_horizontal(case_size, CHANCE_MEMBERS))
     doubts = [1 - witness.fill_null(0.0) for witness in (rule_score, probability, case)]
     return 1 - doubts[0] * doubts[1] * doubts[2]
 
 
 def _fuse(queue: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     witnesses = (pl.col(name) for name in ("rule_score", "model_probability", "case_size"))
     return queue.with_columns(score=fuse_witnesses(*witnesses))
 
 
 def _order(queue: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     ordered = queue.sort(
         "score", "severity", pl.col("rules").list.len(), "suspect_number", descending=[True, True, True, False]
     )
-    names = {step: name for name, step in SEVERITY_STEPS.items()}
     return (
         ordered.with_row_index("rank", offset=1)
-        .with_columns(
-            pl.col("rank").cast(pl.Int64),
-            pl.col("severity").replace_strict(names, default=None, return_dtype=pl.String),
-        )
+        .with_columns(pl.col("rank").cast(pl.Int64), name_severity("severity"))
         .select(_COLUMNS)
     )
 
 
-def _add_model_reasons(
-    queue: pl.DataFrame, lake: Lake, model: Model | str | Path, until: datetime | None
-) -> pl.DataFrame:
-    import polars as pl
-
-    from sentinel_batch.learning.scoring import list_reasons
-
-    words = list_reasons(lake, queue["suspect_number"].to_list(), model=model, until=until)
+def _add_model_reasons(queue: pl.DataFrame, scores: pl.DataFrame, model: Model) -> pl.DataFrame:
+    words = word_reasons(scores.filter(pl.col("number").is_in(queue["suspect_number"].implode())), model)
     reasons = [[*own, *words.get(number, [])] for number, own in queue.select("suspect_number", "reasons").iter_rows()]
     return queue.with_columns(pl.Series("reasons", reasons, dtype=pl.List(pl.String)))

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import polars as pl
+import polars as pl
 
 FOLDS = 10
 
@@ -20,8 +18,6 @@ def draw(name: str, seed: int) -> float:
 
 def draw_all(names: Iterable[str], seed: int) -> pl.Series:
     """Return the draw of each name."""
-    import polars as pl
-
     return pl.Series("draw", [draw(name, seed) for name in names], dtype=pl.Float64)
 
 
@@ -35,8 +31,6 @@ def assign_folds(examples: pl.DataFrame, seed: int) -> pl.DataFrame:
     seed
         Other seeds give other folds.
     """
-    import polars as pl
-
     groups = examples.group_by("group").agg(fraud=pl.col("label").max()).sort("group")
     dealt = (
         groups.with_columns(draw_all(groups["group"], seed))

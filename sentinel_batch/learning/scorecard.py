@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sentinel_batch.lake import Lake, open_lake
+import polars as pl
+
+from sentinel_batch.alerts.events import ALERT_HISTORY
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
+from sentinel_batch.lake import Snapshot
 from sentinel_batch.learning.intervals import wilson_interval
-from sentinel_batch.schema import ALERT_EVENTS, FRAUD_ALERTS
-
-if TYPE_CHECKING:
-    import polars as pl
+from sentinel_batch.schema import FRAUD_ALERTS
 
 LONGEST_REVIEW = timedelta(minutes=10)
 """A longer pause between two reviews of one analyst is no work on the second."""
@@ -49,7 +49,11 @@ class Scorecard:
 
 
 def compute_scorecard(
-    *, lake: Lake | str | Path | None = None, since: datetime | None = None, until: datetime | None = None
+    *,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> Scorecard:
     """Return the record of every rule that raised an alert.
 
@@ -61,28 +65,26 @@ def compute_scorecard(
     Parameters
     ----------
     lake
-        The lake, its path, or None for the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     since, until
         Count alerts with ``since < window_end <= until``; None is without bound.
     """
-    opened = open_lake(lake)
-    alerts = _within(opened.read(FRAUD_ALERTS.name), since, until)
+    tables = open_desk(lake, config).tables
+    alerts = _within(tables.read(FRAUD_ALERTS.name), since, until)
     counted = _marked(alerts)
-    hours = _sum_hours(alerts, _estimate_hours(opened))
+    hours = _sum_hours(alerts, _estimate_hours(tables))
     return Scorecard(_tabulate_rules(counted, hours), _tabulate_weeks(counted), _group_reasons(counted))
 
 
 def _within(alerts: pl.DataFrame, since: datetime | None, until: datetime | None) -> pl.DataFrame:
-    import polars as pl
-
     if since is not None:
         alerts = alerts.filter(pl.col("window_end") > since)
     return alerts if until is None else alerts.filter(pl.col("window_end") <= until)
 
 
 def _marked(alerts: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     verdict = pl.col("disposition").fill_null("")
     return alerts.filter(pl.col("status") != "merged").with_columns(
         confirmed=verdict == "confirmed",
@@ -92,8 +94,6 @@ def _marked(alerts: pl.DataFrame) -> pl.DataFrame:
 
 
 def _tabulate_rules(alerts: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     counts = alerts.group_by("detection_rule", "rule_version").agg(
         *_count_verdicts(),
         open=(pl.col("status") == "open").sum().cast(pl.Int64),
@@ -110,16 +110,12 @@ def _tabulate_rules(alerts: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:
 
 
 def _tabulate_weeks(alerts: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     week = pl.col("window_end").dt.truncate("1w").dt.date().alias("week")
     counts = alerts.group_by("detection_rule", "rule_version", week).agg(*_count_verdicts())
     return add_precision(counts).drop("precision_low", "precision_high").sort("detection_rule", "rule_version", "week")
 
 
 def _count_verdicts() -> list[pl.Expr]:
-    import polars as pl
-
     return [
         pl.len().cast(pl.Int64).alias("alerts"),
         pl.any_horizontal("confirmed", "false_positive", "watched").sum().cast(pl.Int64).alias("reviewed"),
@@ -130,8 +126,6 @@ def _count_verdicts() -> list[pl.Expr]:
 
 def add_precision(counts: pl.DataFrame) -> pl.DataFrame:
     """Add ``precision``, ``precision_low``, ``precision_high`` to rows of ``confirmed`` and ``false_positives``."""
-    import polars as pl
-
     rows = [
         (right, right + wrong, wilson_interval(right, right + wrong))
         for right, wrong in counts.select("confirmed", "false_positives").iter_rows()
@@ -144,12 +138,9 @@ def add_precision(counts: pl.DataFrame) -> pl.DataFrame:
     return counts.with_columns(pl.Series(name, values, dtype=pl.Float64) for name, values in columns.items())
 
 
-def _estimate_hours(lake: Lake) -> pl.DataFrame:
+def _estimate_hours(tables: Snapshot) -> pl.DataFrame:
     """Return alert_id and hours of every review of it."""
-    import polars as pl
-
-    events = lake.scan(ALERT_EVENTS.name).filter(pl.col("event") == "reviewed").collect()
-    events = events.filter(pl.col("commit_id").is_in(list(lake.committed(FRAUD_ALERTS.name, events["commit_id"]))))
+    events = ALERT_HISTORY.read(tables, pl.col("event") == "reviewed")
     reviews = events.select("actor", "at", "alert_id").unique()
     instants = (
         reviews.group_by("actor", "at")
@@ -162,15 +153,11 @@ def _estimate_hours(lake: Lake) -> pl.DataFrame:
 
 
 def _sum_hours(alerts: pl.DataFrame, hours: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     named = hours.join(alerts.select("id", "detection_rule", "rule_version"), left_on="alert_id", right_on="id")
     return named.group_by("detection_rule", "rule_version").agg(analyst_hours=pl.col("hours").sum())
 
 
 def _group_reasons(alerts: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     wrong = alerts.filter("false_positive").sort("id")
     reasons = pl.Series("reason", [group_note(note) for note in wrong["reviewer_notes"]], dtype=pl.String())
     return (

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import polars as pl
+
+from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import ModelError
-from sentinel_batch.lake import Lake, open_lake
 from sentinel_batch.learning.features import FEATURE_NAMES, FEATURES, describe_callers, to_matrix
 from sentinel_batch.learning.history import last_day, list_days, load_profiles
 from sentinel_batch.learning.model import Model, open_model
 from sentinel_batch.learning.probability import to_probability
-
-if TYPE_CHECKING:
-    import polars as pl
 
 SHOWN = 5
 """Reasons shown of each number."""
@@ -62,8 +61,9 @@ class CallerExplanation:
 
 
 def score_callers(
-    lake: Lake | str | Path | None = None,
+    lake: DeskLike = None,
     *,
+    config: ConfigLike = None,
     model: Model | str | Path,
     until: datetime | None = None,
     numbers: Sequence[str] | None = None,
@@ -74,7 +74,9 @@ def score_callers(
     Parameters
     ----------
     lake
-        The lake, its path, or None for the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     model
         The model, its folder, or the name of a shipped one.
     until
@@ -95,10 +97,8 @@ def score_callers(
     ModelError
         If the model cannot be read, there are no calls, or the base rate is not allowed.
     """
-    import polars as pl
-
     opened = open_model(model)
-    rows = _describe(open_lake(lake), opened, until)
+    rows = _describe(open_desk(lake, config).snapshot(), opened, until)
     if numbers is not None:
         rows = rows.filter(pl.col("number").is_in(list(numbers)))
     log_odds = opened.calibration.log_odds(opened.score(to_matrix(rows)), base_rate)
@@ -110,7 +110,8 @@ def score_callers(
 def explain_caller(
     number: str,
     *,
-    lake: Lake | str | Path | None = None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
     model: Model | str | Path,
     until: datetime | None = None,
 ) -> CallerExplanation:
@@ -120,7 +121,11 @@ def explain_caller(
     ----------
     number
         As in the call records.
-    lake, model, until
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
+    model, until
         As for :func:`score_callers`.
 
     Raises
@@ -129,7 +134,7 @@ def explain_caller(
         If the model cannot be read, or the number made no call in the trailing days.
     """
     opened = open_model(model)
-    judged = score_callers(lake, model=opened, until=until, numbers=[number])
+    judged = score_callers(lake=lake, config=config, model=opened, until=until, numbers=[number])
     if judged.is_empty():
         raise ModelError(
             f"{number!r} made no call in the {opened.window_days} days that the model looks at.",
@@ -153,8 +158,6 @@ def explain_caller(
 
 def attribute_callers(rows: pl.DataFrame, model: Model) -> pl.DataFrame:
     """Return ``number, feature, value, words, contribution`` of rows of figures, by number, the weightiest first."""
-    import polars as pl
-
     parts = model.attribute(to_matrix(rows))
     values = rows.select(FEATURE_NAMES).rows()
     return pl.DataFrame(
@@ -171,18 +174,18 @@ def attribute_callers(rows: pl.DataFrame, model: Model) -> pl.DataFrame:
     ).sort("number", pl.col("contribution").abs(), "feature", descending=[False, True, False])  # fmt: skip
 
 
-def list_reasons(
-    lake: Lake, numbers: Sequence[str], *, model: Model | str | Path, until: datetime | None = None, count: int = SHOWN
-) -> dict[str, list[str]]:
-    """Return the weightiest reasons of each number in words, such as ``97 % of callees new: +1.8``."""
-    opened = open_model(model)
-    return word_reasons(score_callers(lake, model=opened, until=until, numbers=numbers), opened, count)
-
-
 def word_reasons(rows: pl.DataFrame, model: Model, count: int = SHOWN) -> dict[str, list[str]]:
-    """Return the same of rows that :func:`score_callers` returned."""
-    import polars as pl
+    """Return the weightiest reasons of each number in words, such as ``97 % of callees new: +1.8``.
 
+    Parameters
+    ----------
+    rows
+        As :func:`score_callers` returns them.
+    model
+        The model that they were judged by.
+    count
+        At most so many reasons of a number.
+    """
     weighty = attribute_callers(rows, model).filter(pl.col("contribution").abs() >= _LEAST_PART)
     shown = weighty.group_by("number", maintain_order=True).head(count)
     reasons: dict[str, list[str]] = {}
@@ -191,7 +194,7 @@ def word_reasons(rows: pl.DataFrame, model: Model, count: int = SHOWN) -> dict[s
     return reasons
 
 
-def _describe(lake: Lake, model: Model, until: datetime | None) -> pl.DataFrame:
-    day = last_day(list_days(lake), until)
-    profiles = load_profiles(lake, day - timedelta(days=model.window_days - 1), day)
+def _describe(desk: Desk, model: Model, until: datetime | None) -> pl.DataFrame:
+    day = last_day(list_days(desk), until)
+    profiles = load_profiles(desk, day - timedelta(days=model.window_days - 1), day)
     return describe_callers(profiles, until=day, days=model.window_days)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import polars as pl
+
+from sentinel_batch.desk import ConfigLike, DeskLike
 from sentinel_batch.errors import ModelError
-from sentinel_batch.lake import Lake, open_lake
-from sentinel_batch.learning.examples import BACKGROUND, collect_examples
+from sentinel_batch.learning.assessment import assess
+from sentinel_batch.learning.examples import BACKGROUND, collect_examples, join_examples, open_desks
 from sentinel_batch.learning.features import FEATURES, to_matrix
 from sentinel_batch.learning.model import Model, check_settings, dump_booster
 from sentinel_batch.learning.probability import BASE_RATE, Calibration, check_base_rate, fit_calibration
 from sentinel_batch.learning.sampling import assign_folds
 
 if TYPE_CHECKING:
-    import polars as pl
     import xgboost
     from numpy.typing import NDArray
 
@@ -49,8 +51,9 @@ _CALIBRATION_FOLDS = 5
 
 
 def train_model(
-    lakes: Lake | str | Path | Sequence[Lake | str | Path] | None = None,
+    lakes: DeskLike | Sequence[DeskLike] = None,
     *,
+    config: ConfigLike = None,
     labels: str = "both",
     kinds: Sequence[str] | None = None,
     window_days: int = 7,
@@ -66,7 +69,9 @@ def train_model(
     Parameters
     ----------
     lakes
-        The lake, its path, several of them, or None for the configured one.
+        Desks, or folders of their tables, one or several; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     labels, kinds, window_days, step_days, background
         As for :func:`sentinel_batch.learning.examples.collect_examples`.
     base_rate
@@ -88,22 +93,18 @@ def train_model(
     ModelError
         If there are too few labels, no calls, no truth where it is asked for, or an argument is not allowed.
     """
-    import polars as pl
-
     check_settings(window_days, threshold, seed)
-    given = [lakes] if lakes is None or isinstance(lakes, Lake | str | Path) else list(lakes)
-    parts = []
-    for place, lake in enumerate(given):
-        part = collect_examples(
-            open_lake(lake), labels=labels, kinds=kinds, window_days=window_days, step_days=step_days,
-            background=background, seed=seed,
-        )  # fmt: skip
-        parts.append(part.with_columns(group=pl.format("{} {}", pl.lit(place), "group")))
-    if not parts:
-        raise ModelError("No lake was named.", hint="Name at least one lake to learn from.")
-    facts = {"labels": labels, "kinds": list(kinds or []), "lakes": len(parts), "step_days": step_days}
+    desks = open_desks(lakes, config)
+    examples = join_examples(
+        collect_examples(
+            desk, labels=labels, kinds=kinds, window_days=window_days, step_days=step_days, background=background,
+            seed=seed,
+        )
+        for desk in desks
+    )  # fmt: skip
+    facts = {"labels": labels, "kinds": list(kinds or []), "lakes": len(desks), "step_days": step_days}
     return fit_model(
-        pl.concat(parts), window_days=window_days, base_rate=base_rate, threshold=threshold, rounds=rounds, seed=seed,
+        examples, window_days=window_days, base_rate=base_rate, threshold=threshold, rounds=rounds, seed=seed,
         facts=facts,
     )  # fmt: skip
 
@@ -144,8 +145,6 @@ def fit_model(
     ModelError
         If there are too few examples of a class, or an argument is not allowed.
     """
-    from sentinel_batch.learning.assessment import assess
-
     check_base_rate(base_rate)
     check_settings(window_days, threshold, seed)
     _check_numbers(examples)
@@ -170,8 +169,6 @@ def split_examples(examples: pl.DataFrame, seed: int) -> tuple[pl.DataFrame, pl.
 
     The day is None if there is only one, so that only groups can be held out.
     """
-    import polars as pl
-
     folded = assign_folds(examples, seed)
     later = _held_out_since(folded)
     early, late = (pl.col("day") < later, pl.col("day") >= later) if later else (pl.lit(True), pl.lit(True))
@@ -189,8 +186,6 @@ def _fit(
 
 def summarise(examples: pl.DataFrame) -> dict[str, Any]:
     """Return what examples there are: rows, numbers and groups of each class, days, kinds of fraud."""
-    import polars as pl
-
     fraud, honest = examples.filter(pl.col("label") == 1), examples.filter(pl.col("label") == 0)
     kinds = fraud.group_by("kind", "strategy").agg(numbers=pl.col("number").n_unique()).sort("kind", "strategy")
     first, last = examples["day"].min(), examples["day"].max()
@@ -217,8 +212,6 @@ def _check_numbers(examples: pl.DataFrame) -> None:
 
 def _count_numbers(examples: pl.DataFrame) -> ModelError | None:
     """Return what is wrong with the number of labels, if it is."""
-    import polars as pl
-
     for label, name in ((1, "fraudulent"), (0, "honest")):
         count = examples.filter(pl.col("label") == label)["number"].n_unique()
         if count < LEAST_NUMBERS:
@@ -264,17 +257,12 @@ def _boost(examples: pl.DataFrame, settings: Mapping[str, Any], rounds: int) -> 
 
 def _weigh_classes(labels: NDArray[Any]) -> NDArray[Any]:
     """Weigh fraud up by the square root of its rarity: full balance would spoil the order in the tail."""
-    import numpy as np
-
     fraud = labels == 1
     return np.asarray(np.where(fraud, np.sqrt((~fraud).sum() / fraud.sum()), 1.0))
 
 
 def _cross_score(examples: pl.DataFrame, settings: Mapping[str, Any], rounds: int) -> NDArray[Any]:
     """Score every example by trees that have not seen its group."""
-    import numpy as np
-    import polars as pl
-
     folds = assign_folds(examples, int(settings["seed"]) + 1)["fold"].to_numpy() % _CALIBRATION_FOLDS
     scores = np.full(examples.height, np.nan)
     for fold in range(_CALIBRATION_FOLDS):

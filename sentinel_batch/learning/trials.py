@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from sentinel_batch.learning.backtest import Backtest
 from sentinel_batch.learning.ladders import EVERYONE, Knob, build_ladder, find_knob, measure_quantiles
+from sentinel_batch.learning.scorecard import compute_scorecard
+from sentinel_batch.rules import Rule
 from sentinel_batch.rules.header import SEGMENTS
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from sentinel_batch.rules import Rule
 
 LOOSEST = 0.5
 """No rule is loosened below this share of the value in use: a rule of hundreds of calls makes no sense with two."""
@@ -85,7 +84,6 @@ class Unit:
 def try_thresholds(
     test: Backtest,
     rules: Sequence[Rule],
-    in_use: Mapping[str, Mapping[str, Any]],
     *,
     segments: bool,
     levels: Sequence[float],
@@ -96,13 +94,14 @@ def try_thresholds(
     ----------
     test
         The history.
-    rules, in_use
-        The rules, and their configuration.
+    rules
+        The rules; the values in use are those of the desk's settings.
     segments
         Whether segments get thresholds of their own.
     levels
         Quantiles to try.
     """
+    in_use = test.desk.config.rules
     knobs = {rule.id: find_knob(rule) for rule in rules}
     candidates = _list_candidates(test, rules, knobs, in_use, segments, levels)
     counted = _run(test, rules, knobs, in_use, candidates)
@@ -183,8 +182,6 @@ def _configure(
 
 def _pick(alerts: pl.DataFrame, segment: str, named: Sequence[str]) -> tuple[str, ...]:
     """Return the suspects of a segment; for everyone, those in none of the named ones."""
-    import polars as pl
-
     if segment != EVERYONE:
         alerts = alerts.filter(pl.col("segment") == segment)
     elif named:
@@ -194,12 +191,8 @@ def _pick(alerts: pl.DataFrame, segment: str, named: Sequence[str]) -> tuple[str
 
 def _trust(test: Backtest, rules: Sequence[Rule]) -> dict[str, float]:
     """Return the share of each rule's alerts that are right: its verdicts, and its weight as :data:`_PRIOR` more."""
-    import polars as pl
-
-    from sentinel_batch.learning.scorecard import compute_scorecard
-
     verdicts = (
-        compute_scorecard(lake=test.lake)
+        compute_scorecard(lake=test.desk)
         .rules.group_by("detection_rule")
         .agg(pl.col("confirmed", "false_positives").sum())
     )

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from sentinel_batch.errors import LakeDamagedError
-from sentinel_batch.lake import Lake, StagedFile, scan_parts
+from sentinel_batch.lake import Lake, Snapshot, StagedFile, scan_parts
 from sentinel_batch.maintenance.files import DataFile, group_by_partition, list_data_files
 from sentinel_batch.schema import TABLES, polars_schema
 
@@ -47,13 +49,17 @@ class Compaction:
     rows: int
 
 
-def compact_table(lake: Lake, name: str, staging: Path, run_id: str, *, dry_run: bool = False) -> list[Compaction]:
+def compact_table(
+    lake: Lake, tables: Snapshot, name: str, staging: Path, run_id: str, *, dry_run: bool = False
+) -> list[Compaction]:
     """Merge the small files of each partition of a table; one atomic commit per partition.
 
     Parameters
     ----------
-    lake, name
-        The table; the caller holds the lake's lock.
+    lake
+        Where to commit; the caller holds its lock.
+    tables, name
+        The table as it is, seen under the lock.
     staging
         A folder of :meth:`Lake.staging`.
     run_id
@@ -67,7 +73,7 @@ def compact_table(lake: Lake, name: str, staging: Path, run_id: str, *, dry_run:
         If the rows written differ in number from the rows in the log; nothing is committed then.
     """
     done = []
-    for partition, files in group_by_partition(list_data_files(lake, name)).items():
+    for partition, files in group_by_partition(list_data_files(tables, name)).items():
         bins = plan_bins(files)
         if not bins:
             continue
@@ -111,8 +117,6 @@ def _fill(files: list[DataFile]) -> Iterator[list[DataFile]]:
 
 
 def _merge(name: str, group: list[DataFile], target: Path) -> StagedFile:
-    import polars as pl
-
     definition = TABLES[name]
     kinds = {c: t for c, t in polars_schema(definition.columns).items() if c not in definition.partition_by}
     frame = scan_parts(name, [file.path for file in group], partitions=False)

@@ -9,18 +9,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+import polars as pl
+
+from sentinel_batch.config import Config
+from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import ExitCode, SentinelError
-from sentinel_batch.lake import Lake, now, open_lake
+from sentinel_batch.lake import Lake, Snapshot
 from sentinel_batch.maintenance.compaction import SMALL_BYTES
 from sentinel_batch.maintenance.files import DataFile, group_by_partition, list_data_files
 from sentinel_batch.maintenance.upkeep import stale_staging
 from sentinel_batch.runs import versions
 from sentinel_batch.schema import RUNS, TABLES
-
-if TYPE_CHECKING:
-    from sentinel_batch.config import Config
+from sentinel_batch.window import now
 
 Status = Literal["ok", "warning", "error"]
 
@@ -86,35 +88,48 @@ class Diagnosis:
         }
 
 
-def diagnose(lake: Lake | str | Path | None = None, *, config: Config | None = None) -> Diagnosis:
+def diagnose(lake: DeskLike = None, *, config: ConfigLike = None) -> Diagnosis:
     """Check versions, configuration, every table of the lake, disk space and the last runs.
+
+    Settings that cannot be loaded, and a missing or damaged lake, are findings, not exceptions.
 
     Parameters
     ----------
     lake
-        The lake, or its path; None is the configured one. A missing or damaged lake is a finding, not an exception.
+        The desk, or the folder of its tables; None is the configured one.
     config
-        Settings; None loads them, and settings that cannot be loaded are a finding.
+        Settings, or their file; None looks for them as the command line does.
 
     Returns
     -------
     Diagnosis
     """
-    checks = [_check_versions(), _guarded("configuration", lambda: _check_configuration(config))]
+    checks = [_check_versions()]
     try:
-        target = open_lake(lake if lake is not None or config is None else config.lake)
+        desk = open_desk(lake, config)
+        checks.append(_check_configuration(desk.config))
     except SentinelError as error:
-        return Diagnosis([*checks, Check("lake", "error", error.message, error.hint)])
-    checks.append(Check("lake", "ok", f"{target.path}"))
+        checks.append(Check("configuration", "error", error.message, error.hint))
+        if lake is None:
+            return Diagnosis([*checks, Check("lake", "error", error.message, error.hint)])
+        desk = open_desk(lake, Config())
+    return Diagnosis([*checks, *_check_lake(desk)])
+
+
+def _check_lake(desk: Desk) -> Iterator[Check]:
+    try:
+        lake = desk.lake
+    except SentinelError as error:
+        yield Check("lake", "error", error.message, error.hint)
+        return
+    yield Check("lake", "ok", f"{lake.path}")
+    tables = lake.snapshot()
     for name in TABLES:
-        checks += _check_table(target, name)
-    checks += [
-        _guarded("staging", lambda: _check_staging(target)),
-        _guarded("disk space", lambda: _check_disk(target)),
-        _guarded("last runs", lambda: _check_last_runs(target)),
-        _guarded("nightly", lambda: _check_nightly(target)),
-    ]
-    return Diagnosis(checks)
+        yield from _check_table(tables, name)
+    yield _guarded("staging", lambda: _check_staging(lake))
+    yield _guarded("disk space", lambda: _check_disk(lake))
+    yield _guarded("last runs", lambda: _check_last_runs(tables))
+    yield _guarded("nightly", lambda: _check_nightly(tables))
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:
@@ -136,23 +151,20 @@ def _check_versions() -> Check:
     return Check("versions", "ok", f"{text}, {platform.system()} {platform.machine()}")
 
 
-def _check_configuration(config: Config | None) -> Check:
-    from sentinel_batch.config import load_config
-
-    loaded = config if config is not None else load_config()
-    source = loaded.file if loaded.file is not None else "no configuration file"
-    return Check("configuration", "ok", f"{source}; timezone {loaded.timezone}, region {loaded.region}")
+def _check_configuration(config: Config) -> Check:
+    source = config.file if config.file is not None else "no configuration file"
+    return Check("configuration", "ok", f"{source}; timezone {config.timezone}, region {config.region}")
 
 
-def _check_table(lake: Lake, name: str) -> Iterator[Check]:
+def _check_table(tables: Snapshot, name: str) -> Iterator[Check]:
     label = f"table {name}"
     try:
-        files = list_data_files(lake, name)
-        table = lake.delta(name)
+        files = list_data_files(tables, name)
+        log = tables.log(name)
     except SentinelError as error:
         yield Check(label, "error", error.message, error.hint)
         return
-    broken_log = _unreadable_commits(lake.path / name)
+    broken_log = _unreadable_commits(tables.path / name)
     if broken_log:
         yield Check(
             label,
@@ -161,10 +173,10 @@ def _check_table(lake: Lake, name: str) -> Iterator[Check]:
             f"Restore {name}/_delta_log from a backup.",
         )
         return
-    if table is None:
+    if log is None:
         yield Check(label, "ok", "nothing was written yet")
         return
-    problems = [problem for file in files if (problem := _judge_file(file, lake.path / name))]
+    problems = [problem for file in files if (problem := _judge_file(file, tables.path / name))]
     if problems:
         yield Check(
             label,
@@ -174,7 +186,7 @@ def _check_table(lake: Lake, name: str) -> Iterator[Check]:
         )
         return
     rows, size = sum(file.rows or 0 for file in files), sum(file.size_bytes for file in files)
-    yield Check(label, "ok", f"{rows:,} rows in {len(files):,} files, {_readable(size)}, version {table.version()}")
+    yield Check(label, "ok", f"{rows:,} rows in {len(files):,} files, {_readable(size)}, version {log.version()}")
     yield from _check_compaction(name, files)
 
 
@@ -249,18 +261,16 @@ def _check_disk(lake: Lake) -> Check:
     return Check("disk space", "ok", text)
 
 
-def _check_last_runs(lake: Lake) -> Check:
-    last = lake.read(RUNS.name).sort("started_at").tail(_SHOWN).reverse()
+def _check_last_runs(tables: Snapshot) -> Check:
+    last = tables.read(RUNS.name).sort("started_at").tail(_SHOWN).reverse()
     if last.is_empty():
         return Check("last runs", "ok", "no command has written to this lake yet")
     lines = [f"{row['command']} {row['started_at']:%Y-%m-%d %H:%M} UTC {row['outcome']}" for row in last.to_dicts()]
     return Check("last runs", "ok", "; ".join(lines))
 
 
-def _check_nightly(lake: Lake) -> Check:
-    import polars as pl
-
-    nights = lake.read(RUNS.name).filter(pl.col("command") == "nightly").sort("started_at")
+def _check_nightly(tables: Snapshot) -> Check:
+    nights = tables.read(RUNS.name).filter(pl.col("command") == "nightly").sort("started_at")
     if nights.is_empty():
         return Check("nightly", "warning", "no nightly run yet", "Schedule it: docs/operations.md.")
     last = nights.row(-1, named=True)

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import unquote
 
-from sentinel_batch.lake import Lake
+from sentinel_batch.lake import Snapshot, list_actions
 from sentinel_batch.schema import TABLES
 
 
@@ -31,28 +31,26 @@ class DataFile:
     size_bytes: int
 
 
-def list_data_files(lake: Lake, name: str) -> list[DataFile]:
-    """List the files of a table's newest version, by path.
+def list_data_files(tables: Snapshot, name: str) -> list[DataFile]:
+    """List the files of a table, by path.
 
     Raises
     ------
     LakeDamagedError
         If the table's log cannot be read.
     """
-    import pyarrow as pa
-
-    table = lake.delta(name)
-    if table is None:
+    log = tables.log(name)
+    if log is None:
         return []
     columns = TABLES[name].partition_by
     found = [
         DataFile(
-            path=lake.path / name / unquote(action["path"]),
+            path=tables.path / name / unquote(action["path"]),
             partition=tuple((column, str(action[f"partition.{column}"])) for column in columns),
             rows=action.get("num_records"),
             size_bytes=action["size_bytes"],
         )
-        for action in pa.table(table.get_add_actions(flatten=True)).to_pylist()
+        for action in list_actions(log)
     ]
     return sorted(found, key=lambda file: file.path)
 

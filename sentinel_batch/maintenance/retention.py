@@ -10,15 +10,13 @@ import os
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from sentinel_batch.errors import LakeDamagedError, UsageError
-from sentinel_batch.lake import Lake, full_disk_reported, scan_parts
+from sentinel_batch.lake import Lake, Snapshot, full_disk_reported, scan_parts
 from sentinel_batch.maintenance.files import DataFile, group_by_partition, list_data_files, partition_date
 from sentinel_batch.schema import CALL_RECORDS
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 @dataclass(frozen=True)
@@ -60,13 +58,17 @@ def archive_folder(lake: Lake, archive: Path | None) -> Path:
     return folder
 
 
-def archive_days(lake: Lake, keep_days: int, folder: Path, run_id: str, *, dry_run: bool = False) -> list[ArchivedDay]:
+def archive_days(
+    lake: Lake, tables: Snapshot, keep_days: int, folder: Path, run_id: str, *, dry_run: bool = False
+) -> list[ArchivedDay]:
     """Move every day that is more than ``keep_days`` days before the newest call's day to the archive.
 
     Parameters
     ----------
     lake
-        The caller holds its lock.
+        Where to commit; the caller holds its lock.
+    tables
+        The tables as they are, seen under the lock.
     keep_days
         Days that stay, counted back from the day of the newest call (not from today: a lake that nobody feeds keeps
         its calls), which stays too.
@@ -88,16 +90,15 @@ def archive_days(lake: Lake, keep_days: int, folder: Path, run_id: str, *, dry_r
         raise UsageError(
             f"keep_days is {keep_days}; it must be 1 or more.", hint="Keep at least the longest rule window, in days."
         )
-    bounds = lake.bounds()
+    bounds = tables.bounds()
     if bounds is None:
         return []
     limit = bounds[1].date() - timedelta(days=keep_days)
-    groups = group_by_partition(list_data_files(lake, CALL_RECORDS.name)).values()
+    groups = group_by_partition(list_data_files(tables, CALL_RECORDS.name)).values()
     return [_archive_day(lake, files, folder, run_id, dry_run) for files in groups if partition_date(files[0]) < limit]
 
 
 def _archive_day(lake: Lake, files: list[DataFile], folder: Path, run_id: str, dry_run: bool) -> ArchivedDay:
-
     day = partition_date(files[0])
     target = folder / f"call_date={day}"
     rows = sum(file.rows or 0 for file in files)
@@ -122,8 +123,6 @@ def _archive_day(lake: Lake, files: list[DataFile], folder: Path, run_id: str, d
 
 def _copy(rows: pl.LazyFrame, target: Path) -> int:
     """Write rows to a file that appears whole or not at all, and return how many it holds."""
-    import polars as pl
-
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.parent / ".copy.tmp"
     rows.sink_parquet(draft, compression="zstd")
@@ -138,12 +137,9 @@ def _copy(rows: pl.LazyFrame, target: Path) -> int:
 
 
 def _keys(files: list[Path]) -> pl.LazyFrame:
-
     return scan_parts(CALL_RECORDS.name, files, partitions=False).select(CALL_RECORDS.key)
 
 
 def _count(rows: pl.LazyFrame) -> int:
-    import polars as pl
-
     counted: int = rows.select(pl.len()).collect(engine="streaming").item()
     return counted

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import DEFAULT_LOCK_TIMEOUT, Lake, open_lake
+from sentinel_batch.lake import STAGING, Lake, open_log
 from sentinel_batch.maintenance.compaction import Compaction, compact_table
 from sentinel_batch.maintenance.retention import ArchivedDay, archive_days, archive_folder
 from sentinel_batch.runs import new_run_id, recorded_run
@@ -72,20 +73,20 @@ class MaintenanceResult:
 
 
 def maintain(
-    lake: Lake | str | Path | None = None,
+    lake: DeskLike = None,
     *,
     keep_days: int | None = None,
     archive: str | Path | None = None,
     dry_run: bool = False,
     retention_hours: int = DEFAULT_RETENTION_HOURS,
-    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
+    config: ConfigLike = None,
 ) -> MaintenanceResult:
     """Compact and clean a lake; readers see the same rows before and after.
 
     Parameters
     ----------
     lake
-        The lake, or its path; None is the configured one.
+        The desk, or the folder of its tables; None is the configured one.
     keep_days
         Move call records of days more than this many days before the newest call's day to ``archive``. None, the
         default, archives nothing: no call record ever leaves the lake unasked.
@@ -96,8 +97,8 @@ def maintain(
     retention_hours
         Files that left a table stay on disk this long, for readers under way; so do results of recordings that no
         batch uses any more, for a killed one to go on with. At least 24.
-    lock_timeout
-        Seconds to wait for the lake's lock.
+    config
+        Settings, or their file; None looks for them as the command line does.
 
     Returns
     -------
@@ -117,16 +118,18 @@ def maintain(
             f"retention_hours is {retention_hours}; it must be {MIN_RETENTION_HOURS} or more.",
             hint="A reader that started before may still need the files.",
         )
-    target = open_lake(lake)
+    desk = open_desk(lake, config)
+    target = desk.lake
     folder = archive_folder(target, Path(archive) if archive is not None else None)
     result = MaintenanceResult(new_run_id(), dry_run)
     clock = time.perf_counter()
     if dry_run:
+        result.staging_removed = len(stale_staging(target))
         _work(target, result, keep_days, folder, retention_hours, staging=target.path)
     else:
         parameters = {"keep_days": keep_days, "archive": str(folder), "retention_hours": retention_hours}
         with (
-            target.lock(lock_timeout),
+            target.lock(desk.config.lock_timeout),
             recorded_run(target, "maintain", parameters, run_id=result.run_id) as run,
         ):
             result.staging_removed = len(stale_staging(target))
@@ -143,7 +146,7 @@ def stale_staging(lake: Lake) -> list[Path]:
     from filelock import FileLock, Timeout
 
     stale = []
-    for folder in sorted((lake.path / ".staging").glob("run-*")):
+    for folder in sorted((lake.path / STAGING).glob("run-*")):
         with suppress(Timeout, OSError):
             if (folder / "owner.lock").exists():
                 with FileLock(str(folder / "owner.lock"), timeout=0):
@@ -156,25 +159,30 @@ def _work(
     lake: Lake, result: MaintenanceResult, keep_days: int | None, folder: Path, retention_hours: int, staging: Path
 ) -> None:
     dry_run = result.dry_run
-    if dry_run:
-        result.staging_removed = len(stale_staging(lake))
     result.results_removed = _remove_results(lake, retention_hours, dry_run)
+    tables = lake.snapshot()
     if keep_days is not None:
-        result.archived = archive_days(lake, keep_days, folder, result.run_id, dry_run=dry_run)
+        result.archived = archive_days(lake, tables, keep_days, folder, result.run_id, dry_run=dry_run)
+        tables = tables if dry_run else lake.snapshot()
     for name in TABLES:
-        result.compacted += compact_table(lake, name, staging, result.run_id, dry_run=dry_run)
-        table = lake.delta(name)
-        if table is None:
-            continue
-        files, size = _vacuum(lake.path / name, table, retention_hours, dry_run)
-        result.vacuumed_files += files
-        result.vacuumed_bytes += size
-        newest = lake.delta(name)
-        if newest is not None and _needs_checkpoint(lake.path / name, newest):
-            result.checkpoints.append(name)
-            if not dry_run:
-                newest.create_checkpoint()
-                newest.cleanup_metadata()
+        result.compacted += compact_table(lake, tables, name, staging, result.run_id, dry_run=dry_run)
+        _tidy(lake.path / name, result, retention_hours)
+
+
+def _tidy(folder: Path, result: MaintenanceResult, retention_hours: int) -> None:
+    """Remove what no version of a table needs, and condense its log; each step is a commit of its own."""
+    table = open_log(folder)
+    if table is None:
+        return
+    files, size = _vacuum(folder, table, retention_hours, result.dry_run)
+    result.vacuumed_files += files
+    result.vacuumed_bytes += size
+    newest = open_log(folder)
+    if newest is not None and _needs_checkpoint(folder, newest):
+        result.checkpoints.append(folder.name)
+        if not result.dry_run:
+            newest.create_checkpoint()
+            newest.cleanup_metadata()
 
 
 def _remove_results(lake: Lake, hours: int, dry_run: bool) -> int:
@@ -205,7 +213,7 @@ def _needs_checkpoint(folder: Path, table: DeltaTable) -> bool:
 def _sweep(lake: Lake) -> None:
     """Remove what killed queries spilled, and the folders of days that are gone."""
     limit = time.time() - _DUCKDB_SPILL_HOURS * 3600
-    for path in (lake.path / ".staging" / "duckdb").glob("*"):
+    for path in (lake.path / STAGING / "duckdb").glob("*"):
         with suppress(OSError):
             if path.is_file() and path.stat().st_mtime < limit:
                 path.unlink()

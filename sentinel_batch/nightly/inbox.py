@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentinel_batch.errors import NoInputError
-from sentinel_batch.lake import Lake, full_disk_reported
+from sentinel_batch.lake import Snapshot, full_disk_reported
 from sentinel_batch.runs import versions
 from sentinel_batch.schema import CALL_RECORDS
 
@@ -73,15 +73,15 @@ class InboxMemory:
 
     Parameters
     ----------
-    lake
-        The lake that they were ingested into.
+    tables
+        Of the lake that they were ingested into.
     settings
         From :func:`reading_settings`; a change makes every file worth reading again.
     """
 
-    def __init__(self, lake: Lake, settings: dict[str, str | float | None]) -> None:
-        self._lake = lake
-        self._path = lake.path / _MEMORY
+    def __init__(self, tables: Snapshot, settings: dict[str, str | float | None]) -> None:
+        self._tables = tables
+        self._path = tables.path / _MEMORY
         self._settings = settings
         self._known: dict[str, tuple[Identity, str]] = self._load()
         self._seen: dict[str, Identity] = {}
@@ -93,7 +93,7 @@ class InboxMemory:
             identity = _identify(path)
             if identity is not None:
                 self._seen[str(path)] = identity
-        committed = self._lake.committed(CALL_RECORDS.name, {ingest_id for _, ingest_id in self._known.values()})
+        committed = self._tables.committed(CALL_RECORDS.name, {ingest_id for _, ingest_id in self._known.values()})
         return [path for path in files if not self._is_known(str(path), committed)]
 
     def remember(self, ingested: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sentinel_batch.lake import Lake
+from sentinel_batch.lake import Snapshot
 from sentinel_batch.schema import CALL_RECORDS, INGESTS, RUNS
 
 if TYPE_CHECKING:
@@ -42,17 +42,17 @@ class Backlog:
         return self.until <= self.since
 
 
-def find_backlog(lake: Lake) -> Backlog | None:
+def find_backlog(tables: Snapshot) -> Backlog | None:
     """Return what the next night has to examine, or None for a lake without calls.
 
     The period starts where the last successful night ended, or just before the earliest call that came in since, if
     that is earlier; on the first night just before the earliest call. It ends with the newest call.
     """
-    fresh = _unlisted_ingests(lake)
-    bounds, until = lake.bounds(), lake.newest_call()
+    fresh = _unlisted_ingests(tables)
+    bounds, until = tables.bounds(), tables.newest_call
     if bounds is None or until is None:
         return None
-    start = last_examined(lake)
+    start = last_examined(tables)
     since = min(start, until) if start is not None else bounds[0] - _INSTANT
     earliest = fresh["first_call"].min()
     if isinstance(earliest, datetime):
@@ -60,34 +60,34 @@ def find_backlog(lake: Lake) -> Backlog | None:
     return Backlog(since, until, fresh["ingest_id"].to_list())
 
 
-def last_examined(lake: Lake) -> datetime | None:
+def last_examined(tables: Snapshot) -> datetime | None:
     """Return the end of the last successful night's period."""
-    nights = _successful_nights(lake).drop_nulls("until").sort("run_id")
+    nights = _successful_nights(tables).drop_nulls("until").sort("run_id")
     return None if nights.is_empty() else nights["until"][-1]
 
 
-def last_success(lake: Lake) -> datetime | None:
+def last_success(tables: Snapshot) -> datetime | None:
     """Return when the last successful night ended."""
-    nights = _successful_nights(lake).sort("run_id")
+    nights = _successful_nights(tables).sort("run_id")
     if nights.is_empty():
         return None
     started: datetime = nights["started_at"][-1]
     return started + timedelta(seconds=nights["duration_seconds"][-1])
 
 
-def _successful_nights(lake: Lake) -> pl.DataFrame:
+def _successful_nights(tables: Snapshot) -> pl.DataFrame:
     import polars as pl
 
-    return lake.read(RUNS.name).filter((pl.col("command") == "nightly") & (pl.col("outcome") == "done"))
+    return tables.read(RUNS.name).filter((pl.col("command") == "nightly") & (pl.col("outcome") == "done"))
 
 
-def _unlisted_ingests(lake: Lake) -> pl.DataFrame:
+def _unlisted_ingests(tables: Snapshot) -> pl.DataFrame:
     import polars as pl
 
     listed: set[str] = set()
-    for inputs in _successful_nights(lake)["inputs"]:
+    for inputs in _successful_nights(tables)["inputs"]:
         listed.update(json.loads(inputs).get("examined_ingests", []))
-    rows = lake.scan(INGESTS.name).select("ingest_id", "first_call").collect()
+    rows = tables.scan(INGESTS.name).select("ingest_id", "first_call").collect()
     candidates = rows.filter(~pl.col("ingest_id").is_in(sorted(listed)))
-    committed = lake.committed(CALL_RECORDS.name, candidates["ingest_id"])
+    committed = tables.committed(CALL_RECORDS.name, candidates["ingest_id"])
     return candidates.filter(pl.col("ingest_id").is_in(sorted(committed))).unique("ingest_id").sort("ingest_id")

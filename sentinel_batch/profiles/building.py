@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from sentinel_batch.config import Config, load_config
+import polars as pl
+
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import Lake, StagedFile, full_disk_reported, open_lake
-from sentinel_batch.profiles.calls import damage_reported
+from sentinel_batch.lake import Lake, StagedFile, damage_reported, full_disk_reported
 from sentinel_batch.profiles.days import (
     Definition,
     StoredDay,
@@ -45,13 +46,13 @@ class ProfileBuild:
 
 
 def build_profiles(
-    lake: Lake | str | Path | None = None,
+    lake: DeskLike = None,
     *,
     since: date | str | None = None,
     until: date | str | None = None,
     rebuild: bool = False,
-    config: Config | None = None,
     calls_at_once: int = CALLS_AT_ONCE,
+    config: ConfigLike = None,
 ) -> ProfileBuild:
     """Compute the profiles of all local days that are missing or stale, oldest first, one commit per day.
 
@@ -60,15 +61,15 @@ def build_profiles(
     Parameters
     ----------
     lake
-        The lake, or its path; None is the configured one.
+        The desk, or the folder of its tables; None is the configured one.
     since, until
         First and last local day (``2026-01-22``); None is the lake's own bound.
     rebuild
         Also compute days that are up to date.
-    config
-        Gives time zone, country, segments and lock timeout; None reads the configuration.
     calls_at_once
         A day with more calls is worked on in parts, to bound memory.
+    config
+        Settings, or their file; None looks for them as the command line does.
 
     Raises
     ------
@@ -77,14 +78,13 @@ def build_profiles(
     LakeNotFoundError, LakeLockedError, LakeDamagedError, DiskFullError
         As their names say.
     """
-    settings = config or load_config()
-    opened = open_lake(lake if lake is not None else settings.lake)
+    desk = open_desk(lake, config)
     first, last = read_days(since, until)
-    definition = Definition.of(settings)
+    definition = Definition.of(desk.config)
     facts = {"since": first, "until": last, "rebuild": rebuild, "definition": definition.text}
-    with recorded_run(opened, "profiles", facts) as run, damage_reported(opened):
-        with opened.lock(settings.lock_timeout), full_disk_reported(opened.path):
-            build = _build(opened, run, definition, first, last, rebuild, calls_at_once)
+    with recorded_run(desk.lake, "profiles", facts) as run, damage_reported(desk.lake.path):
+        with desk.lake.lock(desk.config.lock_timeout), full_disk_reported(desk.lake.path):
+            build = _build(desk.lake, run, definition, first, last, rebuild, calls_at_once)
         run.counts = {"built": len(build.built), "kept": len(build.kept), "rows": build.rows}
     return build
 
@@ -124,15 +124,16 @@ def read_day(value: date | str | None, name: str) -> date | None:
 def _build(
     lake: Lake, run: Run, definition: Definition, first: date | None, last: date | None, rebuild: bool, at_once: int
 ) -> ProfileBuild:
-    calendar = read_calendar(lake, definition.zone, first and begin_lookback(first), last)
-    stored = list_stored(lake)
+    tables = lake.snapshot()
+    calendar = read_calendar(tables, definition.zone, first and begin_lookback(first), last)
+    stored = list_stored(tables)
     days = [day for day in calendar.calls if (first or date.min) <= day <= (last or date.max)]
     stale = [day for day in days if rebuild or not is_fresh(day, stored.get(day), calendar, definition)]
     kept = tuple(day for day in days if day not in set(stale))
     if not stale:
         return ProfileBuild(run.run_id, (), kept, 0)
     with lake.staging() as folder:
-        measurement = Measurement(lake, definition, calendar, stored, folder, days=len(stale), calls_at_once=at_once)
+        measurement = Measurement(tables, definition, calendar, stored, folder, days=len(stale), calls_at_once=at_once)
         rows = sum(_replace_days(lake, run, measurement, stale, stored, folder))
     return ProfileBuild(run.run_id, tuple(stale), kept, rows)
 
@@ -140,8 +141,6 @@ def _build(
 def _replace_days(
     lake: Lake, run: Run, measurement: Measurement, days: list[date], stored: dict[date, StoredDay], folder: Path
 ) -> Iterator[int]:
-    import polars as pl
-
     for day in days:
         file = folder / f"profiles-{run.run_id}-{day}.parquet"
         measurement.measure(day).drop("local_date").sink_parquet(file, compression="lz4")

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import polars as pl
 
-from sentinel_batch.errors import LakeDamagedError
-from sentinel_batch.lake import Lake, full_disk_reported, scan_parts
+from sentinel_batch.lake import Snapshot, scan_parts
 from sentinel_batch.profiles.grouping import FlagArray, IntArray
 from sentinel_batch.profiles.keys import NumberKeys
 from sentinel_batch.schema import CALL_RECORDS
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _EARLIEST, _LATEST = timedelta(hours=14), timedelta(hours=36)
 """A local day lies between these offsets from its midnight in UTC, in every zone of the world."""
@@ -37,8 +31,6 @@ class Labels:
 
     def decode(self, codes: IntArray) -> pl.Series:
         """Return the texts of some codes, null for -1."""
-        import polars as pl
-
         places = pl.select(pl.lit(pl.Series(codes)).cast(pl.Int64)).to_series()
         return self.texts.gather(places.set(places < 0, None))
 
@@ -85,27 +77,11 @@ def day_bounds(day: date, zone: str) -> tuple[datetime, datetime]:
     return start.astimezone(UTC), end.astimezone(UTC)
 
 
-@contextmanager
-def damage_reported(lake: Lake) -> Iterator[None]:
-    """Turn the error of an unreadable file into one that says what to do."""
-    import duckdb
-    from polars.exceptions import ComputeError
-
-    try:
-        with full_disk_reported(lake.path):
-            yield
-    except (duckdb.Error, ComputeError, OSError) as error:
-        raise LakeDamagedError(
-            f"The tables in {lake.path} cannot be read: {str(error).strip().splitlines()[0]}",
-            hint="Run sentinel-batch doctor, which names the files that are missing or broken.",
-        ) from error
-
-
-def list_files(lake: Lake, first: date, last: date) -> list[Path]:
+def list_files(tables: Snapshot, first: date, last: date) -> list[Path]:
     """List the files that may hold calls of the local days from first to last."""
     begin = None if first == date.min else datetime.combine(first, time(), UTC) - _EARLIEST
     end = None if last >= _LAST_DAYS else datetime.combine(last, time(), UTC) + _LATEST
-    return lake.files(CALL_RECORDS.name, begin, end)
+    return tables.files(CALL_RECORDS.name, begin, end)
 
 
 def scan_days(files: list[Path], first: date, last: date, zone: str) -> pl.LazyFrame:
@@ -113,8 +89,6 @@ def scan_days(files: list[Path], first: date, last: date, zone: str) -> pl.LazyF
 
     The local day and hour are those of ingest; where a call has none they follow from the zone.
     """
-    import polars as pl
-
     stored = scan_parts(CALL_RECORDS.name, files)
     local = pl.col("call_timestamp").dt.convert_time_zone(zone)
     missing = pl.col("local_date").is_null() | pl.col("local_hour").is_null()
@@ -135,8 +109,6 @@ def read_calls(scan: pl.LazyFrame, keys: NumberKeys, part: tuple[int, int] = (0,
     part
         ``(k, n)``: only calls from or to a number of part k of n, so that a large day fits memory.
     """
-    import polars as pl
-
     learn_numbers(scan, keys)
     answered = pl.coalesce("answered", pl.col("duration_seconds") > 0)
     rows = scan.select(
@@ -163,8 +135,6 @@ def read_pairs(scan: pl.LazyFrame, keys: NumberKeys) -> pl.LazyFrame:
 
 def learn_numbers(scan: pl.LazyFrame, keys: NumberKeys) -> None:
     """Give every number of the calls a key."""
-    import polars as pl
-
     names = ("caller_number", "callee_number")
     unknown = [pl.when(keys.express(name).is_null()).then(name).alias(name) for name in names]
     odd = scan.select(unknown).filter(pl.any_horizontal(pl.all().is_not_null())).collect(engine="streaming")
@@ -186,8 +156,6 @@ def _to_arrays(rows: pl.DataFrame) -> Calls:
 
 
 def _label(texts: pl.Series) -> Labels:
-    import polars as pl
-
     if texts.null_count() == texts.len():
         return Labels(np.full(texts.len(), -1), pl.Series([None], dtype=pl.String))
     distinct = texts.unique().drop_nulls().sort()

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from sentinel_batch.config import Config, load_config
-from sentinel_batch.lake import Lake, scan_parts
+import polars as pl
+
+from sentinel_batch.config import Config
+from sentinel_batch.lake import Snapshot, scan_parts
 from sentinel_batch.profiles.calls import list_files, scan_days
 from sentinel_batch.profiles.history import LOOKBACK_DAYS
 from sentinel_batch.profiles.segments import Segments, read_segments
@@ -37,10 +39,9 @@ class Definition:
     segments: Segments
 
     @classmethod
-    def of(cls, config: Config | None = None) -> Definition:
-        """Return the configured definition."""
-        chosen = config or load_config()
-        return cls(chosen.timezone, chosen.region, read_segments(chosen.segments_file, chosen.region))
+    def of(cls, config: Config) -> Definition:
+        """Return the definition that settings give."""
+        return cls(config.timezone, config.region, read_segments(config.segments_file, config.region))
 
     @property
     def text(self) -> str:
@@ -81,15 +82,13 @@ class StoredDay:
     definition: str
 
 
-def read_calendar(lake: Lake, zone: str, first: date | None = None, last: date | None = None) -> Calendar:
+def read_calendar(tables: Snapshot, zone: str, first: date | None = None, last: date | None = None) -> Calendar:
     """Count the calls of each local day from first to last; None is the lake's own bound.
 
     Reads two narrow columns, about a tenth of a second for ten million calls.
     """
-    import polars as pl
-
     begin, end = first or date.min, last or date.max
-    files = list_files(lake, begin, end)
+    files = list_files(tables, begin, end)
     if not files:
         return Calendar({})
     scan = scan_days(files, begin, end, zone).select("local_date")
@@ -97,12 +96,10 @@ def read_calendar(lake: Lake, zone: str, first: date | None = None, last: date |
     return Calendar(dict(counted.iter_rows()))
 
 
-def list_stored(lake: Lake, first: date = date.min, last: date = date.max) -> dict[date, StoredDay]:
+def list_stored(tables: Snapshot, first: date = date.min, last: date = date.max) -> dict[date, StoredDay]:
     """Describe the stored days from first to last."""
-    import polars as pl
-
     files: dict[date, list[Path]] = {}
-    for file in lake.files(PROFILES.name):
+    for file in tables.files(PROFILES.name):
         day = date.fromisoformat(file.parent.name.partition("=")[2])
         if first <= day <= last:
             files.setdefault(day, []).append(file)

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from sentinel_batch.profiles.calls import Calls
 from sentinel_batch.profiles.grouping import (
@@ -29,9 +30,6 @@ from sentinel_batch.profiles.grouping import (
     sort_pairs,
 )
 from sentinel_batch.profiles.keys import NumberKeys
-
-if TYPE_CHECKING:
-    import polars as pl
 
 NIGHT_BEGINS, NIGHT_ENDS = 22, 6
 """Local hours: night is from 22:00 to 06:00."""
@@ -67,8 +65,6 @@ class Groups:
 
     def pairs(self) -> pl.DataFrame:
         """Return the distinct pairs of keys: ``a`` called ``b``."""
-        import polars as pl
-
         return pl.DataFrame({"a": self.keys[self.pair_callers], "b": self.callee_keys[self.pair_callees]})
 
     def add(self, values: npt.NDArray[Any]) -> RealArray:
@@ -82,8 +78,6 @@ class Groups:
 
 def measure_volume(groups: Groups) -> Columns:
     """Count calls, callees and minutes, of the day and of its night, and the first and last call."""
-    import polars as pl
-
     calls = groups.calls
     night = (calls.hour >= NIGHT_BEGINS) | (calls.hour < NIGHT_ENDS)
     night_callers, _, _ = count_pairs(groups.codes[night], groups.callees[night])
@@ -215,8 +209,6 @@ def measure_day(groups: Groups, incoming: Calls, keys: NumberKeys, country_code:
     country_code
         Of the home country, such as 234; every other E.164 number is international.
     """
-    import polars as pl
-
     families: list[Callable[[], Columns]] = [
         partial(measure_rhythm, groups),
         partial(measure_places, groups),
@@ -234,8 +226,6 @@ def measure_day(groups: Groups, incoming: Calls, keys: NumberKeys, country_code:
 
 
 def _add_ratios(frame: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     def ratio(above: str, below: str) -> pl.Expr:
         return pl.when(pl.col(below) != 0).then(pl.col(above) / pl.col(below))
 

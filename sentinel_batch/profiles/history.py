@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
 from sentinel_batch.profiles.calls import Calls
 from sentinel_batch.profiles.figures import Columns, Groups
 from sentinel_batch.profiles.grouping import FlagArray, IntArray, RealArray, count, locate, unite
-
-if TYPE_CHECKING:
-    import polars as pl
 
 LOOKBACK_DAYS = 28
 """Days before a day in which a callee counts as known: four whole weeks, so that every weekday is in it equally."""
@@ -69,8 +66,6 @@ def measure_contacts(groups: Groups, incoming: Calls, history: pl.LazyFrame | No
 
 def _find_earlier(nodes: IntArray, callers: IntArray, callees: IntArray, history: pl.LazyFrame | None) -> IntArray:
     """Return the pairs of history, packed and in order, that are the day's, or the day's the other way round."""
-    import polars as pl
-
     if history is None:
         return np.zeros(0, dtype=np.int64)
     a, b = nodes[callers], nodes[callees]

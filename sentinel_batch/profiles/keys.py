@@ -6,13 +6,10 @@ An E.164 number is its digits. Any other caller id gets a negative key, in order
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    import polars as pl
+import polars as pl
 
 KeyArray = npt.NDArray[np.int64]
 
@@ -35,8 +32,6 @@ class NumberKeys:
 
     def express(self, column: str) -> pl.Expr:
         """Return the key of a text column; null for a number that is not E.164 and was never learnt."""
-        import polars as pl
-
         text = pl.col(column)
         regular = text.is_between(pl.lit("+1"), pl.lit("+:")) & text.str.len_bytes().is_between(2, _MOST_BYTES)
         key: pl.Expr = pl.when(regular).then(text.str.slice(1).cast(pl.Int64, strict=False))
@@ -53,8 +48,6 @@ class NumberKeys:
 
     def decode(self, keys: KeyArray) -> pl.Series:
         """Return the numbers that have these keys."""
-        import polars as pl
-
         series = pl.Series("number", keys)
         text = pl.lit("+") + pl.col("number").cast(pl.String)
         if keys.size and keys.min() < 0:

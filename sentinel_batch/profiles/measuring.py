@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sentinel_batch.lake import Lake, scan_parts
+import polars as pl
+
+from sentinel_batch.lake import Snapshot, scan_parts
 from sentinel_batch.profiles.calls import (
     day_bounds,
     learn_numbers,
@@ -28,9 +29,6 @@ from sentinel_batch.profiles.keys import NumberKeys
 from sentinel_batch.profiles.segments import score_night_shares
 from sentinel_batch.schema import PROFILES, polars_schema
 
-if TYPE_CHECKING:
-    import polars as pl
-
 CALLS_AT_ONCE = 12_000_000
 """A day of more calls is worked on in several parts: ten million calls of two million callers took 2.6 GB at peak."""
 
@@ -40,7 +38,7 @@ class Measurement:
 
     Parameters
     ----------
-    lake
+    tables
         Where the calls lie.
     definition
         What the figures depend on.
@@ -58,7 +56,7 @@ class Measurement:
 
     def __init__(
         self,
-        lake: Lake,
+        tables: Snapshot,
         definition: Definition,
         calendar: Calendar,
         stored: Mapping[date, StoredDay],
@@ -67,7 +65,7 @@ class Measurement:
         days: int,
         calls_at_once: int = CALLS_AT_ONCE,
     ) -> None:
-        self.lake = lake
+        self.tables = tables
         self.definition = definition
         self.calendar = calendar
         self.stored = stored
@@ -80,8 +78,6 @@ class Measurement:
 
     def measure(self, day: date) -> pl.LazyFrame:
         """Return the profiles of a day (columns of ``schema.PROFILES``), in a fixed order."""
-        import polars as pl
-
         parts = -(-self.calendar.calls[day] // self.calls_at_once)
         rows = [self._measure_part(day, (part, parts)) for part in range(parts)]
         whole = score_night_shares(pl.concat(rows))
@@ -98,11 +94,9 @@ class Measurement:
         return finished.select(pl.col(name).cast(kind) for name, kind in schema.items())
 
     def _scan(self, day: date) -> pl.LazyFrame:
-        return scan_days(list_files(self.lake, day, day), day, day, self.definition.zone)
+        return scan_days(list_files(self.tables, day, day), day, day, self.definition.zone)
 
     def _measure_part(self, day: date, part: tuple[int, int]) -> pl.LazyFrame:
-        import polars as pl
-
         calls = read_calls(self._scan(day), self.keys, part)
         groups = Groups(select_callers(calls, part))
         frame = measure_day(groups, calls, self.keys, self.definition.country_code)
@@ -115,8 +109,6 @@ class Measurement:
 
     def _set_aside(self, rows: pl.DataFrame, day: date, part: tuple[int, int]) -> pl.LazyFrame:
         """Keep the rows of one part on disk while others are worked on."""
-        import polars as pl
-
         if part[1] == 1:
             return rows.lazy()
         file = self.folder / f"rows-{day}-{part[0]}.parquet"
@@ -136,8 +128,6 @@ class Measurement:
 
     def _history(self, day: date) -> pl.LazyFrame | None:
         """Scan the pairs of the days before."""
-        import polars as pl
-
         days = self.calendar.lookback(day)
         if not days:
             return None
@@ -146,7 +136,7 @@ class Measurement:
                 self._stage_pairs(earlier)
             files = [file for earlier in days for file in self._pairs[earlier]]
             return pl.scan_parquet(files, glob=False)
-        scan = scan_days(list_files(self.lake, days[0], days[-1]), days[0], days[-1], self.definition.zone)
+        scan = scan_days(list_files(self.tables, days[0], days[-1]), days[0], days[-1], self.definition.zone)
         return read_pairs(scan, self.keys)
 
     def _stage_pairs(self, day: date) -> None:
@@ -159,8 +149,6 @@ class Measurement:
 
     def _trail(self, day: date) -> pl.DataFrame:
         """Return the figures of an earlier day that its successors are compared with, by key."""
-        import polars as pl
-
         if day in self._trails:
             return pl.read_parquet(self._trails[day], glob=False).sort("key")
         stored = self.stored.get(day)
@@ -175,8 +163,6 @@ class Measurement:
         return self._trail(day)
 
     def _measure_trail(self, day: date) -> pl.DataFrame:
-        import polars as pl
-
         groups = Groups(read_calls(self._scan(day), self.keys))
         columns = measure_volume(groups) | measure_destinations(groups, self.keys, self.definition.country_code)
         return pl.DataFrame({"number": self.keys.decode(groups.keys), **{n: columns[n] for n in TRAILING_FIGURES}})

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from sentinel_batch.config import Config
-from sentinel_batch.lake import Lake, open_lake, relate_parts, scan_parts
+import polars as pl
+
+from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
+from sentinel_batch.lake import damage_reported, relate_parts, scan_parts
 from sentinel_batch.profiles.building import read_days
-from sentinel_batch.profiles.calls import damage_reported
 from sentinel_batch.profiles.days import Definition, begin_lookback, is_fresh, list_stored, read_calendar
 from sentinel_batch.profiles.measuring import Measurement
 from sentinel_batch.schema import PROFILES, polars_schema
 
 if TYPE_CHECKING:
     import duckdb
-    import polars as pl
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,6 @@ class ProfileDays:
 
     def scan(self) -> pl.LazyFrame:
         """Scan all of them."""
-        import polars as pl
-
         stored = [_scan_files(self.files)] if self.files else []
         return pl.concat([*stored, self.computed.lazy()])
 
@@ -52,79 +50,89 @@ class ProfileDays:
         return stored.union(connection.table("computed_profiles"))
 
 
-def load_days(lake: Lake, first: date, last: date, *, config: Config | None = None) -> ProfileDays:
+def load_days(desk: Desk, first: date, last: date) -> ProfileDays:
     """Return the profiles of the local days from first to last; nothing is written to the lake.
 
     Parameters
     ----------
-    lake
-        The lake.
+    desk
+        Gives the tables, and time zone, country and segments.
     first, last
         Local days.
-    config
-        As in :func:`~sentinel_batch.profiles.build_profiles`.
     """
-    import polars as pl
-
-    definition = Definition.of(config)
-    with damage_reported(lake):
+    definition, tables = Definition.of(desk.config), desk.tables
+    with damage_reported(tables.path):
         begin = begin_lookback(first)
-        calendar = read_calendar(lake, definition.zone, begin, last)
-        stored = list_stored(lake, begin, last)
+        calendar = read_calendar(tables, definition.zone, begin, last)
+        stored = list_stored(tables, begin, last)
         fresh = {day for day in stored if first <= day and is_fresh(day, stored[day], calendar, definition)}
         stale = [day for day in calendar.calls if first <= day and day not in fresh]
         frames = [pl.DataFrame(schema=polars_schema(PROFILES.columns))]
         if stale:
-            with lake.staging() as folder:
-                measurement = Measurement(lake, definition, calendar, stored, folder, days=len(stale))
+            with desk.lake.staging() as folder:
+                measurement = Measurement(tables, definition, calendar, stored, folder, days=len(stale))
                 frames += [measurement.measure(day).collect() for day in stale]
     files = tuple(file for day in sorted(fresh) for file in stored[day].files)
     return ProfileDays(files, pl.concat(frames))
 
 
 def relate_profiles(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, since: datetime, until: datetime
+    connection: duckdb.DuckDBPyConnection, desk: Desk, since: datetime, until: datetime
 ) -> duckdb.DuckDBPyRelation:
     """Return the profiles of all local days that overlap ``(since, until]``, as a relation of a DuckDB connection."""
-    return _overlapping(lake, since, until).relate(connection)
+    return _overlapping(desk, since, until).relate(connection)
 
 
-def scan_days(lake: Lake, since: datetime, until: datetime) -> pl.LazyFrame:
+def scan_days(desk: Desk, since: datetime, until: datetime) -> pl.LazyFrame:
     """Scan the profiles of all local days that overlap ``(since, until]``, whether they are stored or not."""
-    return _overlapping(lake, since, until).scan()
+    return _overlapping(desk, since, until).scan()
 
 
-def _overlapping(lake: Lake, since: datetime, until: datetime) -> ProfileDays:
-    zone = ZoneInfo(Definition.of().zone)
+def _overlapping(desk: Desk, since: datetime, until: datetime) -> ProfileDays:
+    zone = ZoneInfo(desk.config.timezone)
     first, last = (moment.astimezone(zone).date() for moment in (since, until))
-    return load_days(lake, first, last)
+    return load_days(desk, first, last)
 
 
 def scan_profiles(
-    lake: Lake | str | Path | None = None, since: date | str | None = None, until: date | str | None = None
+    lake: DeskLike = None,
+    since: date | str | None = None,
+    until: date | str | None = None,
+    *,
+    config: ConfigLike = None,
 ) -> pl.LazyFrame:
     """Scan the stored profiles.
 
     Parameters
     ----------
     lake
-        The lake, or its path; None is the configured one.
+        The desk, or the folder of its tables; None is the configured one.
     since, until
-        First and last local day; None is the table's own bound.
-    """
-    import polars as pl
+        First and last local day (``2026-01-22``); None is the table's own bound.
+    config
+        Settings, or their file; None looks for them as the command line does.
 
+    Raises
+    ------
+    UsageError
+        If a day cannot be read, or since is after until.
+    """
+    desk = open_desk(lake, config).snapshot()
     first, last = read_days(since, until)
-    stored = list_stored(open_lake(lake), first or date.min, last or date.max)
+    stored = list_stored(desk.tables, first or date.min, last or date.max)
     files = tuple(file for day in sorted(stored) for file in stored[day].files)
     return _scan_files(files) if files else pl.LazyFrame(schema=polars_schema(PROFILES.columns))
 
 
 def read_profiles(
-    lake: Lake | str | Path | None = None, since: date | str | None = None, until: date | str | None = None
+    lake: DeskLike = None,
+    since: date | str | None = None,
+    until: date | str | None = None,
+    *,
+    config: ConfigLike = None,
 ) -> pl.DataFrame:
     """Read the stored profiles, by day and number; parameters are those of :func:`scan_profiles`."""
-    return scan_profiles(lake, since, until).sort("local_date", "number").collect()
+    return scan_profiles(lake, since, until, config=config).sort("local_date", "number").collect()
 
 
 def _scan_files(files: tuple[Path, ...]) -> pl.LazyFrame:

@@ -11,19 +11,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sentinel_batch.config import Config, load_config
+import polars as pl
+
+from sentinel_batch.config import Config
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import Lake, open_lake
+from sentinel_batch.lake import Snapshot, damage_reported
 from sentinel_batch.numbers import normalise_number
-from sentinel_batch.profiles.calls import damage_reported
 from sentinel_batch.schema import CALL_RECORDS
 from sentinel_batch.window import parse_instant, resolve_period
-
-if TYPE_CHECKING:
-    import polars as pl
 
 WINDOW = timedelta(hours=24)
 
@@ -88,11 +86,7 @@ class Risk:
 
 
 def assess_risk(
-    number: str,
-    *,
-    lake: Lake | str | Path | None = None,
-    at: str | datetime | None = None,
-    config: Config | None = None,
+    number: str, *, at: str | datetime | None = None, lake: DeskLike = None, config: ConfigLike = None
 ) -> Risk:
     """Score a number over the 24 hours that end at an instant.
 
@@ -100,28 +94,25 @@ def assess_risk(
     ----------
     number
         In any notation; national numbers are read in the configured region.
-    lake
-        The lake, or its path; None is the configured one.
     at
         The instant; None is the newest call of the lake.
+    lake
+        The desk, or the folder of its tables; None is the configured one.
     config
-        Gives region and scales; None reads the configuration.
+        Settings, or their file; None looks for them as the command line does.
 
     Raises
     ------
     UsageError
         If ``number`` is none, or ``at`` cannot be read.
     """
-    settings = config or load_config()
-    normal = _normalise(number, settings, "number")
-    opened = open_lake(lake if lake is not None else settings.lake)
-    since, until = _window(opened, at)
-    return _risk(normal, since, until, _count(opened, since, until, normal), settings)
+    desk = open_desk(lake, config).snapshot()
+    normal = _normalise(number, desk.config, "number")
+    since, until = _window(desk.tables, at)
+    return _risk(normal, since, until, _count(desk.tables, since, until, normal), desk.config)
 
 
-def assess_event(
-    event: str | Mapping[str, Any], *, lake: Lake | str | Path | None = None, config: Config | None = None
-) -> Risk:
+def assess_event(event: str | Mapping[str, Any], *, lake: DeskLike = None, config: ConfigLike = None) -> Risk:
     """Score the caller of a call that is not yet in the lake, the call included.
 
     Parameters
@@ -129,27 +120,26 @@ def assess_event(
     event
         An object (or its JSON text) with ``caller_number``, ``callee_number``, ``duration_seconds`` and ``timestamp``;
         other fields are ignored. A call that the lake already holds counts once.
-    lake, config
-        As in :func:`assess_risk`.
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
 
     Raises
     ------
     UsageError
         If the event cannot be read.
     """
-    settings = config or load_config()
-    call = read_event(event, settings)
-    opened = open_lake(lake if lake is not None else settings.lake)
+    desk = open_desk(lake, config).snapshot()
+    call = read_event(event, desk.config)
     period = resolve_period(None, call["timestamp"], None, WINDOW)
     since, until = period.since, period.until
-    counted = _count(opened, since, until, call["caller_number"], call)
+    counted = _count(desk.tables, since, until, call["caller_number"], call)
     digest = hashlib.sha256(json.dumps(call, sort_keys=True, default=str).encode()).hexdigest()
-    return _risk(call["caller_number"], since, until, counted, settings, "evt_" + digest[:12])
+    return _risk(call["caller_number"], since, until, counted, desk.config, "evt_" + digest[:12])
 
 
-def rank_risks(
-    *, lake: Lake | str | Path | None = None, at: str | datetime | None = None, config: Config | None = None
-) -> pl.DataFrame:
+def rank_risks(*, at: str | datetime | None = None, lake: DeskLike = None, config: ConfigLike = None) -> pl.DataFrame:
     """Score every number that called within the 24 hours that end at an instant, riskiest first.
 
     Returns
@@ -158,12 +148,9 @@ def rank_risks(
         ``number``, ``score``, ``level``, the three parts, ``call_count``, ``unique_destinations``,
         ``avg_duration_seconds``, ``since`` and ``until``. Parameters are those of :func:`assess_risk`.
     """
-    import polars as pl
-
-    settings = config or load_config()
-    opened = open_lake(lake if lake is not None else settings.lake)
-    since, until = _window(opened, at)
-    scored = score_callers(_count(opened, since, until), settings)
+    desk = open_desk(lake, config).snapshot()
+    since, until = _window(desk.tables, at)
+    scored = score_callers(_count(desk.tables, since, until), desk.config)
     columns = ["number", "score", "level", *(f"{part}_part" for part in WEIGHTS), *_COUNTED]
     bounded = scored.select(columns).with_columns(since=pl.lit(since), until=pl.lit(until))
     return bounded.sort("score", "number", descending=[True, False])
@@ -182,8 +169,6 @@ def score_callers(counted: pl.DataFrame, config: Config) -> pl.DataFrame:
     config
         Gives the scales.
     """
-    import polars as pl
-
     parts = {
         "unique_destinations": pl.col("unique_destinations") / config.risk_destinations,
         "short_duration": 1 - pl.col("avg_duration_seconds") / config.risk_duration,
@@ -242,20 +227,20 @@ def _normalise(number: object, config: Config, name: str) -> str:
     return normal
 
 
-def _window(lake: Lake, at: str | datetime | None) -> tuple[datetime, datetime]:
-    period = resolve_period(None, at, lake.newest_call(), WINDOW)
+def _window(tables: Snapshot, at: str | datetime | None) -> tuple[datetime, datetime]:
+    period = resolve_period(None, at, tables.newest_call, WINDOW)
     return period.since, period.until
 
 
 def _count(
-    lake: Lake, since: datetime, until: datetime, number: str | None = None, call: Mapping[str, Any] | None = None
+    tables: Snapshot, since: datetime, until: datetime, number: str | None = None, call: Mapping[str, Any] | None = None
 ) -> pl.DataFrame:
     """Count calls, callees and seconds of one caller, or of all, in ``(since, until]``, one further call included."""
     from duckdb import ColumnExpression as Column
     from duckdb import ConstantExpression as Constant
 
     columns = ("caller_number", "callee_number", "call_timestamp", "duration_seconds")
-    with damage_reported(lake), lake.connect(since=since, until=until) as connection:
+    with damage_reported(tables.path), tables.connect(CALL_RECORDS.name, since=since, until=until) as connection:
         time = Column("call_timestamp")
         calls = connection.table(CALL_RECORDS.name).filter((time > Constant(since)) & (time <= Constant(until)))
         calls = calls.filter(Column("caller_number") == Constant(number)) if number is not None else calls
@@ -273,8 +258,6 @@ def _count(
 def _risk(
     number: str, since: datetime, until: datetime, counted: pl.DataFrame, config: Config, event_id: str | None = None
 ) -> Risk:
-    import polars as pl
-
     silent = {"number": number, "call_count": 0, "unique_destinations": 0, "avg_duration_seconds": None}
     rows = counted if counted.height else pl.DataFrame([silent], schema=counted.schema)
     row = score_callers(rows, config).row(0, named=True)

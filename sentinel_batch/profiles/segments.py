@@ -5,13 +5,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from sentinel_batch.errors import UsageError
 from sentinel_batch.numbers import normalise_number
-
-if TYPE_CHECKING:
-    import polars as pl
 
 BANDS = (("consumer", 20), ("business", 200))
 """Segment to the most calls of a day that are still in it; above the last lies :data:`ABOVE_BANDS`."""
@@ -44,8 +42,6 @@ class Segments:
 
     def express(self) -> pl.Expr:
         """Return the segment of ``number``, which made ``call_count`` calls that day."""
-        import polars as pl
-
         band = pl.lit(ABOVE_BANDS)
         for name, most in reversed(BANDS):
             band = pl.when(pl.col("call_count") <= most).then(pl.lit(name)).otherwise(band)
@@ -109,8 +105,6 @@ def score_night_shares(rows: pl.LazyFrame) -> pl.LazyFrame:
 
     ``(x - median) / max(1.4826 MAD, 0.05)``; null in a segment of fewer than five callers.
     """
-    import polars as pl
-
     from sentinel_batch.profiles.history import MAD_TO_SIGMA
 
     share = pl.col("night_share")

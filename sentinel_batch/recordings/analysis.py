@@ -7,12 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import NoInputError, SentinelError, UsageError
-from sentinel_batch.lake import DEFAULT_LOCK_TIMEOUT, Lake, now
+from sentinel_batch.lake import Lake
 from sentinel_batch.recordings.commit import commit_recordings, find_new
 from sentinel_batch.recordings.result import RecordingsResult
 from sentinel_batch.recordings.shaping import shape_features, shape_recordings, shape_segments
 from sentinel_batch.runs import Run, recorded_run
+from sentinel_batch.window import now
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
 def analyse_recordings(
     directory: str | Path,
     *,
-    lake: Lake | str | Path | None = None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
     manifest: str | Path | None = None,
     enrollments: str | Path | None = None,
     policy: str | Path | None = None,
@@ -34,21 +37,21 @@ def analyse_recordings(
     profile: str = "telephone",
     run_id: str | None = None,
     progress: Callable[[Progress], None] | None = None,
-    lock_timeout: float = DEFAULT_LOCK_TIMEOUT,
-    region: str | None = None,
 ) -> RecordingsResult:
     """Validate, score, verify and route every recording of a folder, and store what is new.
 
-    Safe to repeat, and to interrupt at any moment: finished recordings are kept in the lake's folder
-    ``audio_checkpoints`` and are not analysed again, and no recording is stored twice. A recording is told by its
-    content, its path below the folder, the model, the options and its row of the manifest.
+    The lake is made if there is none. Safe to repeat, and to interrupt at any moment: finished recordings are kept in
+    the lake's folder ``audio_checkpoints`` and are not analysed again, and no recording is stored twice. A recording
+    is told by its content, its path below the folder, the model, the options and its row of the manifest.
 
     Parameters
     ----------
     directory
         Searched with its subfolders for files with an audio suffix.
     lake
-        The lake, or its folder, made if there is none; by default the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     manifest
         CSV or Parquet with what is known of the calls, joined by ``file`` or ``call_id``. Its columns ``caller_number``
         and ``callee_number`` are normalised as call records are.
@@ -68,10 +71,6 @@ def analyse_recordings(
         Id of the row of ``runs``; by default a fresh one.
     progress
         Called after every recording.
-    lock_timeout
-        Seconds to wait for another writer of the lake.
-    region
-        Country in which national numbers are read; by default the configured one.
 
     Returns
     -------
@@ -85,10 +84,9 @@ def analyse_recordings(
     UsageError
         If the manifest, policy, profile, model or an option is not usable; never because of a recording.
     """
-    from sentinel_batch.config import load_config
-
     folder = _existing(directory)
-    opened = lake if isinstance(lake, Lake) else Lake.create(lake if lake is not None else load_config().lake)
+    desk = open_desk(lake, config)
+    opened = desk.create_lake()
     options = {"profile": profile, "channel_roles": _text(channel_roles)}
     named = {
         "directory": str(folder), "manifest": _text(manifest), "enrollments": _text(enrollments),
@@ -100,9 +98,9 @@ def analyse_recordings(
                 folder, opened, manifest=manifest, store=enrollments, policy=policy, workers=workers,
                 channel_roles=channel_roles, model=model, profile=profile, progress=progress,
             )  # fmt: skip
-        facts: dict[str, Any] = {"run_id": run.run_id, "analysed_at": now(), "region": region or load_config().region}
+        facts: dict[str, Any] = {"run_id": run.run_id, "analysed_at": now(), "region": desk.config.region}
         rows = shape_recordings(batch, parameters=options, **facts)
-        result = RecordingsResult(run.run_id, rows, _store(opened, folder, batch, rows, run, lock_timeout))
+        result = RecordingsResult(run.run_id, rows, _store(desk, folder, batch, rows, run))
         run.counts = {name: fact for name, fact in result.to_dict().items() if name != "recordings"}
     return result
 
@@ -114,21 +112,20 @@ def _run_engine(folder: Path, lake: Lake, **options: Any) -> BatchResult:
     return audio_batch.run(folder, checkpoint_dir=lake.path / CHECKPOINT_FOLDER, **options)
 
 
-def _store(lake: Lake, folder: Path, batch: BatchResult, rows: pl.DataFrame, run: Run, lock_timeout: float) -> int:
+def _store(desk: Desk, folder: Path, batch: BatchResult, rows: pl.DataFrame, run: Run) -> int:
     import polars as pl
 
     from sentinel_batch.recordings.pictures import draw_pictures
 
-    pictures = draw_pictures(folder, find_new(lake, rows))
+    pictures = draw_pictures(folder, find_new(desk.tables, rows))
     drawn = rows.with_columns(
         pl.col("recording_id").replace_strict(pictures, default=None, return_dtype=pl.String).alias("picture")
     )
     return commit_recordings(
-        lake,
+        desk,
         drawn,
         lambda new: (shape_segments(batch, new), shape_features(batch, new)),
         batch_id=f"audio-{run.run_id}",
-        lock_timeout=lock_timeout,
     )
 
 

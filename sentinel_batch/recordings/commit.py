@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sentinel_batch.lake import Lake
+from sentinel_batch.desk import Desk
+from sentinel_batch.lake import Lake, Snapshot
 from sentinel_batch.schema import AUDIO_FEATURES, AUDIO_SEGMENTS, RECORDINGS
 
 if TYPE_CHECKING:
@@ -14,19 +15,18 @@ if TYPE_CHECKING:
 _SIDE_TABLES = (AUDIO_SEGMENTS.name, AUDIO_FEATURES.name)
 
 
-def find_new(lake: Lake, recordings: pl.DataFrame) -> pl.DataFrame:
-    """Return those recordings whose id the lake does not hold."""
-    known = lake.scan(RECORDINGS.name).select("recording_id").collect()
+def find_new(tables: Snapshot, recordings: pl.DataFrame) -> pl.DataFrame:
+    """Return those recordings whose id the tables do not hold."""
+    known = tables.scan(RECORDINGS.name).select("recording_id").collect()
     return recordings.join(known, on="recording_id", how="anti", maintain_order="left")
 
 
 def commit_recordings(
-    lake: Lake,
+    desk: Desk,
     recordings: pl.DataFrame,
     shape_side_tables: Callable[[pl.DataFrame], tuple[pl.DataFrame, pl.DataFrame]],
     *,
     batch_id: str,
-    lock_timeout: float,
 ) -> int:
     """Store the recordings that are new, with their segments and features; return how many they were.
 
@@ -35,7 +35,7 @@ def commit_recordings(
 
     Parameters
     ----------
-    lake
+    desk
         Where to commit.
     recordings
         Rows of table ``recordings``.
@@ -43,14 +43,14 @@ def commit_recordings(
         Gives the segments and the features of the recordings that are stored.
     batch_id
         Name of the commit; a fresh one.
-    lock_timeout
-        Seconds to wait for another writer.
     """
     import polars as pl
 
-    with lake.lock(lock_timeout):
-        new = find_new(lake, recordings)
-        _sweep(lake)
+    lake = desk.lake
+    with lake.lock(desk.config.lock_timeout):
+        tables = lake.snapshot()
+        new = find_new(tables, recordings)
+        _sweep(lake, tables)
         if new.is_empty():
             return 0
         new = new.with_columns(batch_id=pl.lit(batch_id))
@@ -61,9 +61,9 @@ def commit_recordings(
     return new.height
 
 
-def _sweep(lake: Lake) -> None:
+def _sweep(lake: Lake, tables: Snapshot) -> None:
     """Remove the segments and features of runs that were killed before their commit."""
     for name in _SIDE_TABLES:
-        batches = lake.scan(name).select("batch_id").unique().collect()["batch_id"].drop_nulls().to_list()
-        for batch_id in sorted(set(batches) - lake.committed(RECORDINGS.name, batches)):
+        batches = tables.scan(name).select("batch_id").unique().collect()["batch_id"].drop_nulls().to_list()
+        for batch_id in sorted(set(batches) - tables.committed(RECORDINGS.name, batches)):
             lake.delete(name, "batch_id", batch_id)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentinel_batch.lake import Lake, open_lake
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
+from sentinel_batch.lake import Snapshot
 from sentinel_batch.recordings.queries import list_recordings
-from sentinel_batch.schema import CALL_RECORDS, FRAUD_ALERTS, SEVERITIES
+from sentinel_batch.schema import CALL_RECORDS, FRAUD_ALERTS
 
 if TYPE_CHECKING:
     import polars as pl
 
 
-def list_joint_findings(lake: Lake | str | Path | None = None) -> pl.DataFrame:
+def list_joint_findings(lake: DeskLike = None, config: ConfigLike = None) -> pl.DataFrame:
     """List the numbers that have an alert and of which a recording is ``likely_synthetic``: one row per number.
 
     A recording belongs to the number that its manifest names as the caller, and to the caller of the call record that
@@ -22,7 +22,9 @@ def list_joint_findings(lake: Lake | str | Path | None = None) -> pl.DataFrame:
     Parameters
     ----------
     lake
-        The lake, or its folder; by default the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
 
     Returns
     -------
@@ -33,9 +35,9 @@ def list_joint_findings(lake: Lake | str | Path | None = None) -> pl.DataFrame:
     """
     import polars as pl
 
-    opened = open_lake(lake)
-    synthetic = list_recordings(opened, label="likely_synthetic")
-    matches = pl.concat([_by_number(synthetic), _by_call(opened, synthetic)])
+    desk = open_desk(lake, config).snapshot()
+    synthetic = list_recordings(desk, label="likely_synthetic")
+    matches = pl.concat([_by_number(synthetic), _by_call(desk.tables, synthetic)])
     voices = (
         matches.group_by("suspect_number", "recording_id", "path", "score")
         .agg(pl.col("matched_by").unique())
@@ -49,22 +51,23 @@ def list_joint_findings(lake: Lake | str | Path | None = None) -> pl.DataFrame:
             pl.col("matched_by").explode(empty_as_null=True).unique().sort(descending=True),
         )
     )
-    found = _suspects(opened).join(voices, on="suspect_number", how="inner")
+    found = _suspects(desk.tables).join(voices, on="suspect_number", how="inner")
     columns = ["alert_ids", "recordings", "recording_ids", "paths", "worst_score", "matched_by"]
     return found.sort("rank", "worst_score", "suspect_number", descending=[True, True, False]).select(
         "suspect_number", "alert_severity", *columns
     )
 
 
-def _suspects(lake: Lake) -> pl.DataFrame:
+def _suspects(tables: Snapshot) -> pl.DataFrame:
     import polars as pl
 
-    rank = pl.col("alert_severity").replace_strict({s: i for i, s in enumerate(SEVERITIES)}, default=-1)
-    alerts = lake.scan(FRAUD_ALERTS.name).filter(
+    from sentinel_batch.severity import severity_rank
+
+    alerts = tables.scan(FRAUD_ALERTS.name).filter(
         pl.col("merged_into").is_null() & ~pl.col("status").is_in(["merged", "suppressed"]).fill_null(False)
     )
     return (
-        alerts.with_columns(rank.alias("rank"))
+        alerts.with_columns(severity_rank().alias("rank"))
         .sort("rank", "id", descending=[True, False])
         .group_by("suspect_number", maintain_order=True)
         .agg(pl.col("alert_severity").first(), pl.col("rank").first(), pl.col("id").alias("alert_ids"))
@@ -85,12 +88,12 @@ def _by_number(recordings: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _by_call(lake: Lake, recordings: pl.DataFrame) -> pl.DataFrame:
+def _by_call(tables: Snapshot, recordings: pl.DataFrame) -> pl.DataFrame:
     import polars as pl
 
     known = recordings.drop_nulls("call_id").select("call_id", "recording_id", "path", "score")
     calls = (
-        lake.scan(CALL_RECORDS.name)
+        tables.scan(CALL_RECORDS.name)
         .select("call_id", pl.col("caller_number").alias("suspect_number"))
         .filter(pl.col("call_id").is_in(known["call_id"].to_list()))
         .unique()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import Lake, open_lake
 from sentinel_batch.recordings.shaping import LABEL_ORDER, sort_worst
 from sentinel_batch.schema import AUDIO_FEATURES, AUDIO_SEGMENTS, RECORDINGS
 
@@ -18,7 +17,8 @@ STATUSES = ("scored", "abstained", "failed")
 
 
 def list_recordings(
-    lake: Lake | str | Path | None = None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
     *,
     label: str | None = None,
     status: str | None = None,
@@ -33,7 +33,9 @@ def list_recordings(
     Parameters
     ----------
     lake
-        The lake, or its folder; by default the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     label
         ``likely_real``, ``uncertain`` or ``likely_synthetic``.
     status
@@ -65,7 +67,7 @@ def list_recordings(
     _check("status", status, STATUSES)
     if limit is not None and limit < 0:
         raise UsageError(f"limit = {limit} is negative.", hint="Give 0 or more.", allowed=">= 0")
-    rows = open_lake(lake).read(RECORDINGS.name)
+    rows = open_desk(lake, config).tables.read(RECORDINGS.name)
     if not superseded:
         rows = rows.sort("analysed_at", "recording_id").unique(["path", "sha256"], keep="last", maintain_order=True)
     wanted = {"label": label, "status": status, "action": action, "run_id": run_id}
@@ -78,14 +80,16 @@ def list_recordings(
 
 
 def read_segments(
-    lake: Lake | str | Path | None = None, *, recording_ids: Collection[str] | None = None
+    lake: DeskLike = None, config: ConfigLike = None, *, recording_ids: Collection[str] | None = None
 ) -> pl.DataFrame:
     """Read the scored segments of recordings, in order of channel and time.
 
     Parameters
     ----------
     lake
-        The lake, or its folder; by default the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     recording_ids
         Which recordings; all by default.
 
@@ -94,18 +98,20 @@ def read_segments(
     polars.DataFrame
         Columns of table ``audio_segments``; only what was committed.
     """
-    return _read_side(AUDIO_SEGMENTS.name, lake, recording_ids, ["recording_id", "channel", "start"])
+    return _read_side(AUDIO_SEGMENTS.name, lake, config, recording_ids, ["recording_id", "channel", "start"])
 
 
 def read_features(
-    lake: Lake | str | Path | None = None, *, recording_ids: Collection[str] | None = None
+    lake: DeskLike = None, config: ConfigLike = None, *, recording_ids: Collection[str] | None = None
 ) -> pl.DataFrame:
     """Read the features of the worst segments of recordings, one row per segment and feature.
 
     Parameters
     ----------
     lake
-        The lake, or its folder; by default the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     recording_ids
         Which recordings; all by default.
 
@@ -114,20 +120,20 @@ def read_features(
     polars.DataFrame
         Columns of table ``audio_features``; only what was committed.
     """
-    return _read_side(AUDIO_FEATURES.name, lake, recording_ids, ["recording_id", "channel", "start", "feature"])
+    return _read_side(AUDIO_FEATURES.name, lake, config, recording_ids, ["recording_id", "channel", "start", "feature"])
 
 
 def _read_side(
-    name: str, lake: Lake | str | Path | None, recording_ids: Collection[str] | None, order: list[str]
+    name: str, lake: DeskLike, config: ConfigLike, recording_ids: Collection[str] | None, order: list[str]
 ) -> pl.DataFrame:
     import polars as pl
 
-    opened = open_lake(lake)
-    rows = opened.scan(name)
+    tables = open_desk(lake, config).tables
+    rows = tables.scan(name)
     if recording_ids is not None:
         rows = rows.filter(pl.col("recording_id").is_in(list(recording_ids)))
     found = rows.collect()
-    committed = opened.committed(RECORDINGS.name, found["batch_id"].unique().drop_nulls().to_list())
+    committed = tables.committed(RECORDINGS.name, found["batch_id"].unique().drop_nulls().to_list())
     return found.filter(pl.col("batch_id").is_in(list(committed))).sort(order)
 
 

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import polars as pl
+
 from sentinel_batch.schema import SEVERITIES
+from sentinel_batch.severity import severity_rank
 
 if TYPE_CHECKING:
     import altair as alt
-    import polars as pl
 
 SEVERITY_COLOURS = {"CRITICAL": "#d92d20", "HIGH": "#d4620a", "MEDIUM": "#a67c00", "LOW": "#3f7fbf"}
 """Each has a contrast of at least 3:1 against the light and the dark page."""
@@ -88,7 +90,6 @@ def chart_heatmap(calls: pl.DataFrame) -> alt.LayerChart:
         One cell an hour, stronger with more calls; hours without calls carry a cross. The latest 62 days at most.
     """
     import altair as alt
-    import polars as pl
 
     if "calls" not in calls.columns:
         calls = calls.group_by("local_date", "local_hour").len("calls")
@@ -209,7 +210,6 @@ def chart_timeline(calls: pl.DataFrame) -> alt.Chart:
         At most 20 suspects.
     """
     import altair as alt
-    import polars as pl
 
     if "start" not in calls.columns:
         calls = _calls_by_hour(calls)
@@ -279,8 +279,6 @@ def _strength_legend(most: int, colour: str) -> Any:
 
 
 def _scatter_points(figures: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     number = "suspect_number" if "suspect_number" in figures.columns else "caller_number"
     known = "alert_severity" in figures.columns
     severity = pl.col("alert_severity").fill_null(_OTHERS) if known else pl.lit(_OTHERS)
@@ -288,14 +286,12 @@ def _scatter_points(figures: pl.DataFrame) -> pl.DataFrame:
         pl.col(number).alias("number"), severity.alias("severity"), "unique_destinations", "avg_duration_seconds"
     )
     # The worst are drawn last, on top.
-    rank = pl.col("severity").replace_strict({s: i for i, s in enumerate(SEVERITIES)}, default=-1)
-    return points.sort(rank, "unique_destinations", "number")
+    return points.sort(severity_rank("severity"), "unique_destinations", "number")
 
 
 def _severity_zones(x: Any, y: Any, destinations: int, duration: float, width: float) -> list[Any]:
     """Rectangles of the ladder, mildest first so that a worse one covers it, then the boundary and its words."""
     import altair as alt
-    import polars as pl
 
     corners = [
         ("LOW", destinations, duration),
@@ -357,8 +353,6 @@ def _point_colours() -> Any:
 
 
 def _calls_by_hour(records: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     start = pl.col("call_timestamp").dt.convert_time_zone("UTC").dt.replace_time_zone(None).dt.truncate("1h")
     return (
         records.group_by(pl.col("caller_number").alias("suspect_number"), start.alias("start"))

@@ -6,21 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from sentinel_batch.reporting.charts import MAX_SUSPECTS
 from sentinel_batch.reporting.evidence import gather_activity, gather_evidence
 from sentinel_batch.reporting.investigation import gather_investigation
 from sentinel_batch.reporting.quality import measure_coverage, measure_quality
 from sentinel_batch.reporting.queries import fetch_frame
 from sentinel_batch.reporting.recordings import gather_voices
-from sentinel_batch.schema import FRAUD_ALERTS, SEVERITIES
+from sentinel_batch.schema import CALL_RECORDS, FRAUD_ALERTS
+from sentinel_batch.severity import severity_rank
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import duckdb
-    import polars as pl
 
-    from sentinel_batch.lake import Lake
+    from sentinel_batch.desk import Desk
+    from sentinel_batch.lake import Snapshot
     from sentinel_batch.reporting.investigation import Investigation
     from sentinel_batch.reporting.period import Period
     from sentinel_batch.reporting.recordings import Voices
@@ -113,60 +114,53 @@ class Report:
 
 
 def collect_report(
-    lake: Lake,
+    desk: Desk,
     period: Period | None,
     *,
     run_id: str | None,
-    timezone: str,
     generated_at: datetime,
     max_alerts: int,
     examined_by: str | None = None,
-    model: str | Path | None = None,
 ) -> Report:
     """Read a report's content.
 
     Parameters
     ----------
-    lake
-        Where to read.
+    desk
+        Where to read, at one moment; gives the zone of local times, and the model that takes part in the ranking.
     period
         The period; None for a lake without calls.
     run_id
         The run that the report is about.
-    timezone
-        IANA name of the zone of local times.
     generated_at
         The time that the report carries, UTC.
     max_alerts
         Evidence is read for that many alerts at most, the worst ones.
     examined_by
         A run under way that has examined the period.
-    model
-        A model that takes part in the ranking.
     """
-    alerts, suppressed = _alerts(lake, period)
+    tables, timezone = desk.tables, desk.config.timezone
+    alerts, suppressed = _alerts(tables, period)
     shown = alerts.head(max_alerts)
     common: dict[str, Any] = {
         "period": period, "run_id": run_id, "timezone": timezone, "generated_at": generated_at,
-        "detection": measure_coverage(lake, period, examined_by),
+        "detection": measure_coverage(tables, period, examined_by),
         "alerts": alerts, "suppressed": suppressed, "shown": shown,
-        "voices": gather_voices(
-            lake, period, generated_at, whole=period is None or period.includes_since, timezone=timezone
-        ),
-        "investigation": gather_investigation(lake, period, model),
+        "voices": gather_voices(desk, period, generated_at),
+        "investigation": gather_investigation(desk, period),
     }  # fmt: skip
     if period is None:
-        return Report(**common, **_nothing(lake, run_id))
+        return Report(**common, **_nothing(tables, run_id))
     first = min([period.first_instant, *shown["window_start"].drop_nulls().to_list()])
     last = max([period.until, *shown["window_end"].drop_nulls().to_list()])
-    with lake.connect(since=first, until=last) as connection:
+    with tables.connect(CALL_RECORDS.name, since=first, until=last) as connection:
         bounds = {"first": period.first_instant, "last": period.until}
         quarters = fetch_frame(connection, _QUARTERS, bounds)
         volume, others = _callers(connection, alerts, suppressed, bounds)
-        evidence = gather_evidence(lake, connection, shown, period)
+        evidence = gather_evidence(tables, connection, shown, period)
         activity = _activity(connection, shown, period, timezone)
     hours = _hours(quarters)
-    quality = measure_quality(lake, period, run_id, hours)
+    quality = measure_quality(tables, period, run_id, hours)
     return Report(
         **common,
         volume={"calls": int(quarters["calls"].sum()), **volume},
@@ -178,16 +172,15 @@ def collect_report(
     )
 
 
-def _alerts(lake: Lake, period: Period | None) -> tuple[pl.DataFrame, pl.DataFrame]:
-    import polars as pl
-
-    rows = lake.scan(FRAUD_ALERTS.name)
+def _alerts(tables: Snapshot, period: Period | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    rows = tables.scan(FRAUD_ALERTS.name)
     if period is not None:
         rows = rows.filter((pl.col("first_seen") <= period.until) & (pl.col("last_seen") >= period.first_instant))
-    rank = pl.col("alert_severity").replace_strict({s: i for i, s in enumerate(SEVERITIES)}, default=-1)
     found = (
         rows.filter(pl.col("merged_into").is_null() & pl.col("status").ne_missing("merged"))
-        .sort(rank, "unique_destinations", "avg_duration_seconds", "id", descending=[True, True, False, False])
+        .sort(
+            severity_rank(), "unique_destinations", "avg_duration_seconds", "id", descending=[True, True, False, False]
+        )
         .collect()
     )
     silenced = pl.col("status").eq_missing("suppressed")
@@ -197,8 +190,6 @@ def _alerts(lake: Lake, period: Period | None) -> tuple[pl.DataFrame, pl.DataFra
 def _callers(
     connection: duckdb.DuckDBPyConnection, alerts: pl.DataFrame, suppressed: pl.DataFrame, bounds: dict[str, datetime]
 ) -> tuple[dict[str, int], pl.DataFrame]:
-    import polars as pl
-
     suspects = pl.concat([alerts, suppressed]).select("suspect_number").drop_nulls().unique().sort("suspect_number")
     connection.register("all_suspects", suspects.to_arrow())
     connection.execute(_CALLER_DAYS, bounds)
@@ -211,8 +202,6 @@ def _activity(
     connection: duckdb.DuckDBPyConnection, shown: pl.DataFrame, period: Period, timezone: str
 ) -> pl.DataFrame:
     """The worst suspects' calls in the period by wall-clock time, in steps that keep the chart small."""
-    import polars as pl
-
     worst = shown.unique("suspect_number", keep="first", maintain_order=True).head(MAX_SUSPECTS)
     length = (period.until - period.since).total_seconds()
     step = next((s for s in _ACTIVITY_STEPS if length / s <= _MAX_STEPS), _ACTIVITY_STEPS[-1])
@@ -233,16 +222,12 @@ def _activity(
 
 
 def _hours(quarters: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     start = pl.from_epoch(pl.col("quarter") // 4 * 3600, "s").dt.replace_time_zone("UTC")
     return quarters.group_by(start.alias("start")).agg(pl.col("calls").sum()).sort("start")
 
 
 def _local_hours(quarters: pl.DataFrame, period: Period, timezone: str) -> pl.DataFrame:
     """Calls by local day and hour; quarters of an hour are the finest step between a zone and UTC."""
-    import polars as pl
-
     first = int(period.first_instant.timestamp()) // _QUARTER
     last = int(period.until.timestamp()) // _QUARTER
     # The quarter that begins at the period's very end counts only if somebody called at that instant.
@@ -257,12 +242,10 @@ def _local_hours(quarters: pl.DataFrame, period: Period, timezone: str) -> pl.Da
     )
 
 
-def _nothing(lake: Lake, run_id: str | None) -> dict[str, Any]:
-    import polars as pl
-
+def _nothing(tables: Snapshot, run_id: str | None) -> dict[str, Any]:
     return {
         "volume": {"calls": 0, "callers": 0},
-        "quality": measure_quality(lake, None, run_id, pl.DataFrame({"start": []})),
+        "quality": measure_quality(tables, None, run_id, pl.DataFrame({"start": []})),
         "evidence": {},
         "hours": pl.DataFrame({"local_date": [], "local_hour": [], "calls": []}),
         "others": pl.DataFrame(),

@@ -9,12 +9,12 @@ from importlib.resources import files
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from sentinel_batch.reporting.recordings import describe_voices
 from sentinel_batch.schema import SEVERITIES
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from sentinel_batch.reporting.collection import Report
 
 SCHEMA_VERSION = "1.2"

@@ -6,14 +6,15 @@ from collections import defaultdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
+from sentinel_batch.alerts.events import ALERT_HISTORY
 from sentinel_batch.reporting.queries import fetch_frame
-from sentinel_batch.schema import ALERT_EVENTS, FRAUD_ALERTS
 
 if TYPE_CHECKING:
     import duckdb
-    import polars as pl
 
-    from sentinel_batch.lake import Lake
+    from sentinel_batch.lake import Snapshot
     from sentinel_batch.reporting.period import Period
 
 TOP_CALLEES = 5
@@ -79,7 +80,7 @@ ORDER BY id, calls DESC, source_file
 
 
 def gather_evidence(
-    lake: Lake, connection: duckdb.DuckDBPyConnection, alerts: pl.DataFrame, period: Period
+    tables: Snapshot, connection: duckdb.DuckDBPyConnection, alerts: pl.DataFrame, period: Period
 ) -> dict[int, dict[str, Any]]:
     """Read the evidence of some alerts.
 
@@ -87,10 +88,10 @@ def gather_evidence(
 
     Parameters
     ----------
-    lake
+    tables
         Where the alerts' history is.
     connection
-        A connection of the lake whose files cover the alerts' windows and the period.
+        A connection of the tables whose files cover the alerts' windows and the period.
     alerts
         Rows of ``fraud_alerts``.
     period
@@ -101,8 +102,6 @@ def gather_evidence(
     dict
         Alert id to evidence, as in ``report.schema.json``.
     """
-    import polars as pl
-
     width = (pl.col("window_end") - pl.col("window_start")).dt.total_microseconds()
     scope = alerts.select(
         "id",
@@ -130,7 +129,7 @@ def gather_evidence(
         evidence = found[row.pop("id")]
         evidence["source_files"] = row.pop("files")
         evidence["sources"].append(row)
-    for alert_id, events in _history(lake, list(found)).items():
+    for alert_id, events in _history(tables, list(found)).items():
         found[alert_id]["events"] = events
     return found
 
@@ -181,15 +180,10 @@ def _blank(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _history(lake: Lake, ids: list[int]) -> dict[int, list[dict[str, Any]]]:
+def _history(tables: Snapshot, ids: list[int]) -> dict[int, list[dict[str, Any]]]:
     """The latest changes of each alert that were committed."""
-    import polars as pl
-
-    events = lake.scan(ALERT_EVENTS.name).filter(pl.col("alert_id").is_in(ids)).collect()
-    commits = events["commit_id"].drop_nulls().unique().to_list()
-    committed = list(lake.committed(FRAUD_ALERTS.name, commits))
     latest = (
-        events.filter(pl.col("commit_id").is_in(committed))
+        ALERT_HISTORY.read(tables, pl.col("alert_id").is_in(ids))
         .sort("alert_id", "at", "event", "field", nulls_last=True, maintain_order=True)
         .group_by("alert_id", maintain_order=True)
         .tail(EVENTS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from sentinel_batch.reporting.charts import (
     MAX_DAYS,
     MAX_SUSPECTS,
@@ -19,7 +21,6 @@ from sentinel_batch.reporting.text import visible
 
 if TYPE_CHECKING:
     import altair as alt
-    import polars as pl
 
     from sentinel_batch.reporting.collection import Report
 
@@ -90,8 +91,6 @@ def draw_scores(report: Report) -> list[Figure]:
 
 
 def _severity(report: Report) -> Figure:
-    import polars as pl
-
     counts = count_severities(report.alerts)
     mildness = {severity: place for place, severity in enumerate(counts)}
     by_rule = report.alerts.group_by("alert_severity", "detection_rule").len("n")
@@ -107,8 +106,6 @@ def _severity(report: Report) -> Figure:
 
 
 def _heatmap(report: Report) -> Figure:
-    import polars as pl
-
     hours = report.hours
     busiest = hours.sort("calls", "local_date", "local_hour", descending=[True, False, False]).row(0, named=True)
     silent = hours.filter(pl.col("calls") == 0).height
@@ -132,8 +129,6 @@ def _heatmap(report: Report) -> Figure:
 
 
 def _scatter(report: Report) -> Figure:
-    import polars as pl
-
     columns = ["suspect_number", "alert_severity", "unique_destinations", "avg_duration_seconds"]
     alerts = report.shown.select(columns)
     points = alerts
@@ -170,8 +165,6 @@ def _scatter(report: Report) -> Figure:
 
 
 def _timeline(report: Report) -> Figure:
-    import polars as pl
-
     totals = report.activity.group_by("suspect_number", "alert_severity", maintain_order=True).agg(
         pl.col("calls").sum().alias("total"),
         pl.col("start").sort_by("calls", descending=True, maintain_order=True).first().alias("peak"),
@@ -202,8 +195,6 @@ def _timeline(report: Report) -> Figure:
 
 
 def _seen(frame: pl.DataFrame, column: str) -> pl.DataFrame:
-    import polars as pl
-
     return frame.with_columns(pl.col(column).map_elements(visible, return_dtype=pl.String))
 
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sentinel_batch.schema import CASES
+import polars as pl
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import polars as pl
-
-    from sentinel_batch.lake import Lake
+    from sentinel_batch.desk import Desk
     from sentinel_batch.reporting.period import Period
 
 QUEUE_SHOWN = 25
@@ -73,30 +69,28 @@ class Investigation:
         }
 
 
-def gather_investigation(lake: Lake, period: Period | None, model: str | Path | None = None) -> Investigation:
+def gather_investigation(desk: Desk, period: Period | None) -> Investigation:
     """Read the queue, the cases and the scorecard of a period.
 
     Parameters
     ----------
-    lake
-        Where to read.
+    desk
+        Where to read; its model, if it has one, takes part in the ranking.
     period
         The period; None for a lake without calls.
-    model
-        A model that takes part in the ranking; None ranks by the rules alone.
     """
     if period is None:
         return Investigation()
     from sentinel_batch.learning import compute_scorecard, rank_suspects
 
-    queue = rank_suspects(lake, since=period.since, until=period.until, model=model)
-    cases = _cases(lake, period)
-    card = compute_scorecard(lake=lake, until=period.until)
-    shown = [_describe_case(lake, row, nth < PICTURES_SHOWN) for nth, row in enumerate(cases[:CASES_SHOWN])]
+    queue = rank_suspects(lake=desk, since=period.since, until=period.until)
+    cases = _cases(desk, period)
+    card = compute_scorecard(lake=desk, until=period.until)
+    shown = [_describe_case(desk, row, nth < PICTURES_SHOWN) for nth, row in enumerate(cases[:CASES_SHOWN])]
     return Investigation(
         queue=queue.head(QUEUE_SHOWN).to_dicts(),
         queue_total=queue.height,
-        model=None if model is None else str(model),
+        model=desk.config.model,
         cases=shown,
         cases_total=len(cases),
         scorecard=card.rules.to_dicts(),
@@ -106,22 +100,18 @@ def gather_investigation(lake: Lake, period: Period | None, model: str | Path | 
     )
 
 
-def _cases(lake: Lake, period: Period) -> list[dict[str, Any]]:
-    import polars as pl
-
+def _cases(desk: Desk, period: Period) -> list[dict[str, Any]]:
     from sentinel_batch.cases import list_cases
 
-    if lake.delta(CASES.name) is None:
-        return []
-    rows = list_cases(lake=lake, status=["unseen", "open", "watch", "confirmed", "closed"])
+    rows = list_cases(lake=desk, status=["unseen", "open", "watch", "confirmed", "closed"])
     within = (pl.col("first_seen") <= period.until) & (pl.col("last_seen") >= period.first_instant)
     return rows.filter(within).to_dicts()
 
 
-def _describe_case(lake: Lake, row: dict[str, Any], drawn: bool) -> dict[str, Any]:
+def _describe_case(desk: Desk, row: dict[str, Any], drawn: bool) -> dict[str, Any]:
     from sentinel_batch.cases import get_case
 
-    found = get_case(row["case_id"], lake=lake)
+    found = get_case(row["case_id"], lake=desk)
     kinds = found.links.group_by("kind").len("links").sort("links", "kind", descending=[True, False])
     return {
         **{name: row[name] for name in _CASE_COLUMNS},

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
+from sentinel_batch.lake import full_disk_reported
+from sentinel_batch.window import now
 
 if TYPE_CHECKING:
-    from sentinel_batch.lake import Lake
     from sentinel_batch.reporting.period import Moment, Period
 
 MAX_ALERTS = 500
@@ -44,43 +46,41 @@ class ReportFiles:
 
 def write_report(
     *,
-    lake: Lake | str | Path | None = None,
-    out: str | Path = "reports",
+    out: str | Path | None = None,
     run_id: str | None = None,
     since: Moment | None = None,
     until: Moment | None = None,
     max_alerts: int = MAX_ALERTS,
-    timezone: str | None = None,
     generated_at: datetime | None = None,
     examined_by: str | None = None,
-    model: str | Path | None = None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
 ) -> ReportFiles:
     """Write ``report.html``, ``report.json`` and ``alerts.parquet`` about a period.
 
-    The same lake and ``generated_at`` give the same bytes. An alert belongs to the period when its first to last call
-    overlap it; merged alerts are left out, suppressed ones are counted apart.
+    The same lake and ``generated_at`` give the same bytes, and all that a report says is of one moment of the lake. An
+    alert belongs to the period when its first to last call overlap it; merged alerts are left out, suppressed ones are
+    counted apart. Local times, and the model that takes part in the ranking of suspects, are those of the settings.
 
     Parameters
     ----------
-    lake
-        The lake, or its folder; by default the configured one.
     out
-        Folder to write to; it is made if need be, and files of these names are replaced.
+        Folder to write to; it is made if need be, and files of these names are replaced. None is the configured one.
     run_id
         Report on the period that this run examined.
     since, until
         Report on ``(since, until]``: times, RFC 3339 texts or durations such as ``24h``; by default the whole lake.
     max_alerts
         The page and the JSON document carry that many alerts at most, worst first.
-    timezone
-        Name of the zone of local times; by default the configured one.
     generated_at
         The time that the report carries; by default now.
     examined_by
         The run under way that has examined the whole period, if it is not recorded yet; without it the report warns of
         every part of the period that no recorded run has examined.
-    model
-        A model that takes part in the ranking of suspects (its folder, or the name of a shipped one); by default none.
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
 
     Returns
     -------
@@ -90,35 +90,26 @@ def write_report(
     Raises
     ------
     UsageError
-        If the run is unknown, the period empty, the zone unknown, or the folder cannot be written.
+        If the run is unknown, the period empty, or the folder cannot be written.
     LakeNotFoundError
         If there is no lake.
     """
-    from sentinel_batch.lake import now
     from sentinel_batch.reporting.collection import collect_report
     from sentinel_batch.reporting.document import build_document, dump_document
     from sentinel_batch.reporting.page import render_page
-    from sentinel_batch.reporting.period import choose_period, zone
+    from sentinel_batch.reporting.period import choose_period
 
     if max_alerts < 0:
         raise UsageError(f"max_alerts = {max_alerts} is negative.", hint="Give 0 or more.", allowed=">= 0")
     moment = (generated_at or now()).astimezone(UTC)
-    opened, zone_name = _settle(lake, timezone)
-    zone(zone_name)
-    period = choose_period(opened, run_id=run_id, since=since, until=until)
+    desk = open_desk(lake, config).snapshot()
+    period = choose_period(desk.tables, run_id=run_id, since=since, until=until)
     report = collect_report(
-        opened,
-        period,
-        run_id=run_id,
-        timezone=zone_name,
-        generated_at=moment,
-        max_alerts=max_alerts,
-        examined_by=examined_by,
-        model=model,
+        desk, period, run_id=run_id, generated_at=moment, max_alerts=max_alerts, examined_by=examined_by
     )
     document = build_document(report)
     page = render_page(report, document)
-    folder = _folder(out)
+    folder = _folder(out if out is not None else desk.config.reports)
     files = ReportFiles(
         folder / "report.html",
         folder / "report.json",
@@ -133,17 +124,6 @@ def write_report(
     return files
 
 
-def _settle(lake: Lake | str | Path | None, timezone: str | None) -> tuple[Lake, str]:
-    """The lake and the zone, from the configuration where they are not given."""
-    from sentinel_batch.lake import Lake, open_lake
-
-    if timezone is None:
-        from sentinel_batch.config import load_config
-
-        timezone = load_config().timezone
-    return (lake if isinstance(lake, Lake) else open_lake(lake)), timezone
-
-
 def _folder(out: str | Path) -> Path:
     folder = Path(out)
     try:
@@ -156,8 +136,6 @@ def _folder(out: str | Path) -> Path:
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    from sentinel_batch.lake import full_disk_reported
-
     with full_disk_reported(path.parent):
         try:
             handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -6,11 +6,11 @@ import base64
 import hashlib
 import json
 from datetime import UTC, datetime
-from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from sentinel_batch.reporting.bundle import vega_bundle
 from sentinel_batch.reporting.charts import SEVERITY_ICONS
 from sentinel_batch.reporting.figures import draw_figures, draw_scores
 from sentinel_batch.reporting.recording_page import clock, prepare_drill_downs, say
@@ -50,7 +50,7 @@ def render_page(report: Report, document: dict[str, Any]) -> str:
     from markupsafe import Markup
 
     figures, voice_figures = draw_figures(report), draw_scores(report)
-    styles, bundle, program = _asset("report.css"), _vega_bundle(), _asset("report.js")
+    styles, bundle, program = _asset("report.css"), vega_bundle(), _asset("report.js")
     scripts = [text for text in (bundle if figures or voice_figures else "", program) if text]
     page = _environment(report.timezone).get_template("report.html.j2")
     return page.render(
@@ -215,11 +215,3 @@ def _block(value: Any) -> Any:
 
 def _asset(name: str) -> str:
     return files("sentinel_batch.reporting").joinpath("templates", name).read_text(encoding="utf-8").strip()
-
-
-@cache
-def _vega_bundle() -> str:
-    import vl_convert
-
-    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;")
-    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--").strip()

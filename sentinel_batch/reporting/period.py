@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
+
+import polars as pl
 
 from sentinel_batch.errors import UsageError
 from sentinel_batch.schema import CALL_RECORDS, INGESTS, RUNS
 from sentinel_batch.window import resolve_period
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from sentinel_batch.lake import Lake
+    from sentinel_batch.lake import Snapshot
 
 Moment = str | datetime | timedelta
 
@@ -47,13 +46,13 @@ class Period:
 
 
 def choose_period(
-    lake: Lake, *, run_id: str | None = None, since: Moment | None = None, until: Moment | None = None
+    tables: Snapshot, *, run_id: str | None = None, since: Moment | None = None, until: Moment | None = None
 ) -> Period | None:
     """Return the period that was asked for; by default all calls of the lake.
 
     Parameters
     ----------
-    lake
+    tables
         Where calls and runs are.
     run_id
         Take the period that this run examined, or, if it examined none, that of the calls it brought in.
@@ -77,8 +76,8 @@ def choose_period(
                 f"Run {run_id} was given together with since or until.",
                 hint="Give either a run, whose period is taken, or since and until.",
             )
-        return _period_of_run(lake, run_id)
-    oldest, newest = _exact_bounds(lake) or (None, None)
+        return _period_of_run(tables, run_id)
+    oldest, newest = _exact_bounds(tables) or (None, None)
     if since is None and until is None:
         return None if oldest is None or newest is None else Period(oldest, newest, includes_since=True)
     begin = since if since is not None else oldest
@@ -86,38 +85,18 @@ def choose_period(
     return Period(asked.since, asked.until, includes_since=since is None)
 
 
-def zone(name: str) -> ZoneInfo:
-    """Return the time zone of that name.
-
-    Raises
-    ------
-    UsageError
-        If there is none.
-    """
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise UsageError(
-            f"There is no time zone {name!r}.", hint="Give a name of the IANA database, such as Africa/Lagos or UTC."
-        ) from error
-
-
-def _exact_bounds(lake: Lake) -> tuple[datetime, datetime] | None:
-    """The lake knows its bounds to the millisecond; the files at either end know the rest."""
-    import polars as pl
-
-    bounds = lake.bounds()
+def _exact_bounds(tables: Snapshot) -> tuple[datetime, datetime] | None:
+    """The log knows the bounds to the millisecond; the files at either end know the rest."""
+    bounds = tables.bounds()
     if bounds is None:
         return None
     moment = pl.col("call_timestamp")
-    oldest = lake.scan(CALL_RECORDS.name, until=bounds[0] + timedelta(milliseconds=1)).select(moment.min()).collect()
-    return _moment(oldest.item()), _moment(lake.newest_call())
+    oldest = tables.scan(CALL_RECORDS.name, until=bounds[0] + timedelta(milliseconds=1)).select(moment.min()).collect()
+    return _moment(oldest.item()), _moment(tables.newest_call)
 
 
-def _period_of_run(lake: Lake, run_id: str) -> Period:
-    import polars as pl
-
-    runs = lake.read(RUNS.name)
+def _period_of_run(tables: Snapshot, run_id: str) -> Period:
+    runs = tables.read(RUNS.name)
     rows = runs.filter(pl.col("run_id") == run_id)
     if rows.is_empty():
         recent = runs.sort("run_id").tail(_RECENT_RUNS)["run_id"].to_list()
@@ -131,7 +110,7 @@ def _period_of_run(lake: Lake, run_id: str) -> Period:
     examined = rows.filter(pl.col("since").is_not_null() & pl.col("until").is_not_null())
     if not examined.is_empty():
         return Period(_moment(examined["since"].min()), _moment(examined["until"].max()))
-    brought = _period_of_files(lake.read(INGESTS.name).filter(pl.col("run_id") == run_id))
+    brought = _period_of_files(tables.read(INGESTS.name).filter(pl.col("run_id") == run_id))
     if brought is None:
         raise UsageError(
             f"Run {run_id!r} ({rows['command'][0]}) examined no period and brought in no calls.",

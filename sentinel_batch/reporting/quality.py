@@ -6,12 +6,12 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from sentinel_batch.schema import CALL_RECORDS, INGESTS, REJECTED_RECORDS, RUNS
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from sentinel_batch.lake import Lake
+    from sentinel_batch.lake import Snapshot
     from sentinel_batch.reporting.period import Period
 
 _COUNTS = ("records_processed", "records_inserted", "duplicates_skipped", "legs_collapsed", "records_rejected")
@@ -21,7 +21,7 @@ _TOLERANCE = timedelta(milliseconds=1)  # The log of the lake knows the newest c
 _HOUR = 3600
 
 
-def measure_quality(lake: Lake, period: Period | None, run_id: str | None, hours: pl.DataFrame) -> dict[str, Any]:
+def measure_quality(tables: Snapshot, period: Period | None, run_id: str | None, hours: pl.DataFrame) -> dict[str, Any]:
     """Account for every input row of the files behind the period.
 
     A file counts whole when its calls overlap the period, or when ``run_id`` brought it in. Only ingests that were
@@ -29,7 +29,7 @@ def measure_quality(lake: Lake, period: Period | None, run_id: str | None, hours
 
     Parameters
     ----------
-    lake
+    tables
         Where ingests and rejects are.
     period
         The report's period; None is everything.
@@ -44,14 +44,12 @@ def measure_quality(lake: Lake, period: Period | None, run_id: str | None, hours
         ``quality`` of ``report.schema.json``. ``identity_holds`` says whether
         processed = inserted + duplicates + rejected + refused.
     """
-    import polars as pl
-
-    ingests = _scoped(lake.read(INGESTS.name), period, run_id)
-    committed = lake.committed(CALL_RECORDS.name, ingests["ingest_id"].to_list())
+    ingests = _scoped(tables.read(INGESTS.name), period, run_id)
+    committed = tables.committed(CALL_RECORDS.name, ingests["ingest_id"].to_list())
     ingests = ingests.filter(pl.col("ingest_id").is_in(list(committed)))
     counts = {name: int(ingests[name].sum() or 0) for name in _COUNTS}
     everything = period is None or (period.includes_since and run_id is None)
-    refused = _refused(lake, None if everything else {*ingests["run_id"].drop_nulls(), *([run_id] if run_id else [])})
+    refused = _refused(tables, None if everything else {*ingests["run_id"].drop_nulls(), *([run_id] if run_id else [])})
     counts["records_processed"] += refused
     counts["records_refused"] = refused
     accounted = sum(
@@ -61,19 +59,19 @@ def measure_quality(lake: Lake, period: Period | None, run_id: str | None, hours
         "files": ingests.height,
         **counts,
         "identity_holds": counts["records_processed"] == accounted,
-        "rejects_by_reason": _rejects(lake, ingests["ingest_id"].to_list()),
+        "rejects_by_reason": _rejects(tables, ingests["ingest_id"].to_list()),
         "gaps": _gaps(hours, period),
     }
 
 
-def measure_coverage(lake: Lake, period: Period | None, examined_by: str | None = None) -> dict[str, Any]:
+def measure_coverage(tables: Snapshot, period: Period | None, examined_by: str | None = None) -> dict[str, Any]:
     """Tell which part of the period detection has examined; "no alerts" means nothing elsewhere.
 
     Runs with other parameters than the rule's configured ones do not count.
 
     Parameters
     ----------
-    lake
+    tables
         Where the runs are.
     period
         The report's period.
@@ -86,12 +84,10 @@ def measure_coverage(lake: Lake, period: Period | None, examined_by: str | None 
         ``detection`` of ``report.schema.json``: ``runs`` (the latest ones, newest first), the ``examined`` spans inside
         the period, and whether that is ``complete``.
     """
-    import polars as pl
-
     if period is None:
         return {"runs": [], "examined": [], "complete": False}
     runs = (
-        lake.scan(RUNS.name)
+        tables.scan(RUNS.name)
         .filter(
             pl.col("command").is_in(_DETECTING)
             & (pl.col("outcome") != "failed")
@@ -122,8 +118,6 @@ def measure_coverage(lake: Lake, period: Period | None, examined_by: str | None 
 
 
 def _scoped(ingests: pl.DataFrame, period: Period | None, run_id: str | None) -> pl.DataFrame:
-    import polars as pl
-
     if period is None or (period.includes_since and run_id is None):
         return ingests
     overlaps = (pl.col("first_call") <= period.until) & (pl.col("last_call") >= period.first_instant)
@@ -131,11 +125,9 @@ def _scoped(ingests: pl.DataFrame, period: Period | None, run_id: str | None) ->
     return ingests.filter(overlaps.fill_null(False) | own.fill_null(False))
 
 
-def _refused(lake: Lake, run_ids: set[str] | None) -> int:
+def _refused(tables: Snapshot, run_ids: set[str] | None) -> int:
     """Rows of files that were refused whole: they left no ingest, only a count in their run."""
-    import polars as pl
-
-    rows = lake.scan(RUNS.name)
+    rows = tables.scan(RUNS.name)
     runs = (rows if run_ids is None else rows.filter(pl.col("run_id").is_in(list(run_ids)))).collect()
     counts: dict[str, int] = {}
     for run in runs.iter_rows(named=True):
@@ -153,11 +145,9 @@ def _facts(text: str | None) -> dict[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
-def _rejects(lake: Lake, ingest_ids: list[str]) -> list[dict[str, Any]]:
-    import polars as pl
-
+def _rejects(tables: Snapshot, ingest_ids: list[str]) -> list[dict[str, Any]]:
     return (
-        lake.scan(REJECTED_RECORDS.name)
+        tables.scan(REJECTED_RECORDS.name)
         .filter(pl.col("ingest_id").is_in(ingest_ids))
         .group_by("reason")
         .agg(pl.len().alias("records"))

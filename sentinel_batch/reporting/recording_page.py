@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from sentinel_batch.reporting.recordings import BINS
 from sentinel_batch.reporting.text import clip, visible
-
-if TYPE_CHECKING:
-    import polars as pl
 
 DRILL_DOWN_BYTES = 250_000
 """Drill-downs of the worst recordings fill that much of the page; the others are in the JSON document only."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from sentinel_batch.reporting.score_chart import LABEL_COLOURS, count_scores
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from sentinel_batch.lake import Lake
+    from sentinel_batch.desk import Desk
     from sentinel_batch.reporting.period import Period
 
 MAX_RECORDINGS = 200
@@ -62,7 +62,7 @@ class Voices:
     outside: pl.DataFrame
 
 
-def gather_voices(lake: Lake, period: Period | None, generated_at: datetime, *, whole: bool, timezone: str) -> Voices:
+def gather_voices(desk: Desk, period: Period | None, generated_at: datetime) -> Voices:
     """Read the recordings of a report.
 
     A report on the whole lake has all recordings. One on a period has those whose call lies in it, by the manifest;
@@ -70,33 +70,26 @@ def gather_voices(lake: Lake, period: Period | None, generated_at: datetime, *, 
 
     Parameters
     ----------
-    lake
-        Where to read.
+    desk
+        Where to read; times of the manifest without an offset are read in its zone.
     period, generated_at
         The report's.
-    whole
-        Whether the report is about the whole lake.
-    timezone
-        Zone in which times of the manifest without an offset are read.
     """
-    import polars as pl
-
     from sentinel_batch.recordings import list_joint_findings, list_recordings, read_segments, with_call_times
 
-    found = with_call_times(list_recordings(lake).filter(pl.col("analysed_at") <= generated_at), timezone)
+    known = list_recordings(lake=desk).filter(pl.col("analysed_at") <= generated_at)
+    found = with_call_times(known, desk.config.timezone)
     outside = found.clear()
-    if period is not None and not whole:
+    if period is not None and not period.includes_since:
         recent = pl.col("analysed_at") >= period.since
         inside = pl.col("call_time").is_between(period.first_instant, period.until).fill_null(recent)
         found, outside = found.filter(inside), found.filter(recent & ~inside)
     listed = found["recording_id"].head(MAX_RECORDINGS).to_list()
-    return Voices(found, read_segments(lake, recording_ids=listed), list_joint_findings(lake), outside)
+    return Voices(found, read_segments(lake=desk, recording_ids=listed), list_joint_findings(lake=desk), outside)
 
 
 def describe_voices(voices: Voices) -> dict[str, Any]:
     """Return ``recordings`` of ``report.schema.json``."""
-    import polars as pl
-
     found = voices.recordings
     listed = found.head(MAX_RECORDINGS)
     spans = voices.segments.partition_by("recording_id", as_dict=True) if voices.segments.height else {}

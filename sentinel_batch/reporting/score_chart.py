@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+import polars as pl
+
 if TYPE_CHECKING:
     import altair as alt
-    import polars as pl
 
 LABEL_COLOURS = {"likely_synthetic": "#d92d20", "uncertain": "#a67c00", "likely_real": "#3f7fbf"}
 """Each has a contrast of at least 3:1 against the light and the dark page."""
@@ -22,8 +23,6 @@ BINS = 20
 
 def count_scores(recordings: pl.DataFrame) -> pl.DataFrame:
     """Count recordings by score and label: ``low`` and ``high`` end of the bar, ``label``, ``recordings``."""
-    import polars as pl
-
     place = (pl.col("score") * BINS).floor().clip(0, BINS - 1).cast(pl.Int64)
     return (
         recordings.drop_nulls("score")
@@ -35,8 +34,6 @@ def count_scores(recordings: pl.DataFrame) -> pl.DataFrame:
 
 
 def _edge(offset: int) -> pl.Expr:
-    import polars as pl
-
     return ((pl.col("bin") + offset) / BINS).round(4)
 
 
@@ -54,7 +51,6 @@ def chart_scores(recordings: pl.DataFrame) -> alt.Chart:
         Bars from 0 to 1, stacked by label.
     """
     import altair as alt
-    import polars as pl
 
     words = pl.col("label").replace_strict(LABEL_WORDS, default="no label", return_dtype=pl.String)
     order = pl.col("label").replace_strict(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import RuleError, SentinelError
 from sentinel_batch.lake import Lake
 from sentinel_batch.rules.engine import examine
@@ -93,7 +94,7 @@ def check_case(rule: Rule, case: Case) -> str:
             lake.append(CALL_RECORDS.name, unfold_calls(case))
             options = {name: _read_time(value) for name, value in case.options.items()}
             lists = options.pop("lists", {})
-            found = examine(lake=lake, rule=rule.id, overrides=lists, **options).findings.to_dicts()
+            found = examine(lake=open_desk(lake, rules={rule.id: lists}), rule=rule.id, **options).findings.to_dicts()
         except SentinelError as error:
             return str(error)
     if len(found) != len(case.findings):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import Lake, open_lake
 from sentinel_batch.rules.catalogue import get_rule, list_rules
 from sentinel_batch.rules.execution import Detection, Filters
 from sentinel_batch.rules.header import Rule, is_enabled
@@ -21,12 +20,13 @@ DIRECTIONS = ("inbound", "outbound", "internal")
 """Values of ``call_direction`` that calls can be filtered by."""
 
 DEFAULT_PERIOD = timedelta(hours=24)
-"""What :func:`examine_rules` examines unless told otherwise, up to the newest call."""
+"""What is examined unless told otherwise, up to the newest call, whatever the windows of the rules."""
 
 
 def detect(
     *,
-    lake: Lake | str | Path | None = None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
     rule: str = "SDHF_001",
     window: str | timedelta | None = None,
     min_unique_destinations: int | None = None,
@@ -37,7 +37,6 @@ def detect(
     direction: str | None = None,
     answered_only: bool = False,
     parameters: Mapping[str, Any] | None = None,
-    overrides: Mapping[str, Any] | None = None,
 ) -> pl.DataFrame:
     """Return a rule's findings; nothing is written.
 
@@ -45,6 +44,7 @@ def detect(
     """
     return examine(
         lake=lake,
+        config=config,
         rule=rule,
         window=window,
         min_unique_destinations=min_unique_destinations,
@@ -55,13 +55,13 @@ def detect(
         direction=direction,
         answered_only=answered_only,
         parameters=parameters,
-        overrides=overrides,
     ).findings
 
 
 def examine(
     *,
-    lake: Lake | str | Path | None = None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
     rule: str = "SDHF_001",
     window: str | timedelta | None = None,
     min_unique_destinations: int | None = None,
@@ -72,14 +72,15 @@ def examine(
     direction: str | None = None,
     answered_only: bool = False,
     parameters: Mapping[str, Any] | None = None,
-    overrides: Mapping[str, Any] | None = None,
 ) -> Detection:
     """Run a rule over the lake; nothing is written.
 
     Parameters
     ----------
     lake
-        The lake, or its path; None is the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     rule
         Id of the rule.
     window
@@ -90,7 +91,7 @@ def examine(
         A suspect's calls within W last strictly less on average, in seconds.
     since, until
         The examined period ``(since, until]``: instants, or durations counted back from ``until`` (for ``since``) or
-        from the newest call (for ``until``). By default it ends at the newest call and is W long.
+        from the newest call (for ``until``). By default the 24 hours up to the newest call.
     trailing
         Examine only the one window ``[until - W, until]``, as the rule's source does.
     direction
@@ -99,8 +100,6 @@ def examine(
         Count only calls known to be answered.
     parameters
         Any of the rule's parameters by name, for rules that have others than those above.
-    overrides
-        The rule's configured parameters and lists; None reads table ``[rules.ID]`` of the configuration.
 
     Raises
     ------
@@ -129,52 +128,47 @@ def examine(
         },
     }
     filters = Filters(trailing, _check_direction(direction), answered_only)
-    plan = Plan.of(chosen, given, _configured(chosen) if overrides is None else overrides)
+    desk = open_desk(lake, config).snapshot()
+    plan = Plan.of(chosen, given, desk.config.rules.get(chosen.id, {}))
     if trailing:
         _check_trailing(chosen, since)
-    [found] = run_plans(open_lake(lake), [plan], since, until, plan.task.window, filters)
+    [found] = run_plans(desk, [plan], since, until, plan.task.window if trailing else DEFAULT_PERIOD, filters)
     return found
 
 
 def examine_rules(
     rules: Sequence[str] | None = None,
     *,
-    lake: Lake | str | Path | None = None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
     since: str | datetime | timedelta | None = None,
     until: str | datetime | timedelta | None = None,
-    configured: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[Detection]:
-    """Run several rules over one period, sharing what they read; nothing is written.
+    """Run several rules over one period, with their configured parameters and on one connection; nothing is written.
 
     Parameters
     ----------
     rules
-        Ids of the rules; None runs all but those whose configuration says ``enabled = false``.
+        Their ids; None runs all that are enabled.
     lake
-        The lake, or its path; None is the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
     since, until
         The examined period, as for :func:`examine`; by default the 24 hours up to the newest call.
-    configured
-        Rule id to configured parameters and lists; None reads the tables ``[rules.ID]`` of the configuration.
 
     Raises
     ------
     LakeNotFoundError, RuleNotFoundError, UsageError, RuleError, LakeDamagedError
         As :func:`examine`.
     """
+    desk = open_desk(lake, config).snapshot()
     chosen = list_rules() if rules is None else tuple(get_rule(rule) for rule in rules)
-    settings = {rule.id: _configured(rule) if configured is None else configured.get(rule.id, {}) for rule in chosen}
+    settings = {rule.id: desk.config.rules.get(rule.id, {}) for rule in chosen}
     plans = [
         Plan.of(rule, {}, settings[rule.id]) for rule in chosen if rules is not None or is_enabled(settings[rule.id])
     ]
-    return run_plans(open_lake(lake), plans, since, until, DEFAULT_PERIOD, Filters())
-
-
-def _configured(rule: Rule) -> Mapping[str, Any]:
-    from sentinel_batch.config import load_config
-
-    tables: Mapping[str, Mapping[str, Any]] = load_config().rules
-    return tables.get(rule.id, {})
+    return run_plans(desk, plans, since, until, DEFAULT_PERIOD, Filters())
 
 
 def _check_direction(direction: str | None) -> str | None:

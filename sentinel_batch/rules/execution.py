@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sentinel_batch.errors import LakeDamagedError, RuleError, UsageError
-from sentinel_batch.lake import Lake, full_disk_reported
+from sentinel_batch.desk import Desk
+from sentinel_batch.errors import RuleError, UsageError
+from sentinel_batch.lake import damage_reported
 from sentinel_batch.rules.findings import RETURNED_COLUMNS, shape_findings
 from sentinel_batch.rules.header import Rule, show_value
 from sentinel_batch.rules.linter import EXAMINED_CALLS, PROFILES
@@ -101,7 +101,7 @@ class Task:
 
 
 def examine_tasks(
-    lake: Lake,
+    desk: Desk,
     tasks: Sequence[Task],
     since: str | datetime | timedelta | None,
     until: str | datetime | timedelta | None,
@@ -112,8 +112,8 @@ def examine_tasks(
 
     Parameters
     ----------
-    lake
-        Where the calls lie.
+    desk
+        A snapshot.
     tasks
         The rules.
     since, until
@@ -123,13 +123,14 @@ def examine_tasks(
     filters
         Which calls count.
     """
-    with _damage_reported(lake):
-        period = resolve_period(since, until, lake.newest_call(), length)
+    tables = desk.tables
+    with damage_reported(tables.path):
+        period = resolve_period(since, until, tables.newest_call, length)
         starts = [period.since if filters.trailing else _before(period.since, task.window) for task in tasks]
         if not tasks:
             return []
-        with lake.connect(since=min(starts), until=period.until) as connection:
-            _create_profiles(connection, lake, tasks, min(starts), period.until)
+        with tables.connect(CALL_RECORDS.name, since=min(starts), until=period.until) as connection:
+            _create_profiles(connection, desk, tasks, min(starts), period.until)
             calls = {start: _count_calls(connection, start, period.until, filters) for start in set(starts)}
             return [
                 _run_task(connection, task, period, start, filters, calls[start])
@@ -180,12 +181,12 @@ def _run_task(
 
 
 def _create_profiles(
-    connection: duckdb.DuckDBPyConnection, lake: Lake, tasks: Sequence[Task], since: datetime, until: datetime
+    connection: duckdb.DuckDBPyConnection, desk: Desk, tasks: Sequence[Task], since: datetime, until: datetime
 ) -> None:
     if any(task.rule.reads(PROFILES) for task in tasks):
         from sentinel_batch.profiles import relate_profiles
 
-        relate_profiles(connection, lake, since, until).create_view(_ALL_PROFILES)
+        relate_profiles(connection, desk, since, until).create_view(_ALL_PROFILES)
 
 
 def _create_days(connection: duckdb.DuckDBPyConnection, read_since: datetime, until: datetime) -> None:
@@ -282,21 +283,6 @@ def _locate(
     before = "\n".join(rule.queries[query].splitlines()[: int(found[1])])
     steps: list[str] = re.findall(r"^(\w+) AS \($", before, re.MULTILINE)
     return rule.place(query, int(found[1])), steps[-1] if steps else query
-
-
-@contextmanager
-def _damage_reported(lake: Lake) -> Iterator[None]:
-    import duckdb
-    from polars.exceptions import PolarsError
-
-    try:
-        with full_disk_reported(lake.path):
-            yield
-    except (duckdb.Error, PolarsError, OSError) as error:
-        raise LakeDamagedError(
-            f"The call records in {lake.path} cannot be read: {_first_line(error)}",
-            hint="Run sentinel-batch doctor, which names the files that are missing or broken.",
-        ) from error
 
 
 def _is_damage(error: duckdb.Error) -> bool:

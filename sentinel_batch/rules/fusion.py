@@ -6,15 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sentinel_batch.rules.catalogue import list_rules
-from sentinel_batch.schema import SEVERITIES
 
 if TYPE_CHECKING:
     import polars as pl
 
 DEFAULT_WEIGHT = 0.5
 """Weight of a rule that is not in the catalogue any more."""
-
-SEVERITY_STEPS = {name: step for step, name in enumerate(SEVERITIES, 1)}
 
 
 def fuse_findings(findings: pl.DataFrame, weights: Mapping[str, float] | None = None) -> pl.DataFrame:
@@ -31,18 +28,20 @@ def fuse_findings(findings: pl.DataFrame, weights: Mapping[str, float] | None = 
     Returns
     -------
     polars.DataFrame
-        ``suspect_number, rule_score, severity, rules, alert_ids, first_seen, last_seen, reasons``, by number.
+        ``suspect_number, rule_score, severity, rules, alert_ids, first_seen, last_seen, reasons``, by number; the
+        severity is the rank of the worst (:func:`sentinel_batch.severity.severity_rank`).
     """
     import polars as pl
+
+    from sentinel_batch.severity import severity_rank
 
     known = weigh_rules() if weights is None else weights
     if "id" not in findings.columns:
         findings = findings.with_columns(id=pl.lit(None, dtype=pl.Int64))
-    severity = pl.col("alert_severity").replace_strict(SEVERITY_STEPS, default=0, return_dtype=pl.Int64)
     weight = pl.col("detection_rule").replace_strict(dict(known), default=DEFAULT_WEIGHT, return_dtype=pl.Float64)
     part = weight * (0.5 + 0.5 * pl.col("confidence").fill_null(0.0).clip(0.0, 1.0))
     best = (
-        findings.with_columns(severity=severity, part=part)
+        findings.with_columns(severity=severity_rank(), part=part)
         .sort("part", "severity", "last_seen", "id", descending=[True, True, True, False], nulls_last=True)
         .group_by("suspect_number", "detection_rule", maintain_order=True)
         .agg(

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sentinel_batch.errors import ConfigurationError
-from sentinel_batch.lake import Lake
+from sentinel_batch.desk import Desk
 from sentinel_batch.rules.execution import Detection, Filters, Task, examine_tasks
 from sentinel_batch.rules.header import SEGMENTS, Rule
 
@@ -38,22 +37,16 @@ class Plan:
         Raises
         ------
         ConfigurationError, UsageError
-            If a parameter is not allowed, or a segment is no table.
+            If a parameter is not allowed.
         """
         tables = configured.get(SEGMENTS, {})
-        for name, table in tables.items() if isinstance(tables, Mapping) else [("", None)]:
-            if not isinstance(table, Mapping):
-                raise ConfigurationError(
-                    f"[rules.{rule.id}] {SEGMENTS} has {name or tables!r}, which is no table.",
-                    hint=f"Write [rules.{rule.id}.{SEGMENTS}.NAME] and the parameters of that segment.",
-                )
         base = {name: value for name, value in configured.items() if name != SEGMENTS}
         own = {} if given else {name: Task.of(rule, {}, {**base, **table}) for name, table in tables.items()}
         return cls(Task.of(rule, given, base), own)
 
 
 def run_plans(
-    lake: Lake,
+    desk: Desk,
     plans: Sequence[Plan],
     since: str | datetime | timedelta | None,
     until: str | datetime | timedelta | None,
@@ -67,28 +60,27 @@ def run_plans(
     :func:`sentinel_batch.rules.execution.examine_tasks`.
     """
     tasks = [task for plan in plans for task in (plan.task, *plan.segments.values())]
-    found = iter(examine_tasks(lake, tasks, since, until, length, filters))
-    return [_join(lake, plan, next(found), {name: next(found) for name in plan.segments}) for plan in plans]
+    found = iter(examine_tasks(desk, tasks, since, until, length, filters))
+    return [_join(desk, plan, next(found), {name: next(found) for name in plan.segments}) for plan in plans]
 
 
-def _join(lake: Lake, plan: Plan, base: Detection, own: Mapping[str, Detection]) -> Detection:
+def _join(desk: Desk, plan: Plan, base: Detection, own: Mapping[str, Detection]) -> Detection:
     import polars as pl
+
+    from sentinel_batch.severity import severity_rank
 
     if not own:
         return base
     segment = pl.col("segment")
-    parts = [_locate(lake, base).filter(~segment.is_in(list(own)).fill_null(False))]
-    parts += [_locate(lake, found).filter(segment == name) for name, found in own.items()]
-    rank = pl.col("alert_severity").replace_strict(
-        ["LOW", "MEDIUM", "HIGH", "CRITICAL"], [1, 2, 3, 4], return_dtype=pl.Int8
-    )
+    parts = [_locate(desk, base).filter(~segment.is_in(list(own)).fill_null(False))]
+    parts += [_locate(desk, found).filter(segment == name) for name, found in own.items()]
     findings = pl.concat(parts).drop("segment")
-    ordered = findings.sort(rank, "unique_destinations", "suspect_number", descending=[True, True, False])
+    ordered = findings.sort(severity_rank(), "unique_destinations", "suspect_number", descending=[True, True, False])
     shown = {**base.parameters, SEGMENTS: {name: found.parameters for name, found in own.items()}}
     return replace(base, findings=ordered, parameters=shown)
 
 
-def _locate(lake: Lake, found: Detection) -> pl.DataFrame:
+def _locate(desk: Desk, found: Detection) -> pl.DataFrame:
     """Return the findings with the segment of each suspect, NULL where no profile says it."""
     import polars as pl
 
@@ -96,7 +88,7 @@ def _locate(lake: Lake, found: Detection) -> pl.DataFrame:
 
     suspects = found.findings["suspect_number"].unique().implode()
     days = (
-        scan_days(lake, found.read_since, found.until)
+        scan_days(desk, found.read_since, found.until)
         .filter(pl.col("number").is_in(suspects))
         .select("number", "day_start", "segment")
         .sort("day_start")

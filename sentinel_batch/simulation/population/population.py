@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from sentinel_batch.lake import Lake, full_disk_reported
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
+from sentinel_batch.lake import full_disk_reported
 from sentinel_batch.runs import recorded_run
 
 from .abroad import Abroad, plan_abroad
@@ -116,7 +116,7 @@ def plan_population(plan: Plan) -> Population:
 
 
 def simulate_population(
-    lake: Lake | str | Path,
+    lake: DeskLike = None,
     *,
     subscribers: int = 10_000,
     days: int = 14,
@@ -128,15 +128,16 @@ def simulate_population(
     boxes: int | None = None,
     sims_per_box: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    config: ConfigLike = None,
 ) -> PopulationTruth:
-    """Fill an empty lake with the calls of a population in which every fraudster is known.
+    """Fill an empty lake with the calls of a population in which every fraudster is known; it is made if there is none.
 
     Equal arguments give equal calls. A run that was killed goes on when it is started again with the same arguments.
 
     Parameters
     ----------
     lake
-        The lake, or its path; one is made if there is none.
+        The desk, or the folder of its tables; None is the configured one.
     subscribers
         Ordinary subscribers' numbers; hard negatives and fraud come on top.
     days
@@ -155,6 +156,8 @@ def simulate_population(
         Number of boxes (instead of ``prevalence``), and of SIMs that each has at work at a time.
     progress
         Called after each day with its date, days done and all days.
+    config
+        Settings, or their file; None looks for them as the command line does.
 
     Returns
     -------
@@ -172,11 +175,12 @@ def simulate_population(
         subscribers, days, seed, start, tuple(STRATEGIES if strategies is None else strategies), prevalence, campaigns,
         boxes, sims_per_box,
     )  # fmt: skip
-    target = lake if isinstance(lake, Lake) else Lake.create(lake)
+    desk = open_desk(lake, config)
+    target = desk.create_lake()
     with full_disk_reported(target.path), recorded_run(target, "simulate", plan.to_dict()) as run:
         population = plan_population(plan)
         renewals = tuple(population.renewals)
-        ledger = Ledger(target, plan, population.directory, population.cells, renewals)
+        ledger = Ledger(desk, plan, population.directory, population.cells, renewals)
         ledger.check_lake()
         tally = Tally(len(population.directory))
         for day in range(days):

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import Lake, open_lake
 
 from .calls import Calls
 from .geography import Cells
@@ -66,20 +66,22 @@ class PopulationTruth:
         return self.numbers.filter(pl.col("role") == "fraud")
 
 
-def read_truth(lake: Lake | str | Path | None = None) -> PopulationTruth:
+def read_truth(lake: DeskLike = None, *, config: ConfigLike = None) -> PopulationTruth:
     """Return the truth about a lake that :func:`simulate_population` filled.
 
     Parameters
     ----------
     lake
-        The lake, or its path; None is the configured one.
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
 
     Raises
     ------
     UsageError
         If the lake was not simulated, or not to the end.
     """
-    folder = open_lake(lake).path / FOLDER
+    folder = open_desk(lake, config).lake.path / FOLDER
     if not (folder / TRUTH_FILE).is_file():
         raise UsageError(
             f"There is no truth at {folder / TRUTH_FILE}: the lake was not simulated, or not to the end.",

@@ -15,9 +15,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
+from sentinel_batch.desk import Desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import Lake, StagedFile, now
+from sentinel_batch.lake import StagedFile
 from sentinel_batch.schema import CALL_RECORDS, INGESTS, polars_schema
+from sentinel_batch.window import now
 
 from .abroad import TRUNKS
 from .arrays import Ints
@@ -51,7 +53,7 @@ class Ledger:
 
     Parameters
     ----------
-    lake, plan
+    desk, plan
         Where, and whose.
     directory, cells
         What positions stand for.
@@ -59,7 +61,7 @@ class Ledger:
         SIMs that were exchanged.
     """
 
-    lake: Lake
+    desk: Desk
     plan: Plan
     directory: Directory
     cells: Cells
@@ -98,29 +100,31 @@ class Ledger:
         UsageError
             If it does.
         """
-        if not self.lake.files(CALL_RECORDS.name):
+        tables = self.desk.lake.snapshot()
+        if not tables.files(CALL_RECORDS.name):
             return
         own = {self.ingest_id(day) for day in range(self.plan.days)}
-        held = set(self.lake.scan(INGESTS.name).select("ingest_id").collect().to_series())
-        strange = sorted(self.lake.committed(CALL_RECORDS.name, held) - own)
+        held = set(tables.scan(INGESTS.name).select("ingest_id").collect().to_series())
+        strange = sorted(tables.committed(CALL_RECORDS.name, held) - own)
         if strange or not held:
             raise UsageError(
-                f"The lake {self.lake.path} already holds calls that are not of this simulation.",
+                f"The lake {tables.path} already holds calls that are not of this simulation.",
                 hint="A population goes into a lake of its own: name an empty folder with --lake.",
-                lake=str(self.lake.path),
+                lake=str(tables.path),
             )
 
     def write_day(self, calls: Calls, day: int, run_id: str) -> None:
         """Commit a day's calls, sorted by time; a day that an earlier run committed is left as it is."""
         ingest_id = self.ingest_id(day)
-        with self.lake.lock():
-            if self.lake.is_committed(CALL_RECORDS.name, ingest_id):
+        lake = self.desk.lake
+        with lake.lock(self.desk.config.lock_timeout):
+            if lake.snapshot().is_committed(CALL_RECORDS.name, ingest_id):
                 return
-            with self.lake.staging() as folder:
+            with lake.staging() as folder:
                 files = list(self._stage(calls, day, ingest_id, folder))
-                self.lake.delete(INGESTS.name, "ingest_id", ingest_id)
-                self.lake.append(INGESTS.name, self._account(calls, day, ingest_id, run_id, files))
-                self.lake.add_files(CALL_RECORDS.name, files, commit_id=ingest_id)
+                lake.delete(INGESTS.name, "ingest_id", ingest_id)
+                lake.append(INGESTS.name, self._account(calls, day, ingest_id, run_id, files))
+                lake.add_files(CALL_RECORDS.name, files, commit_id=ingest_id)
 
     def source(self, day: int) -> str:
         """Return the name that stands for the file of a day."""

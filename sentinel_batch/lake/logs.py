@@ -1,0 +1,108 @@
+"""The transaction log of one table: opened, at its newest version or at a given one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sentinel_batch.errors import LakeDamagedError
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+_ENTRY = re.compile(r"(\d{20})\.json")
+_CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.parquet")
+
+
+def newest_version(table: Path) -> int | None:
+    """Return the number of a table's newest commit, or None if nothing was ever written to it."""
+    try:
+        names = [entry.name for entry in (table / "_delta_log").iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return max((int(found[1]) for name in names if (found := _ENTRY.fullmatch(name))), default=None)
+
+
+def open_log(table: Path, version: int | None = None) -> DeltaTable | None:
+    """Return a table's Delta handle, or None if nothing was ever written to it.
+
+    Parameters
+    ----------
+    table
+        The table's folder.
+    version
+        The version to open; None is the newest.
+
+    Raises
+    ------
+    LakeDamagedError
+        If the log cannot be read.
+    """
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError, TableNotFoundError
+
+    if not (table / "_delta_log").is_dir():
+        return None
+    try:
+        return DeltaTable(str(table), version=version)
+    except TableNotFoundError:
+        return None
+    except (DeltaError, OSError, ValueError) as error:
+        raise _damaged(table, error) from error
+
+
+def read_commit_ids(table: Path, version: int) -> set[str]:
+    """Return the commit ids that a table's log holds up to a version.
+
+    The files of the log are read themselves, because ``DeltaTable.transaction_version`` replays all of it for each id.
+
+    Raises
+    ------
+    LakeDamagedError
+        If one of them is missing or cannot be read.
+    """
+    from polars.exceptions import PolarsError
+
+    log = table / "_delta_log"
+    try:
+        start = max((number for number in _checkpoints(log) if number <= version), default=None)
+        commit_ids = set() if start is None else _ids_of_checkpoint(log / f"{start:020}.checkpoint.parquet")
+        for number in range(0 if start is None else start + 1, version + 1):
+            commit_ids.update(_ids_of_entry(log / f"{number:020}.json"))
+    except (OSError, ValueError, PolarsError) as error:
+        raise _damaged(table, error) from error
+    return commit_ids
+
+
+def _checkpoints(log: Path) -> list[int]:
+    return [int(found[1]) for path in log.iterdir() if (found := _CHECKPOINT.fullmatch(path.name))]
+
+
+def _ids_of_checkpoint(file: Path) -> set[str]:
+    import polars as pl
+
+    return set(pl.read_parquet(file, columns=["txn"], glob=False)["txn"].struct.field("appId").drop_nulls())
+
+
+def _ids_of_entry(file: Path) -> Iterator[str]:
+    for line in file.read_text(encoding="utf-8").splitlines():
+        action = json.loads(line) if '"txn"' in line else {}
+        if "txn" in action:
+            yield action["txn"]["appId"]
+
+
+def list_actions(log: DeltaTable) -> Iterator[dict[str, Any]]:
+    """Yield ``path``, ``size_bytes``, statistics and more of every file that belongs to a table."""
+    import polars as pl
+
+    yield from pl.DataFrame(log.get_add_actions(flatten=True)).iter_rows(named=True)
+
+
+def _damaged(table: Path, error: Exception) -> LakeDamagedError:
+    return LakeDamagedError(
+        f"The log of table {table.name} in {table.parent} cannot be read: {error}",
+        hint="Run sentinel-batch doctor; restore the table's _delta_log folder from a backup.",
+    )

@@ -1,0 +1,176 @@
+"""What the tables held at one moment: a version of each, fixed together, opened once, and passed down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from sentinel_batch.lake.logs import list_actions, newest_version, open_log, read_commit_ids
+from sentinel_batch.lake.staging import STAGING
+from sentinel_batch.lake.tables import relate_parts, scan_parts
+from sentinel_batch.schema import CALL_RECORDS, TABLES, polars_schema
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+    from deltalake import DeltaTable
+
+_STATS_PRECISION = timedelta(milliseconds=1)  # Delta Lake cuts the bounds in its log to milliseconds.
+_TRIES = 100
+
+
+class Snapshot:
+    """The tables of a lake at one moment; commits that come later do not show.
+
+    A table's log is opened when it is first asked for, and once.
+
+    Parameters
+    ----------
+    path
+        The lake's folder.
+    versions
+        Table to the version that is read; None for one that was never written.
+    """
+
+    def __init__(self, path: Path, versions: Mapping[str, int | None]) -> None:
+        self.path = path
+        self.versions = versions
+        self._logs: dict[str, DeltaTable | None] = {}
+        self._actions: dict[str, list[dict[str, Any]]] = {}
+        self._commits: dict[str, set[str]] = {}
+
+    def __repr__(self) -> str:
+        return f"Snapshot({str(self.path)!r})"
+
+    @classmethod
+    def take(cls, path: Path) -> Snapshot:
+        """Fix the newest version of every table.
+
+        A command's commits to several tables are ordered, so it is enough that no commit falls between the looks at
+        two tables: the versions count if a second look finds the same.
+        """
+        versions = _look(path)
+        for _ in range(_TRIES):
+            again = _look(path)
+            if again == versions:
+                break
+            versions = again
+        return cls(path, versions)
+
+    def log(self, name: str) -> DeltaTable | None:
+        """Return a table's Delta handle at its version, or None when nothing was written to it by then."""
+        if name not in self._logs:
+            version = self.versions[name]
+            self._logs[name] = None if version is None else open_log(self.path / name, version)
+        return self._logs[name]
+
+    def scan(self, name: str, since: datetime | None = None, until: datetime | None = None) -> pl.LazyFrame:
+        """Scan a table lazily; a table that was never written is empty, with its columns.
+
+        Parameters
+        ----------
+        name
+            A table of :data:`sentinel_batch.schema.TABLES`.
+        since, until
+            Call record files wholly outside these bounds are not opened; rows are not filtered.
+        """
+        import polars as pl
+
+        schema = polars_schema(TABLES[name].columns)
+        files = self.files(name, since, until)
+        if not files:
+            return pl.LazyFrame(schema=schema)
+        return scan_parts(name, files).select(pl.col(column).cast(kind) for column, kind in schema.items())
+
+    def read(self, name: str) -> pl.DataFrame:
+        """Read a whole (small) table."""
+        return self.scan(name).collect()
+
+    def files(self, name: str, since: datetime | None = None, until: datetime | None = None) -> list[Path]:
+        """List a table's Parquet files, but for those whose calls all lie outside [since, until]."""
+        kept = []
+        for action in self._list(name):
+            first, last = action.get("min.call_timestamp"), action.get("max.call_timestamp")
+            outside = (until is not None and first is not None and first > until) or (
+                since is not None and last is not None and last + _STATS_PRECISION <= since
+            )
+            if not outside:
+                kept.append(self.path / name / unquote(action["path"]))
+        return sorted(kept)
+
+    def connect(
+        self, *names: str, since: datetime | None = None, until: datetime | None = None, memory_limit: str = "3GB"
+    ) -> duckdb.DuckDBPyConnection:
+        """Open an in-memory DuckDB connection (UTC) that has the named tables as views.
+
+        Parameters
+        ----------
+        *names
+            Tables.
+        since, until
+            Bounds on ``call_timestamp``: call record files wholly outside are not opened. The view does not filter
+            rows.
+        memory_limit
+            DuckDB's limit; larger intermediate results spill into the lake's staging folder.
+        """
+        import duckdb
+
+        connection = duckdb.connect()
+        connection.execute("SET TimeZone = 'UTC'")
+        # Setting it fails in a notebook without ipywidgets, even to false; there it is false already.
+        if connection.sql("SELECT current_setting('enable_progress_bar')").fetchall() != [(False,)]:
+            connection.execute("SET enable_progress_bar = false")
+        connection.execute(f"SET memory_limit = '{memory_limit}'")
+        connection.execute("SET temp_directory = $1", [str(self.path / STAGING / "duckdb")])
+        for name in names:
+            relate_parts(connection, name, self.files(name, since, until)).create_view(name)
+        return connection
+
+    def bounds(self) -> tuple[datetime, datetime] | None:
+        """Return the times of the oldest and the newest call, cut to milliseconds; None for a lake without calls."""
+        actions = self._list(CALL_RECORDS.name)
+        if not actions:
+            return None
+        return (
+            min(action["min.call_timestamp"] for action in actions),
+            max(action["max.call_timestamp"] for action in actions),
+        )
+
+    @cached_property
+    def newest_call(self) -> datetime | None:
+        """The exact time of the newest call; None for a lake without calls."""
+        import polars as pl
+
+        bounds = self.bounds()
+        if bounds is None:
+            return None
+        calls = self.scan(CALL_RECORDS.name, since=bounds[1])
+        newest: datetime | None = calls.select(pl.col("call_timestamp").max()).collect().item()
+        return newest
+
+    def committed(self, name: str, commit_ids: Iterable[str]) -> set[str]:
+        """Return those of the commit ids that the table's log holds."""
+        wanted, version = set(commit_ids), self.versions[name]
+        if version is None or not wanted:
+            return set()
+        if name not in self._commits:
+            self._commits[name] = read_commit_ids(self.path / name, version)
+        return wanted & self._commits[name]
+
+    def is_committed(self, name: str, commit_id: str) -> bool:
+        """Tell whether the table's log holds the commit id."""
+        return bool(self.committed(name, [commit_id]))
+
+    def _list(self, name: str) -> list[dict[str, Any]]:
+        if name not in self._actions:
+            log = self.log(name)
+            self._actions[name] = [] if log is None else list(list_actions(log))
+        return self._actions[name]
+
+
+def _look(path: Path) -> dict[str, int | None]:
+    return {name: newest_version(path / name) for name in TABLES}

@@ -1,0 +1,55 @@
+"""Work in progress beside the tables: folders on the lake's own disk, and what is said when that disk is full."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sentinel_batch.errors import DiskFullError
+
+STAGING = ".staging"
+"""Folder of a lake for what is not yet, or never, part of a table."""
+
+
+@contextmanager
+def staging_folder(lake: Path) -> Iterator[Path]:
+    """Give a fresh folder on the lake's disk, removed afterwards; sweeps those of killed runs first."""
+    from filelock import FileLock, Timeout
+
+    root = lake / STAGING
+    with full_disk_reported(lake):
+        root.mkdir(exist_ok=True)
+        with suppress(Timeout), FileLock(str(root / "sweep.lock"), timeout=5):
+            for folder in root.glob("run-*"):
+                with suppress(Timeout, OSError), FileLock(str(folder / "owner.lock"), timeout=0):
+                    shutil.rmtree(folder, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(prefix="run-", dir=root))
+            owner = FileLock(str(folder / "owner.lock"))
+            owner.acquire()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        owner.release()
+
+
+@contextmanager
+def full_disk_reported(path: Path) -> Iterator[None]:
+    """Turn a full disk, however a library words it, into a :class:`DiskFullError`."""
+    try:
+        yield
+    except DiskFullError:
+        raise
+    except Exception as error:
+        text = str(error).lower()
+        full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+        if full or any(words in text for words in ("no space left", "file too large", "quota exceeded")):
+            raise DiskFullError(
+                f"The disk that holds {path} is full; what was committed before is intact.",
+                hint="Free space (sentinel-batch maintain removes files that nothing refers to), then run again.",
+            ) from error
+        raise

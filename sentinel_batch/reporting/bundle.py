@@ -1,0 +1,50 @@
+"""The scripts that draw charts in a browser, from ``vl-convert-python``: made once for each of its versions."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+
+@cache
+def vega_bundle() -> str:
+    """Return the scripts, ready to stand in a script element.
+
+    Bundling takes seconds, so the result is kept in the user's cache folder (``XDG_CACHE_HOME``, else ``~/.cache``);
+    where that cannot be written, it is made anew. The lake is no place for it: whoever may write there could otherwise
+    put scripts into other people's reports.
+    """
+    file = _cache_folder() / f"vega-{version('vl-convert-python')}.js"
+    with suppress(OSError, UnicodeDecodeError):
+        return file.read_text(encoding="utf-8")
+    made = _make()
+    with suppress(OSError):
+        _keep(file, made)
+    return made
+
+
+def _cache_folder() -> Path:
+    root = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
+    return Path(root) / "sentinel-batch"
+
+
+def _make() -> str:
+    import vl_convert
+
+    bundle: str = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;")
+    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--").strip()
+
+
+def _keep(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, draft = tempfile.mkstemp(dir=file.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        Path(draft).replace(file)
+    finally:
+        Path(draft).unlink(missing_ok=True)
