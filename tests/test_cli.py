@@ -13,7 +13,7 @@ import pytest
 from conftest import Call
 
 from sentinel_batch.cli.documentation import list_commands
-from sentinel_batch.lake import Lake, Snapshot
+from sentinel_batch.lake import Snapshot
 
 WORKING: dict[str, list[str]] = {
     "generate": ["new.csv", "300", "1", "60"],
