@@ -63,7 +63,7 @@ run: $(VENV)/.run
 	@echo "Report: $(CURDIR)/$(REPORTS)/report.html"
 
 demo: $(VENV)/.run
-	@$(BIN)/sentinel-batch simulate --subscribers 5000 --days 14 --boxes 4 --sims-per-box 8 --lake $(DEMO_LAKE)
+	@$(BIN)/sentinel-batch sim population --subscribers 5000 --days 14 --boxes 4 --sims-per-box 8 --lake $(DEMO_LAKE)
 	@$(BIN)/sentinel-batch profiles build --lake $(DEMO_LAKE)
 	@$(BIN)/sentinel-batch rules run --since 7d --lake $(DEMO_LAKE) --quiet --json >/dev/null
 	@$(BIN)/sentinel-batch cases build --lake $(DEMO_LAKE)

@@ -16,7 +16,7 @@ from sentinel_batch.cli.documentation import list_commands
 from sentinel_batch.lake import Snapshot
 
 WORKING: dict[str, list[str]] = {
-    "generate": ["new.csv", "300", "1", "60"],
+    "sim calls": ["new.csv", "300", "1", "60"],
     "ingest": ["{calls}"],
     "detect": [],
     "explain": ["1"],
@@ -33,7 +33,7 @@ WORKING: dict[str, list[str]] = {
     "alerts suppressions": [],
     "risk": ["+2348031234567"],
     "queue": [],
-    "scorecard": [],
+    "rules scorecard": [],
     "profiles build": [],
     "profiles show": ["{suspect}"],
     "profiles list": [],
@@ -48,7 +48,7 @@ WORKING: dict[str, list[str]] = {
 """Arguments with which each command succeeds on the lake of the fixture."""
 
 FAILING: dict[str, tuple[list[str], int, str]] = {
-    "generate": (["x.csv", "300", "1", "60", "--dirty", "2"], 2, "usage"),
+    "sim calls": (["x.csv", "300", "1", "60", "--dirty", "2"], 2, "usage"),
     "ingest": (["nowhere"], 4, "no_input"),
     "detect": (["--rule", "NONE"], 2, "rule_not_found"),
     "explain": (["999"], 2, "alert_not_found"),
@@ -65,7 +65,7 @@ FAILING: dict[str, tuple[list[str], int, str]] = {
     "alerts suppressions": (["--config", "none.toml"], 2, "configuration"),
     "risk": ([], 2, "usage"),
     "queue": (["--limit", "-1"], 2, "usage"),
-    "scorecard": (["--since", "yesterday"], 2, "usage"),
+    "rules scorecard": (["--since", "yesterday"], 2, "usage"),
     "profiles build": (["--since", "yesterday"], 2, "usage"),
     "profiles show": (["+2340000000000"], 2, "usage"),
     "profiles list": (["--since", "yesterday"], 2, "usage"),
@@ -81,7 +81,7 @@ FAILING: dict[str, tuple[list[str], int, str]] = {
 
 NEEDS_LAKE = {
     "detect", "rules run", "explain", "report", "maintain", "alerts list", "alerts show", "alerts review",
-    "alerts export", "alerts suppress", "alerts unsuppress", "alerts suppressions", "risk", "queue", "scorecard",
+    "alerts export", "alerts suppress", "alerts unsuppress", "alerts suppressions", "risk", "queue", "rules scorecard",
     "profiles build", "profiles show", "profiles list", "cases build", "cases list",
 }  # fmt: skip
 
@@ -107,9 +107,9 @@ def test_every_command_is_covered() -> None:
     elsewhere = (
         "audio ",
         "model ",
-        "simulate",
-        "bench-detect",
-        "calibrate",
+        "sim population",
+        "sim bench",
+        "rules calibrate",
         "cases show",
         "cases assign",
         "cases mark",
@@ -276,3 +276,26 @@ def test_a_list_of_alerts_fits_80_columns(call: Call, calls_lake: Path, simboxes
     shown = call("alerts", "list", "--lake", calls_lake, env={"COLUMNS": "80"}).stdout
     assert max(map(len, shown.splitlines())) <= 80
     assert all(number in shown for number in simboxes)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("generate", "sim calls"),
+        ("simulate", "sim population"),
+        ("bench-detect", "sim bench"),
+        ("scorecard", "rules scorecard"),
+        ("calibrate", "rules calibrate"),
+    ],
+)
+def test_old_names_work_for_one_more_release_and_say_the_new_one(call: Call, old: str, new: str) -> None:
+    assert old not in list_commands()
+    assert f" {old} " not in call("--help").stdout
+    assert call(old, "--help").stdout.splitlines()[2:] == call(*new.split(), "--help").stdout.splitlines()[2:]
+
+
+def test_an_old_name_says_the_new_one_unless_asked_to_be_quiet(call: Call) -> None:
+    done = call("generate", "x.csv", 300, 1, 60, "--json")
+    assert done.document == call("sim", "calls", "x.csv", 300, 1, 60, "--json").document
+    assert "sentinel-batch sim calls" in done.stderr
+    assert call("generate", "x.csv", 300, 1, 60, "--json", "--quiet").stderr == ""

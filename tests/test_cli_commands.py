@@ -12,7 +12,7 @@ from conftest import Call
 
 
 def test_generate_prints_what_it_wrote(call: Call, tmp_path: Path) -> None:
-    done = call("generate", "x.csv", 400, 2, 60, "--seed", 9, "--json").document
+    done = call("sim", "calls", "x.csv", 400, 2, 60, "--seed", 9, "--json").document
     assert list(done)[:4] == ["status", "output", "records", "simbox_numbers"]
     assert done["records"] == 400
     assert len(done["simbox_numbers"]) == 2

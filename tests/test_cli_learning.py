@@ -52,33 +52,33 @@ def trained(_simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_scorecard_shows_precision_hours_and_reasons(simulated: Path) -> None:
     review_alerts([1, 2], disposition="confirmed", lake=simulated)
     review_alerts(3, disposition="false-positive", notes="a bank's desk\x1b[2J", lake=simulated)
-    shown = _call("scorecard", "--lake", simulated)
+    shown = _call("rules", "scorecard", "--lake", simulated)
     assert "SIMBOX_RATIO" in shown.stdout and "0.667" in shown.stdout
     assert "a bank's desk" in shown.stdout and "\x1b" not in shown.stdout
-    rules = _call("scorecard", "--lake", simulated, "--json").document["rules"]
+    rules = _call("rules", "scorecard", "--lake", simulated, "--json").document["rules"]
     assert (rules[0]["confirmed"], rules[0]["false_positives"]) == (2, 1)
 
 
 def test_a_scorecard_without_alerts_says_so(tmp_path: Path) -> None:
-    assert _call("scorecard", "--lake", Lake.create(tmp_path / "lake").path).stdout == "No alerts.\n"
+    assert _call("rules", "scorecard", "--lake", Lake.create(tmp_path / "lake").path).stdout == "No alerts.\n"
 
 
 def test_calibrate_prints_the_proposal_and_writes_it_only_where_asked(simulated: Path, tmp_path: Path) -> None:
     target = tmp_path / "proposed.toml"
     options = ("--lake", simulated, "--rule", "SIMBOX_RATIO", "--history", "1w", "--budget", "1/week")
-    shown = _call("calibrate", *options)
+    shown = _call("rules", "calibrate", *options)
     assert "in use" in shown.stdout and "proposed" in shown.stdout
     assert list(tmp_path.glob("*.toml")) == []
-    document = _call("calibrate", *options, "--out", target, "--json").document
+    document = _call("rules", "calibrate", *options, "--out", target, "--json").document
     assert tomllib.loads(target.read_text())["rules"] == document["configuration"]
-    again = _call("calibrate", *options, "--out", target)
+    again = _call("rules", "calibrate", *options, "--out", target)
     assert again.code == 2 and "exists already" in again.stderr
 
 
 def test_calibrate_refuses_what_it_cannot_read(simulated: Path) -> None:
-    assert "is not a budget" in _call("calibrate", "--lake", simulated, "--budget", "0").stderr
-    assert "is not a duration" in _call("calibrate", "--lake", simulated, "--history", "4y").stderr
-    assert "at least 2 are needed" in _call("calibrate", "--lake", simulated, "--history", "1d").stderr
+    assert "is not a budget" in _call("rules", "calibrate", "--lake", simulated, "--budget", "0").stderr
+    assert "is not a duration" in _call("rules", "calibrate", "--lake", simulated, "--history", "4y").stderr
+    assert "at least 2 are needed" in _call("rules", "calibrate", "--lake", simulated, "--history", "1d").stderr
 
 
 def test_the_queue_ranks_numbers(simulated: Path, trained: Path) -> None:

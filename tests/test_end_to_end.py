@@ -39,7 +39,7 @@ def test_the_same_from_the_command_line(tmp_path: Path) -> None:
         document: dict[str, object] = json.loads(done.stdout)
         return document
 
-    generated = run("generate", "x.csv", "5000", "3", "75")
+    generated = run("sim", "calls", "x.csv", "5000", "3", "75")
     loaded = run("ingest", "x.csv")
     assert loaded["records_inserted"] == loaded["records_processed"] == 5000
     found = run("detect", "--window", "24h")

@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from sentinel_batch.cli.evaluation import bench_detect
+from sentinel_batch.cli.sim.bench import bench as bench_detect
 from sentinel_batch.errors import UsageError
 from sentinel_batch.evaluation import BenchPlan, bench_detection, render_report
 from sentinel_batch.evaluation.observation import read_observation
@@ -126,7 +126,7 @@ def test_what_is_not_allowed_is_said(plan: dict[str, Any], message: str, hint: s
 
 
 def test_a_seed_that_is_no_number_is_refused() -> None:
-    from sentinel_batch.cli.evaluation import _read_seeds
+    from sentinel_batch.cli.sim.bench import _read_seeds
 
     assert _read_seeds("1, 2", "--seeds") == (1, 2)
     with pytest.raises(UsageError, match="--seeds is '1,x', not a list of seeds"):

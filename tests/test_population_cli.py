@@ -11,7 +11,7 @@ from polars.exceptions import ComputeError
 from typer.testing import CliRunner
 
 from sentinel_batch.cli.application import ReportedGroup, create_app, start
-from sentinel_batch.cli.population import simulate
+from sentinel_batch.cli.sim.population import population as simulate
 from sentinel_batch.simulation.population.writing import Ledger
 
 app = create_app(cls=ReportedGroup)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from sentinel_batch.cli.explanation import print_alert
+from sentinel_batch.cli.explain import print_alert
 from sentinel_batch.cli.output import Column, Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import UsageError

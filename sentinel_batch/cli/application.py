@@ -13,24 +13,26 @@ from sentinel_batch import __version__
 from sentinel_batch.cli import (
     alerts,
     audio,
+    calibrate,
     cases,
-    configuration,
-    detection,
-    evaluation,
-    explanation,
-    ingestion,
-    learning,
-    learning_models,
+    config,
+    detect,
+    doctor,
+    explain,
+    ingest,
+    maintain,
+    model,
     nightly,
-    population,
     profiles,
-    reporting,
+    queue,
+    report,
     risk,
     rules,
-    simulation,
-    upkeep,
+    scorecard,
+    sim,
 )
 from sentinel_batch.cli.failures import run_reported
+from sentinel_batch.cli.moved import add_old_name
 from sentinel_batch.cli.session import Session, with_session
 
 
@@ -103,24 +105,26 @@ def start(
     """
 
 
-app.command("generate")(simulation.generate)
-app.command("simulate")(population.simulate)
-app.command("ingest")(ingestion.ingest)
-app.command("detect")(detection.detect)
+app.command("ingest")(ingest.ingest)
+app.command("detect")(detect.detect)
 app.add_typer(alerts.create(create_app), name="alerts")
+app.command("explain")(explain.explain)
 app.add_typer(cases.create(create_app), name="cases")
-app.command("explain")(explanation.explain)
+app.command("queue")(queue.queue)
 app.command("risk")(risk.risk)
-app.command("queue")(learning.queue)
-app.command("scorecard")(learning.scorecard)
-app.command("calibrate")(learning.calibrate)
-app.command("bench-detect")(evaluation.bench_detect)
-app.add_typer(learning_models.create(create_app), name="model")
+app.add_typer(rules.create(create_app), name="rules")
 app.add_typer(profiles.create(create_app), name="profiles")
-app.command("report")(reporting.report)
+app.add_typer(model.create(create_app), name="model")
+app.command("report")(report.report)
 app.add_typer(audio.create(create_app), name="audio")
 app.command("nightly")(nightly.run)
-app.command("maintain")(upkeep.maintain)
-app.command("doctor")(upkeep.doctor)
-app.add_typer(rules.create(create_app), name="rules")
-app.add_typer(configuration.create(create_app), name="config")
+app.add_typer(sim.create(create_app), name="sim")
+app.command("maintain")(maintain.maintain)
+app.command("doctor")(doctor.doctor)
+app.add_typer(config.create(create_app), name="config")
+
+add_old_name(app, "generate", sim.calls.calls, "sim calls")
+add_old_name(app, "simulate", sim.population.population, "sim population")
+add_old_name(app, "bench-detect", sim.bench.bench, "sim bench")
+add_old_name(app, "scorecard", scorecard.scorecard, "rules scorecard")
+add_old_name(app, "calibrate", calibrate.calibrate, "rules calibrate")

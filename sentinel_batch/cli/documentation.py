@@ -80,6 +80,8 @@ def render_reference() -> str:
 
 def _walk(command: Any, prefix: str) -> Iterator[tuple[str, Any]]:
     for name, child in command.commands.items():
+        if child.hidden:
+            continue
         if hasattr(child, "commands"):
             yield from _walk(child, f"{prefix}{name} ")
         else:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sentinel_batch.cli.calibrate import calibrate
 from sentinel_batch.cli.output import Column, Output, to_plain
+from sentinel_batch.cli.scorecard import scorecard
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode, UsageError
 
@@ -210,4 +212,6 @@ def create(create_app: Callable[[], typer.Typer]) -> typer.Typer:
     app.command("show")(show)
     app.command("run")(run)
     app.command("test")(test)
+    app.command("scorecard")(scorecard)
+    app.command("calibrate")(calibrate)
     return app

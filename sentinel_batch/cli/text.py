@@ -52,3 +52,8 @@ def format_moment(moment: datetime | None) -> str:
 
 def _steers(character: str) -> bool:
     return unicodedata.category(character) in {"Cc", "Cs"} or character in _DIRECTION_CONTROLS
+
+
+def show_share(value: float | None) -> str | None:
+    """Write a share with three digits."""
+    return None if value is None else f"{value:.3f}"

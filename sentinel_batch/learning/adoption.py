@@ -17,7 +17,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 def render_toml(proposal: Proposal) -> str:
     """Return the proposal as TOML, with what is expected of it as comments."""
     lines = [
-        "# Proposed by sentinel-batch calibrate; nothing is changed until you copy it into sentinel.toml.",
+        "# Proposed by sentinel-batch rules calibrate; nothing is changed until you copy it into sentinel.toml.",
         f"# Alerts opened after {proposal.count_since:%Y-%m-%d %H:%M} UTC, up to {proposal.until:%Y-%m-%d %H:%M} UTC.",
         f"# Budget {proposal.budget:g} alerts a day; {proposal.current_per_day:.1f} with the thresholds in use, "
         f"{proposal.expected_per_day:.1f} expected with these.",

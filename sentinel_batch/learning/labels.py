@@ -34,7 +34,7 @@ def read_truth(tables: Snapshot) -> pl.DataFrame:
     if not file.is_file():
         raise ModelError(
             f"There is no truth at {file}: the calls are not simulated.",
-            hint="Take labels from verdicts (--labels verdicts), or simulate: sentinel-batch simulate.",
+            hint="Take labels from verdicts (--labels verdicts), or simulate: sentinel-batch sim population.",
             file=str(file),
         )
     try:

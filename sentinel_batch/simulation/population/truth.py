@@ -85,7 +85,7 @@ def read_truth(lake: DeskLike = None, *, config: ConfigLike = None) -> Populatio
     if not (folder / TRUTH_FILE).is_file():
         raise UsageError(
             f"There is no truth at {folder / TRUTH_FILE}: the lake was not simulated, or not to the end.",
-            hint="Run sentinel-batch simulate --lake PATH with the options of the first time; it goes on.",
+            hint="Run sentinel-batch sim population --lake PATH with the options of the first time; it goes on.",
         )
     plan = json.loads((folder / PLAN_FILE).read_text(encoding="utf-8"))
     return PopulationTruth(folder, pl.read_parquet(folder / TRUTH_FILE, glob=False), plan)

@@ -1,4 +1,4 @@
-"""Command ``bench-detect``."""
+"""Command ``sim bench``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REPORT, FIGURES = "detection.md", "detection.json"
 
 
 @with_session
-def bench_detect(
+def bench(
     session: Session,
     subscribers: Annotated[
         int, typer.Option("--subscribers", metavar="N", help="Ordinary subscribers of each population.")

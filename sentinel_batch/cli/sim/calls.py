@@ -1,4 +1,4 @@
-"""Command ``generate``."""
+"""Command ``sim calls``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sentinel_batch.cli.session import Session, with_session
 
 
 @with_session
-def generate(
+def calls(
     session: Session,
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="CSV file to write.")],
     total: Annotated[int, typer.Argument(metavar="[TOTAL]", help="Number of records.")] = 5000,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from sentinel_batch.cli.learning import Until, resolve_bounds, show_share
 from sentinel_batch.cli.output import Column, Output
+from sentinel_batch.cli.period import Until, resolve_bounds
 from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.cli.text import show_share
 
 if TYPE_CHECKING:
     from sentinel_batch.desk import DeskLike

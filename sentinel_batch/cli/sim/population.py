@@ -1,4 +1,4 @@
-"""Command ``simulate``."""
+"""Command ``sim population``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COLUMNS = (
 
 
 @with_session
-def simulate(
+def population(
     session: Session,
     subscribers: Annotated[int, typer.Option("--subscribers", metavar="N", help="Ordinary subscribers.")] = 10_000,
     days: Annotated[int, typer.Option("--days", metavar="N", help="Days of traffic.")] = 14,

@@ -1,0 +1,76 @@
+"""Command ``queue``: suspects in the order in which they are worth a look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sentinel_batch.cli.output import Column, Output
+from sentinel_batch.cli.period import Since, Until, resolve_bounds
+from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.cli.text import show_share
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_QUEUE = (
+    Column("Rank", numeric=True),
+    Column("Suspect"),
+    Column("Score", numeric=True),
+    Column("Rules' score", numeric=True),
+    Column("Model", numeric=True),
+    Column("Severity"),
+    Column("Case", numeric=True),
+    Column("Alerts", fold=True),
+    Column("Why", fold=True),
+)
+
+
+@with_session
+def queue(
+    session: Session,
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most N suspects.")] = 50,
+    model: Annotated[
+        str | None, typer.Option("--model", metavar="DIR", help="Folder of a model, or the name of a shipped one.")
+    ] = None,
+) -> None:
+    """Print one ranked queue of suspects, one row per number.
+
+    Joins what all rules found with the probability of a model, if one is named. A model raises numbers, and never takes
+    one out that a rule found.
+    """
+    from sentinel_batch.learning import rank_suspects
+
+    desk = session.desk().snapshot()
+    begin, end = resolve_bounds(desk, since, until)
+    rows = rank_suspects(lake=desk, since=begin, until=end, model=model, limit=limit)
+    if session.output.as_json:
+        session.output.document({"status": "success", "count": rows.height, "suspects": rows.to_dicts()})
+    else:
+        _print_queue(session.output, rows)
+
+
+def _print_queue(out: Output, rows: pl.DataFrame) -> None:
+    if rows.is_empty():
+        out.line("No suspects.")
+        return
+    out.table(
+        _QUEUE,
+        [
+            (
+                row["rank"],
+                row["suspect_number"],
+                show_share(row["score"]),
+                show_share(row["rule_score"]),
+                show_share(row["model_probability"]),
+                row["severity"],
+                row["case_id"],
+                " ".join(map(str, row["alert_ids"])),
+                "; ".join(row["reasons"]),
+            )
+            for row in rows.to_dicts()
+        ],
+    )

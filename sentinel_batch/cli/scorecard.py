@@ -1,0 +1,86 @@
+"""Command ``rules scorecard``: what the verdicts say of each rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sentinel_batch.cli.output import Column, Output
+from sentinel_batch.cli.period import Since, Until, resolve_bounds
+from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.cli.text import show_share
+
+if TYPE_CHECKING:
+    from sentinel_batch.learning import Scorecard
+
+_RULES = (
+    Column("Rule"),
+    Column("Version"),
+    Column("Alerts", numeric=True),
+    Column("Reviewed", numeric=True),
+    Column("Confirmed", numeric=True),
+    Column("False", numeric=True),
+    Column("Precision", numeric=True),
+    Column("95 % interval", numeric=True),
+    Column("Hours", numeric=True),
+)
+_WEEKS = (
+    Column("Rule"),
+    Column("Week from"),
+    Column("Alerts", numeric=True),
+    Column("Reviewed", numeric=True),
+    Column("Precision", numeric=True),
+)
+_REASONS = (Column("Rule"), Column("Alerts", numeric=True), Column("Why false", fold=True), Column("Such as alert"))
+
+
+@with_session
+def scorecard(session: Session, since: Since = None, until: Until = None) -> None:
+    """Print what the verdicts say of each rule.
+
+    Precision is confirmed / (confirmed + false positives), with its Wilson interval. Hours are an estimate: pauses
+    between successive reviews of one analyst, at most 10 minutes each.
+    """
+    from sentinel_batch.learning import compute_scorecard
+
+    desk = session.desk().snapshot()
+    begin, end = resolve_bounds(desk, since, until)
+    card = compute_scorecard(lake=desk, since=begin, until=end)
+    if session.output.as_json:
+        session.output.document({"status": "success", "since": begin, "until": end, **card.to_dict()})
+    else:
+        _print_scorecard(session.output, card)
+
+
+def _print_scorecard(out: Output, card: Scorecard) -> None:
+    if card.rules.is_empty():
+        out.line("No alerts.")
+        return
+    out.table(
+        _RULES,
+        [
+            (
+                row["detection_rule"],
+                row["rule_version"],
+                row["alerts"],
+                row["reviewed"],
+                row["confirmed"],
+                row["false_positives"],
+                show_share(row["precision"]),
+                _show_range(row["precision_low"], row["precision_high"]),
+                row["analyst_hours"],
+            )
+            for row in card.rules.to_dicts()
+        ],
+    )
+    out.table(
+        _WEEKS,
+        card.weekly.select("detection_rule", "week", "alerts", "reviewed", "precision").iter_rows(),
+        title="By week",
+    )
+    if not card.reasons.is_empty():
+        columns = ("detection_rule", "alerts", "reason", "example_alert_id")
+        out.table(_REASONS, card.reasons.select(columns).iter_rows(), title="Reasons of false positives")
+
+
+def _show_range(low: float | None, high: float | None) -> str | None:
+    return None if low is None or high is None else f"{low:.3f} to {high:.3f}"
