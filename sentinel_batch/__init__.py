@@ -45,7 +45,6 @@ if TYPE_CHECKING:
         evaluate_model,
         explain_caller,
         open_model,
-        rank_suspects,
         score_callers,
         train_model,
     )
@@ -53,10 +52,7 @@ if TYPE_CHECKING:
     from sentinel_batch.nightly import NightlyResult, run_nightly
     from sentinel_batch.profiles import (
         ProfileBuild,
-        assess_event,
-        assess_risk,
         build_profiles,
-        rank_risks,
         read_profiles,
         scan_profiles,
     )
@@ -71,6 +67,7 @@ if TYPE_CHECKING:
         write_report,
     )
     from sentinel_batch.rules import Detection, detect, examine, examine_rules, list_rules
+    from sentinel_batch.scores import assess_event, assess_risk, rank_risks, rank_suspects
     from sentinel_batch.simulation import MockCDRGenerator
     from sentinel_batch.simulation.population import (
         PopulationTruth,
@@ -117,7 +114,6 @@ _EXPORTS = {
         "evaluate_model",
         "explain_caller",
         "open_model",
-        "rank_suspects",
         "score_callers",
         "train_model",
     ),
@@ -125,9 +121,6 @@ _EXPORTS = {
     "nightly": ("NightlyResult", "run_nightly"),
     "profiles": (
         "ProfileBuild",
-        "assess_event",
-        "assess_risk",
-        "rank_risks",
         "build_profiles",
         "read_profiles",
         "scan_profiles",
@@ -143,6 +136,7 @@ _EXPORTS = {
         "write_report",
     ),
     "rules": ("Detection", "detect", "examine", "examine_rules", "list_rules"),
+    "scores": ("assess_event", "assess_risk", "rank_risks", "rank_suspects"),
     "simulation": ("MockCDRGenerator",),
     "simulation.population": (
         "PopulationTruth",

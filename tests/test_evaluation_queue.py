@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from sentinel_batch.evaluation.queue import CASES, FUSED, MODEL, RULES, build_queue
-from sentinel_batch.learning.ranking import fuse_witnesses
+from sentinel_batch.scores.queue import fuse_witnesses
 
 _NIGHT = {"night": pl.Int32}
 RULE_SCORES = pl.DataFrame(

@@ -19,16 +19,16 @@ from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.history import Row
 from sentinel_batch.lake import Lake, Snapshot
-from sentinel_batch.rules.fusion import fuse_findings
 from sentinel_batch.runs import recorded_run
 from sentinel_batch.schema import CALL_RECORDS, CASE_MEMBERS, CASES, FRAUD_ALERTS, SEVERITIES, SEVERITY_RANK
+from sentinel_batch.scores.fusion import fuse_findings
 from sentinel_batch.window import Period, now, resolve_period
 
 LOOKBACK = timedelta(days=14)
 """Alerts and calls so far back are looked at, unless told otherwise."""
 
 LEAST_SCORE = 0.35
-"""Suspects whose findings together say less (:func:`sentinel_batch.rules.fusion.fuse_findings`) stay single alerts."""
+"""Suspects whose findings together say less (:func:`sentinel_batch.scores.fusion.fuse_findings`) stay single alerts."""
 
 _TRACKED = ("severity", "member_count", "minutes", "last_seen", "recidivism")
 

@@ -117,13 +117,6 @@ def read_case(tables: Snapshot, case_id: int) -> CaseFile:
     )
 
 
-def list_standing_members(tables: Snapshot) -> pl.DataFrame:
-    """Return ``case_id, number`` of the members of every case that was not merged into another, by case and number."""
-    cases = tables.scan(CASES.name).filter(pl.col("merged_into").is_null()).select("case_id", "content_id")
-    members = tables.scan(CASE_MEMBERS.name).join(cases, on=["case_id", "content_id"], how="semi")
-    return members.select("case_id", "number").sort("case_id", "number").collect()
-
-
 def find_case(tables: Snapshot, case_id: int) -> Row:
     """Return the row of a case, or say that there is none.
 

@@ -42,7 +42,7 @@ def queue(
     Joins what all rules found with the probability of a model, if one is named. A model raises numbers, and never takes
     one out that a rule found.
     """
-    from sentinel_batch.learning import rank_suspects
+    from sentinel_batch.scores import rank_suspects
 
     desk = session.desk().snapshot()
     begin, end = resolve_bounds(desk, since, until)

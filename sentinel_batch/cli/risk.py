@@ -11,7 +11,7 @@ from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import UsageError
 
 if TYPE_CHECKING:
-    from sentinel_batch.profiles import Risk
+    from sentinel_batch.scores import Risk
 
 
 @with_session
@@ -29,7 +29,7 @@ def risk(
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="With --all, at most N callers.")] = 50,
 ) -> None:
     """Score callers by their last 24 hours: 0 low to 1 critical, with the parts of the score."""
-    from sentinel_batch.profiles import assess_event, assess_risk
+    from sentinel_batch.scores import assess_event, assess_risk
 
     _check(number, every, event, at, limit)
     desk = session.desk()
@@ -97,7 +97,7 @@ def _print(out: Output, found: Risk, document: dict[str, Any]) -> None:
 
 
 def _print_all(session: Session, at: str | None, limit: int) -> None:
-    from sentinel_batch.profiles import rank_risks
+    from sentinel_batch.scores import rank_risks
 
     desk = session.desk()
     ranked = rank_risks(lake=desk, at=at)

@@ -12,7 +12,6 @@ from typing import Any
 import polars as pl
 
 from sentinel_batch.cases import build_cases
-from sentinel_batch.cases.queries import list_standing_members
 from sentinel_batch.config import Config
 from sentinel_batch.desk import Desk
 from sentinel_batch.detection import Detections, run_detection
@@ -21,6 +20,7 @@ from sentinel_batch.learning.history import list_days, load_profiles
 from sentinel_batch.learning.labels import has_truth
 from sentinel_batch.profiles import build_profiles
 from sentinel_batch.schema import FRAUD_ALERTS, polars_schema
+from sentinel_batch.scores.membership import list_standing_members
 from sentinel_batch.simulation.population import read_truth, simulate_population
 
 FOUND, OPENED, MEMBERS, FACTS = "findings.parquet", "alerts.parquet", "members.parquet", "nights.json"

@@ -10,8 +10,7 @@ from sentinel_batch.evaluation.observation import Observation
 from sentinel_batch.learning.features import to_matrix
 from sentinel_batch.learning.model import Model
 from sentinel_batch.learning.probability import to_probability
-from sentinel_batch.learning.ranking import fuse_witnesses
-from sentinel_batch.rules.fusion import fuse_findings
+from sentinel_batch.scores import fuse_findings, fuse_witnesses
 
 RULES, CASES, MODEL, FUSED = "rules", "rules + cases", "model", "rules + cases + model"
 """Methods of ranking: all rules, and what their cases add; the model alone; everything."""
@@ -71,7 +70,7 @@ def score_by_model(figures: pl.DataFrame, model: Model, *, least: float = 1e-4) 
 def build_queue(
     method: str, rules: pl.DataFrame, model: pl.DataFrame, members: pl.DataFrame, threshold: float
 ) -> pl.DataFrame:
-    """Return ``night, number, score``: as :func:`sentinel_batch.learning.rank_suspects` ranks.
+    """Return ``night, number, score``: as :func:`sentinel_batch.scores.rank_suspects` ranks.
 
     Parameters
     ----------

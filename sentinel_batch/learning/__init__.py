@@ -1,4 +1,4 @@
-"""What verdicts teach: scorecard of the rules, calibration, a model, one ranked queue. See ``docs/learning.md``."""
+"""What verdicts teach: scorecard of the rules, calibration, a model. See ``docs/learning.md``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from sentinel_batch.learning.assessment import evaluate_model
     from sentinel_batch.learning.calibration import Proposal, calibrate_rules
     from sentinel_batch.learning.model import Model, open_model
-    from sentinel_batch.learning.ranking import rank_suspects
     from sentinel_batch.learning.scorecard import Scorecard, compute_scorecard
     from sentinel_batch.learning.scoring import CallerExplanation, explain_caller, score_callers
     from sentinel_batch.learning.training import train_model
@@ -25,7 +24,6 @@ _HOME = {
     "evaluate_model": "assessment",
     "explain_caller": "scoring",
     "open_model": "model",
-    "rank_suspects": "ranking",
     "render_toml": "adoption",
     "score_callers": "scoring",
     "train_model": "training",
@@ -42,7 +40,6 @@ __all__ = [
     "evaluate_model",
     "explain_caller",
     "open_model",
-    "rank_suspects",
     "render_toml",
     "score_callers",
     "train_model",

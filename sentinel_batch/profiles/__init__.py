@@ -9,17 +9,12 @@ from sentinel_batch.profiles.reading import (
     scan_days,
     scan_profiles,
 )
-from sentinel_batch.profiles.risk import Risk, assess_event, assess_risk, rank_risks
 
 __all__ = [
     "ProfileBuild",
     "ProfileDays",
-    "Risk",
-    "assess_event",
-    "assess_risk",
     "build_profiles",
     "load_days",
-    "rank_risks",
     "read_profiles",
     "relate_profiles",
     "scan_days",

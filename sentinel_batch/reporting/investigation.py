@@ -33,7 +33,7 @@ class Investigation:
     Parameters
     ----------
     queue
-        The first rows of :func:`sentinel_batch.learning.rank_suspects`.
+        The first rows of :func:`sentinel_batch.scores.rank_suspects`.
     queue_total
         Number of all suspects in the queue.
     model
@@ -81,7 +81,8 @@ def gather_investigation(desk: Desk, period: Period | None) -> Investigation:
     """
     if period is None:
         return Investigation()
-    from sentinel_batch.learning import compute_scorecard, rank_suspects
+    from sentinel_batch.learning import compute_scorecard
+    from sentinel_batch.scores import rank_suspects
 
     queue = rank_suspects(lake=desk, since=period.since, until=period.until)
     cases = _cases(desk, period)

@@ -11,9 +11,9 @@ from alert_samples import SUSPECT, at, finding, frame, make_lake
 from sentinel_batch.alerts import record_alerts, review_alerts
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Lake
-from sentinel_batch.learning import rank_suspects
-from sentinel_batch.rules.fusion import DEFAULT_WEIGHT, fuse_findings, weigh_rules
 from sentinel_batch.schema import CASE_MEMBERS, CASES, polars_schema
+from sentinel_batch.scores import rank_suspects
+from sentinel_batch.scores.fusion import DEFAULT_WEIGHT, fuse_findings, weigh_rules
 
 OTHER = "+2348030000001"
 

@@ -17,8 +17,8 @@ from test_profiles import call
 from sentinel_batch.config import Config
 from sentinel_batch.errors import LakeDamagedError, UsageError
 from sentinel_batch.lake import Lake
-from sentinel_batch.profiles import assess_event, assess_risk, rank_risks
-from sentinel_batch.profiles.risk import score_callers
+from sentinel_batch.scores import assess_event, assess_risk, rank_risks
+from sentinel_batch.scores.risk import score_counts
 
 END = datetime(2026, 1, 22, 12, tzinfo=UTC)
 BOX, PERSON = "+2348031111111", "+2348032222222"
@@ -76,7 +76,7 @@ def test_scales_are_configured(lake: Lake) -> None:
 )
 def test_every_score_follows_the_formula(rows: list[tuple[int, int, float]]) -> None:
     names = ("call_count", "unique_destinations", "avg_duration_seconds")
-    frame = score_callers(pl.DataFrame(rows, schema=names, orient="row"), Config())
+    frame = score_counts(pl.DataFrame(rows, schema=names, orient="row"), Config())
     for (calls, callees, average), row in zip(rows, frame.to_dicts(), strict=True):
         wanted = 0.5 * min(1, callees / 50) + 0.3 * max(0, 1 - average / 3) + 0.2 * min(1, calls / 100)
         assert row["score"] == pytest.approx(wanted, abs=1e-6)

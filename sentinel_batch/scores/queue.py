@@ -9,13 +9,13 @@ from pathlib import Path
 import polars as pl
 
 from sentinel_batch.alerts import list_alerts
-from sentinel_batch.cases.queries import list_standing_members
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.learning.model import Model, open_model
 from sentinel_batch.learning.scoring import score_callers, word_reasons
-from sentinel_batch.rules.fusion import fuse_findings
+from sentinel_batch.scores.fusion import fuse_findings
+from sentinel_batch.scores.membership import list_standing_members
 from sentinel_batch.severity import name_severity
 
 QUEUED = ("open",)

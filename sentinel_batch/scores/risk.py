@@ -150,7 +150,7 @@ def rank_risks(*, at: str | datetime | None = None, lake: DeskLike = None, confi
     """
     desk = open_desk(lake, config).snapshot()
     since, until = _window(desk.tables, at)
-    scored = score_callers(_count(desk.tables, since, until), desk.config)
+    scored = score_counts(_count(desk.tables, since, until), desk.config)
     columns = ["number", "score", "level", *(f"{part}_part" for part in WEIGHTS), *_COUNTED]
     bounded = scored.select(columns).with_columns(since=pl.lit(since), until=pl.lit(until))
     return bounded.sort("score", "number", descending=[True, False])
@@ -159,7 +159,7 @@ def rank_risks(*, at: str | datetime | None = None, lake: DeskLike = None, confi
 _COUNTED = ("call_count", "unique_destinations", "avg_duration_seconds")
 
 
-def score_callers(counted: pl.DataFrame, config: Config) -> pl.DataFrame:
+def score_counts(counted: pl.DataFrame, config: Config) -> pl.DataFrame:
     """Add parts, score and level to callers' counts.
 
     Parameters
@@ -260,7 +260,7 @@ def _risk(
 ) -> Risk:
     silent = {"number": number, "call_count": 0, "unique_destinations": 0, "avg_duration_seconds": None}
     rows = counted if counted.height else pl.DataFrame([silent], schema=counted.schema)
-    row = score_callers(rows, config).row(0, named=True)
+    row = score_counts(rows, config).row(0, named=True)
     parts = {name: row[f"{name}_part"] for name in WEIGHTS}
     figures = {name: row[name] for name in _COUNTED}
     return Risk(number, since, until, **figures, parts=parts, score=row["score"], level=row["level"], event_id=event_id)
