@@ -12,7 +12,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -qq asn1tools==0.169.0 pyasn1==0.6.1
+"$work/venv/bin/pip" install -qq --no-compile asn1tools==0.169.0 pyasn1==0.6.1
 
 "$work/venv/bin/python" - <<'PY'
 from importlib.metadata import version

@@ -12,7 +12,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -qq duckdb==2.0.0 polars==2.1.0 pyarrow==26.0.1
+"$work/venv/bin/pip" install -qq --no-compile duckdb==2.0.0 polars==2.1.0 pyarrow==26.0.1
 cd "$work"
 
 "$work/venv/bin/python" - <<'PY'

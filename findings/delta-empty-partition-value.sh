@@ -13,7 +13,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -qq deltalake==1.6.6 polars==2.1.0 pyarrow==26.0.1 duckdb==2.0.0
+"$work/venv/bin/pip" install -qq --no-compile deltalake==1.6.6 polars==2.1.0 pyarrow==26.0.1 duckdb==2.0.0
 cd "$work"
 
 "$work/venv/bin/python" - <<'PY'

@@ -13,7 +13,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -qq duckdb==2.0.0 polars==2.1.0
+"$work/venv/bin/pip" install -qq --no-compile duckdb==2.0.0 polars==2.1.0
 mkdir -p "$work/operator=glo/duration_seconds=60/lake"
 cd "$work"
 

@@ -13,7 +13,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -qq networkx==3.6.1
+"$work/venv/bin/pip" install -qq --no-compile networkx==3.6.1
 
 "$work/venv/bin/python" - <<'PY'
 import random

@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT
 
 judge() { # judge VERSION EXPECTED: +number, possible, valid and verdict of each number, joined by "; "
     python3 -m venv "$work/$1"
-    "$work/$1/bin/pip" install -qq "phonenumbers==$1"
+    "$work/$1/bin/pip" install -qq --no-compile "phonenumbers==$1"
     "$work/$1/bin/python" - "$2" <<'PY'
 import sys
 
