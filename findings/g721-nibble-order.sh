@@ -4,8 +4,8 @@
 # Guess:   A WAV file of G.721 (G.726 at 32 kbit/s; format tag 0x40) that one of the two big libraries wrote is decoded
 #          by the other; both announce the codec and the right length.
 # Instead: libsndfile packs the two samples of a byte low half first, FFmpeg reads WAV high half first. So every pair of
-#          samples is swapped before it reaches the adaptive predictor, and out comes noise through which one still
-#          hears somebody speak. No error, and the right length. The same bytes through FFmpeg's demuxer "g726le" are
+#          samples is swapped before it reaches the adaptive predictor, and out comes noise (correlation with the
+#          original 0.33 instead of 0.99). No error, and the right length. The same bytes through FFmpeg's demuxer "g726le" are
 #          right, and so is an AU file. Nor does it go the other way: FFmpeg writes tag 0x45 into WAV, of which
 #          libsndfile says "Malformed 'fmt ' chunk".
 # Bites:   Archives of PBX voice mail that one tool wrote and another scores; a scorer for synthetic speech takes the
@@ -55,8 +55,8 @@ with open("call.g726", "wb") as file:
     file.write(content[content.index(b"data") + 8 :])
 codec, foreign = decode("call.g726", format="g726le", options={"code_size": "4", "sample_rate": str(RATE)})
 print(f"bytes of call.wav as {codec}: {likeness(foreign)}")
-assert seen["call.au"] == (1.0, 1.0) and likeness(foreign) == 1.0, (seen, likeness(foreign))
-assert seen["call.wav"][0] == 1.0 and seen["call.wav"][1] < 0.95, seen
+assert min(*seen["call.au"], seen["call.wav"][0], likeness(foreign)) > 0.95, (seen, likeness(foreign))
+assert seen["call.wav"][1] < 0.5, seen
 
 frame = av.AudioFrame.from_ndarray((signal * 32767).astype("int16").reshape(1, -1), format="s16", layout="mono")
 frame.sample_rate, frame.pts = RATE, 0
