@@ -44,9 +44,9 @@ start, length = int.from_bytes(content[4:8], "big"), int.from_bytes(content[8:12
 held = (len(content) - start) / 8000
 print("soundfile", soundfile.__version__, "libsndfile", soundfile.__libsndfile_version__, "av", av.__version__)
 print(f"call.au: {len(content)} bytes, {held:.2f} s of mu-law; length in the header {length}")
-print("libsndfile: frames", soundfile.info(recording).frames, "of the .wav", soundfile.info(recording.with_suffix(".wav")).frames)
-assert held > 2.5 and length == 0 and soundfile.info(recording).frames == 0
-assert soundfile.info(recording.with_suffix(".wav")).duration > 2.5
+seen, in_wav = soundfile.info(recording), soundfile.info(recording.with_suffix(".wav"))
+print("libsndfile: frames", seen.frames, "in .au,", in_wav.frames, "in the .wav of an equal call")
+assert held > 2.5 and length == 0 and seen.frames == 0 and in_wav.duration > 2.5
 try:
     av.open(str(recording))
     raise SystemExit("changed: PyAV opens it")

@@ -4,8 +4,8 @@
 # Guess:   In one row of Master.csv end - start equals duration and end - answer equals billsec; where they differ, the
 #          row is damaged or the columns were mixed up.
 # Instead: The three clocks are cut to whole seconds one by one; the durations are computed from microseconds and cut
-#          afterwards. Of 24 rows of calls of 1.5 s that began at different moments about half have duration 1 and are 2 s
-#          apart, never the other way round. And all rows have duration = billsec although the phone rang first.
+#          afterwards. Of 24 rows of calls of 1.5 s that began at different moments about half have duration 1 and are 2
+#          s apart, never the other way round. And all rows have duration = billsec although the phone rang first.
 # Bites:   Whoever checks rows, finds the unit or the columns of an unknown file by end - start, or recomputes talk time
 #          from the clocks: an equality test rejects good files, and sums come out longer than what was billed.
 set -euo pipefail

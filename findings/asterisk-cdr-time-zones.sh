@@ -4,17 +4,19 @@
 # Guess:   cdr-csv/Master.csv and cdr-custom/Master.csv of one server are in the same time zone, local time; a container
 #          gets its zone from the environment variable TZ, like every program that uses the C library.
 # Instead: With the configuration that Debian ships (usegmtime=yes in cdr.conf) the first is in UTC and the second in
-#          local time. Neither carries an offset, and nothing else in the files differs. And local is what /etc/localtime
-#          says: Asterisk has time functions of its own that do not read TZ, so with TZ=Africa/Lagos in a container
-#          whose /etc/localtime is UTC the "local" file is in UTC. The epoch in uniqueid is the only clock to trust.
-# Bites:   Whoever loads both kinds, or moves a switch into a container: night-time rules are off by the zone, and a call
-#          read from both files is two calls.
+#          local time. Neither carries an offset, and nothing else in the files differs. And local is what
+#          /etc/localtime says: Asterisk has time functions of its own that do not read TZ, so with TZ=Africa/Lagos in a
+#          container whose /etc/localtime is UTC the "local" file is in UTC. The epoch in uniqueid is the only clock to
+#          trust.
+# Bites:   Whoever loads both kinds, or moves a switch into a container: night-time rules are off by the zone, and a
+#          call read from both files is two calls.
 set -euo pipefail
 
 work=$(mktemp -d)
 trap 'stop_asterisk; rm -rf "$work"' EXIT
 source "$(dirname "$0")/asterisk.bash"
-unshare --map-root-user --mount true 2>/dev/null || skip "needs unshare --map-root-user, to give Asterisk a zone of its own"
+unshare --map-root-user --mount true 2>/dev/null ||
+    skip "needs unshare --map-root-user, to give Asterisk a zone of its own"
 unpack_asterisk
 configure_asterisk cdr_csv cdr_custom func_cdr func_strings
 cp "$work/root/etc/asterisk/cdr.conf" "$work/etc"

@@ -4,8 +4,8 @@
 # Guess:   Asterisk lists the file formats g726-16, g726-24, g726-32 and g726-40; the suffix says the bit rate, and
 #          FFmpeg decodes them with "-f g726" and the code size that belongs to the rate.
 # Instead: .g726-16 holds the same bytes as .g726-32, so a player that believes the suffix plays noise of twice the
-#          length. .g726-24 and .g726-40 stay empty ("Invalid data length 80, should be multiple of 50": 80 bytes are
-#          20 ms at 32 kbit/s). The half-bytes are in the order that FFmpeg calls g726le: with that the copy matches the
+#          length. .g726-24 and .g726-40 stay empty ("Invalid data length 80, should be multiple of 50": 80 bytes are 20
+#          ms at 32 kbit/s). The half-bytes are in the order that FFmpeg calls g726le: with that the copy matches the
 #          original, with g726 (likeness 0.4) it is noise. No reader complains.
 # Bites:   Whoever scores or bills by recordings of small switches that store G.726.
 set -euo pipefail
@@ -31,7 +31,7 @@ done
 sleep 5
 stop_asterisk
 grep -ho "Invalid data length.*" "$work/var/log/messages" | sort | uniq -c
-ls -l "$work"/call.* | awk '{ print $5, $NF }' | sed "s|$work/||"
+(cd "$work" && wc -c call.*)
 cmp -n 8000 "$work/call.g726-16" "$work/call.g726-32"
 [ ! -s "$work/call.g726-24" ] && [ ! -s "$work/call.g726-40" ]
 
@@ -62,8 +62,8 @@ print("av", av.__version__, "decodes call.g726-16")
 seen = {}
 for demuxer, code_size in (("g726le", 2), ("g726", 4), ("g726le", 4)):
     decoded = decode(demuxer, code_size)
-    seen[demuxer, code_size] = likeness(decoded), round(len(decoded) / len(original), 2)
-    print(f"  as {demuxer}, {code_size * 8} kbit/s: likeness {seen[demuxer, code_size][0]}, length x{seen[demuxer, code_size][1]}")
+    like, longer = seen[demuxer, code_size] = likeness(decoded), round(len(decoded) / len(original), 2)
+    print(f"  as {demuxer}, {code_size * 8} kbit/s: likeness {like}, length x{longer}")
 assert seen["g726le", 4][0] > 0.98 and abs(seen["g726le", 4][1] - 1) < 0.05, seen
 assert seen["g726", 4][0] < 0.7 and seen["g726le", 2][0] < 0.3 and seen["g726le", 2][1] > 1.9, seen
 PY

@@ -13,7 +13,8 @@ unpack_asterisk() {
     archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 '/debian/*$') || true
     [ -n "$archive" ] || skip "needs an archive of Debian among apt's sources"
     mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial" "$work/root"
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive bullseye main" >"$work/apt/sources.list"
+    local keys=/usr/share/keyrings/debian-archive-keyring.gpg
+    echo "deb [signed-by=$keys] $archive bullseye main" >"$work/apt/sources.list"
     local apt=(apt-get -qq -o Debug::NoLocking=1 -o Dir::Etc::SourceList="$work/apt/sources.list"
         -o Dir::Etc::SourceParts=- -o Dir::State::Lists="$work/apt/lists" -o Dir::Cache="$work/apt/cache")
     "${apt[@]}" update >"$work/apt/log" 2>&1 || skip "the archive has no Debian 11 (bullseye)"

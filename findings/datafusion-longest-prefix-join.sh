@@ -4,8 +4,8 @@
 # Guess:   calls CROSS JOIN sizes INNER JOIN tariff ON substring(number, 1, size) = prefix AND length(number) = digits
 #          (each number cut to every length that prefixes have) means the same as the three tables with that WHERE.
 # Instead: The optimizer moves the cross join to the end and forgets the condition that needs it: the plan joins on the
-#          number of digits alone. Two rows become nine, without an error. The same with CROSS JOIN + WHERE is right.
-#          It is also so in the SQL engine inside deltalake (QueryBuilder), which is DataFusion.
+#          number of digits alone. Two rows become nine, without an error. The same with CROSS JOIN + WHERE is right. It
+#          is also so in the SQL engine inside deltalake (QueryBuilder), which is DataFusion.
 # Bites:   Whoever runs rating, IRSF or number-plan rules on an engine built on DataFusion after they were right on
 #          DuckDB or Spark: false findings that look like data.
 set -euo pipefail

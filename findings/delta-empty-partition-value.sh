@@ -23,7 +23,7 @@ import polars as pl
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
-print("deltalake", deltalake.__version__, "polars", pl.__version__, "pyarrow", pa.__version__, "duckdb", duckdb.__version__)
+print(*(f"{module.__name__} {module.__version__}" for module in (deltalake, pl, pa, duckdb)))
 calls = pa.table({"trunk": pa.array(["SIP/301", "", None]), "call": [1, 2, 3]})
 write_deltalake("calls", calls, partition_by=["trunk"])
 table = DeltaTable("calls")

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # DuckDB: the name of a folder above the data replaces a column that the files hold.
 #
-# Guess:   read_parquet() of a plain file returns what is in the file. If a folder on the way is called operator=glo
-#          (a habit of object stores and backups), that adds a column at most; a column that the file has itself wins,
-#          as with Polars.
+# Guess:   read_parquet() of a plain file returns what is in the file. If a folder on the way is called operator=glo (a
+#          habit of object stores and backups), that adds a column at most; a column that the file has itself wins, as
+#          with Polars.
 # Instead: The folder wins, without a word: every row says operator = 'glo', whatever the file holds. The type is taken
 #          from the folder's name too. It works from any height of the path, for single files, and for CSV.
 # Bites:   A lake that was moved to backup/operator=glo/… or read from a mounted bucket: rules by operator, trunk or

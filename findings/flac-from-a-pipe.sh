@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # soundfile: a valid FLAC recording that was encoded through a pipe cannot be read.
 #
-# Guess:   FLAC may leave the number of samples in its header at 0, "unknown"; encoders do so when they cannot seek back.
-#          soundfile.read() then reads until the end, as it does for WAV files with such headers.
+# Guess:   FLAC may leave the number of samples in its header at 0, "unknown"; encoders do so when they cannot seek
+#          back. soundfile.read() then reads until the end, as it does for WAV files with such headers.
 # Instead: soundfile takes 2**63 - 1 frames for the length and raises "ValueError: array is too big" before it has read
 #          a sample. In pieces all but the last can be had; the last raises "Internal psf_fseek() failed". mutagen says
 #          0.0 seconds, PyAV knows no duration but decodes all of it. (Known as issues 361 and 450 of python-soundfile

@@ -5,9 +5,9 @@
 #          by the other; both announce the codec and the right length.
 # Instead: libsndfile packs the two samples of a byte low half first, FFmpeg reads WAV high half first. So every pair of
 #          samples is swapped before it reaches the adaptive predictor, and out comes noise (correlation with the
-#          original 0.33 instead of 0.99). No error, and the right length. The same bytes through FFmpeg's demuxer "g726le" are
-#          right, and so is an AU file. Nor does it go the other way: FFmpeg writes tag 0x45 into WAV, of which
-#          libsndfile says "Malformed 'fmt ' chunk".
+#          original 0.33 instead of 0.99). No error, and the right length. The same bytes through FFmpeg's demuxer
+#          "g726le" are right, and so is an AU file. Nor does it go the other way: FFmpeg writes tag 0x45 into WAV, of
+#          which libsndfile says "Malformed 'fmt ' chunk".
 # Bites:   Archives of PBX voice mail that one tool wrote and another scores; a scorer for synthetic speech takes the
 #          damage for an artefact of the voice.
 set -euo pipefail

@@ -4,8 +4,8 @@
 # Guess:   A data set partitioned by network code, prefix or cell (mnc=01/, mnc=001/) gives the folder's text back as
 #          the column's value, as DuckDB does; in mobile networks 01 and 001 are different operators.
 # Instead: Polars and pyarrow turn the text into numbers: 01 and 001 are both 1, the prefix 0803 is 803. Polars also
-#          reads the hexadecimal cell ids 1E05 and 2E10 as 100000.0 and 2e10. DuckDB 2.0 keeps what it cannot write
-#          back unchanged as text. So the same folder has another key with each reader.
+#          reads the hexadecimal cell ids 1E05 and 2E10 as 100000.0 and 2e10. DuckDB 2.0 keeps what it cannot write back
+#          unchanged as text. So the same folder has another key with each reader.
 # Bites:   Roaming and IMSI statistics by MCC and MNC, prefix tables, and joins between frames of two of these readers:
 #          two operators are added up, or a join finds nothing.
 set -euo pipefail

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Kamailio: accounting to flat files tears calls apart, moves failed calls in time, and forgets whom a busy call was for.
+# Kamailio: accounting to flat files tears calls apart, moves failed ones in time, and forgets whom a busy one was for.
 #
-# Guess:   acc with db_flatstore writes one file acc and one file cdrs; the INVITE and BYE rows of a call follow each other
-#          there, time is when the call was made, and cdr_extra's callee=$rU holds the callee of every call.
+# Guess:   acc with db_flatstore writes one file acc and one file cdrs; the INVITE and BYE rows of a call follow each
+#          other there, time is when the call was made, and cdr_extra's callee=$rU holds the callee of every call.
 # Instead: There is one pair of files for each worker process (acc_1.log, acc_129.log, acc_130.log ...), and a call's
 #          messages go to whichever worker is free: of 20 calls INVITE and BYE of most lie in different files. A failed
 #          call is stamped when it failed: the callee that never answered is 3 s (the timer) later in acc than in cdrs.
-#          In cdrs a busy call has an empty callee, because $rU is read from the 486, which has no request URI; and
+#          In cdrs a busy call has an empty callee, as if $rU were read from the 486, which has no request URI; and
 #          start and end are whole seconds beside a duration of milliseconds (1795919781|1795919783|1.404000).
-# Bites:   Whoever pairs INVITE and BYE file by file: half of the calls never end. Whoever counts destinations: failed
-#          calls, the mark of scanning and of Wangiri, have no callee or another time in each of the two tables.
+# Bites:   Whoever pairs INVITE and BYE file by file: most calls never end. Whoever counts destinations: failed calls,
+#          the mark of scanning and of Wangiri, have no callee or another time in each of the two tables.
 set -euo pipefail
 
 work=$(mktemp -d)

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# soundfile: of a valid MP3 recording it reads a third, and says that this is all of it.
+# soundfile: of one valid MP3 recording it reads a third, of another it repeats the end 33 times.
 #
-# Guess:   The length of an MP3 file without an index header is an estimate; read() returns what there is, until the end
-#          of the file.
-# Instead: libsndfile estimates the length from the bit rate at the beginning and the size of the file, and reads no
-#          further. Of a call with 20 s of speech and then 40 s of silence on hold, encoded with variable bit rate into a
-#          pipe (where no Xing header can be written), 19.2 s are read; PyAV decodes 60.2 s. There is no error and no
-#          warning, and reading in blocks stops at the same place. (The estimate is issue 1001 of libsndfile.)
-# Bites:   Recorders that stream MP3 with variable bit rate: the end of the call is never scored, and a check that
-#          compares what was read with the length of the file finds them equal.
+# Guess:   The length of an MP3 file without an index header (none can be written into a pipe) is an estimate; read()
+#          returns what there is, and blocks() the same in pieces, the last one shorter.
+# Instead: The estimate, from the bit rate at the beginning and the size of the file, is the law. Of a call with 20 s of
+#          speech and then 40 s of silence on hold, at variable bit rate, 19.2 s are read, in blocks too; PyAV decodes
+#          60.2 s. With the silence first 76.5 s are announced: read() returns 60.2 s, but blocks() goes on to 76.5 s
+#          and yields its old buffer again, the end of the speech 33 times over at full level. There is no error and no
+#          warning. (The estimate is issue 1001 of libsndfile.)
+# Bites:   Recorders that stream MP3 with variable bit rate: the end of a call is never scored, and a check that
+#          compares what was read with the length of the file finds them equal; or durations, speech shares and scores
+#          include speech that nobody spoke.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -57,20 +59,30 @@ print(*(f"{name} {version(name)}" for name in ("soundfile", "av")), "libsndfile"
 time = np.arange(RATE * 20) / RATE
 noise = np.random.default_rng(0).standard_normal(len(time))
 speech = 0.15 * np.sin(2 * np.pi * 180 * time) * (1 + np.sin(2 * np.pi * 4 * time)) + 0.05 * noise
-content = encode(np.concatenate([speech, np.zeros(RATE * 40)]))
-assert b"Xing" not in content and b"Info" not in content
-with open("call.mp3", "wb") as file:
-    file.write(content)
+hold = np.zeros(RATE * 40)
 
-with av.open("call.mp3") as container:
-    decoded = sum(frame.samples for frame in container.decode(audio=0))
-frames = {
-    "announced": soundfile.info("call.mp3").frames,
-    "read": len(soundfile.read("call.mp3")[0]),
-    "read in blocks": sum(len(block) for block in soundfile.blocks("call.mp3", blocksize=4000)),
-    "decoded by PyAV": decoded,
-}
-seconds = {name: round(count / RATE, 1) for name, count in frames.items()}
-print(seconds)
-assert list(seconds.values()) == [19.2, 19.2, 19.2, 60.2], seconds
+
+def measure(signal):
+    """Return the seconds announced, read, read in blocks, and decoded by PyAV, and how often the last block occurs."""
+    content = encode(signal)
+    assert b"Xing" not in content and b"Info" not in content
+    with open("call.mp3", "wb") as file:
+        file.write(content)
+    blocks = list(soundfile.blocks("call.mp3", blocksize=4000))
+    with av.open("call.mp3") as container:
+        decoded = sum(frame.samples for frame in container.decode(audio=0))
+    announced = soundfile.info("call.mp3").frames
+    frames = announced, len(soundfile.read("call.mp3")[0]), sum(map(len, blocks)), decoded
+    repeats = sum(np.array_equal(block, blocks[-2]) for block in blocks if block.any())
+    return *(round(count / RATE, 1) for count in frames), repeats
+
+
+columns = ("announced", "read", "in blocks", "by PyAV", "equal blocks")
+for name, signal, recorded in (
+    ("speech, then hold", np.concatenate([speech, hold]), (19.2, 19.2, 19.2, 60.2, 1)),
+    ("hold, then speech", np.concatenate([hold, speech]), (76.5, 60.2, 76.5, 60.2, 33)),
+):
+    seen = measure(signal)
+    print(f"{name}: {dict(zip(columns, seen))}")
+    assert seen == recorded, seen
 PY

@@ -2,8 +2,8 @@
 # Prometheus node exporter: of two textfiles with the same gauge one is dropped, and every health figure stays green.
 #
 # Guess:   Two nightly jobs on one host (two lakes, two operators) write a.prom and b.prom. If they clash, the scrape
-#          fails, or node_textfile_scrape_error becomes 1 as it does for a file with timestamps; labels that tell them apart
-#          are the cure.
+#          fails, or node_textfile_scrape_error becomes 1 as it does for a file with timestamps; labels that tell them
+#          apart are the cure.
 # Instead: The scrape answers 200, node_textfile_scrape_error is 0, both files have a node_textfile_mtime_seconds, and
 #          one of the two values is missing; only the exporter's own log says so. A label is not enough either: if the
 #          HELP lines differ by a word (two releases of one program), the second file's series is dropped all the same.

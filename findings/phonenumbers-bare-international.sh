@@ -3,9 +3,9 @@
 #
 # Guess:   Many switches write 447911123456 for +44 7911 123456. parse() with the operator's region refuses it, or
 #          recognises the country code; at the least is_possible_number() is false for a number that nobody has.
-# Instead: Only the home country's own code is recognised. In region NG the British mobile is read as
-#          +234447911123456, and is_possible_number() is True, because Nigeria's numbers may have up to 14 digits. Of the
-#          example mobiles of 243 other regions, written bare, 231 became "possible" Nigerian numbers; 12 were refused.
+# Instead: Only the home country's own code is recognised. In region NG the British mobile is read as +234447911123456,
+#          and is_possible_number() is True, because Nigeria's numbers may have up to 14 digits. Of the example mobiles
+#          of 243 other regions, written bare, 231 became "possible" Nigerian numbers; 12 were refused.
 # Bites:   Everybody who normalises call records: calls to revenue-share ranges abroad turn into domestic calls, and the
 #          usual guard, is_possible_number(), lets them through.
 set -euo pipefail

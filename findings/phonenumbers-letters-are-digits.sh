@@ -6,8 +6,8 @@
 # Instead: Letters behind a digit are read as the keys of a telephone. "0803CALLNOW" is the *valid* mobile
 #          +2348032255669, "0700MTNDATA" a valid number too, "080FirstBank" a possible one. Letters before the first
 #          digit are dropped ("MTN234Promo" is read from 234 on). Only text without any digit is refused.
-# Bites:   Whoever normalises messages, value-added services or user parts of SIP addresses with it: a short name
-#          points at an innocent subscriber, who collects other people's calls.
+# Bites:   Whoever normalises messages, value-added services or user parts of SIP addresses with it: a short name points
+#          at an innocent subscriber, who collects other people's calls.
 set -euo pipefail
 
 work=$(mktemp -d)

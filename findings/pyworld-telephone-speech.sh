@@ -7,8 +7,8 @@
 #          and the copy has no pitch any more; nor has it at 12 kHz. The cause is D4C, which needs a band of 6 kHz
 #          (issues 49 and 154 of mmorise/World); d4c() returns its matrix of ones as if it had measured it. At 16 kHz
 #          all is well.
-# Bites:   Whoever makes vocoded copies of telephone speech to train or test a detector of synthetic speech: the detector
-#          learns "whisper = fake" and looks brilliant. Resample to 16 kHz, copy, resample back.
+# Bites:   Whoever makes vocoded copies of telephone speech to train or test a detector of synthetic speech: the
+#          detector learns "whisper = fake" and looks brilliant. Resample to 16 kHz, copy, resample back.
 set -euo pipefail
 
 work=$(mktemp -d)
@@ -44,7 +44,7 @@ def copy(rate):
 
 seen = {rate: copy(rate) for rate in (16000, 12000, 8000)}
 for rate, (before, after, least, median) in seen.items():
-    print(f"{rate} Hz: voiced {before:.0%}, of the copy {after:.0%}; aperiodicity at least {least:.3f}, median {median:.3f}")
+    print(f"{rate} Hz: voiced {before:.0%}, of the copy {after:.0%}; aperiodicity from {least:.3f}, median {median:.3f}")
 assert seen[16000][0] > 0.9 and seen[16000][1] > 0.9, seen
 for rate in (12000, 8000):
     assert seen[rate][0] > 0.9 and seen[rate][1] < 0.1, seen

@@ -12,12 +12,12 @@ set -euo pipefail
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-if ! command -v sox >/dev/null; then
-    if [ "$(id -u)" != 0 ] || ! { apt-get -qq install -y sox || { apt-get -qq update && apt-get -qq install -y sox; }; } >"$work/apt" 2>&1
-    then
-        echo "skipped: needs Debian's package sox"
-        exit 0
-    fi
+install_sox() {
+    [ "$(id -u)" = 0 ] && { apt-get -qq update && apt-get -qq install --yes sox; } >"$work/apt" 2>&1
+}
+if ! command -v sox >/dev/null && ! install_sox; then
+    echo "skipped: needs Debian's package sox"
+    exit 0
 fi
 sox --version
 cd "$work"

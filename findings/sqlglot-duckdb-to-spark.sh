@@ -9,7 +9,7 @@
 #            hours between               date_diff('hour', a, b)           1 (new hour)    0 (a full hour)
 #            callees in the order rung   list(callee ORDER BY at)          b, c, a         a, b, c (ORDER BY is dropped)
 #            minutes, rounded            CAST(2.7 AS INT)                  3               2
-#            digits of a number          regexp_replace(n, '[^0-9]', '')   234 803-123     234803123 (all, not the first)
+#            digits of a number          regexp_replace(n, '[^0-9]', '')   234 803-123     234803123 (all)
 #          The right column was run on Sail, an engine that speaks Spark's SQL; Apache Spark itself was not run here.
 # Bites:   Rules that are written on DuckDB and run on a cluster: weekends shift, speeds between two places are off by a
 #          factor, evidence is out of order, and a number has another normal form.
@@ -18,7 +18,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install -qq --no-compile duckdb==2.0.0 sqlglot==30.30.0 pysail==0.7.2 pyspark-client==4.1.3 pandas==2.3.3
+"$work/venv/bin/pip" install -qq --no-compile \
+    duckdb==2.0.0 sqlglot==30.30.0 pysail==0.7.2 pyspark-client==4.1.3 pandas==2.3.3
 
 "$work/venv/bin/python" - 2>"$work/log" <<'PY' || { tail -20 "$work/log"; exit 1; }
 from importlib.metadata import version

@@ -5,8 +5,9 @@
 #          reader knows that and looks at the size of the file.
 # Instead: The decoders do (soundfile, PyAV: 5.0 s, without a word); what people use to ask for the duration does not.
 #          Python's own wave, mutagen and tinytag all answer 268,435.5 s for FFmpeg's placeholder 0xFFFFFFFF. Others
-#          write other numbers, which are no less believable as lengths: espeak-ng --stdout 0x7FFFF000 (48,695.7 s at
-#          22,050 Hz), lame --decode to standard output 0x7FFFFFFF; so a test for one constant finds only one of them.
+#          write other numbers, which are no less believable as lengths: espeak-ng 1.51 --stdout 0x7FFFF000 (48,695.7 s
+#          at 22,050 Hz), lame 3.100 --decode to standard output 0x7FFFFFFF; so a test for one constant finds only one
+#          of them.
 # Bites:   Billing or quality checks that compare a recording's duration with its call record: the recording is "too
 #          long", or, compared with what was decoded, "truncated".
 set -euo pipefail
@@ -52,7 +53,8 @@ with av.open(pipe, "w", format="wav") as container:
 with open("call.wav", "wb") as file:
     file.write(pipe.content)
 
-print("python", platform.python_version(), *(f"{name} {version(name)}" for name in ("mutagen", "tinytag", "soundfile", "av")))
+packages = ("mutagen", "tinytag", "soundfile", "av")
+print("python", platform.python_version(), *(f"{name} {version(name)}" for name in packages))
 start = pipe.content.index(b"data")
 print(len(pipe.content), "bytes; length of the data chunk:", pipe.content[start + 4 : start + 8].hex())
 with wave.open("call.wav") as sound, av.open("call.wav") as container:
