@@ -7,7 +7,7 @@
 #          Twenty shuffles of one list of 229 links between 72 numbers (six weak SIM boxes of twelve) give six different
 #          partitions, of six and of seven groups; twenty shuffles of the nodes give twenty.
 # Bites:   Whoever builds cases from links that a database returned without ORDER BY: last night's case splits or merges
-#          although nobody made a call, and a test with a seed passes on one machine only. Sort both lists first.
+#          although nobody made a call; the seed does not help. Sort both lists first.
 set -euo pipefail
 
 work=$(mktemp -d)

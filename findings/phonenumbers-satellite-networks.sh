@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# phonenumbers: the list of regions leaves out the destinations that revenue-share fraud likes best.
+# phonenumbers: the list of regions leaves out satellites and international premium rate.
 #
 # Guess:   SUPPORTED_REGIONS is everything that the library knows; a table of destinations (prefix, country, price band)
 #          is made by a loop over it and country_code_for_region().
 # Instead: Nine country codes belong to no region and are missing: 800, 808, 870 (Inmarsat), 878, 881 (satellite), 882
-#          and 883 (international networks), 888, 979 (international premium rate). Numbers of theirs are parsed and
+#          and 883 (international networks), 888, 979 (international premium rate). The four numbers tried here are
 #          valid; their region is the string "001", which SUPPORTED_REGIONS does not hold, and whose country code is 0.
 # Bites:   Tables of tariffs and watch lists built from the regions: calls to satellites and international premium
 #          numbers find no row, and a join drops them.

@@ -4,6 +4,7 @@
 # Guess:   transpile(sql, read="duckdb", write="spark") either gives SQL with the same answer or, at unsupported_level
 #          RAISE, an error.
 # Instead: None of these raises, and each answers differently:
+#            meant                       written                           on DuckDB       translated
 #            seconds between two calls   epoch(b) - epoch(a)               0.5             1 (whole seconds)
 #            ISO weekday, Mon ... Sun    isodow(day)                       1 2 3 4 5 6 7   3 4 5 6 7 1 2
 #            hours between               date_diff('hour', a, b)           1 (new hour)    0 (a full hour)
