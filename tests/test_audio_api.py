@@ -11,7 +11,8 @@ from types import ModuleType
 import pytest
 
 import audio_batch as ab
-from audio_batch.errors import AudioError, ReportedError
+from audio_batch.errors import AudioError
+from batch_base.errors import ReportedError
 from sentinel_batch.errors import SentinelError
 
 HEAVY = ("numpy", "polars", "scipy", "librosa", "soundfile", "xgboost", "onnxruntime")

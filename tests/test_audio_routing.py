@@ -519,7 +519,7 @@ def test_the_audit_trail_holds_values_only_if_asked(tmp_path: Path) -> None:
 
 
 def test_a_changed_audit_entry_does_not_fit_its_hash(tmp_path: Path) -> None:
-    from audio_batch.routing.hashing import hash_value
+    from batch_base.hashing import hash_value
 
     entry = append_audit(tmp_path / "a", route(make_verdict(0.5)), now=NOW)
     claimed = entry.pop("entry_sha256")

@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from audio_batch.assessment import describe_failure, withhold_label
-from audio_batch.batch.checkpoint import make_key, read_result, write_result
+from audio_batch.batch.checkpoint import read_result, write_result
 from audio_batch.batch.rows import describe_decision, describe_validation, describe_verdict, describe_verification
 from audio_batch.decoding import hash_file
 from audio_batch.errors import AudioError
 from audio_batch.kept_samples import keep_samples
+from batch_base.hashing import hash_value
 
 if TYPE_CHECKING:
     from audio_batch.validation import Validation
@@ -146,7 +147,7 @@ class _Chain:
         self.row["sha256"], self.row["file_size"] = hash_file(self.task.path)
         facts = {"sha256": self.row["sha256"], "name": self.task.name, "context": self.task.context}
         asked = asdict(replace(self.settings, checkpoint_dir=None, seconds_per_minute=0))
-        return make_key(facts | asked | {"voice": self._hash_voice()})
+        return hash_value(facts | asked | {"voice": self._hash_voice()})
 
     def complete(self) -> dict[str, Any]:
         """Run the whole chain, over samples that are decoded once."""
@@ -183,7 +184,7 @@ class _Chain:
             voiceprint = read_voiceprint(self.settings.store, enrollment_id, key=read_key())
         except AudioError:
             return None
-        return make_key({"voiceprint": voiceprint.to_json().decode()})
+        return hash_value({"voiceprint": voiceprint.to_json().decode()})
 
     def _enrollment_id(self) -> str | None:
         return _as_text(self.task.context.get("enrollment_id"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
+
+from audio_batch.batch.checkpoint import through_json
 
 if TYPE_CHECKING:
     from audio_batch.routing import Decision
@@ -83,5 +84,5 @@ def describe_decision(decision: Decision | None) -> dict[str, Any]:
         "composite_risk": decision.composite_risk,
         "decisive_rule": decision.decisive_rule.id,
         "missing_inputs": list(decision.missing_inputs),
-        "decision": json.loads(json.dumps(decision.to_dict(), default=str)),
+        "decision": through_json(decision.to_dict()),
     }

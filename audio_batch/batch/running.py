@@ -11,13 +11,16 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import audio_batch
+import batch_base
 from audio_batch.batch.analysis import Settings, Task, analyse
-from audio_batch.batch.checkpoint import make_key, prepare_folder, remove_unused, to_plain
+from audio_batch.batch.checkpoint import prepare_folder, remove_unused, through_json
 from audio_batch.batch.discovery import Recording, find_recordings
 from audio_batch.batch.pool import WorkerPool
 from audio_batch.batch.progress import Progress, ProgressMeter
 from audio_batch.errors import AudioUsageError
 from audio_batch.segmentation.roles import parse_channel_roles
+from batch_base.hashing import hash_value
 
 if TYPE_CHECKING:
     from audio_batch.batch.tables import BatchResult
@@ -108,7 +111,7 @@ def run(
     settings = _separate(settings, directory)
     contexts = _read_contexts(recordings, manifest, directory)
     tasks = [
-        Task(recording.path, recording.name, recording.size, to_plain(context), recording.problem)
+        Task(recording.path, recording.name, recording.size, through_json(context), recording.problem)
         for recording, context in zip(recordings, contexts, strict=True)
     ]
     results = _analyse_all(tasks, settings, min(count, len(tasks)), progress)
@@ -148,7 +151,7 @@ def make_settings(
         roles=tuple(sorted(roles.items())),
         with_features=with_features,
         checkpoint_dir=checkpoint_dir,
-        fingerprint=make_key({"code": _hash_code(), "model": _hash_model(model), "profile": load_profile(profile)}),
+        fingerprint=hash_value({"code": _hash_code(), "model": _hash_model(model), "profile": load_profile(profile)}),
         seconds_per_minute=seconds_per_minute,
     )
 
@@ -158,7 +161,7 @@ def _separate(settings: Settings, directory: str | PathLike[str]) -> Settings:
     if settings.checkpoint_dir is None:
         return settings
     asked = asdict(replace(settings, fingerprint="", policy_sha256=None, seconds_per_minute=0))
-    batch = make_key(asked | {"directory": str(Path(directory).resolve())})
+    batch = hash_value(asked | {"directory": str(Path(directory).resolve())})
     return replace(settings, checkpoint_dir=str(Path(settings.checkpoint_dir) / batch[:16]))
 
 
@@ -167,13 +170,13 @@ def _text(path: str | PathLike[str] | None) -> str | None:
 
 
 def _hash_code() -> str:
-    """Hash the package, with the shipped model and profiles: results of other code are not taken over."""
-    package = Path(__file__).resolve().parents[1]
+    """Hash the packages, with the shipped model and profiles: results of other code are not taken over."""
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*")):
-        if path.suffix in _CODE_SUFFIXES and path.is_file():
-            digest.update(path.relative_to(package).as_posix().encode() + b"\0")
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for package in (Path(audio_batch.__file__).parent, Path(batch_base.__file__).parent):
+        for path in sorted(package.rglob("*")):
+            if path.suffix in _CODE_SUFFIXES and path.is_file():
+                digest.update(path.relative_to(package.parent).as_posix().encode() + b"\0")
+                digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
@@ -183,7 +186,7 @@ def _hash_model(model: str | PathLike[str] | None) -> str | None:
     try:
         inside = sorted(path for path in Path(model).rglob("*") if path.is_file())
         files = inside if Path(model).is_dir() else [Path(model)]
-        return make_key({str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files})
+        return hash_value({str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files})
     except OSError as error:
         raise AudioUsageError(
             f"The model {os.fspath(model)!r} cannot be read: {error.strerror}.",
@@ -232,7 +235,7 @@ def _analyse_all(
 
 def _compute(tasks: Sequence[Task], settings: Settings, workers: int) -> Iterator[tuple[Task, dict[str, Any]]]:
     if workers == 0:
-        yield from ((task, to_plain(analyse(task, settings))) for task in tasks)
+        yield from ((task, through_json(analyse(task, settings))) for task in tasks)
         return
     with WorkerPool(workers, settings) as pool:
         yield from pool.map_unordered(tasks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import polars as pl
 
 from audio_batch.features import list_features
 from audio_batch.validation.outcome import printable
+from batch_base.plain import to_plain
 
 VOLATILE_COLUMNS = ("latency_ms", "processing_seconds", "resumed")
 """Columns of `recordings` that may differ between two runs over the same files; nothing else does."""
@@ -130,7 +130,7 @@ class BatchResult:
     def to_dict(self) -> dict[str, Any]:
         """Return plain types, ready for JSON; NaN becomes None."""
         frames = {"recordings": self.recordings, "segments": self.segments, "features": self.features}
-        rows = {name: [_plain(row) for row in frame.to_dicts()] for name, frame in frames.items()}
+        rows: dict[str, list[dict[str, Any]]] = {name: to_plain(frame.to_dicts()) for name, frame in frames.items()}
         for row in rows["recordings"]:
             row |= {name: json.loads(row[name]) for name in _JSON_COLUMNS if row[name] is not None}
         return rows
@@ -167,7 +167,3 @@ def _printable(value: Any) -> Any:
     if isinstance(value, str):
         return printable(value)
     return [_printable(item) for item in value] if isinstance(value, list) else value
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}

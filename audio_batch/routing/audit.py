@@ -11,7 +11,7 @@ from typing import Any
 
 from audio_batch.errors import AudioUsageError
 from audio_batch.routing.decision import Decision
-from audio_batch.routing.hashing import hash_value, write_canonical_json
+from batch_base.hashing import hash_value, write_canonical_json
 
 AUDIT_FORMAT = 1
 

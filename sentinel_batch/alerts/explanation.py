@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from batch_base.plain import to_plain
 from sentinel_batch.alerts import call_profile as profile
 from sentinel_batch.alerts.events import list_events
-from sentinel_batch.alerts.exports import json_rows, json_value, replaced_file, write_guarded_csv
+from sentinel_batch.alerts.exports import exported_file, json_rows, write_guarded_csv
 from sentinel_batch.alerts.queries import find_rows
 from sentinel_batch.errors import AlertNotFoundError
 from sentinel_batch.lake import Lake, open_lake
@@ -142,7 +143,7 @@ class Explanation:
         UsageError
             If the folder does not exist or cannot be written.
         """
-        with replaced_file(Path(path)) as fresh:
+        with exported_file(Path(path)) as fresh:
             write_guarded_csv(self.calls(episode=episode), fresh)
         return Path(path)
 
@@ -159,9 +160,9 @@ class Explanation:
             elif name == "reasons":
                 document[name] = [vars(reason) for reason in self.reasons]
             elif name == "alert" and value is not None:
-                document[name] = {key: json_value(cell) for key, cell in value.items()}
+                document[name] = to_plain(value)
             else:
-                document[name] = json_value(value)
+                document[name] = to_plain(value)
         return document
 
 
