@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from audio_batch.decoding import RawFormat, keep_samples
 from audio_batch.errors import AudioError, AudioUsageError
 
 if TYPE_CHECKING:
-    from audio_batch.raw_formats import RawFormat
     from audio_batch.validation import Validation
     from audio_batch.verdict import Verdict
 
@@ -91,7 +91,6 @@ def assess(
     ModelError
         The model cannot be read.
     """
-    from audio_batch.kept_samples import keep_samples
     from audio_batch.spoof import load_model, score
     from audio_batch.validation import load_profile, validate
 

@@ -6,12 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
-from audio_batch.validation.outcome import printable
+from audio_batch.decoding import RawFormat, printable, probe
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from audio_batch.raw_formats import RawFormat
 
 
 def tabulate_features(
@@ -50,7 +48,6 @@ def tabulate_features(
     """
     import polars as pl
 
-    from audio_batch.decoding import probe
     from audio_batch.features import list_features
 
     chosen = None if families is None else tuple(families)

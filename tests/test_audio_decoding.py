@@ -13,8 +13,7 @@ import soundfile as sf
 from damaged_audio import ENCODINGS, encode
 from speech_samples import speak
 
-from audio_batch import extra_formats
-from audio_batch.decoding import RawFormat, decode, hash_file, probe, read_blocks, resample
+from audio_batch.decoding import RawFormat, decode, extra_formats, hash_file, probe, read_blocks, resample
 from audio_batch.errors import AudioUsageError, UnreadableAudioError
 
 RATE = 8000

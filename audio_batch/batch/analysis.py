@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from audio_batch.assessment import describe_failure, withhold_label
 from audio_batch.batch.checkpoint import read_result, write_result
 from audio_batch.batch.rows import describe_decision, describe_validation, describe_verdict, describe_verification
-from audio_batch.decoding import hash_file
+from audio_batch.decoding import hash_file, keep_samples
 from audio_batch.errors import AudioError
-from audio_batch.kept_samples import keep_samples
 from batch_base.hashing import hash_value
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
+from audio_batch.decoding import printable
 from audio_batch.features import list_features
-from audio_batch.validation.outcome import printable
 from batch_base.plain import to_plain
 
 VOLATILE_COLUMNS = ("latency_ms", "processing_seconds", "resumed")

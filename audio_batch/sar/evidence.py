@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from audio_batch.decoding import printable
 from audio_batch.errors import AudioUsageError
 from batch_base.files import replaced_file
 
@@ -50,7 +51,7 @@ def write_evidence(
             "case_id": case_id,
             "files": files,
             "recording": {
-                "name": recording.name.encode("utf-8", "backslashreplace").decode(),
+                "name": printable(recording.name),
                 "sha256": recording_sha256,
                 "unchanged": _compare_recording(recording, recording_sha256),
             },

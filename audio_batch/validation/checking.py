@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_batch.decoding import Properties, RawFormat, open_file, probe, read_blocks
+from audio_batch.decoding import Properties, RawFormat, open_file, printable, probe, read_blocks
 from audio_batch.errors import UnreadableAudioError
 from audio_batch.validation.findings import make_no_audio, make_truncated
 from audio_batch.validation.flac import FlacChecksum
 from audio_batch.validation.inspection import inspect_container, inspect_name
 from audio_batch.validation.limits import Profile, load_profile
-from audio_batch.validation.outcome import Issue, Validation, printable, sort_issues
+from audio_batch.validation.outcome import Issue, Validation, sort_issues
 from audio_batch.validation.quality import MIN_SAMPLING_RATE, Quality, QualityMeter
 
 if TYPE_CHECKING:

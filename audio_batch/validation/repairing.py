@@ -17,9 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from audio_batch.decoding import MAX_SAMPLING_RATE, Properties, RawFormat, hash_file, probe, read_blocks, refuse_file
+from audio_batch.decoding import (
+    MAX_SAMPLING_RATE,
+    Properties,
+    RawFormat,
+    hash_file,
+    printable,
+    probe,
+    read_blocks,
+    refuse_file,
+)
 from audio_batch.errors import AudioUsageError
-from audio_batch.validation.outcome import printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

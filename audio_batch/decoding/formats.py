@@ -1,6 +1,8 @@
-"""What a file is by its first bytes, whatever its name says."""
+"""What a file is by its first bytes, and what its name makes one expect."""
 
 from __future__ import annotations
+
+from audio_batch.decoding.raw_formats import RAW_SUFFIXES, UNDECLARED_SUFFIXES
 
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (8, b"WAVE", "wav"),
@@ -27,12 +29,23 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
 )
 
 AUDIO_FORMATS = frozenset(
-    {"wav", "flac", "ogg", "mp3", "amr", "m4a", "aac", "aiff", "au", "caf", "w64", "nist", "voc"}
-) | {
-    "webm",
-    "asf",
-}
+    ("wav", "flac", "ogg", "mp3", "amr", "m4a", "aac", "aiff", "au", "caf", "w64", "nist", "voc", "webm", "asf")
+)
 TEXT_FORMATS = frozenset({"html", "xml", "json", "text"})
+
+SUFFIX_FORMATS = {
+    **dict.fromkeys((".wav", ".wave", ".rf64"), "wav"),
+    **dict.fromkeys((".ogg", ".oga", ".opus"), "ogg"),
+    **dict.fromkeys((".aif", ".aiff"), "aiff"),
+    **dict.fromkeys((".au", ".snd"), "au"),
+    **dict.fromkeys((".m4a", ".mp4"), "m4a"),
+    **dict.fromkeys((".amr", ".awb"), "amr"),
+    **{f".{name}": name for name in ("flac", "mp3", "caf", "w64", "voc", "aac", "webm")},
+}
+"""Suffixes in lower case that stand for one format, and that format."""
+AUDIO_SUFFIXES = frozenset((*SUFFIX_FORMATS, ".nist", ".sph", *UNDECLARED_SUFFIXES, *RAW_SUFFIXES))
+"""Suffixes of files that a folder is searched for, in lower case. (NIST headers come under many a suffix, and in
+``.sph`` there is often another format.)"""
 
 
 def identify_format(head: bytes) -> str | None:

@@ -47,6 +47,11 @@ def show_path(path: str | PathLike[str]) -> str:
     return repr(os.fspath(path))
 
 
+def printable(text: str) -> str:
+    """Write lone bytes of a file name as escapes, so that the text can be encoded."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def refuse_file(path: str | PathLike[str], reason: str, what: str, hint: str) -> UnreadableAudioError:
     """Make the error that says why a file is not decoded; `reason` is one word for programs."""
     return UnreadableAudioError(f"{show_path(path)} {what}", hint=hint, reason=reason, path=os.fspath(path))

@@ -7,24 +7,21 @@ follow play lists, which name other files and network addresses.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from audio_batch.decoding import open_file, refuse_file
+from audio_batch.decoding.files import open_file, refuse_file
 from audio_batch.errors import UnreadableAudioError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 DEMUXERS = {"wav": "wav", "amr": "amr", "m4a": "mov", "aac": "aac", "webm": "matroska", "g722": "g722", "g729": "g729"}
 
 
 def is_available() -> bool:
     """Say whether PyAV is installed."""
-    from importlib.util import find_spec
-
     return find_spec("av") is not None
 
 
@@ -52,7 +49,7 @@ class ExtraFormatReader:
             raise _explain(path, str(error) or "no audio stream") from error
         self._pieces = self._decode()
         self._failure: UnreadableAudioError | None = None
-        self._rest: NDArray[np.float32] = np.empty((0, self.channels), np.float32)
+        self._rest: npt.NDArray[np.float32] = np.empty((0, self.channels), np.float32)
 
     def _describe(self, demuxer: str) -> None:
         context = self._stream.codec_context
@@ -65,7 +62,7 @@ class ExtraFormatReader:
         is_known = length and base and demuxer != "aac"
         self.frames = round(float(length * base) * self.sampling_rate) if is_known else None
 
-    def _decode(self) -> Iterator[NDArray[np.float32]]:
+    def _decode(self) -> Iterator[npt.NDArray[np.float32]]:
         import av
 
         resampler = av.AudioResampler(format="flt")
@@ -76,7 +73,7 @@ class ExtraFormatReader:
         except (av.error.FFmpegError, ValueError) as error:
             raise _explain(self._path, str(error)) from error
 
-    def read(self, frames: int) -> NDArray[np.float32]:
+    def read(self, frames: int) -> npt.NDArray[np.float32]:
         """Return the next frames, shape (frames, channels); fewer at the end, none after it."""
         parts, held = [self._rest], len(self._rest)
         try:

@@ -7,15 +7,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from os import PathLike, fspath
-from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from audio_batch.decoding import Reader
-    from audio_batch.raw_formats import RawFormat
+from audio_batch.decoding.raw_formats import RawFormat
+from audio_batch.decoding.readers import Reader
 
 KEPT_BYTES = 64 << 20
 """Samples of longer recordings (35 minutes of one channel at 8 kHz) are not kept: memory stays bounded."""
@@ -26,7 +23,7 @@ class _Kept:
     path: str
     source: Reader | None = None
     raw: RawFormat | None = None
-    pieces: list[NDArray[np.float32]] = field(default_factory=list)
+    pieces: list[npt.NDArray[np.float32]] = field(default_factory=list)
 
 
 _KEPT: ContextVar[_Kept | None] = ContextVar("kept", default=None)
@@ -72,16 +69,16 @@ class _KeepingReader(_WrappedReader):
     def __init__(self, source: Reader, kept: _Kept, raw: RawFormat | None) -> None:
         super().__init__(source)
         self._source, self._kept, self._raw = source, kept, raw
-        self._pieces: list[NDArray[np.float32]] | None = []
+        self._pieces: list[npt.NDArray[np.float32]] | None = []
         self._bytes = 0
 
-    def read(self, frames: int) -> NDArray[np.float32]:
+    def read(self, frames: int) -> npt.NDArray[np.float32]:
         piece = self._source.read(frames)
         if self._pieces is not None:
             self._keep(piece, self._pieces)
         return piece
 
-    def _keep(self, piece: NDArray[np.float32], pieces: list[NDArray[np.float32]]) -> None:
+    def _keep(self, piece: npt.NDArray[np.float32], pieces: list[npt.NDArray[np.float32]]) -> None:
         self._bytes += piece.nbytes
         if self._bytes > KEPT_BYTES:
             self._pieces = None
@@ -97,11 +94,11 @@ class _KeepingReader(_WrappedReader):
 class _KeptReader(_WrappedReader):
     """Reads pieces in memory."""
 
-    def __init__(self, source: Reader, pieces: list[NDArray[np.float32]]) -> None:
+    def __init__(self, source: Reader, pieces: list[npt.NDArray[np.float32]]) -> None:
         super().__init__(source)
         self._pieces, self._place, self._offset = pieces, 0, 0
 
-    def read(self, frames: int) -> NDArray[np.float32]:
+    def read(self, frames: int) -> npt.NDArray[np.float32]:
         if self._place == len(self._pieces):
             return np.empty((0, self.channels), np.float32)
         piece = self._pieces[self._place][self._offset : self._offset + frames]

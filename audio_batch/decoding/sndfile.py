@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 
-from audio_batch.decoding import SNDFILE_RAW, RawFormat, open_file, refuse_file
+from audio_batch.decoding.files import open_file, refuse_file
+from audio_batch.decoding.raw_formats import SNDFILE_RAW, RawFormat
 from audio_batch.errors import UnreadableAudioError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 # Of a WAV codec that it does not know, libsndfile says that the format chunk is malformed.
 _UNKNOWN = ("not implemented", "unsupported encoding", "format not recognised", "unknown format", "malformed 'fmt '")
@@ -62,10 +61,10 @@ class SndfileReader:
         hint = "Ask for the recording again, or declare the format if the file has no header."
         return refuse_file(self._path, reason, f"cannot be decoded: {why}", hint)
 
-    def read(self, frames: int) -> NDArray[np.float32]:
+    def read(self, frames: int) -> npt.NDArray[np.float32]:
         """Return the next frames, shape (frames, channels); fewer at the end, none after it."""
         try:
-            block: NDArray[np.float32] = self._file.read(frames, dtype="float32", always_2d=True)
+            block: npt.NDArray[np.float32] = self._file.read(frames, dtype="float32", always_2d=True)
         except (soundfile.LibsndfileError, ValueError) as error:
             raise self._explain(error) from error
         return block

@@ -90,3 +90,5 @@ RAW_SUFFIXES: dict[str, RawFormat] = {
     ".g729": RawFormat("g729"),
 }
 """Headerless formats that go by their suffix alone, as Asterisk names its recordings (``core show file formats``)."""
+UNDECLARED_SUFFIXES = frozenset((".raw", ".pcm"))
+"""Suffixes that say that there is no header, and nothing else."""
