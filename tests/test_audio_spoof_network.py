@@ -1,15 +1,12 @@
-"""The network of the scorer: its pictures, its file, its training batches; training itself where torch is installed."""
+"""The network of the scorer: its pictures and its file."""
 
 from __future__ import annotations
-
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from audio_batch.errors import ModelError
 from audio_batch.spoof.network import FRAMES, frame_picture, load_network
-from audio_batch.spoof.network_training import BATCH, CROP_FRAMES, crop_picture, draw_batches
 from audio_batch.spoof.picture import LEVELS_PER_UNIT
 from audio_batch.spoof.representation import Spectra
 from audio_batch.spoof.texture import BANDS, measure_texture, word_texture
@@ -90,54 +87,6 @@ def test_a_network_scores_each_picture_alone_and_always_alike(tmp_path):
     assert np.array_equal(network.score(pictures)[3:], network.score(pictures[3:]))
     network.save(tmp_path / "again.onnx")
     assert (tmp_path / "again.onnx").read_bytes() == (tmp_path / "mean.onnx").read_bytes()
-
-
-def make_rows(rows: int = 40) -> tuple[np.ndarray, SimpleNamespace]:
-    """Human rows are even; row 2k + 1 is a copy of row 2k. The first value of each picture is its row."""
-    pictures = np.zeros((rows, 3, 30, FRAMES), dtype=np.int8)
-    pictures[:, 2, 0] = np.arange(rows)[:, None]
-    pairs = np.array([f"clip{row // 2}" for row in range(rows)])
-    return pictures, SimpleNamespace(labels=np.arange(rows) % 2, pairs=pairs)
-
-
-def test_batches_are_half_and_half_bring_pairs_and_leave_held_out_rows_alone(monkeypatch):
-    from audio_batch.spoof import network_training
-
-    monkeypatch.setattr(network_training, "crop_picture", lambda picture, rng: picture)
-    pictures, rows = make_rows()
-    weights = np.where(np.arange(40) < 30, 1.0, 0.0)
-    drawn = list(draw_batches(pictures, rows, weights, 20, np.random.default_rng(0)))
-    numbers = np.array([batch[:, 2, 0, 0] for batch, _ in drawn])
-    labels = np.array([labels for _, labels in drawn])
-    assert numbers.shape == (20, BATCH)
-    assert np.array_equal(numbers % 2, labels)
-    assert numbers.max() < 30
-    paired = np.mean(numbers[:, : BATCH // 2] - 1 == numbers[:, BATCH // 2 :])
-    assert 0.4 < paired < 0.7
-
-
-def test_crops_change_nothing_but_what_they_mask():
-    picture = np.random.default_rng(0).integers(-90, 90, size=(3, 110, FRAMES)).astype(np.int8)
-    before = picture.copy()
-    crops = [crop_picture(picture, np.random.default_rng(seed)) for seed in range(30)]
-    assert all(crop.shape == (3, 110, CROP_FRAMES) for crop in crops)
-    assert np.array_equal(picture, before)
-    assert len({crop.tobytes() for crop in crops}) == 30
-
-
-def test_training_learns_scores_alike_and_travels_as_a_file(tmp_path):
-    pytest.importorskip("torch")
-    pytest.importorskip("onnx")
-    from audio_batch.spoof.network_training import fit_network
-
-    pictures, rows = make_rows(20)
-    pictures[rows.labels == 1, 0, ::2] = 60
-    network = fit_network(pictures, rows, np.ones(20), steps=12, seed=1)
-    scores = network.score(pictures)
-    assert scores[rows.labels == 1].min() > scores[rows.labels == 0].max()
-    network.save(tmp_path / "n.onnx")
-    assert np.array_equal(load_network(tmp_path / "n.onnx").score(pictures), scores)
-    assert network.score(pictures[3:4])[0] == scores[3]
 
 
 def test_texture_tells_a_steady_voice_from_noise_and_says_what_it_measures():

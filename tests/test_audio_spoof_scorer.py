@@ -254,3 +254,40 @@ def test_a_manifest_names_the_pairs_of_copies_and_originals(corpus, tmp_path):
         "path,label,clip_id,pair_id\n" + f"{corpus / '0.wav'},human,a,\n" + f"{corpus / '1.wav'},synthetic,b,a\n"
     )
     assert [clip.pair for clip in read_manifest(tmp_path / "labels.csv")] == ["a", "a"]
+
+
+class BrightnessNetwork:
+    """Stands in for a trained network: scores a picture by its mean, which is all that it saw in training."""
+
+    def __init__(self, threshold):
+        self.threshold = threshold
+
+    def score(self, pictures):
+        return np.array([float(np.mean(picture)) - self.threshold for picture in pictures])
+
+    def save(self, path):
+        path.write_bytes(b"a network")
+
+
+def test_a_network_is_trained_beside_the_trees_and_weighs_in_the_score(corpus, tmp_path):
+    calls = []
+
+    def train(pictures, dataset, weights, *, seed):
+        calls.append((len(pictures), len(dataset.labels), int(np.count_nonzero(weights)), seed))
+        return BrightnessNetwork(float(np.mean(pictures)))
+
+    trained = train_model(
+        corpus / "labels.csv",
+        tmp_path / "both",
+        channel_classes=["narrowband"],
+        simulate=False,
+        draws=1,
+        network_trainer=train,
+    )
+    channel = trained.channels["narrowband"]
+    rows = calls[-1][0]
+    assert {(count, described) for count, described, *_ in calls} == {(rows, rows)} and len(calls) > 1
+    assert calls[-1][2] == rows and all(used < rows for *_, used, _ in calls[:-1])  # held out for calibration, then all
+    assert len(channel.calibration.slopes) == 2
+    assert channel.score([make_voice(4, 3, natural=True)]).parts.shape == (1, 2)
+    assert (tmp_path / "both" / "narrowband_network.onnx").read_bytes() == b"a network"

@@ -602,7 +602,7 @@ def test_every_sample_is_attributed_and_no_prompt_was_trained_on(page: Path) -> 
     lines = [line for line in text.splitlines() if line.startswith("| `")]
     named = {re.findall(r"`([^`]+)`", line)[0] for line in lines}
     assert named == {path.name for path in page.parent.iterdir() if path.suffix not in (".md", ".csv")}
-    trained = (ROOT / "audio_batch" / "spoof" / "corpus" / "human.csv").read_text(encoding="utf-8")
+    trained = (ROOT / "research" / "corpus" / "human.csv").read_text(encoding="utf-8")
     ids = [row["clip_id"] for row in csv.DictReader(io.StringIO(trained))]
     for line in (line for line in lines if "prompt" in line):
         language = {"Spanish": "es", "French": "fr"}.get(next(iter(re.findall("Spanish|French", line)), ""), "en")

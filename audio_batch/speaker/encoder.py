@@ -189,7 +189,7 @@ class LstmEncoder:
 
     @classmethod
     def read(cls, path: Path) -> LstmEncoder:
-        """Read the weights as `audio_batch.speaker.conversion` writes them (PyTorch's names and gate order)."""
+        """Read the weights as `research.voice_encoder` writes them (PyTorch's names and gate order)."""
         try:
             with np.load(path, allow_pickle=False) as stored:
                 weights = {name: stored[name].astype(np.float32) for name in stored.files}
@@ -198,7 +198,7 @@ class LstmEncoder:
         except DAMAGE as error:
             raise ModelError(
                 f"The speaker encoder {str(path)!r} cannot be read: {type(error).__name__}",
-                hint="Install the package again, or make the file anew with python -m audio_batch.speaker.conversion.",
+                hint="Install the package again.",
                 path=str(path),
             ) from error
         return cls(_version(path), MelInput(), layers, output)
