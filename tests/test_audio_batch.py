@@ -22,9 +22,10 @@ from polars.testing import assert_frame_equal
 
 import audio_batch.spoof
 from audio_batch.batch import VOLATILE_COLUMNS, BatchResult, Progress, remove_stale, run
-from audio_batch.batch.analysis import Task, estimate_seconds
+from audio_batch.batch.analysis import estimate_seconds
 from audio_batch.batch.discovery import find_recordings
 from audio_batch.batch.measurement import WORST_SEGMENTS, read_spans
+from audio_batch.batch.tasks import Task
 from audio_batch.errors import AudioError, AudioUsageError
 from audio_batch.verdict import SegmentScore
 

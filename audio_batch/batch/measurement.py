@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_batch.decoding import read_blocks
-from audio_batch.verdict import SegmentScore, Verdict
+from audio_batch.features import extract
+from audio_batch.verdict import SegmentScore, Verdict, rank_segments
 
 WORST_SEGMENTS = 3
 """Segments per recording whose features are kept: those that a reviewer is shown; all of them would cost more than the
@@ -18,10 +19,7 @@ scoring itself."""
 
 def measure_worst(path: str, verdict: Verdict, sampling_rate: int) -> list[dict[str, Any]]:
     """Return the features of the highest-scoring segments, by channel and time; the file is decoded once more."""
-    from audio_batch.features import extract
-
-    ranked = sorted(verdict.segments, key=lambda s: (-s.score, s.channel, s.start))[:WORST_SEGMENTS]
-    worst = sorted(ranked, key=lambda s: (s.channel, s.start))
+    worst = sorted(rank_segments(verdict.segments)[:WORST_SEGMENTS], key=lambda s: (s.channel, s.start))
     rows = []
     for segment, signal in zip(worst, read_spans(path, worst, sampling_rate), strict=True):
         features = extract(np.nan_to_num(signal, posinf=0, neginf=0), sampling_rate)

@@ -21,7 +21,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from audio_batch.batch.analysis import Settings, Task, report_loss
+from audio_batch.batch.analysis import report_loss
+from audio_batch.batch.tasks import Settings, Task
 from audio_batch.errors import AudioError
 
 THREAD_LIMITS = (

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import audio_batch
 import batch_base
-from audio_batch.batch.analysis import Settings, Task, analyse
+from audio_batch.batch.analysis import analyse
 from audio_batch.batch.checkpoint import prepare_folder, remove_unused, through_json
 from audio_batch.batch.discovery import Recording, find_recordings
 from audio_batch.batch.pool import WorkerPool
 from audio_batch.batch.progress import Progress, ProgressMeter
+from audio_batch.batch.tasks import Settings, Task
 from audio_batch.errors import AudioUsageError
 from audio_batch.segmentation.roles import parse_channel_roles
 from batch_base.hashing import hash_value

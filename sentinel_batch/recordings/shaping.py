@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from audio_batch.batch.columns import DOCUMENT, FEATURE_COLUMNS, RECORDING_COLUMNS, TEXTS
 from batch_base.plain import to_plain
 from sentinel_batch.numbers import MISSING, NOTHING, normalise_number
 from sentinel_batch.schema import AUDIO_FEATURES, AUDIO_SEGMENTS, RECORDINGS, polars_schema
@@ -26,9 +27,8 @@ CALLEE_COLUMNS = ("callee_number", "callee", "b_number", "called_number", "to_nu
 LABEL_ORDER = ("likely_synthetic", "uncertain", "likely_real")
 """Labels, worst first; recordings without a label come last."""
 
-_LISTS = ("issue_codes", "notices", "verification_reasons", "missing_inputs")
-_DOCUMENTS = ("context", "issues", "reasons", "decision")
-_PLACE = ["path", "sha256", "channel", "role", "start", "end"]
+_LISTS = tuple(name for name, kind in RECORDING_COLUMNS.items() if kind == TEXTS)
+_DOCUMENTS = tuple(name for name, kind in RECORDING_COLUMNS.items() if kind == DOCUMENT)
 
 
 def shape_recordings(
@@ -66,8 +66,8 @@ def shape_features(batch: BatchResult, recordings: pl.DataFrame) -> pl.DataFrame
     """Return the rows of table ``audio_features`` of these recordings: one per segment and feature that has a value."""
     import polars as pl
 
-    kept = [*_PLACE, "feature_set_version"]
     wide = batch.features.drop("sampling_rate")
+    kept = [name for name in FEATURE_COLUMNS if name in wide.columns]
     tall = wide.unpivot(index=kept, variable_name="feature", value_name="value") if wide.height else wide
     if tall.is_empty():
         return pl.DataFrame(schema=polars_schema(AUDIO_FEATURES.columns))
