@@ -71,7 +71,7 @@ def fake_scorer(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     (folder / "sitecustomize.py").write_text(SCORER)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(folder)]))
     monkeypatch.setattr(audio_batch.spoof, "score", None, raising=False)
-    monkeypatch.setattr("audio_batch.batch.running._hash_code", lambda: "the code as it is")
+    monkeypatch.setattr("audio_batch.batch.settings._hash_code", lambda: "the code as it is")
     exec(SCORER, {})
     yield
 
@@ -313,7 +313,7 @@ def test_another_model_or_other_code_does_not_take_old_results(
     assert [resume(), resume()] == [0, 5]
     model.write_text("two")
     assert [resume(), resume()] == [0, 5]
-    monkeypatch.setattr("audio_batch.batch.running._hash_code", lambda: "other code")
+    monkeypatch.setattr("audio_batch.batch.settings._hash_code", lambda: "other code")
     assert resume() == 0
 
 
@@ -337,7 +337,7 @@ def test_a_finished_batch_keeps_only_what_it_would_use_again(
     assert count_kept(kept) == 5 + 1 + 1
     assert run(inbox, **options).recordings["resumed"].sum() == 3  # type: ignore[arg-type]
     assert count_kept(kept) == 4 + 1 and not left.exists()
-    monkeypatch.setattr("audio_batch.batch.running._hash_code", lambda: "other code")
+    monkeypatch.setattr("audio_batch.batch.settings._hash_code", lambda: "other code")
     assert run(inbox, **options).recordings["resumed"].sum() == 0  # type: ignore[arg-type]
     assert count_kept(kept) == 4 + 1
     with pytest.raises(KeyboardInterrupt):
@@ -373,8 +373,8 @@ def test_a_damaged_checkpoint_is_computed_again(inbox: Path, tmp_path: Path) -> 
 
 BATCH = """
 import sys
-from audio_batch.batch import run, running
-running._hash_code = lambda: "the code as it is"
+from audio_batch.batch import run, settings
+settings._hash_code = lambda: "the code as it is"
 run(sys.argv[1], workers=2, checkpoint_dir=sys.argv[2])
 """
 

@@ -10,7 +10,7 @@ import soundfile
 from audio_speech import speak
 
 from audio_batch.batch.analysis import analyse
-from audio_batch.batch.running import make_settings
+from audio_batch.batch.settings import make_settings
 from audio_batch.batch.tasks import Task
 from audio_batch.decoding import RawFormat, decode, keep_samples, kept_samples, open_reader, read_blocks, sndfile
 from audio_batch.errors import UnreadableAudioError

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import stat
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -154,16 +152,15 @@ def test_without_a_spoof_check_nothing_is_verified(clips: Callable[..., Path], e
 
 
 def test_the_scorer_is_asked(clips: Callable[..., Path], enrolled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scorer, path = ModuleType("audio_batch.spoof"), clips("anna", 7)
-    scorer.score = lambda path, raw: judge(path, 0.25)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "audio_batch.spoof", scorer)
+    path = clips("anna", 7)
+    monkeypatch.setattr("audio_batch.spoof.score", lambda path, raw: judge(path, 0.25))
     found = speaker.verify(path, "anna", store=enrolled)
     assert (found.verified, found.spoof_score) == (True, 0.25)
 
     def fail(path: Path, raw: None) -> Verdict:
         raise ModelError("no model")
 
-    scorer.score = fail  # type: ignore[attr-defined]
+    monkeypatch.setattr("audio_batch.spoof.score", fail)
     assert speaker.verify(path, "anna", store=enrolled).reasons[0].startswith("spoof_check_missing")
 
 

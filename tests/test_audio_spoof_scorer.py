@@ -11,8 +11,9 @@ import soundfile
 from audio_batch.errors import AudioUsageError, ModelError
 from audio_batch.spoof import calibrate_model, evaluate_model, load_model, score, score_signal, train_model
 from audio_batch.spoof.aggregation import find_suspicious_spans
-from audio_batch.spoof.dataset import Clip, collect_segments, read_manifest
+from audio_batch.spoof.dataset import collect_segments
 from audio_batch.spoof.evidence import Evidence, Limits
+from audio_batch.spoof.manifest import Clip, read_manifest
 from audio_batch.spoof.representation import describe_segment, list_names
 
 RATE = 8000

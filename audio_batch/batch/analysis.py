@@ -13,8 +13,9 @@ from typing import Any
 
 from audio_batch.batch.checkpoint import read_result, write_result
 from audio_batch.batch.composition import compose, describe_task
+from audio_batch.batch.settings import Settings
 from audio_batch.batch.stages import Failure, Findings, decide, identify, run_stages
-from audio_batch.batch.tasks import Settings, Task
+from audio_batch.batch.tasks import Task
 from audio_batch.decoding import MAX_SECONDS, keep_samples, open_reader
 
 LEAST_BYTES_PER_SECOND = 500

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audio_batch.batch.checkpoint import through_json
 from audio_batch.batch.columns import ANSWER, PROPERTIES, QUALITY, QUALITY_PREFIX
 from audio_batch.batch.stages import Failure, Findings, Identity
 from audio_batch.batch.tasks import Task
-from audio_batch.routing import Decision
-from audio_batch.validation import Validation
 from audio_batch.verdict import Verdict, Verification, rank_segments
+
+if TYPE_CHECKING:
+    from audio_batch.routing import Decision
+    from audio_batch.validation import Validation
 
 Row = dict[str, Any]
 
@@ -54,15 +56,15 @@ def _pick(source: object | None, names: Iterable[str], prefix: str = "") -> Row:
     return {name: getattr(source, name.removeprefix(prefix), None) for name in names}
 
 
-def _describe_validation(validation: Validation | None) -> Row:
-    if validation is None:
+def _describe_validation(checked: Validation | None) -> Row:
+    if checked is None:
         return {}
     return {
-        **_pick(validation.properties, PROPERTIES),
-        **_pick(validation.quality, QUALITY, QUALITY_PREFIX),
-        "is_valid": validation.is_valid,
-        "issue_codes": list(validation.codes),
-        "issues": [asdict(issue) for issue in validation.issues],
+        **_pick(checked.properties, PROPERTIES),
+        **_pick(checked.quality, QUALITY, QUALITY_PREFIX),
+        "is_valid": checked.is_valid,
+        "issue_codes": list(checked.codes),
+        "issues": [asdict(issue) for issue in checked.issues],
     }
 
 

@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from audio_batch.batch.analysis import report_loss
-from audio_batch.batch.tasks import Settings, Task
+from audio_batch.batch.settings import Settings
+from audio_batch.batch.tasks import Task
 from audio_batch.errors import AudioError
 
 THREAD_LIMITS = (

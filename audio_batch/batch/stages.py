@@ -1,25 +1,28 @@
 """The stages of one recording: validate, score, verify, route, measure features. Each returns its part.
 
-A stage that fails is a part too. What the parts are put together to stands in `composition`.
+A stage that fails is a part too. What the parts are put together to stands in `composition`. The stages call each other
+package by its name, so that it is loaded when it is used: by workers, and not by the process that waits for them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from audio_batch import routing, speaker, spoof, validation
 from audio_batch.assessment import describe_failure, withhold_label
 from audio_batch.batch.measurement import measure_worst
-from audio_batch.batch.tasks import Settings, Task
+from audio_batch.batch.settings import Settings
+from audio_batch.batch.tasks import Task
 from audio_batch.decoding import hash_file
 from audio_batch.errors import AudioError
-from audio_batch.routing import Decision
-from audio_batch.speaker.store import read_voiceprint
-from audio_batch.validation import Validation
 from audio_batch.verdict import Verdict, Verification
 from batch_base.hashing import hash_value
+
+if TYPE_CHECKING:
+    from audio_batch.routing import Decision
+    from audio_batch.validation import Validation
 
 T = TypeVar("T")
 
@@ -130,7 +133,7 @@ def _hash_voice(task: Task, settings: Settings) -> str | None:
     if task.enrollment_id is None or settings.store is None:
         return None
     try:
-        voiceprint = read_voiceprint(settings.store, task.enrollment_id, key=speaker.read_key())
+        voiceprint = speaker.read_voiceprint(settings.store, task.enrollment_id, key=speaker.read_key())
     except AudioError:
         return None
     return hash_value({"voiceprint": voiceprint.to_json().decode()})

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from audio_batch import features
 from audio_batch.batch.columns import (
     DOCUMENT,
     FEATURE_COLUMNS,
@@ -21,7 +22,6 @@ from audio_batch.batch.columns import (
     TEXTS,
 )
 from audio_batch.decoding import printable
-from audio_batch.features import list_features
 from batch_base.plain import to_plain
 
 _TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -64,14 +64,15 @@ class BatchResult:
 def build_tables(results: Sequence[dict[str, Any]]) -> BatchResult:
     """Make the tables from the results of `analyse`, in their order."""
     recordings = [_flatten(result["recording"]) for result in results]
-    features = [
+    measured = [
         row | row.pop("values") for result in results for row in _place(result, [dict(r) for r in result["features"]])
     ]
+    names = features.list_features() if measured else ()
     segments = [row for result in results for row in _place(result, result["segments"])]
     return BatchResult(
         _frame(recordings, _to_schema(RECORDING_COLUMNS)),
         _frame(segments, _to_schema(SEGMENT_COLUMNS)),
-        _frame(features, _to_schema(FEATURE_COLUMNS) | dict.fromkeys(list_features() if features else (), pl.Float32)),
+        _frame(measured, _to_schema(FEATURE_COLUMNS) | dict.fromkeys(names, pl.Float32)),
     )
 
 

@@ -1,4 +1,4 @@
-"""What is asked of a batch, and of each recording in it; plain types, because it travels to workers as JSON."""
+"""One recording to analyse; plain types, because it travels to workers as JSON."""
 
 from __future__ import annotations
 
@@ -7,42 +7,8 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What is the same for all recordings of a batch.
-
-    Attributes
-    ----------
-    fingerprint
-        Hash of the model, the code and the feature set.
-    seconds_per_minute
-        Wall time that a worker may take per minute of audio.
-    """
-
-    model: str | None
-    profile: str
-    policy: str | None
-    policy_sha256: str | None
-    store: str | None
-    roles: tuple[tuple[int, str], ...]
-    with_features: bool
-    checkpoint_dir: str | None
-    fingerprint: str
-    seconds_per_minute: float = 30.0
-
-    @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Settings:
-        """Make settings from their JSON form."""
-        roles = tuple((int(channel), str(role)) for channel, role in document["roles"])
-        return cls(**(document | {"roles": roles}))
-
-    def find_channel(self, role: str) -> int | None:
-        """Return the first channel that carries the role, or None."""
-        return next((channel for channel, name in self.roles if name == role), None)
-
-
-@dataclass(frozen=True)
 class Task:
-    """One recording to analyse.
+    """What is asked of one recording.
 
     Attributes
     ----------

@@ -15,7 +15,8 @@ import sys
 from typing import Any, BinaryIO
 
 from audio_batch.batch.analysis import analyse
-from audio_batch.batch.tasks import Settings, Task
+from audio_batch.batch.settings import Settings
+from audio_batch.batch.tasks import Task
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:

@@ -7,5 +7,6 @@ from .enrollment import list_enrollments as list_enrollments
 from .keys import StoreKey as StoreKey
 from .keys import create_key as create_key
 from .keys import read_key as read_key
+from .store import read_voiceprint as read_voiceprint
 from .verification import verify as verify
 from .voice import embed as embed

@@ -258,11 +258,9 @@ class OnnxEncoder:
 
     @classmethod
     def read(cls, path: Path) -> OnnxEncoder:
-        """Open the graph on one core (needs the package onnxruntime)."""
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise ModelError("An ONNX encoder needs onnxruntime", hint="pip install onnxruntime") from error
+        """Open the graph on one core."""
+        import onnxruntime  # late: the shipped encoder does without
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         try:

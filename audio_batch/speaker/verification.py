@@ -5,6 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
+from audio_batch import spoof
 from audio_batch.decoding import RawFormat
 from audio_batch.errors import AudioUsageError, ModelError
 from audio_batch.speaker.encoder import load_encoder
@@ -161,13 +162,8 @@ def _check_verdict(verdict: Verdict | None, voice: Voice) -> None:
 
 
 def ask_scorer(path: str | PathLike[str], raw: RawFormat | None) -> Verdict | None:
-    """Return the shipped scorer's verdict, or None where there is no scorer or no model for it."""
+    """Return the shipped scorer's verdict, or None where its model cannot be read."""
     try:
-        from audio_batch.spoof import score  # type: ignore[attr-defined, unused-ignore]
-    except ImportError:
-        return None
-    try:
-        verdict: Verdict = score(path, raw=raw)
+        return spoof.score(path, raw=raw)
     except ModelError:
         return None
-    return verdict

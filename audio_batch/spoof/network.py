@@ -34,7 +34,7 @@ class Network:
     """
 
     def __init__(self, document: bytes) -> None:
-        import onnxruntime
+        import onnxruntime  # late: a model need not have a network, and the shipped one has none
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

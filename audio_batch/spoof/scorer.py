@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from math import exp, log
 from os import PathLike, fspath
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
+from audio_batch.decoding import RawFormat, probe, resample
 from audio_batch.errors import AudioUsageError
 from audio_batch.segmentation import Segment, cut_segments, detect_speech
 from audio_batch.spoof.aggregation import TOP_AT_LEAST, TOP_SHARE, aggregate_scores, find_suspicious_spans
@@ -28,9 +29,6 @@ from audio_batch.spoof.evidence import (
 from audio_batch.spoof.model import ChannelModel, Model, load_model
 from audio_batch.spoof.reasons import explain_segments
 from audio_batch.verdict import Label, Reason, SegmentScore, Verdict
-
-if TYPE_CHECKING:
-    from audio_batch.decoding import RawFormat
 
 BATCH = 32
 SEGMENT_SECONDS, HOP_SECONDS = 4.0, 2.0
@@ -80,8 +78,6 @@ def score(
     ModelError
         The model cannot be read.
     """
-    from audio_batch.decoding import probe
-
     started = time.perf_counter()
     properties = probe(path, raw=raw)
     work = _Work(_load(model))
@@ -172,8 +168,6 @@ class _Work:
             self._add_batch(batch)
 
     def _add_batch(self, batch: list[Segment]) -> None:
-        from audio_batch.decoding import resample
-
         if self.channel is None:
             self.channel_class = classify_channel(batch)
             self.channel = self.model.select_channel(self.channel_class)
@@ -242,8 +236,6 @@ class _Work:
 
     def _rise(self, count: int, scores: list[float]) -> float:
         """Return by how many log-odds the highest `count` human segments exceed the mean by chance (normal tail)."""
-        from scipy.stats import norm
-
         share = count / len(scores)
         if share >= 1 or self.channel is None:
             return 0.0

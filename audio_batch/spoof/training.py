@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from audio_batch.errors import AudioUsageError
 from audio_batch.spoof.calibration import Calibration, Thresholds, fit_calibration
-from audio_batch.spoof.dataset import Clip, Dataset, collect_segments, describe_segments, draw_pictures, read_manifest
+from audio_batch.spoof.dataset import Dataset, collect_segments, describe_segments, draw_pictures
+from audio_batch.spoof.manifest import Clip, read_manifest
 from audio_batch.spoof.model import RATES, ChannelModel, Model, Reference, write_model
 from audio_batch.spoof.network import Network
 from audio_batch.spoof.picture import Picture

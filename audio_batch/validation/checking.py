@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_batch.decoding import Properties, RawFormat, open_file, printable, probe, read_blocks
 from audio_batch.errors import UnreadableAudioError
@@ -17,9 +18,6 @@ from audio_batch.validation.inspection import inspect_container, inspect_name
 from audio_batch.validation.limits import Profile, load_profile
 from audio_batch.validation.outcome import Issue, Validation, sort_issues
 from audio_batch.validation.quality import MIN_SAMPLING_RATE, Quality, QualityMeter
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 BLOCK_SECONDS = 30.0
 MAX_SAMPLES = 1 << 31

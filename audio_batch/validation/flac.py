@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_batch.decoding import open_file
 from audio_batch.validation.findings import ASK_AGAIN, make_bad_header, make_truncated
 from audio_batch.validation.outcome import Issue
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _TAIL_BYTES = 1 << 17
 

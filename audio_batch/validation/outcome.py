@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from audio_batch.decoding import Properties, printable, show_path
-from audio_batch.validation.quality import Quality
+
+if TYPE_CHECKING:
+    from audio_batch.validation.quality import Quality  # measuring is not needed to read a profile, or a result
 
 Level = Literal["error", "warning", "info"]
 

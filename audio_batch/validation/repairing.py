@@ -13,9 +13,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
 
 from audio_batch.decoding import (
     MAX_SAMPLING_RATE,
@@ -28,9 +31,6 @@ from audio_batch.decoding import (
     refuse_file,
 )
 from audio_batch.errors import AudioUsageError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 DC_LIMIT = 0.01
 """Offset from which it is removed: the limit of the telephone profile."""
@@ -173,8 +173,6 @@ def _transform(
     from_rate: int,
     to_rate: int,
 ) -> Iterator[NDArray[np.float32]]:
-    import soxr
-
     chosen = slice(None) if channel is None else slice(channel, channel + 1)
     shift = offsets[chosen].astype(np.float32)
     blocks = (block[:, chosen] - shift for block in read_blocks(path, block_seconds=_BLOCK_SECONDS, raw=raw))
@@ -203,8 +201,6 @@ class _Writer:
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, blocks: Iterator[NDArray[np.float32]], rate: int, channel: int | None) -> RepairedFile:
-        import soundfile
-
         container, subtype, suffix = self._kind
         path = self._create(f"{self._name}{'' if channel is None else f'-channel{channel}'}.{suffix}")
         first = next(blocks)

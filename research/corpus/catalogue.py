@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from audio_batch.decoding import resample
 from audio_batch.errors import AudioUsageError
 from batch_base.files import replaced_file
 
@@ -151,9 +152,7 @@ def prepare_signal(signal: np.ndarray, sampling_rate: int) -> tuple[np.ndarray, 
     """
     signal = np.asarray(signal, dtype=np.float32)
     if sampling_rate > MAX_RATE:
-        import soxr
-
-        signal, sampling_rate = soxr.resample(signal, sampling_rate, MAX_RATE), MAX_RATE
+        signal, sampling_rate = resample(signal, sampling_rate, MAX_RATE), MAX_RATE
     peak = float(np.max(np.abs(signal), initial=0.0))
     return (signal / peak * 0.99 if peak > 0.99 else signal), sampling_rate
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from audio_batch.decoding import resample
 from audio_batch.errors import AudioUsageError
 from research.corpus.cutting import (
     MAX_SECONDS,
@@ -220,9 +221,7 @@ def _speech_seconds(signal: Signal, rate: int) -> float:
 def _limit_rate(signal: Signal, rate: int) -> tuple[Signal, int]:
     if rate <= HIGHEST_RATE:
         return signal, rate
-    import soxr
-
-    return np.asarray(soxr.resample(signal, rate, HIGHEST_RATE), np.float32), HIGHEST_RATE
+    return resample(signal, rate, HIGHEST_RATE), HIGHEST_RATE
 
 
 def _to_pcm(signal: Signal, rate: int) -> tuple[NDArray[np.int16], int]:

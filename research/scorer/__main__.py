@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from audio_batch.spoof.dataset import Clip, read_manifest
+from audio_batch.spoof.manifest import Clip, read_manifest
 from audio_batch.spoof.training import train_model
 
 
