@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -542,6 +544,32 @@ def test_lines_of_writers_that_append_at_once_are_never_mixed(tmp_path: Path) ->
         list(pool.map(lambda number: append_audit(path, decision, actor=f"job {number}"), range(40)))
     actors = {json.loads(line)["actor"] for line in path.read_text(encoding="utf-8").splitlines()}
     assert actors == {f"job {number}" for number in range(40)}
+
+
+def test_a_writer_waits_until_the_line_of_another_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a"
+    half_written, looked = Event(), Event()
+    write = os.write
+
+    def write_in_halves(handle: int, data: bytes) -> int:
+        """As the system does with a line that crosses the border of a page."""
+        if half_written.is_set():
+            return write(handle, data)
+        first = write(handle, data[:100])
+        half_written.set()
+        looked.wait(0.5)
+        return first + write(handle, data[100:])
+
+    monkeypatch.setattr(os, "write", write_in_halves)
+    decision = route(make_verdict(0.5))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(append_audit, path, decision, actor="first")
+        assert half_written.wait(10)
+        second = pool.submit(append_audit, path, decision, actor="second")
+        second.add_done_callback(lambda _: looked.set())
+        first.result(10), second.result(10)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["actor"] for line in lines] == ["first", "second"]
 
 
 def test_line_breaks_in_the_session_id_stay_inside_the_line(tmp_path: Path) -> None:
