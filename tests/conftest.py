@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ import pytest
 from typer.testing import CliRunner
 
 from sentinel_batch.cli.application import app
+
+# Before NumPy is loaded: its threads fight for the cores that tests share (small products of matrices take five times
+# the processor time on two threads), and the workers of a batch have one each too.
+for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
 
 
 @dataclass(frozen=True)

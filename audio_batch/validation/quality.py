@@ -233,7 +233,7 @@ def estimate_snr(powers: NDArray[np.floating[Any]], speech: NDArray[np.bool_]) -
     minimum lies below the mean noise power, which is made good with 0.5 dB. The signal is the mean power of the speech
     frames less the noise. The noise depends on no speech detector, so speech that never pauses reads low, and a noise
     gate, which silences the pauses only, reads high. On synthetic speech in white, telephone-band and low-pass noise of
-    5 to 30 dB the error is below 2 dB (tests/test_audio_validation.py).
+    5 to 30 dB the error is below 2 dB (tests/audio_batch/validation).
 
     Parameters
     ----------

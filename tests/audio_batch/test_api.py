@@ -17,7 +17,7 @@ from audio_batch.errors import AudioError
 from batch_base.errors import ReportedError
 from sentinel_batch.errors import SentinelError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 HEAVY = ("numpy", "polars", "scipy", "librosa", "soundfile", "xgboost", "onnxruntime")
 
 

@@ -23,7 +23,7 @@ from test_imports import HEAVY, _loaded_after
 from audio_batch.decoding import decode
 from sentinel_batch.cli.documentation import list_commands
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 INBOX = ROOT / "data" / "sample" / "recordings"
 BUNDLED = ROOT / "audio_batch" / "samples"
 
@@ -234,7 +234,7 @@ def test_a_defect_costs_one_recording(audio: Call, monkeypatch: pytest.MonkeyPat
             raise ZeroDivisionError("the sky\x1b[31m fell")
         return score(path, **options)
 
-    monkeypatch.setattr(scorer, "score", explode)
+    monkeypatch.setattr("audio_batch.spoof.score", explode)
     done = audio("score", "human.wav", "synthetic.wav", "--json")
     assert done.code == 3
     assert done.document["recordings"][0]["error"]["message"] == "ZeroDivisionError: the sky\x1b[31m fell"

@@ -477,7 +477,7 @@ def test_unknown_names_and_files_are_refused(tmp_path: Path) -> None:
         load_policy(large)
 
 
-PAGE = (Path(__file__).parent.parent / "docs" / "routing.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "routing.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", list_policies())

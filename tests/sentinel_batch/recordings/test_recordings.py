@@ -8,6 +8,8 @@ import os
 import struct
 import time
 import zlib
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -151,11 +153,33 @@ def test_only_what_is_new_or_asked_differently_is_added(folder: Path, lake: Path
     assert list_recordings(lake, superseded=True).height == 5 + 1 + 1 + 6 + 1
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], dict[str, pl.DataFrame]]:
+    """Return the tables of ``folder``, whose content is the same in every test, from a run that nothing disturbs."""
+
+    @cache
+    def calm() -> dict[str, pl.DataFrame]:
+        return tables(lake)
+
+    def read(folder: Path) -> dict[str, pl.DataFrame]:
+        if not lake.exists():
+            analyse(folder, lake)
+        return calm()
+
+    lake = tmp_path_factory.mktemp("calm") / "lake"
+    return read
+
+
 @pytest.mark.usefixtures("fake_scorer")
 @pytest.mark.parametrize("table", ["audio_segments", "audio_features", "recordings", "runs"])
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_killed_run_leaves_nothing_half_visible(
-    folder: Path, lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str, after: bool
+    folder: Path,
+    lake: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    undisturbed: Callable[[Path], dict[str, pl.DataFrame]],
+    table: str,
+    after: bool,
 ) -> None:
     real = Lake.append
 
@@ -173,8 +197,7 @@ def test_a_killed_run_leaves_nothing_half_visible(
     assert list_recordings(lake).height == (5 if committed else 0)
     assert read_segments(lake).is_empty() != committed
     analyse(folder, lake)
-    analyse(folder, tmp_path / "calm")
-    calm = tables(tmp_path / "calm")
+    calm = undisturbed(folder)
     assert all(frame.equals(calm[name]) for name, frame in tables(lake).items())
     assert rows("audio_segments", lake).height == calm["segments"].height
 
