@@ -1,75 +1,27 @@
-"""Routing: the defaults, the monotonic properties over all shipped policies, policies as data, the audit trail."""
+"""Decisions: the defaults, and the monotonic properties over all shipped policies."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import stat
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from routing_samples import SAFE, make_verdict, make_verification
 
-from audio_batch.errors import AudioUsageError
 from audio_batch.routing import (
     ACTIONS,
     EXIT_CODES,
     Decision,
-    append_audit,
     list_policies,
     load_policy,
     route,
 )
-from audio_batch.verdict import Label, Verdict, Verification
 
 SETTINGS = settings(derandomize=True, database=None, deadline=None, max_examples=200)
-SAFE = {"amount": 500, "new_beneficiary": False, "destination_country": "DE", "customer_risk": 0.1}
-
-
-def make_verdict(
-    score: float | None = 0.1,
-    *,
-    confidence: float = 0.9,
-    label: Label = "likely_real",
-    abstention: str | None = None,
-    session_id: str = "s-1",
-) -> Verdict:
-    return Verdict(
-        path="calls/a.wav",
-        sha256="ab" * 32,
-        score=score,
-        label=label,
-        confidence=confidence,
-        latency_ms=12.0,
-        session_id=session_id,
-        model_version="m-1",
-        duration=20.0,
-        speech_seconds=12.0,
-        channel_class="narrowband",
-        abstention=abstention,
-    )
-
-
-def make_verification(
-    verified: bool = True, *, confidence: float = 0.95, channel_match: bool = True, enrollment_id: str = "cust-1"
-) -> Verification:
-    return Verification(
-        path="calls/a.wav",
-        verified=verified,
-        enrollment_id=enrollment_id,
-        confidence=confidence,
-        session_id="s-1",
-        log_likelihood_ratio=3.0,
-        similarity=0.8,
-        channel_match=channel_match,
-    )
 
 
 def severity(decision: Decision) -> int:
@@ -352,239 +304,3 @@ def test_lowering_the_confidence_never_lowers_the_action(data: st.DataObject) ->
     low, high = sorted((data.draw(confidences), data.draw(confidences)))
     unsure = route(make_verdict(score, confidence=low), None, context, policy)
     assert severity(unsure) >= severity(route(make_verdict(score, confidence=high), None, context, policy))
-
-
-# Policies as data
-
-
-def test_the_seed_flows_have_a_policy_each() -> None:
-    expected = {
-        "account_recovery",
-        "call_centre",
-        "ecommerce_account_creation",
-        "ecommerce_checkout",
-        "ecommerce_guest",
-        "mobile_account_change",
-        "mobile_login",
-        "mobile_password_reset",
-        "mobile_transaction",
-        "voice_only",
-        "wire_transfer",
-    }
-    assert set(list_policies()) == expected
-    for name in expected:
-        policy = load_policy(name)
-        assert policy.name == name
-        assert set(policy.inputs) == set(policy.used_inputs), "an input that nothing uses"
-        assert all(policy.controls[action] for action in ACTIONS)
-
-
-@pytest.mark.parametrize("policy", ["account_recovery", "mobile_password_reset", "mobile_account_change"])
-def test_flows_that_hand_over_the_account_are_stricter(policy: str) -> None:
-    strict, usual = load_policy(policy).thresholds, load_policy("wire_transfer").thresholds
-    assert strict.medium < usual.medium and strict.critical < usual.critical and strict.confidence > usual.confidence
-    assert load_policy(policy).verification.required
-
-
-MINIMAL = 'name = "own"\nversion = "0.1.0"\ntitle = "Own"\ndescription = "Ours."\n'
-
-
-def write_policy(folder: Path, text: str) -> Path:
-    path = folder / "own.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def test_an_own_policy_states_only_what_differs(tmp_path: Path) -> None:
-    text = (
-        'extends = "wire_transfer"\nname = "own"\n[lists]\nwatched_countries = ["xx"]\n'
-        '[[multipliers]]\nid = "large_amount"\ninput = "amount"\nabove = 10\nfactor = 2\nreason = "Ours."\n'
-    )
-    own = load_policy(write_policy(tmp_path, text))
-    assert [m.id for m in own.multipliers] == [m.id for m in load_policy("wire_transfer").multipliers]
-    context = {**SAFE, "amount": 11, "destination_country": "XX"}
-    assert route(make_verdict(0.1), context=context, policy=own).composite_risk == pytest.approx(0.26)
-    assert route(make_verdict(0.1), context=context, policy=str(tmp_path / "own.toml")).policy == "own"
-    assert own.sha256 != load_policy("wire_transfer").sha256
-
-
-def test_the_hash_of_a_policy_does_not_see_comments(tmp_path: Path) -> None:
-    plain = load_policy(write_policy(tmp_path, MINIMAL)).sha256
-    assert load_policy(write_policy(tmp_path, "# a comment\n" + MINIMAL)).sha256 == plain
-
-
-AMOUNT = '[inputs.amount]\nkind = "number"\ndescription = "Amount"\n'
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("name = ", "not valid TOML"),
-        ('name = "own"\n', "has no 'version'"),
-        (MINIMAL + "[thresholds]\nmedium = 1.5\n", "thresholds.medium = 1.5"),
-        (MINIMAL + "[thresholds]\nmedium = true\n", "thresholds.medium = True"),
-        (MINIMAL + "[thresholds]\nhigh = 0.9\n", "do not rise: 0.4, 0.55, 0.9, 0.85"),
-        (MINIMAL + "[thresholds]\nmedum = 0.3\n", "Did you mean 'medium'?"),
-        (MINIMAL + '[abstention]\naction = "ALLOW"\n', "abstention.action = 'ALLOW'"),
-        (MINIMAL + '[labels]\nuncertain = "BLOCK"\n', "label actions that do not rise"),
-        (MINIMAL + '[verification]\nmissing = "BLOCK"\n', "may not be milder than a missing one"),
-        (MINIMAL + '[verification]\nrequired = "yes"\n', "Allowed: true, false"),
-        (MINIMAL + "unknown = 1\n", "unknown key 'unknown'"),
-        (MINIMAL + "thresholds = 3\n", "a table [thresholds]"),
-        (MINIMAL + '[lists]\nbad = ["Iran"]\n', "lists.bad = ['Iran']"),
-        (MINIMAL + '[inputs.a]\nkind = "numbr"\ndescription = "A"\n', "Did you mean 'number'?"),
-        (MINIMAL + '[inputs.a]\nkind = "code"\ndescription = "A"\n', "has no 'inputs.a.allowed'"),
-        (MINIMAL + '[[multipliers]]\nid = "m"\ninput = "amount"\n', "multipliers[0].input = 'amount'"),
-        (
-            MINIMAL + AMOUNT + '[[multipliers]]\nid = "m"\ninput = "amount"\nabove = 1\nfactor = 0.9\nreason = "R"\n',
-            "multipliers[0].factor = 0.9, which is not allowed. Allowed: a number from 1 to 100",
-        ),
-        (
-            MINIMAL
-            + AMOUNT
-            + '[[rules]]\nid = "r"\naction = "BLOK"\nreason = "R"\nwhen = [{input="amount",above=1}]\n',
-            "Did you mean 'BLOCK'?",
-        ),
-        (
-            MINIMAL
-            + AMOUNT
-            + '[[rules]]\nid = "r"\naction = "BLOCK"\nreason = "R"\nwhen = [{input="amount",below=1}]\n',
-            "rules[0].when[0]",
-        ),
-        (MINIMAL + '[[rules]]\nid = "r"\naction = "BLOCK"\nreason = "R"\n', "rules[0]"),
-        ('extends = "wire"\n' + MINIMAL, "extends = 'wire'"),
-        (
-            MINIMAL + AMOUNT + 2 * '[[multipliers]]\nid = "m"\ninput = "amount"\nabove = 1\nfactor = 2\nreason = "R"\n',
-            "uses the id 'm' more than once",
-        ),
-    ],
-)
-def test_a_wrong_policy_is_refused_by_file_key_and_value(tmp_path: Path, text: str, said: str) -> None:
-    path = write_policy(tmp_path, text)
-    with pytest.raises(AudioUsageError) as caught:
-        load_policy(path)
-    assert said in str(caught.value) and "own.toml" in str(caught.value)
-    assert caught.value.hint
-
-
-def test_unknown_names_and_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(AudioUsageError, match=r"Did you mean 'wire_transfer'\?"):
-        load_policy("wire_transfr")
-    with pytest.raises(AudioUsageError, match="cannot be read: No such file"):
-        load_policy(tmp_path / "none.toml")
-    large = write_policy(tmp_path, "#" * (1 << 20) + "\n" + MINIMAL)
-    with pytest.raises(AudioUsageError, match="larger than 1 MiB"):
-        load_policy(large)
-
-
-PAGE = (Path(__file__).parents[3] / "docs" / "routing.md").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize("name", list_policies())
-def test_every_policy_and_input_is_documented(name: str) -> None:
-    assert f"| `{name}` |" in PAGE
-    assert all(f"`{field}`" in PAGE for field in load_policy(name).inputs)
-
-
-def test_every_exit_code_is_documented() -> None:
-    assert all(f"| `{action}` | {code} |" in PAGE for action, code in EXIT_CODES.items())
-
-
-def test_the_example_of_the_page_is_a_valid_policy(tmp_path: Path) -> None:
-    text = PAGE.split("```toml\n")[1].split("```")[0]
-    assert load_policy(write_policy(tmp_path, text)).currency == "NGN"
-
-
-# The audit trail
-
-NOW = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
-PERSONAL = {**SAFE, "amount": 123_456.78, "customer_name": "Ada Lovelace"}
-
-
-def test_the_audit_trail_holds_hashes_and_no_personal_data(tmp_path: Path) -> None:
-    path = tmp_path / "audit.jsonl"
-    decision = route(make_verdict(0.5), context=PERSONAL)
-    written = [append_audit(path, decision, now=NOW, actor="nightly", context=PERSONAL) for _ in range(2)]
-    lines = path.read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line) for line in lines] == written
-    assert written[0]["input_hashes"]["recording_sha256"] == "ab" * 32
-    assert written[0]["time"] == "2026-03-01T02:00:00.000+00:00"
-    assert "Lovelace" not in lines[0] and "123456" not in lines[0]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_the_audit_trail_holds_values_only_if_asked(tmp_path: Path) -> None:
-    decision = route(make_verdict(0.5), context=PERSONAL)
-    entry = append_audit(tmp_path / "a", decision, context=PERSONAL, include_values=True)
-    assert entry["values"]["context"]["customer_name"] == "Ada Lovelace"
-    assert entry["time"] is None
-
-
-def test_a_changed_audit_entry_does_not_fit_its_hash(tmp_path: Path) -> None:
-    from batch_base.hashing import hash_value
-
-    entry = append_audit(tmp_path / "a", route(make_verdict(0.5)), now=NOW)
-    claimed = entry.pop("entry_sha256")
-    assert hash_value(entry) == claimed
-    assert hash_value({**entry, "action": "ALLOW"}) != claimed
-
-
-def test_a_torn_last_line_does_not_swallow_the_next(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    path.write_text('{"torn": ', encoding="utf-8")
-    append_audit(path, route(make_verdict(0.5)))
-    assert json.loads(path.read_text(encoding="utf-8").splitlines()[1])["policy"] == "wire_transfer"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-def test_lines_of_writers_that_append_at_once_are_never_mixed(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    decision = route(make_verdict(0.5), context={"note": "x" * 5000})
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda number: append_audit(path, decision, actor=f"job {number}"), range(40)))
-    actors = {json.loads(line)["actor"] for line in path.read_text(encoding="utf-8").splitlines()}
-    assert actors == {f"job {number}" for number in range(40)}
-
-
-def test_a_writer_waits_until_the_line_of_another_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a"
-    half_written, looked = Event(), Event()
-    write = os.write
-
-    def write_in_halves(handle: int, data: bytes) -> int:
-        """As the system does with a line that crosses the border of a page."""
-        if half_written.is_set():
-            return write(handle, data)
-        first = write(handle, data[:100])
-        half_written.set()
-        looked.wait(0.5)
-        return first + write(handle, data[100:])
-
-    monkeypatch.setattr(os, "write", write_in_halves)
-    decision = route(make_verdict(0.5))
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(append_audit, path, decision, actor="first")
-        assert half_written.wait(10)
-        second = pool.submit(append_audit, path, decision, actor="second")
-        second.add_done_callback(lambda _: looked.set())
-        first.result(10), second.result(10)
-    lines = path.read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line)["actor"] for line in lines] == ["first", "second"]
-
-
-def test_line_breaks_in_the_session_id_stay_inside_the_line(tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    append_audit(path, route(make_verdict(0.5, session_id='x\n{"action":"ALLOW"}\udcff')))
-    assert len(path.read_bytes().splitlines()) == 1
-
-
-def test_audit_refusals(tmp_path: Path) -> None:
-    decision = route(make_verdict(0.5))
-    with pytest.raises(AudioUsageError, match="no time zone"):
-        append_audit(tmp_path / "a", decision, now=datetime(2026, 3, 1))
-    with pytest.raises(AudioUsageError, match="cannot be appended to"):
-        append_audit(tmp_path / "none" / "a", decision)
-    (tmp_path / "target").touch()
-    (tmp_path / "link").symlink_to(tmp_path / "target")
-    with pytest.raises(AudioUsageError, match="no symbolic link"):
-        append_audit(tmp_path / "link", decision)
