@@ -104,14 +104,14 @@ def assess(
 
 
 def withhold_label(verdict: Verdict, checked: Validation | None) -> Verdict:
-    """Return the verdict; of a recording that is not valid with its score, but with no label that rests on it."""
+    """Return the verdict; where the recording is not valid, the score stays and the label is withheld."""
     if checked is None or checked.is_valid or verdict.abstention is not None:
         return verdict
     return replace(verdict, label="uncertain", abstention=INVALID)
 
 
 def describe_failure(error: Exception) -> dict[str, str]:
-    """Return ``code``, ``message`` and ``hint`` of an error; what is not ours is ``unexpected``, everywhere."""
+    """Return ``code``, ``message`` and ``hint`` of an error; one that is not the engine's own is ``unexpected``."""
     if isinstance(error, AudioError):
         reason = error.details.get("reason")
         return {"code": str(reason or error.code), "message": error.message, "hint": error.hint}

@@ -69,7 +69,7 @@ def read_result(folder: str, key: str) -> dict[str, Any] | None:
 
 
 def write_result(folder: str, key: str, result: dict[str, Any]) -> None:
-    """Keep a finished result; a full disk costs the resumption, not the result."""
+    """Keep a finished result; where the disk is full, the batch goes on and only a later run takes longer."""
     place = _place(folder, key)
     with suppress(OSError):
         place.parent.mkdir(exist_ok=True, parents=True, mode=0o700)
@@ -83,7 +83,7 @@ def remove_unused(folder: str, used: Collection[str]) -> int:
 
 
 def remove_stale(folder: str | os.PathLike[str], hours: float, *, dry_run: bool = False) -> int:
-    """Remove the results that no batch has written or used for so long; the batches only take longer next time.
+    """Remove the results that no batch has written or used for some hours; those batches only take longer next time.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def _is_older(path: Path, limit: float) -> bool:
 
 
 def _remove(path: Path) -> bool:
-    """Remove a file, and its folder if it was the last one; whether it is gone."""
+    """Remove a file, and its folder if that is then empty; return whether the file is gone."""
     try:
         path.unlink()
     except OSError:

@@ -90,7 +90,7 @@ def make_settings(
 
 
 def separate(settings: Settings, directory: str | PathLike[str]) -> Settings:
-    """Give the batch a subfolder of its own; another model file, policy or code supersedes, it does not add."""
+    """Give the batch a subfolder of its own, in which results of a newer model, policy or code replace the old ones."""
     if settings.checkpoint_dir is None:
         return settings
     asked = asdict(replace(settings, fingerprint="", policy_sha256=None, seconds_per_minute=0))

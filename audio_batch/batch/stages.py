@@ -96,7 +96,7 @@ def identify(task: Task, settings: Settings) -> Part[Identity]:
 
 
 def run_stages(task: Task, settings: Settings, sha256: str) -> Findings:
-    """Run every stage that the ones before it leave sense in."""
+    """Run each stage that still makes sense after the ones before it."""
     checked = _validate(task, settings)
     verdict = _score(task, settings, sha256, checked.value) if _is_decodable(checked.value) else Part[Verdict]()
     claimed = task.enrollment_id if settings.store is not None and verdict.value is not None else None

@@ -1,4 +1,4 @@
-"""Files as bytes: opened without trust in what the name stands for, hashed, and named in messages."""
+"""Files as bytes: opened without trusting what the name stands for, hashed, and named in messages."""
 
 from __future__ import annotations
 

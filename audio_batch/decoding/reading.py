@@ -30,7 +30,7 @@ _PIECE_FRAMES = 4096
 
 @dataclass(frozen=True)
 class Properties:
-    """What a recording is, as its header says.
+    """What the header says of a recording.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Properties:
 
 
 def probe(path: str | PathLike[str], *, raw: RawFormat | None = None) -> Properties:
-    """Read what a recording says of itself, without decoding it.
+    """Read the header of a recording, without decoding the rest.
 
     Parameters
     ----------

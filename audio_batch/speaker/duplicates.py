@@ -29,7 +29,7 @@ BLOCK = 1024
 
 @dataclass(frozen=True)
 class Duplicate:
-    """Accounts whose voices are taken for one.
+    """Accounts whose voices are taken to be the same person's.
 
     Attributes
     ----------
@@ -151,7 +151,7 @@ def _merge(links: list[Pair], prints: list[Voiceprint], backend: Backend, limit:
 
 
 def _connect(links: list[Pair], voices: int) -> list[list[int]]:
-    """Return the voices that hang together by links, two or more each."""
+    """Return the groups of voices that links connect, two or more in each."""
     if not links:
         return []
     rows, columns = np.array(links).T

@@ -243,6 +243,7 @@ def _run_layer(inputs: Floats, weights: Floats, recurrent: Floats, bias: Floats)
     for frame in range(frames):
         gates = np.tanh(driven[frame] + hidden @ recurrent)
         enter, keep, fresh, leave = (gates[:, i * cells : (i + 1) * cells] for i in range(4))
+        # Half of 1 + tanh is the sigmoid of the unscaled gate, see `_read_layer`.
         memory = 0.5 * ((1 + keep) * memory + (1 + enter) * fresh)
         hidden = outputs[frame] = 0.5 * (1 + leave) * np.tanh(memory)
     return outputs

@@ -175,7 +175,7 @@ def remove_voiceprint(store: str | PathLike[str], enrollment_id: str) -> None:
 
 
 def open_folder(store: str | PathLike[str], *, create: bool = False) -> Path:
-    """Return the folder of a store, made if wanted, after a look at who may enter it."""
+    """Return the folder of a store, made if asked for, once it is clear that nobody else may enter it."""
     folder = Path(store)
     try:
         if create:

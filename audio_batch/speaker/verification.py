@@ -1,4 +1,4 @@
-"""Verification: does a recording carry an enrolled voice, and has the spoof check nothing against it?"""
+"""Verification: does a recording carry an enrolled voice, and does the spoof check object to it?"""
 
 from __future__ import annotations
 
@@ -139,6 +139,7 @@ def _doubt_voice(voice: Voice, voiceprint: Voiceprint, ratio: float, backend: Ba
 
 
 def doubt_spoof(verdict: Verdict | None) -> list[str]:
+    """Return what the spoof check has against a recording, one reason at most."""
     if verdict is None or verdict.score is None:
         return ["spoof_check_missing: no spoof score, so nothing is verified"]
     if verdict.label == "likely_synthetic" or verdict.score >= SPOOF_LIMIT:

@@ -169,7 +169,7 @@ def _seed_generator(seeds: list[int], sampling_rate: int) -> np.random.Generator
 
 
 def _pass_telephone(mono: NDArray[np.float32], rate: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], str]:
-    """Return the signal as an undisturbed call carries it: most are, and their traces are the finest."""
+    """Return the signal as an undisturbed call carries it: most calls are, and they keep the finest traces."""
     name = str(rng.choice(TELEPHONES))
     return apply_channel(mono, rate, name, target_rate=8000, rng=rng), name
 

@@ -30,7 +30,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What there is to judge by.
+    """What a verdict can rest on.
 
     Attributes
     ----------

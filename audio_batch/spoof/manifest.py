@@ -94,6 +94,6 @@ def _read_clip(row: dict[str, str], place: Path, number: int) -> Clip:
 
 
 def _quote(text: str | None) -> str:
-    """Return foreign text on one line, safe for a terminal and short."""
+    """Return text from outside as one short line that is safe for a terminal."""
     shown = repr(text or "")
     return shown if len(shown) <= CELLS_SHOWN else shown[: CELLS_SHOWN - 1] + "…"

@@ -93,7 +93,7 @@ def interval(
     coverage: float = 0.95,
     seed: int = 20261121,
 ) -> tuple[float, float]:
-    """Return a bootstrap interval of a metric that treats clips of one source as the dependent things they are.
+    """Return a bootstrap interval of a metric in which the clips of one source, which depend on each other, stay together.
 
     Parameters
     ----------

@@ -97,7 +97,7 @@ def score_signal(
     session_id: str | None = None,
     profile: str = "telephone",
 ) -> Verdict:
-    """Say the same of samples in memory.
+    """Do the same for samples in memory.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def _cut_columns(columns: NDArray[np.float32], rate: int) -> Iterator[Segment]:
 
 @dataclass
 class _Work:
-    """What has been learnt of a recording so far, batch after batch."""
+    """What is known of a recording so far, one batch of segments after the other."""
 
     model: Model
     channel: ChannelModel | None = None
@@ -221,7 +221,7 @@ class _Work:
         return [s for s in self.scores if s.channel == channel]
 
     def _aggregate(self, channel: int) -> float | None:
-        """Return the score of a channel: its mean, or its highest segments where they stand out of chance."""
+        """Return the score of a channel: the mean, or that of the highest where they exceed what chance explains."""
         scores = [s.score for s in self._of(channel)]
         mean = aggregate_scores(scores, share=1.0, at_least=1)
         if mean is None:

@@ -182,7 +182,7 @@ def list_splits(dataset: Dataset, *, seed: int = SEED) -> list[Split]:
 def predict_unseen(
     dataset: Dataset, *, seed: int = SEED, network: NetworkPlan | None = None
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return rows and log-odds for them, shape (rows, classifiers), that saw neither their family nor their speaker."""
+    """Return rows, and log-odds, shape (rows, classifiers), of classifiers that saw neither family nor speaker."""
     rows, outputs = [np.zeros(0, dtype=np.intp)], [np.zeros((0, 1 if network is None else 2))]
     for split in list_splits(dataset, seed=seed):
         trees, trained = fit_classifiers(dataset, split.train, seed, network)

@@ -230,7 +230,7 @@ def _list_measures(quality: Quality, properties: Properties | None) -> dict[str,
 
 
 def _excuse(issue: Issue, is_minor: bool) -> Issue:
-    """Make it information that a channel has little speech or none to hear when another channel has more."""
+    """Make an issue mere information where a channel lacks speech and another channel has more of it."""
     if not is_minor or issue.code not in {
         "too_little_speech",
         "mostly_silence",

@@ -44,7 +44,7 @@ _RAW_SUFFIXES = UNDECLARED_SUFFIXES | set(RAW_SUFFIXES)
 
 
 def inspect_name(path: str) -> list[Issue]:
-    """Look for what does harm in a file name: control characters, text direction marks, bytes that are no UTF-8."""
+    """Look for what can do harm in a file name: control characters, direction marks, bytes that are not UTF-8."""
     name = PurePath(path).name
     bad = sorted({printable(sign) for sign in name if unicodedata.category(sign) in {"Cc", "Cf", "Cs"}}, key=repr)
     if not bad and not name.startswith("-"):

@@ -186,7 +186,7 @@ def _transform(
 
 
 def _name_copy(path: str | PathLike[str], sha256: str) -> str:
-    """Make a name out of the original's: plain signs only, its hash against two originals of one name."""
+    """Make a name from the original's: plain characters, and its hash, since two originals may share a name."""
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(path).stem).strip("_-")[:80]
     return f"{stem or 'recording'}-{sha256[:12]}"
 
