@@ -93,7 +93,7 @@ def interval(
     coverage: float = 0.95,
     seed: int = 20261121,
 ) -> tuple[float, float]:
-    """Return a bootstrap interval of a metric in which the clips of one source, which depend on each other, stay together.
+    """Return a bootstrap interval of a metric; clips of one source depend on each other and are drawn together.
 
     Parameters
     ----------
