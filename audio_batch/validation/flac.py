@@ -47,7 +47,7 @@ def _read_flac_header(head: bytes, block_size: int) -> tuple[int, int] | None:
     """Return the number of the frame's first sample and its length, or None if no header begins here."""
     if len(head) < 6 or head[1] & 0xFE != 0xF8 or head[3] & 1:
         return None
-    # The number of the frame, or of its first sample, is coded as UTF-8 codes a character: leading ones count its bytes.
+    # The number of the frame, or of its first sample, is coded as UTF-8 codes characters: leading ones count the bytes.
     ones = 8 - (~head[4] & 0xFF).bit_length()
     extra = max(0, ones - 1)
     number = head[4] & (0x7F >> ones)
