@@ -113,7 +113,7 @@ def test_the_length_is_declared_or_follows_from_the_size(inbox: Path, name: str,
 
 def test_kill_in_mid_batch_and_run_again(crowd: Path, undisturbed: BatchResult, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
-    environment = os.environ | {"TEST_SCORER_SECONDS": "0.4"}
+    environment = os.environ | {"TEST_SCORER_SECONDS": "0.25"}
     batch = subprocess.Popen([sys.executable, "-c", BATCH, crowd, kept], env=environment, cwd=ROOT)
     wait_for(lambda: len(list(kept.rglob("*.json"))) >= 4)
     workers = psutil.Process(batch.pid).children(recursive=True)
