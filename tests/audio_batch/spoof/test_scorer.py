@@ -48,7 +48,7 @@ def corpus(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model(corpus):
-    train_model(corpus / "labels.csv", corpus / "toy", channel_classes=["narrowband"], simulate=False, draws=4)
+    train_model(corpus / "labels.csv", corpus / "toy", channel_classes=["narrowband"], simulate=False, draws=2)
     return corpus / "toy"
 
 

@@ -136,6 +136,7 @@ def audio(call: Call, desk: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
         return score_once(str(path), hash_file(path)[0], **options)
 
     monkeypatch.setattr("audio_batch.spoof.score", score)
+    monkeypatch.setattr("audio_batch.spoof.evaluation.score", score)
     monkeypatch.chdir(desk)
     return lambda *words, env=None: call("audio", *words, env=env)
 
