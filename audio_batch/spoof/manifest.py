@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,19 +59,30 @@ def read_manifest(path: str | Path) -> list[Clip]:
     place = Path(path)
     if not place.is_file():
         raise AudioUsageError(f"No manifest at {str(place)!r}", hint="Give a CSV with the columns path and label.")
-    with place.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines)
-        missing = {"path", "label"} - set(reader.fieldnames or ())
-        if missing:
-            raise AudioUsageError(
-                f"{place}: no column {' and '.join(sorted(missing))}; "
-                f"it has {_quote(', '.join(reader.fieldnames or ()))}",
-                hint="The first line names the columns; path and label are needed, speaker and attack_family help.",
-            )
-        clips = [_read_clip(row, place, number) for number, row in enumerate(reader, start=2)]
+    names, rows = _read_rows(place)
+    missing = {"path", "label"} - set(names)
+    if missing:
+        raise AudioUsageError(
+            f"{place}: no column {' and '.join(sorted(missing))}; it has {_quote(', '.join(names))}",
+            hint="The first line names the columns; path and label are needed, speaker and attack_family help.",
+        )
+    clips = [_read_clip(row, place, number) for number, row in enumerate(rows, start=2)]
     if not clips:
         raise AudioUsageError(f"{place}: no recordings", hint="Add one line for each recording.")
     return clips
+
+
+def _read_rows(place: Path) -> tuple[Sequence[str], list[dict[str, str]]]:
+    try:
+        with place.open(encoding="utf-8-sig", newline="") as lines:
+            reader = csv.DictReader(lines)
+            return reader.fieldnames or (), list(reader)
+    except UnicodeDecodeError as error:
+        message = f"{place}: is not UTF-8 at byte {error.start}"
+        raise AudioUsageError(message, hint="Save it as CSV in UTF-8.") from error
+    except (OSError, csv.Error) as error:
+        message = f"{place}: cannot be read as CSV: {getattr(error, 'strerror', None) or error}"
+        raise AudioUsageError(message, hint="Check its permissions, its quotes and its commas.") from error
 
 
 def _read_clip(row: dict[str, str], place: Path, number: int) -> Clip:

@@ -128,7 +128,10 @@ def _checked(human: ArrayLike, synthetic: ArrayLike) -> tuple[Scores, Scores]:
         if scores.size == 0:
             raise AudioUsageError(f"No {name} scores to measure with", hint="Both classes need at least one clip.")
         if not np.all(np.isfinite(scores)):
-            raise AudioUsageError(f"{int(np.sum(~np.isfinite(scores)))} {name} scores are not finite numbers")
+            raise AudioUsageError(
+                f"{int(np.sum(~np.isfinite(scores)))} {name} scores are not finite numbers",
+                hint="Leave out the clips that have no score.",
+            )
     return arrays
 
 

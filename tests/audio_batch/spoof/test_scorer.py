@@ -14,6 +14,7 @@ from audio_batch.spoof.aggregation import find_suspicious_spans
 from audio_batch.spoof.dataset import collect_segments
 from audio_batch.spoof.evidence import Evidence, Limits
 from audio_batch.spoof.manifest import Clip, read_manifest
+from audio_batch.spoof.model import write_model
 from audio_batch.spoof.representation import describe_segment, list_names
 
 RATE = 8000
@@ -177,6 +178,26 @@ def test_manifest_errors_name_the_place(corpus, tmp_path, text, message):
     (tmp_path / "labels.csv").write_text(text)
     with pytest.raises(AudioUsageError, match=message):
         read_manifest(tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("path,label\nä.wav,human\n".encode("latin-1"), r"labels\.csv: is not UTF-8 at byte 11"),
+        (b'path,label\n"' + b"x" * 200_000 + b'",human\n', r"labels\.csv: cannot be read as CSV: field larger"),
+    ],
+)
+def test_manifest_that_is_no_csv_in_utf_8(tmp_path, content, message):
+    (tmp_path / "labels.csv").write_bytes(content)
+    with pytest.raises(AudioUsageError, match=message):
+        read_manifest(tmp_path / "labels.csv")
+
+
+def test_a_model_that_cannot_be_written_is_said(model, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AudioUsageError, match=r"The model cannot be written to .*file") as caught:
+        write_model(tmp_path / "file", load_model(model))
+    assert "Name a new folder" in caught.value.hint
 
 
 def test_manifest_that_is_not_there(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -124,3 +125,21 @@ def test_what_cannot_be_repaired_is_refused_and_leaves_nothing(tmp_path: Path) -
     with pytest.raises(AudioUsageError, match="sampling rate 4000 is not allowed; allowed: 8000 to 192000 Hz"):
         repair(tmp_path / "nan.wav", tmp_path / "out", sampling_rate=4000)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("folder", ["file/below", "file"])
+def test_a_folder_that_cannot_be_written_is_said(stereo: Path, tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AudioUsageError, match=r"The copies cannot be written to .*file") as caught:
+        repair(stereo, tmp_path / folder)
+    assert "Name a folder" in caught.value.hint
+
+
+def test_a_disk_that_runs_full_leaves_no_copy(stereo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("soundfile.SoundFile.write", fail)
+    with pytest.raises(AudioUsageError, match="No space left on device"):
+        repair(stereo, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
