@@ -33,11 +33,11 @@ run(sys.argv[1], workers=2, checkpoint_dir=sys.argv[2])
 
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Fifteen recordings, two of which fail."""
+    """Thirteen recordings, two of which fail."""
     folder = fill_inbox(tmp_path_factory.mktemp("crowd"))
     (folder / "bad.wav").write_text("<html>")
     write_recording(folder / "boom.wav", 9)
-    for number in range(8):
+    for number in range(6):
         write_recording(folder / f"more{number}.wav", 100 + number, seconds=2)
     return folder
 
@@ -83,14 +83,15 @@ def test_one_bad_file_never_stops_the_batch(inbox: Path, workers: int) -> None:
 def test_a_recording_that_hangs_costs_itself_only(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("audio_batch.batch.pool.GRACE_SECONDS", 3.0)
     for number in range(2):
-        write_recording(inbox / f"hang{number}.wav", 60 + number)
+        write_recording(inbox / f"hang{number}.wav", 60 + number, seconds=2)
+        write_recording(inbox / f"later{number}.wav", 62 + number, seconds=1.5)  # the longest go first
     result = run(inbox, workers=2, with_features=False, policy="voice_only")
     row = find_row(result, "hang0.wav")
     assert (row["status"], row["error_stage"], row["error_code"]) == ("failed", "worker", "timed_out")
-    assert row["error_message"] == "Its analysis was stopped after 5 s."  # 3 s, and 30 s per minute of 4 s of audio
+    assert row["error_message"] == "Its analysis was stopped after 4 s."  # 3 s, and 30 s per minute of 2 s of audio
     assert row["sha256"] == hashlib.sha256((inbox / "hang0.wav").read_bytes()).hexdigest()
     assert row["action"] == "ESCALATE_TO_HUMAN"
-    assert sorted(result.recordings["status"]) == ["failed"] * 2 + ["scored"] * 5
+    assert sorted(result.recordings["status"]) == ["failed"] * 2 + ["scored"] * 7
 
 
 def test_a_worker_that_answers_in_time_is_not_ended() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 from scipy.signal import lfilter
+from voice_samples import embed_once
 
 from audio_batch import speaker
 from audio_batch.decoding import hash_file, resample
@@ -75,6 +76,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     write_backend(Backend(encoder.version, 8, lines, 1.0, 1.0, voices), path, about={})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(normalisation, "SHIPPED_BACKEND", path)
+        embed_once(patch)
         yield
 
 

@@ -20,6 +20,7 @@ import soundfile
 from conftest import Call
 from speech_samples import speak
 from test_imports import HEAVY, _loaded_after
+from voice_samples import embed_once
 
 from audio_batch.decoding import decode, hash_file
 from audio_batch.spoof import scorer
@@ -135,6 +136,7 @@ def audio(call: Call, desk: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
             return scorer.score(path, channel_roles=channel_roles, **options)  # type: ignore[arg-type]
         return score_once(str(path), hash_file(path)[0], **options)
 
+    embed_once(monkeypatch)
     monkeypatch.setattr("audio_batch.spoof.score", score)
     monkeypatch.setattr("audio_batch.spoof.evaluation.score", score)
     monkeypatch.chdir(desk)
