@@ -56,8 +56,8 @@ def score_by_name(path: str, **_: Any) -> Verdict:
 _measured: dict[object, list[dict[str, Any]]] = {}
 
 
-def _measure_once(path: str, verdict: Verdict, sampling_rate: int) -> list[dict[str, Any]]:
-    """Features depend on the sound and the segments alone."""
+def measure_once(path: str, verdict: Verdict, sampling_rate: int) -> list[dict[str, Any]]:
+    """Measure features; they depend on the sound and the segments alone, and are kept."""
     key = (verdict.sha256, verdict.segments, sampling_rate)
     if key not in _measured:
         _measured[key] = measure_worst(path, verdict, sampling_rate)
@@ -74,6 +74,6 @@ def fake_scorer(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return score_by_name(path, **options)
 
     monkeypatch.setitem(vars(spoof), "score", score)  # by name, the real one and its libraries would be loaded
-    monkeypatch.setattr("audio_batch.batch.stages.measure_worst", _measure_once)
+    monkeypatch.setattr("audio_batch.batch.stages.measure_worst", measure_once)
     monkeypatch.setattr("audio_batch.batch.running._count_workers", lambda _: 0)
     return scored

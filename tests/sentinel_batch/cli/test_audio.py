@@ -18,6 +18,7 @@ import polars as pl
 import pytest
 import soundfile
 from conftest import Call
+from recording_samples import measure_once
 from speech_samples import speak
 from test_imports import HEAVY, _loaded_after
 from voice_samples import embed_once
@@ -137,6 +138,7 @@ def audio(call: Call, desk: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
         return score_once(str(path), hash_file(path)[0], **options)
 
     embed_once(monkeypatch)
+    monkeypatch.setattr("audio_batch.batch.stages.measure_worst", measure_once)
     monkeypatch.setattr("audio_batch.spoof.score", score)
     monkeypatch.setattr("audio_batch.spoof.evaluation.score", score)
     monkeypatch.chdir(desk)
