@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from audio_batch.errors import AudioError, AudioUsageError
+from audio_batch import spoof, validation
+from audio_batch.decoding import RawFormat, keep_samples
+from audio_batch.errors import AudioError, AudioUsageError, UnreadableAudioError
+from audio_batch.verdict import Verdict
 
 if TYPE_CHECKING:
-    from audio_batch.raw_formats import RawFormat
     from audio_batch.validation import Validation
-    from audio_batch.verdict import Verdict
 
 T = TypeVar("T")
 
@@ -43,12 +44,12 @@ class Assessment:
     def to_dict(self) -> dict[str, Any]:
         """Return the verdict's fields (null without one), ``is_valid``, ``issues`` (their codes) and ``error``."""
         fields = self.verdict.to_dict() if self.verdict else {**_NOTHING, "path": self.path}
-        validation = self.validation
-        checked = {
-            "is_valid": validation.is_valid if validation else None,
-            "issues": list(validation.codes) if validation else [],
+        checked = self.validation
+        facts = {
+            "is_valid": checked.is_valid if checked else None,
+            "issues": list(checked.codes) if checked else [],
         }
-        return {**fields, **checked, "error": self.error}
+        return {**fields, **facts, "error": self.error}
 
 
 _NOTHING: dict[str, Any] = {
@@ -91,30 +92,26 @@ def assess(
     ModelError
         The model cannot be read.
     """
-    from audio_batch.kept_samples import keep_samples
-    from audio_batch.spoof import load_model, score
-    from audio_batch.validation import load_profile, validate
-
-    load_profile(profile)
-    load_model(None if model is None else fspath(model))
+    validation.load_profile(profile)
+    spoof.load_model(None if model is None else fspath(model))
     options: dict[str, Any] = {"model": model, "session_id": session_id, "channel_roles": channel_roles}
     with keep_samples(path):
-        validation, _ = _attempt(lambda: validate(path, profile=profile, raw=raw))
-        verdict, error = _attempt(lambda: score(path, **options, raw=raw, profile=profile))
+        checked, _ = _attempt(lambda: validation.validate(path, profile=profile, raw=raw))
+        verdict, error = _attempt(lambda: spoof.score(path, **options, raw=raw, profile=profile))
     if verdict is not None:
-        verdict = withhold_label(verdict, validation)
-    return Assessment(fspath(path), validation, verdict, error)
+        verdict = withhold_label(verdict, checked)
+    return Assessment(fspath(path), checked, verdict, error)
 
 
-def withhold_label(verdict: Verdict, validation: Validation | None) -> Verdict:
-    """Return the verdict; of a recording that is not valid with its score, but with no label that rests on it."""
-    if validation is None or validation.is_valid or verdict.abstention is not None:
+def withhold_label(verdict: Verdict, checked: Validation | None) -> Verdict:
+    """Return the verdict; where the recording is not valid, the score stays and the label is withheld."""
+    if checked is None or checked.is_valid or verdict.abstention is not None:
         return verdict
     return replace(verdict, label="uncertain", abstention=INVALID)
 
 
 def describe_failure(error: Exception) -> dict[str, str]:
-    """Return ``code``, ``message`` and ``hint`` of an error; what is not ours is ``unexpected``, everywhere."""
+    """Return ``code``, ``message`` and ``hint`` of an error; one that is not the engine's own is ``unexpected``."""
     if isinstance(error, AudioError):
         reason = error.details.get("reason")
         return {"code": str(reason or error.code), "message": error.message, "hint": error.hint}
@@ -128,8 +125,6 @@ def require_verdict(assessment: Assessment) -> Verdict:
     """Return the verdict, or raise what stood in its way as an AudioError."""
     if assessment.verdict is not None:
         return assessment.verdict
-    from audio_batch.errors import UnreadableAudioError
-
     error = assessment.error or {"code": "no_verdict", "message": "There is no verdict.", "hint": ""}
     kind = AudioUsageError if error["code"] == "audio_usage" else UnreadableAudioError
     raise kind(error["message"], hint=error["hint"], reason=error["code"], path=assessment.path)

@@ -12,12 +12,11 @@ import posixpath
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from audio_batch.errors import AudioUsageError
-
-if TYPE_CHECKING:
-    import polars as pl
 
 KEYS = ("file", "call_id")
 ALIASES = {
@@ -145,8 +144,6 @@ def _index_rows(contexts: pl.DataFrame, key: str) -> dict[str, dict[str, Any]]:
 
 
 def _read_parquet(path: Path) -> pl.DataFrame:
-    import polars as pl
-
     try:
         return pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -154,8 +151,6 @@ def _read_parquet(path: Path) -> pl.DataFrame:
 
 
 def _read_csv(path: Path) -> pl.DataFrame:
-    import polars as pl
-
     header, *rows = _parse_csv(path)
     for number, row in enumerate(rows, start=2):
         if len(row) > len(header):

@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from os import PathLike, fspath
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
+from audio_batch import routing, speaker
+from audio_batch.assessment import assess, require_verdict
 from audio_batch.errors import AudioUsageError
-
-if TYPE_CHECKING:
-    from audio_batch.routing import Decision
-    from audio_batch.speaker import StoreKey
-    from audio_batch.verdict import Verdict, Verification
+from audio_batch.sar import draft_sar
+from audio_batch.verdict import Verdict, Verification
 
 ReportWish = Literal["auto", "always", "never"]
 
@@ -38,7 +37,7 @@ def demonstrate(
     session_id: str | None = None,
     sar: ReportWish = "auto",
     store: str | PathLike[str] | None = None,
-    key: StoreKey | None = None,
+    key: speaker.StoreKey | None = None,
     policy: str | Path = "wire_transfer",
     context: Mapping[str, Any] | None = None,
     out: str | Path | None = None,
@@ -96,12 +95,10 @@ def demonstrate(
 def _follow_bundled(
     customer: str, session_id: str | None, context: Mapping[str, Any] | None, options: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    from audio_batch.speaker import enroll
-
     with TemporaryDirectory(prefix="audio-demo-") as folder:
         store = Path(folder) / "voiceprints"
         voice = {"enrollment_id": customer, "store": store, "key": None}
-        enroll(customer, [SAMPLES / "customer-enrollment.wav"], store=store)
+        speaker.enroll(customer, [SAMPLES / "customer-enrollment.wav"], store=store)
         return [
             _follow(
                 str(SAMPLES / f"{call}.wav"),
@@ -124,12 +121,9 @@ def _follow(
     policy: str | Path,
     out: str | Path | None,
 ) -> dict[str, Any]:
-    from audio_batch.assessment import assess, require_verdict
-    from audio_batch.routing import route
-
     verdict = require_verdict(assess(path, session_id=session_id))
     verification = _verify(path, verdict, **voice)
-    decision = route(verdict, verification, context, policy)
+    decision = routing.route(verdict, verification, context, policy)
     report = None
     if sar == "always" or (sar == "auto" and decision.action in REPORTED):
         report = _draft(decision, verdict, verification, context, out)
@@ -148,24 +142,20 @@ def _verify(
     *,
     enrollment_id: str | None,
     store: str | PathLike[str] | None,
-    key: StoreKey | None,
+    key: speaker.StoreKey | None,
 ) -> Verification | None:
     if enrollment_id is None or store is None:
         return None
-    from audio_batch.speaker import verify
-
-    return verify(path, enrollment_id, store=store, verdict=verdict, key=key, session_id=verdict.session_id)
+    return speaker.verify(path, enrollment_id, store=store, verdict=verdict, key=key, session_id=verdict.session_id)
 
 
 def _draft(
-    decision: Decision,
+    decision: routing.Decision,
     verdict: Verdict,
     verification: Verification | None,
     context: Mapping[str, Any],
     out: str | Path | None,
 ) -> dict[str, Any]:
-    from audio_batch.sar import draft_sar
-
     draft = draft_sar(decision, verdict, verification=verification, context=context, now=datetime.now(UTC))
     return {
         "status": draft.status,

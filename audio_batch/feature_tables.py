@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from audio_batch.validation.outcome import printable
+import numpy as np
+import polars as pl
 
-if TYPE_CHECKING:
-    import polars as pl
-
-    from audio_batch.raw_formats import RawFormat
+from audio_batch.decoding import RawFormat, printable, probe
+from audio_batch.features import extract, list_features
+from audio_batch.segmentation import cut_segments
 
 
 def tabulate_features(
@@ -48,11 +48,6 @@ def tabulate_features(
     UnreadableAudioError
         The file cannot be decoded.
     """
-    import polars as pl
-
-    from audio_batch.decoding import probe
-    from audio_batch.features import list_features
-
     chosen = None if families is None else tuple(families)
     schema: dict[str, Any] = {
         **dict.fromkeys(("path", "sha256"), pl.String),
@@ -71,11 +66,6 @@ def _measure(
     channel_roles: Mapping[int, str] | None,
     raw: RawFormat | None,
 ) -> Iterator[dict[str, Any]]:
-    import numpy as np
-
-    from audio_batch.features import extract
-    from audio_batch.segmentation import cut_segments
-
     for segment in cut_segments(path, channel_roles=channel_roles, raw=raw):
         found = extract(np.nan_to_num(segment.signal, posinf=0, neginf=0), segment.sampling_rate, families=families)
         place = {"channel": segment.channel, "role": segment.role, "start": segment.start, "end": segment.end}

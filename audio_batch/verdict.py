@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -32,6 +33,11 @@ class SegmentScore:
     end: float
     speech_seconds: float
     score: float
+
+
+def rank_segments(segments: Iterable[SegmentScore]) -> list[SegmentScore]:
+    """Return segments with the highest score first; equal ones by channel and time."""
+    return sorted(segments, key=lambda segment: (-segment.score, segment.channel, segment.start))
 
 
 @dataclass(frozen=True)

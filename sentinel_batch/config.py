@@ -5,7 +5,6 @@ Only the standard library is imported here, so that reading the configuration co
 
 from __future__ import annotations
 
-import difflib
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from batch_base.suggestions import suggest
 from sentinel_batch.errors import ConfigurationError
 
 CONFIG_FILE = "sentinel.toml"
@@ -283,10 +283,9 @@ def _invalid(key: str, value: Any, source: str, allowed: str) -> ConfigurationEr
 
 
 def _unknown(key: str, source: str, allowed: list[str]) -> ConfigurationError:
-    near = difflib.get_close_matches(key, allowed, n=1)
     return ConfigurationError(
         f"{source}: there is no setting {key!r}; allowed: {', '.join(sorted(allowed))}.",
-        hint=f"Did you mean {near[0]!r}?" if near else "Remove the line, or see docs/configuration.md.",
+        hint=suggest(key, allowed, "Remove the line, or see docs/configuration.md."),
         file=source,
         key=key,
         allowed=sorted(allowed),

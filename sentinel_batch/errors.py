@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from audio_batch.errors import ReportedError
+from batch_base.errors import ReportedError
 
 
 class ExitCode(IntEnum):

@@ -5,8 +5,11 @@ Plain data: importing this module loads neither Polars nor DuckDB. ``polars_sche
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from audio_batch.batch import columns as audio_columns
 
 if TYPE_CHECKING:
     import polars as pl
@@ -179,6 +182,22 @@ RUNS = Table(
     key=("run_id",),
 )
 
+
+def _store(columns: dict[str, str], leave: Collection[str] = ()) -> dict[str, str]:
+    """Columns of the voice engine as the lake stores them: lists and documents as JSON."""
+    return {
+        name: TEXT if kind in (audio_columns.TEXTS, audio_columns.DOCUMENT) else kind
+        for name, kind in columns.items()
+        if name not in leave
+    }
+
+
+_ADDED_TO_RECORDINGS = {
+    "call_id": {"caller_number": TEXT, "callee_number": TEXT},
+    "decision": {"picture": TEXT},
+}
+"""What the lake knows beside the voice engine, by the column that it follows."""
+
 RECORDINGS = Table(
     "recordings",
     {
@@ -186,67 +205,11 @@ RECORDINGS = Table(
         "run_id": TEXT,
         "batch_id": TEXT,
         "analysed_at": TIMESTAMP,
-        "path": TEXT,
-        "sha256": TEXT,
-        "file_size": INTEGER,
-        "status": TEXT,
-        "error_code": TEXT,
-        "error_stage": TEXT,
-        "error_message": TEXT,
-        "call_id": TEXT,
-        "caller_number": TEXT,
-        "callee_number": TEXT,
-        "context": TEXT,
-        "format": TEXT,
-        "codec": TEXT,
-        "sampling_rate": INTEGER,
-        "channels": INTEGER,
-        "duration": REAL,
-        "bit_rate": REAL,
-        "is_valid": FLAG,
-        "issue_codes": TEXT,
-        "issues": TEXT,
-        "quality_clipping_ratio": REAL,
-        "quality_dc_offset": REAL,
-        "quality_level_dbfs": REAL,
-        "quality_snr_db": REAL,
-        "quality_silence_share": REAL,
-        "quality_speech_seconds": REAL,
-        "quality_bandwidth_hz": REAL,
-        "quality_zero_run_share": REAL,
-        "score": REAL,
-        "label": TEXT,
-        "confidence": REAL,
-        "abstention": TEXT,
-        "channel_class": TEXT,
-        "session_id": TEXT,
-        "model_version": TEXT,
-        "scored_seconds": REAL,
-        "speech_seconds": REAL,
-        "segment_count": INTEGER,
-        "worst_channel": INTEGER,
-        "worst_start": REAL,
-        "worst_end": REAL,
-        "worst_score": REAL,
-        "reasons": TEXT,
-        "notices": TEXT,
-        "enrollment_id": TEXT,
-        "verified": FLAG,
-        "verification_confidence": REAL,
-        "log_likelihood_ratio": REAL,
-        "similarity": REAL,
-        "channel_match": FLAG,
-        "verification_reasons": TEXT,
-        "policy": TEXT,
-        "policy_version": TEXT,
-        "action": TEXT,
-        "composite_risk": REAL,
-        "decisive_rule": TEXT,
-        "missing_inputs": TEXT,
-        "decision": TEXT,
-        "picture": TEXT,
-        "latency_ms": REAL,
-        "processing_seconds": REAL,
+        **{
+            column: stored
+            for name, kind in _store(audio_columns.RECORDING_COLUMNS, leave=("resumed",)).items()
+            for column, stored in {name: kind, **_ADDED_TO_RECORDINGS.get(name, {})}.items()
+        },
     },
     key=("recording_id",),
 )
@@ -256,12 +219,7 @@ AUDIO_SEGMENTS = Table(
     "audio_segments",
     {
         "recording_id": TEXT,
-        "channel": INTEGER,
-        "role": TEXT,
-        "start": REAL,
-        "end": REAL,
-        "speech_seconds": REAL,
-        "score": REAL,
+        **_store(audio_columns.SEGMENT_COLUMNS, leave=("path", "sha256")),
         "batch_id": TEXT,
     },
     key=("recording_id", "channel", "start"),
@@ -271,11 +229,7 @@ AUDIO_FEATURES = Table(
     "audio_features",
     {
         "recording_id": TEXT,
-        "channel": INTEGER,
-        "role": TEXT,
-        "start": REAL,
-        "end": REAL,
-        "feature_set_version": TEXT,
+        **_store(audio_columns.FEATURE_COLUMNS, leave=("path", "sha256", "sampling_rate")),
         "feature": TEXT,
         "value": REAL,
         "batch_id": TEXT,

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from sentinel_batch.cli.application import app
+
+# Before NumPy is loaded: its threads fight for the cores that tests share (small products of matrices take five times
+# the processor time on two threads), and the workers of a batch have one each too.
+for _threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,9 @@ class Outcome:
 
 Call = Callable[..., Outcome]
 
+_build_command = cache(get_command)
+"""The tree of commands, built once as in a process of its own: it takes longer than most commands."""
+
 
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
@@ -40,6 +51,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     for name in ("SENTINEL_CONFIG", "SENTINEL_LAKE", "SENTINEL_DEBUG", "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("typer.testing._get_command", _build_command)
 
     def run(*arguments: object, env: dict[str, str] | None = None) -> Outcome:
         result = CliRunner().invoke(app, [str(argument) for argument in arguments], env=env)

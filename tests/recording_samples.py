@@ -1,9 +1,14 @@
-"""Folders of small recordings, and a scorer whose answers stand in the files' names."""
+"""Folders of small recordings, and a scorer whose answers stand in the files' names.
+
+What the tests analyse again and again, the same few voices, is spoken and measured once.
+"""
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +17,22 @@ import pytest
 import soundfile
 from audio_speech import speak
 
+from audio_batch import spoof
+from audio_batch.batch.measurement import measure_worst
 from audio_batch.verdict import Reason, SegmentScore, Verdict
 
 HOSTILE_NAME = "<img src=x onerror=alert(1)>' 0.95.wav"
 
 
+@cache
+def _speak(seconds: float, seed: int) -> np.ndarray:
+    return speak(seconds, 8000, seed)
+
+
 def write_recording(path: Path, *, seconds: float = 4.0, seed: int = 0, channels: int = 1) -> Path:
     """Write a voice-like recording at 8 kHz."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    voice = speak(seconds, 8000, seed)
+    voice = _speak(seconds, seed)
     soundfile.write(path, np.stack([voice] * channels, axis=1), 8000, subtype="PCM_16", format="WAV")
     return path
 
@@ -41,17 +53,27 @@ def score_by_name(path: str, **_: Any) -> Verdict:
     )  # fmt: skip
 
 
+_measured: dict[object, list[dict[str, Any]]] = {}
+
+
+def measure_once(path: str, verdict: Verdict, sampling_rate: int) -> list[dict[str, Any]]:
+    """Measure features; they depend on the sound and the segments alone, and are kept."""
+    key = (verdict.sha256, verdict.segments, sampling_rate)
+    if key not in _measured:
+        _measured[key] = measure_worst(path, verdict, sampling_rate)
+    return copy.deepcopy(_measured[key])
+
+
 @pytest.fixture
 def fake_scorer(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Replace the scorer in this process; returns the names of what it scored."""
-    import audio_batch.spoof
-
     scored: list[str] = []
 
     def score(path: str, **options: Any) -> Verdict:
         scored.append(Path(path).name)
         return score_by_name(path, **options)
 
-    monkeypatch.setattr(audio_batch.spoof, "score", score)
+    monkeypatch.setitem(vars(spoof), "score", score)  # by name, the real one and its libraries would be loaded
+    monkeypatch.setattr("audio_batch.batch.stages.measure_worst", measure_once)
     monkeypatch.setattr("audio_batch.batch.running._count_workers", lambda _: 0)
     return scored

@@ -1,8 +1,5 @@
 """A folder of recordings to tables: in worker processes, in a fixed order, resumable, whatever the files hold."""
 
-from audio_batch.batch.checkpoint import CHECKPOINT_FOLDER, remove_stale
-from audio_batch.batch.progress import Progress
-from audio_batch.batch.running import run
-from audio_batch.batch.tables import VOLATILE_COLUMNS, BatchResult
+import lazy_loader
 
-__all__ = ["CHECKPOINT_FOLDER", "VOLATILE_COLUMNS", "BatchResult", "Progress", "remove_stale", "run"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,7 +10,6 @@ end, what it did not need is removed; what is left lets the same recordings pass
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -20,18 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from audio_batch.errors import AudioUsageError
+from batch_base.files import PART_SUFFIX, replaced_file
 
 CHECKPOINT_FOLDER = "audio_checkpoints"
 """Usual name of the folder, where it lies among other things."""
 
 
-def make_key(facts: dict[str, Any]) -> str:
-    """Return the SHA-256 of facts as canonical JSON."""
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def to_plain(document: dict[str, Any]) -> dict[str, Any]:
-    """Return what is left after a journey as JSON: the form in which results and contexts are compared and kept."""
+def through_json(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document as it comes back from JSON: the form in which results and contexts are compared and kept."""
     return dict(json.loads(json.dumps(document, default=str)))
 
 
@@ -74,16 +69,12 @@ def read_result(folder: str, key: str) -> dict[str, Any] | None:
 
 
 def write_result(folder: str, key: str, result: dict[str, Any]) -> None:
-    """Keep a finished result; a full disk costs the resumption, not the result."""
+    """Keep a finished result; where the disk is full, the batch goes on and only a later run takes longer."""
     place = _place(folder, key)
-    partial = place.with_name(f".{key}.{os.getpid()}.part")
-    try:
+    with suppress(OSError):
         place.parent.mkdir(exist_ok=True, parents=True, mode=0o700)
-        partial.write_bytes(json.dumps({"key": key, "result": result}).encode())
-        partial.replace(place)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()
+        with replaced_file(place, mode=0o600) as fresh:
+            fresh.write_bytes(json.dumps({"key": key, "result": result}).encode())
 
 
 def remove_unused(folder: str, used: Collection[str]) -> int:
@@ -92,7 +83,7 @@ def remove_unused(folder: str, used: Collection[str]) -> int:
 
 
 def remove_stale(folder: str | os.PathLike[str], hours: float, *, dry_run: bool = False) -> int:
-    """Remove the results that no batch has written or used for so long; the batches only take longer next time.
+    """Remove the results that no batch has written or used for some hours; those batches only take longer next time.
 
     Parameters
     ----------
@@ -115,7 +106,7 @@ def remove_stale(folder: str | os.PathLike[str], hours: float, *, dry_run: bool 
 
 def _list_files(folder: Path) -> Iterator[Path]:
     for root, _, names in os.walk(folder):
-        yield from (Path(root) / name for name in names if name.endswith((".json", ".part")))
+        yield from (Path(root) / name for name in names if name.endswith((".json", PART_SUFFIX)))
 
 
 def _is_older(path: Path, limit: float) -> bool:
@@ -126,7 +117,7 @@ def _is_older(path: Path, limit: float) -> bool:
 
 
 def _remove(path: Path) -> bool:
-    """Remove a file, and its folder if it was the last one; whether it is gone."""
+    """Remove a file, and its folder if that is then empty; return whether the file is gone."""
     try:
         path.unlink()
     except OSError:

@@ -51,6 +51,7 @@ def find_recordings(directory: str | os.PathLike[str]) -> list[Recording]:
             hint="Name the folder that holds the recordings.",
             directory=os.fspath(directory),
         )
+    # By bytes: the order must not depend on the locale, and a name need not be text.
     return sorted(_walk(root), key=lambda recording: os.fsencode(recording.name))
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from audio_batch import features
 from audio_batch.decoding import read_blocks
-from audio_batch.verdict import SegmentScore, Verdict
+from audio_batch.verdict import SegmentScore, Verdict, rank_segments
 
 WORST_SEGMENTS = 3
 """Segments per recording whose features are kept: those that a reviewer is shown; all of them would cost more than the
@@ -18,16 +19,13 @@ scoring itself."""
 
 def measure_worst(path: str, verdict: Verdict, sampling_rate: int) -> list[dict[str, Any]]:
     """Return the features of the highest-scoring segments, by channel and time; the file is decoded once more."""
-    from audio_batch.features import extract
-
-    ranked = sorted(verdict.segments, key=lambda s: (-s.score, s.channel, s.start))[:WORST_SEGMENTS]
-    worst = sorted(ranked, key=lambda s: (s.channel, s.start))
+    worst = sorted(rank_segments(verdict.segments)[:WORST_SEGMENTS], key=lambda s: (s.channel, s.start))
     rows = []
     for segment, signal in zip(worst, read_spans(path, worst, sampling_rate), strict=True):
-        features = extract(np.nan_to_num(signal, posinf=0, neginf=0), sampling_rate)
+        found = features.extract(np.nan_to_num(signal, posinf=0, neginf=0), sampling_rate)
         place = {"channel": segment.channel, "role": segment.role, "start": segment.start, "end": segment.end}
-        version = {"feature_set_version": features.version, "sampling_rate": sampling_rate}
-        rows.append(place | version | {"values": features.values})
+        version = {"feature_set_version": found.version, "sampling_rate": sampling_rate}
+        rows.append(place | version | {"values": found.values})
     return rows
 
 

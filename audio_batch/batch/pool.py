@@ -21,7 +21,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from audio_batch.batch.analysis import Settings, Task, report_loss
+from audio_batch.batch.analysis import report_loss
+from audio_batch.batch.settings import Settings
+from audio_batch.batch.tasks import Task
 from audio_batch.errors import AudioError
 
 THREAD_LIMITS = (
@@ -94,7 +96,7 @@ class Worker:
         self.messages = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
 
     def analyse(self, task: Task, stopped: threading.Event) -> dict[str, Any]:
-        """Return the result of a task; if the process dies of it or hangs, a result that says so."""
+        """Return the result of a task; if the process dies or hangs, a result that says so."""
         process = self._start() if self.process is None else self.process
         self.known = {}
         with Deadline(process, GRACE_SECONDS) as deadline:
@@ -125,6 +127,7 @@ class Worker:
             process.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
+        # -P: whatever lies in the current folder, such as an email.py among recordings, is not imported.
         command = [sys.executable, "-P", "-m", "audio_batch.batch.worker"]
         pipe = subprocess.PIPE
         process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self.messages, env=_make_environment())

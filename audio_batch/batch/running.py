@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from audio_batch.batch.analysis import Settings, Task, analyse
-from audio_batch.batch.checkpoint import make_key, prepare_folder, remove_unused, to_plain
+from audio_batch.batch.analysis import analyse
+from audio_batch.batch.checkpoint import prepare_folder, remove_unused, through_json
 from audio_batch.batch.discovery import Recording, find_recordings
 from audio_batch.batch.pool import WorkerPool
 from audio_batch.batch.progress import Progress, ProgressMeter
+from audio_batch.batch.settings import Settings, make_settings, separate
+from audio_batch.batch.tables import BatchResult, build_tables
+from audio_batch.batch.tasks import Task
+from audio_batch.contexts import match_contexts, read_contexts
 from audio_batch.errors import AudioUsageError
-from audio_batch.segmentation.roles import parse_channel_roles
-
-if TYPE_CHECKING:
-    from audio_batch.batch.tables import BatchResult
-
-_CODE_SUFFIXES = {".py", ".toml", ".json", ".npz", ".onnx"}
 
 
 def run(
@@ -91,8 +86,6 @@ def run(
     AudioError
         If no worker process can be started.
     """
-    from audio_batch.batch.tables import build_tables
-
     settings = make_settings(
         store=store,
         policy=policy,
@@ -105,91 +98,16 @@ def run(
     )
     count = _count_workers(workers)
     recordings = find_recordings(directory)
-    settings = _separate(settings, directory)
+    settings = separate(settings, directory)
     contexts = _read_contexts(recordings, manifest, directory)
     tasks = [
-        Task(recording.path, recording.name, recording.size, to_plain(context), recording.problem)
+        Task(recording.path, recording.name, recording.size, through_json(context), recording.problem)
         for recording, context in zip(recordings, contexts, strict=True)
     ]
     results = _analyse_all(tasks, settings, min(count, len(tasks)), progress)
     if settings.checkpoint_dir is not None:
         remove_unused(settings.checkpoint_dir, {result["key"] for result in results.values() if "key" in result})
     return build_tables([results[task.name] for task in tasks])
-
-
-def make_settings(
-    *,
-    store: str | PathLike[str] | None,
-    policy: str | PathLike[str] | None,
-    checkpoint_dir: str | None,
-    channel_roles: Mapping[int, str] | str | None,
-    model: str | PathLike[str] | None,
-    profile: str,
-    with_features: bool,
-    seconds_per_minute: float = 30.0,
-) -> Settings:
-    """Check the options of a batch, and hash what its results depend on."""
-    from audio_batch.routing import load_policy
-    from audio_batch.validation import load_profile
-
-    if not 0 < seconds_per_minute < math.inf:
-        raise AudioUsageError(
-            f"seconds_per_minute is {seconds_per_minute}; allowed: a positive number of seconds.",
-            hint="The default is 30.",
-            seconds_per_minute=seconds_per_minute,
-        )
-    roles = parse_channel_roles(channel_roles) if isinstance(channel_roles, str) else dict(channel_roles or {})
-    return Settings(
-        model=_text(model),
-        profile=profile,
-        policy=_text(policy),
-        policy_sha256=load_policy(Path(policy) if isinstance(policy, PathLike) else policy).sha256 if policy else None,
-        store=_text(store),
-        roles=tuple(sorted(roles.items())),
-        with_features=with_features,
-        checkpoint_dir=checkpoint_dir,
-        fingerprint=make_key({"code": _hash_code(), "model": _hash_model(model), "profile": load_profile(profile)}),
-        seconds_per_minute=seconds_per_minute,
-    )
-
-
-def _separate(settings: Settings, directory: str | PathLike[str]) -> Settings:
-    """Give the batch a subfolder of its own; another model file, policy or code supersedes, it does not add."""
-    if settings.checkpoint_dir is None:
-        return settings
-    asked = asdict(replace(settings, fingerprint="", policy_sha256=None, seconds_per_minute=0))
-    batch = make_key(asked | {"directory": str(Path(directory).resolve())})
-    return replace(settings, checkpoint_dir=str(Path(settings.checkpoint_dir) / batch[:16]))
-
-
-def _text(path: str | PathLike[str] | None) -> str | None:
-    return None if path is None else os.fspath(path)
-
-
-def _hash_code() -> str:
-    """Hash the package, with the shipped model and profiles: results of other code are not taken over."""
-    package = Path(__file__).resolve().parents[1]
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*")):
-        if path.suffix in _CODE_SUFFIXES and path.is_file():
-            digest.update(path.relative_to(package).as_posix().encode() + b"\0")
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _hash_model(model: str | PathLike[str] | None) -> str | None:
-    if model is None:
-        return None
-    try:
-        inside = sorted(path for path in Path(model).rglob("*") if path.is_file())
-        files = inside if Path(model).is_dir() else [Path(model)]
-        return make_key({str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files})
-    except OSError as error:
-        raise AudioUsageError(
-            f"The model {os.fspath(model)!r} cannot be read: {error.strerror}.",
-            hint="Name a model that `train` wrote, or none for the shipped one.",
-            model=os.fspath(model),
-        ) from error
 
 
 def _count_workers(workers: int | None) -> int:
@@ -209,8 +127,6 @@ def _read_contexts(
 ) -> list[dict[str, Any]]:
     if manifest is None:
         return [{} for _ in recordings]
-    from audio_batch.contexts import match_contexts, read_contexts
-
     paths = [recording.path for recording in recordings]
     return match_contexts(paths, read_contexts(Path(manifest)), root=Path(directory))
 
@@ -232,7 +148,7 @@ def _analyse_all(
 
 def _compute(tasks: Sequence[Task], settings: Settings, workers: int) -> Iterator[tuple[Task, dict[str, Any]]]:
     if workers == 0:
-        yield from ((task, to_plain(analyse(task, settings))) for task in tasks)
+        yield from ((task, through_json(analyse(task, settings))) for task in tasks)
         return
     with WorkerPool(workers, settings) as pool:
         yield from pool.map_unordered(tasks)

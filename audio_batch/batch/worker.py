@@ -14,18 +14,14 @@ import signal
 import sys
 from typing import Any, BinaryIO
 
-from audio_batch.batch.analysis import Settings, Task, analyse
-
-
-def read_settings(document: dict[str, Any]) -> Settings:
-    """Make settings from their JSON form."""
-    roles = tuple((int(channel), str(role)) for channel, role in document["roles"])
-    return Settings(**(document | {"roles": roles}))
+from audio_batch.batch.analysis import analyse
+from audio_batch.batch.settings import Settings
+from audio_batch.batch.tasks import Task
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer requests until there are no more."""
-    settings = read_settings(json.loads(requests.readline()))
+    settings = Settings.from_json(json.loads(requests.readline()))
     _answer(answers, {"ready": True})
     for line in requests:
         _answer(answers, analyse(Task(**json.loads(line)), settings, lambda facts: _answer(answers, {"begun": facts})))

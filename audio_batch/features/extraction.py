@@ -60,7 +60,7 @@ class Features:
 
     def to_frame(self) -> polars.DataFrame:
         """Return one row: ``feature_set_version``, ``sampling_rate``, and a Float32 column per feature."""
-        import polars
+        import polars  # late: the workers of a batch extract features and make no frames
 
         columns = {name: polars.Series(name, [value], dtype=polars.Float32) for name, value in self.values.items()}
         head = {"feature_set_version": [self.version], "sampling_rate": [self.sampling_rate]}

@@ -23,7 +23,6 @@ PREEMPHASIS_FROM = 50.0
 EDGE = 50.0
 """Hz from 0 and from the ceiling within which a pole is the slope of the spectrum, not a formant."""
 FORMANTS = 4
-ITERATIONS = 60
 
 
 def track_formants(signal: npt.ArrayLike, sampling_rate: int, times: Doubles) -> tuple[Doubles, Doubles]:

@@ -5,22 +5,6 @@ holds, and at most 1. The action is the most severe of all the rules that fired.
 or cannot be read, counts as if it held: leaving context away never lowers the risk.
 """
 
-from audio_batch.routing.audit import append_audit
-from audio_batch.routing.decision import ACTIONS, EXIT_CODES, Action, AppliedFactor, Decision, FiredRule
-from audio_batch.routing.evaluation import route
-from audio_batch.routing.policy import Policy
-from audio_batch.routing.policy_files import list_policies, load_policy
+import lazy_loader
 
-__all__ = [
-    "ACTIONS",
-    "EXIT_CODES",
-    "Action",
-    "AppliedFactor",
-    "Decision",
-    "FiredRule",
-    "Policy",
-    "append_audit",
-    "list_policies",
-    "load_policy",
-    "route",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,7 +11,12 @@ from typing import Any
 
 from audio_batch.errors import AudioUsageError
 from audio_batch.routing.decision import Decision
-from audio_batch.routing.hashing import hash_value, write_canonical_json
+from batch_base.hashing import hash_value, write_canonical_json
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 AUDIT_FORMAT = 1
 
@@ -93,12 +98,15 @@ def _write_time(now: datetime | None) -> str | None:
 
 
 def _append_line(path: Path, line: str) -> None:
-    # One write of the whole line with O_APPEND: lines of processes that append at once are never mixed.
+    # One write of the whole line with O_APPEND never mixes lines. But a file grows page by page: whoever looked at its
+    # last byte in the midst of another's write would find it torn. Hence the lock, which the system releases on close.
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         handle = os.open(path, flags, 0o600)
         try:
             _restrict(handle)
+            if fcntl is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX)
             data = (_line_break(handle) + line + "\n").encode("utf-8", "backslashreplace")
             if os.write(handle, data) != len(data):
                 raise OSError("the line was written in part only")

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from audio_batch.routing.decision import Action, AppliedFactor, Decision, FiredRule, rank_action
-from audio_batch.routing.hashing import hash_value
 from audio_batch.routing.inputs import Reading, read_inputs
 from audio_batch.routing.policy import Condition, ContextRule, Policy
 from audio_batch.routing.policy_files import load_policy
 from audio_batch.verdict import Verdict, Verification
+from batch_base.hashing import hash_value
 
 _DECIMALS = 9
 _VOLATILE = ("latency_ms", "path")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from functools import cache
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any, cast
 
 from audio_batch.errors import AudioUsageError
 from audio_batch.routing.decision import ACTIONS, Action, rank_action
-from audio_batch.routing.hashing import hash_value
 from audio_batch.routing.inputs import is_country, normalise_code
 from audio_batch.routing.policy import (
     Condition,
@@ -23,6 +21,8 @@ from audio_batch.routing.policy import (
     VerificationDemand,
 )
 from audio_batch.routing.tables import Table, read_toml
+from batch_base.hashing import hash_value
+from batch_base.suggestions import suggest
 
 INPUT_KINDS: tuple[InputKind, ...] = ("number", "flag", "country", "code")
 LABELS = ("likely_real", "uncertain", "likely_synthetic")
@@ -66,8 +66,7 @@ def load_policy(name_or_path: str | Path) -> Policy:
 def _load_shipped(name: str) -> Policy:
     if name not in list_policies():
         names = ", ".join(list_policies())
-        close = difflib.get_close_matches(name, list_policies(), n=1)
-        hint = f"Did you mean {close[0]!r}?" if close else "Give a shipped name, or the path of a .toml file."
+        hint = suggest(name, list_policies(), "Give a shipped name, or the path of a .toml file.")
         message = f"There is no routing policy {name!r}. Allowed: {names}, or the path of a .toml file."
         raise AudioUsageError(message, hint=hint, value=name, allowed=list_policies())
     return _build(_read(_FOLDER / f"{name}.toml"), file=f"{name}.toml")

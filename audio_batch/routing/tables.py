@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import tomllib
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_batch.errors import AudioUsageError
+from batch_base.suggestions import suggest
 
 MAX_FILE_BYTES = 1 << 20
 
@@ -87,7 +87,7 @@ class Table:
         """Read one of the options."""
         value = self._get(name, default)
         if value not in options:
-            raise self.refuse(name, ", ".join(options), _suggest(value, options))
+            raise self.refuse(name, ", ".join(options), suggest(value, options))
         return str(value)
 
     def number(self, name: str, default: float | None = None, *, low: float, high: float = math.inf) -> float:
@@ -134,7 +134,7 @@ class Table:
                 known = sorted(self._known)
                 raise AudioUsageError(
                     f"{self.file} has the unknown key {self._key(name)!r}. Allowed: {', '.join(known)}.",
-                    hint=_suggest(name, known) or "Remove the key.",
+                    hint=suggest(name, known, "Remove the key."),
                     file=self.file,
                     key=self._key(name),
                     value=self.values[name],
@@ -150,8 +150,3 @@ class Table:
 
     def _key(self, name: str) -> str:
         return f"{self.place}.{name}" if self.place else name
-
-
-def _suggest(value: Any, options: Collection[str]) -> str:
-    close = difflib.get_close_matches(str(value), list(options), n=1)
-    return f"Did you mean {close[0]!r}?" if close else ""

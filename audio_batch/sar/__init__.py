@@ -4,9 +4,6 @@ A draft is never a filing: every document says DRAFT, and the fields that a fili
 listed, not invented. A person completes, judges and files it.
 """
 
-from audio_batch.sar.configuration import SarConfig, load_sar_config
-from audio_batch.sar.draft import SarDraft, draft_sar
-from audio_batch.sar.narrative import DEEPFAKE_KEY_TERM
-from audio_batch.sar.record import MissingField
+import lazy_loader
 
-__all__ = ["DEEPFAKE_KEY_TERM", "MissingField", "SarConfig", "SarDraft", "draft_sar", "load_sar_config"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

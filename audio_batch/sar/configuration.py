@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from audio_batch.routing.hashing import hash_value
 from audio_batch.routing.tables import Table, read_toml
+from batch_base.hashing import hash_value
 
 REGULATORS = ("", "1", "2", "3", "4", "6", "7", "9", "13", "99")
 INSTITUTION_TYPES = ("", "1", "2", "3", "4", "5", "11", "12", "999")

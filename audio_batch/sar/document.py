@@ -1,4 +1,4 @@
-"""Writing an XML document that says in its head that it is a draft."""
+"""XML documents that say at the top that they are drafts."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from typing import Any, Literal, get_args
 
 from audio_batch.errors import AudioUsageError
 from audio_batch.routing.decision import Decision
-from audio_batch.routing.hashing import hash_value
 from audio_batch.sar.configuration import SarConfig, load_sar_config
 from audio_batch.sar.document import write_document
 from audio_batch.sar.evidence import write_evidence
@@ -21,6 +20,7 @@ from audio_batch.sar.narrative import DRAFT_MARK, select_key_terms, write_narrat
 from audio_batch.sar.record import CallRecord, MissingField, read_record
 from audio_batch.sar.wording import clean_text, split_blocks
 from audio_batch.verdict import Verdict, Verification
+from batch_base.hashing import hash_value
 
 Outcome = Literal["allow", "deny", "review"]
 

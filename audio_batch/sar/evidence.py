@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from audio_batch.decoding import printable
 from audio_batch.errors import AudioUsageError
+from batch_base.files import replaced_file
 
 MANIFEST_FORMAT = 1
 
@@ -49,7 +51,7 @@ def write_evidence(
             "case_id": case_id,
             "files": files,
             "recording": {
-                "name": recording.name.encode("utf-8", "backslashreplace").decode(),
+                "name": printable(recording.name),
                 "sha256": recording_sha256,
                 "unchanged": _compare_recording(recording, recording_sha256),
             },
@@ -68,14 +70,10 @@ def _encode(content: Any) -> bytes:
 
 
 def _write_file(path: Path, data: bytes) -> dict[str, Any]:
-    # Written beside and renamed: a killed run leaves the old file or the new one, never half of one.
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
-    with os.fdopen(handle, "wb") as file:
+    with replaced_file(path, mode=0o600) as fresh, fresh.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    part.replace(path)
     return {"name": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
 

@@ -1,4 +1,4 @@
-"""The narrative of a report: who, what, when, where, why and how, in plain sentences that say what is not proven."""
+"""The narrative of a report: who, what, when, where, why and how, in plain sentences, with what is not proven."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report is about, as far as it is known: the facts that are taken from verdict and context."""
+"""What a report is about, as far as verdict and context tell."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_PHONE_DIGITS = 16
 
 @dataclass(frozen=True)
 class MissingField:
-    """A field that a filing needs and that the draft does not know.
+    """A field that a filing needs and the draft cannot fill.
 
     Attributes
     ----------

@@ -1,7 +1,5 @@
 """Where there is speech, and the stretches of it that are analysed one by one."""
 
-from audio_batch.segmentation.activity import detect_speech
-from audio_batch.segmentation.roles import parse_channel_roles
-from audio_batch.segmentation.segments import Segment, cut_segments
+import lazy_loader
 
-__all__ = ["Segment", "cut_segments", "detect_speech", "parse_channel_roles"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

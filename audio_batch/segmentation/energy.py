@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
 from audio_batch.segmentation.grid import Frames, Signal, count_hop
 
@@ -98,8 +99,6 @@ def _make_bands(sampling_rate: int) -> _Array:
 
 def _measure_levels(power: _Array, sampling_rate: int) -> tuple[_Array, _Array]:
     """Return smoothed band levels and total levels in dB re full scale."""
-    from scipy.ndimage import uniform_filter1d
-
     bands = power @ _make_bands(sampling_rate)
     smooth = np.maximum(uniform_filter1d(bands, 5, axis=0, mode="nearest"), 1e-12)
     total = np.maximum(bands.sum(axis=1), 1e-12)
@@ -108,8 +107,6 @@ def _measure_levels(power: _Array, sampling_rate: int) -> tuple[_Array, _Array]:
 
 def _measure_excess(levels: _Array, total: _Array) -> _Array:
     """Return dB above the noise floor in the three clearest bands; frames of digital silence do not set the floor."""
-    from scipy.ndimage import maximum_filter1d, minimum_filter1d
-
     silent = maximum_filter1d((total < _SILENT_DB).astype(np.uint8), 9, mode="nearest").astype(bool)
     candidates = np.where(silent[:, None], np.float32(np.inf), levels)
     floor = minimum_filter1d(candidates, 2 * _FLOOR_REACH + 1, axis=0, mode="nearest")
@@ -121,8 +118,6 @@ def _measure_excess(levels: _Array, total: _Array) -> _Array:
 
 def _find_audible(total: _Array) -> Frames:
     """Frames that are neither digital silence nor far below the loudest within reach."""
-    from scipy.ndimage import maximum_filter1d
-
     loudest = maximum_filter1d(total, 2 * _FLOOR_REACH + 1, mode="nearest")
     audible: Frames = (total > _SILENT_DB) & (total > loudest - _DYNAMIC_RANGE_DB)
     return audible
@@ -161,8 +156,6 @@ def _find_tones(power: _Array, sampling_rate: int) -> Frames:
 
 def _join_frames(excess: _Array, audible: Frames, voiced: Frames) -> Frames:
     """Turn frame evidence into runs: near a clear and a voiced frame, no holes below 0.25 s, nothing below 50 ms."""
-    from scipy.ndimage import maximum_filter1d, uniform_filter1d
-
     core = (excess > _CORE_DB) & audible
     near_core = maximum_filter1d(core.astype(np.uint8), 2 * _EDGE_REACH + 1, mode="constant") > 0
     size = 2 * _VOICED_REACH + 1
@@ -172,8 +165,6 @@ def _join_frames(excess: _Array, audible: Frames, voiced: Frames) -> Frames:
 
 
 def _dilate(frames: Frames, reach: int) -> Frames:
-    from scipy.ndimage import maximum_filter1d
-
     widened: Frames = maximum_filter1d(frames.astype(np.uint8), 2 * reach + 1, mode="constant") > 0
     return widened
 

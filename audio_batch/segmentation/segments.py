@@ -6,17 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from os import PathLike
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from audio_batch.decoding import RawFormat, probe, read_blocks
 from audio_batch.errors import AudioUsageError
 from audio_batch.segmentation.activity import select_detector
 from audio_batch.segmentation.grid import Block, Detector, Frames, count_hop
-
-if TYPE_CHECKING:
-    from audio_batch.decoding import RawFormat
 
 SHORTEST_TAIL = 0.1
 """Share of a segment that must be left over at the end for one more segment, which then ends with the recording."""
@@ -133,8 +130,6 @@ def _read_segments(
     roles: Mapping[int, str] | None,
     detect: Detector,
 ) -> Iterator[Segment]:
-    from audio_batch.decoding import probe, read_blocks
-
     rate = probe(path, raw=raw).sampling_rate
     cutter = _Cutter(grid, rate, dict(roles or {}), detect)
     blocks = read_blocks(path, block_seconds=chunk_duration, raw=raw)

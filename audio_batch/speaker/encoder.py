@@ -189,7 +189,7 @@ class LstmEncoder:
 
     @classmethod
     def read(cls, path: Path) -> LstmEncoder:
-        """Read the weights as `audio_batch.speaker.conversion` writes them (PyTorch's names and gate order)."""
+        """Read the weights as `research.voice_encoder` writes them (PyTorch's names and gate order)."""
         try:
             with np.load(path, allow_pickle=False) as stored:
                 weights = {name: stored[name].astype(np.float32) for name in stored.files}
@@ -198,7 +198,7 @@ class LstmEncoder:
         except DAMAGE as error:
             raise ModelError(
                 f"The speaker encoder {str(path)!r} cannot be read: {type(error).__name__}",
-                hint="Install the package again, or make the file anew with python -m audio_batch.speaker.conversion.",
+                hint="Install the package again.",
                 path=str(path),
             ) from error
         return cls(_version(path), MelInput(), layers, output)
@@ -243,6 +243,7 @@ def _run_layer(inputs: Floats, weights: Floats, recurrent: Floats, bias: Floats)
     for frame in range(frames):
         gates = np.tanh(driven[frame] + hidden @ recurrent)
         enter, keep, fresh, leave = (gates[:, i * cells : (i + 1) * cells] for i in range(4))
+        # Half of 1 + tanh is the sigmoid of the unscaled gate, see `_read_layer`.
         memory = 0.5 * ((1 + keep) * memory + (1 + enter) * fresh)
         hidden = outputs[frame] = 0.5 * (1 + leave) * np.tanh(memory)
     return outputs
@@ -258,11 +259,9 @@ class OnnxEncoder:
 
     @classmethod
     def read(cls, path: Path) -> OnnxEncoder:
-        """Open the graph on one core (needs the package onnxruntime)."""
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise ModelError("An ONNX encoder needs onnxruntime", hint="pip install onnxruntime") from error
+        """Open the graph on one core."""
+        import onnxruntime  # late: the shipped encoder does without
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         try:

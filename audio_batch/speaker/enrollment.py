@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_batch.decoding import RawFormat
 from audio_batch.errors import AudioUsageError, EnrollmentError
@@ -25,9 +26,6 @@ from audio_batch.speaker.store import (
     write_voiceprint,
 )
 from audio_batch.speaker.voice import ChannelClass, Voice, check_class, read_voice
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 MIN_CLIP_SECONDS = 1.0
 """Net speech below which one clip's embedding is mostly noise."""

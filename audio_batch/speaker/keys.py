@@ -89,7 +89,7 @@ def _read_key_file(path: Path) -> StoreKey:
 
 
 def create_key(path: str | PathLike[str]) -> StoreKey:
-    """Write a new random key to a file that did not exist, mode 0600.
+    """Write a new random key to a new file, mode 0600.
 
     Raises
     ------

@@ -7,20 +7,17 @@ import math
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_batch.errors import EnrollmentError, ModelError
 from audio_batch.speaker.encoder import DAMAGE, MODELS, Encoder, unit
 from audio_batch.speaker.voice import CHANNEL_CLASSES, ChannelClass
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Vectors = NDArray[np.float32]
-    Embeddings = dict[ChannelClass, Vectors]
-
+Vectors = NDArray[np.float32]
+Embeddings = dict[ChannelClass, Vectors]
 
 SHIPPED_BACKEND = MODELS / "backend.npz"
 

@@ -13,16 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_batch.errors import AudioUsageError, EnrollmentError
 from audio_batch.speaker.keys import KEY_FILE_VARIABLE, KEY_VARIABLE, StoreKey
 from audio_batch.speaker.voice import CHANNEL_CLASSES, ChannelClass
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 MAX_ID_LENGTH = 128
 MAX_RECORD_BYTES = 1 << 20
@@ -177,7 +175,7 @@ def remove_voiceprint(store: str | PathLike[str], enrollment_id: str) -> None:
 
 
 def open_folder(store: str | PathLike[str], *, create: bool = False) -> Path:
-    """Return the folder of a store, made if wanted, after a look at who may enter it."""
+    """Return the folder of a store, made if asked for, once it is clear that nobody else may enter it."""
     folder = Path(store)
     try:
         if create:

@@ -1,10 +1,11 @@
-"""Verification: does a recording carry an enrolled voice, and has the spoof check nothing against it?"""
+"""Verification: does a recording carry an enrolled voice, and does the spoof check object to it?"""
 
 from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
 
+from audio_batch import spoof
 from audio_batch.decoding import RawFormat
 from audio_batch.errors import AudioUsageError, ModelError
 from audio_batch.speaker.encoder import load_encoder
@@ -138,6 +139,7 @@ def _doubt_voice(voice: Voice, voiceprint: Voiceprint, ratio: float, backend: Ba
 
 
 def doubt_spoof(verdict: Verdict | None) -> list[str]:
+    """Return what the spoof check has against a recording, one reason at most."""
     if verdict is None or verdict.score is None:
         return ["spoof_check_missing: no spoof score, so nothing is verified"]
     if verdict.label == "likely_synthetic" or verdict.score >= SPOOF_LIMIT:
@@ -161,13 +163,8 @@ def _check_verdict(verdict: Verdict | None, voice: Voice) -> None:
 
 
 def ask_scorer(path: str | PathLike[str], raw: RawFormat | None) -> Verdict | None:
-    """Return the shipped scorer's verdict, or None where there is no scorer or no model for it."""
+    """Return the shipped scorer's verdict, or None where its model cannot be read."""
     try:
-        from audio_batch.spoof import score  # type: ignore[attr-defined, unused-ignore]
-    except ImportError:
-        return None
-    try:
-        verdict: Verdict = score(path, raw=raw)
+        return spoof.score(path, raw=raw)
     except ModelError:
         return None
-    return verdict

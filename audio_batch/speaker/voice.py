@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from os import PathLike, fspath
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_batch.decoding import RawFormat, hash_file, open_reader, read_blocks, resample
 from audio_batch.errors import AudioUsageError
+from audio_batch.segmentation import detect_speech
 from audio_batch.speaker.encoder import ENCODER_RATE, Encoder, load_encoder
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 ChannelClass = Literal["narrowband", "wideband"]
 CHANNEL_CLASSES: tuple[ChannelClass, ...] = ("narrowband", "wideband")
@@ -146,8 +145,6 @@ def check_class(channel_class: str | None) -> None:
 
 def keep_speech(signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
     """Return the stretches of speech in a mono signal, one after the other."""
-    from audio_batch.segmentation import detect_speech
-
     spans = np.rint(detect_speech(signal, sampling_rate) * sampling_rate).astype(int)
     return np.concatenate([signal[:0], *(signal[start:end] for start, end in spans)])
 

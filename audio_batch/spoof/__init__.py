@@ -4,42 +4,6 @@
 recordings. Measured quality: ``docs/detection-quality.md``; the shipped model's card: ``models/<name>/MODEL_CARD.md``.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from audio_batch.spoof.aggregation import aggregate_scores, find_suspicious_spans
-    from audio_batch.spoof.evaluation import calibrate_model, evaluate_model
-    from audio_batch.spoof.model import load_model
-    from audio_batch.spoof.scorer import score, score_signal
-    from audio_batch.spoof.training import train_model
-
-__all__ = [
-    "aggregate_scores",
-    "calibrate_model",
-    "evaluate_model",
-    "find_suspicious_spans",
-    "load_model",
-    "score",
-    "score_signal",
-    "train_model",
-]
-
-_PLACES = {
-    "aggregate_scores": "aggregation",
-    "calibrate_model": "evaluation",
-    "evaluate_model": "evaluation",
-    "find_suspicious_spans": "aggregation",
-    "load_model": "model",
-    "score": "scorer",
-    "score_signal": "scorer",
-    "train_model": "training",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -138,6 +138,7 @@ def _solve_logistic(
         gradient = inputs.T @ (importance * (probability - truth)) + penalty * solution
         curvature = (inputs * (importance * probability * (1 - probability))[:, None]).T @ inputs + np.diag(penalty)
         step = np.linalg.solve(curvature + 1e-9 * np.eye(len(solution)), gradient)
+        # Where the classes separate, a full Newton step from a flat region overshoots and never comes back.
         solution = solution - np.clip(step, -2, 2)
         if np.abs(step).max() < 1e-8:
             break

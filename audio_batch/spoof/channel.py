@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from audio_batch.decoding import resample
 from audio_batch.errors import AudioUsageError
 from audio_batch.spoof import impairments
 from audio_batch.spoof.coding import AMR_KBPS, apply_codec, list_codecs
@@ -63,11 +64,11 @@ def simulate_channel(
     _check_input(signal, target_rate)
     drawn = draw_channel(rng, narrowband=target_rate == 8000 or bool(rng.random() < 0.5))
     rate = 8000 if drawn["narrowband"] else 16000
-    changed = _resample(signal, sampling_rate, rate)
+    changed = resample(signal, sampling_rate, rate)
     changed = _even_out(changed, rate, drawn)
     changed = _degrade(changed, rate, drawn, rng)
     changed = _transmit(changed, rate, drawn, rng)
-    return _resample(changed, rate, target_rate), drawn
+    return resample(changed, rate, target_rate), drawn
 
 
 def draw_channel(rng: np.random.Generator, *, narrowband: bool) -> Description:
@@ -128,8 +129,8 @@ def apply_channel(
     if preset not in PRESETS:
         raise AudioUsageError(f"channel {preset!r} is not known", hint=f"Choose one of {', '.join(PRESETS)}.")
     rate, change = PRESETS[preset]
-    changed = change(_resample(signal, sampling_rate, rate or target_rate), rate or target_rate, rng)
-    changed = _resample(np.clip(changed, -1.0, 1.0), rate or target_rate, target_rate)
+    changed = change(resample(signal, sampling_rate, rate or target_rate), rate or target_rate, rng)
+    changed = resample(np.clip(changed, -1.0, 1.0), rate or target_rate, target_rate)
     samples = round(signal.size * target_rate / sampling_rate)
     return np.pad(changed[:samples], (0, max(0, samples - changed.size)))
 
@@ -189,14 +190,6 @@ def _draw_band(rng: np.random.Generator, narrowband: bool) -> tuple[float | None
         "edge": (None, round(float(rng.uniform(3000, highest)), -2)),
     }
     return bands[str(kind)]
-
-
-def _resample(signal: Signal, from_rate: int, to_rate: int) -> Signal:
-    if from_rate == to_rate:
-        return signal
-    import soxr
-
-    return np.asarray(soxr.resample(signal, from_rate, to_rate), np.float32)
 
 
 def _check_input(signal: Signal, target_rate: int) -> None:

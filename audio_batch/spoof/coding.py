@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 from audio_batch.errors import AudioUsageError
@@ -69,8 +70,6 @@ def list_codecs(sampling_rate: int | None = None) -> tuple[str, ...]:
 
 
 def _code_with_sndfile(signal: Signal, rate: int, container: str, subtype: str, level: float | None = None) -> Signal:
-    import soundfile
-
     memory = io.BytesIO()
     extra = {} if level is None else {"compression_level": level}
     soundfile.write(memory, signal, rate, format=container, subtype=subtype, **extra)

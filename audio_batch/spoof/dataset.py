@@ -1,8 +1,7 @@
-"""Labelled recordings to training segments: manifest, channel simulation, one row per draw."""
+"""Labelled recordings to training segments: channel simulation, one row per draw."""
 
 from __future__ import annotations
 
-import csv
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -15,44 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_batch.errors import AudioError, AudioUsageError
+from audio_batch.decoding import decode, resample
+from audio_batch.errors import AudioError
+from audio_batch.spoof.channel import apply_channel, simulate_channel
+from audio_batch.spoof.manifest import Clip
 from audio_batch.spoof.network import frame_picture
 from audio_batch.spoof.picture import Picture
 from audio_batch.spoof.representation import Spectra, describe_segment, list_names
 
 SEGMENT_SECONDS = 4.0
-LABELS = {"human": 0, "bonafide": 0, "real": 0, "0": 0, "synthetic": 1, "spoof": 1, "fake": 1, "1": 1}
-CELLS_SHOWN = 60
 TELEPHONES = ("clean", "g711_mulaw", "g711_alaw")
 """Presets of `channel.apply_channel` for the first draw of a narrowband clip."""
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One line of a manifest.
-
-    Attributes
-    ----------
-    path
-        The recording.
-    label
-        0 = human, 1 = synthetic.
-    speaker
-        Who speaks, or whose voice was copied; the file itself where the manifest does not say.
-    family
-        Family of the engine that made it, empty for human speech.
-    source
-        Where it comes from; sources of one class weigh the same in training.
-    pair
-        Name that a human recording shares with its vocoded copies, empty where it has none.
-    """
-
-    path: str
-    label: int
-    speaker: str
-    family: str
-    source: str
-    pair: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,65 +75,6 @@ class Dataset:
         """Return some of the rows."""
         arrays = {f.name: getattr(self, f.name)[rows] for f in fields(self) if f.name not in ("names", "sampling_rate")}
         return replace(self, **arrays)
-
-
-def read_manifest(path: str | Path) -> list[Clip]:
-    """Read a CSV of labelled recordings.
-
-    Parameters
-    ----------
-    path
-        Columns ``path`` (relative to the manifest's folder, or absolute) and ``label`` (``human`` or ``synthetic``;
-        the field's other words are understood), and if known ``speaker``, ``attack_family``, ``source``, and
-        ``clip_id`` with ``pair_id``: the clip that a synthetic one is a copy of.
-
-    Raises
-    ------
-    AudioUsageError
-        The file, a column or a recording is missing, or a label is unknown; names the line.
-    """
-    place = Path(path)
-    if not place.is_file():
-        raise AudioUsageError(f"No manifest at {str(place)!r}", hint="Give a CSV with the columns path and label.")
-    with place.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines)
-        missing = {"path", "label"} - set(reader.fieldnames or ())
-        if missing:
-            raise AudioUsageError(
-                f"{place}: no column {' and '.join(sorted(missing))}; "
-                f"it has {_quote(', '.join(reader.fieldnames or ()))}",
-                hint="The first line names the columns; path and label are needed, speaker and attack_family help.",
-            )
-        clips = [_read_clip(row, place, number) for number, row in enumerate(reader, start=2)]
-    if not clips:
-        raise AudioUsageError(f"{place}: no recordings", hint="Add one line for each recording.")
-    return clips
-
-
-def _read_clip(row: dict[str, str], place: Path, number: int) -> Clip:
-    label = LABELS.get((row["label"] or "").strip().lower())
-    if label is None:
-        raise AudioUsageError(
-            f"{place}:{number}: label {_quote(row['label'])} is not known",
-            hint=f"Allowed: {', '.join(LABELS)}.",
-        )
-    recording = place.parent / (row["path"] or "")
-    if not recording.is_file():
-        raise AudioUsageError(
-            f"{place}:{number}: no recording at {_quote(row['path'])}",
-            hint="Paths are relative to the manifest's folder, or absolute.",
-        )
-    family = (row.get("attack_family") or ("unnamed" if label else "")).strip()
-    source = (row.get("source") or row.get("speaker") or family or "unnamed").strip()
-    speaker = (row.get("speaker") or str(recording)).strip()
-    pair = (row.get("pair_id" if label else "clip_id") or "").strip()
-    return Clip(str(recording), label, speaker, family if label else "", source, pair)
-
-
-def _quote(text: str | None) -> str:
-    """Return foreign text on one line, safe for a terminal and short."""
-    shown = repr(text or "")
-    return shown if len(shown) <= CELLS_SHOWN else shown[: CELLS_SHOWN - 1] + "…"
 
 
 def collect_segments(
@@ -227,8 +140,6 @@ Row = tuple[int, NDArray[np.int16], str]
 
 
 def _draw_clip(numbered: tuple[int, Clip], *, sampling_rate: int, draws: int, seed: int, simulate: bool) -> list[Row]:
-    from audio_batch.decoding import decode
-
     number, clip = numbered
     try:
         signal, rate = decode(clip.path, max_seconds=60.0)
@@ -258,9 +169,7 @@ def _seed_generator(seeds: list[int], sampling_rate: int) -> np.random.Generator
 
 
 def _pass_telephone(mono: NDArray[np.float32], rate: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], str]:
-    """Return the signal as an undisturbed call carries it: most are, and their traces are the finest."""
-    from audio_batch.spoof.channel import apply_channel
-
+    """Return the signal as an undisturbed call carries it: most calls are, and they keep the finest traces."""
     name = str(rng.choice(TELEPHONES))
     return apply_channel(mono, rate, name, target_rate=8000, rng=rng), name
 
@@ -268,12 +177,8 @@ def _pass_telephone(mono: NDArray[np.float32], rate: int, rng: np.random.Generat
 def _pass_channel(
     mono: NDArray[np.float32], rate: int, target_rate: int, rng: np.random.Generator, simulate: bool
 ) -> tuple[NDArray[np.float32], str]:
-    from audio_batch.decoding import resample
-
     if not simulate:
         return resample(mono, rate, target_rate), "as recorded"
-    from audio_batch.spoof.channel import simulate_channel
-
     longest = int((SEGMENT_SECONDS + 4.0) * rate)
     if mono.size > longest:
         start = int(rng.integers(mono.size - longest))

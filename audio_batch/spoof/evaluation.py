@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from audio_batch.errors import AudioError, AudioUsageError
 from audio_batch.spoof import metrics
 from audio_batch.spoof.calibration import Calibration, fit_calibration
-from audio_batch.spoof.dataset import Clip, read_manifest
+from audio_batch.spoof.manifest import Clip, read_manifest
 from audio_batch.spoof.model import ChannelModel, Model, load_model, write_model
+from audio_batch.spoof.scorer import score
 from audio_batch.verdict import Verdict
 
 Progress = Callable[[int, int], None]
@@ -147,8 +148,6 @@ def calibrate_model(
 def _score_clips(
     clips: Sequence[Clip], model: str | Path | None, progress: Progress | None
 ) -> tuple[list[tuple[Clip, Verdict]], list[tuple[str, str]]]:
-    from audio_batch.spoof.scorer import score
-
     scored, failed = [], []
     for number, clip in enumerate(clips, start=1):
         try:

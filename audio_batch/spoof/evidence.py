@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from audio_batch.segmentation import Segment
+from audio_batch.validation import Limit, load_profile
+from audio_batch.validation.quality import estimate_snr, find_bandwidth
 from audio_batch.verdict import SegmentScore
-
-if TYPE_CHECKING:
-    from audio_batch.segmentation import Segment
-    from audio_batch.validation.limits import Limit
 
 WIDE_FROM_HZ = 4500.0
 """Bandwidth from which a recording is wideband: telephone audio ends at 4000 Hz."""
@@ -32,7 +30,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What there is to judge by.
+    """What a verdict can rest on.
 
     Attributes
     ----------
@@ -70,8 +68,6 @@ class Evidence:
 
 def load_limits(profile: str) -> Limits:
     """Read the limits of speech and noise from a validation profile."""
-    from audio_batch.validation.limits import load_profile
-
     loaded = load_profile(profile)
     speech, snr = loaded.get_limit("too_little_speech"), loaded.get_limit("low_snr")
     return Limits(*_read_levels(speech, 1.0, 3.0), *_read_levels(snr, 5.0, 10.0))
@@ -84,8 +80,6 @@ def _read_levels(limit: Limit | None, none: float, weak: float) -> tuple[float, 
 
 def classify_channel(segments: Sequence[Segment]) -> str:
     """Return ``narrowband`` or ``wideband`` by the bandwidth that the first segments of a recording really fill."""
-    from audio_batch.validation.quality import find_bandwidth
-
     rate = segments[0].sampling_rate
     if rate / 2 <= WIDE_FROM_HZ:
         return "narrowband"
@@ -108,8 +102,6 @@ def measure_powers(signal: NDArray[np.float32], sampling_rate: int) -> NDArray[n
 
 def estimate_noise(powers: Sequence[NDArray[np.float32]]) -> float | None:
     """Return the signal-to-noise ratio in dB of the stretches that were scored, or None."""
-    from audio_batch.validation.quality import estimate_snr
-
     joined = np.concatenate(powers).astype(np.float64) if powers else np.zeros(0)
     return estimate_snr(joined, joined > 0.1 * joined.mean() if joined.size else joined > 0)
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import butter, oaconvolve, sosfilt
 
 from audio_batch.errors import AudioUsageError
 
@@ -95,8 +96,6 @@ def add_reverb(
 
     Direct sound and timing stay; so does the RMS. The model is that of Polack (1988).
     """
-    from scipy.signal import oaconvolve
-
     count = max(2, round(seconds * sampling_rate))
     tail = rng.standard_normal(count) * 10.0 ** (-3.0 * np.arange(count) / count)
     tail[: round(0.002 * sampling_rate)] = 0.0
@@ -108,8 +107,6 @@ def add_reverb(
 
 def filter_band(signal: Signal, sampling_rate: int, low_hz: float | None, high_hz: float | None) -> Signal:
     """Filter to a band (Butterworth, fourth order on each side); None leaves a side open. The RMS stays."""
-    from scipy.signal import sosfilt
-
     if high_hz is not None and high_hz >= 0.49 * sampling_rate:
         high_hz = None
     if low_hz is None and high_hz is None:
@@ -161,8 +158,6 @@ def _match_rms(changed: NDArray[np.floating], reference: Signal) -> Signal:
 
 @lru_cache(maxsize=256)
 def _design_band(low_hz: float | None, high_hz: float | None, rate: int) -> Signal:
-    from scipy.signal import butter
-
     edges = [edge for edge in (low_hz, high_hz) if edge is not None]
     kind = "bandpass" if len(edges) == 2 else "lowpass" if low_hz is None else "highpass"
     return np.asarray(butter(4, edges if len(edges) == 2 else edges[0], kind, fs=rate, output="sos"), np.float32)

@@ -93,7 +93,7 @@ def interval(
     coverage: float = 0.95,
     seed: int = 20261121,
 ) -> tuple[float, float]:
-    """Return a bootstrap interval of a metric that treats clips of one source as the dependent things they are.
+    """Return a bootstrap interval of a metric; clips of one source depend on each other and are drawn together.
 
     Parameters
     ----------
@@ -128,7 +128,10 @@ def _checked(human: ArrayLike, synthetic: ArrayLike) -> tuple[Scores, Scores]:
         if scores.size == 0:
             raise AudioUsageError(f"No {name} scores to measure with", hint="Both classes need at least one clip.")
         if not np.all(np.isfinite(scores)):
-            raise AudioUsageError(f"{int(np.sum(~np.isfinite(scores)))} {name} scores are not finite numbers")
+            raise AudioUsageError(
+                f"{int(np.sum(~np.isfinite(scores)))} {name} scores are not finite numbers",
+                hint="Leave out the clips that have no score.",
+            )
     return arrays
 
 

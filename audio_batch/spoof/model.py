@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_batch.errors import ModelError
+from audio_batch.errors import AudioUsageError, ModelError
 from audio_batch.spoof.calibration import Calibration, Thresholds
 from audio_batch.spoof.network import Network, frame_picture, load_network
 from audio_batch.spoof.representation import REPRESENTATION_VERSION, Spectra, describe_spectra, list_names
@@ -173,8 +173,25 @@ def _read_channel(folder: Path, name: str, stored: dict[str, Any]) -> ChannelMod
 
 
 def write_model(folder: Path, model: Model) -> None:
-    """Write a model as plain files."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a model as plain files; ``model.json`` comes last: where it is, the rest is complete.
+
+    Raises
+    ------
+    AudioUsageError
+        The folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_files(folder, model)
+    except OSError as error:
+        raise AudioUsageError(
+            f"The model cannot be written to {str(folder)!r}: {error.strerror or error}.",
+            hint="Name a new folder in one that can be written, on a disk with room.",
+            value=str(folder),
+        ) from error
+
+
+def _write_files(folder: Path, model: Model) -> None:
     for name, channel in model.channels.items():
         channel.trees.save(folder / f"{name}_trees.json")
         if channel.network is not None:

@@ -1,6 +1,7 @@
-"""A small convolutional network over the spectrogram and its phase: it sees what no statistic of a segment names.
+"""A small convolutional network over the spectrogram and its phase, for what the statistics of a segment miss.
 
-Stored as ONNX, run by onnxruntime on one thread; `network_training` made it, with torch, which scoring never loads.
+Stored as ONNX, run by onnxruntime on one thread. What trains it (`NetworkTrainer`) is brought by the caller: the
+repository has a trainer on torch, which is no part of the package.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Network:
     """
 
     def __init__(self, document: bytes) -> None:
-        import onnxruntime
+        import onnxruntime  # late: a model need not have a network, and the shipped one has none
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -73,6 +74,6 @@ def load_network(path: Path) -> Network:
     if network.inputs != ["picture"]:
         raise ModelError(
             f"{str(path)!r} takes {', '.join(network.inputs)[:80]!r}, not the picture of a segment",
-            hint="Networks are made by python -m audio_batch.spoof.training --network.",
+            hint="Take the network of a model that train_model wrote.",
         )
     return network

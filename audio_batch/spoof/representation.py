@@ -19,6 +19,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import irfft, rfft
 
 from audio_batch.spoof.picture import Picture, draw_picture
 from audio_batch.spoof.texture import measure_texture
@@ -147,8 +148,6 @@ def _band_hz(sampling_rate: int) -> tuple[float, float]:
 
 
 def _transform(signal: Array, sampling_rate: int, seconds: float) -> NDArray[np.complex64]:
-    from scipy.fft import rfft
-
     size, hop = int(seconds * sampling_rate), int(HOP_SECONDS * sampling_rate)
     frames = np.lib.stride_tricks.sliding_window_view(signal, size)[::hop]
     return np.asarray(rfft(frames * _hann(size), axis=1), dtype=np.complex64)
@@ -193,8 +192,6 @@ def _find_period(power: Array, sampling_rate: int) -> tuple[Array, Array]:
 
 
 def _autocorrelation(power: Array) -> Array:
-    from scipy.fft import irfft
-
     correlation = irfft(power, axis=1)
     return np.asarray(correlation / (correlation[:, :1] + EPS), dtype=np.float32)
 
@@ -352,8 +349,6 @@ def _weighted_bands(values: NDArray[np.floating], weights: Array) -> NDArray[np.
 
 def _measure_residual(spectra: Spectra) -> Values:
     """Shape of the linear-prediction residual (the glottal source) and motion of the reflection coefficients."""
-    from scipy.fft import irfft
-
     power = spectra.power[spectra.speech]
     correlation = irfft(power * _emphasis(power.shape[1]), axis=1)[:, : LPC_ORDER + 1]
     coefficients, reflection, error = _solve_prediction(correlation.astype(np.float64))

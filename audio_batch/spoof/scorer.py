@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from math import exp, log
 from os import PathLike, fspath
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
+from audio_batch.decoding import RawFormat, probe, resample
 from audio_batch.errors import AudioUsageError
 from audio_batch.segmentation import Segment, cut_segments, detect_speech
 from audio_batch.spoof.aggregation import TOP_AT_LEAST, TOP_SHARE, aggregate_scores, find_suspicious_spans
@@ -28,9 +29,6 @@ from audio_batch.spoof.evidence import (
 from audio_batch.spoof.model import ChannelModel, Model, load_model
 from audio_batch.spoof.reasons import explain_segments
 from audio_batch.verdict import Label, Reason, SegmentScore, Verdict
-
-if TYPE_CHECKING:
-    from audio_batch.decoding import RawFormat
 
 BATCH = 32
 SEGMENT_SECONDS, HOP_SECONDS = 4.0, 2.0
@@ -80,8 +78,6 @@ def score(
     ModelError
         The model cannot be read.
     """
-    from audio_batch.decoding import probe
-
     started = time.perf_counter()
     properties = probe(path, raw=raw)
     work = _Work(_load(model))
@@ -101,7 +97,7 @@ def score_signal(
     session_id: str | None = None,
     profile: str = "telephone",
 ) -> Verdict:
-    """Say the same of samples in memory.
+    """Do the same for samples in memory.
 
     Parameters
     ----------
@@ -155,7 +151,7 @@ def _cut_columns(columns: NDArray[np.float32], rate: int) -> Iterator[Segment]:
 
 @dataclass
 class _Work:
-    """What has been learnt of a recording so far, batch after batch."""
+    """What is known of a recording so far, one batch of segments after the other."""
 
     model: Model
     channel: ChannelModel | None = None
@@ -172,8 +168,6 @@ class _Work:
             self._add_batch(batch)
 
     def _add_batch(self, batch: list[Segment]) -> None:
-        from audio_batch.decoding import resample
-
         if self.channel is None:
             self.channel_class = classify_channel(batch)
             self.channel = self.model.select_channel(self.channel_class)
@@ -227,7 +221,7 @@ class _Work:
         return [s for s in self.scores if s.channel == channel]
 
     def _aggregate(self, channel: int) -> float | None:
-        """Return the score of a channel: its mean, or its highest segments where they stand out of chance."""
+        """Return the score of a channel: the mean, or that of the highest where they exceed what chance explains."""
         scores = [s.score for s in self._of(channel)]
         mean = aggregate_scores(scores, share=1.0, at_least=1)
         if mean is None:
@@ -242,8 +236,6 @@ class _Work:
 
     def _rise(self, count: int, scores: list[float]) -> float:
         """Return by how many log-odds the highest `count` human segments exceed the mean by chance (normal tail)."""
-        from scipy.stats import norm
-
         share = count / len(scores)
         if share >= 1 or self.channel is None:
             return 0.0

@@ -54,43 +54,6 @@ def fold_speakers(speakers: Sequence[str], *, folds: int, seed: int = 0) -> NDAr
     return np.asarray(fold_of[inverse], dtype=np.intp)
 
 
-def split_by_speaker(speakers: Sequence[str], labels: Sequence[int], *, folds: int = 5, seed: int = 0) -> list[Split]:
-    """Return splits that test known attack families on unseen speakers; each row is tested once.
-
-    Human speakers and synthetic voices are spread over the folds each for themselves, but a synthetic clip made from
-    a human speaker follows this speaker.
-    """
-    fold_of = _fold_both_classes(speakers, labels, folds, seed)
-    return [
-        Split(f"speakers {fold + 1}/{folds}", np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold))
-        for fold in range(folds)
-    ]
-
-
-def split_by_family(
-    speakers: Sequence[str],
-    labels: Sequence[int],
-    families: Sequence[str],
-    *,
-    speaker_folds: int = 3,
-    seed: int = 0,
-) -> Iterator[Split]:
-    """Yield splits that test one attack family at a time, unseen, on speakers that are unseen as well.
-
-    For each family and each speaker fold the training rows hold neither; the test rows are the human clips of the
-    fold and the family's clips of the fold. Over the folds of one family every human clip is tested exactly once.
-    """
-    family_of = np.asarray(families, dtype=str)
-    synthetic = np.asarray(labels) == 1
-    fold_of = _fold_both_classes(speakers, labels, speaker_folds, seed)
-    for family in np.unique(family_of[synthetic]):
-        held_out = synthetic & (family_of == family)
-        for fold in range(speaker_folds):
-            train = np.flatnonzero((fold_of != fold) & ~held_out)
-            test = np.flatnonzero((fold_of == fold) & (held_out | ~synthetic))
-            yield Split(str(family), train, test)
-
-
 def cross_splits(
     speakers: Sequence[str],
     labels: Sequence[int],
@@ -100,7 +63,7 @@ def cross_splits(
     speaker_folds: int = 3,
     seed: int = 0,
 ) -> Iterator[Split]:
-    """Yield few splits in which every family is tested once, unseen, on unseen speakers: `split_by_family` in short.
+    """Yield a few splits in which every attack family is tested once, unseen, on speakers that are unseen as well.
 
     Families are put into `family_folds` groups of similar weight, and group k goes with speaker fold k modulo
     `speaker_folds`. Voices that no human clip carries (a text-to-speech engine's own) are tested wherever their
@@ -128,14 +91,3 @@ def _group_families(families: NDArray[np.str_], groups: int) -> dict[str, int]:
         group_of[str(names[index])] = emptiest = int(np.argmin(filled))
         filled[emptiest] += np.sqrt(counts[index])
     return group_of
-
-
-def _fold_both_classes(speakers: Sequence[str], labels: Sequence[int], folds: int, seed: int) -> NDArray[np.intp]:
-    names, is_synthetic = np.asarray(speakers, dtype=str), np.asarray(labels) == 1
-    of_a_human = np.isin(names, np.unique(names[~is_synthetic]))
-    fold_of = np.zeros(len(names), dtype=np.intp)
-    for group in (of_a_human, ~of_a_human):
-        rows = np.flatnonzero(group)
-        if rows.size:
-            fold_of[rows] = fold_speakers(list(names[rows]), folds=min(folds, len(np.unique(names[rows]))), seed=seed)
-    return fold_of

@@ -14,7 +14,6 @@ Array = NDArray[np.float32]
 
 BANDS = 22
 LAGS = (1, 2, 4)
-PAIRS = ("level-steadiness", "level-evenness", "steadiness-evenness")
 PAUSE_RANGE = 0.7 * float(np.log(10))
 """Frames this far below the loud ones are pauses: 21 dB, in the picture's units of three nepers."""
 FEWEST_FRAMES = 20

@@ -1,22 +1,19 @@
-"""Train the scorer: ``python -m audio_batch.spoof.training --corpus DIR --out DIR``.
-
-`DIR` holds ``human.csv`` and ``synthetic.csv`` as the corpus scripts write them; ``--manifest labels.csv`` takes any
-labelled recordings instead.
-"""
+"""Train the scorer on labelled recordings: trees, and a network where the caller brings what trains it."""
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audio_batch.errors import AudioUsageError
 from audio_batch.spoof.calibration import Calibration, Thresholds, fit_calibration
-from audio_batch.spoof.dataset import Clip, Dataset, collect_segments, describe_segments, draw_pictures, read_manifest
+from audio_batch.spoof.dataset import Dataset, collect_segments, describe_segments, draw_pictures
+from audio_batch.spoof.manifest import Clip, read_manifest
 from audio_batch.spoof.model import RATES, ChannelModel, Model, Reference, write_model
 from audio_batch.spoof.network import Network
 from audio_batch.spoof.picture import Picture
@@ -32,6 +29,29 @@ SLOPE_OF_FEW = 1.0
 """Where there are too few families to hold some out, the classifier's own log-odds are taken as they are."""
 
 
+class NetworkTrainer(Protocol):
+    """What trains a network; the repository has one on torch, in ``research/scorer``."""
+
+    def __call__(self, pictures: Picture, dataset: Dataset, weights: NDArray[np.float64], *, seed: int) -> Network:
+        """Return a network trained on the pictures of the rows of a dataset; a row of weight 0 is held out."""
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """A network beside the trees.
+
+    Attributes
+    ----------
+    train
+        What trains it.
+    pictures
+        What it sees of each row of the dataset, from `dataset.draw_pictures`.
+    """
+
+    train: NetworkTrainer
+    pictures: Picture
+
+
 def train_model(
     manifest: str | Path | Sequence[Clip],
     out: str | Path,
@@ -40,7 +60,7 @@ def train_model(
     channel_classes: Sequence[str] = ("narrowband", "wideband"),
     draws: int = 2,
     simulate: bool = True,
-    network_steps: int = 0,
+    network_trainer: NetworkTrainer | None = None,
     seed: int = SEED,
     workers: int = 1,
     report: Report | None = None,
@@ -59,8 +79,8 @@ def train_model(
         Random channels that each recording is sent through, see `dataset.collect_segments`.
     simulate
         False for recordings that are telephone calls already.
-    network_steps
-        Batches that a network is trained on beside the trees (see `network_training`; needs torch); 0 for trees only.
+    network_trainer
+        What trains a network beside the trees; None for trees only.
     seed
         The result depends on the recordings and on it, not on `workers`.
     workers
@@ -88,27 +108,25 @@ def train_model(
         )
         say(f"{name}: {len(segments.lengths)} segments of {len(clips)} recordings")
         dataset = describe_segments(segments, clips, workers=workers)
-        pictures = draw_pictures(segments) if network_steps else None
-        channels[name] = fit_channel(dataset, name, seed=seed, pictures=pictures, network_steps=network_steps)
+        network = NetworkPlan(network_trainer, draw_pictures(segments)) if network_trainer else None
+        channels[name] = fit_channel(dataset, name, seed=seed, network=network)
         say(f"{name}: trained")
     model = Model(version or folder.name, channels, Thresholds())
     write_model(folder, model)
     return model
 
 
-def fit_channel(
-    dataset: Dataset, name: str, *, seed: int = SEED, pictures: Picture | None = None, network_steps: int = 0
-) -> ChannelModel:
-    """Train the scorer of one channel class on described segments; with a network where there are `pictures`."""
+def fit_channel(dataset: Dataset, name: str, *, seed: int = SEED, network: NetworkPlan | None = None) -> ChannelModel:
+    """Train and calibrate the scorer of one channel class on described segments."""
     check_classes(dataset)
-    calibration, spread = _calibrate(dataset, seed, pictures, network_steps)
-    trees, network = fit_classifiers(dataset, np.arange(len(dataset.labels)), seed, pictures, network_steps)
+    calibration, spread = _calibrate(dataset, seed, network)
+    trees, trained = fit_classifiers(dataset, np.arange(len(dataset.labels)), seed, network)
     return ChannelModel(
         name=name,
         sampling_rate=dataset.sampling_rate,
         names=dataset.names,
         trees=trees,
-        network=network,
+        network=trained,
         calibration=calibration,
         reference=measure_reference(dataset),
         spread=spread,
@@ -116,19 +134,17 @@ def fit_channel(
 
 
 def fit_classifiers(
-    dataset: Dataset, rows: NDArray[np.intp], seed: int, pictures: Picture | None, network_steps: int
+    dataset: Dataset, rows: NDArray[np.intp], seed: int, network: NetworkPlan | None
 ) -> tuple[Trees, Network | None]:
-    """Train trees and, where there are pictures, a network on some rows."""
+    """Train trees and, where one is planned, a network on some rows."""
     part = dataset.take(rows)
     weights = weigh_rows(part)
     trees = fit_trees(part.values, part.labels, weights, seed=seed)
-    if pictures is None:
+    if network is None:
         return trees, None
-    from audio_batch.spoof.network_training import fit_network
-
     drawn = np.zeros(len(dataset.labels))
     drawn[rows] = weights
-    return trees, fit_network(pictures, dataset, drawn, steps=network_steps, seed=seed)
+    return trees, network.train(network.pictures, dataset, drawn, seed=seed)
 
 
 def check_classes(dataset: Dataset) -> None:
@@ -164,22 +180,22 @@ def list_splits(dataset: Dataset, *, seed: int = SEED) -> list[Split]:
 
 
 def predict_unseen(
-    dataset: Dataset, *, seed: int = SEED, pictures: Picture | None = None, network_steps: int = 0
+    dataset: Dataset, *, seed: int = SEED, network: NetworkPlan | None = None
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return rows and log-odds for them, shape (rows, classifiers), that saw neither their family nor their speaker."""
-    rows, outputs = [np.zeros(0, dtype=np.intp)], [np.zeros((0, 1 if pictures is None else 2))]
+    """Return rows, and log-odds, shape (rows, classifiers), of classifiers that saw neither family nor speaker."""
+    rows, outputs = [np.zeros(0, dtype=np.intp)], [np.zeros((0, 1 if network is None else 2))]
     for split in list_splits(dataset, seed=seed):
-        trees, network = fit_classifiers(dataset, split.train, seed, pictures, network_steps)
+        trees, trained = fit_classifiers(dataset, split.train, seed, network)
         parts = [trees.score(dataset.values[split.test])]
-        if network is not None and pictures is not None:
-            parts.append(network.score(pictures[row] for row in split.test))
+        if trained is not None and network is not None:
+            parts.append(trained.score(network.pictures[row] for row in split.test))
         rows.append(split.test)
         outputs.append(np.column_stack(parts))
     return np.concatenate(rows), np.concatenate(outputs)
 
 
-def _calibrate(dataset: Dataset, seed: int, pictures: Picture | None, network_steps: int) -> tuple[Calibration, float]:
-    rows, outputs = predict_unseen(dataset, seed=seed, pictures=pictures, network_steps=network_steps)
+def _calibrate(dataset: Dataset, seed: int, network: NetworkPlan | None) -> tuple[Calibration, float]:
+    rows, outputs = predict_unseen(dataset, seed=seed, network=network)
     if not rows.size:
         return Calibration((SLOPE_OF_FEW / outputs.shape[1],) * outputs.shape[1], 0.0), 1.0
     tested = dataset.take(rows)
@@ -203,36 +219,3 @@ def measure_reference(dataset: Dataset) -> Reference:
     reference = Reference(human.astype(np.float64), domain.astype(np.float64), 1.0)
     limit = float(np.quantile(reference.measure_outside(dataset.values), DOMAIN_ACCEPTED))
     return Reference(reference.human, reference.domain, max(limit, 1e-3))
-
-
-def read_corpus(folder: Path) -> list[Clip]:
-    """Read the tables of a corpus folder: ``human.csv``, ``synthetic.csv`` and, if there, ``human_extra.csv``."""
-    tables = [folder / name for name in ("human.csv", "synthetic.csv", "human_extra.csv")]
-    return [
-        clip for table in tables if table.is_file() or table.name != "human_extra.csv" for clip in read_manifest(table)
-    ]
-
-
-def _main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m audio_batch.spoof.training", description=__doc__)
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--corpus", type=Path, help="folder with human.csv and synthetic.csv")
-    source.add_argument("--manifest", type=Path, help="CSV with path,label[,speaker,attack_family]")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the model")
-    parser.add_argument("--draws", type=int, default=4, help="random channels per recording (default 4)")
-    parser.add_argument("--network-steps", type=int, default=0, help="train networks too, on that many batches")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
-    options = parser.parse_args(arguments)
-    clips = read_corpus(options.corpus) if options.corpus else read_manifest(options.manifest)
-    train_model(
-        clips,
-        options.out,
-        draws=options.draws,
-        network_steps=options.network_steps,
-        workers=options.workers,
-        report=lambda s: print(s, file=sys.stderr),
-    )
-
-
-if __name__ == "__main__":
-    _main()

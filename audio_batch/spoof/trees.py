@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xgboost
 from numpy.typing import ArrayLike, NDArray
 
 from audio_batch.errors import ModelError
-
-if TYPE_CHECKING:
-    import xgboost
 
 SETTINGS: dict[str, Any] = {
     "objective": "binary:logistic",
@@ -47,8 +45,6 @@ class Trees:
 
     def explain(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the part of each feature in the log-odds (TreeSHAP), shape (rows, features)."""
-        import xgboost
-
         parts = self._booster.predict(xgboost.DMatrix(values), pred_contribs=True)
         return np.asarray(parts[:, :-1], dtype=np.float64)
 
@@ -75,8 +71,6 @@ def fit_trees(
     settings
         Overrides of `SETTINGS`.
     """
-    import xgboost
-
     data = xgboost.DMatrix(values, label=np.asarray(labels), weight=np.asarray(weights))
     return Trees(xgboost.train(SETTINGS | settings, data, num_boost_round=rounds))
 
@@ -89,8 +83,6 @@ def load_trees(path: Path) -> Trees:
     ModelError
         The file is missing, or is not such a booster.
     """
-    import xgboost
-
     if not path.is_file():
         raise ModelError(f"No trees at {str(path)!r}", hint="A model is a folder; copy it as a whole.")
     booster = xgboost.Booster()

@@ -5,21 +5,19 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from audio_batch.decoding import Properties, RawFormat, open_file, probe, read_blocks
+from audio_batch.decoding import Properties, RawFormat, open_file, printable, probe, read_blocks
 from audio_batch.errors import UnreadableAudioError
 from audio_batch.validation.findings import make_no_audio, make_truncated
 from audio_batch.validation.flac import FlacChecksum
 from audio_batch.validation.inspection import inspect_container, inspect_name
 from audio_batch.validation.limits import Profile, load_profile
-from audio_batch.validation.outcome import Issue, Validation, printable, sort_issues
+from audio_batch.validation.outcome import Issue, Validation, sort_issues
 from audio_batch.validation.quality import MIN_SAMPLING_RATE, Quality, QualityMeter
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 BLOCK_SECONDS = 30.0
 MAX_SAMPLES = 1 << 31
@@ -232,7 +230,7 @@ def _list_measures(quality: Quality, properties: Properties | None) -> dict[str,
 
 
 def _excuse(issue: Issue, is_minor: bool) -> Issue:
-    """Make it information that a channel has little speech or none to hear when another channel has more."""
+    """Make an issue mere information where a channel lacks speech and another channel has more of it."""
     if not is_minor or issue.code not in {
         "too_little_speech",
         "mostly_silence",

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_batch.decoding import open_file
 from audio_batch.validation.findings import ASK_AGAIN, make_bad_header, make_truncated
 from audio_batch.validation.outcome import Issue
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _TAIL_BYTES = 1 << 17
 
@@ -49,6 +47,7 @@ def _read_flac_header(head: bytes, block_size: int) -> tuple[int, int] | None:
     """Return the number of the frame's first sample and its length, or None if no header begins here."""
     if len(head) < 6 or head[1] & 0xFE != 0xF8 or head[3] & 1:
         return None
+    # The number of the frame, or of its first sample, is coded as UTF-8 codes characters: leading ones count the bytes.
     ones = 8 - (~head[4] & 0xFF).bit_length()
     extra = max(0, ones - 1)
     number = head[4] & (0x7F >> ones)

@@ -112,6 +112,7 @@ def _measure_mp3_frame(head: bytes) -> int | None:
         return None
     bits = _MP3_KBITS["1" if version == 3 else "2"][kbit] * 1000
     hertz = _MP3_RATES[rate] >> {3: 0, 2: 1, 0: 2}[version]
+    # 1152 samples a frame, 576 in MPEG-2 and 2.5; an eighth of it turns bits a second into bytes a frame.
     return (144 if version == 3 else 72) * bits // hertz + (head[2] >> 1 & 1)
 
 

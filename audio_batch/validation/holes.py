@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from numpy.typing import NDArray
 
 RUN_SECONDS = 0.01
 """Shortest run that counts: half a packet of 20 ms; sound does not stand still so long."""

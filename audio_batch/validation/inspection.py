@@ -13,13 +13,21 @@ from collections.abc import Callable
 from pathlib import PurePath
 from typing import BinaryIO
 
-from audio_batch.decoding import RAW_SUFFIXES, RawFormat
-from audio_batch.signatures import AUDIO_FORMATS, TEXT_FORMATS, identify_format
+from audio_batch.decoding import (
+    AUDIO_FORMATS,
+    RAW_SUFFIXES,
+    SUFFIX_FORMATS,
+    TEXT_FORMATS,
+    UNDECLARED_SUFFIXES,
+    RawFormat,
+    identify_format,
+    printable,
+)
 from audio_batch.validation.chunked import inspect_aiff, inspect_au, inspect_matroska, inspect_mp4, inspect_riff
 from audio_batch.validation.findings import ASK_AGAIN, make_truncated
 from audio_batch.validation.flac import inspect_flac
 from audio_batch.validation.framed import inspect_amr, inspect_mp3, inspect_ogg
-from audio_batch.validation.outcome import Issue, printable
+from audio_batch.validation.outcome import Issue
 
 _WALKERS: dict[str, Callable[[BinaryIO, int], list[Issue]]] = {
     "wav": inspect_riff,
@@ -32,20 +40,11 @@ _WALKERS: dict[str, Callable[[BinaryIO, int], list[Issue]]] = {
     "flac": inspect_flac,
     "amr": inspect_amr,
 }
-_SUFFIX_FORMATS = {
-    **dict.fromkeys((".wav", ".wave", ".rf64"), "wav"),
-    **dict.fromkeys((".ogg", ".oga", ".opus"), "ogg"),
-    **dict.fromkeys((".aif", ".aiff"), "aiff"),
-    **dict.fromkeys((".au", ".snd"), "au"),
-    **dict.fromkeys((".m4a", ".mp4"), "m4a"),
-    **dict.fromkeys((".amr", ".awb"), "amr"),
-    **{f".{name}": name for name in ("flac", "mp3", "caf", "w64", "voc", "aac", "webm")},
-}
-_RAW_SUFFIXES = frozenset({".raw", ".pcm", *RAW_SUFFIXES})
+_RAW_SUFFIXES = UNDECLARED_SUFFIXES | set(RAW_SUFFIXES)
 
 
 def inspect_name(path: str) -> list[Issue]:
-    """Look for what does harm in a file name: control characters, text direction marks, bytes that are no UTF-8."""
+    """Look for what can do harm in a file name: control characters, direction marks, bytes that are not UTF-8."""
     name = PurePath(path).name
     bad = sorted({printable(sign) for sign in name if unicodedata.category(sign) in {"Cc", "Cf", "Cs"}}, key=repr)
     if not bad and not name.startswith("-"):
@@ -98,7 +97,7 @@ def _walk(walker: Callable[[BinaryIO, int], list[Issue]], file: BinaryIO, size: 
 
 
 def _check_suffix(found: str | None, suffix: str) -> list[Issue]:
-    expected = _SUFFIX_FORMATS.get(suffix)
+    expected = SUFFIX_FORMATS.get(suffix)
     if found is None or expected in (found, None):
         return []
     message = f"The name ends in {suffix!r}, but the file is {found}."

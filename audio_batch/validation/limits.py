@@ -108,7 +108,7 @@ def list_profiles() -> list[str]:
 
 
 def load_profile(name_or_path: str) -> Profile:
-    """Load a profile by name, or from a TOML file of your own.
+    """Load a profile by name, or from your own TOML file.
 
     Parameters
     ----------

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from audio_batch.decoding import Properties, show_path
-from audio_batch.validation.quality import Quality
+from audio_batch.decoding import Properties, printable, show_path
+
+if TYPE_CHECKING:
+    from audio_batch.validation.quality import Quality  # measuring is not needed to read a profile, or a result
 
 Level = Literal["error", "warning", "info"]
 
@@ -96,8 +98,3 @@ def sort_issues(issues: list[Issue], *, strict: bool) -> tuple[Issue, ...]:
     if strict:
         issues = [replace(issue, level="error") if issue.level == "warning" else issue for issue in issues]
     return tuple(sorted(dict.fromkeys(issues), key=lambda issue: _ORDER.index(issue.level)))
-
-
-def printable(text: str) -> str:
-    """Write lone bytes of a file name as escapes, so that the text can be encoded."""
-    return text.encode("utf-8", "backslashreplace").decode()

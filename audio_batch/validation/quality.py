@@ -6,15 +6,14 @@ Measures accumulate block by block, so that a recording of hours needs the memor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from audio_batch.errors import AudioUsageError
+from audio_batch.segmentation import detect_speech
 from audio_batch.validation.holes import HoleCounter
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 MIN_SAMPLING_RATE = 4000
 """Below this rate, in Hz, nothing is measured: a frame has too few samples to be called speech."""
@@ -149,8 +148,6 @@ class QualityMeter:
         if not len(block):
             return
         if speech is None:
-            from audio_batch.segmentation import detect_speech
-
             speech = detect_speech(block, self._rate)
         magnitudes = np.abs(block)
         self._count += len(block)
@@ -236,7 +233,7 @@ def estimate_snr(powers: NDArray[np.floating[Any]], speech: NDArray[np.bool_]) -
     minimum lies below the mean noise power, which is made good with 0.5 dB. The signal is the mean power of the speech
     frames less the noise. The noise depends on no speech detector, so speech that never pauses reads low, and a noise
     gate, which silences the pauses only, reads high. On synthetic speech in white, telephone-band and low-pass noise of
-    5 to 30 dB the error is below 2 dB (tests/test_audio_validation.py).
+    5 to 30 dB the error is below 2 dB (tests/audio_batch/validation).
 
     Parameters
     ----------

@@ -11,18 +11,28 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
 
-from audio_batch.decoding import MAX_SAMPLING_RATE, Properties, RawFormat, hash_file, probe, read_blocks, refuse_file
+from audio_batch.decoding import (
+    MAX_SAMPLING_RATE,
+    Properties,
+    RawFormat,
+    hash_file,
+    printable,
+    probe,
+    read_blocks,
+    refuse_file,
+    show_path,
+)
 from audio_batch.errors import AudioUsageError
-from audio_batch.validation.outcome import printable
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 DC_LIMIT = 0.01
 """Offset from which it is removed: the limit of the telephone profile."""
@@ -99,7 +109,7 @@ def repair(
     Raises
     ------
     AudioUsageError
-        If the rate is not allowed, or a file of that name is there already.
+        If the rate is not allowed, a file of that name is there already, or the folder cannot be written.
     UnreadableAudioError
         If the original cannot be decoded to its end, or holds NaN or infinite samples.
     """
@@ -117,16 +127,25 @@ def repair(
     if not steps:
         return Repair(os.fspath(path), properties.sha256, (), (), None)
     writer = _Writer(Path(out_dir), _name_copy(path, properties.sha256), peak + float(np.abs(offsets).max()))
+    blocks = partial(_transform, path, raw, offsets=offsets, from_rate=properties.sampling_rate, to_rate=rate)
     splits = range(properties.channels) if split_channels and properties.channels > 1 else [None]
     try:
-        files = [
-            writer.write(_transform(path, raw, channel, offsets, properties.sampling_rate, rate), rate, channel)
-            for channel in splits
-        ]
+        files = [writer.write(blocks(channel=channel), rate, channel) for channel in splits]
         return writer.finish(Repair(os.fspath(path), properties.sha256, steps, tuple(files), None))
+    except (OSError, soundfile.SoundFileError) as error:
+        writer.discard()
+        raise _refuse_folder(out_dir, error) from error
     except BaseException:
         writer.discard()
         raise
+
+
+def _refuse_folder(folder: str | PathLike[str], error: Exception) -> AudioUsageError:
+    return AudioUsageError(
+        f"The copies cannot be written to {show_path(folder)}: {getattr(error, 'strerror', None) or error}.",
+        hint="Name a folder that can be written, on a disk with room.",
+        value=os.fspath(folder),
+    )
 
 
 def _survey(path: str | PathLike[str], raw: RawFormat | None, channels: int) -> tuple[NDArray[np.float64], float]:
@@ -165,8 +184,6 @@ def _transform(
     from_rate: int,
     to_rate: int,
 ) -> Iterator[NDArray[np.float32]]:
-    import soxr
-
     chosen = slice(None) if channel is None else slice(channel, channel + 1)
     shift = offsets[chosen].astype(np.float32)
     blocks = (block[:, chosen] - shift for block in read_blocks(path, block_seconds=_BLOCK_SECONDS, raw=raw))
@@ -180,7 +197,7 @@ def _transform(
 
 
 def _name_copy(path: str | PathLike[str], sha256: str) -> str:
-    """Make a name out of the original's: plain signs only, its hash against two originals of one name."""
+    """Make a name from the original's: plain characters, and its hash, since two originals may share a name."""
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(path).stem).strip("_-")[:80]
     return f"{stem or 'recording'}-{sha256[:12]}"
 
@@ -192,11 +209,12 @@ class _Writer:
         self._folder, self._name, self._made = folder, name, list[Path]()
         # Resampling may overshoot a little.
         self._kind = ("FLAC", "PCM_24", "flac") if peak < 0.95 else ("WAV", "FLOAT", "wav")
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _refuse_folder(folder, error) from error
 
     def write(self, blocks: Iterator[NDArray[np.float32]], rate: int, channel: int | None) -> RepairedFile:
-        import soundfile
-
         container, subtype, suffix = self._kind
         path = self._create(f"{self._name}{'' if channel is None else f'-channel{channel}'}.{suffix}")
         first = next(blocks)

@@ -10,9 +10,10 @@ from typing import Any
 
 import polars as pl
 
+from batch_base.plain import to_plain
 from sentinel_batch.alerts import call_profile as profile
 from sentinel_batch.alerts.events import read_events
-from sentinel_batch.alerts.exports import json_rows, json_value, replaced_file, write_guarded_csv
+from sentinel_batch.alerts.exports import exported_file, json_rows, write_guarded_csv
 from sentinel_batch.alerts.queries import find_rows
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import AlertNotFoundError
@@ -142,7 +143,7 @@ class Explanation:
         UsageError
             If the folder does not exist or cannot be written.
         """
-        with replaced_file(Path(path)) as fresh:
+        with exported_file(Path(path)) as fresh:
             write_guarded_csv(self.calls(episode=episode), fresh)
         return Path(path)
 
@@ -157,9 +158,9 @@ class Explanation:
             elif name == "reasons":
                 document[name] = [vars(reason) for reason in self.reasons]
             elif name == "alert" and value is not None:
-                document[name] = {key: json_value(cell) for key, cell in value.items()}
+                document[name] = to_plain(value)
             else:
-                document[name] = json_value(value)
+                document[name] = to_plain(value)
         return document
 
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from batch_base.files import replaced_file
+from batch_base.plain import to_plain
 from sentinel_batch.alerts.queries import list_alerts
 from sentinel_batch.desk import ConfigLike, DeskLike
 from sentinel_batch.errors import UsageError
@@ -73,7 +72,7 @@ def export_alerts(
         lake=lake, config=config, severity=severity, reviewed=reviewed, suspect=suspect, since=since, status=status,
         limit=limit,
     )  # fmt: skip
-    with replaced_file(target) as fresh:
+    with exported_file(target) as fresh:
         if target.suffix.lower() == ".parquet":
             alerts.write_parquet(fresh)
         elif target.suffix.lower() == ".csv":
@@ -113,45 +112,24 @@ def write_guarded_csv(frame: pl.DataFrame, path: Path) -> None:
 
 def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Return the rows as dicts of JSON-ready values; times are RFC 3339 in UTC."""
-    return [{name: json_value(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
-
-
-def json_value(value: Any) -> Any:
-    """Return a value as JSON can hold it."""
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return value.isoformat() if isinstance(value, date) else value
+    rows: list[dict[str, Any]] = to_plain(frame.to_dicts())
+    return rows
 
 
 @contextmanager
-def replaced_file(target: Path) -> Iterator[Path]:
-    """Give a temporary path beside the target; it takes the target's place when the block ends well.
+def exported_file(target: Path) -> Iterator[Path]:
+    """Give a new file beside the target; it takes the target's place when the block ends well.
 
     Raises
     ------
     UsageError
         If the folder does not exist or cannot be written.
+    DiskFullError
+        If the disk is full.
     """
-    hint = "Name a file in an existing folder that can be written."
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{re.sub('[^A-Za-z0-9.]', '_', target.name)[:40]}.", dir=target.parent)
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror}.", hint=hint) from error
-    os.close(handle)
-    fresh = Path(name)
-    try:
-        with full_disk_reported(target.parent):
+        with replaced_file(target) as fresh, full_disk_reported(target.parent):
             yield fresh
-        fresh.chmod(0o666 & ~_umask())
-        try:
-            fresh.replace(target)
-        except OSError as error:
-            raise UsageError(f"{target} cannot be written: {error.strerror}.", hint=hint) from error
-    finally:
-        fresh.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    except OSError as error:
+        hint = "Name a file in an existing folder that can be written."
+        raise UsageError(f"{target} cannot be written: {error.strerror or error}.", hint=hint) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -141,7 +140,7 @@ def demo(
         policy=policy,
         out=out,
     )
-    session.output.document({"status": "success", **json.loads(json.dumps(found, default=str))})
+    session.output.document({"status": "success", **found})
 
 
 def _find_voices(lake: Path, store: Path | None) -> Path | None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentinel_batch.cli.output import Column, Output, format_moment, to_plain
+from batch_base.plain import to_plain
+from sentinel_batch.cli.output import Column, Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode, UsageError
 from sentinel_batch.schema import SEVERITIES, SEVERITY_RANK

@@ -11,13 +11,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
+from batch_base.plain import to_plain
 from sentinel_batch.cli.tables import SEVERITY_MARKS, Column, draw_table
-from sentinel_batch.cli.text import format_moment, to_plain, to_printable
+from sentinel_batch.cli.text import format_moment, to_printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["SEVERITY_MARKS", "Column", "Output", "Progress", "format_moment", "to_plain", "to_printable"]
+__all__ = ["SEVERITY_MARKS", "Column", "Output", "Progress", "format_moment", "to_printable"]
 
 JSON_SCHEMA_VERSION = 1
 """Version of every document that ``--json`` prints; a change that breaks a reader raises it."""

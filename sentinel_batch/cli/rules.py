@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from batch_base.plain import to_plain
 from sentinel_batch.cli.calibrate import calibrate
-from sentinel_batch.cli.output import Column, Output, to_plain
+from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.scorecard import scorecard
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode, UsageError

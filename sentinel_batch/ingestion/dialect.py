@@ -8,12 +8,12 @@ import tomllib
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from batch_base.suggestions import find_nearest
 from sentinel_batch.errors import DialectError
 from sentinel_batch.ingestion.timestamps import check_zone
 
@@ -155,10 +155,10 @@ def load_dialect(name: str | Path) -> Dialect:
             raise DialectError(
                 f"The dialect file {path} cannot be read: {error}", hint="Check the path; it must be UTF-8 TOML."
             ) from error
-    near = get_close_matches(str(name), DIALECTS, n=1)
+    near = find_nearest(name, DIALECTS)
     raise DialectError(
         f"There is no dialect {str(name)!r}. Allowed: {', '.join(DIALECTS)}, or the path of a .toml file.",
-        hint=f"Did you mean {near[0]}?" if near else "Leave --dialect out to have it found in the file.",
+        hint=f"Did you mean {near}?" if near else "Leave --dialect out to have it found in the file.",
     )
 
 
@@ -213,11 +213,11 @@ def _check(data: dict[str, Any], source: str) -> None:
             raise DialectError(f"{source}: [{section}] must be a table.", hint=_SEE)
         for key in table:
             if key not in allowed:
-                near = get_close_matches(key, allowed, n=1)
+                near = find_nearest(key, allowed)
                 place = f"[{section}] {key}" if section else key
                 raise DialectError(
                     f"{source}: unknown key {place!r}. Allowed: {', '.join(sorted(allowed))}.",
-                    hint=f"Did you mean {near[0]}?" if near else "Remove it.",
+                    hint=f"Did you mean {near}?" if near else "Remove it.",
                 )
     _check_types(data, source)
     for key in ("name", "fields"):

@@ -6,14 +6,13 @@ describes the last night.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batch_base.files import replaced_file
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import full_disk_reported
 from sentinel_batch.schema import SEVERITIES
@@ -92,23 +91,16 @@ def write_metrics(path: Path, text: str) -> None:
     UsageError
         If it cannot be written.
     """
-    with full_disk_reported(path.parent):
-        try:
+    try:
+        with full_disk_reported(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        except (PermissionError, FileExistsError, NotADirectoryError) as error:
-            raise UsageError(
-                f"The metrics file {path} cannot be written: {error.strerror}.",
-                hint="Name a file in a folder that can be written, with --metrics-file.",
-            ) from error
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(draft).chmod(0o644)  # the collector runs as another user
-            Path(draft).replace(path)
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
+            with replaced_file(path, mode=0o644) as draft:  # the collector runs as another user
+                draft.write_text(text, encoding="utf-8")
+    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        raise UsageError(
+            f"The metrics file {path} cannot be written: {error.strerror}.",
+            hint="Name a file in a folder that can be written, with --metrics-file.",
+        ) from error
 
 
 def _records(result: NightlyResult) -> Iterable[Sample]:

@@ -1,17 +1,5 @@
 """Call recordings in the lake: analysed by the voice engine, stored once, joined with calls and alerts."""
 
-from sentinel_batch.recordings.analysis import analyse_recordings
-from sentinel_batch.recordings.call_times import with_call_times
-from sentinel_batch.recordings.findings import list_joint_findings
-from sentinel_batch.recordings.queries import list_recordings, read_features, read_segments
-from sentinel_batch.recordings.result import RecordingsResult
+import lazy_loader
 
-__all__ = [
-    "RecordingsResult",
-    "analyse_recordings",
-    "list_joint_findings",
-    "list_recordings",
-    "read_features",
-    "read_segments",
-    "with_call_times",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

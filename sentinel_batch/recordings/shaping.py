@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from audio_batch.batch.columns import DOCUMENT, FEATURE_COLUMNS, RECORDING_COLUMNS, TEXTS
+from batch_base.plain import to_plain
 from sentinel_batch.numbers import MISSING, NOTHING, normalise_number
 from sentinel_batch.schema import AUDIO_FEATURES, AUDIO_SEGMENTS, RECORDINGS, polars_schema
 
@@ -26,9 +27,8 @@ CALLEE_COLUMNS = ("callee_number", "callee", "b_number", "called_number", "to_nu
 LABEL_ORDER = ("likely_synthetic", "uncertain", "likely_real")
 """Labels, worst first; recordings without a label come last."""
 
-_LISTS = ("issue_codes", "notices", "verification_reasons", "missing_inputs")
-_DOCUMENTS = ("context", "issues", "reasons", "decision")
-_PLACE = ["path", "sha256", "channel", "role", "start", "end"]
+_LISTS = tuple(name for name, kind in RECORDING_COLUMNS.items() if kind == TEXTS)
+_DOCUMENTS = tuple(name for name, kind in RECORDING_COLUMNS.items() if kind == DOCUMENT)
 
 
 def shape_recordings(
@@ -66,8 +66,8 @@ def shape_features(batch: BatchResult, recordings: pl.DataFrame) -> pl.DataFrame
     """Return the rows of table ``audio_features`` of these recordings: one per segment and feature that has a value."""
     import polars as pl
 
-    kept = [*_PLACE, "feature_set_version"]
     wide = batch.features.drop("sampling_rate")
+    kept = [name for name in FEATURE_COLUMNS if name in wide.columns]
     tall = wide.unpivot(index=kept, variable_name="feature", value_name="value") if wide.height else wide
     if tall.is_empty():
         return pl.DataFrame(schema=polars_schema(AUDIO_FEATURES.columns))
@@ -97,7 +97,7 @@ def _shape(row: dict[str, Any], region: str, parameters: Mapping[str, Any]) -> d
         "caller_number": _number(context, CALLER_COLUMNS, region),
         "callee_number": _number(context, CALLEE_COLUMNS, region),
     }
-    return {name: _finite(value) for name, value in shaped.items()}
+    return {name: to_plain(value) for name, value in shaped.items()}
 
 
 def _make_id(row: dict[str, Any], context: dict[str, Any], parameters: Mapping[str, Any]) -> str:
@@ -132,13 +132,4 @@ def _identify(frame: pl.DataFrame, recordings: pl.DataFrame, columns: dict[str, 
 
 
 def _dump(value: Any) -> str | None:
-    return None if value is None else json.dumps(_finite(value), ensure_ascii=False, sort_keys=True)
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return None if value is None else json.dumps(to_plain(value), ensure_ascii=False, sort_keys=True)

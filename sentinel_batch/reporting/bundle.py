@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+
+from batch_base.files import replaced_file
 
 
 @cache
@@ -23,7 +24,9 @@ def vega_bundle() -> str:
         return file.read_text(encoding="utf-8")
     made = _make()
     with suppress(OSError):
-        _keep(file, made)
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with replaced_file(file) as draft:
+            draft.write_text(made, encoding="utf-8", newline="\n")
     return made
 
 
@@ -37,14 +40,3 @@ def _make() -> str:
 
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;")
     return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--").strip()
-
-
-def _keep(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, draft = tempfile.mkstemp(dir=file.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        Path(draft).replace(file)
-    finally:
-        Path(draft).unlink(missing_ok=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from batch_base.plain import to_plain
 from sentinel_batch.reporting.recordings import describe_voices
 from sentinel_batch.schema import SEVERITIES
 
@@ -24,7 +23,7 @@ SCHEMA_VERSION = "1.2"
 def build_document(report: Report) -> dict[str, Any]:
     """Return the report's JSON document, with texts, numbers, lists and dictionaries only."""
     period = report.period
-    document: dict[str, Any] = _plain(
+    document: dict[str, Any] = to_plain(
         {
             "schema_version": SCHEMA_VERSION,
             "generator": {"name": "sentinel-batch", "version": _version()},
@@ -103,17 +102,3 @@ def _version() -> str:
         return version("sentinel-batch")
     except PackageNotFoundError:
         return "unknown"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, float) and not isfinite(value):
-        return None
-    return value

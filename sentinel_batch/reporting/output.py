@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from batch_base.files import replaced_file
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import full_disk_reported
@@ -136,22 +135,14 @@ def _folder(out: str | Path) -> Path:
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    with full_disk_reported(path.parent):
-        try:
-            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        except PermissionError as error:
-            raise UsageError(
-                f"The report cannot be written to {path.parent}: {error.strerror}.",
-                hint="Name a folder that can be written.",
-            ) from error
-        os.close(handle)
-        fresh = Path(name)
-        try:
+    try:
+        with full_disk_reported(path.parent), replaced_file(path, mode=0o644) as fresh:
             write(fresh)
-            fresh.chmod(0o644)
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
+    except PermissionError as error:
+        raise UsageError(
+            f"The report cannot be written to {path.parent}: {error.strerror}.",
+            hint="Name a folder that can be written.",
+        ) from error
 
 
 def _write_text(path: Path, text: str) -> None:

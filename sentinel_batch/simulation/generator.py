@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from batch_base.files import replaced_file
 from sentinel_batch.errors import DiskFullError, UsageError
 
 from .calls import COLUMNS, Calls
@@ -252,15 +253,11 @@ def _allow(name: str, value: int, most: int) -> None:
 
 def _write_whole(path: Path, pieces: Iterator[bytes]) -> None:
     """Write a file that is either complete or not there."""
-    unfinished = path.with_name(path.name + ".part")
     try:
-        with unfinished.open("wb") as file:
+        with replaced_file(path) as fresh, fresh.open("wb") as file:
             file.writelines(pieces)
-        unfinished.replace(path)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise DiskFullError(f"{path}: the disk is full", hint="Free some space, or ask for less.") from error
         message = f"{path}: cannot be written ({error.strerror})"
         raise UsageError(message, hint="Name a file in an existing folder.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)

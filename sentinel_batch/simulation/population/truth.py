@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from batch_base.files import replaced_file
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 
@@ -157,9 +158,8 @@ def write_truth(
     )
     listed = numbers.filter(pl.col("segment").is_not_null() & (pl.col("segment") != "consumer"))
     listed.select("number", "segment").sort("number").write_csv(folder / SEGMENTS_FILE)
-    unfinished = folder / (TRUTH_FILE + ".part")
-    numbers.write_parquet(unfinished)
-    unfinished.replace(folder / TRUTH_FILE)
+    with replaced_file(folder / TRUTH_FILE) as fresh:
+        numbers.write_parquet(fresh)
     return PopulationTruth(folder, numbers, facts)
 
 

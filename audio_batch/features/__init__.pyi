@@ -1,0 +1,15 @@
+from .cepstral import lfcc as lfcc
+from .cepstral import mfcc as mfcc
+from .extraction import FEATURE_SET_VERSION as FEATURE_SET_VERSION
+from .extraction import Features as Features
+from .extraction import extract as extract
+from .extraction import list_families as list_families
+from .extraction import list_features as list_features
+from .formants import track_formants as track_formants
+from .harmonicity import measure_harmonicity as measure_harmonicity
+from .pitch import Pitch as Pitch
+from .pitch import track_pitch as track_pitch
+from .pulses import find_pulses as find_pulses
+from .pulses import measure_jitter as measure_jitter
+from .pulses import measure_shimmer as measure_shimmer
+from .spectrum import Spectrum as Spectrum

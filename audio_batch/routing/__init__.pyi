@@ -1,0 +1,11 @@
+from .audit import append_audit as append_audit
+from .decision import ACTIONS as ACTIONS
+from .decision import EXIT_CODES as EXIT_CODES
+from .decision import Action as Action
+from .decision import AppliedFactor as AppliedFactor
+from .decision import Decision as Decision
+from .decision import FiredRule as FiredRule
+from .evaluation import route as route
+from .policy import Policy as Policy
+from .policy_files import list_policies as list_policies
+from .policy_files import load_policy as load_policy

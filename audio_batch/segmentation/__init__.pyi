@@ -1,0 +1,4 @@
+from .activity import detect_speech as detect_speech
+from .roles import parse_channel_roles as parse_channel_roles
+from .segments import Segment as Segment
+from .segments import cut_segments as cut_segments

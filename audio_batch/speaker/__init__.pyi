@@ -1,0 +1,12 @@
+from .duplicates import Duplicate as Duplicate
+from .duplicates import find_duplicates as find_duplicates
+from .enrollment import Enrollment as Enrollment
+from .enrollment import enroll as enroll
+from .enrollment import forget as forget
+from .enrollment import list_enrollments as list_enrollments
+from .keys import StoreKey as StoreKey
+from .keys import create_key as create_key
+from .keys import read_key as read_key
+from .store import read_voiceprint as read_voiceprint
+from .verification import verify as verify
+from .voice import embed as embed

@@ -1,1 +1,0 @@
-"""The corpus behind the spoof scorer: where each clip comes from, and how it was cut. Not needed at run time."""

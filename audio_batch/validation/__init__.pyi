@@ -1,0 +1,11 @@
+from .checking import validate as validate
+from .limits import Limit as Limit
+from .limits import Profile as Profile
+from .limits import list_profiles as list_profiles
+from .limits import load_profile as load_profile
+from .outcome import Issue as Issue
+from .outcome import Validation as Validation
+from .quality import Quality as Quality
+from .quality import measure_quality as measure_quality
+from .repairing import Repair as Repair
+from .repairing import repair as repair

@@ -1,0 +1,48 @@
+"""Values as JSON can hold them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+
+def to_plain(value: Any) -> Any:
+    """Return a value as JSON can hold it.
+
+    Parameters
+    ----------
+    value
+        Anything; containers and dataclasses are walked.
+
+    Returns
+    -------
+    Any
+        Instants in RFC 3339 with ``Z`` (one without a zone is taken for UTC), days in ISO 8601, durations in seconds,
+        enumerations as their values, mappings with keys as text, NaN and infinities as None, and what JSON has no
+        form for as its text.
+    """
+    if isinstance(value, Enum):
+        return to_plain(value.value)
+    if isinstance(value, bool | int | str) or value is None:
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime):
+        moment = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+        return moment.isoformat().replace("+00:00", "Z")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if is_dataclass(value) and not isinstance(value, type):
+        return to_plain(asdict(value))
+    if isinstance(value, Iterable) and not isinstance(value, Path | bytes):
+        return [to_plain(item) for item in value]
+    return str(value)
