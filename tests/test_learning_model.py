@@ -21,7 +21,6 @@ from sentinel_batch.learning import (
     evaluate_model,
     explain_caller,
     open_model,
-    rank_suspects,
     score_callers,
     train_model,
 )
@@ -31,6 +30,7 @@ from sentinel_batch.learning.model import Model
 from sentinel_batch.learning.sampling import assign_folds
 from sentinel_batch.learning.scoring import word_reasons
 from sentinel_batch.learning.training import fit_model
+from sentinel_batch.scores import rank_suspects
 
 ROUNDS = 30
 BOX_SIM = "+2348060000000"
