@@ -105,6 +105,8 @@ class Config:
     currency: str = "NGN"
     audio_workers: int | None = None
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rule_books: tuple[str, ...] = ("shipped",)
+    packs: Path | None = None
     file: Path | None = None
     origins: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 

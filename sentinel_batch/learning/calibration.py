@@ -16,7 +16,7 @@ from sentinel_batch.learning.backtest import plan_backtest
 from sentinel_batch.learning.intervals import Z_95
 from sentinel_batch.learning.ladders import EVERYONE, LEVELS
 from sentinel_batch.learning.trials import Unit, try_thresholds
-from sentinel_batch.rules.header import SEGMENTS
+from sentinel_batch.rules.settings import SEGMENTS
 from sentinel_batch.window import parse_duration
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sentinel_batch.learning.backtest import Backtest
 from sentinel_batch.learning.ladders import EVERYONE, Knob, build_ladder, find_knob, measure_quantiles
-from sentinel_batch.rules.header import SEGMENTS
+from sentinel_batch.rules.settings import SEGMENTS
 
 if TYPE_CHECKING:
     import polars as pl

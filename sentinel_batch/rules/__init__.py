@@ -3,8 +3,9 @@
 from sentinel_batch.rules.catalogue import get_rule, list_rules, load_rule
 from sentinel_batch.rules.engine import detect, examine, examine_rules
 from sentinel_batch.rules.execution import Detection
-from sentinel_batch.rules.header import Parameter, Rule
 from sentinel_batch.rules.linter import lint_rule
+from sentinel_batch.rules.parameters import Parameter
+from sentinel_batch.rules.rule import Rule
 
 __all__ = [
     "Detection",

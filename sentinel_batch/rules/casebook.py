@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sentinel_batch.errors import RuleError, SentinelError
 from sentinel_batch.lake import Lake
 from sentinel_batch.rules.engine import examine
-from sentinel_batch.rules.header import Rule
+from sentinel_batch.rules.rule import Rule
 from sentinel_batch.schema import CALL_RECORDS, polars_schema
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sentinel_batch.errors import UsageError
 from sentinel_batch.rules.catalogue import list_rules
-from sentinel_batch.rules.header import Rule, show_value
+from sentinel_batch.rules.parameters import show_value
+from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.linter import PROFILES
 from sentinel_batch.rules.lists import ReferenceList
 

@@ -11,7 +11,8 @@ from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Lake, open_lake
 from sentinel_batch.rules.catalogue import get_rule, list_rules
 from sentinel_batch.rules.execution import Detection, Filters
-from sentinel_batch.rules.header import Rule, is_enabled
+from sentinel_batch.rules.rule import Rule
+from sentinel_batch.rules.settings import is_enabled
 from sentinel_batch.rules.segments import Plan, run_plans
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from sentinel_batch.errors import LakeDamagedError, RuleError, UsageError
 from sentinel_batch.lake import Lake, full_disk_reported
 from sentinel_batch.rules.findings import RETURNED_COLUMNS, shape_findings
-from sentinel_batch.rules.header import Rule, show_value
+from sentinel_batch.rules.parameters import show_value
+from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.linter import EXAMINED_CALLS, PROFILES
 from sentinel_batch.schema import CALL_RECORDS
 from sentinel_batch.window import Period, resolve_period, spell_duration
@@ -271,17 +272,17 @@ def _locate(
     """Return ``file:line`` and the name of the step that a failing query fails in, as far as the engine says it."""
     import duckdb
 
+    expansion = rule.expansions[query]
     try:
         message = ""
-        connection.execute("EXPLAIN " + rule.queries[query], parameters)
+        connection.execute("EXPLAIN " + expansion.sql, parameters)
     except duckdb.Error as error:
         message = str(error)
     found = re.search(r"^LINE (\d+):", message, re.MULTILINE)
     if found is None:
-        return f"{rule.file}:{rule.first_lines[query]}", "unknown"
-    before = "\n".join(rule.queries[query].splitlines()[: int(found[1])])
-    steps: list[str] = re.findall(r"^(\w+) AS \($", before, re.MULTILINE)
-    return rule.place(query, int(found[1])), steps[-1] if steps else query
+        return expansion.locate(1), "unknown"
+    line = int(found[1])
+    return expansion.locate(line), expansion.name_step(line) or query
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sentinel_batch.errors import RuleError
-from sentinel_batch.rules.header import Rule
+from sentinel_batch.rules.rule import Rule
 from sentinel_batch.schema import FINDING_COLUMNS, SEVERITIES, polars_schema
 from sentinel_batch.window import spell_duration
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sentinel_batch.errors import RuleError
-from sentinel_batch.rules.header import Rule
+from sentinel_batch.rules.rule import Rule
 
 if TYPE_CHECKING:
     from sqlglot import exp

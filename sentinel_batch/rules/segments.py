@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from sentinel_batch.errors import ConfigurationError
 from sentinel_batch.lake import Lake
 from sentinel_batch.rules.execution import Detection, Filters, Task, examine_tasks
-from sentinel_batch.rules.header import SEGMENTS, Rule
+from sentinel_batch.rules.rule import Rule
+from sentinel_batch.rules.settings import SEGMENTS
 
 if TYPE_CHECKING:
     import polars as pl

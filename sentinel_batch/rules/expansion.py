@@ -1,0 +1,160 @@
+"""From the text of a rule to the queries that run: steps put in, every line with the place that it comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sentinel_batch.errors import RuleError
+from sentinel_batch.rules.ladder import Ladder
+from sentinel_batch.rules.steps import STEPS, Step, load_step
+from sentinel_batch.rules.templates import Piece, Reference, StepCall, read_braces, split_lines
+
+SEVERITY = "severity"
+"""The one step that has no file: the rule's own ladder of severities, as an expression."""
+
+_STEP_OF_QUERY = re.compile(r"^\s*(\w+) AS (?:\w+ )?\($", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a query, the place that it comes from, and the steps that wrote it, outermost first."""
+
+    text: str
+    file: str
+    number: int
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Query:
+    """One SELECT that an engine can run, line by line."""
+
+    lines: tuple[Line, ...]
+
+    @property
+    def sql(self) -> str:
+        """The text."""
+        return "\n".join(line.text for line in self.lines)
+
+    def locate(self, number: int) -> str:
+        """Return where a line of the text, counted from 1, comes from: ``file:line``."""
+        line = self.lines[min(max(number, 1), len(self.lines)) - 1]
+        return f"{line.file}:{line.number}"
+
+    def name_step(self, number: int) -> str:
+        """Return the step of which a line is part, such as ``sweep (instants)``; nothing for the final SELECT."""
+        line = self.lines[min(max(number, 1), len(self.lines)) - 1]
+        named = _STEP_OF_QUERY.findall("\n".join(before.text for before in self.lines[:number]))
+        part = named[-1] if named else ""
+        called = " of ".join(reversed(line.steps))
+        return f"{called} ({part})" if called and part else called or part
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """What the calls of one text expand to: which steps there are, and the rule's ladder.
+
+    Parameters
+    ----------
+    ladder
+        Conditions of the rule's severities.
+    folders
+        Where steps are looked for.
+    is_trailing
+        True for a query of the one window that ends with the period.
+    """
+
+    ladder: Ladder
+    folders: Sequence[Path] = (STEPS,)
+    is_trailing: bool = False
+
+    def expand(self, text: str, file: str, first_line: int = 1) -> list[Line]:
+        """Return the lines of a rule's text with its steps put in.
+
+        Raises
+        ------
+        RuleError
+            If a call is not one, or names no step, or gives it something that it cannot take.
+        """
+        return [
+            made
+            for pieces in split_lines(text, file)
+            for made in self._expand_line(_shift(pieces, first_line - 1), {}, file, ())
+        ]
+
+    def _expand_line(
+        self, pieces: Sequence[Piece], scope: Mapping[str, Any], file: str, steps: tuple[str, ...]
+    ) -> Iterator[Line]:
+        made = [Line("", file, pieces[0].line, steps)]
+        for piece in pieces:
+            plain = [Line(piece.text, file, piece.line, steps)]
+            made = _join(made, self._expand_braces(piece, scope, file, steps) if piece.in_braces else plain)
+        yield from made
+
+    def _expand_braces(
+        self, piece: Piece, scope: Mapping[str, Any], file: str, steps: tuple[str, ...]
+    ) -> list[Line]:
+        place = f"{file}:{piece.line}"
+        read = read_braces(piece, file)
+        if isinstance(read, Reference):
+            if read.name in scope:
+                return [Line(_show(scope[read.name], read.part), file, piece.line, steps)]
+            raise RuleError(f"{place}: there is no step {read.name!r}.", hint=f"A step is called: {read.name}().")
+        if read.step == SEVERITY and not (read.positional or read.named):
+            return [Line(text, self.ladder.file, number) for text, number in self.ladder.write_case()]
+        return self._call(read, scope, place, Line("", file, piece.line, steps))
+
+    def _call(self, call: StepCall, scope: Mapping[str, Any], place: str, origin: Line) -> list[Line]:
+        if call.step in origin.steps:
+            raise RuleError(f"{place}: step {call.step} calls itself.", hint="Write it without.")
+        try:
+            step = load_step(call.step, self.folders)
+        except RuleError as error:
+            raise RuleError(f"{place}: {error.message}", hint=error.hint) from None
+        values = step.bind(call, scope, place)
+        steps = (*origin.steps, step.name)
+        return [
+            Line(line.text, origin.file, origin.number, line.steps) if not line.file.endswith(".toml") else line
+            for line in self._write_step(step, values, steps)
+        ]
+
+    def _write_step(self, step: Step, values: Mapping[str, Any], steps: tuple[str, ...]) -> Iterator[Line]:
+        body = step.trailing_body if self.is_trailing else step.body
+        for pieces in split_lines(body, step.file):
+            for scope in _repeat(pieces, values, step.file):
+                yield from self._expand_line(pieces, scope, step.file, steps)
+
+
+def _repeat(pieces: Sequence[Piece], values: Mapping[str, Any], file: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the arguments for each time that a line is written: none, one, or one for each item of a list."""
+    read = [read_braces(piece, file) for piece in pieces if piece.in_braces]
+    named = [found for found in read if isinstance(found, Reference) and found.name in values]
+    if any(values[found.name] is None for found in named):
+        return
+    whole = {found.name for found in named if found.part == "list"}
+    lists = {name: values[name] for name in {found.name for found in named} - whole if isinstance(values[name], list)}
+    for number in range(min((len(value) for value in lists.values()), default=1)):
+        yield {**values, **{name: value[number] for name, value in lists.items()}}
+
+
+def _show(value: Any, part: str | None) -> str:
+    if part == "list":
+        return ", ".join(map(str, value))
+    return str(value if part is None else getattr(value, part))
+
+
+def _join(made: Sequence[Line], added: Sequence[Line]) -> list[Line]:
+    """Go on at the end of the last line; further lines are indented as it is."""
+    last, (first, *rest) = made[-1], added
+    indent = last.text[: len(last.text) - len(last.text.lstrip())]
+    origin = last if last.text.strip() else first
+    joined = replace(origin, text=last.text + first.text)
+    return [*made[:-1], joined, *(replace(line, text=f"{indent}{line.text}" if line.text else "") for line in rest)]
+
+
+def _shift(pieces: Sequence[Piece], lines: int) -> list[Piece]:
+    return [Piece(piece.text, piece.line + lines, piece.in_braces) for piece in pieces]

@@ -1,0 +1,288 @@
+"""Steps: pieces of SQL that rules share, each in a file of its own with a header that documents it.
+
+A step's file begins with a TOML header in a comment: ``description``, ``example``, ``adds`` (the names that it adds
+to the query), ``columns`` (what the last of them has), ``binds`` (values that the rule must declare), and one table
+``[arguments.NAME]`` for each argument. ``NAME.trailing.sql`` beside it is what stands in its place in a query of one
+trailing window.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sentinel_batch.errors import RuleError
+from sentinel_batch.rules.spelling import suggest
+from sentinel_batch.rules.templates import StepCall
+
+STEPS = Path(__file__).parent.parent / "rulebook" / "steps"
+"""Folder of the shipped steps."""
+
+_HEADER = re.compile(r"\s*/\*(.*?)\*/\s*", re.DOTALL)
+_NAME = re.compile(r"[a-z]\w*", re.ASCII | re.IGNORECASE)
+_COLUMN = re.compile(r"((?:\w+\.)?\w+)(?:\s+AS\s+(\w+))?", re.ASCII | re.IGNORECASE)
+_VALUE = re.compile(r"[\w.$()+*/ -]+", re.ASCII)
+_ORDER = re.compile(r"[\w.$()*+/ -]+ (?:ASC|DESC)", re.ASCII)
+_KEYS = ("description", "example", "adds", "columns", "binds", "arguments")
+_ARGUMENT_KEYS = ("kind", "default", "description")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that is read under one name and called by another, ``duration_seconds AS seconds``."""
+
+    column: str
+    name: str
+
+    def __str__(self) -> str:
+        return self.column if self.column == self.name else f"{self.column} AS {self.name}"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a step: what it may be (one of :data:`KINDS`), what it means, and its default."""
+
+    name: str
+    kind: str
+    description: str
+    default: Any
+    is_needed: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step, as its file documents it.
+
+    Parameters
+    ----------
+    name
+        What rules call it.
+    file
+        Where it stands.
+    description, example
+        For authors of rules.
+    adds
+        Names that it adds to the query's ``WITH``; none for an expression.
+    columns
+        Column to meaning: what the last of these names has, besides what it is given.
+    binds
+        Values and lists that the rule which calls it must declare, such as ``min_destinations``.
+    arguments
+        By name, in order.
+    body, trailing_body
+        Its SQL, and that for one trailing window (the same unless there is a file for it).
+    """
+
+    name: str
+    file: str
+    description: str
+    example: str
+    adds: tuple[str, ...]
+    columns: Mapping[str, str]
+    binds: tuple[str, ...]
+    arguments: Mapping[str, Argument]
+    body: str = field(repr=False)
+    trailing_body: str = field(repr=False)
+
+    def bind(self, call: StepCall, scope: Mapping[str, Any], place: str) -> dict[str, Any]:
+        """Return the value of every argument for one call.
+
+        Parameters
+        ----------
+        call
+            What was written.
+        scope
+            Arguments of the step in which the call stands.
+        place
+            Where the call stands, ``file:line``, for messages.
+
+        Raises
+        ------
+        RuleError
+            If an argument is unknown, missing, given twice, or not of its kind.
+        """
+        if len(call.positional) > len(self.arguments):
+            raise self._error(place, f"has {len(call.positional)} arguments", f"It takes: {self.usage}.")
+        given = dict(zip(self.arguments, call.positional, strict=False))
+        for name, value in call.named.items():
+            if name not in self.arguments:
+                hint = suggest(name, self.arguments, f"Its arguments are: {', '.join(self.arguments) or 'none'}.")
+                raise self._error(place, f"has no argument {name!r}", hint)
+            if name in given:
+                raise self._error(place, f"is given {name!r} twice", f"It takes: {self.usage}.")
+            given[name] = value
+        return {name: self._value(argument, given, scope, place) for name, argument in self.arguments.items()}
+
+    @property
+    def has_trailing(self) -> bool:
+        """Whether it is another one in a query of one trailing window."""
+        return self.trailing_body != self.body
+
+    @property
+    def usage(self) -> str:
+        """The step as it is called, with its defaults."""
+        shown = (a.name if a.is_needed else f"{a.name}={_show(a.default)}" for a in self.arguments.values())
+        return f"{self.name}({', '.join(shown)})"
+
+    def _value(self, argument: Argument, given: Mapping[str, Any], scope: Mapping[str, Any], place: str) -> Any:
+        if argument.name not in given:
+            if argument.is_needed:
+                raise self._error(place, f"needs {argument.name!r}", f"It takes: {self.usage}.")
+            value = argument.default
+        else:
+            value = resolve(given[argument.name], scope, place)
+        try:
+            return KINDS[argument.kind](value)
+        except (TypeError, ValueError):
+            hint = f"{argument.name} is {ALLOWED[argument.kind]}: {argument.description}"
+            raise self._error(place, f"is given {argument.name} = {value!r}", hint) from None
+
+    def _error(self, place: str, message: str, hint: str) -> RuleError:
+        return RuleError(f"{place}: step {self.name} {message}.", hint=hint)
+
+
+def resolve(value: Any, scope: Mapping[str, Any], place: str) -> Any:
+    """Return a value of a call with the arguments that it refers to put in.
+
+    Raises
+    ------
+    RuleError
+        If it refers to something that is no argument.
+    """
+    if isinstance(value, list):
+        return [resolve(item, scope, place) for item in value]
+    name = getattr(value, "name", None)
+    if isinstance(value, Column) or name is None:
+        return value
+    if name not in scope:
+        hint = suggest(name, scope, f'Texts need quotes: "{name}".')
+        raise RuleError(f"{place}: {name} is not an argument here.", hint=hint)
+    return scope[name] if value.part is None else getattr(scope[name], value.part)
+
+
+@cache
+def load_step(name: str, folders: Sequence[Path] = (STEPS,)) -> Step:
+    """Return a step of the first folder that has it.
+
+    Raises
+    ------
+    RuleError
+        If there is none, or its file is not as described.
+    """
+    for folder in folders:
+        path = folder / f"{name}.sql"
+        if name.isidentifier() and path.is_file():
+            return _read_step(path)
+    known = [step for folder in folders for step in list_steps(folder)]
+    raise RuleError(f"There is no step {name!r}.", hint=suggest(name, known, f"The steps are: {', '.join(known)}."))
+
+
+def list_steps(folder: Path = STEPS) -> list[str]:
+    """Return the names of the steps in a folder, sorted."""
+    return sorted(path.stem for path in folder.glob("*.sql") if "." not in path.stem)
+
+
+def _read_step(path: Path) -> Step:
+    text, file = path.read_text(encoding="utf-8"), f"steps/{path.name}"
+    header = _HEADER.match(text)
+    try:
+        data = tomllib.loads(header[1] if header else "")
+        unknown = [key for key in data if key not in _KEYS]
+        if header is None or unknown or not data["description"].strip():
+            raise KeyError(*unknown)
+        arguments = {name: _read_argument(name, table) for name, table in data.get("arguments", {}).items()}
+        example = data.get("example", "")
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+        hint = f"A step begins with a /* TOML */ comment that may have: {', '.join(_KEYS)}."
+        raise RuleError(f"{file}:1: the step's header cannot be read: {error!r}.", hint=hint) from None
+    body = text[header.end() :].strip()
+    trailing = path.with_name(f"{path.stem}.trailing.sql")
+    return Step(
+        name=path.stem,
+        file=file,
+        description=data["description"].strip(),
+        example=example.strip(),
+        adds=tuple(data.get("adds", ())),
+        columns=data.get("columns", {}),
+        binds=tuple(data.get("binds", ())),
+        arguments=arguments,
+        body=body,
+        trailing_body=trailing.read_text(encoding="utf-8").strip() if trailing.is_file() else body,
+    )
+
+
+def _read_argument(name: str, table: Mapping[str, Any]) -> Argument:
+    if any(key not in _ARGUMENT_KEYS for key in table):
+        raise KeyError(f"arguments.{name}")
+    default = table.get("default")
+    needed = "default" not in table
+    made = Argument(name, table["kind"], table["description"].strip(), None if default == "none" else default, needed)
+    if made.kind not in KINDS:
+        raise KeyError(f"arguments.{name}.kind")
+    return made
+
+
+def _read_name(value: Any) -> str | None:
+    return _matched(_NAME, value)[0] if value is not None else None
+
+
+def _read_column(value: Any) -> Column | None:
+    if value is None or isinstance(value, Column):
+        return value
+    found = _matched(_COLUMN, value)
+    return Column(found[1], found[2] or found[1].rpartition(".")[2])
+
+
+def _read_value(value: Any) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return _matched(_VALUE, value)[0] if value is not None else None
+
+
+def _read_list(read: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
+    def convert(values: Any) -> list[Any]:
+        if not isinstance(values, list) or any(value is None for value in values):
+            raise TypeError(values)
+        return [read(value) for value in values]
+
+    return convert
+
+
+def _read_order(value: Any) -> str:
+    """Return a direction of order that says where NULLs go, because engines disagree on it."""
+    return f"{_matched(_ORDER, value.removesuffix(' NULLS LAST'))[0]} NULLS LAST"
+
+
+def _matched(pattern: re.Pattern[str], value: Any) -> re.Match[str]:
+    found = pattern.fullmatch(value)
+    if found is None:
+        raise ValueError(value)
+    return found
+
+
+def _show(value: Any) -> str:
+    return "none" if value is None else repr(value).replace("'", '"')
+
+
+KINDS: dict[str, Callable[[Any], Any]] = {
+    "name": _read_name,
+    "column": _read_column,
+    "columns": _read_list(_read_column),
+    "order": _read_list(_read_order),
+    "value": _read_value,
+}
+"""Kinds of arguments, and how each is read."""
+
+ALLOWED = {
+    "name": "the name of a table, a step's result or a column",
+    "column": 'a column, "column", or "column AS name"',
+    "columns": 'a list of columns, ["column", "column AS name"]',
+    "order": 'a list of columns with their direction, ["severity DESC", "window_end ASC"]',
+    "value": "a number, a column or a value of the rule, such as $window",
+}
+"""What each kind of argument may be, in words."""
