@@ -17,11 +17,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sentinel_batch.errors import ConfigurationError
+from sentinel_batch.rule_settings import KEYS, check_books, explain_clash, read_books, read_settings, split_variable
 
 CONFIG_FILE = "sentinel.toml"
 """File that is looked for in the current folder when none is named."""
 
 ENVIRONMENT_PREFIX = "SENTINEL_"
+
+_ON_RULES = ("rules", "rule_books")
+_RULES_VARIABLE = f"{ENVIRONMENT_PREFIX}RULES"
 
 DEFAULT_ORIGIN = "default"
 
@@ -74,8 +78,12 @@ class Config:
         ISO 4217 code of the rates.
     audio_workers
         Processes that analyse recordings; None takes one for each core.
+    packs
+        Folder in which packs of rules are looked up by their names.
     rules
-        Rule id to parameter overrides, from ``[rules.ID]``.
+        Rule id to parameter overrides, from ``[rules.ID]`` or ``[rule.ID]``.
+    rule_books
+        Where rules are taken from: ``shipped``, folders, names of packs.
     file
         The configuration file that was read, if any.
     """
@@ -104,9 +112,9 @@ class Config:
     local_rate: float = 3.90
     currency: str = "NGN"
     audio_workers: int | None = None
+    packs: Path | None = None
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
     rule_books: tuple[str, ...] = ("shipped",)
-    packs: Path | None = None
     file: Path | None = None
     origins: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
@@ -118,8 +126,8 @@ class Config:
         ConfigurationError
             If there is no such setting.
         """
-        if name not in SETTINGS and name != "rules":
-            raise _unknown(name, "configuration", [*SETTINGS, "rules"])
+        if name not in SETTINGS and name not in _ON_RULES:
+            raise _unknown(name, "configuration", [*SETTINGS, *_ON_RULES])
         return self.origins.get(name, DEFAULT_ORIGIN)
 
     def override(self, *, start: Path | None = None, **flags: Any) -> Config:
@@ -177,14 +185,24 @@ def load_config(
     }
     origins: dict[str, str] = {}
     if file is not None:
-        for name, value in _read_toml(file).items():
-            values[name] = _rules(value, file) if name == "rules" else _checked(name, value, str(file), base, name)
-            origins[name] = str(file)
+        content = _read_toml(file)
+        for name, value in content.items():
+            if name not in KEYS:
+                values[name] = _checked(name, value, str(file), base, name)
+                origins[name] = str(file)
+        read = {"rules": read_settings(content, file), "rule_books": read_books(content, file)}
+        values |= {name: value for name, value in read.items() if value}
+        origins |= {name: str(file) for name, value in read.items() if value}
     for name in SETTINGS:
         variable = ENVIRONMENT_PREFIX + name.upper()
         if variables.get(variable, "") != "":
             values[name] = _checked(name, variables[variable], f"environment variable {variable}", here, variable)
             origins[name] = f"environment {variable}"
+    books = variables.get(_RULES_VARIABLE, "")
+    if books != "":
+        named = split_variable(books, os.pathsep)
+        values["rule_books"] = check_books(named, here, f"environment variable {_RULES_VARIABLE}", _RULES_VARIABLE)
+        origins["rule_books"] = f"environment {_RULES_VARIABLE}"
     return Config(**values, file=file, origins=origins)
 
 
@@ -206,11 +224,13 @@ def _find_file(path: Path | str | None, variables: Mapping[str, str], here: Path
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        text = file.read_text(encoding="utf-8-sig")
+        content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        clash = explain_clash(text) if isinstance(error, tomllib.TOMLDecodeError) else None
         raise ConfigurationError(
             f"{file} is not valid TOML: {error}.",
-            hint="Texts need quotes; a table starts with [name].",
+            hint=clash or "Texts need quotes; a table starts with [name].",
             file=str(file),
         ) from error
     except OSError as error:
@@ -218,33 +238,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
             f"{file} cannot be read: {error.strerror}.", hint="Check the file's permissions.", file=str(file)
         ) from error
     for key in content:
-        if key not in SETTINGS and key != "rules":
-            raise _unknown(key, str(file), [*SETTINGS, "rules"])
+        if key not in SETTINGS and key not in KEYS:
+            raise _unknown(key, str(file), [*SETTINGS, *KEYS])
     return content
-
-
-def _rules(value: Any, file: Path) -> dict[str, dict[str, Any]]:
-    if not isinstance(value, dict):
-        raise _invalid("rules", value, str(file), "tables such as [rules.SDHF_001]")
-    for rule, parameters in value.items():
-        if not isinstance(parameters, dict):
-            raise _invalid(f"rules.{rule}", parameters, str(file), "a table of parameters")
-        segments = parameters.get("segments", {})
-        for table in (parameters, *(segments.values() if isinstance(segments, dict) else ())):
-            _rule_settings(rule, table, file)
-    return value
-
-
-def _rule_settings(rule: str, table: Any, file: Path) -> None:
-    """Check a table of a rule's settings, and resolve the paths of its lists."""
-    if not isinstance(table, dict):
-        raise _invalid(f"rules.{rule}.segments", table, str(file), "tables such as [rules.ID.segments.business]")
-    for name, setting in table.items():
-        allowed = str | int | float | bool | list if name != "segments" else dict
-        if not isinstance(setting, allowed):
-            raise _invalid(f"rules.{rule}.{name}", setting, str(file), "a number, a text, a list, true or false")
-        if isinstance(setting, str) and setting.endswith(".csv"):
-            table[name] = str(file.parent / setting)
 
 
 def _checked(name: str, value: Any, source: str, base: Path, key: str) -> Any:
@@ -377,6 +373,7 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "international_rate": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),
     "local_rate": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),
     "currency": ("a three-letter currency code such as NGN", _currency),
+    "packs": ("a folder", _path),
     "audio_workers": ("a whole number from 1 to 1024", _workers),
 }
 """Setting to what it may be and its converter."""

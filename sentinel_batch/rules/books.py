@@ -16,11 +16,8 @@ from typing import Any
 
 from sentinel_batch.errors import ConfigurationError, RuleError
 from sentinel_batch.rules.header import read_header
-from sentinel_batch.rules.rule import Rule
+from sentinel_batch.rules.rule import SHIPPED, Rule
 from sentinel_batch.rules.spelling import suggest
-
-SHIPPED = "shipped"
-"""Name of the book of this package."""
 
 SHIPPED_FOLDER = Path(__file__).parent.parent / "rulebook"
 PACK_FILE = "pack.toml"

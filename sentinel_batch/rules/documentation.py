@@ -9,7 +9,7 @@ from sentinel_batch.errors import UsageError
 from sentinel_batch.rules.catalogue import list_rules
 from sentinel_batch.rules.parameters import show_value
 from sentinel_batch.rules.rule import Rule
-from sentinel_batch.rules.linter import PROFILES
+from sentinel_batch.rules.inputs import PROFILES
 from sentinel_batch.rules.lists import ReferenceList
 
 _NOTICE = "<!-- Made from sentinel_batch/rules/{file} by python -m sentinel_batch.rules.documentation; do not edit. -->"

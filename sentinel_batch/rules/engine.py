@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentinel_batch.errors import UsageError
+from sentinel_batch.errors import ConfigurationError, RuleError, UsageError
 from sentinel_batch.lake import Lake, open_lake
-from sentinel_batch.rules.catalogue import get_rule, list_rules
+from sentinel_batch.rules.catalogue import Catalogue, FailedRule, read_catalogue
 from sentinel_batch.rules.execution import Detection, Filters
+from sentinel_batch.rules.queries import TRAILING
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.settings import is_enabled
+from sentinel_batch.rules.spelling import suggest
 from sentinel_batch.rules.segments import Plan, run_plans
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ DEFAULT_PERIOD = timedelta(hours=24)
 def detect(
     *,
     lake: Lake | str | Path | None = None,
-    rule: str = "SDHF_001",
+    rule: str | Rule = "SDHF_001",
     window: str | timedelta | None = None,
     min_unique_destinations: int | None = None,
     max_avg_duration: float | None = None,
@@ -63,7 +65,7 @@ def detect(
 def examine(
     *,
     lake: Lake | str | Path | None = None,
-    rule: str = "SDHF_001",
+    rule: str | Rule = "SDHF_001",
     window: str | timedelta | None = None,
     min_unique_destinations: int | None = None,
     max_avg_duration: float | None = None,
@@ -82,7 +84,7 @@ def examine(
     lake
         The lake, or its path; None is the configured one.
     rule
-        Id of the rule.
+        Id of the rule, or the rule itself.
     window
         Length W of the rule's window, such as ``24h``.
     min_unique_destinations
@@ -116,7 +118,7 @@ def examine(
     LakeDamagedError
         If a file of the call records is missing or broken.
     """
-    chosen = get_rule(rule)
+    chosen = rule if isinstance(rule, Rule) else read_catalogue().get(rule)
     given = {
         **(parameters or {}),
         **{
@@ -130,7 +132,7 @@ def examine(
         },
     }
     filters = Filters(trailing, _check_direction(direction), answered_only)
-    plan = Plan.of(chosen, given, _configured(chosen) if overrides is None else overrides)
+    plan = Plan.of(chosen, given, _configured().get(chosen.id, {}) if overrides is None else overrides)
     if trailing:
         _check_trailing(chosen, since)
     [found] = run_plans(open_lake(lake), [plan], since, until, plan.task.window, filters)
@@ -138,44 +140,82 @@ def examine(
 
 
 def examine_rules(
-    rules: Sequence[str] | None = None,
+    rules: Sequence[str | Rule] | None = None,
     *,
     lake: Lake | str | Path | None = None,
     since: str | datetime | timedelta | None = None,
     until: str | datetime | timedelta | None = None,
     configured: Mapping[str, Mapping[str, Any]] | None = None,
+    on_failure: Callable[[FailedRule], None] | None = None,
 ) -> list[Detection]:
     """Run several rules over one period, sharing what they read; nothing is written.
 
     Parameters
     ----------
     rules
-        Ids of the rules; None runs all but those whose configuration says ``enabled = false``.
+        Rules, or their ids; None runs all but those whose configuration says ``enabled = false``.
     lake
         The lake, or its path; None is the configured one.
     since, until
         The examined period, as for :func:`examine`; by default the 24 hours up to the newest call.
     configured
         Rule id to configured parameters and lists; None reads the tables ``[rules.ID]`` of the configuration.
+    on_failure
+        Called with each rule of the user's that cannot be used or fails; the others go on. None raises its error. A
+        shipped rule that fails always does.
 
     Raises
     ------
     LakeNotFoundError, RuleNotFoundError, UsageError, RuleError, LakeDamagedError
         As :func:`examine`.
     """
-    chosen = list_rules() if rules is None else tuple(get_rule(rule) for rule in rules)
-    settings = {rule.id: _configured(rule) if configured is None else configured.get(rule.id, {}) for rule in chosen}
-    plans = [
-        Plan.of(rule, {}, settings[rule.id]) for rule in chosen if rules is not None or is_enabled(settings[rule.id])
-    ]
-    return run_plans(open_lake(lake), plans, since, until, DEFAULT_PERIOD, Filters())
+    catalogue = read_catalogue()
+    settings = _configured() if configured is None else configured
+    chosen = catalogue.rules if rules is None else [r if isinstance(r, Rule) else catalogue.get(r) for r in rules]
+    _check_ids(settings, catalogue, chosen)
+    if rules is None:
+        chosen = [rule for rule in chosen if is_enabled(settings.get(rule.id, {}))]
+        for failed in catalogue.failed:
+            _report(failed, on_failure)
+    plans = [plan for rule in chosen for plan in _plan(rule, settings.get(rule.id, {}), on_failure)]
+    return run_plans(open_lake(lake), plans, since, until, DEFAULT_PERIOD, Filters(), on_failure)
 
 
-def _configured(rule: Rule) -> Mapping[str, Any]:
+def _plan(
+    rule: Rule, settings: Mapping[str, Any], on_failure: Callable[[FailedRule], None] | None
+) -> Iterator[Plan]:
+    """Yield the plan of a rule, if its SQL can be read."""
+    try:
+        assert rule.expansions
+    except RuleError as error:
+        if rule.is_shipped:
+            raise
+        _report(FailedRule(rule.id, rule.book, error), on_failure)
+        return
+    yield Plan.of(rule, {}, settings)
+
+
+def _report(failed: FailedRule, on_failure: Callable[[FailedRule], None] | None) -> None:
+    if on_failure is None:
+        raise failed.error
+    on_failure(failed)
+
+
+def _configured() -> Mapping[str, Mapping[str, Any]]:
     from sentinel_batch.config import load_config
 
     tables: Mapping[str, Mapping[str, Any]] = load_config().rules
-    return tables.get(rule.id, {})
+    return tables
+
+
+def _check_ids(settings: Mapping[str, Any], catalogue: Catalogue, chosen: Sequence[Rule]) -> None:
+    known = [rule.id for rule in (*catalogue.rules, *chosen)] + [failed.id for failed in catalogue.failed]
+    for rule_id in settings:
+        if rule_id not in known:
+            hint = suggest(rule_id, known, f"The rules are: {', '.join(sorted(set(known)))}.")
+            raise ConfigurationError(
+                f"The configuration has settings of {rule_id}, and there is no such rule.", hint=hint, rule=rule_id
+            )
 
 
 def _check_direction(direction: str | None) -> str | None:
@@ -195,5 +235,5 @@ def _check_trailing(rule: Rule, since: object) -> None:
             f"since = {since} and trailing exclude each other: trailing examines the one window that ends at until.",
             hint="Leave out since; the length of the window is --window.",
         )
-    if "trailing" not in rule.queries:
+    if TRAILING not in rule.queries:
         raise UsageError(f"Rule {rule.id} has no trailing query.", hint="Leave out trailing.", rule=rule.id)

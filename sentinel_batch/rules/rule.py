@@ -16,6 +16,7 @@ from sentinel_batch.rules.lists import ReferenceList
 from sentinel_batch.rules.parameters import Parameter
 from sentinel_batch.rules.queries import read_queries
 from sentinel_batch.rules.settings import ENABLED, SEGMENTS
+from sentinel_batch.rules.toml_lines import find_line
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 MATURITIES = ("experimental", "stable", "deprecated")
 """How far a rule is proven, in the order of its life."""
+
+SHIPPED = "shipped"
+"""Name of the book of this package."""
 
 DEFAULT_WEIGHT = 0.5
 """How far a finding of full confidence speaks for fraud, for a rule that does not say."""
@@ -114,6 +118,16 @@ class Rule:
         return f"{self.label}.toml"
 
     @property
+    def cases_path(self) -> Path:
+        """The file with the rule's cases."""
+        return self.path.with_name(f"{self.path.stem}.cases.yml")
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether it is a rule of this package."""
+        return self.book == SHIPPED
+
+    @property
     def family(self) -> str:
         """Folder that the rule stands in, such as ``simbox``; empty if it stands directly in its book."""
         return Path(self.label).parent.name
@@ -190,6 +204,11 @@ class Rule:
             name: entry.resolve(given.get(name), self.path.parent, f"[rules.{self.id}] {name}")
             for name, entry in self.lists.items()
         }
+
+    def find_line(self, key: str, table: str = "") -> int:
+        """Return the line of the TOML file at which a key of a table stands, or, without a table, of the header."""
+        text = self.path.read_text(encoding="utf-8-sig") if self.path.is_file() else ""
+        return find_line(text, table, key)
 
     def reads(self, table: str) -> bool:
         """Tell whether a query of the rule names a table."""

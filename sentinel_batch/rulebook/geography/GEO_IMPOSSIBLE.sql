@@ -30,18 +30,14 @@ jumps AS (
 
 {{ sweep_calls("jumps", counting=none, duration=none, at="arrives_at", sums=["is_simultaneous AS simultaneous"]) }},
 
-qualifying AS (
-    SELECT
-        suspect_number,
-        window_start,
-        window_end,
-        lasts_until,
-        last_call_at,
-        simultaneous,
-        calls AS jumps,
-        {{ severity() }} AS severity
+jump_windows AS (
+    SELECT suspect_number, window_start, window_end, lasts_until, last_call_at, simultaneous, calls AS jumps
     FROM windows
     WHERE calls >= $min_jumps
+),
+
+qualifying AS (
+    SELECT *, {{ severity() }} AS severity FROM jump_windows
 ),
 
 {{ episodes() }},
