@@ -61,10 +61,8 @@ class Catalogue:
             if broken.id.upper() == wanted:
                 raise broken.error
         ids = [rule.id for rule in self.rules]
-        listed = f"The rules are: {', '.join(ids) or 'none'}."
-        raise RuleNotFoundError(
-            f"There is no rule {rule_id!r}.", hint=suggest(wanted, ids, listed), rule=rule_id, allowed=ids
-        )
+        hint = f"{suggest(wanted, ids, '')} The rules are: {', '.join(ids) or 'none'}.".strip()
+        raise RuleNotFoundError(f"There is no rule {rule_id!r}.", hint=hint, rule=rule_id)
 
 
 def read_catalogue(books: Sequence[str] | None = None, packs: Path | None = None) -> Catalogue:

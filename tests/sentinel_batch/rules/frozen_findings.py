@@ -1,4 +1,4 @@
-"""Findings of all rules on three lakes, as hashes: ``python -m tests.frozen_findings`` writes them anew.
+"""Findings of all rules on three lakes, as hashes: ``python -m tests.sentinel_batch.rules.frozen_findings`` writes them anew.
 
 The hashes were made before the rules were taken apart into steps; they hold what was found then.
 """
@@ -17,8 +17,8 @@ import polars as pl
 import sentinel_batch as sb
 from sentinel_batch.schema import FINDING_COLUMNS
 
-FILE = Path(__file__).parent / "fixtures" / "frozen_findings.json"
-SAMPLE = Path(__file__).parent.parent / "data" / "sample" / "calls"
+FILE = Path(__file__).parents[2] / "fixtures" / "frozen_findings.json"
+SAMPLE = Path(__file__).parents[3] / "data" / "sample" / "calls"
 LAKES = ("bundled", "generated", "simulated")
 
 LOOSE: dict[str, dict[str, Any]] = {

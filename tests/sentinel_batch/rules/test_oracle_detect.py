@@ -20,7 +20,7 @@ from detection_lake import make_lake
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from sentinel_batch.rules import engine, examine, get_rule
+from sentinel_batch.rules import examine, get_rule
 
 ORIGIN = datetime(2026, 1, 22, 23, 50, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -32,6 +32,8 @@ LADDER = {
     "medium_destinations": 3,
     "medium_average": 1.0,
 }
+
+RULE = replace(get_rule("SDHF_001"), constants=LADDER)
 
 Call = tuple[int, int, int]  # minute, callee, seconds
 
@@ -117,6 +119,7 @@ def search_by_rule(case: Case) -> dict[str, list[tuple[object, ...]]]:
             since=at[case.since + 200],
             until=at[case.until + 200],
             overrides={},
+            rule=RULE,
         )
     found = defaultdict(list)
     for row in detection.findings.sort("suspect_number", "episode_start").iter_rows(named=True):
@@ -157,12 +160,6 @@ def cases(draw: st.DrawFn) -> Case:
         until=since + draw(st.integers(1, 25)),
         callers=(*(tuple(calls) for calls in drawn), *more),
     )
-
-
-@pytest.fixture(autouse=True)
-def small_ladder(monkeypatch: pytest.MonkeyPatch) -> None:
-    rule = replace(get_rule("SDHF_001"), constants=LADDER)
-    monkeypatch.setattr(engine, "get_rule", lambda _: rule)
 
 
 EDGES = Case(

@@ -1,4 +1,4 @@
-"""Rule cases as data: calls in, findings out (``sentinel_batch/rules/cases/*.yml``), and how they are read."""
+"""Rule cases as data: calls in, findings out (``ID.cases.yml``), and how they are read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from sentinel_batch.errors import RuleError
 from sentinel_batch.rules import Rule, get_rule, list_rules
 from sentinel_batch.rules.casebook import Case, check_case, read_cases, unfold_calls
+from tests.sentinel_batch.rules.own_rules import QUERY, make_rule
 
 CASES = [pytest.param(rule, case, id=f"{rule.id}: {case.name}") for rule in list_rules() for case in read_cases(rule)]
 
@@ -54,10 +55,10 @@ def test_numbers_in_braces_stand_for_several_calls_in_local_time() -> None:
     ],
 )
 def test_cases_that_cannot_be_read_are_named(text: str, message: str, tmp_path: Path) -> None:
-    (tmp_path / "sdhf_001.yml").write_text(text, encoding="utf-8")
+    rule = make_rule(tmp_path, cases=text)
     with pytest.raises(RuleError) as caught:
-        read_cases(get_rule("SDHF_001"), tmp_path)
-    assert f"{tmp_path}/sdhf_001.yml: {message}" in caught.value.message
+        read_cases(rule)
+    assert f"{tmp_path}/TEST_001.cases.yml: {message}" in caught.value.message
     assert "name, calls, findings" in caught.value.hint
 
 
@@ -75,3 +76,13 @@ def test_a_call_with_an_unknown_column_is_named() -> None:
 def test_calls_that_cannot_be_read_fail_their_case_alone(row: dict[str, object]) -> None:
     case = Case("SDHF_001", "odd", (row,), {}, ())
     assert check_case(get_rule("SDHF_001"), case).startswith("Case 'odd' of SDHF_001: its calls cannot be read: ")
+
+
+def test_a_confidence_beyond_one_fails_its_case(tmp_path: Path) -> None:
+    rule = make_rule(tmp_path, QUERY.replace("0.5 AS confidence", "1.5 AS confidence"))
+    [case] = read_cases(rule)
+    assert check_case(rule, case) == "finding 1: confidence is 1.5, which is not from 0 to 1"
+
+
+def test_a_rule_without_a_file_of_cases_has_none(tmp_path: Path) -> None:
+    assert read_cases(make_rule(tmp_path, cases=None)) == []

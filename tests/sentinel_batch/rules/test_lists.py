@@ -11,9 +11,9 @@ import pytest
 from detection_lake import make_lake
 
 from sentinel_batch.errors import ConfigurationError, RuleError
-from sentinel_batch.rules import engine, examine, examine_rules, lint_rule
+from sentinel_batch.rules import Rule, examine, examine_rules, lint_rule, load_rule
 from sentinel_batch.rules.findings import DETAILS_KEPT
-from sentinel_batch.rules.header import Rule, read_header
+from tests.sentinel_batch.rules.own_rules import write_rule
 
 NOON = datetime(2026, 1, 22, 12, tzinfo=UTC)
 
@@ -21,13 +21,23 @@ HEADER = """id = "WATCHED"
 name = "Watched numbers"
 alert_type = "TEST"
 version = "1.0"
+maturity = "experimental"
+created = 2026-01-22
+updated = 2026-01-22
+tags = ["desk.tests"]
 description = "Callers of a watched number."
 nulls = "None."
 source = "This file."
 remediation = "None."
-severity = "LOW."
+false_positives = ["Nobody."]
 summary = "{suspect_number} called {share:.0%} watched numbers, {nothing} others, within {window}."
 weight = 0.25
+
+[[severity]]
+level = "LOW"
+
+[columns]
+needed = ["caller_number", "callee_number", "call_timestamp", "duration_seconds"]
 
 [parameters.window]
 type = "duration"
@@ -56,31 +66,31 @@ DETAILS = """SELECT caller_number AS suspect_number, call_timestamp, callee_numb
 FROM examined_calls INNER JOIN watched ON callee_number = number WHERE $window IS NOT NULL"""
 
 
-def make_rule(header: str = HEADER, query: str = QUERY, folder: Path = Path()) -> Rule:
-    text = f"/*\n{header}*/\n\n-- query: sliding\n{query};\n\n-- query: details\n{DETAILS};\n"
-    return read_header(text, "watched.sql", folder)
+def make_rule(folder: Path, header: str = HEADER, query: str = QUERY) -> Rule:
+    text = f"{query};\n\n-- query: details\n{DETAILS};\n"
+    return load_rule(write_rule(folder, text, header, rule_id="WATCHED"))
 
 
 @pytest.fixture
-def found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def found(tmp_path: Path) -> Any:
     calls = [("box", "+1", NOON + timedelta(minutes=minute), 60) for minute in range(25)] + [("a", "+2", NOON, 60)]
     lake = make_lake(tmp_path / "lake", calls)
 
-    def run(rule: Rule, **configured: Any) -> dict[str, Any]:
-        monkeypatch.setattr(engine, "get_rule", lambda _: rule)
-        rows = examine(lake=lake, rule=rule.id, overrides=configured).findings.to_dicts()
+    def run(header: str = HEADER, query: str = QUERY, **configured: Any) -> dict[str, Any]:
+        rule = make_rule(tmp_path / "rules", header, query)
+        rows = examine(lake=lake, rule=rule, overrides=configured).findings.to_dicts()
         assert len(rows) <= 1
         return rows[0] if rows else {}
 
     return run
 
 
-def test_the_rule_is_portable() -> None:
-    assert lint_rule(make_rule()) == []
+def test_the_rule_is_portable(tmp_path: Path) -> None:
+    assert lint_rule(make_rule(tmp_path)) == []
 
 
 def test_further_columns_become_evidence_and_words(found: Any) -> None:
-    finding = found(make_rule())
+    finding = found()
     evidence = json.loads(finding["evidence"])
     assert (evidence["cost"], evidence["share"], evidence["nothing"]) == (62.5, 1.0, None)
     assert evidence["dearest_at"] == "2026-01-22T12:24:00Z"
@@ -88,23 +98,24 @@ def test_further_columns_become_evidence_and_words(found: Any) -> None:
 
 
 def test_details_are_counted_and_the_first_are_kept(found: Any) -> None:
-    evidence = json.loads(found(make_rule())["evidence"])
+    evidence = json.loads(found()["evidence"])
     assert evidence["details_total"] == 25
     assert len(evidence["details"]) == DETAILS_KEPT
     assert evidence["details"][0] == {"call_timestamp": "2026-01-22T12:00:00Z", "victim": "+1"}
 
 
 def test_a_list_may_be_configured_as_rows_or_as_a_file(found: Any, tmp_path: Path) -> None:
-    assert found(make_rule(), watched=[["+2", 1]])["suspect_number"] == "a"
+    assert found(watched=[["+2", 1]])["suspect_number"] == "a"
     (tmp_path / "mine.csv").write_text("# ours\nprice,number,why\n3,+2,x\n", encoding="utf-8")
-    assert json.loads(found(make_rule(), watched=str(tmp_path / "mine.csv"))["evidence"])["cost"] == 3.0
-    assert found(make_rule(), watched=[]) == {}
+    assert json.loads(found(watched=str(tmp_path / "mine.csv"))["evidence"])["cost"] == 3.0
+    assert found(watched=[]) == {}
 
 
 def test_a_list_may_be_shipped_as_a_file_beside_the_rule(found: Any, tmp_path: Path) -> None:
-    (tmp_path / "prices.csv").write_text("number,price\n+2,7\n", encoding="utf-8")
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "prices.csv").write_text("number,price\n+2,7\n", encoding="utf-8")
     header = HEADER.replace('default = [["+1", 2.5]]', 'file = "prices.csv"')
-    assert json.loads(found(make_rule(header, folder=tmp_path))["evidence"])["cost"] == 7.0
+    assert json.loads(found(header)["evidence"])["cost"] == 7.0
 
 
 @pytest.mark.parametrize(
@@ -131,7 +142,7 @@ def test_a_list_that_does_not_fit_is_named(
     Path("short.csv").write_text("number,price\n+1\n", encoding="utf-8")
     Path("bad.csv").write_text("number,price\n+2,1\n+1,x\n", encoding="utf-8")
     with pytest.raises(ConfigurationError) as caught:
-        found(make_rule(), watched=given)
+        found(watched=given)
     assert message in caught.value.message
     assert caught.value.hint
 
@@ -140,7 +151,7 @@ def test_a_list_that_does_not_fit_is_named(
 def test_a_whole_number_is_not_cut(found: Any, value: object) -> None:
     header = HEADER.replace('types = ["text", "real"]', 'types = ["text", "integer"]').replace("2.5]]", "2]]")
     with pytest.raises(ConfigurationError, match="is no row of list watched"):
-        found(make_rule(header), watched=[["+2", value]])
+        found(header, watched=[["+2", value]])
 
 
 @pytest.mark.parametrize(
@@ -155,26 +166,27 @@ def test_a_whole_number_is_not_cut(found: Any, value: object) -> None:
         ("weight = 0.25", "weight = 2", "has weight = 2"),
     ],
 )
-def test_a_bad_list_in_a_header_is_named(old: str, new: str, message: str) -> None:
+def test_a_bad_list_in_a_header_is_named(old: str, new: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(RuleError) as caught:
-        make_rule(HEADER.replace(old, new, 1))
+        make_rule(tmp_path, HEADER.replace(old, new, 1))
+    line = 15 if old.startswith("weight") else 30
     assert message in caught.value.message
-    assert caught.value.message.startswith("watched.sql:1:")
+    assert caught.value.message.startswith(f"{tmp_path}/WATCHED.toml:{line}: ")
     assert caught.value.hint
 
 
 def test_a_summary_that_names_no_column_is_an_error(found: Any) -> None:
-    with pytest.raises(RuleError, match=r"watched\.sql:1: the summary of rule WATCHED does not fit") as caught:
-        found(make_rule(HEADER.replace("{share:.0%}", "{colour}")))
+    with pytest.raises(RuleError, match=r"WATCHED\.toml:14: the summary of rule WATCHED does not fit") as caught:
+        found(HEADER.replace("{share:.0%}", "{colour}"))
     assert "share" in caught.value.hint
 
 
 def test_the_order_in_which_threads_add_does_not_show(found: Any) -> None:
-    plain = found(make_rule())
+    plain = found()
     shaken = QUERY.replace("0.5 AS confidence", "0.1 + 0.2 + 0.2 AS confidence").replace(
         "avg(duration_seconds)", "avg(duration_seconds) + 4e-14"
     )
-    assert found(make_rule(query=shaken)) == plain
+    assert found(query=shaken) == plain
 
 
 def test_several_rules_find_what_each_finds_alone(tmp_path: Path) -> None:

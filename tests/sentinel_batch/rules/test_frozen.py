@@ -7,7 +7,7 @@ import json
 import pytest
 
 from sentinel_batch.rules import list_rules
-from tests.frozen_findings import FILE, freeze
+from tests.sentinel_batch.rules.frozen_findings import FILE, freeze
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from simbox_inputs import MIDNIGHT, Day, run_rule
+from tests.sentinel_batch.rules.simbox_inputs import MIDNIGHT, Day, run_rule
 
 ORIGIN = datetime(2026, 1, 1, 22, 55, tzinfo=UTC)
 """Five minutes before a local midnight, so that windows lie over it."""

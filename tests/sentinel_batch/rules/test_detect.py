@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -22,8 +21,9 @@ from sentinel_batch.errors import (
     UsageError,
 )
 from sentinel_batch.lake import Lake
-from sentinel_batch.rules import detect, engine, examine, get_rule
+from sentinel_batch.rules import detect, examine, get_rule, load_rule
 from sentinel_batch.schema import FINDING_COLUMNS, polars_schema
+from tests.sentinel_batch.rules.own_rules import write_rule
 
 NOON = datetime(2026, 1, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -333,26 +333,33 @@ def test_a_damaged_file_is_reported(tmp_path: Path, damage: Callable[[Path], obj
     ("old", "new", "message"),
     [
         (
-            "2 * sum(calls)",
-            "2 * sum(cals)",
-            r"sdhf_001.sql:\d+: rule SDHF_001, query sliding, step busy_callers: .*cals",
+            "4 * max(calls)",
+            "4 * max(cals)",
+            r"SDHF_001\.sql:11: rule SDHF_001, query sliding, step busy_callers: .*cals",
         ),
-        ("last_seen\nFROM evidence", "last_seen AS seen\nFROM evidence", "query sliding returns no column last_seen"),
+        (
+            '{{ sweep("calls") }}',
+            '{{ sweep("calls", sums=["cals"]) }}',
+            r"SDHF_001\.sql:32: rule SDHF_001, query sliding, step slide of sweep \(entering\): .*cals",
+        ),
+        ("{{ findings() }}", "SELECT suspect_number FROM evidence", "the rule returns no column severity, confidence"),
+        ("{{ severity() }} AS", "'high' AS", r"SDHF_001\.sql: the rule returns a value of type String as severity"),
+        ("{{ severity() }} AS", "7 AS", r"SDHF_001\.sql: the rule returns 7 as severity"),
+        ("{{ severity() }} AS", "CAST(NULL AS BIGINT) AS", r"SDHF_001\.sql: the rule returns NULL as severity"),
         ("$min_unique_destinations", "$nothing", "query sliding, step .*nothing"),
     ],
 )
-def test_a_query_that_fails_names_its_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, message: str
-) -> None:
+def test_a_query_that_fails_names_its_step(tmp_path: Path, old: str, new: str, message: str) -> None:
     rule = get_rule("SDHF_001")
-    assert old in rule.queries["sliding"]
-    broken = dataclasses.replace(rule, queries={"sliding": rule.queries["sliding"].replace(old, new)})
-    monkeypatch.setattr(engine, "get_rule", lambda _: broken)
+    text = rule.path.with_suffix(".sql").read_text(encoding="utf-8")
+    assert old in text
+    header = rule.path.read_text(encoding="utf-8").replace("trailing = true", "trailing = false")
+    broken = load_rule(write_rule(tmp_path / "rules", text.replace(old, new), header, rule_id="SDHF_001"))
     lake = make_lake(tmp_path / "lake", at_once("box", NOON, 60, 60))
     with pytest.raises(RuleError, match=message):
-        detect(lake=lake, overrides={})
+        detect(lake=lake, rule=broken, overrides={})
     with pytest.raises(UsageError, match="has no trailing query"):
-        detect(lake=lake, overrides={}, trailing=True)
+        detect(lake=lake, rule=broken, overrides={}, trailing=True)
 
 
 def test_pruning_never_hides_a_suspect(tmp_path: Path) -> None:

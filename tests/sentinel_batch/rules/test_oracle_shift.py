@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from simbox_inputs import DAY, MIDNIGHT, Day
-from simbox_oracle import Row, Trial, check, figures_of, total, trials
+from tests.sentinel_batch.rules.simbox_inputs import DAY, MIDNIGHT, Day
+from tests.sentinel_batch.rules.simbox_oracle import Row, Trial, check, figures_of, total, trials
 
 SCORES = ("calls_z", "callees_z", "minutes_z", "international_z", "night_z")
 
