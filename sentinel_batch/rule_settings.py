@@ -47,7 +47,7 @@ def read_settings(content: Mapping[str, Any], file: Path) -> dict[str, dict[str,
         raise _invalid("rule", beside, file, "tables such as [rule.SDHF_001]")
     if found and beside:
         raise ConfigurationError(
-            f"{file}: settings of rules stand in [rules.ID] ({next(iter(found))}) and in [rule.ID] ({next(iter(beside))}).",
+            f"{file}: settings of rules stand both in [rules.{next(iter(found))}] and in [rule.{next(iter(beside))}].",
             hint="Use one of them: [rules.ID], or, beside rules = [...], [rule.ID].",
             file=str(file),
         )
@@ -73,7 +73,9 @@ def read_books(content: Mapping[str, Any], file: Path) -> tuple[str, ...] | None
     value = value.get(BOOKS) if isinstance(value, dict) else value
     if value is None:
         return None
-    return check_books(value, file.parent, str(file), f"rules.{BOOKS}" if isinstance(content["rules"], dict) else "rules")
+    return check_books(
+        value, file.parent, str(file), f"rules.{BOOKS}" if isinstance(content["rules"], dict) else "rules"
+    )
 
 
 def check_books(value: Any, base: Path, source: str, key: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ version of Sentinel Batch that its rules work with. Folders below a book are fam
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +26,10 @@ SUFFIXES = (".toml", ".sql", ".cases.yml")
 """Endings of the three files of a rule."""
 
 _PACK_KEYS = ("name", "version", "licence", "description", "needs")
-_NO_RULES = ("steps", "reference")
+STEPS = "steps"
+"""Folder of a book's own steps."""
+
+_NO_RULES = (STEPS, "reference")
 _ID = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 
 
@@ -48,6 +52,12 @@ class Book:
     version: str = ""
     licence: str = ""
     description: str = ""
+
+    @property
+    def own_steps(self) -> Path | None:
+        """Folder of steps of its own, if it has one."""
+        folder = self.folder / STEPS
+        return folder if folder.is_dir() and not self.is_shipped else None
 
     @property
     def is_shipped(self) -> bool:
@@ -136,7 +146,7 @@ def read_rule(path: Path, book: Book) -> Rule:
     except (OSError, UnicodeDecodeError) as error:
         hint = f"Write the rule's header into {path.name}, beside its SQL; sentinel-batch rules new shows how."
         raise RuleError(f"{label}.toml: the rule cannot be read: {error}", hint=hint) from error
-    return read_header(text, path, label, book.name)
+    return read_header(text, path, label, book.name, book.own_steps)
 
 
 def _find_rules(folder: Path) -> set[Path]:
@@ -155,8 +165,6 @@ def _list_packs(folder: Path) -> list[Book]:
 
 
 def _read_pack(file: Path, drop: str = "") -> dict[str, Any]:
-    from sentinel_batch import __version__
-
     try:
         data = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -167,12 +175,16 @@ def _read_pack(file: Path, drop: str = "") -> dict[str, Any]:
     if wrong:
         hint = suggest(wrong[0], _PACK_KEYS, f"It has these texts: {', '.join(_PACK_KEYS)} (needs may be left out).")
         raise ConfigurationError(f"{file}: the pack's {wrong[0]!r} is missing, or unknown, or no text.", hint=hint)
-    if _order(data.get("needs", "0")) > _order(__version__):
+    if _order(data.get("needs", "0")) > _order(_own_version()):
         raise ConfigurationError(
-            f"{file}: the pack {data['name']} needs version {data['needs']} of Sentinel Batch; this is {__version__}.",
+            f"{file}: the pack {data['name']} needs Sentinel Batch {data['needs']}; this is {_own_version()}.",
             hint="Install a newer version, or leave the pack out.",
         )
     return {key: data[key] for key in _PACK_KEYS if key not in ("needs", drop)} | {"folder": file.parent}
+
+
+def _own_version() -> str:
+    return str(sys.modules[__name__.partition(".")[0]].__version__)
 
 
 def _order(version: str) -> tuple[int, ...]:

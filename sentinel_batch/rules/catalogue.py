@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from sentinel_batch.errors import RuleError, RuleNotFoundError
-from sentinel_batch.rules.books import SHIPPED, SHIPPED_FOLDER, Book, find_book, open_book, read_rule
-from sentinel_batch.rules.rule import Rule
+from sentinel_batch.rules.books import SHIPPED_FOLDER, Book, find_book, open_book, read_rule
+from sentinel_batch.rules.rule import SHIPPED, Rule
 from sentinel_batch.rules.spelling import suggest
 
 

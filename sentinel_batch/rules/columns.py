@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -31,7 +31,7 @@ def find_unknown_columns(tree: exp.Select, tables: Tables) -> Iterator[tuple[exp
     for scope in traverse_scope(tree):
         sources = _list_sources(scope, tables, outputs)
         around = _list_sources(scope.parent, tables, outputs) if scope.parent and scope.is_subquery else {}
-        yield from _find_unknown(scope, around | sources)
+        yield from _find_unknown(scope, {**around, **sources})
         outputs[id(scope)] = _list_outputs(scope.expression, sources)
 
 
@@ -61,7 +61,7 @@ def read_columns(tree: exp.Select, tables: Tables) -> set[tuple[str, str]]:
     from sqlglot.optimizer.qualify import qualify
     from sqlglot.optimizer.scope import traverse_scope
 
-    schema = {table: dict.fromkeys(columns, "text") for table, columns in tables.items()}
+    schema: dict[str, object] = {table: dict.fromkeys(columns, "text") for table, columns in tables.items()}
     qualified = qualify(tree, schema=schema, dialect="duckdb", validate_qualify_columns=False, quote_identifiers=False)
     return {
         (source.name, column.name)
@@ -104,7 +104,7 @@ def _list_sources(scope: Scope, tables: Tables, outputs: Mapping[int, Sequence[s
     }
 
 
-def _list_outputs(select: exp.Expression, sources: Outputs) -> Sequence[str] | None:
+def _list_outputs(select: Any, sources: Outputs) -> Sequence[str] | None:
     """Return the columns that a SELECT returns, None if one of its stars stands for a table that is not known."""
     from sqlglot import exp
 

@@ -58,7 +58,9 @@ def render_page(rule: Rule) -> str:
         _explain_period(rule),
         "## Severity",
         rule.severity_note,
-        "\n".join(f"- **{rung.level}**: {rung.text or rung.when or 'every other finding.'}" for rung in rule.ladder.rungs),
+        "\n".join(
+            f"- **{rung.level}**: {rung.text or rung.when or 'every other finding.'}" for rung in rule.ladder.rungs
+        ),
         "\n".join(f"- `{name}` = {value}" for name, value in rule.constants.items()),
         "## Confidence" if rule.confidence else "",
         rule.confidence,
@@ -99,7 +101,8 @@ def first_sentence(text: str) -> str:
 
 def _tabulate_rules(rules: Iterable[Rule]) -> str:
     rows = (
-        (f"`{rule.id}` {rule.name}", first_sentence(rule.description), _code(rule.tags), rule.maturity) for rule in rules
+        (f"`{rule.id}` {rule.name}", first_sentence(rule.description), _code(rule.tags), rule.maturity)
+        for rule in rules
     )
     return _tabulate(("rule", "what it looks for", "tags", "maturity"), rows)
 

@@ -13,9 +13,9 @@ from sentinel_batch.rules.catalogue import Catalogue, FailedRule, read_catalogue
 from sentinel_batch.rules.execution import Detection, Filters
 from sentinel_batch.rules.queries import TRAILING
 from sentinel_batch.rules.rule import Rule
+from sentinel_batch.rules.segments import Plan, run_plans
 from sentinel_batch.rules.settings import is_enabled
 from sentinel_batch.rules.spelling import suggest
-from sentinel_batch.rules.segments import Plan, run_plans
 
 if TYPE_CHECKING:
     import polars as pl
@@ -181,18 +181,17 @@ def examine_rules(
     return run_plans(open_lake(lake), plans, since, until, DEFAULT_PERIOD, Filters(), on_failure)
 
 
-def _plan(
-    rule: Rule, settings: Mapping[str, Any], on_failure: Callable[[FailedRule], None] | None
-) -> Iterator[Plan]:
+def _plan(rule: Rule, settings: Mapping[str, Any], on_failure: Callable[[FailedRule], None] | None) -> Iterator[Plan]:
     """Yield the plan of a rule, if its SQL can be read."""
     try:
-        assert rule.expansions
+        is_whole = bool(rule.expansions)
     except RuleError as error:
         if rule.is_shipped:
             raise
         _report(FailedRule(rule.id, rule.book, error), on_failure)
-        return
-    yield Plan.of(rule, {}, settings)
+        is_whole = False
+    if is_whole:
+        yield Plan.of(rule, {}, settings)
 
 
 def _report(failed: FailedRule, on_failure: Callable[[FailedRule], None] | None) -> None:

@@ -13,11 +13,11 @@ from sentinel_batch.errors import LakeDamagedError, RuleError, UsageError
 from sentinel_batch.lake import Lake, full_disk_reported
 from sentinel_batch.rules.catalogue import FailedRule
 from sentinel_batch.rules.findings import check_rows, shape_findings
+from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES, bind_values
 from sentinel_batch.rules.parameters import show_value
 from sentinel_batch.rules.queries import DETAILS, SLIDING, TRAILING
 from sentinel_batch.rules.querying import first_line, run_query
 from sentinel_batch.rules.rule import Rule
-from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES, bind_values
 from sentinel_batch.schema import CALL_RECORDS
 from sentinel_batch.window import Period, resolve_period, spell_duration
 

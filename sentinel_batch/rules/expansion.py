@@ -10,7 +10,7 @@ from typing import Any
 
 from sentinel_batch.errors import RuleError
 from sentinel_batch.rules.ladder import Ladder
-from sentinel_batch.rules.steps import STEPS, Step, load_step
+from sentinel_batch.rules.steps import Step, load_step
 from sentinel_batch.rules.templates import Piece, Reference, StepCall, read_braces, split_lines
 
 SEVERITY = "severity"
@@ -62,14 +62,14 @@ class Expansion:
     ----------
     ladder
         Conditions of the rule's severities.
-    folders
-        Where steps are looked for.
+    own_steps
+        Folder of the book's own steps, if it has one.
     is_trailing
         True for a query of the one window that ends with the period.
     """
 
     ladder: Ladder
-    folders: Sequence[Path] = (STEPS,)
+    own_steps: Path | None = None
     is_trailing: bool = False
 
     def expand(self, text: str, file: str, first_line: int = 1) -> list[Line]:
@@ -95,9 +95,7 @@ class Expansion:
             made = _join(made, self._expand_braces(piece, scope, file, steps) if piece.in_braces else plain)
         yield from made
 
-    def _expand_braces(
-        self, piece: Piece, scope: Mapping[str, Any], file: str, steps: tuple[str, ...]
-    ) -> list[Line]:
+    def _expand_braces(self, piece: Piece, scope: Mapping[str, Any], file: str, steps: tuple[str, ...]) -> list[Line]:
         place = f"{file}:{piece.line}"
         read = read_braces(piece, file)
         if isinstance(read, Reference):
@@ -112,7 +110,7 @@ class Expansion:
         if call.step in origin.steps:
             raise RuleError(f"{place}: step {call.step} calls itself.", hint="Write it without.")
         try:
-            step = load_step(call.step, self.folders)
+            step = load_step(call.step, self.own_steps)
         except RuleError as error:
             raise RuleError(f"{place}: {error.message}", hint=error.hint) from None
         values = step.bind(call, scope, place)

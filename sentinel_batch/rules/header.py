@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ _TAG = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
-def read_header(text: str, path: Path, label: str, book: str = "") -> Rule:
+def read_header(text: str, path: Path, label: str, book: str = "", own_steps: Path | None = None) -> Rule:
     """Read the header of a rule.
 
     Parameters
@@ -47,6 +47,8 @@ def read_header(text: str, path: Path, label: str, book: str = "") -> Rule:
         What it is called in messages, without its suffix.
     book
         Name of the book that it stands in.
+    own_steps
+        Folder of that book's own steps, if it has one.
 
     Raises
     ------
@@ -58,8 +60,10 @@ def read_header(text: str, path: Path, label: str, book: str = "") -> Rule:
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"at line (\d+)", str(error))
         place = f"{label}.toml:{found[1] if found else 1}"
-        raise RuleError(f"{place}: the rule has a header that is not TOML: {error}.", hint="Mend the header.") from None
-    return _Header(data, text, path, label, book).read()
+        raise RuleError(
+            f"{place}: the rule has a header that is not TOML: {error}.", hint="Correct the header."
+        ) from None
+    return replace(_Header(data, text, path, label, book).read(), own_steps=own_steps)
 
 
 @dataclass(frozen=True)
@@ -78,11 +82,14 @@ class _Header:
         texts = {name: self.text_of(name) for name in TEXTS}
         self.check_identity(texts)
         needed, optional = self.columns()
-        return Rule(
+        prose: dict[str, Any] = {
             **texts,
             **{name: self.text_of(name, needed=False) for name in ("confidence", "severity_note")},
             **{name: self.sentences(name) for name in _SENTENCES},
             **{name: self.day(name) for name in _DAYS},
+        }
+        return Rule(
+            **prose,
             maturity=self.maturity(),
             weight=self.weight(),
             ladder=Ladder(self.rungs(), f"{self.label}.toml"),
@@ -161,7 +168,9 @@ class _Header:
             hint = f"One of: {', '.join(SEVERITIES)}."
             raise self.error(f"has level = {level!r} in [[severity]]", hint, "severity", "level", number)
         if is_last != (when is None) or (when is not None and (not isinstance(when, str) or not when.strip())):
-            hint = "Every [[severity]] has a condition, when; only the last one has none, and is for every other finding."
+            hint = (
+                "Every [[severity]] has a condition, when; only the last one has none, and is for every other finding."
+            )
             raise self.error(f"has when = {when!r} in [[severity]]", hint, "severity", "when", number)
         line = find_line(self.text, "severity", "level" if is_last else "when", number)
         return Rung(str(level), " ".join(when.split()) if when else None, text.strip(), line)

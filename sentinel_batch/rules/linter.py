@@ -166,12 +166,13 @@ def _lint_header(rule: Rule) -> Iterator[Violation]:
 def _lint_columns(rule: Rule) -> Iterator[Violation]:
     """Compare what the queries read with what the header says."""
     import sqlglot
+    from sqlglot import exp
 
     tables = list_tables(rule)
     read = {
         column if table == EXAMINED_CALLS else f"{table}.{column}"
         for sql in rule.queries.values()
-        for table, column in read_columns(sqlglot.parse_one(sql, dialect="duckdb"), tables)
+        for table, column in read_columns(sqlglot.parse_one(sql, dialect="duckdb", into=exp.Select), tables)
         if table in (EXAMINED_CALLS, PROFILES)
     }
     said = (*rule.needed, *rule.optional)

@@ -98,7 +98,7 @@ def read_parameter(name: str, table: Mapping[str, Any]) -> Parameter:
         if value is None:
             raise ValueError(key, f"{key} = {table.get(key)!r}", f"Give a value of type {kind}.")
     if not values["min"] <= values["default"] <= values["max"]:
-        raise ValueError("default", "a default outside min and max", "Mend the bounds.")
+        raise ValueError("default", "a default outside min and max", "Correct the bounds.")
     if not str(table.get("description", "")).strip():
         raise ValueError("description", "no description", "Say what the parameter does.")
     return Parameter(

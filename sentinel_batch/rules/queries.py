@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from sentinel_batch.errors import RuleError
 from sentinel_batch.rules.expansion import Expansion, Line, Query
 from sentinel_batch.rules.ladder import Ladder
-from sentinel_batch.rules.steps import STEPS, load_step
+from sentinel_batch.rules.steps import load_step
 
 SLIDING, TRAILING, DETAILS = "sliding", "trailing", "details"
 QUERIES = (SLIDING, TRAILING, DETAILS)
@@ -20,7 +21,9 @@ _MARK = re.compile(r"^-- query: *(\S*)[ \t]*$", re.MULTILINE)
 _WORD = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|(?P<bracket>[()])|(?P<word>\w+)", re.DOTALL)
 
 
-def read_queries(text: str, file: str, ladder: Ladder, *, has_trailing: bool) -> Mapping[str, Query]:
+def read_queries(
+    text: str, file: str, ladder: Ladder, *, has_trailing: bool, own_steps: Path | None = None
+) -> Mapping[str, Query]:
     """Return the queries of a rule, by name.
 
     Parameters
@@ -34,6 +37,8 @@ def read_queries(text: str, file: str, ladder: Ladder, *, has_trailing: bool) ->
         The rule's severities.
     has_trailing
         Whether the rule has a query for one trailing window, too.
+    own_steps
+        Folder of the book's own steps, if it has one.
 
     Raises
     ------
@@ -41,19 +46,19 @@ def read_queries(text: str, file: str, ladder: Ladder, *, has_trailing: bool) ->
         If a call in the text is wrong, there is no query, or the rule cannot have a trailing query.
     """
     main, details = _split(text, file)
-    lines = _trim(Expansion(ladder).expand(main, file))
+    lines = _trim(Expansion(ladder, own_steps).expand(main, file))
     if not lines:
         raise RuleError(f"{file}:1: the rule has no query.", hint="Write a SELECT that returns its findings.")
     queries = {SLIDING: Query(tuple(lines))}
     if has_trailing:
-        trailing = _trim(Expansion(ladder, is_trailing=True).expand(main, file))
-        if not any(load_step(step).has_trailing for line in trailing for step in line.steps):
+        trailing = _trim(Expansion(ladder, own_steps, is_trailing=True).expand(main, file))
+        if not any(load_step(step, own_steps).has_trailing for line in trailing for step in line.steps):
             hint = "Leave out trailing = true, or call sweep."
             raise RuleError(f"{file}:1: the rule sweeps no window that could be a trailing one.", hint=hint)
         queries[TRAILING] = Query(tuple(trailing))
     if details is not None:
         first_line = main.count("\n") + 2
-        more = _trim(Expansion(ladder).expand(details, file, first_line))
+        more = _trim(Expansion(ladder, own_steps).expand(details, file, first_line))
         if not more:
             raise RuleError(f"{file}:{first_line - 1}: the query details is empty.", hint="Write a SELECT below it.")
         queries[DETAILS] = Query(tuple(_share_steps(lines, more)))

@@ -76,6 +76,8 @@ class Rule:
         What the file is called in messages, without its suffix: ``simbox/SDHF_001``.
     book
         Name of the book that it stands in; ``shipped`` for those of this package.
+    own_steps
+        Folder of that book's own steps, if it has one.
     """
 
     id: str
@@ -106,6 +108,7 @@ class Rule:
     path: Path
     label: str
     book: str
+    own_steps: Path | None = None
 
     @property
     def file(self) -> str:
@@ -147,7 +150,7 @@ class Rule:
         except (OSError, UnicodeDecodeError) as error:
             hint = f"Write the rule's query into {path.name}, beside its header; sentinel-batch rules new shows how."
             raise RuleError(f"{self.file}: the rule's SQL cannot be read: {error}", hint=hint) from error
-        return read_queries(text, self.file, self.ladder, has_trailing=self.has_trailing)
+        return read_queries(text, self.file, self.ladder, has_trailing=self.has_trailing, own_steps=self.own_steps)
 
     @cached_property
     def queries(self) -> Mapping[str, str]:

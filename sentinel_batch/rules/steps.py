@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -165,21 +165,37 @@ def resolve(value: Any, scope: Mapping[str, Any], place: str) -> Any:
     return scope[name] if value.part is None else getattr(scope[name], value.part)
 
 
-@cache
-def load_step(name: str, folders: Sequence[Path] = (STEPS,)) -> Step:
-    """Return a step of the first folder that has it.
+def load_step(name: str, own: Path | None = None) -> Step:
+    """Return a shipped step, or one of a book's own.
+
+    Parameters
+    ----------
+    name
+        What the rule calls it.
+    own
+        Folder of the book's own steps, if it has one.
 
     Raises
     ------
     RuleError
-        If there is none, or its file is not as described.
+        If there is none, or its file is not as described, or a step of one's own has the name of a shipped one.
     """
-    for folder in folders:
-        path = folder / f"{name}.sql"
-        if name.isidentifier() and path.is_file():
-            return _read_step(path)
-    known = [step for folder in folders for step in list_steps(folder)]
-    raise RuleError(f"There is no step {name!r}.", hint=suggest(name, known, f"The steps are: {', '.join(known)}."))
+    mine = own / f"{name}.sql" if own is not None and name.isidentifier() else None
+    if mine is None or not mine.is_file():
+        shipped = _load_shipped(name)
+        if shipped is not None:
+            return shipped
+        known = [*list_steps(), *(list_steps(own) if own is not None else ())]
+        raise RuleError(f"There is no step {name!r}.", hint=suggest(name, known, f"The steps are: {', '.join(known)}."))
+    if _load_shipped(name) is not None:
+        raise RuleError(f"{mine}: there is a shipped step {name}.", hint="Give this one another name.")
+    return _read_step(mine, str(mine))
+
+
+@cache
+def _load_shipped(name: str) -> Step | None:
+    path = STEPS / f"{name}.sql"
+    return _read_step(path, f"steps/{path.name}") if name.isidentifier() and path.is_file() else None
 
 
 def list_steps(folder: Path = STEPS) -> list[str]:
@@ -187,8 +203,8 @@ def list_steps(folder: Path = STEPS) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.sql") if "." not in path.stem)
 
 
-def _read_step(path: Path) -> Step:
-    text, file = path.read_text(encoding="utf-8"), f"steps/{path.name}"
+def _read_step(path: Path, file: str) -> Step:
+    text = path.read_text(encoding="utf-8")
     header = _HEADER.match(text)
     try:
         data = tomllib.loads(header[1] if header else "")

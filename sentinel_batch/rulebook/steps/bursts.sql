@@ -1,8 +1,8 @@
 /*
 description = """
 Bursts of one ring and cut: the windows that end with a call, go to at least N different numbers, have at least a share
-Q of calls that were cut (not answered, or at most S seconds long), and whose caller is a stranger to its callees: on the
-local day of the last call, at least a share of them had never been called by it before. WANGIRI_BURST reports them,
+Q of calls that were cut (not answered, or at most S seconds long), and whose caller is a stranger to its callees: on
+the local day of the last call, at least a share of them had never been called by it before. WANGIRI_BURST reports them,
 WANGIRI_CALLBACK looks for those who call back.
 """
 example = '{{ bursts("$burst", length="3601", since="$since - $window") }}'

@@ -1,9 +1,9 @@
 /*
 description = """
 Which number called from which device on which day. A device is the first 14 digits of an IMEI; check digit and software
-version follow. Left out are values that are no IMEI: not 14 to 16 digits, one digit repeated, test equipment (00 first),
-and the devices on a list. A profile names one device: where it is the only one of the day, that is all. The few other
-days need the calls.
+version follow. Left out are values that are no IMEI (not 14 to 16 digits, one digit repeated, 00 first as in test
+equipment) and the devices on a list. A profile names one device: where it is the only one of the day, that is all. The
+few other days need the calls.
 """
 example = '{{ device_uses("active_days", ignored="ignored_devices") }}'
 adds = ["used_imeis", "uses"]

@@ -12,7 +12,7 @@ description = "The rule's own figures."
 [arguments.source]
 kind = "name"
 default = "evidence"
-description = """What has one row for each finding: suspect_number, severity, confidence, calls, destinations, average, \
+description = """What has one row for each finding: suspect_number, severity, confidence, calls, destinations, average,
 window_start, window_end, episode_start, episode_end, first_seen, last_seen."""
 */
 

@@ -1,6 +1,6 @@
 /*
 description = "After FROM: every episode (evidence), with each of the suspect's calls in all of it."
-example = 'SELECT suspect_number, episode, count(*) AS watched FROM {{ in_episode("calls") }} GROUP BY suspect_number, episode'
+example = 'SELECT suspect_number, episode, count(*) FROM {{ in_episode("calls") }} GROUP BY suspect_number, episode'
 
 [arguments.calls]
 kind = "name"

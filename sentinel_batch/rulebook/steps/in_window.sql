@@ -1,6 +1,6 @@
 /*
 description = "After FROM: every worst window (evidence), with each of the suspect's calls in it."
-example = 'SELECT suspect_number, episode, count(*) AS watched FROM {{ in_window("calls") }} GROUP BY suspect_number, episode'
+example = 'SELECT suspect_number, episode, count(*) AS n FROM {{ in_window("calls") }} GROUP BY suspect_number, episode'
 
 [arguments.calls]
 kind = "name"

@@ -1,5 +1,5 @@
 /*
-description = "The inside of worst and worst_dated: the windows of an episode, worst first, and what bounds the episode."
+description = "The inside of worst and worst_dated: the windows of an episode, worst first, and the episode's bounds."
 adds = ["ranked"]
 
 [arguments.order]

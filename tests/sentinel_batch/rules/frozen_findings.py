@@ -1,4 +1,6 @@
-"""Findings of all rules on three lakes, as hashes: ``python -m tests.sentinel_batch.rules.frozen_findings`` writes them anew.
+"""Findings of all rules on three lakes, as hashes.
+
+``python -m tests.sentinel_batch.rules.frozen_findings`` writes them anew.
 
 The hashes were made before the rules were taken apart into steps; they hold what was found then.
 """

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
+
 from tests.sentinel_batch.rules.simbox_inputs import DAY, MIDNIGHT, Day, run_rule
 
 Row = dict[str, Any]

@@ -13,7 +13,7 @@ from sqlglot.errors import ErrorLevel
 
 from sentinel_batch.errors import RuleError, RuleNotFoundError, UsageError
 from sentinel_batch.rules import Rule, documentation, get_rule, lint_rule, list_rules, load_rule
-from sentinel_batch.rules.linter import check_rule, list_tags
+from sentinel_batch.rules.linter import check_rule
 from sentinel_batch.rules.portability import FUNCTIONS
 from tests.sentinel_batch.rules.own_rules import HEADER, QUERY, SWEEP, make_rule, write_rule
 
@@ -63,7 +63,10 @@ def test_the_overview_is_current() -> None:
 
 def test_pages_are_written_into_a_new_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     documentation.main([str(tmp_path / "pages")])
-    pages = [tmp_path / "pages" / "rules.md", *(tmp_path / "pages" / "rules" / f"{rule.id}.md" for rule in list_rules())]
+    pages = [
+        tmp_path / "pages" / "rules.md",
+        *(tmp_path / "pages" / "rules" / f"{rule.id}.md" for rule in list_rules()),
+    ]
     assert capsys.readouterr().out.split() == [str(page) for page in pages]
     assert all(page.is_file() for page in pages)
     with pytest.raises(UsageError, match="Got 0 arguments") as caught:
@@ -97,7 +100,12 @@ def test_any_file_of_a_rule_names_it(suffix: str, tmp_path: Path) -> None:
     write_rule(tmp_path)
     rule = load_rule(tmp_path / f"TEST_001{suffix}")
     assert rule.queries == {"sliding": QUERY.strip()}
-    assert (rule.book, rule.is_shipped, rule.maturity, rule.tags) == (tmp_path.name, False, "experimental", ("desk.tests",))
+    assert (rule.book, rule.is_shipped, rule.maturity, rule.tags) == (
+        tmp_path.name,
+        False,
+        "experimental",
+        ("desk.tests",),
+    )
     assert lint_rule(rule) == []
 
 
@@ -159,7 +167,10 @@ def test_a_misspelt_entry_is_answered_with_the_nearest(tmp_path: Path) -> None:
         ("", "TEST_001.sql:1: the rule has no query"),
         ("-- nothing yet\n;\n", "TEST_001.sql:1: the rule has no query"),
         ("-- query: other\nSELECT 1", "TEST_001.sql:1: there is no query 'other' here"),
-        ("SELECT 1\n-- query: details\nSELECT 1\n-- query: details\nSELECT 1", "TEST_001.sql:4: there is no query 'details'"),
+        (
+            "SELECT 1\n-- query: details\nSELECT 1\n-- query: details\nSELECT 1",
+            "TEST_001.sql:4: there is no query 'details'",
+        ),
         ("SELECT 1\n-- query: details\n", "TEST_001.sql:2: the query details is empty"),
     ],
 )
@@ -227,7 +238,6 @@ def test_details_may_read_whatever_the_first_query_names(tmp_path: Path) -> None
         ("SELECT $window FROM read_parquet('a.parquet')", 1, "The rule reads READ_PARQUET('a.parquet')"),
         ("SELECT $window FROM 'a.parquet'", 1, "The rule reads"),
         ("SELECT $window FROM other.examined_calls", 1, "The rule reads other.examined_calls"),
-        
         ("SELECT a FROM\n {{ table }} WHERE $window", 2, "there is no step 'table'"),
         ("SELECT a FROM\n {{ sweeep() }} WHERE $window", 2, "There is no step 'sweeep'"),
         ("SELECT caller_nummer\nFROM examined_calls", 1, "There is no column caller_nummer"),

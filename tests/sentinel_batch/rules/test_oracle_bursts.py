@@ -9,6 +9,7 @@ import json
 import random
 
 import pytest
+
 from tests.sentinel_batch.rules.call_oracle import DAY, Call, group_by, join_windows, run_rule, second, unique
 
 # WANGIRI_BURST: window 20 s, N = 4, Q = 0.75, S = 3 s; histories of a day at least

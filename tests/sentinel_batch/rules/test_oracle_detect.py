@@ -15,7 +15,6 @@ from fractions import Fraction
 from math import floor
 from pathlib import Path
 
-import pytest
 from detection_lake import make_lake
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st

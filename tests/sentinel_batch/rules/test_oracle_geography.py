@@ -11,6 +11,7 @@ import random
 from itertools import pairwise
 
 import pytest
+
 from tests.sentinel_batch.rules.call_oracle import Call, group_by, join_windows, run_rule, second, unique
 
 SEEDS = range(8)

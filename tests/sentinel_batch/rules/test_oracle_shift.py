@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+
 from tests.sentinel_batch.rules.simbox_inputs import DAY, MIDNIGHT, Day
 from tests.sentinel_batch.rules.simbox_oracle import Row, Trial, check, figures_of, total, trials
 

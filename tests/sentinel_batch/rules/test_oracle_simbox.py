@@ -10,8 +10,18 @@ from typing import Any
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
+
 from tests.sentinel_batch.rules.simbox_inputs import DAY, MIDNIGHT, Day
-from tests.sentinel_batch.rules.simbox_oracle import Row, Trial, by_minutes, check, figures_of, lower_bound, total, trials
+from tests.sentinel_batch.rules.simbox_oracle import (
+    Row,
+    Trial,
+    by_minutes,
+    check,
+    figures_of,
+    lower_bound,
+    total,
+    trials,
+)
 
 LADDER = {"critical_minutes": 30, "high_minutes": 15, "medium_minutes": 5}
 SETTINGS = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))

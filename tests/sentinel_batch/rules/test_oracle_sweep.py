@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+
 from tests.sentinel_batch.rules.simbox_inputs import MIDNIGHT, Day, run_rule
 
 ORIGIN = datetime(2026, 1, 1, 22, 55, tzinfo=UTC)
