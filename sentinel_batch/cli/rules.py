@@ -1,54 +1,87 @@
-"""Commands ``rules list``, ``rules show``, ``rules run`` and ``rules test``."""
+"""Commands ``rules list`` and ``rules show``; the group ``rules``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentinel_batch.cli.detection import record_detections
-from sentinel_batch.cli.output import Column, Output, to_plain
+from sentinel_batch.cli import rules_files, rules_running
+from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from sentinel_batch.rules import Detection, Rule
+    from sentinel_batch.rules import FailedRule, Rule
 
 
 @with_session
 def start(session: Session) -> None:
-    """List rules, show what they look for, run and test them."""
+    """List rules, show what they look for, run and test them, write your own."""
 
 
 @with_session
-def list_rules(session: Session) -> None:
-    """List the rules."""
-    from sentinel_batch.rules import list_rules as read_rules
+def list_rules(
+    session: Session,
+    tag: Annotated[
+        str | None, typer.Option("--tag", metavar="TAG", help="Only those with this tag, or one of its kind: fraud.")
+    ] = None,
+    maturity: Annotated[
+        str | None, typer.Option("--maturity", metavar="WORD", help="Only experimental, stable or deprecated ones.")
+    ] = None,
+    book: Annotated[str | None, typer.Option("--book", metavar="NAME", help="Only those of this book.")] = None,
+) -> ExitCode:
+    """List the rules of the configured books.
 
-    rules = read_rules()
+    Exit code 3: a rule of yours cannot be used; it is named.
+    """
+    from sentinel_batch.rules import read_catalogue
+
+    catalogue = read_catalogue()
+    rules = _filter(catalogue.rules, tag, maturity, book)
     out = session.output
     if out.as_json:
-        out.document({"status": "success", "count": len(rules), "rules": [_facts(rule) for rule in rules]})
-        return
-    columns = (Column("Rule"), Column("Version"), Column("Alert type"), Column("Name", fold=True))
-    out.table(columns, [(rule.id, rule.version, rule.alert_type, rule.name) for rule in rules])
+        out.document(
+            {
+                "status": "partial" if catalogue.failed else "success",
+                "count": len(rules),
+                "rules": [describe_rule(rule) for rule in rules],
+                "failed": [failed.to_dict() for failed in catalogue.failed],
+            }
+        )
+    else:
+        columns = (
+            Column("Rule"),
+            Column("Version"),
+            Column("Maturity"),
+            Column("Book"),
+            Column("Name", fold=True),
+            Column("Tags", fold=True),
+        )
+        out.table(columns, [(r.id, r.version, r.maturity, r.book, r.name, ", ".join(r.tags)) for r in rules])
+    return report_failed(out, catalogue.failed)
 
 
 @with_session
-def show(session: Session, rule: Annotated[str, typer.Argument(metavar="ID", help="Id of the rule.")]) -> None:
+def show(
+    session: Session,
+    rule: Annotated[str, typer.Argument(metavar="ID|FILE", help="Id of the rule, or one of its files.")],
+    expanded: Annotated[
+        bool, typer.Option("--expanded", help="Print the queries that run: with the steps put in.")
+    ] = False,
+) -> None:
     """Print what a rule does, its parameters as configured, and its SQL."""
-    from sentinel_batch.rules import get_rule
+    from sentinel_batch.rules.selection import select_rule
 
-    chosen = get_rule(rule)
+    chosen = select_rule(rule)
     values = chosen.resolve_parameters(configured=session.configure().rules.get(chosen.id))
     out = session.output
     if out.as_json:
-        facts = {**_facts(chosen), "values": values, "queries": dict(chosen.queries)}
+        facts = {**describe_rule(chosen), "values": values, "sql": chosen.read_sql(), "queries": dict(chosen.queries)}
         out.document({"status": "success", "rule": facts})
         return
-    out.line(f"{chosen.id} {chosen.version}: {chosen.name} ({chosen.alert_type})")
-    out.line(f"\n{chosen.description}\n")
+    _print_header(out, chosen)
     rows = [
         (name, values[name], parameter.allowed, parameter.description) for name, parameter in chosen.parameters.items()
     ]
@@ -59,134 +92,29 @@ def show(session: Session, rule: Annotated[str, typer.Argument(metavar="ID", hel
         Column("Meaning", fold=True),
     )
     out.table(columns, rows)
-    for name, query in chosen.queries.items():
-        out.line(f"\n-- query {name}\n{query.strip()}")
-
-
-@with_session
-def run(
-    session: Session,
-    rules: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Rules to run [default all].")] = None,
-    since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="Examine after it: 24h, 7d or RFC 3339 [default 24h].")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="Examine up to it [default the newest call].")
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Ad-hoc parameter of the one rule; nothing is recorded."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the findings, record nothing.")] = False,
-) -> None:
-    """Run rules over one period, sharing what they read, and record the findings as alerts."""
-    from sentinel_batch.rules import examine, examine_rules, get_rule
-
-    config = session.configure()
-    if settings:
-        chosen = get_rule(_only(rules))
-        given = dict(_setting(chosen, text) for text in settings)
-        detections = [examine(lake=config.lake, rule=chosen.id, since=since, until=until, parameters=given)]
-    else:
-        detections = examine_rules(rules or None, lake=config.lake, since=since, until=until, configured=config.rules)
-    recorded = not dry_run and all(found.configured for found in detections)
-    changes = record_detections(detections, config, "rules run") if recorded else None
-    out = session.output
-    if out.as_json:
-        out.document(
-            {
-                "status": "success",
-                "since": detections[0].since,
-                "until": detections[0].until,
-                "recorded": recorded,
-                "counts": changes.counts() if changes else {},
-                "rules": {found.rule.id: found.findings.to_dicts() for found in detections},
-            }
-        )
+    if not expanded:
+        out.line(f"\n{chosen.read_sql().strip()}")
         return
-    _print_findings(out, detections)
-    if changes is not None:
-        out.line("Alerts: " + ", ".join(f"{count} {name}" for name, count in changes.counts().items()) + ".")
-    else:
-        out.line("Nothing recorded.")
+    for name, query in chosen.queries.items():
+        out.line(f"\n-- query {name}\n{query}")
 
 
-def _only(rules: list[str] | None) -> str:
-    if rules is None or len(rules) != 1:
-        raise UsageError("--set needs exactly one rule.", hint="Name it: rules run ASR_ACD --set min_attempts=30.")
-    return rules[0]
-
-
-def _setting(rule: Rule, text: str) -> tuple[str, Any]:
-    """Read ``name=value`` in the type of the parameter; a rule checks names and bounds itself."""
-    name, equals, value = text.partition("=")
-    parameter = rule.parameters.get(name)
-    convert = {"integer": int, "real": float}.get(parameter.kind, str) if parameter else str
-    try:
-        if not equals:
-            raise ValueError(text)
-        return name, convert(value)
-    except ValueError:
-        allowed = parameter.allowed if parameter else ", ".join(rule.parameters)
-        raise UsageError(f"--set {text!r} is not allowed.", hint=f"Write NAME=VALUE; allowed: {allowed}.") from None
-
-
-def _print_findings(out: Output, detections: list[Detection]) -> None:
-    first = detections[0]
-    out.note(f"Examined ({to_plain(first.since)}, {to_plain(first.until)}], {len(detections)} rules")
-    columns = (
-        Column("Rule"),
-        Column("Severity"),
-        Column("Suspect"),
-        Column("Conf.", numeric=True),
-        Column("Evidence", fold=True),
-    )
-    rows = [
-        (found.rule.id, row["alert_severity"], row["suspect_number"], row["confidence"], row["evidence_summary"])
-        for found in detections
-        for row in found.findings.to_dicts()
-    ]
-    if rows:
-        out.table(columns, rows)
-    else:
-        out.line("No findings.")
-
-
-@with_session
-def test(
-    session: Session,
-    rules: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Rules to test [default all].")] = None,
-) -> ExitCode:
-    """Run the cases of rules: calls in, expected findings out."""
-    from sentinel_batch.rules import get_rule
-    from sentinel_batch.rules import list_rules as read_rules
-    from sentinel_batch.rules.casebook import check_case, read_cases
-
-    chosen = [get_rule(rule) for rule in rules] if rules else read_rules()
-    results = [(rule.id, case.name, check_case(rule, case)) for rule in chosen for case in read_cases(rule)]
-    failed = [result for result in results if result[2]]
-    out = session.output
-    if out.as_json:
-        cases = [{"rule": rule, "case": name, "problem": problem} for rule, name, problem in results]
-        out.document({"status": "failed" if failed else "success", "count": len(results), "cases": cases})
-    else:
-        for rule, name, problem in failed:
-            out.line(f"FAILED {rule}: {name}: {problem}")
-        out.line(f"{len(results) - len(failed)} of {len(results)} cases hold.")
-    return ExitCode.FAILED if failed else ExitCode.DONE
-
-
-def _facts(rule: Rule) -> dict[str, Any]:
+def describe_rule(rule: Rule) -> dict[str, Any]:
+    """Return what a rule's header says, as plain values."""
+    texts = ("id", "name", "alert_type", "version", "maturity", "book", "description", "nulls", "source", "remediation")
     return {
-        "id": rule.id,
-        "name": rule.name,
-        "alert_type": rule.alert_type,
-        "version": rule.version,
-        "description": rule.description,
-        "nulls": rule.nulls,
-        "source": rule.source,
-        "remediation": rule.remediation,
+        **{name: getattr(rule, name) for name in texts},
+        "confidence": rule.confidence,
+        "family": rule.family,
+        "file": rule.file,
+        "created": rule.created,
+        "updated": rule.updated,
+        "tags": list(rule.tags),
+        "false_positives": list(rule.false_positives),
+        "references": list(rule.references),
         "weight": rule.weight,
+        "severity": rule.ladder.to_dicts(),
+        "columns": {"needed": list(rule.needed), "optional": list(rule.optional)},
         "lists": {name: entry.description for name, entry in rule.lists.items()},
         "parameters": {
             name: {
@@ -202,12 +130,62 @@ def _facts(rule: Rule) -> dict[str, Any]:
     }
 
 
+def report_failed(out: Output, failed: Sequence[FailedRule]) -> ExitCode:
+    """Warn of rules that cannot be used, unless a document did; return the exit code that says so."""
+    for rule in () if out.as_json else failed:
+        out.warn(f"{rule.id} was left out. {rule.error.message} {rule.error.hint}")
+    return ExitCode.PARTLY_DONE if failed else ExitCode.DONE
+
+
+def _filter(rules: Sequence[Rule], tag: str | None, maturity: str | None, book: str | None) -> list[Rule]:
+    """Return the rules that have what was asked for; what none of them can have is refused."""
+    from sentinel_batch.rules.rule import MATURITIES
+
+    tags = {tag for rule in rules for tag in rule.tags}
+    books = {rule.book for rule in rules}
+    _check("--tag", tag, sorted(tags | {name.partition(".")[0] for name in tags}))
+    _check("--maturity", maturity, MATURITIES)
+    _check("--book", book, sorted(books))
+    return [
+        rule
+        for rule in rules
+        if (tag is None or any(own == tag or own.startswith(f"{tag}.") for own in rule.tags))
+        and (maturity is None or rule.maturity == maturity)
+        and (book is None or rule.book == book)
+    ]
+
+
+def _check(option: str, value: str | None, known: Sequence[str]) -> None:
+    from sentinel_batch.rules.spelling import suggest
+
+    if value is not None and value not in known:
+        hint = suggest(value, known, f"There are: {', '.join(known)}.")
+        raise UsageError(f"{option} {value!r} fits no rule.", hint=hint, value=value)
+
+
+def _print_header(out: Output, rule: Rule) -> None:
+    out.line(f"{rule.id} {rule.version}: {rule.name} ({rule.alert_type})")
+    out.line(f"{rule.maturity}, book {rule.book}, {rule.file}; tags: {', '.join(rule.tags) or '-'}")
+    out.line(f"\n{rule.description}\n")
+    if rule.severity_note:
+        out.line(f"{rule.severity_note}\n")
+    for rung in rule.ladder.rungs:
+        out.line(f"{rung.level}: {rung.text or rung.when or 'every other finding.'}")
+    out.line("\nHonest users that look alike:")
+    for sentence in rule.false_positives:
+        out.line(f"- {sentence}")
+    out.line()
+
+
 def create(create_app: Callable[[], typer.Typer]) -> typer.Typer:
     """Return the group ``rules``."""
     app = create_app()
     app.callback()(start)
     app.command("list")(list_rules)
     app.command("show")(show)
-    app.command("run")(run)
-    app.command("test")(test)
+    app.command("new")(rules_files.new)
+    app.command("lint")(rules_files.lint)
+    app.command("test")(rules_running.test)
+    app.command("run")(rules_running.run)
+    app.command("lock")(rules_files.lock)
     return app

@@ -161,7 +161,7 @@ class _Night:
             self._report(lake)
             if failure is not None:
                 raise failure
-            if self.result.failed_files:
+            if self.result.failed_files or self.result.failed_rules:
                 self.result.status, self.result.exit_code = "partial", ExitCode.PARTLY_DONE
             run.counts = {
                 **{f"{step.name}.{name}": count for step in self.result.steps for name, count in step.counts.items()},
@@ -219,8 +219,14 @@ class _Night:
                 return []
             self.result.since, self.result.until = backlog.since, backlog.until
             detections = examine_rules(
-                lake=lake, since=backlog.since, until=backlog.until, configured=self.settings.rules
+                lake=lake,
+                since=backlog.since,
+                until=backlog.until,
+                configured=self.settings.rules,
+                on_failure=lambda failed: self.result.failed_rules.append(failed.to_dict()),
             )
+            if self.result.failed_rules:
+                step.status = "partial"
             step.counts = {
                 "rules": len(detections),
                 "calls_examined": max((found.calls_examined for found in detections), default=0),

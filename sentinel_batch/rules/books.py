@@ -82,8 +82,8 @@ def open_book(folder: Path) -> Book:
     ConfigurationError
         If there is no such folder, or its pack file is not as described, or needs a newer version.
     """
-    if folder == SHIPPED_FOLDER:
-        return Book(SHIPPED, **_read_pack(folder / PACK_FILE, drop="name"))
+    if folder.resolve() == SHIPPED_FOLDER.resolve():
+        return Book(SHIPPED, **_read_pack(SHIPPED_FOLDER / PACK_FILE, drop="name"))
     if not folder.is_dir():
         raise ConfigurationError(
             f"There is no folder of rules {folder}.", hint="Name a folder, a pack, or shipped.", folder=str(folder)
@@ -118,6 +118,19 @@ def find_book(name: str, packs: Path | None = None) -> Book:
         hint = suggest(name, known, f"Known: {', '.join(known)}. A folder is named by a path: ./{name}")
         raise ConfigurationError(f"There is no pack of rules {name!r} {where}.", hint=hint, name=name)
     return found[name]
+
+
+def find_pack(folder: Path) -> Book:
+    """Return the book that a folder belongs to: the pack in it or in the folder above it, else the folder itself.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is a pack file that is not as described.
+    """
+    if not (folder / PACK_FILE).is_file() and (folder.resolve().parent / PACK_FILE).is_file():
+        return open_book(folder.parent if folder.name not in ("", "..") else folder.resolve().parent)
+    return open_book(folder) if folder.is_dir() else Book(folder.name, folder)
 
 
 def read_rule(path: Path, book: Book) -> Rule:

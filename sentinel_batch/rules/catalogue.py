@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from sentinel_batch.errors import RuleError, RuleNotFoundError
-from sentinel_batch.rules.books import SHIPPED_FOLDER, Book, find_book, open_book, read_rule
+from sentinel_batch.rules.books import SHIPPED_FOLDER, Book, find_book, find_pack, open_book, read_rule
 from sentinel_batch.rules.rule import SHIPPED, Rule
 from sentinel_batch.rules.spelling import suggest
 
@@ -130,11 +130,10 @@ def load_rule(path: str | Path) -> Rule:
     """
     file = Path(path)
     header = file.with_name(f"{file.name.partition('.')[0]}.toml")
-    is_shipped = header.resolve().is_relative_to(SHIPPED_FOLDER)
-    return read_rule(
-        header.resolve() if is_shipped else header,
-        open_book(SHIPPED_FOLDER) if is_shipped else Book(header.parent.name, header.parent),
-    )
+    inside = header.resolve()
+    if inside.is_relative_to(SHIPPED_FOLDER.resolve()):
+        return read_rule(SHIPPED_FOLDER / inside.relative_to(SHIPPED_FOLDER.resolve()), open_book(SHIPPED_FOLDER))
+    return read_rule(header, find_pack(header.parent))
 
 
 @cache

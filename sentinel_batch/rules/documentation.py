@@ -15,6 +15,7 @@ from sentinel_batch.rules.lists import ReferenceList
 from sentinel_batch.rules.parameters import show_value
 from sentinel_batch.rules.queries import TRAILING
 from sentinel_batch.rules.rule import SHIPPED, Rule
+from sentinel_batch.rules.steps import ALLOWED, Argument, Step, list_steps, load_step
 
 _NOTICE = "<!-- Made from {source} by python -m sentinel_batch.rules.documentation docs; do not edit. -->"
 _BOOK = "sentinel_batch/rulebook"
@@ -38,6 +39,28 @@ def render_overview(rules: Sequence[Rule]) -> str:
         "What is gained, by which method, and what gives it away. `sentinel-batch rules list --tag fraud.bypass` lists "
         "the rules that have one; `--tag signal` those that have any of that kind.",
         _tabulate(("tag", "meaning"), ((f"`{tag}`", meaning) for tag, meaning in list_tags().items())),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def render_steps() -> str:
+    """Return the Markdown page of all steps."""
+    steps = [load_step(name) for name in list_steps()]
+    whole = [step for step in steps if step.adds or step.name == "findings"]
+    sections = [
+        _NOTICE.format(source=f"{_BOOK}/steps"),
+        "# Steps",
+        "Pieces of SQL that rules share, called in double braces. How a rule is made of them, and what a window and a "
+        "finding must have, says [rules of your own](own-rules.md). An argument is a text in quotes, a number, a list "
+        'in brackets, or `none`; a column may be given another name, `"duration_seconds AS seconds"`. '
+        "`sentinel-batch rules show ID --expanded` prints what a rule's calls become.",
+        "## Parts of a query",
+        "They stand in the `WITH` of a query, between commas, and add the names that are listed; `findings` is the end.",
+        *(_describe_step(step) for step in whole),
+        "## Expressions",
+        "They stand wherever an expression may stand, or where it says so.",
+        _describe_severity(),
+        *(_describe_step(step) for step in steps if step not in whole),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -76,18 +99,24 @@ def render_page(rule: Rule) -> str:
         rule.source,
         _itemise(rule.references),
         "## Query",
-        f"`{_BOOK}/{rule.file}`; the [steps](../own-rules.md#steps) in braces are put in before it runs.",
-        f"```sql\n{rule.path.with_suffix('.sql').read_text(encoding='utf-8').strip()}\n```",
+        f"`{_BOOK}/{rule.file}`; the [steps](../steps.md) in braces are put in before it runs.",
+        f"```sql\n{rule.read_sql().strip()}\n```",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
 def write_pages(folder: str | Path) -> list[Path]:
-    """Write ``rules.md``, and below ``rules`` the page of every shipped rule, into a folder; return their paths."""
+    """Write ``rules.md`` and ``steps.md``, and below ``rules`` the page of every shipped rule, into a folder.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files.
+    """
     target = Path(folder)
     (target / "rules").mkdir(parents=True, exist_ok=True)
     catalogue = read_catalogue((SHIPPED,))
-    pages = {target / "rules.md": render_overview(catalogue.rules)}
+    pages = {target / "rules.md": render_overview(catalogue.rules), target / "steps.md": render_steps()}
     pages |= {target / "rules" / f"{rule.id}.md": render_page(rule) for rule in catalogue.rules}
     for path, text in pages.items():
         path.write_text(text, encoding="utf-8")
@@ -97,6 +126,34 @@ def write_pages(folder: str | Path) -> list[Path]:
 def first_sentence(text: str) -> str:
     """Return the first sentence of a text, in one line."""
     return " ".join(text.split()).partition(". ")[0].removesuffix(".") + "."
+
+
+def _describe_step(step: Step) -> str:
+    lines = [f"### {step.name}", step.description, f"```sql\n{step.example}\n```" if step.example else ""]
+    if step.arguments:
+        rows = ((f"`{a.name}`", _show_argument(a), ALLOWED[a.kind], a.description) for a in step.arguments.values())
+        lines.append(_tabulate(("argument", "default", "what it is", "meaning"), rows))
+    if step.adds:
+        lines.append(f"Adds {_code(step.adds)}.".replace("`INTO", "`*into*"))
+    if step.columns:
+        lines.append(_itemise(f"`{name}`: {meaning}" for name, meaning in step.columns.items()))
+    if step.binds:
+        lines.append(f"The rule declares {_code(step.binds)}.")
+    return "\n\n".join(line for line in lines if line)
+
+
+def _show_argument(argument: Argument) -> str:
+    if argument.is_needed:
+        return "needed"
+    return "none" if argument.default is None else f"`{argument.default}`".replace("'", '"')
+
+
+def _describe_severity() -> str:
+    text = (
+        "The severity by the `[[severity]]` tables of the rule's header, from 1 (LOW) to 4 (CRITICAL). Their conditions may "
+        "name the columns of the SELECT in which it stands."
+    )
+    return f"### severity\n\n{text}\n\n```sql\n{{{{ severity() }}}} AS severity\n```"
 
 
 def _tabulate_rules(rules: Iterable[Rule]) -> str:

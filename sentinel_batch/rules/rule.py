@@ -144,18 +144,29 @@ class Rule:
         RuleError
             If the SQL file cannot be read, or calls a step in a wrong way.
         """
-        path = self.path.with_suffix(".sql")
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            hint = f"Write the rule's query into {path.name}, beside its header; sentinel-batch rules new shows how."
-            raise RuleError(f"{self.file}: the rule's SQL cannot be read: {error}", hint=hint) from error
-        return read_queries(text, self.file, self.ladder, has_trailing=self.has_trailing, own_steps=self.own_steps)
+        return read_queries(
+            self.read_sql(), self.file, self.ladder, has_trailing=self.has_trailing, own_steps=self.own_steps
+        )
 
     @cached_property
     def queries(self) -> Mapping[str, str]:
         """The rule's queries by name, as they run: with steps put in, values still to be bound."""
         return {name: query.sql for name, query in self.expansions.items()}
+
+    def read_sql(self) -> str:
+        """Return the SQL as its author wrote it.
+
+        Raises
+        ------
+        RuleError
+            If the file cannot be read.
+        """
+        path = self.path.with_suffix(".sql")
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            hint = f"Write the rule's query into {path.name}, beside its header; sentinel-batch rules new shows how."
+            raise RuleError(f"{self.file}: the rule's SQL cannot be read: {error}", hint=hint) from error
 
     def resolve_parameters(
         self, given: Mapping[str, Any] | None = None, configured: Mapping[str, Any] | None = None
