@@ -81,9 +81,7 @@ class Expansion:
             If a call is not one, or names no step, or gives it something that it cannot take.
         """
         return [
-            made
-            for pieces in split_lines(text, file)
-            for made in self._expand_line(_shift(pieces, first_line - 1), {}, file, ())
+            made for pieces in split_lines(text, file, first_line) for made in self._expand_line(pieces, {}, file, ())
         ]
 
     def _expand_line(
@@ -96,17 +94,20 @@ class Expansion:
         yield from made
 
     def _expand_braces(self, piece: Piece, scope: Mapping[str, Any], file: str, steps: tuple[str, ...]) -> list[Line]:
-        place = f"{file}:{piece.line}"
+        origin = Line("", file, piece.line, steps)
         read = read_braces(piece, file)
-        if isinstance(read, Reference):
-            if read.name in scope:
-                return [Line(_show(scope[read.name], read.part), file, piece.line, steps)]
-            raise RuleError(f"{place}: there is no step {read.name!r}.", hint=f"A step is called: {read.name}().")
-        if read.step == SEVERITY and not (read.positional or read.named):
-            return [Line(text, self.ladder.file, number) for text, number in self.ladder.write_case()]
-        return self._call(read, scope, place, Line("", file, piece.line, steps))
+        if isinstance(read, StepCall):
+            return self._call(read, scope, origin) or [origin]
+        if read.name in scope:
+            return [replace(origin, text=_show(scope[read.name], read.part))]
+        raise RuleError(
+            f"{file}:{piece.line}: there is no step {read.name!r}.", hint=f"A step is called: {read.name}()."
+        )
 
-    def _call(self, call: StepCall, scope: Mapping[str, Any], place: str, origin: Line) -> list[Line]:
+    def _call(self, call: StepCall, scope: Mapping[str, Any], origin: Line) -> list[Line]:
+        place = f"{origin.file}:{origin.number}"
+        if call.step == SEVERITY:
+            return self._write_severity(call, origin)
         if call.step in origin.steps:
             raise RuleError(f"{place}: step {call.step} calls itself.", hint="Write it without.")
         try:
@@ -116,8 +117,17 @@ class Expansion:
         values = step.bind(call, scope, place)
         steps = (*origin.steps, step.name)
         return [
-            Line(line.text, origin.file, origin.number, line.steps) if not line.file.endswith(".toml") else line
+            line if line.file == self.ladder.file else replace(line, file=origin.file, number=origin.number)
             for line in self._write_step(step, values, steps)
+        ]
+
+    def _write_severity(self, call: StepCall, origin: Line) -> list[Line]:
+        if call.positional or call.named:
+            hint = "Its conditions stand in the [[severity]] tables of the header."
+            raise RuleError(f"{origin.file}:{origin.number}: step severity takes no arguments.", hint=hint)
+        return [
+            Line(text, self.ladder.file, number) if number else replace(origin, text=text)
+            for text, number in self.ladder.write_case()
         ]
 
     def _write_step(self, step: Step, values: Mapping[str, Any], steps: tuple[str, ...]) -> Iterator[Line]:
@@ -152,7 +162,3 @@ def _join(made: Sequence[Line], added: Sequence[Line]) -> list[Line]:
     origin = last if last.text.strip() else first
     joined = replace(origin, text=last.text + first.text)
     return [*made[:-1], joined, *(replace(line, text=f"{indent}{line.text}" if line.text else "") for line in rest)]
-
-
-def _shift(pieces: Sequence[Piece], lines: int) -> list[Piece]:
-    return [Piece(piece.text, piece.line + lines, piece.in_braces) for piece in pieces]

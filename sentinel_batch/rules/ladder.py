@@ -38,13 +38,13 @@ class Ladder:
     rungs: Sequence[Rung]
     file: str
 
-    def write_case(self) -> Iterator[tuple[str, int]]:
-        """Yield the lines of a CASE expression that gives 1 (LOW) to 4 (CRITICAL), each with its line in the file."""
-        yield "CASE", self.rungs[0].line
+    def write_case(self) -> Iterator[tuple[str, int | None]]:
+        """Yield the lines of a CASE expression that gives 1 (LOW) to 4 (CRITICAL), and where a rung's stand."""
+        yield "CASE", None
         for rung in self.rungs:
             step = SEVERITIES.index(rung.level) + 1
             yield f"    WHEN {rung.when} THEN {step}" if rung.when else f"    ELSE {step}", rung.line
-        yield "END", self.rungs[-1].line
+        yield "END", None
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return the rungs as plain values."""

@@ -21,7 +21,7 @@ _WORDS = {"none": None, "None": None, "true": True, "True": True, "false": False
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a line: plain SQL, or what stands between the braces; ``line`` counts from 1 in the whole text."""
+    """A part of a line: plain SQL, or what stands between the braces; ``line`` is its line in the file."""
 
     text: str
     line: int
@@ -45,7 +45,7 @@ class StepCall:
     named: Mapping[str, Any]
 
 
-def split_lines(text: str, place: str) -> Iterator[list[Piece]]:
+def split_lines(text: str, place: str, first_line: int = 1) -> Iterator[list[Piece]]:
     """Yield the lines of a text, each as its pieces; a call that spans lines makes one line of them.
 
     Braces in comments and in quoted texts are left alone.
@@ -56,6 +56,8 @@ def split_lines(text: str, place: str) -> Iterator[list[Piece]]:
         SQL with calls.
     place
         File that it stands in, for messages.
+    first_line
+        Line of the file at which the text begins.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def split_lines(text: str, place: str) -> Iterator[list[Piece]]:
         If braces are not closed, or begin a block.
     """
     pieces: list[Piece] = []
-    start, line = 0, 1
+    start, line = 0, first_line
     for token in _TOKEN.finditer(text):
         if token["block"] is not None:
             at = line + text.count("\n", start, token.start())
