@@ -73,8 +73,8 @@ class NightlyResult:
     started_at
         UTC.
     status
-        ``success``, ``partial`` (some input, or a rule of the user's, could not be used; the rest is done), ``no_input``
-        or ``failed``.
+        ``success``, ``partial`` (some input, or a rule of the user's, could not be used; the rest is done),
+        ``no_input`` or ``failed``.
     exit_code
         As in ``docs/operations.md``.
     steps

@@ -198,7 +198,7 @@ class _Night:
 
     def _detect(self, lake: Lake, run: Run) -> list[Detection]:
         from sentinel_batch.profiles import build_profiles
-        from sentinel_batch.rules import examine_rules
+        from sentinel_batch.rules import examine_rules, read_catalogue
 
         with self._step("profiles") as step:
             if lake.bounds() is None:
@@ -223,6 +223,7 @@ class _Night:
                 since=backlog.since,
                 until=backlog.until,
                 configured=self.settings.rules,
+                catalogue=read_catalogue(self.settings.rule_books, self.settings.packs),
                 on_failure=lambda failed: self.result.failed_rules.append(failed.to_dict()),
             )
             if self.result.failed_rules:

@@ -188,6 +188,8 @@ def _read_pack(file: Path, drop: str = "") -> dict[str, Any]:
     if wrong:
         hint = suggest(wrong[0], _PACK_KEYS, f"It has these texts: {', '.join(_PACK_KEYS)} (needs may be left out).")
         raise ConfigurationError(f"{file}: the pack's {wrong[0]!r} is missing, or unknown, or no text.", hint=hint)
+    if data["name"] == SHIPPED and file.parent != SHIPPED_FOLDER:
+        raise ConfigurationError(f"{file}: a pack cannot be called {SHIPPED!r}.", hint="Give it another name.")
     if _order(data.get("needs", "0")) > _order(_own_version()):
         raise ConfigurationError(
             f"{file}: the pack {data['name']} needs Sentinel Batch {data['needs']}; this is {_own_version()}.",

@@ -55,7 +55,7 @@ def render_steps() -> str:
         'in brackets, or `none`; a column may be given another name, `"duration_seconds AS seconds"`. '
         "`sentinel-batch rules show ID --expanded` prints what a rule's calls become.",
         "## Parts of a query",
-        "They stand in the `WITH` of a query, between commas, and add the names that are listed; `findings` is the end.",
+        "They stand in the `WITH` of a query, between commas, and add the names that are listed; `findings` ends it.",
         *(_describe_step(step) for step in whole),
         "## Expressions",
         "They stand wherever an expression may stand, or where it says so.",
@@ -150,8 +150,8 @@ def _show_argument(argument: Argument) -> str:
 
 def _describe_severity() -> str:
     text = (
-        "The severity by the `[[severity]]` tables of the rule's header, from 1 (LOW) to 4 (CRITICAL). Their conditions may "
-        "name the columns of the SELECT in which it stands."
+        "The severity by the `[[severity]]` tables of the rule's header, from 1 (LOW) to 4 (CRITICAL). Their "
+        "conditions may name the columns that the SELECT in which it stands reads."
     )
     return f"### severity\n\n{text}\n\n```sql\n{{{{ severity() }}}} AS severity\n```"
 

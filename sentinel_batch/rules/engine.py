@@ -146,6 +146,7 @@ def examine_rules(
     since: str | datetime | timedelta | None = None,
     until: str | datetime | timedelta | None = None,
     configured: Mapping[str, Mapping[str, Any]] | None = None,
+    catalogue: Catalogue | None = None,
     on_failure: Callable[[FailedRule], None] | None = None,
 ) -> list[Detection]:
     """Run several rules over one period, sharing what they read; nothing is written.
@@ -153,13 +154,15 @@ def examine_rules(
     Parameters
     ----------
     rules
-        Rules, or their ids; None runs all but those whose configuration says ``enabled = false``.
+        Rules, or their ids; None runs all of the catalogue but those whose configuration says ``enabled = false``.
     lake
         The lake, or its path; None is the configured one.
     since, until
         The examined period, as for :func:`examine`; by default the 24 hours up to the newest call.
     configured
         Rule id to configured parameters and lists; None reads the tables ``[rules.ID]`` of the configuration.
+    catalogue
+        Where ids are looked up; None is that of the configured books.
     on_failure
         Called with each rule of the user's that cannot be used or fails; the others go on. None raises its error. A
         shipped rule that fails always does.
@@ -169,13 +172,13 @@ def examine_rules(
     LakeNotFoundError, RuleNotFoundError, UsageError, RuleError, LakeDamagedError
         As :func:`examine`.
     """
-    catalogue = read_catalogue()
+    known = read_catalogue() if catalogue is None else catalogue
     settings = _configured() if configured is None else configured
-    chosen = catalogue.rules if rules is None else [r if isinstance(r, Rule) else catalogue.get(r) for r in rules]
-    _check_ids(settings, catalogue, chosen)
+    chosen = known.rules if rules is None else [r if isinstance(r, Rule) else known.get(r) for r in rules]
+    _check_ids(settings, known, chosen)
     if rules is None:
         chosen = [rule for rule in chosen if is_enabled(settings.get(rule.id, {}))]
-        for failed in catalogue.failed:
+        for failed in known.failed:
             _report(failed, on_failure)
     plans = [plan for rule in chosen for plan in _plan(rule, settings.get(rule.id, {}), on_failure)]
     return run_plans(open_lake(lake), plans, since, until, DEFAULT_PERIOD, Filters(), on_failure)

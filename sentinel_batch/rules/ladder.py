@@ -39,7 +39,10 @@ class Ladder:
     file: str
 
     def write_case(self) -> Iterator[tuple[str, int | None]]:
-        """Yield the lines of a CASE expression that gives 1 (LOW) to 4 (CRITICAL), and where a rung's stand."""
+        """Yield the lines of an expression that gives 1 (LOW) to 4 (CRITICAL), and where those of a rung stand."""
+        if len(self.rungs) == 1:
+            yield str(SEVERITIES.index(self.rungs[0].level) + 1), None
+            return
         yield "CASE", None
         for rung in self.rungs:
             step = SEVERITIES.index(rung.level) + 1

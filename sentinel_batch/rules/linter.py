@@ -190,5 +190,8 @@ def _lint_columns(rule: Rule) -> Iterator[Violation]:
 def _line(node: exp.Expression | exp.Func, sql: str) -> int:
     from sqlglot import exp
 
+    if isinstance(node, exp.Placeholder | exp.Parameter):  # the parser does not say where a value stands
+        found = re.search(rf"\${re.escape(node.name)}\b", sql)
+        return sql.count("\n", 0, found.start() if found else 0) + 1
     starts = [inner.meta["start"] for inner in node.find_all(exp.Identifier, exp.Star) if "start" in inner.meta]
     return sql.count("\n", 0, min([*starts, node.meta.get("start", len(sql))]) if starts or node.meta else 0) + 1

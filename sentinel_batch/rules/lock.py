@@ -22,7 +22,7 @@ from sentinel_batch.rules.rule import Rule
 LOCK_FILE = "versions.lock"
 
 _NOTICE = "# What each version of a rule says, as a hash; written by: sentinel-batch rules lock FOLDER\n"
-_TOKEN = re.compile(r"--[^\n]*|/\*.*?\*/|(?P<text>'(?:[^']|'')*')|(?P<gap>\s+)", re.DOTALL)
+_TOKEN = re.compile(r"(?:--[^\n]*|/\*.*?\*/|\s)+|(?P<text>'(?:[^']|'')*')", re.DOTALL)
 
 
 @dataclass(frozen=True)
