@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sentinel_batch.errors import RuleError
 from sentinel_batch.rules.ladder import Ladder
@@ -19,8 +20,7 @@ SEVERITY = "severity"
 _STEP_OF_QUERY = re.compile(r"^\s*(\w+) AS (?:\w+ )?\($", re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """A line of a query, the place that it comes from, and the steps that wrote it, outermost first."""
 
     text: str
@@ -87,6 +87,9 @@ class Expansion:
     def _expand_line(
         self, pieces: Sequence[Piece], scope: Mapping[str, Any], file: str, steps: tuple[str, ...]
     ) -> Iterator[Line]:
+        if len(pieces) == 1 and not pieces[0].in_braces:
+            yield Line(pieces[0].text, file, pieces[0].line, steps)
+            return
         made = [Line("", file, pieces[0].line, steps)]
         for piece in pieces:
             plain = [Line(piece.text, file, piece.line, steps)]
@@ -99,7 +102,7 @@ class Expansion:
         if isinstance(read, StepCall):
             return self._call(read, scope, origin) or [origin]
         if read.name in scope:
-            return [replace(origin, text=_show(scope[read.name], read.part))]
+            return [origin._replace(text=_show(scope[read.name], read.part))]
         raise RuleError(
             f"{file}:{piece.line}: there is no step {read.name!r}.", hint=f"A step is called: {read.name}()."
         )
@@ -117,7 +120,7 @@ class Expansion:
         values = step.bind(call, scope, place)
         steps = (*origin.steps, step.name)
         return [
-            line if line.file == self.ladder.file else replace(line, file=origin.file, number=origin.number)
+            line if line.file == self.ladder.file else Line(line.text, origin.file, origin.number, line.steps)
             for line in self._write_step(step, values, steps)
         ]
 
@@ -126,27 +129,34 @@ class Expansion:
             hint = "Its conditions stand in the [[severity]] tables of the header."
             raise RuleError(f"{origin.file}:{origin.number}: step severity takes no arguments.", hint=hint)
         return [
-            Line(text, self.ladder.file, number) if number else replace(origin, text=text)
+            Line(text, self.ladder.file, number) if number else origin._replace(text=text)
             for text, number in self.ladder.write_case()
         ]
 
     def _write_step(self, step: Step, values: Mapping[str, Any], steps: tuple[str, ...]) -> Iterator[Line]:
         body = step.trailing_body if self.is_trailing else step.body
-        for pieces in split_lines(body, step.file):
-            for scope in _repeat(pieces, values, step.file):
+        for pieces, named in _read_body(body, step.file):
+            for scope in _repeat(named, values):
                 yield from self._expand_line(pieces, scope, step.file, steps)
 
 
-def _repeat(pieces: Sequence[Piece], values: Mapping[str, Any], file: str) -> Iterator[Mapping[str, Any]]:
+@lru_cache(maxsize=256)
+def _read_body(text: str, file: str) -> list[tuple[list[Piece], list[Reference]]]:
+    """Return the lines of a step, each with the arguments that it names outside calls."""
+    lines = []
+    for pieces in split_lines(text, file):
+        read = (read_braces(piece, file) for piece in pieces if piece.in_braces)
+        lines.append((pieces, [found for found in read if isinstance(found, Reference)]))
+    return lines
+
+
+def _repeat(named: Sequence[Reference], values: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield the arguments for each time that a line is written: none, one, or one for each item of a list."""
-    read = [read_braces(piece, file) for piece in pieces if piece.in_braces]
-    named = [found for found in read if isinstance(found, Reference) and found.name in values]
-    if any(values[found.name] is None for found in named):
+    if any(values.get(found.name, "") is None for found in named):
         return
-    whole = {found.name for found in named if found.part == "list"}
-    lists = {name: values[name] for name in {found.name for found in named} - whole if isinstance(values[name], list)}
-    for number in range(min((len(value) for value in lists.values()), default=1)):
-        yield {**values, **{name: value[number] for name, value in lists.items()}}
+    repeated = {found.name for found in named if found.part != "list" and isinstance(values.get(found.name), list)}
+    for number in range(min((len(values[name]) for name in repeated), default=1)):
+        yield {**values, **{name: values[name][number] for name in repeated}} if repeated else values
 
 
 def _show(value: Any, part: str | None) -> str:
@@ -158,7 +168,9 @@ def _show(value: Any, part: str | None) -> str:
 def _join(made: Sequence[Line], added: Sequence[Line]) -> list[Line]:
     """Go on at the end of the last line; further lines are indented as it is."""
     last, (first, *rest) = made[-1], added
-    indent = last.text[: len(last.text) - len(last.text.lstrip())]
     origin = last if last.text.strip() else first
-    joined = replace(origin, text=last.text + first.text)
-    return [*made[:-1], joined, *(replace(line, text=f"{indent}{line.text}" if line.text else "") for line in rest)]
+    joined = origin._replace(text=last.text + first.text)
+    if not rest:
+        return [*made[:-1], joined]
+    indent = last.text[: len(last.text) - len(last.text.lstrip())]
+    return [*made[:-1], joined, *(line._replace(text=f"{indent}{line.text}" if line.text else "") for line in rest)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from sentinel_batch.errors import RuleError
@@ -83,7 +82,7 @@ def _trim(lines: Sequence[Line]) -> list[Line]:
     while kept and not kept[-1].text.strip().removesuffix(";"):
         kept.pop()
     if kept:
-        kept[-1] = replace(kept[-1], text=kept[-1].text.rstrip().removesuffix(";"))
+        kept[-1] = kept[-1]._replace(text=kept[-1].text.rstrip().removesuffix(";"))
     return kept if any(not line.text.lstrip().startswith("--") and line.text.strip() for line in kept) else []
 
 
@@ -94,8 +93,8 @@ def _share_steps(main: Sequence[Line], details: Sequence[Line]) -> list[Line]:
         return list(details)
     words = [word for word in _WORD.finditer("\n".join(line.text for line in details)) if word["word"]]
     if words[0]["word"].upper() != "WITH":
-        return [*shared, replace(shared[-1], text=""), *details]
-    return [*shared[:-1], replace(shared[-1], text=f"{shared[-1].text},"), *_without_with(details)]
+        return [*shared, shared[-1]._replace(text=""), *details]
+    return [*shared[:-1], shared[-1]._replace(text=f"{shared[-1].text},"), *_without_with(details)]
 
 
 def _leading_with(lines: Sequence[Line]) -> list[Line]:
@@ -118,6 +117,6 @@ def _without_with(lines: Sequence[Line]) -> list[Line]:
     done, made = False, []
     for line in lines:
         if not done and not line.text.lstrip().startswith("--") and line.text.strip():
-            line, done = replace(line, text=re.sub(r"\bWITH\b ?", "", line.text, count=1, flags=re.IGNORECASE)), True
+            line, done = line._replace(text=re.sub(r"\bWITH\b ?", "", line.text, count=1, flags=re.IGNORECASE)), True
         made.append(line)
     return made

@@ -10,8 +10,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from functools import lru_cache
+from typing import Any, NamedTuple, NoReturn
 
 from sentinel_batch.errors import RuleError
 
@@ -19,8 +19,7 @@ _TOKEN = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\{\{(?P<inside>.*?)\}\}|
 _WORDS = {"none": None, "None": None, "true": True, "True": True, "false": False, "False": False}
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """A part of a line: plain SQL, or what stands between the braces; ``line`` is its line in the file."""
 
     text: str
@@ -28,16 +27,14 @@ class Piece:
     in_braces: bool = False
 
 
-@dataclass(frozen=True)
-class Reference:
+class Reference(NamedTuple):
     """``{{ name }}`` or ``{{ name.part }}``: an argument of the step in which it stands."""
 
     name: str
     part: str | None = None
 
 
-@dataclass(frozen=True)
-class StepCall:
+class StepCall(NamedTuple):
     """``{{ step(…) }}``: a value is a text, a number, a list of them, None, or a :class:`Reference`."""
 
     step: str
@@ -104,22 +101,33 @@ def read_braces(piece: Piece, place: str) -> StepCall | Reference:
         If it is neither a name nor a call whose arguments are plain values.
     """
     try:
-        tree = ast.parse(piece.text, mode="eval").body
+        return _read(piece.text)
     except (SyntaxError, ValueError):
-        _refuse(piece, place)
+        raise RuleError(
+            f"{place}:{piece.line}: {{{{ {piece.text} }}}} is no call of a step.",
+            hint="Write a step's name and its arguments: texts in quotes, numbers, lists in [brackets], none. "
+            'Such as {{ sweep("calls", sums=["seconds"]) }}.',
+            file=place,
+            line=piece.line,
+        ) from None
+
+
+@lru_cache(maxsize=1024)
+def _read(text: str) -> StepCall | Reference:
+    tree = ast.parse(text, mode="eval").body
     if not isinstance(tree, ast.Call):
-        value = _read_value(tree, piece, place)
-        return value if isinstance(value, Reference) else _refuse(piece, place)
+        value = _read_value(tree)
+        return value if isinstance(value, Reference) else _refuse(tree)
     if not isinstance(tree.func, ast.Name) or any(keyword.arg is None for keyword in tree.keywords):
-        _refuse(piece, place)
+        _refuse(tree)
     return StepCall(
         tree.func.id,
-        tuple(_read_value(node, piece, place) for node in tree.args),
-        {str(keyword.arg): _read_value(keyword.value, piece, place) for keyword in tree.keywords},
+        tuple(_read_value(node) for node in tree.args),
+        {str(keyword.arg): _read_value(keyword.value) for keyword in tree.keywords},
     )
 
 
-def _read_value(node: ast.expr, piece: Piece, place: str) -> Any:
+def _read_value(node: ast.expr) -> Any:
     if isinstance(node, ast.Constant) and isinstance(node.value, str | int | None):
         return node.value
     if isinstance(node, ast.Name):
@@ -127,15 +135,9 @@ def _read_value(node: ast.expr, piece: Piece, place: str) -> Any:
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         return Reference(node.value.id, node.attr)
     if isinstance(node, ast.List):
-        return [_read_value(item, piece, place) for item in node.elts]
-    return _refuse(piece, place)
+        return [_read_value(item) for item in node.elts]
+    return _refuse(node)
 
 
-def _refuse(piece: Piece, place: str) -> NoReturn:
-    raise RuleError(
-        f"{place}:{piece.line}: {{{{ {piece.text} }}}} is no call of a step.",
-        hint="Write a step's name and its arguments: texts in quotes, numbers, lists in [brackets], none. "
-        'Such as {{ sweep("calls", sums=["seconds"]) }}.',
-        file=place,
-        line=piece.line,
-    )
+def _refuse(node: ast.expr) -> NoReturn:
+    raise ValueError(ast.dump(node))

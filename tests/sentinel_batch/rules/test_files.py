@@ -63,10 +63,8 @@ def test_the_overview_is_current() -> None:
 
 def test_pages_are_written_into_a_new_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     documentation.main([str(tmp_path / "pages")])
-    pages = [
-        tmp_path / "pages" / "rules.md",
-        *(tmp_path / "pages" / "rules" / f"{rule.id}.md" for rule in list_rules()),
-    ]
+    named = ["rules.md", "steps.md", *(f"rules/{rule.id}.md" for rule in list_rules())]
+    pages = [tmp_path / "pages" / name for name in named]
     assert capsys.readouterr().out.split() == [str(page) for page in pages]
     assert all(page.is_file() for page in pages)
     with pytest.raises(UsageError, match="Got 0 arguments") as caught:
