@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 
 from sentinel_batch.errors import UsageError
+from sentinel_batch.rules.arguments import ALLOWED, Argument
 from sentinel_batch.rules.catalogue import read_catalogue
 from sentinel_batch.rules.inputs import PROFILES
 from sentinel_batch.rules.linter import list_tags
@@ -15,7 +16,7 @@ from sentinel_batch.rules.lists import ReferenceList
 from sentinel_batch.rules.parameters import show_value
 from sentinel_batch.rules.queries import TRAILING
 from sentinel_batch.rules.rule import SHIPPED, Rule
-from sentinel_batch.rules.steps import ALLOWED, Argument, Step, list_steps, load_step
+from sentinel_batch.rules.steps import Step, list_steps, load_step
 
 _NOTICE = "<!-- Made from {source} by python -m sentinel_batch.rules.documentation docs; do not edit. -->"
 _BOOK = "sentinel_batch/rulebook"

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from sentinel_batch.errors import RuleError
+from sentinel_batch.rules.arguments import ALLOWED, KINDS, Argument, Column, read_argument
 from sentinel_batch.rules.spelling import suggest
 from sentinel_batch.rules.templates import StepCall
 
@@ -24,34 +25,7 @@ STEPS = Path(__file__).parent.parent / "rulebook" / "steps"
 """Folder of the shipped steps."""
 
 _HEADER = re.compile(r"\s*/\*(.*?)\*/\s*", re.DOTALL)
-_NAME = re.compile(r"[a-z]\w*", re.ASCII | re.IGNORECASE)
-_COLUMN = re.compile(r"((?:\w+\.)?\w+)(?:\s+AS\s+(\w+))?", re.ASCII | re.IGNORECASE)
-_VALUE = re.compile(r"[\w.$()+*/ -]+", re.ASCII)
-_ORDER = re.compile(r"[\w.$()*+/ -]+ (?:ASC|DESC)", re.ASCII)
 _KEYS = ("description", "example", "adds", "columns", "binds", "arguments")
-_ARGUMENT_KEYS = ("kind", "default", "description")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column that is read under one name and called by another, ``duration_seconds AS seconds``."""
-
-    column: str
-    name: str
-
-    def __str__(self) -> str:
-        return self.column if self.column == self.name else f"{self.column} AS {self.name}"
-
-
-@dataclass(frozen=True)
-class Argument:
-    """An argument of a step: what it may be (one of :data:`KINDS`), what it means, and its default."""
-
-    name: str
-    kind: str
-    description: str
-    default: Any
-    is_needed: bool
 
 
 @dataclass(frozen=True)
@@ -126,8 +100,7 @@ class Step:
     @property
     def usage(self) -> str:
         """The step as it is called, with its defaults."""
-        shown = (a.name if a.is_needed else f"{a.name}={_show(a.default)}" for a in self.arguments.values())
-        return f"{self.name}({', '.join(shown)})"
+        return f"{self.name}({', '.join(argument.usage for argument in self.arguments.values())})"
 
     def _value(self, argument: Argument, given: Mapping[str, Any], scope: Mapping[str, Any], place: str) -> Any:
         if argument.name not in given:
@@ -211,7 +184,7 @@ def _read_step(path: Path, file: str) -> Step:
         unknown = [key for key in data if key not in _KEYS]
         if header is None or unknown or not data["description"].strip():
             raise KeyError(*unknown)
-        arguments = {name: _read_argument(name, table) for name, table in data.get("arguments", {}).items()}
+        arguments = {name: read_argument(name, table) for name, table in data.get("arguments", {}).items()}
         example = data.get("example", "")
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
         hint = f"A step begins with a /* TOML */ comment that may have: {', '.join(_KEYS)}."
@@ -230,75 +203,3 @@ def _read_step(path: Path, file: str) -> Step:
         body=body,
         trailing_body=trailing.read_text(encoding="utf-8").strip() if trailing.is_file() else body,
     )
-
-
-def _read_argument(name: str, table: Mapping[str, Any]) -> Argument:
-    if any(key not in _ARGUMENT_KEYS for key in table):
-        raise KeyError(f"arguments.{name}")
-    default = table.get("default")
-    needed = "default" not in table
-    made = Argument(name, table["kind"], table["description"].strip(), None if default == "none" else default, needed)
-    if made.kind not in KINDS:
-        raise KeyError(f"arguments.{name}.kind")
-    return made
-
-
-def _read_name(value: Any) -> str | None:
-    return _matched(_NAME, value)[0] if value is not None else None
-
-
-def _read_column(value: Any) -> Column | None:
-    if value is None or isinstance(value, Column):
-        return value
-    found = _matched(_COLUMN, value)
-    return Column(found[1], found[2] or found[1].rpartition(".")[2])
-
-
-def _read_value(value: Any) -> str | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return _matched(_VALUE, value)[0] if value is not None else None
-
-
-def _read_list(read: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
-    def convert(values: Any) -> list[Any]:
-        if not isinstance(values, list) or any(value is None for value in values):
-            raise TypeError(values)
-        return [read(value) for value in values]
-
-    return convert
-
-
-def _read_order(value: Any) -> str:
-    """Return a direction of order that says where NULLs go, because engines disagree on it."""
-    return f"{_matched(_ORDER, value.removesuffix(' NULLS LAST'))[0]} NULLS LAST"
-
-
-def _matched(pattern: re.Pattern[str], value: Any) -> re.Match[str]:
-    found = pattern.fullmatch(value)
-    if found is None:
-        raise ValueError(value)
-    return found
-
-
-def _show(value: Any) -> str:
-    return "none" if value is None else repr(value).replace("'", '"')
-
-
-KINDS: dict[str, Callable[[Any], Any]] = {
-    "name": _read_name,
-    "column": _read_column,
-    "columns": _read_list(_read_column),
-    "order": _read_list(_read_order),
-    "value": _read_value,
-}
-"""Kinds of arguments, and how each is read."""
-
-ALLOWED = {
-    "name": "the name of a table, a step's result or a column",
-    "column": 'a column, "column", or "column AS name"',
-    "columns": 'a list of columns, ["column", "column AS name"]',
-    "order": 'a list of columns with their direction, ["severity DESC", "window_end ASC"]',
-    "value": "a number, a column or a value of the rule, such as $window",
-}
-"""What each kind of argument may be, in words."""

@@ -1,6 +1,7 @@
-"""Write ``number_plan.csv`` and ``locations.csv``: ``python sentinel_batch/rules/reference/make_reference.py``.
+"""Write ``number_plan.csv`` and ``locations.csv`` of the rulebook: ``python research/reference/make_reference.py``.
 
-Needs the package ``naija-data`` beside the project's own dependencies; SOURCES.md says what comes from where.
+Needs the package ``naija-data`` beside the project's own dependencies; SOURCES.md beside the tables says what comes
+from where.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import phonenumbers
 from phonenumbers import PhoneMetadata
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[2] / "sentinel_batch" / "rulebook" / "reference"
 HOME, HOME_REGION = "234", "NG"
 ALLOCATED, UNALLOCATED, WITHDRAWN = "allocated", "unallocated", "withdrawn"
 STATUSES = {
