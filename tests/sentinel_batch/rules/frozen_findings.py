@@ -11,6 +11,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -73,19 +74,12 @@ TRAILING: dict[str, dict[str, Any]] = {
 """Trailing windows, run on every lake."""
 
 
-def freeze() -> dict[str, list[Any]]:
+Detections = Iterator[tuple[str, sb.Detection]]
+
+
+def freeze(detections: Detections) -> dict[str, list[Any]]:
     """Return ``lake/settings/rule`` to the number of findings and their hash."""
-    with tempfile.TemporaryDirectory() as name:
-        make_lakes(Path(name))
-        return freeze_lakes(Path(name))
-
-
-def freeze_lakes(folder: Path) -> dict[str, list[Any]]:
-    """Return what :func:`freeze` does, of lakes that :func:`make_lakes` made."""
-    frozen: dict[str, list[Any]] = {}
-    for name, detection in _detections(folder):
-        frozen[f"{name}/{detection.rule.id}"] = [detection.findings.height, digest(detection.findings)]
-    return frozen
+    return {f"{name}/{found.rule.id}": [found.findings.height, digest(found.findings)] for name, found in detections}
 
 
 def digest(findings: pl.DataFrame) -> str:
@@ -106,16 +100,21 @@ def make_lakes(folder: Path) -> None:
         sb.build_profiles(lake=folder / lake)
 
 
-def _detections(folder: Path) -> Iterator[tuple[str, sb.Detection]]:
+def detect(folder: Path) -> Detections:
+    """Yield what all rules find on the three lakes, and with loose thresholds."""
     for lake in LAKES:
         for name, options in TRAILING.items():
             yield f"{lake}/{name}", sb.examine(lake=folder / lake, trailing=True, overrides={}, **options)
         for since in ("24h", "17d"):
             for found in sb.examine_rules(lake=folder / lake, since=since, configured={}):
                 yield f"{lake}/{since}", found
-    simulated = folder / "simulated"
-    for found in sb.examine_rules(lake=simulated, since="17d", configured=LOOSE):
+    for found in sb.examine_rules(lake=folder / "simulated", since="17d", configured=LOOSE):
         yield "simulated/loose", found
+
+
+def detect_otherwise(folder: Path) -> Detections:
+    """Yield what they find in other windows, in a period inside the data, and among part of the calls."""
+    simulated = folder / "simulated"
     for found in sb.examine_rules(lake=simulated, since="17d", configured=OTHER_WINDOWS):
         yield "simulated/windows", found
     for found in sb.examine_rules(lake=simulated, configured=LOOSE, **INSIDE):
@@ -127,4 +126,7 @@ def _detections(folder: Path) -> Iterator[tuple[str, sb.Detection]]:
 
 
 if __name__ == "__main__":
-    FILE.write_text(json.dumps(freeze(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    with tempfile.TemporaryDirectory() as name:
+        make_lakes(Path(name))
+        frozen = freeze(chain(detect(Path(name)), detect_otherwise(Path(name))))
+    FILE.write_text(json.dumps(frozen, indent=1, sort_keys=True) + "\n", encoding="utf-8")
