@@ -89,7 +89,7 @@ bench: $(VENV)/.test
 
 docs: $(VENV)/.run
 	$(BIN)/python -m sentinel_batch.cli.documentation docs/cli.md
-	$(BIN)/python -m sentinel_batch.rules.documentation docs/rules
+	$(BIN)/python -m sentinel_batch.rules.documentation docs
 	$(BIN)/python -m sentinel_batch.ingestion.documentation docs/dialects.md
 
 wheel: $(VENV)/.dev
@@ -97,5 +97,5 @@ wheel: $(VENV)/.dev
 
 clean:
 	rm -rf $(VENV) $(LAKE) $(DEMO_LAKE) data/work build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -rf $(REPORTS)/*
+	rm -rf $(REPORTS)/* docs/rules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,11 +17,23 @@ from zoneinfo import ZoneInfo
 
 from batch_base.suggestions import suggest
 from sentinel_batch.errors import ConfigurationError
+from sentinel_batch.rule_settings import (
+    KEYS,
+    check_books,
+    explain_clash,
+    read_books,
+    read_settings,
+    read_tables,
+    split_variable,
+)
 
 CONFIG_FILE = "sentinel.toml"
 """File that is looked for in the current folder when none is named."""
 
 ENVIRONMENT_PREFIX = "SENTINEL_"
+
+_ON_RULES = ("rules", "rule_books")
+_RULES_VARIABLE = f"{ENVIRONMENT_PREFIX}RULES"
 
 DEFAULT_ORIGIN = "default"
 
@@ -74,8 +86,12 @@ class Config:
         ISO 4217 code of the rates.
     audio_workers
         Processes that analyse recordings; None takes one for each core.
+    packs
+        Folder in which packs of rules are looked up by their names.
     rules
-        Rule id to parameter overrides, from ``[rules.ID]``.
+        Rule id to parameter overrides, from ``[rules.ID]`` or ``[rule.ID]``.
+    rule_books
+        Where rules are taken from: ``shipped``, folders, names of packs.
     file
         The configuration file that was read, if any.
     """
@@ -104,7 +120,9 @@ class Config:
     local_rate: float = 3.90
     currency: str = "NGN"
     audio_workers: int | None = None
+    packs: Path | None = None
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    rule_books: tuple[str, ...] = ("shipped",)
     file: Path | None = None
     origins: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
@@ -116,8 +134,8 @@ class Config:
         ConfigurationError
             If there is no such setting.
         """
-        if name not in SETTINGS and name != "rules":
-            raise _unknown(name, "configuration", [*SETTINGS, "rules"])
+        if name not in SETTINGS and name not in _ON_RULES:
+            raise _unknown(name, "configuration", [*SETTINGS, *_ON_RULES])
         return self.origins.get(name, DEFAULT_ORIGIN)
 
     def override(self, *, start: Path | None = None, typed: bool = False, **given: Any) -> Config:
@@ -130,7 +148,7 @@ class Config:
         typed
             Whether they were typed on the command line, as options of the same names; else they are arguments.
         **given
-            Setting to value; ``rules`` are tables by rule id.
+            Setting to value; ``rules`` are settings by rule id, or the list of books.
 
         Raises
         ------
@@ -141,8 +159,11 @@ class Config:
         keys = {
             name: f"--{name.replace('_', '-')}" if typed else name for name, value in given.items() if value is not None
         }
-        values = {name: _override(name, given[name], base, key) for name, key in keys.items()}
-        origins = {name: f"flag {key}" if typed else f"argument {key}" for name, key in keys.items()}
+        values, origins = {}, {}
+        for name, key in keys.items():
+            field_name, value = _override(name, given[name], base, key)
+            values[field_name] = value
+            origins[field_name] = f"flag {key}" if typed else f"argument {key}"
         return replace(self, **values, origins=self.origins | origins)
 
 
@@ -176,25 +197,36 @@ def load_config(
     }
     origins: dict[str, str] = {}
     if file is not None:
-        for name, value in _read_toml(file).items():
-            values[name] = (
-                _rules(value, base, str(file)) if name == "rules" else _checked(name, value, str(file), base, name)
-            )
-            origins[name] = str(file)
+        content = _read_toml(file)
+        for name, value in content.items():
+            if name not in KEYS:
+                values[name] = _checked(name, value, str(file), base, name)
+                origins[name] = str(file)
+        read = {"rules": read_settings(content, file), "rule_books": read_books(content, file)}
+        values |= {name: value for name, value in read.items() if value}
+        origins |= {name: str(file) for name, value in read.items() if value}
     for name in SETTINGS:
         variable = ENVIRONMENT_PREFIX + name.upper()
         if variables.get(variable, "") != "":
             values[name] = _checked(name, variables[variable], f"environment variable {variable}", here, variable)
             origins[name] = f"environment {variable}"
+    books = variables.get(_RULES_VARIABLE, "")
+    if books != "":
+        named = split_variable(books, os.pathsep)
+        values["rule_books"] = check_books(named, here, f"environment variable {_RULES_VARIABLE}", _RULES_VARIABLE)
+        origins["rule_books"] = f"environment {_RULES_VARIABLE}"
     return Config(**values, file=file, origins=origins)
 
 
-def _override(name: str, value: Any, base: Path, key: str) -> Any:
+def _override(name: str, value: Any, base: Path, key: str) -> tuple[str, Any]:
+    """Return the field that a setting goes to, and its value; ``rules`` are books or settings, as in the file."""
     if name == "rules":
-        return _rules(value, base, key)
+        if isinstance(value, Mapping):
+            return "rules", read_tables(value, base, key)
+        return "rule_books", check_books(list(value) if isinstance(value, tuple) else value, base, key, key)
     if name not in SETTINGS:
         raise _unknown(name, "settings", [*SETTINGS, "rules"])
-    return _checked(name, value, key, base, key)
+    return name, _checked(name, value, key, base, key)
 
 
 def _find_file(path: Path | str | None, variables: Mapping[str, str], here: Path) -> Path | None:
@@ -215,11 +247,13 @@ def _find_file(path: Path | str | None, variables: Mapping[str, str], here: Path
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+        text = file.read_text(encoding="utf-8-sig")
+        content = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        clash = explain_clash(text) if isinstance(error, tomllib.TOMLDecodeError) else None
         raise ConfigurationError(
             f"{file} is not valid TOML: {error}.",
-            hint="Texts need quotes; a table starts with [name].",
+            hint=clash or "Texts need quotes; a table starts with [name].",
             file=str(file),
         ) from error
     except OSError as error:
@@ -227,38 +261,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
             f"{file} cannot be read: {error.strerror}.", hint="Check the file's permissions.", file=str(file)
         ) from error
     for key in content:
-        if key not in SETTINGS and key != "rules":
-            raise _unknown(key, str(file), [*SETTINGS, "rules"])
+        if key not in SETTINGS and key not in KEYS:
+            raise _unknown(key, str(file), [*SETTINGS, *KEYS])
     return content
-
-
-def _rules(value: Any, base: Path, source: str) -> dict[str, dict[str, Any]]:
-    if not isinstance(value, Mapping):
-        raise _invalid("rules", value, source, "tables such as [rules.SDHF_001]")
-    return {rule: _rule_settings(rule, table, base, source) for rule, table in value.items()}
-
-
-def _rule_settings(rule: str, table: Any, base: Path, source: str) -> dict[str, Any]:
-    """Check a table of a rule's settings, or of one of its segments, and resolve the paths of its lists."""
-    if not isinstance(table, Mapping):
-        raise _invalid(f"rules.{rule}", table, source, "a table of parameters")
-    settled: dict[str, Any] = {}
-    for name, setting in table.items():
-        if name == "segments":
-            settled[name] = _segments(rule, setting, base, source)
-        elif not isinstance(setting, str | int | float | list):
-            raise _invalid(f"rules.{rule}.{name}", setting, source, "a number, a text, a list, true or false")
-        else:
-            settled[name] = str(base / setting) if isinstance(setting, str) and setting.endswith(".csv") else setting
-    return settled
-
-
-def _segments(rule: str, tables: Any, base: Path, source: str) -> dict[str, Any]:
-    name = f"{rule}.segments"
-    for segment in [tables, *tables.values()] if isinstance(tables, Mapping) else [tables]:
-        if not isinstance(segment, Mapping):
-            raise _invalid(f"rules.{name}", segment, source, f"tables such as [rules.{name}.NAME]")
-    return {segment: _rule_settings(f"{name}.{segment}", table, base, source) for segment, table in tables.items()}
 
 
 def _checked(name: str, value: Any, source: str, base: Path, key: str) -> Any:
@@ -390,6 +395,7 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "international_rate": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),
     "local_rate": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),
     "currency": ("a three-letter currency code such as NGN", _currency),
+    "packs": ("a folder", _path),
     "audio_workers": ("a whole number from 1 to 1024", _workers),
 }
 """Setting to what it may be and its converter."""

@@ -69,6 +69,7 @@ def _population_calls(lake: Path, model: Path) -> dict[str, Callable[[], Any]]:
 
     return {
         "simulate_population": lambda: sb.simulate_population(lake, subscribers=1_000, days=10, boxes=3),
+        "list_rules": lambda: sb.list_rules(),
         "read_truth": lambda: sb.read_truth(lake),
         "build_profiles": lambda: sb.build_profiles(lake),
         "read_profiles": lambda: sb.read_profiles(lake),

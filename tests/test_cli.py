@@ -43,6 +43,7 @@ WORKING: dict[str, list[str]] = {
     "rules show": ["SDHF_001"],
     "rules run": ["SDHF_001"],
     "rules test": ["SDHF_001"],
+    "rules lint": ["SDHF_001"],
     "config show": [],
 }
 """Arguments with which each command succeeds on the lake of the fixture."""
@@ -75,6 +76,7 @@ FAILING: dict[str, tuple[list[str], int, str]] = {
     "rules show": (["NONE"], 2, "rule_not_found"),
     "rules run": (["SDHF_001", "--set", "window=1x"], 2, "usage"),
     "rules test": (["NONE"], 2, "rule_not_found"),
+    "rules lint": (["NONE"], 2, "rule_not_found"),
     "config show": (["--config", "none.toml"], 2, "configuration"),
 }
 """Arguments with which each command fails, its exit code and the error's code."""
@@ -103,13 +105,15 @@ def _arguments(name: str, calls_file: Path, suspect: str) -> list[str]:
 
 def test_every_command_is_covered() -> None:
     # These have tests of their own: test_cli_audio.py, test_cli_cases.py, test_cli_learning.py, test_population_cli.py,
-    # test_evaluation*.py.
+    # test_evaluation*.py, sentinel_batch/rules/test_commands.py.
     elsewhere = (
         "audio ",
         "model ",
         "sim population",
         "sim bench",
         "rules calibrate",
+        "rules lock",
+        "rules new",
         "cases show",
         "cases assign",
         "cases mark",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -21,7 +21,7 @@ from sentinel_batch.history import Row
 from sentinel_batch.lake import Lake, Snapshot
 from sentinel_batch.runs import recorded_run
 from sentinel_batch.schema import CALL_RECORDS, CASE_MEMBERS, CASES, FRAUD_ALERTS, SEVERITIES, SEVERITY_RANK
-from sentinel_batch.scores.fusion import fuse_findings
+from sentinel_batch.scores.fusion import fuse_findings, weigh_rules
 from sentinel_batch.window import Period, now, resolve_period
 
 LOOKBACK = timedelta(days=14)
@@ -111,7 +111,7 @@ def build_cases(
 
 
 def _build(desk: Desk, tables: Snapshot, period: Period, linked: float, run_id: str) -> CaseChanges:
-    alerts = _alerts(tables, period)
+    alerts = _alerts(tables, period, weigh_rules(desk.config))
     numbers = alerts["suspect_number"].unique().to_list()
     changes = CaseChanges(run_id, len(numbers))
     if len(numbers) < 2:
@@ -129,13 +129,13 @@ def _build(desk: Desk, tables: Snapshot, period: Period, linked: float, run_id: 
     return changes
 
 
-def _alerts(tables: Snapshot, period: Period) -> pl.DataFrame:
+def _alerts(tables: Snapshot, period: Period, weights: Mapping[str, float]) -> pl.DataFrame:
     counts = (pl.col("status") == "open") | (
         (pl.col("status") == "reviewed") & pl.col("disposition").is_in(["confirmed", "watch"])
     )
     within = (pl.col("last_seen") > period.since) & (pl.col("first_seen") <= period.until)
     alerts = tables.scan(FRAUD_ALERTS.name).filter(counts & within).sort("id").collect()
-    weighed = fuse_findings(alerts).filter(pl.col("rule_score") >= LEAST_SCORE)
+    weighed = fuse_findings(alerts, weights).filter(pl.col("rule_score") >= LEAST_SCORE)
     return alerts.filter(pl.col("suspect_number").is_in(weighed["suspect_number"].implode()))
 
 

@@ -13,7 +13,6 @@ from sentinel_batch import __version__
 from sentinel_batch.cli import (
     alerts,
     audio,
-    calibrate,
     cases,
     config,
     detect,
@@ -28,7 +27,6 @@ from sentinel_batch.cli import (
     report,
     risk,
     rules,
-    scorecard,
     sim,
 )
 from sentinel_batch.cli.failures import run_reported
@@ -126,5 +124,5 @@ app.add_typer(config.create(create_app), name="config")
 add_old_name(app, "generate", sim.calls.calls, "sim calls")
 add_old_name(app, "simulate", sim.population.population, "sim population")
 add_old_name(app, "bench-detect", sim.bench.bench, "sim bench")
-add_old_name(app, "scorecard", scorecard.scorecard, "rules scorecard")
-add_old_name(app, "calibrate", calibrate.calibrate, "rules calibrate")
+add_old_name(app, "scorecard", rules.scorecard.scorecard, "rules scorecard")
+add_old_name(app, "calibrate", rules.calibrate.calibrate, "rules calibrate")

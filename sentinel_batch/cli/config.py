@@ -20,7 +20,7 @@ def start(session: Session) -> None:
 def show(session: Session) -> None:
     """Print every setting, its value and where it comes from."""
     config = session.configure()
-    names = [*SETTINGS, "rules"]
+    names = [*SETTINGS, "rule_books", "rules"]
     settings = {name: {"value": getattr(config, name), "origin": config.origin(name)} for name in names}
     out = session.output
     if out.as_json:
@@ -31,6 +31,8 @@ def show(session: Session) -> None:
 
 
 def _spell(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return "-" if value is None or value == {} else str(value)
 
 

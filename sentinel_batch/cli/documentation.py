@@ -31,7 +31,7 @@ _EXIT_CODES = {
     ExitCode.DONE: "done",
     ExitCode.FAILED: "failed",
     ExitCode.USAGE: "usage or configuration: an option, argument or setting is not allowed",
-    ExitCode.PARTLY_DONE: "partly done: some input could not be used; it is listed",
+    ExitCode.PARTLY_DONE: "partly done: some input, or a rule of yours, could not be used; it is listed",
     ExitCode.NO_INPUT: "no input: the given paths hold nothing to read",
     ExitCode.LOCKED: "another run holds the lock of the lake",
     ExitCode.FOUND_LOW: "only with `--fail-on`: the worst finding is LOW",

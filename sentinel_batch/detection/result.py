@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from sentinel_batch.alerts import AlertChanges
-from sentinel_batch.rules import Detection
+from sentinel_batch.rules import Detection, FailedRule
 from sentinel_batch.schema import FINDING_COLUMNS, polars_schema
 
 
@@ -24,6 +24,8 @@ class Detections:
         One detection for each rule that ran, in their order.
     since, until
         The examined period ``(since, until]``; None if no rule ran.
+    failed
+        Rules of the user's that cannot be used, or failed; the others ran.
     changes
         What became of the alerts; None if nothing was recorded.
     """
@@ -31,6 +33,7 @@ class Detections:
     by_rule: Sequence[Detection]
     since: datetime | None
     until: datetime | None
+    failed: Sequence[FailedRule] = ()
     changes: AlertChanges | None = None
 
     @property
@@ -53,7 +56,7 @@ class Detections:
         """Return the JSON document that every command which detects prints."""
         findings, changes = self.findings, self.changes
         return {
-            "status": "success",
+            "status": "success" if not self.failed else "partial" if self.by_rule else "failed",
             "alerts_generated": len(changes.created) if changes else 0,
             "alert_ids": changes.created if changes else [],
             "suspects": list(dict.fromkeys(findings["suspect_number"])),
@@ -64,6 +67,7 @@ class Detections:
             "calls_examined": self.calls_examined,
             "counts": {"findings": findings.height, **(changes.counts() if changes else {})},
             "rules": [describe_detection(found) for found in self.by_rule],
+            "failed": [rule.to_dict() for rule in self.failed],
             "suppressed": changes.suppressed if changes else [],
             "alerts": changes.alerts.to_dicts() if changes else [],
             "findings": findings.to_dicts(),

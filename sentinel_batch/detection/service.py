@@ -11,14 +11,14 @@ from sentinel_batch.alerts import record_alerts
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.detection.result import Detections
 from sentinel_batch.errors import UsageError
-from sentinel_batch.rules import Detection, examine, examine_rules
+from sentinel_batch.rules import Detection, FailedRule, Rule, examine, examine_rules
 from sentinel_batch.runs import recorded_run
 
 Moment = str | datetime | timedelta | None
 
 
 def run_detection(
-    rules: str | Sequence[str] | None = None,
+    rules: str | Rule | Sequence[str | Rule] | None = None,
     *,
     lake: DeskLike = None,
     config: ConfigLike = None,
@@ -34,7 +34,7 @@ def run_detection(
     Parameters
     ----------
     rules
-        Id of a rule, or ids of several; None runs all that are enabled.
+        Id of a rule, or several ids or rules; None runs all of the configured books that are enabled.
     lake
         The desk, or the folder of its tables; None is the configured one.
     config
@@ -55,7 +55,8 @@ def run_detection(
     Returns
     -------
     Detections
-        The findings and, if they were recorded, what became of the alerts.
+        The findings and, if they were recorded, what became of the alerts. A rule of the user's that fails is named in
+        it and does not stop the others; a shipped one that fails does.
 
     Raises
     ------
@@ -65,9 +66,10 @@ def run_detection(
         As the functions that it calls.
     """
     desk = open_desk(lake, config)
-    chosen = [rules] if isinstance(rules, str) else rules
+    chosen = [rules] if isinstance(rules, str | Rule) else rules
     given = {name: value for name, value in adhoc.items() if value not in (None, False)}
     found: Sequence[Detection]
+    failed: list[FailedRule] = []
     if given:
         if chosen is None or len(chosen) != 1:
             raise UsageError(
@@ -76,8 +78,9 @@ def run_detection(
             )
         found = [examine(lake=desk, rule=chosen[0], since=since, until=until, **given)]
     else:
-        found = examine_rules(chosen, lake=desk, since=since, until=until)
-    detections = Detections(found, found[0].since if found else None, found[0].until if found else None)
+        found = examine_rules(chosen, lake=desk, since=since, until=until, on_failure=failed.append)
+    since, until = (found[0].since, found[0].until) if found else (None, None)
+    detections = Detections(found, since, until, failed)
     wanted = detections.configured if record is None else record
     return record_detections(detections, lake=desk, command=command, run_id=run_id) if wanted and found else detections
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.learning.backtest import plan_backtest
@@ -18,7 +19,7 @@ from sentinel_batch.learning.intervals import Z_95
 from sentinel_batch.learning.ladders import EVERYONE, LEVELS
 from sentinel_batch.learning.trials import Unit, try_thresholds
 from sentinel_batch.rules import Rule, get_rule, list_rules
-from sentinel_batch.rules.header import SEGMENTS
+from sentinel_batch.rules.settings import SEGMENTS
 from sentinel_batch.window import parse_duration
 
 HISTORY = timedelta(days=28)
@@ -119,7 +120,7 @@ def calibrate_rules(
     """
     desk, allowed = open_desk(lake, config).snapshot(), parse_budget(budget)
     test = plan_backtest(desk, parse_history(history), until)
-    units = try_thresholds(test, _chosen_rules(rules), segments=segments, levels=levels)
+    units = try_thresholds(test, _chosen_rules(rules, desk.config), segments=segments, levels=levels)
     _tighten(units, allowed * test.length)
     if loosen:
         _loosen(units, allowed * test.length)
@@ -171,8 +172,8 @@ def parse_budget(text: float | str) -> float:
     return number
 
 
-def _chosen_rules(rules: Sequence[str] | None) -> list[Rule]:
-    return list(list_rules()) if rules is None else [get_rule(rule) for rule in rules]
+def _chosen_rules(rules: Sequence[str] | None, config: Config) -> list[Rule]:
+    return list(list_rules(config)) if rules is None else [get_rule(rule, config) for rule in rules]
 
 
 def _total(units: Sequence[Unit]) -> int:

@@ -12,7 +12,7 @@ from sentinel_batch.learning.backtest import Backtest
 from sentinel_batch.learning.ladders import EVERYONE, Knob, build_ladder, find_knob, measure_quantiles
 from sentinel_batch.learning.scorecard import compute_scorecard
 from sentinel_batch.rules import Rule
-from sentinel_batch.rules.header import SEGMENTS
+from sentinel_batch.rules.settings import SEGMENTS
 
 LOOSEST = 0.5
 """No rule is loosened below this share of the value in use: a rule of hundreds of calls makes no sense with two."""

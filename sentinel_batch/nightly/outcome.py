@@ -73,7 +73,8 @@ class NightlyResult:
     started_at
         UTC.
     status
-        ``success``, ``partial`` (some input could not be used; the rest is done), ``no_input`` or ``failed``.
+        ``success``, ``partial`` (some input, or a rule of the user's, could not be used; the rest is done),
+        ``no_input`` or ``failed``.
     exit_code
         As in ``docs/operations.md``.
     steps
@@ -82,6 +83,8 @@ class NightlyResult:
         The examined period ``(since, until]``; None when nothing was examined.
     ingest
         What came in; None when no file was new.
+    failed_rules
+        Rules of the user's that could not be used, or failed: ``rule``, ``book``, ``message``, ``hint``.
     alert_changes
         What became of the findings, per rule.
     recordings
@@ -102,6 +105,7 @@ class NightlyResult:
     since: datetime | None = None
     until: datetime | None = None
     ingest: IngestResult | None = None
+    failed_rules: list[dict[str, str]] = field(default_factory=list)
     alert_changes: list[AlertChanges] = field(default_factory=list)
     recordings: RecordingsResult | None = None
     report: ReportFiles | None = None
@@ -150,6 +154,7 @@ class NightlyResult:
             "steps": [step.to_dict() for step in self.steps],
             "ingest": self.ingest.to_dict() if self.ingest is not None else None,
             "failed_files": self.failed_files,
+            "failed_rules": self.failed_rules,
             "alerts": self.alert_counts(),
             "recordings": self.recordings.to_dict() if self.recordings is not None else None,
             "alert_changes": [changes.to_dict() for changes in self.alert_changes],

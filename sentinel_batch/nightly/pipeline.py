@@ -143,7 +143,7 @@ class _Night:
             self._report()
             if failure is not None:
                 raise failure
-            if self.result.failed_files:
+            if self.result.failed_files or self.result.failed_rules:
                 self.result.status, self.result.exit_code = "partial", ExitCode.PARTLY_DONE
             run.counts = {
                 **{f"{step.name}.{name}": count for step in self.result.steps for name, count in step.counts.items()},
@@ -199,6 +199,9 @@ class _Night:
                 return None
             self.result.since, self.result.until = backlog.since, backlog.until
             found = run_detection(lake=self.desk, since=backlog.since, until=backlog.until, record=False)
+            self.result.failed_rules = [failed.to_dict() for failed in found.failed]
+            if self.result.failed_rules:
+                step.status = "partial"
             step.counts = {
                 "rules": len(found.by_rule),
                 "calls_examined": found.calls_examined,

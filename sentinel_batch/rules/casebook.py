@@ -1,4 +1,4 @@
-"""Cases of rules, as data that an analyst can add to: calls in, findings out (``rules/cases/ID.yml``)."""
+"""Cases of rules, as data that an analyst can add to: calls in, findings out (``ID.cases.yml``)."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from sentinel_batch.config import Config
 from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import RuleError, SentinelError
 from sentinel_batch.lake import Lake
 from sentinel_batch.rules.engine import examine
-from sentinel_batch.rules.header import Rule
+from sentinel_batch.rules.rule import Rule
 from sentinel_batch.schema import CALL_RECORDS, polars_schema
 
 if TYPE_CHECKING:
     import polars as pl
 
-CASES = Path(__file__).parent / "cases"
 ZONE = ZoneInfo("Africa/Lagos")
 """Zone of the local columns of the calls of a case."""
 
@@ -64,7 +63,7 @@ class Case:
     findings: tuple[Mapping[str, Any], ...]
 
 
-def read_cases(rule: Rule, folder: Path = CASES) -> list[Case]:
+def read_cases(rule: Rule) -> list[Case]:
     """Return the cases of a rule; none if it has no file.
 
     Raises
@@ -74,7 +73,7 @@ def read_cases(rule: Rule, folder: Path = CASES) -> list[Case]:
     """
     import yaml
 
-    path = folder / f"{rule.id.lower()}.yml"
+    path = rule.cases_path
     if not path.is_file():
         return []
     try:
@@ -94,7 +93,9 @@ def check_case(rule: Rule, case: Case) -> str:
             lake.append(CALL_RECORDS.name, unfold_calls(case))
             options = {name: _read_time(value) for name, value in case.options.items()}
             lists = options.pop("lists", {})
-            found = examine(lake=open_desk(lake, rules={rule.id: lists}), rule=rule.id, **options).findings.to_dicts()
+            found = examine(
+                lake=open_desk(lake, Config(lake=lake.path, rules={rule.id: lists})), rule=rule, **options
+            ).findings.to_dicts()
         except SentinelError as error:
             return str(error)
     if len(found) != len(case.findings):
@@ -182,6 +183,8 @@ def _read_time(value: Any) -> Any:
 
 
 def _compare(row: Mapping[str, Any], wanted: Mapping[str, Any], number: int) -> Iterator[str]:
+    if not 0 <= row["confidence"] <= 1:
+        yield f"finding {number}: confidence is {row['confidence']}, which is not from 0 to 1"
     evidence = json.loads(row["evidence"] or "{}")
     pairs = [(name, row.get(name), _read_time(value)) for name, value in wanted.items() if name != "evidence"]
     pairs += [(f"evidence.{name}", evidence.get(name), value) for name, value in wanted.get("evidence", {}).items()]

@@ -1,55 +1,166 @@
-"""The rules that are shipped: found by id, each in its own file next to this module."""
+"""The rules there are: those of every book that the configuration names, found by id."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from batch_base.suggestions import suggest
+from sentinel_batch.desk import ConfigLike, open_desk
 from sentinel_batch.errors import RuleError, RuleNotFoundError
-from sentinel_batch.rules.header import Rule, read_header
+from sentinel_batch.rules.books import SHIPPED_FOLDER, Book, find_book, find_pack, open_book, read_rule
+from sentinel_batch.rules.rule import SHIPPED, Rule
 
-FOLDER = Path(__file__).parent
 
-
-def load_rule(path: str | Path) -> Rule:
-    """Read one rule file.
+@dataclass(frozen=True)
+class FailedRule:
+    """A rule of the user's that cannot be used.
 
     Parameters
     ----------
-    path
-        A ``.sql`` file whose name is the rule's id in lower case.
+    id
+        The name of its files.
+    book
+        Name of the book that it stands in.
+    error
+        What is wrong with it, and where.
+    """
+
+    id: str
+    book: str
+    error: RuleError
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it as plain values."""
+        return {"rule": self.id, "book": self.book, "message": self.error.message, "hint": self.error.hint}
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Rules by id, those of the shipped book among them if it is one of the books; and those that cannot be used."""
+
+    rules: tuple[Rule, ...]
+    failed: tuple[FailedRule, ...] = ()
+
+    def get(self, rule_id: str) -> Rule:
+        """Return the rule of that id; capitals do not matter.
+
+        Raises
+        ------
+        RuleNotFoundError
+            If there is none.
+        RuleError
+            If it is one of those that cannot be used.
+        """
+        wanted = rule_id.strip().upper()
+        for rule in self.rules:
+            if rule.id == wanted:
+                return rule
+        for broken in self.failed:
+            if broken.id.upper() == wanted:
+                raise broken.error
+        ids = [rule.id for rule in self.rules]
+        hint = f"{suggest(wanted, ids, '')} The rules are: {', '.join(ids) or 'none'}.".strip()
+        raise RuleNotFoundError(f"There is no rule {rule_id!r}.", hint=hint, rule=rule_id)
+
+
+def read_catalogue(config: ConfigLike = None) -> Catalogue:
+    """Return the rules of the configured books.
+
+    Parameters
+    ----------
+    config
+        Settings, or their file; None looks for them as the command line does.
 
     Raises
     ------
+    ConfigurationError
+        If there is no such book.
     RuleError
-        If the file cannot be read, or its header or queries are invalid.
+        If a shipped rule cannot be used; those of the user's are named in the result.
     """
-    file = Path(path)
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RuleError(f"{file}: the rule cannot be read: {error}", hint="Name a readable UTF-8 file.") from error
-    return read_header(text, file.name, file.parent)
+    settings = open_desk(config=config).config
+    if settings.rule_books == (SHIPPED,):
+        return Catalogue(list_shipped())
+    rules: dict[str, Rule] = {}
+    failed: list[FailedRule] = []
+    books = (find_book(name, settings.packs) for name in settings.rule_books)
+    for book in sorted(books, key=lambda book: not book.is_shipped):
+        for rule in _read_book(book, failed):
+            _add(rule, rules, failed)
+    return Catalogue(tuple(sorted(rules.values(), key=lambda rule: rule.id)), tuple(failed))
 
 
-@cache
-def list_rules(folder: Path = FOLDER) -> tuple[Rule, ...]:
-    """Return every rule of a folder, by id; the shipped ones unless told otherwise."""
-    return tuple(load_rule(path) for path in sorted(folder.glob("*.sql")))
+def list_rules(config: ConfigLike = None) -> tuple[Rule, ...]:
+    """Return every rule of the configured books that can be used, by id; the shipped ones unless others are named."""
+    return read_catalogue(config).rules
 
 
-def get_rule(rule_id: str, folder: Path = FOLDER) -> Rule:
-    """Return the rule of that id; capitals do not matter.
+def get_rule(rule_id: str, config: ConfigLike = None) -> Rule:
+    """Return the rule of that id in the configured books; capitals do not matter.
 
     Raises
     ------
     RuleNotFoundError
         If there is none.
+    RuleError
+        If it cannot be used.
     """
-    rules = {rule.id.upper(): rule for rule in list_rules(folder)}
-    found = rules.get(rule_id.strip().upper())
-    if found is None:
-        raise RuleNotFoundError(
-            f"There is no rule {rule_id!r}.", hint=f"The rules are: {', '.join(rules) or 'none'}.", rule=rule_id
-        )
-    return found
+    return read_catalogue(config).get(rule_id)
+
+
+def load_rule(path: str | Path) -> Rule:
+    """Read one rule, named by any of its three files.
+
+    Parameters
+    ----------
+    path
+        ``ID.toml``, ``ID.sql`` or ``ID.cases.yml``.
+
+    Raises
+    ------
+    RuleError
+        If the file cannot be read, or is not as described.
+    """
+    file = Path(path)
+    header = file.with_name(f"{file.name.partition('.')[0]}.toml")
+    inside = header.resolve()
+    if inside.is_relative_to(SHIPPED_FOLDER.resolve()):
+        return read_rule(SHIPPED_FOLDER / inside.relative_to(SHIPPED_FOLDER.resolve()), open_book(SHIPPED_FOLDER))
+    return read_rule(header, find_pack(header.parent))
+
+
+@cache
+def list_shipped() -> tuple[Rule, ...]:
+    """Return the rules that come with Sentinel Batch, by id."""
+    book = open_book(SHIPPED_FOLDER)
+    rules = (read_rule(path, book) for path in book.find_rules())
+    return tuple(sorted(rules, key=lambda rule: rule.id))
+
+
+def _read_book(book: Book, failed: list[FailedRule]) -> Sequence[Rule]:
+    if book.is_shipped:
+        return list_shipped()
+    rules = []
+    for path in book.find_rules():
+        try:
+            rules.append(read_rule(path, book))
+        except RuleError as error:
+            failed.append(FailedRule(path.stem, book.name, error))
+    return rules
+
+
+def _add(rule: Rule, rules: dict[str, Rule], failed: list[FailedRule]) -> None:
+    other = rules.get(rule.id)
+    if other is None:
+        rules[rule.id] = rule
+        return
+    if other.path == rule.path:
+        return
+    error = RuleError(
+        f"{rule.header_file}: the id {rule.id} is taken: by {other.header_file} of the book {other.book}.",
+        hint="Give the rule another id, in its header and in the names of its files.",
+    )
+    failed.append(FailedRule(rule.id, rule.book, error))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from batch_base.suggestions import suggest
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
-from sentinel_batch.errors import UsageError
-from sentinel_batch.rules.catalogue import get_rule, list_rules
+from sentinel_batch.errors import ConfigurationError, RuleError, UsageError
+from sentinel_batch.rules.catalogue import Catalogue, FailedRule, read_catalogue
 from sentinel_batch.rules.execution import Detection, Filters
-from sentinel_batch.rules.header import Rule, is_enabled
+from sentinel_batch.rules.queries import TRAILING
+from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.segments import Plan, run_plans
+from sentinel_batch.rules.settings import is_enabled
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,7 +30,7 @@ def detect(
     *,
     lake: DeskLike = None,
     config: ConfigLike = None,
-    rule: str = "SDHF_001",
+    rule: str | Rule = "SDHF_001",
     window: str | timedelta | None = None,
     min_unique_destinations: int | None = None,
     max_avg_duration: float | None = None,
@@ -62,7 +65,7 @@ def examine(
     *,
     lake: DeskLike = None,
     config: ConfigLike = None,
-    rule: str = "SDHF_001",
+    rule: str | Rule = "SDHF_001",
     window: str | timedelta | None = None,
     min_unique_destinations: int | None = None,
     max_avg_duration: float | None = None,
@@ -82,7 +85,7 @@ def examine(
     config
         Settings, or their file; None looks for them as the command line does.
     rule
-        Id of the rule.
+        Id of the rule, or the rule itself.
     window
         Length W of the rule's window, such as ``24h``.
     min_unique_destinations
@@ -114,7 +117,8 @@ def examine(
     LakeDamagedError
         If a file of the call records is missing or broken.
     """
-    chosen = get_rule(rule)
+    desk = open_desk(lake, config).snapshot()
+    chosen = rule if isinstance(rule, Rule) else read_catalogue(desk.config).get(rule)
     given = {
         **(parameters or {}),
         **{
@@ -128,7 +132,6 @@ def examine(
         },
     }
     filters = Filters(trailing, _check_direction(direction), answered_only)
-    desk = open_desk(lake, config).snapshot()
     plan = Plan.of(chosen, given, desk.config.rules.get(chosen.id, {}))
     if trailing:
         _check_trailing(chosen, since)
@@ -137,25 +140,29 @@ def examine(
 
 
 def examine_rules(
-    rules: Sequence[str] | None = None,
+    rules: Sequence[str | Rule] | None = None,
     *,
     lake: DeskLike = None,
     config: ConfigLike = None,
     since: str | datetime | timedelta | None = None,
     until: str | datetime | timedelta | None = None,
+    on_failure: Callable[[FailedRule], None] | None = None,
 ) -> list[Detection]:
-    """Run several rules over one period, with their configured parameters and on one connection; nothing is written.
+    """Run several rules over one period, sharing what they read; nothing is written.
 
     Parameters
     ----------
     rules
-        Their ids; None runs all that are enabled.
+        Rules, or their ids; None runs all of the configured books but those whose settings say ``enabled = false``.
     lake
         The desk, or the folder of its tables; None is the configured one.
     config
         Settings, or their file; None looks for them as the command line does.
     since, until
         The examined period, as for :func:`examine`; by default the 24 hours up to the newest call.
+    on_failure
+        Called with each rule of the user's that cannot be used or fails; the others go on. None raises its error. A
+        shipped rule that fails always does.
 
     Raises
     ------
@@ -163,12 +170,44 @@ def examine_rules(
         As :func:`examine`.
     """
     desk = open_desk(lake, config).snapshot()
-    chosen = list_rules() if rules is None else tuple(get_rule(rule) for rule in rules)
-    settings = {rule.id: desk.config.rules.get(rule.id, {}) for rule in chosen}
-    plans = [
-        Plan.of(rule, {}, settings[rule.id]) for rule in chosen if rules is not None or is_enabled(settings[rule.id])
-    ]
-    return run_plans(desk, plans, since, until, DEFAULT_PERIOD, Filters())
+    known, settings = read_catalogue(desk.config), desk.config.rules
+    chosen = known.rules if rules is None else [r if isinstance(r, Rule) else known.get(r) for r in rules]
+    _check_ids(settings, known, chosen)
+    if rules is None:
+        chosen = [rule for rule in chosen if is_enabled(settings.get(rule.id, {}))]
+        for failed in known.failed:
+            _report(failed, on_failure)
+    plans = [plan for rule in chosen for plan in _plan(rule, settings.get(rule.id, {}), on_failure)]
+    return run_plans(desk, plans, since, until, DEFAULT_PERIOD, Filters(), on_failure)
+
+
+def _plan(rule: Rule, settings: Mapping[str, Any], on_failure: Callable[[FailedRule], None] | None) -> Iterator[Plan]:
+    """Yield the plan of a rule, if its SQL can be read."""
+    try:
+        is_whole = bool(rule.expansions)
+    except RuleError as error:
+        if rule.is_shipped:
+            raise
+        _report(FailedRule(rule.id, rule.book, error), on_failure)
+        is_whole = False
+    if is_whole:
+        yield Plan.of(rule, {}, settings)
+
+
+def _report(failed: FailedRule, on_failure: Callable[[FailedRule], None] | None) -> None:
+    if on_failure is None:
+        raise failed.error
+    on_failure(failed)
+
+
+def _check_ids(settings: Mapping[str, Any], catalogue: Catalogue, chosen: Sequence[Rule]) -> None:
+    known = [rule.id for rule in (*catalogue.rules, *chosen)] + [failed.id for failed in catalogue.failed]
+    for rule_id in settings:
+        if rule_id not in known:
+            hint = suggest(rule_id, known, f"The rules are: {', '.join(sorted(set(known)))}.")
+            raise ConfigurationError(
+                f"The configuration has settings of {rule_id}, and there is no such rule.", hint=hint, rule=rule_id
+            )
 
 
 def _check_direction(direction: str | None) -> str | None:
@@ -188,5 +227,5 @@ def _check_trailing(rule: Rule, since: object) -> None:
             f"since = {since} and trailing exclude each other: trailing examines the one window that ends at until.",
             hint="Leave out since; the length of the window is --window.",
         )
-    if "trailing" not in rule.queries:
+    if TRAILING not in rule.queries:
         raise UsageError(f"Rule {rule.id} has no trailing query.", hint="Leave out trailing.", rule=rule.id)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sentinel_batch.desk import Desk
 from sentinel_batch.errors import RuleError, UsageError
 from sentinel_batch.lake import damage_reported
-from sentinel_batch.rules.findings import RETURNED_COLUMNS, shape_findings
-from sentinel_batch.rules.header import Rule, show_value
-from sentinel_batch.rules.linter import EXAMINED_CALLS, PROFILES
+from sentinel_batch.rules.catalogue import FailedRule
+from sentinel_batch.rules.findings import check_rows, shape_findings
+from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES, bind_values
+from sentinel_batch.rules.parameters import show_value
+from sentinel_batch.rules.queries import DETAILS, SLIDING, TRAILING
+from sentinel_batch.rules.querying import run_query
+from sentinel_batch.rules.rule import Rule
 from sentinel_batch.schema import CALL_RECORDS
 from sentinel_batch.window import Period, resolve_period, spell_duration
 
@@ -108,7 +110,27 @@ def examine_tasks(
     length: timedelta,
     filters: Filters,
 ) -> list[Detection]:
-    """Run rules over one period, on one connection.
+    """Run rules over one period, on one connection; parameters are those of :func:`try_tasks`.
+
+    Raises
+    ------
+    RuleError
+        If one of them fails.
+    """
+    found = try_tasks(desk, tasks, since, until, length, filters)
+    return [detection for detection in found if detection is not None]
+
+
+def try_tasks(
+    desk: Desk,
+    tasks: Sequence[Task],
+    since: str | datetime | timedelta | None,
+    until: str | datetime | timedelta | None,
+    length: timedelta,
+    filters: Filters,
+    on_failure: Callable[[FailedRule], None] | None = None,
+) -> list[Detection | None]:
+    """Run rules over one period, on one connection, and go on with the others if one of the user's fails.
 
     Parameters
     ----------
@@ -122,6 +144,13 @@ def examine_tasks(
         Length of the period if ``since`` is not given.
     filters
         Which calls count.
+    on_failure
+        Called with a rule of the user's that fails; None raises its error.
+
+    Returns
+    -------
+    list of Detection
+        One for each task, in their order; None for one that failed.
     """
     tables = desk.tables
     with damage_reported(tables.path):
@@ -132,10 +161,16 @@ def examine_tasks(
         with tables.connect(CALL_RECORDS.name, since=min(starts), until=period.until) as connection:
             _create_profiles(connection, desk, tasks, min(starts), period.until)
             calls = {start: _count_calls(connection, start, period.until, filters) for start in set(starts)}
-            return [
-                _run_task(connection, task, period, start, filters, calls[start])
-                for task, start in zip(tasks, starts, strict=True)
-            ]
+            found: list[Detection | None] = []
+            for task, start in zip(tasks, starts, strict=True):
+                try:
+                    found.append(_run_task(connection, task, period, start, filters, calls[start]))
+                except RuleError as error:
+                    if task.rule.is_shipped or on_failure is None:
+                        raise
+                    on_failure(FailedRule(task.rule.id, task.rule.book, error))
+                    found.append(None)
+            return found
 
 
 def _count_calls(connection: duckdb.DuckDBPyConnection, read_since: datetime, until: datetime, filters: Filters) -> int:
@@ -157,12 +192,12 @@ def _run_task(
         _create_days(connection, read_since, period.until)
     for name, rows in task.lists.items():
         connection.register(name, rows.to_arrow())
-    rule, bindings = task.rule, _bindings(task.rule, task.values, period)
-    query = "trailing" if filters.trailing else "sliding"
-    rows = _run_query(connection, rule, query, bindings)
-    _check_columns(rule, query, rows)
-    wanted = "details" in rule.queries and not rows.is_empty()
-    details = _run_query(connection, rule, "details", bindings) if wanted else None
+    rule, bound = task.rule, bind_values(task.rule, task.values, period)
+    query = TRAILING if filters.trailing else SLIDING
+    rows = run_query(connection, rule, query, bound)
+    check_rows(rows, rule)
+    wanted = DETAILS in rule.queries and not rows.is_empty()
+    details = run_query(connection, rule, DETAILS, bound) if wanted else None
     shown, conditions = task.shown(), asdict(filters)
     configured = task.official and not any(conditions.values())
     facts = {**shown, **conditions, **({} if configured else {"configured": False})}
@@ -222,72 +257,3 @@ def _create_input(
     if filters.answered_only:
         calls = calls.filter(Column("answered"))
     calls.create_view(EXAMINED_CALLS)
-
-
-def _bindings(rule: Rule, values: Mapping[str, Any], period: Period) -> dict[str, Any]:
-    """Return every value that the rule's SQL may name; fractions are decimals, so that comparisons are exact."""
-    seconds = int(values["window"].total_seconds())
-    bound = {**rule.constants, **values, "since": period.since, "until": period.until, "window_seconds": seconds}
-    return {name: round(Decimal(str(value)), 6) if isinstance(value, float) else value for name, value in bound.items()}
-
-
-def _run_query(
-    connection: duckdb.DuckDBPyConnection, rule: Rule, query: str, bindings: Mapping[str, Any]
-) -> pl.DataFrame:
-    import duckdb
-
-    sql = rule.queries[query]
-    named = set(re.findall(r"\$(\w+)", sql))
-    parameters = {name: bindings[name] for name in named & set(bindings)}
-    try:
-        rows: pl.DataFrame = connection.sql(sql, params=parameters).pl()
-    except duckdb.Error as error:
-        if _is_damage(error):
-            raise
-        place, step = _locate(connection, rule, query, parameters)
-        raise RuleError(
-            f"{place}: rule {rule.id}, query {query}, step {step}: {_first_line(error)}",
-            hint="Mend the rule's SQL; sentinel-batch rules lists the rules, and its header the parameters.",
-            sql=sql,
-        ) from error
-    return rows
-
-
-def _check_columns(rule: Rule, query: str, rows: pl.DataFrame) -> None:
-    missing = [column for column in RETURNED_COLUMNS if column not in rows.columns]
-    if missing:
-        raise RuleError(
-            f"{rule.file}: query {query} returns no column {', '.join(missing)}.",
-            hint=f"A rule returns: {', '.join(RETURNED_COLUMNS)}.",
-        )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
-
-
-def _locate(
-    connection: duckdb.DuckDBPyConnection, rule: Rule, query: str, parameters: dict[str, Any]
-) -> tuple[str, str]:
-    """Return ``file:line`` and the name of the step that a failing query fails in, as far as the engine says it."""
-    import duckdb
-
-    try:
-        message = ""
-        connection.execute("EXPLAIN " + rule.queries[query], parameters)
-    except duckdb.Error as error:
-        message = str(error)
-    found = re.search(r"^LINE (\d+):", message, re.MULTILINE)
-    if found is None:
-        return f"{rule.file}:{rule.first_lines[query]}", "unknown"
-    before = "\n".join(rule.queries[query].splitlines()[: int(found[1])])
-    steps: list[str] = re.findall(r"^(\w+) AS \($", before, re.MULTILINE)
-    return rule.place(query, int(found[1])), steps[-1] if steps else query
-
-
-def _is_damage(error: duckdb.Error) -> bool:
-    """Tell whether an error is about a file, and not about the query; a broken header has no error type of its own."""
-    import duckdb
-
-    kinds = (duckdb.IOException, duckdb.SerializationException)
-    return isinstance(error, kinds) or type(error) is duckdb.Error or ".parquet" in str(error)

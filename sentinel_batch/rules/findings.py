@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sentinel_batch.errors import RuleError
-from sentinel_batch.rules.header import Rule
+from sentinel_batch.rules.rule import Rule
 from sentinel_batch.schema import FINDING_COLUMNS, SEVERITIES, polars_schema
 from sentinel_batch.window import spell_duration
 
@@ -24,6 +24,9 @@ RETURNED_COLUMNS = (
 )  # fmt: skip
 """Columns that a rule's query returns; ``severity`` counts from 1, in the order of ``schema.SEVERITIES``."""
 
+_INSTANTS = RETURNED_COLUMNS[-6:]
+_NUMBERS = RETURNED_COLUMNS[1:6]
+
 DETAILS_KEPT = 20
 """Rows of the ``details`` query that are kept for each suspect."""
 
@@ -31,6 +34,38 @@ _DIGITS = 6
 _FIGURES = ("avg_duration_seconds", "confidence")
 _FIGURE_DIGITS = 9
 """Sums of fractions differ in their last digits from run to run, because threads add in any order; findings may not."""
+
+
+def check_rows(rows: pl.DataFrame, rule: Rule) -> None:
+    """Raise for rows that are no findings.
+
+    Raises
+    ------
+    RuleError
+        If a column of :data:`RETURNED_COLUMNS` is missing, holds NULL, or something of another type.
+    """
+    import polars as pl
+
+    missing = [column for column in RETURNED_COLUMNS if column not in rows.columns]
+    if missing:
+        raise RuleError(
+            f"{rule.file}: the rule returns no column {', '.join(missing)}.",
+            hint=f"A rule returns: {', '.join(RETURNED_COLUMNS)}; the step findings() does.",
+        )
+    kinds = {"suspect_number": pl.String()} | dict.fromkeys(_INSTANTS, pl.Datetime("us", "UTC"))
+    for column in RETURNED_COLUMNS:
+        kind = rows.schema[column]
+        fits = kind.is_numeric() if column in _NUMBERS else kind == kinds[column]
+        if not fits or rows[column].null_count():
+            found = "NULL" if fits else f"a value of type {kind}"
+            wanted = "a number" if column in _NUMBERS else "a text" if column == "suspect_number" else "an instant"
+            raise RuleError(f"{rule.file}: the rule returns {found} as {column}.", hint=f"Return {wanted} in each row.")
+    steps = set(rows["severity"].to_list()) - set(range(1, len(SEVERITIES) + 1))
+    if steps:
+        raise RuleError(
+            f"{rule.file}: the rule returns {min(steps)} as severity.",
+            hint="Severities are numbers from 1 (LOW) to 4 (CRITICAL); the step severity() gives them.",
+        )
 
 
 def shape_findings(
@@ -92,7 +127,8 @@ def _summarise(row: Mapping[str, Any], rule: Rule, window: timedelta) -> str:
         return _Sentence().vformat(rule.summary, (), {**row, "window": spell_duration(window)})
     except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise RuleError(
-            f"{rule.file}:1: the summary of rule {rule.id} does not fit its rows: {error!r}.",
+            f"{rule.header_file}:{rule.find_line('summary')}: the summary of rule {rule.id} does not fit its rows: "
+            f"{error!r}.",
             hint=f"It may name: {', '.join(['window', *row])}.",
         ) from error
 

@@ -1,389 +1,233 @@
-"""The header of a rule file: a TOML block in the leading ``/* … */`` comment, followed by named queries."""
+"""Reading the header of a rule, ``ID.toml``."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
-from decimal import Decimal
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sentinel_batch.errors import ConfigurationError, RuleError, UsageError
+from batch_base.suggestions import suggest
+from sentinel_batch.errors import RuleError
+from sentinel_batch.rules.ladder import Ladder, Rung
 from sentinel_batch.rules.lists import ReferenceList, read_list
-from sentinel_batch.window import DURATIONS_ALLOWED, format_duration, parse_duration
+from sentinel_batch.rules.parameters import Parameter, read_parameter
+from sentinel_batch.rules.rule import DEFAULT_WEIGHT, MATURITIES, Rule
+from sentinel_batch.rules.toml_lines import find_line
+from sentinel_batch.schema import SEVERITIES
 
-if TYPE_CHECKING:
-    import polars as pl
+TEXTS = ("id", "name", "alert_type", "version", "description", "nulls", "source", "remediation", "summary")
+"""Texts that every header has."""
 
-TYPES = ("duration", "integer", "real")
-"""Types of a parameter: a length of time, a whole number, a number with up to six decimals."""
-
-QUERIES = ("sliding", "trailing", "details")
-"""Queries of a rule: ``sliding`` examines every instant of a period, ``trailing`` only its last one; ``details`` names
-what belongs to a suspect (victims, cells), for the evidence."""
-
-ENABLED = "enabled"
-"""Setting of every rule: whether it runs every night."""
-
-SEGMENTS = "segments"
-"""Setting of every rule: tables with parameters of their own for segments of callers."""
-
-DEFAULT_WEIGHT = 0.5
-"""How far a finding of full confidence speaks for fraud, for a rule that does not say."""
-
-_TEXTS = (
-    "id", "name", "alert_type", "version", "description", "nulls", "source", "remediation", "severity", "summary",
+_SENTENCES = ("false_positives", "references", "tags")
+_DAYS = ("created", "updated")
+_TABLES = ("parameters", "constants", "lists", "columns")
+_KNOWN = (
+    *TEXTS, "confidence", "severity_note", *_SENTENCES, "maturity", *_DAYS, "weight", "trailing", "severity", *_TABLES,
 )  # fmt: skip
-_PARAMETER_KEYS = ("type", "default", "min", "max", "unit", "description")
-_HEADER = re.compile(r"\s*/\*(.*?)\*/", re.DOTALL)
-_SHARED = re.compile(r"^-- shared with: details[ \t]*$", re.MULTILINE)
-_QUERY = re.compile(r"^-- query: *(\S+)[ \t]*$", re.MULTILINE)
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_ID = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
+_VERSION = re.compile(r"\d+\.\d+(\.\d+)?", re.ASCII)
+_TAG = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+", re.ASCII)
+_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """A value that the user of a rule may set.
-
-    Parameters
-    ----------
-    name, unit, description
-        As in the header.
-    kind
-        Its ``type`` in the header, one of :data:`TYPES`.
-    default
-        ``timedelta``, ``int`` or ``float``, by kind.
-    minimum, maximum
-        Bounds, both allowed.
-    """
-
-    name: str
-    kind: str
-    default: Any
-    minimum: Any
-    maximum: Any
-    unit: str
-    description: str
-
-    @property
-    def allowed(self) -> str:
-        """What the parameter accepts, in words."""
-        bounds = f"from {show_value(self.minimum)} to {show_value(self.maximum)}"
-        if self.kind == "duration":
-            return f"{DURATIONS_ALLOWED}, {bounds}"
-        noun = "a whole number" if self.kind == "integer" else "a number"
-        return f"{noun} {bounds}" + (f" ({self.unit})" if self.unit else "")
-
-    def check(self, value: Any, place: str, error: type[UsageError] = UsageError) -> Any:
-        """Return the value in the parameter's type.
-
-        Parameters
-        ----------
-        value
-            What was given.
-        place
-            Where it was given, for the message.
-        error
-            Type of the error to raise.
-
-        Raises
-        ------
-        UsageError
-            If it has another type, or lies out of bounds.
-        """
-        converted = _convert(self.kind, value)
-        if converted is None or not self.minimum <= converted <= self.maximum:
-            raise error(
-                f"{self.name} = {show_value(value)} in {place} is not allowed.",
-                hint=f"Give {self.allowed}.",
-                name=self.name,
-                value=show_value(value),
-            )
-        return converted
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A rule, as its file states it.
-
-    Parameters
-    ----------
-    id, name, alert_type, version
-        Identity; the id is the file's name in capitals.
-    description, nulls, source, remediation, severity, confidence
-        Documentation in prose.
-    summary
-        Sentence about a finding, with the columns of its row in braces, as for :meth:`str.format`.
-    weight
-        How far a finding of full confidence speaks for fraud by itself, from 0 to 1.
-    parameters
-        What the user may set, by name.
-    constants
-        What the rule's author has set, by name; bound like parameters.
-    queries
-        Query name (:data:`QUERIES`) to SQL.
-    first_lines
-        Query name to the line of the file at which its SQL begins.
-    shared_lines
-        Leading lines of ``sliding`` that ``details`` begins with as well.
-    file
-        Name of the rule file.
-    lists
-        Small tables that the SQL reads, by name.
-    folder
-        Where the rule file lies.
-    """
-
-    id: str
-    name: str
-    alert_type: str
-    version: str
-    description: str
-    nulls: str
-    source: str
-    remediation: str
-    severity: str
-    confidence: str
-    summary: str
-    weight: float
-    parameters: Mapping[str, Parameter]
-    constants: Mapping[str, int | float]
-    queries: Mapping[str, str]
-    first_lines: Mapping[str, int]
-    shared_lines: int
-    file: str
-    lists: Mapping[str, ReferenceList]
-    folder: Path
-
-    def resolve_parameters(
-        self, given: Mapping[str, Any] | None = None, configured: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Return every parameter's value: as given, else as configured, else the default.
-
-        Parameters
-        ----------
-        given
-            Values of this call, by parameter name; None means not given.
-        configured
-            Table ``[rules.ID]`` of the configuration.
-
-        Raises
-        ------
-        ConfigurationError
-            If a configured name or value is not allowed.
-        UsageError
-            If a given name or value is not allowed.
-        """
-        values = {name: parameter.default for name, parameter in self.parameters.items()}
-        places: tuple[tuple[Mapping[str, Any] | None, str, type[UsageError]], ...] = (
-            (configured, f"[rules.{self.id}] of the configuration", ConfigurationError),
-            (given, f"the call of rule {self.id}", UsageError),
-        )
-        for table, place, error in places:
-            for name, value in (table or {}).items():
-                if value is None or name in self.lists or name in (ENABLED, SEGMENTS):
-                    continue
-                if name not in self.parameters:
-                    raise error(
-                        f"Rule {self.id} has no parameter {name!r} ({place}).",
-                        hint=f"Its parameters are: {', '.join([*self.parameters, *self.lists])}.",
-                        name=name,
-                    )
-                values[name] = self.parameters[name].check(value, place, error)
-        return values
-
-    def resolve_lists(self, configured: Mapping[str, Any] | None = None) -> dict[str, pl.DataFrame]:
-        """Return the rows of every list of the rule: as configured, else as shipped.
-
-        Raises
-        ------
-        ConfigurationError
-            If a configured list cannot be used.
-        """
-        given = configured or {}
-        return {
-            name: entry.resolve(given.get(name), self.folder, f"[rules.{self.id}] {name}")
-            for name, entry in self.lists.items()
-        }
-
-    def place(self, query: str, line: int) -> str:
-        """Return where a line of a query stands, counted from 1, as ``file:line``."""
-        shared = self.shared_lines if query == "details" else 0
-        owner, offset = ("sliding", line) if line <= shared else (query, line - shared)
-        return f"{self.file}:{self.first_lines[owner] + offset - 1}"
-
-    def reads(self, table: str) -> bool:
-        """Tell whether a query of the rule names a table."""
-        return any(re.search(rf"\b{table}\b", sql) for sql in self.queries.values())
-
-
-def read_header(text: str, file: str, folder: Path = Path()) -> Rule:
-    """Read a rule file.
+def read_header(text: str, path: Path, label: str, book: str = "", own_steps: Path | None = None) -> Rule:
+    """Read the header of a rule.
 
     Parameters
     ----------
     text
-        The file's content.
-    file
-        Its name: the rule's id in lower case, with ``.sql``.
-    folder
-        Where it lies.
+        Content of the TOML file.
+    path
+        The file: its name is the rule's id.
+    label
+        What it is called in messages, without its suffix.
+    book
+        Name of the book that it stands in.
+    own_steps
+        Folder of that book's own steps, if it has one.
 
     Raises
     ------
     RuleError
-        If the header is missing, is no TOML, or lacks something, or a query is missing.
+        If it is no TOML, or lacks something, or says something that it cannot.
     """
-    block = _HEADER.match(text)
-    if block is None:
-        raise _error(file, 1, "has no header", "Begin the file with a /* … */ comment that holds a TOML table.")
-    offset = text.count("\n", 0, block.start(1))
     try:
-        data = tomllib.loads(block[1])
+        data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         found = re.search(r"at line (\d+)", str(error))
-        line = offset + int(found[1]) if found else 1
-        raise _error(file, line, f"has a header that is not TOML: {error}", "Mend the header.") from None
-    _check_keys(data, file)
-    parameters = {name: _read_parameter(name, table, file) for name, table in data["parameters"].items()}
-    if parameters.get("window") is None or parameters["window"].kind != "duration":
-        raise _error(file, 1, "has no parameter window of type duration", "Add a [parameters.window].")
-    queries, first_lines = _read_queries(text, block.end(), file)
-    queries, shared_lines = _share_steps(queries, file)
-    texts = {name: data.get(name, "").strip() for name in (*_TEXTS, "confidence")}
-    return Rule(
-        **texts,
-        weight=float(data.get("weight", DEFAULT_WEIGHT)),
-        parameters=parameters,
-        constants=data.get("constants", {}),
-        queries=queries,
-        first_lines=first_lines,
-        shared_lines=shared_lines,
-        file=file,
-        lists={name: read_list(name, table, file) for name, table in data.get("lists", {}).items()},
-        folder=folder,
-    )
+        place = f"{label}.toml:{found[1] if found else 1}"
+        raise RuleError(
+            f"{place}: the rule has a header that is not TOML: {error}.", hint="Correct the header."
+        ) from None
+    return replace(_Header(data, text, path, label, book).read(), own_steps=own_steps)
 
 
-def is_enabled(configured: Mapping[str, Any]) -> bool:
-    """Tell whether a rule runs every night.
+@dataclass(frozen=True)
+class _Header:
+    data: Mapping[str, Any]
+    text: str
+    path: Path
+    label: str
+    book: str
 
-    Raises
-    ------
-    ConfigurationError
-        If its setting ``enabled`` is neither true nor false.
-    """
-    value = configured.get(ENABLED, True)
-    if not isinstance(value, bool):
-        raise ConfigurationError(f"{ENABLED} = {value!r} is not allowed.", hint="Write enabled = true or false.")
-    return value
+    def read(self) -> Rule:
+        for name in self.data:
+            if name not in _KNOWN:
+                hint = suggest(name, _KNOWN, f"Known: {', '.join(_KNOWN)}.")
+                raise self.error(f"has an unknown entry {name!r} in its header", hint, key=name)
+        texts = {name: self.text_of(name) for name in TEXTS}
+        self.check_identity(texts)
+        needed, optional = self.columns()
+        prose: dict[str, Any] = {
+            **texts,
+            **{name: self.text_of(name, needed=False) for name in ("confidence", "severity_note")},
+            **{name: self.sentences(name) for name in _SENTENCES},
+            **{name: self.day(name) for name in _DAYS},
+        }
+        return Rule(
+            **prose,
+            maturity=self.maturity(),
+            weight=self.weight(),
+            ladder=Ladder(self.rungs(), f"{self.label}.toml"),
+            needed=needed,
+            optional=optional,
+            parameters=self.parameters(),
+            constants=self.constants(),
+            lists=self.lists(),
+            has_trailing=self.flag("trailing"),
+            path=self.path,
+            label=self.label,
+            book=self.book,
+        )
 
+    def check_identity(self, texts: Mapping[str, str]) -> None:
+        if texts["id"] != self.path.stem or not _ID.fullmatch(texts["id"]):
+            hint = f"The file's name says {self.path.stem}; an id is written in capitals, digits and _."
+            raise self.error(f"has the id {texts['id']!r}", hint, key="id")
+        if not _VERSION.fullmatch(texts["version"]):
+            raise self.error(f"has the version {texts['version']!r}", "Such as 1.0, or 1.0.2.", key="version")
 
-def show_value(value: Any) -> str:
-    """Write a parameter's value as a person would type it."""
-    return format_duration(value) if isinstance(value, timedelta) else str(value)
+    def text_of(self, name: str, *, needed: bool = True) -> str:
+        value = self.data.get(name, "")
+        if not isinstance(value, str) or (needed and not value.strip()):
+            raise self.error(f"lacks the text {name!r} in its header", f"A header has: {', '.join(TEXTS)}.", key=name)
+        return value.strip()
 
+    def sentences(self, name: str) -> tuple[str, ...]:
+        values = self.data.get(name, [])
+        if not isinstance(values, list) or any(not isinstance(value, str) or not value.strip() for value in values):
+            raise self.error(f"has {name} that are no list of texts", f'Write {name} = ["…", "…"].', key=name)
+        for value in values if name == "tags" else ():
+            if not _TAG.fullmatch(value):
+                hint = "A tag is words in lower case with dots between them, such as fraud.bypass."
+                raise self.error(f"has the tag {value!r}", hint, key=name)
+        return tuple(" ".join(value.split()) for value in values)
 
-def _check_keys(data: dict[str, Any], file: str) -> None:
-    known = {*_TEXTS, "confidence", "parameters", "constants", "lists", "weight"}
-    for name in _TEXTS:
-        if not isinstance(data.get(name), str) or not data[name].strip():
-            raise _error(file, 1, f"lacks the text {name!r} in its header", f"A header has: {', '.join(_TEXTS)}.")
-    for name in data:
-        if name not in known:
-            raise _error(file, 1, f"has an unknown entry {name!r} in its header", f"Known: {', '.join(sorted(known))}.")
-    if data["id"].lower() + ".sql" != file:
-        raise _error(file, 1, f"has the id {data['id']!r}", f"The file's name says {Path(file).stem.upper()}.")
-    if not isinstance(data.get("parameters"), dict):
-        raise _error(file, 1, "has no [parameters]", "Add one table [parameters.NAME] for each parameter.")
-    weight = data.get("weight", DEFAULT_WEIGHT)
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight <= 1:
-        raise _error(file, 1, f"has weight = {weight!r}", "A weight is a number from 0 to 1.")
-    if not isinstance(data.get("lists", {}), dict):
-        raise _error(file, 1, "has lists that are no table", "Write [lists.NAME].")
-    constants = data.get("constants", {})
-    if not isinstance(constants, dict):
-        raise _error(file, 1, "has constants that are no table", "Write [constants].")
-    for name, value in constants.items():
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise _error(file, 1, f"has a constant {name} = {value!r}", "A constant is a number.")
+    def day(self, name: str) -> date:
+        value = self.data.get(name)
+        if not isinstance(value, date) or isinstance(value, datetime):
+            raise self.error(f"has {name} = {value!r}", f"Write a day without quotes: {name} = 2026-01-22", key=name)
+        return value
 
+    def flag(self, name: str) -> bool:
+        value = self.data.get(name, False)
+        if not isinstance(value, bool):
+            raise self.error(f"has {name} = {value!r}", f"Write {name} = true, or leave it out.", key=name)
+        return value
 
-def _read_parameter(name: str, table: Any, file: str) -> Parameter:
-    place = f"[parameters.{name}]"
-    if not isinstance(table, dict) or not _NAME.fullmatch(name):
-        raise _error(file, 1, f"has a bad parameter {place}", "A name is lower case; its value is a table.")
-    for key in table:
-        if key not in _PARAMETER_KEYS:
-            raise _error(file, 1, f"has an unknown entry {key!r} in {place}", f"Known: {', '.join(_PARAMETER_KEYS)}.")
-    kind = table.get("type")
-    if kind not in TYPES:
-        raise _error(file, 1, f"has type = {kind!r} in {place}", f"Known types: {', '.join(TYPES)}.")
-    values = {}
-    for key in ("default", "min", "max"):
+    def maturity(self) -> str:
+        value = self.data.get("maturity")
+        if value not in MATURITIES:
+            raise self.error(f"has maturity = {value!r}", f"One of: {', '.join(MATURITIES)}.", key="maturity")
+        return str(value)
+
+    def weight(self) -> float:
+        value = self.data.get("weight", DEFAULT_WEIGHT)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise self.error(f"has weight = {value!r}", "A weight is a number from 0 to 1.", key="weight")
+        return float(value)
+
+    def rungs(self) -> tuple[Rung, ...]:
+        entries = self.data.get("severity")
+        if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
+            hint = 'Write one table [[severity]] for each step, such as: level = "HIGH", when = "calls >= 100"'
+            raise self.error("has no [[severity]]", hint, key="severity")
+        return tuple(self.rung(entry, number, number == len(entries) - 1) for number, entry in enumerate(entries))
+
+    def rung(self, entry: Mapping[str, Any], number: int, is_last: bool) -> Rung:
+        level, when, text = entry.get("level"), entry.get("when"), entry.get("text", "")
+        wrong = next((key for key in entry if key not in ("level", "when", "text")), None)
+        if wrong is not None or not isinstance(text, str):
+            hint = "It has: level, when, text."
+            raise self.error(f"has an entry {wrong or 'text'!r} in [[severity]]", hint, "severity", wrong or "", number)
+        if level not in SEVERITIES:
+            hint = f"One of: {', '.join(SEVERITIES)}."
+            raise self.error(f"has level = {level!r} in [[severity]]", hint, "severity", "level", number)
+        if is_last != (when is None) or (when is not None and (not isinstance(when, str) or not when.strip())):
+            hint = (
+                "Every [[severity]] has a condition, when; only the last one has none, and is for every other finding."
+            )
+            raise self.error(f"has when = {when!r} in [[severity]]", hint, "severity", "when", number)
+        line = find_line(self.text, "severity", "level" if is_last else "when", number)
+        return Rung(str(level), " ".join(when.split()) if when else None, text.strip(), line)
+
+    def columns(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        table = self.table("columns")
+        for key in table:
+            if key not in ("needed", "optional"):
+                raise self.error(f"has {key!r} in [columns]", "It has: needed, optional.", "columns", key)
+        found = [table.get("needed", []), table.get("optional", [])]
+        if not found[0] or any(not isinstance(names, list) for names in found):
+            hint = 'Write needed = ["caller_number", "profiles.call_count"] in [columns].'
+            raise self.error("does not say which columns it needs", hint, "columns", "needed")
+        return tuple(map(str, found[0])), tuple(map(str, found[1]))
+
+    def parameters(self) -> dict[str, Parameter]:
+        if not isinstance(self.data.get("parameters"), dict):
+            raise self.error("has no [parameters]", "Add one table [parameters.NAME] for each parameter.")
+        made = {name: self.parameter(name, table) for name, table in self.data["parameters"].items()}
+        if made.get("window") is None or made["window"].kind != "duration":
+            raise self.error("has no parameter window of type duration", "Add a [parameters.window].")
+        return made
+
+    def parameter(self, name: str, table: Any) -> Parameter:
+        place = f"[parameters.{name}]"
+        if not isinstance(table, dict) or not _NAME.fullmatch(name):
+            hint = "A name is lower case; its value is a table."
+            raise self.error(f"has a bad parameter {place}", hint, f"parameters.{name}")
         try:
-            values[key] = _convert(kind, table.get(key))
-        except UsageError:
-            values[key] = None
-        if values[key] is None:
-            raise _error(file, 1, f"has {key} = {table.get(key)!r} in {place}", f"Give a value of type {kind}.")
-    if not values["min"] <= values["default"] <= values["max"]:
-        raise _error(file, 1, f"has a default outside min and max in {place}", "Mend the bounds.")
-    if not str(table.get("description", "")).strip():
-        raise _error(file, 1, f"has no description in {place}", "Say what the parameter does.")
-    return Parameter(
-        name, kind, values["default"], values["min"], values["max"], table.get("unit", ""), table["description"]
-    )
+            return read_parameter(name, table)
+        except ValueError as error:
+            key, message, hint = error.args
+            raise self.error(f"has {message} in {place}", hint, f"parameters.{name}", key) from None
 
+    def constants(self) -> dict[str, int | float]:
+        table = self.table("constants")
+        for name, value in table.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise self.error(f"has a constant {name} = {value!r}", "A constant is a number.", "constants", name)
+        return dict(table)
 
-def _read_queries(text: str, start: int, file: str) -> tuple[dict[str, str], dict[str, int]]:
-    marks = list(_QUERY.finditer(text, start))
-    queries, first_lines = {}, {}
-    for mark, following in zip(marks, [*marks[1:], None], strict=False):
-        line = text.count("\n", 0, mark.start()) + 1
-        if mark[1] not in QUERIES or mark[1] in queries:
-            raise _error(file, line, f"has an unknown or repeated query {mark[1]!r}", f"Known: {', '.join(QUERIES)}.")
-        body = text[mark.end() : following.start() if following else len(text)]
-        lead = len(body) - len(body.lstrip())
-        first_lines[mark[1]] = line + body.count("\n", 0, lead)
-        queries[mark[1]] = body.strip().removesuffix(";").rstrip()
-    if "sliding" not in queries:
-        raise _error(file, 1, "has no query 'sliding'", "Begin it with a line: -- query: sliding")
-    return queries, first_lines
+    def lists(self) -> dict[str, ReferenceList]:
+        tables = self.table("lists")
+        return {
+            name: read_list(name, table, f"{self.label}.toml:{find_line(self.text, f'lists.{name}')}")
+            for name, table in tables.items()
+        }
 
+    def table(self, name: str) -> Mapping[str, Any]:
+        value = self.data.get(name, {})
+        if not isinstance(value, dict):
+            raise self.error(f"has {name} that are no table", f"Write [{name}].", key=name)
+        return value
 
-def _share_steps(queries: dict[str, str], file: str) -> tuple[dict[str, str], int]:
-    """Let ``details`` begin with the steps of ``sliding`` above the line ``-- shared with: details``."""
-    mark = _SHARED.search(queries["sliding"])
-    if mark is None:
-        return queries, 0
-    if "details" not in queries:
-        raise _error(file, 1, "shares steps with details, but has no such query", "Add -- query: details.")
-    steps = queries["sliding"][: mark.start()].rstrip().removesuffix(",")
-    comma = "" if queries["details"].upper().startswith("SELECT") else ","
-    return {**queries, "details": f"{steps}{comma}\n{queries['details']}"}, steps.count("\n") + 1
-
-
-def _convert(kind: str, value: Any) -> Any:
-    if kind == "duration":
-        if isinstance(value, str):
-            try:
-                return parse_duration(value)
-            except UsageError:
-                return None
-        return value if isinstance(value, timedelta) and not value % timedelta(seconds=1) else None
-    if isinstance(value, bool):
-        return None
-    if kind == "integer":
-        return value if isinstance(value, int) else None
-    if not isinstance(value, int | float | Decimal):
-        return None
-    number = float(value)
-    return number if number - number == 0 else None
-
-
-def _error(file: str, line: int, message: str, hint: str) -> RuleError:
-    return RuleError(f"{file}:{line}: the rule {message}.", hint=hint, file=file, line=line)
+    def error(self, message: str, hint: str, table: str = "", key: str = "", number: int = 0) -> RuleError:
+        line = find_line(self.text, table, key, number)
+        if line == 1 and table:
+            line = find_line(self.text, table, number=number)
+        file = f"{self.label}.toml"
+        return RuleError(f"{file}:{line}: the rule {message}.", hint=hint, file=file, line=line)

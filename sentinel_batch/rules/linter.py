@@ -1,51 +1,33 @@
-"""What a rule's SQL may say, so that the same text runs on DuckDB and on Spark and gives the same rows.
-
-The allowed functions are those that both engines define alike; see decision 3 of the architecture page for those that
-silently differ (``date_diff``, ``dayofweek``, ``hash``, ``arg_max``, percentiles, ``string_agg`` and more).
-"""
+"""What is wrong with a rule: its SQL, its header, and how they fit together."""
 
 from __future__ import annotations
 
 import re
+import string
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
+from batch_base.suggestions import suggest
 from sentinel_batch.errors import RuleError
-from sentinel_batch.rules.header import Rule
+from sentinel_batch.rules.books import SHIPPED_FOLDER
+from sentinel_batch.rules.columns import find_unknown_columns, list_outputs, read_columns
+from sentinel_batch.rules.findings import RETURNED_COLUMNS
+from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES, PROVIDED, list_tables
+from sentinel_batch.rules.portability import check_portability, leaves_nulls_to_the_engine
+from sentinel_batch.rules.queries import DETAILS
+from sentinel_batch.rules.rule import Rule
+from sentinel_batch.rules.trial import try_queries
 
 if TYPE_CHECKING:
     from sqlglot import exp
-    from sqlglot.dialects.dialect import Dialect
-
-    Complaints = Iterator[tuple["exp.Expression | exp.Func", str, str]]
-
-EXAMINED_CALLS = "examined_calls"
-"""The calls of the read period that pass the filters."""
-
-PROFILES = "profiles"
-"""One row for each caller and local day that overlaps the read period."""
-
-PROVIDED = ("since", "until", "window_seconds")
-"""Values that the engine binds besides the rule's parameters and constants."""
-
-FUNCTIONS = frozenset(
-    {
-        "abs", "acos", "and", "asin", "atan2", "avg", "case", "cast", "ceil", "coalesce", "concat", "cos", "count",
-        "date_trunc", "dense_rank", "exists", "exp", "floor", "greatest", "if", "lag", "lead", "least", "length", "ln",
-        "lower", "max", "min", "nullif", "or", "pi", "power", "radians", "rank", "round", "row_number", "sign", "sin",
-        "sqrt", "starts_with", "stddev_samp", "substring", "sum", "time_to_unix", "timestamp_trunc", "try_cast",
-        "upper",
-    }
-)  # fmt: skip
-"""What DuckDB and Spark define alike, by the name that sqlglot gives it: ``epoch`` is ``time_to_unix``."""
-
-_ORDER_NEEDED = ("lag", "lead", "row_number", "rank", "dense_rank")
 
 
 @dataclass(frozen=True)
 class Violation:
-    """One thing in a rule's SQL that is not allowed, with its place (``file:line``) and what to write instead."""
+    """One thing in a rule that is not allowed, with its place (``file:line``) and what to write instead."""
 
     place: str
     message: str
@@ -56,16 +38,25 @@ class Violation:
 
 
 def lint_rule(rule: Rule) -> list[Violation]:
-    """Return everything that a rule's queries say outside the portable subset; an empty list is a good rule."""
-    found = [violation for query in rule.queries for violation in _lint_query(rule, query)]
-    used = {name for sql in rule.queries.values() for name in re.findall(r"\$(\w+)", sql)}
-    for name in (*rule.parameters, *rule.constants):
-        if name not in used:
-            found.append(Violation(f"{rule.file}:1", f"{name} is declared but never used.", f"Use ${name} or drop it."))
-    for name in rule.lists:
-        if not rule.reads(name):
-            found.append(Violation(f"{rule.file}:1", f"List {name} is declared but never read.", "Read it or drop it."))
-    return found
+    """Return everything that is wrong with a rule; an empty list is a good rule.
+
+    Looked at are the steps that it calls, the portable subset of SQL, the columns that it names and that its header
+    says it reads, what it returns, its parameters, lists, tags, summary and cases; if all that is well, its queries run
+    on a lake without calls.
+    """
+    try:
+        queries = rule.expansions
+    except RuleError as error:
+        place, _, message = error.message.partition(": ")
+        return [Violation(place, message, error.hint), *_lint_header(rule)]
+    found = [violation for query in queries for violation in _lint_query(rule, query)]
+    found += _lint_use(rule)
+    found += _lint_header(rule)
+    if not found:
+        found += _lint_columns(rule)
+    if not found:
+        found += [Violation(*problem) for problem in try_queries(rule)]
+    return list(dict.fromkeys(found))
 
 
 def check_rule(rule: Rule) -> None:
@@ -85,104 +76,122 @@ def check_rule(rule: Rule) -> None:
         )
 
 
+@cache
+def list_tags() -> dict[str, str]:
+    """Return the shipped tags, such as ``fraud.bypass``, and what they mean."""
+    tables = tomllib.loads((SHIPPED_FOLDER / "tags.toml").read_text(encoding="utf-8"))
+    return {f"{kind}.{word}": meaning for kind, words in tables.items() for word, meaning in words.items()}
+
+
 def _lint_query(rule: Rule, query: str) -> Iterator[Violation]:
     import sqlglot
     from sqlglot import exp
     from sqlglot.errors import SqlglotError
 
-    sql, first_line = rule.queries[query], rule.first_lines[query]
+    expansion = rule.expansions[query]
+    sql = expansion.sql
     try:
         trees = sqlglot.parse(sql, dialect="duckdb")
     except SqlglotError as error:
         place = re.search(r"Line (\d+)", str(error))
-        where = rule.place(query, int(place[1])) if place else f"{rule.file}:{first_line}"
-        yield Violation(where, "This is not SQL.", str(error).splitlines()[0])
+        yield Violation(expansion.locate(int(place[1]) if place else 1), "This is not SQL.", str(error).splitlines()[0])
         return
     if len(trees) != 1 or not isinstance(trees[0], exp.Select):
-        yield Violation(f"{rule.file}:{first_line}", f"Query {query} is not one SELECT.", "Write a single SELECT.")
+        yield Violation(expansion.locate(1), f"Query {query} is not one SELECT.", "Write a single SELECT.")
         return
-    checks = (_lint_values, _lint_tables, _lint_functions, _lint_windows)
-    for check in checks:
-        for node, message, hint in check(trees[0], rule):
-            yield Violation(rule.place(query, _line(node, sql)), message, hint)
-    if _implicit_null_order(sql):
-        yield Violation(
-            f"{rule.file}:{first_line}",
-            f"Query {query} has an ORDER BY without NULLS FIRST or NULLS LAST.",
-            "Engines disagree on the default: write one of them.",
-        )
+    tables = list_tables(rule)
+    for node, message, hint in check_portability(trees[0], {*rule.parameters, *rule.constants, *PROVIDED}, tables):
+        yield Violation(expansion.locate(_line(node, sql)), message, hint)
+    for column, known in find_unknown_columns(trees[0], tables):
+        hint = suggest(column.name, known, f"Columns here: {', '.join(sorted(set(known))) or 'none'}.")
+        yield Violation(expansion.locate(_line(column, sql)), f"There is no column {column.sql()}.", hint)
+    if leaves_nulls_to_the_engine(sql):
+        message = f"Query {query} has an ORDER BY without NULLS FIRST or NULLS LAST."
+        yield Violation(expansion.locate(1), message, "Engines disagree on the default: write one of them.")
+    yield from _lint_outputs(rule, query, list_outputs(trees[0], tables))
 
 
-def _lint_values(tree: exp.Select, rule: Rule) -> Complaints:
-    from sqlglot import exp
-
-    known = {*rule.parameters, *rule.constants, *PROVIDED}
-    for node in tree.find_all(exp.Placeholder, exp.Parameter):
-        name = node.name or ""
-        if name not in known:
-            yield node, f"${name} is not declared.", f"Known: {', '.join(sorted(known))}."
-    for node in tree.find_all(exp.Struct, exp.Bracket, exp.Lambda, exp.IntDiv):
-        yield node, f"{node.sql('duckdb')} is not portable.", "Write plain columns, and floor(a / b) for a division."
-
-
-def _lint_tables(tree: exp.Select, rule: Rule) -> Complaints:
-    from sqlglot import exp
-
-    named = {cte.alias for cte in tree.find_all(exp.CTE)} | {EXAMINED_CALLS, PROFILES, *rule.lists}
-    for node in tree.find_all(exp.Table):
-        if node.name not in named or node.db or not isinstance(node.this, exp.Identifier):
-            hint = f"A rule reads {EXAMINED_CALLS}, {PROFILES}, its lists and its own steps."
-            yield node, f"The rule reads {node.sql('duckdb')}.", hint
+def _lint_outputs(rule: Rule, query: str, outputs: list[str] | None) -> Iterator[Violation]:
+    """Check what a query returns, as far as that is known."""
+    place = rule.expansions[query].locate(len(rule.expansions[query].lines))
+    if outputs is None:
+        return
+    if query == DETAILS:
+        if "suspect_number" not in outputs:
+            yield Violation(place, "Query details returns no suspect_number.", "It says to whom a row belongs.")
+        return
+    for column in RETURNED_COLUMNS:
+        if column not in outputs:
+            hint = "The step findings() returns all that a rule returns."
+            yield Violation(place, f"Query {query} returns no column {column}.", hint)
+    for _, name, _, _ in string.Formatter().parse(rule.summary):
+        if name is not None and name not in (*outputs, "window"):
+            hint = suggest(name, outputs, f"It may name: {', '.join(['window', *outputs])}.")
+            line = rule.find_line("summary")
+            yield Violation(f"{rule.header_file}:{line}", f"The summary names {name!r}, which is not returned.", hint)
 
 
-def _lint_functions(tree: exp.Select, rule: Rule) -> Complaints:
-    from sqlglot import exp
-
-    for node in tree.find_all(exp.Func):
-        name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
-        if name not in FUNCTIONS:
-            message = f"Function {name} is outside the portable subset: {node.sql('duckdb')}."
-            yield node, message, f"Allowed: {', '.join(sorted(FUNCTIONS))}."
-
-
-def _lint_windows(tree: exp.Select, rule: Rule) -> Complaints:
-    from sqlglot import exp
-
-    ordered = {
-        window.name: window.args.get("order") is not None
-        for select in tree.find_all(exp.Select)
-        for window in select.args.get("windows") or []
-    }
-    for node in tree.find_all(exp.Window):
-        function = node.this
-        if not isinstance(function, exp.Func) or function.sql_name().lower() not in _ORDER_NEEDED:
-            continue
-        if node.args.get("order") is None and not ordered.get(node.alias, False):
-            yield node, f"{function.sql('duckdb')} has no ORDER BY.", "Order it totally, or its result is arbitrary."
+def _lint_use(rule: Rule) -> Iterator[Violation]:
+    used = {name for sql in rule.queries.values() for name in re.findall(r"\$(\w+)", sql)}
+    for table, names in (("parameters", rule.parameters), ("constants", rule.constants)):
+        for name in names:
+            if name not in used:
+                heading = (f"{table}.{name}", "") if table == "parameters" else (table, name)
+                place = f"{rule.header_file}:{rule.find_line(heading[1], heading[0])}"
+                yield Violation(place, f"{name} is declared but never used.", f"Use ${name} or drop it.")
+    for name in rule.lists:
+        if not rule.reads(name):
+            place = f"{rule.header_file}:{rule.find_line('', f'lists.{name}')}"
+            yield Violation(place, f"List {name} is declared but never read.", "Read it or drop it.")
 
 
-def _implicit_null_order(sql: str) -> bool:
-    """Tell whether the text leaves the place of NULLs to the engine: two engines of opposite habits then disagree."""
+def _lint_header(rule: Rule) -> Iterator[Violation]:
+    known = list_tags()
+    kinds = {tag.partition(".")[0] for tag in known}
+    for tag in rule.tags:
+        if tag not in known and tag.partition(".")[0] in kinds:
+            place = f"{rule.header_file}:{rule.find_line('tags')}"
+            hint = suggest(tag, known, f"Known: {', '.join(known)}. Words of your own begin otherwise: desk.lagos.")
+            yield Violation(place, f"There is no tag {tag}.", hint)
+    if not rule.tags:
+        yield Violation(f"{rule.header_file}:1", "The rule has no tags.", 'Such as tags = ["fraud.bypass"].')
+    if not rule.false_positives:
+        hint = 'Write false_positives = ["…"], a sentence each: whoever reviews an alert needs them.'
+        yield Violation(f"{rule.header_file}:1", "The rule names no honest users that look alike.", hint)
+    if not rule.cases_path.is_file():
+        hint = f"Write {rule.cases_path.name}: calls, and what is to be found in them."
+        yield Violation(f"{rule.header_file}:1", "The rule has no cases.", hint)
+
+
+def _lint_columns(rule: Rule) -> Iterator[Violation]:
+    """Compare what the queries read with what the header says."""
     import sqlglot
     from sqlglot import exp
 
-    habits = [
-        [bool(node.args.get("nulls_first")) for node in sqlglot.parse_one(sql, dialect=dialect).find_all(exp.Ordered)]
-        for dialect in _dialects()
-    ]
-    return habits[0] != habits[1]
-
-
-def _dialects() -> tuple[type[Dialect], type[Dialect]]:
-    from sqlglot.dialects.duckdb import DuckDB
-
-    small = type("_NullsSmall", (DuckDB,), {"NULL_ORDERING": "nulls_are_small"})
-    large = type("_NullsLarge", (DuckDB,), {"NULL_ORDERING": "nulls_are_large"})
-    return small, large
+    tables = list_tables(rule)
+    read = {
+        column if table == EXAMINED_CALLS else f"{table}.{column}"
+        for sql in rule.queries.values()
+        for table, column in read_columns(sqlglot.parse_one(sql, dialect="duckdb", into=exp.Select), tables)
+        if table in (EXAMINED_CALLS, PROFILES)
+    }
+    said = (*rule.needed, *rule.optional)
+    exist = [*tables[EXAMINED_CALLS], *(f"{PROFILES}.{column}" for column in tables[PROFILES])]
+    place = f"{rule.header_file}:{rule.find_line('needed', 'columns')}"
+    for name in said:
+        if name not in read:
+            hint = suggest(name, exist, "Take it out.") if name not in exist else "Take it out."
+            yield Violation(place, f"[columns] names {name}, which the rule does not read.", hint)
+    for name in sorted(read - set(said)):
+        hint = "Add it to needed, or to optional if the rule still finds something where it is NULL."
+        yield Violation(place, f"The rule reads {name}, which [columns] does not name.", hint)
 
 
 def _line(node: exp.Expression | exp.Func, sql: str) -> int:
     from sqlglot import exp
 
+    if isinstance(node, exp.Placeholder | exp.Parameter):  # the parser does not say where a value stands
+        found = re.search(rf"\${re.escape(node.name)}\b", sql)
+        return sql.count("\n", 0, found.start() if found else 0) + 1
     starts = [inner.meta["start"] for inner in node.find_all(exp.Identifier, exp.Star) if "start" in inner.meta]
     return sql.count("\n", 0, min([*starts, node.meta.get("start", len(sql))]) if starts or node.meta else 0) + 1

@@ -121,7 +121,7 @@ def _convert(value: Any, kind: str) -> str | float | int:
     return made
 
 
-def read_list(name: str, table: Any, file: str) -> ReferenceList:
+def read_list(name: str, table: Any, place: str) -> ReferenceList:
     """Read one ``[lists.NAME]`` of a rule's header.
 
     Raises
@@ -129,7 +129,7 @@ def read_list(name: str, table: Any, file: str) -> ReferenceList:
     RuleError
         If it is not as described in the rules' documentation.
     """
-    place = f"{file}:1: [lists.{name}]"
+    place = f"{place}: [lists.{name}]"
     if not isinstance(table, dict) or not name.isidentifier() or name != name.lower():
         raise RuleError(f"{place} is no list.", hint="A name is lower case; its value is a table.")
     unknown = [key for key in table if key not in _KEYS]

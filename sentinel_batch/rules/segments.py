@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sentinel_batch.desk import Desk
-from sentinel_batch.rules.execution import Detection, Filters, Task, examine_tasks
-from sentinel_batch.rules.header import SEGMENTS, Rule
+from sentinel_batch.rules.catalogue import FailedRule
+from sentinel_batch.rules.execution import Detection, Filters, Task, try_tasks
+from sentinel_batch.rules.rule import Rule
+from sentinel_batch.rules.settings import SEGMENTS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,25 +54,30 @@ def run_plans(
     until: str | datetime | timedelta | None,
     length: timedelta,
     filters: Filters,
+    on_failure: Callable[[FailedRule], None] | None = None,
 ) -> list[Detection]:
-    """Run rules over one period; one detection each, in the order of the plans.
+    """Run rules over one period; one detection each, in the order of the plans, but for rules that failed.
 
     A finding counts if the task that found it goes for the segment of its suspect: that of the suspect's last profile
     of a day that began before the finding's window ended. Parameters are those of
-    :func:`sentinel_batch.rules.execution.examine_tasks`.
+    :func:`sentinel_batch.rules.execution.try_tasks`.
     """
     tasks = [task for plan in plans for task in (plan.task, *plan.segments.values())]
-    found = iter(examine_tasks(desk, tasks, since, until, length, filters))
-    return [_join(desk, plan, next(found), {name: next(found) for name in plan.segments}) for plan in plans]
+    found = iter(try_tasks(desk, tasks, since, until, length, filters, on_failure))
+    joined = (_join(desk, plan, next(found), {name: next(found) for name in plan.segments}) for plan in plans)
+    return [detection for detection in joined if detection is not None]
 
 
-def _join(desk: Desk, plan: Plan, base: Detection, own: Mapping[str, Detection]) -> Detection:
+def _join(
+    desk: Desk, plan: Plan, base: Detection | None, by_segment: Mapping[str, Detection | None]
+) -> Detection | None:
     import polars as pl
 
     from sentinel_batch.severity import severity_rank
 
-    if not own:
-        return base
+    own = {name: found for name, found in by_segment.items() if found is not None}
+    if base is None or len(own) < len(by_segment) or not own:
+        return base if len(own) == len(by_segment) else None
     segment = pl.col("segment")
     parts = [_locate(desk, base).filter(~segment.is_in(list(own)).fill_null(False))]
     parts += [_locate(desk, found).filter(segment == name) for name, found in own.items()]

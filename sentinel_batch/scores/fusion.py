@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from sentinel_batch.desk import ConfigLike
 from sentinel_batch.rules.catalogue import list_rules
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def fuse_findings(findings: pl.DataFrame, weights: Mapping[str, float] | None = 
         ``suspect_number, detection_rule, confidence, alert_severity, evidence_summary, first_seen, last_seen``, and
         ``id`` if they are alerts.
     weights
-        Rule id to weight, 0 to 1; None takes them from the rules.
+        Rule id to weight, 0 to 1 (:func:`weigh_rules`); None takes those of the rules of the configured books.
 
     Returns
     -------
@@ -68,6 +69,6 @@ def fuse_findings(findings: pl.DataFrame, weights: Mapping[str, float] | None = 
     )
 
 
-def weigh_rules() -> dict[str, float]:
+def weigh_rules(config: ConfigLike = None) -> dict[str, float]:
     """Return how far a finding of confidence 1 speaks for fraud, 0 to 1, by rule."""
-    return {rule.id: rule.weight for rule in list_rules()}
+    return {rule.id: rule.weight for rule in list_rules(config)}

@@ -14,7 +14,7 @@ from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.learning.model import Model, open_model
 from sentinel_batch.learning.scoring import score_callers, word_reasons
-from sentinel_batch.scores.fusion import fuse_findings
+from sentinel_batch.scores.fusion import fuse_findings, weigh_rules
 from sentinel_batch.scores.membership import list_standing_members
 from sentinel_batch.severity import name_severity
 
@@ -86,7 +86,8 @@ def rank_suspects(
         raise UsageError(f"The limit {limit} is negative.", hint="Allowed: 0 or more; leave it out for all suspects.")
     source = model if model is not None else desk.config.model
     judge = open_model(source) if source is not None else None
-    queue = fuse_findings(_within(list_alerts(lake=desk, status=status), since, until))
+    alerts = _within(list_alerts(lake=desk, status=status), since, until)
+    queue = fuse_findings(alerts, weigh_rules(desk.config))
     scores = None if judge is None else score_callers(lake=desk, model=judge, until=until)
     queue = _judge(queue, scores, judge)
     queue = _order(_fuse(_locate_cases(queue, desk.tables)))

@@ -1,0 +1,84 @@
+"""Command ``rules list``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sentinel_batch.cli.output import Column
+from sentinel_batch.cli.rules.description import describe_rule, report_failed
+from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from sentinel_batch.rules import Rule
+
+
+@with_session
+def list_rules(
+    session: Session,
+    tag: Annotated[
+        str | None, typer.Option("--tag", metavar="TAG", help="Only those with this tag, or one of its kind: fraud.")
+    ] = None,
+    maturity: Annotated[
+        str | None, typer.Option("--maturity", metavar="WORD", help="Only experimental, stable or deprecated ones.")
+    ] = None,
+    book: Annotated[str | None, typer.Option("--book", metavar="NAME", help="Only those of this book.")] = None,
+) -> ExitCode:
+    """List the rules of the configured books.
+
+    Exit code 3: a rule of yours cannot be used; it is named.
+    """
+    from sentinel_batch.rules import read_catalogue
+
+    catalogue = read_catalogue(session.configure())
+    rules = _filter(catalogue.rules, tag, maturity, book)
+    out = session.output
+    if out.as_json:
+        out.document(
+            {
+                "status": "partial" if catalogue.failed else "success",
+                "count": len(rules),
+                "rules": [describe_rule(rule) for rule in rules],
+                "failed": [failed.to_dict() for failed in catalogue.failed],
+            }
+        )
+    else:
+        columns = (
+            Column("Rule"),
+            Column("Version"),
+            Column("Maturity"),
+            Column("Book"),
+            Column("Name", fold=True),
+            Column("Tags", fold=True),
+        )
+        out.table(columns, [(r.id, r.version, r.maturity, r.book, r.name, ", ".join(r.tags)) for r in rules])
+    return report_failed(out, catalogue.failed)
+
+
+def _filter(rules: Sequence[Rule], tag: str | None, maturity: str | None, book: str | None) -> list[Rule]:
+    """Return the rules that have what was asked for; what none of them can have is refused."""
+    from sentinel_batch.rules.rule import MATURITIES
+
+    tags = {tag for rule in rules for tag in rule.tags}
+    books = {rule.book for rule in rules}
+    _check("--tag", tag, sorted(tags | {name.partition(".")[0] for name in tags}))
+    _check("--maturity", maturity, MATURITIES)
+    _check("--book", book, sorted(books))
+    return [
+        rule
+        for rule in rules
+        if (tag is None or any(own == tag or own.startswith(f"{tag}.") for own in rule.tags))
+        and (maturity is None or rule.maturity == maturity)
+        and (book is None or rule.book == book)
+    ]
+
+
+def _check(option: str, value: str | None, known: Sequence[str]) -> None:
+    from batch_base.suggestions import suggest
+
+    if value is not None and value not in known:
+        hint = suggest(value, known, f"There are: {', '.join(known)}.")
+        raise UsageError(f"{option} {value!r} fits no rule.", hint=hint, value=value)

@@ -1,0 +1,33 @@
+"""Command ``rules lock``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sentinel_batch.cli.session import Session, with_session
+
+
+@with_session
+def lock(
+    session: Session,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The book: a folder of rules.")],
+) -> None:
+    """Write down what each version of the rules of a folder says (versions.lock), so that none changes unnoticed.
+
+    A rule that changed needs a new version first.
+    """
+    from sentinel_batch.rules.lock import write_lock
+    from sentinel_batch.rules.selection import select_rules
+
+    chosen = select_rules([str(folder)], session.configure())
+    if chosen.failed:
+        raise chosen.failed[0].error
+    path = write_lock(folder, chosen.rules)
+    out = session.output
+    if out.as_json:
+        out.document({"status": "success", "count": len(chosen.rules), "file": str(path)})
+    else:
+        out.line(f"{path}: {len(chosen.rules)} rules.")

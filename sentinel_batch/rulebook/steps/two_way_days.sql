@@ -1,0 +1,19 @@
+/*
+description = """
+The local days of which the lake has incoming calls at all: more than the share S of the callers of the day were called
+on it as well. Without this guard, a feed without incoming calls makes everybody look like a SIM box.
+"""
+example = "{{ two_way_days() }}"
+adds = ["two_way_days"]
+binds = ["min_called_share"]
+
+[columns]
+local_date = "The day."
+*/
+
+two_way_days AS (
+    SELECT local_date
+    FROM profiles
+    GROUP BY local_date
+    HAVING sum(CASE WHEN incoming_calls > 0 THEN 1 ELSE 0 END) > $min_called_share * count(*)
+)

@@ -1,0 +1,58 @@
+"""Running the queries of a rule on tables without rows: what the engine itself refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sentinel_batch.errors import ConfigurationError, RuleError
+from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES, bind_values
+from sentinel_batch.rules.querying import run_query
+from sentinel_batch.rules.rule import Rule
+from sentinel_batch.schema import CALL_RECORDS, polars_schema
+from sentinel_batch.schema import PROFILES as PROFILES_TABLE
+from sentinel_batch.window import Period
+
+if TYPE_CHECKING:
+    import duckdb
+
+_PERIOD = Period(datetime(2026, 1, 21, tzinfo=UTC), datetime(2026, 1, 22, tzinfo=UTC))
+
+
+def try_queries(rule: Rule) -> Iterator[tuple[str, str, str]]:
+    """Yield place, message and hint of each query of a rule that the engine refuses, on tables without rows."""
+    bound = bind_values(rule, rule.resolve_parameters(), _PERIOD)
+    try:
+        connection = connect_empty(rule)
+    except ConfigurationError as error:
+        yield f"{rule.header_file}:1", error.message, error.hint
+        return
+    for query in rule.queries:
+        try:
+            run_query(connection, rule, query, bound)
+        except RuleError as error:
+            place, _, message = error.message.partition(": ")
+            yield place, message, error.hint
+
+
+def connect_empty(rule: Rule) -> duckdb.DuckDBPyConnection:
+    """Return a connection with the tables that a rule reads: no calls, no profiles, and its own lists.
+
+    Raises
+    ------
+    ConfigurationError
+        If a list's file cannot be read.
+    """
+    import duckdb
+    import polars as pl
+
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    tables = {
+        EXAMINED_CALLS: pl.DataFrame(schema=polars_schema(CALL_RECORDS.columns)),
+        PROFILES: pl.DataFrame(schema=polars_schema(PROFILES_TABLE.columns)),
+    }
+    for name, rows in (tables | rule.resolve_lists()).items():
+        connection.register(name, rows.to_arrow())
+    return connection
