@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sentinel_batch.scores.fusion import weigh_rules
 
 from sentinel_batch.config import Config, load_config
 from sentinel_batch.errors import ConfigurationError, RuleError
 from sentinel_batch.rules import get_rule, list_rules, read_catalogue
 from sentinel_batch.rules.books import SHIPPED_FOLDER, find_book, open_book
+from sentinel_batch.scores.fusion import weigh_rules
 from tests.sentinel_batch.rules.own_rules import HEADER, write_rule
 
 PACK = 'name = "{name}"\nversion = "1.2"\nlicence = "MIT"\ndescription = "Rules of a test."\n'
@@ -88,7 +88,7 @@ def test_a_book_that_is_not_there_is_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigurationError) as caught:
-        read_catalogue(books)
+        read_catalogue(Config(rule_books=tuple(books)))
     assert message in caught.value.message
     assert hint in caught.value.hint
 
