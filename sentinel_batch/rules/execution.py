@@ -228,7 +228,9 @@ def _create_days(connection: duckdb.DuckDBPyConnection, read_since: datetime, un
     from duckdb import ColumnExpression as Column
     from duckdb import ConstantExpression as Constant
 
-    overlapping = (Column("day_end") > Constant(read_since)) & (Column("day_start") < Constant(until))
+    # A call at the very end of the period may be the first of its local day: without that day's profile a rule that
+    # prunes by profiles would not see it.
+    overlapping = (Column("day_end") > Constant(read_since)) & (Column("day_start") <= Constant(until))
     connection.table(_ALL_PROFILES).filter(overlapping).create_view(PROFILES)
 
 

@@ -16,7 +16,7 @@ scored_days AS (
             coalesce(night_z, 0)
         ) AS largest_z
     FROM profiles
-    WHERE call_count >= $min_calls AND active_days >= $min_active_days
+    WHERE day_start < $until AND call_count >= $min_calls AND active_days >= $min_active_days
 ),
 
 shifted_days AS (

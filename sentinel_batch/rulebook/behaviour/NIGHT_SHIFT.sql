@@ -2,7 +2,8 @@ WITH
 night_days AS (
     SELECT *
     FROM profiles
-    WHERE call_count >= $min_calls
+    WHERE day_start < $until
+        AND call_count >= $min_calls
         AND night_callees >= $min_night_callees
         AND night_calls >= $min_night_share * call_count
         AND night_share_z >= $min_z

@@ -1,6 +1,6 @@
 WITH
 active_days AS (
-    SELECT * FROM profiles WHERE imei_count > 0 AND call_count >= $min_calls
+    SELECT * FROM profiles WHERE day_start < $until AND imei_count > 0 AND call_count >= $min_calls
 ),
 
 {{ device_uses("active_days", ignored="ignored_devices") }},
@@ -101,7 +101,7 @@ main_devices AS (
         min(first_call) AS first_call,
         max(last_call) AS last_call
     FROM profiles
-    WHERE length(top_imei) BETWEEN 14 AND 16 AND call_count >= $min_calls
+    WHERE day_start < $until AND length(top_imei) BETWEEN 14 AND 16 AND call_count >= $min_calls
     GROUP BY number, substring(top_imei, 1, 14)
 )
 

@@ -2,7 +2,8 @@ WITH
 static_days AS (
     SELECT number, day_end, unique_callees AS busy_callees
     FROM profiles
-    WHERE unique_callees >= $min_unique_destinations AND distinct_cells BETWEEN 1 AND $max_cells
+    WHERE day_start < $until
+        AND unique_callees >= $min_unique_destinations AND distinct_cells BETWEEN 1 AND $max_cells
 ),
 
 days AS (

@@ -14,6 +14,7 @@ local_date = "The day."
 two_way_days AS (
     SELECT local_date
     FROM profiles
+    WHERE day_start < $until
     GROUP BY local_date
     HAVING sum(CASE WHEN incoming_calls > 0 THEN 1 ELSE 0 END) > $min_called_share * count(*)
 )

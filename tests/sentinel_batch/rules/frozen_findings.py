@@ -84,7 +84,9 @@ def freeze(detections: Detections) -> dict[str, list[Any]]:
 
 def digest(findings: pl.DataFrame) -> str:
     """Return a hash of the findings, in an order of its own."""
-    rows = findings.select(list(FINDING_COLUMNS)).sort("suspect_number", "window_end", "episode_start", "evidence")
+    rows = findings.select([name for name in FINDING_COLUMNS if name != "rule_version"]).sort(
+        "suspect_number", "window_end", "episode_start", "evidence"
+    )
     return hashlib.sha256(rows.write_json().encode()).hexdigest()[:16]
 
 

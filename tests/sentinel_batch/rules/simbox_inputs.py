@@ -98,7 +98,7 @@ def run_rule(
     window = values["window"]
     seconds = int(window.total_seconds())
     bound = {**rule.constants, **(constants or {}), **values, "since": since, "until": until, "window_seconds": seconds}
-    read = [day for day in days if day.end > since - window and day.start < until]
+    read = [day for day in days if day.end > since - window and day.start <= until]
     connection = duckdb.connect(config={"threads": 1})
     connection.execute("SET TimeZone = 'UTC'")
     connection.register("profiles", tabulate_days(read).to_arrow())

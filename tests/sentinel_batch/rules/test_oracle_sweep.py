@@ -270,6 +270,7 @@ WIDE = Trial(10, -10, 20, 1)
 def test_the_rules_agree_with_brute_force(rule_id: str) -> None:
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     @example(WIDE)
+    @example(Trial(window=1, since=0, until=5, seed=2))
     @given(trials())
     def agree(trial: Trial) -> None:
         compare(rule_id, trial)

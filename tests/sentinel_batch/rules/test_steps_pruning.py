@@ -67,9 +67,10 @@ def test_day_pairs_add_the_day_with_calls_before() -> None:
 
 def test_two_way_days_are_those_with_incoming_calls() -> None:
     days = [profile(f"n{number}", day, incoming_calls=day * (number == 0)) for day in (0, 1) for number in range(4)]
-    rows = run_step("two_way_days()", {"profiles": days}, {"min_called_share": 0.2})
+    rows = run_step("two_way_days()", {"profiles": days}, {"min_called_share": 0.2, "until": NOON + 2 * DAY})
     assert rows == [{"local_date": date(2026, 1, 23)}]
-    assert run_step("two_way_days()", {"profiles": days}, {"min_called_share": 0.25}) == []
+    assert run_step("two_way_days()", {"profiles": days}, {"min_called_share": 0.25, "until": NOON + 2 * DAY}) == []
+    assert run_step("two_way_days()", {"profiles": days}, {"min_called_share": 0.2, "until": NOON + DAY}) == []
 
 
 def test_stretches_are_days_up_to_one_in_the_period() -> None:
