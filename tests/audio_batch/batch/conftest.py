@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from batch_samples import SCORER, fill_inbox
 
 import audio_batch.spoof
+from tests.audio_batch.batch.batch_samples import SCORER, fill_inbox
 
 ROOT = Path(__file__).parents[3]
 

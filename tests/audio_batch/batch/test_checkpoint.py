@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from batch_samples import assert_same, find_row, write_recording
 
 from audio_batch.batch import remove_stale, run
+from tests.audio_batch.batch.batch_samples import assert_same, find_row, write_recording
 
 
 def count_kept(folder: Path) -> int:

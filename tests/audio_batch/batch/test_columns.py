@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_samples import write_recording
 
 from audio_batch import validation
 from audio_batch.batch import run
@@ -21,6 +20,7 @@ from audio_batch.batch.tasks import Task
 from audio_batch.routing import route
 from audio_batch.verdict import Reason, SegmentScore, Verdict, Verification
 from sentinel_batch.schema import AUDIO_FEATURES, AUDIO_SEGMENTS, RECORDINGS
+from tests.audio_batch.batch.batch_samples import write_recording
 
 FAILURE_COLUMNS = {"error_code", "error_stage", "error_message"}
 SEGMENTS = (SegmentScore(0, "agent", 0.0, 4.0, 3.0, 0.2), SegmentScore(1, "customer", 2.0, 6.0, 3.5, 0.9))

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from batch_samples import find_row, write_recording
 
 from audio_batch.batch import VOLATILE_COLUMNS, Progress, run
 from audio_batch.batch.discovery import find_recordings
 from audio_batch.batch.measurement import WORST_SEGMENTS, read_spans
 from audio_batch.errors import AudioUsageError, EnrollmentError
 from audio_batch.verdict import SegmentScore, Verification
+from tests.audio_batch.batch.batch_samples import find_row, write_recording
 
 
 def test_one_row_per_recording_in_the_order_of_the_names(inbox: Path) -> None:

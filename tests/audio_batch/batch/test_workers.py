@@ -12,7 +12,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from batch_samples import assert_same, fill_inbox, find_row, stable, wait_for, write_recording
 from polars.testing import assert_frame_equal
 
 from audio_batch.batch import BatchResult, Progress, run
@@ -20,6 +19,7 @@ from audio_batch.batch.analysis import estimate_seconds
 from audio_batch.batch.pool import THREAD_LIMITS, Deadline, _make_environment
 from audio_batch.batch.tasks import Task
 from audio_batch.errors import AudioError
+from tests.audio_batch.batch.batch_samples import assert_same, fill_inbox, find_row, stable, wait_for, write_recording
 
 ROOT = Path(__file__).parents[3]
 

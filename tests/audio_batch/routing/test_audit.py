@@ -11,13 +11,13 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from routing_samples import SAFE, make_verdict
 
 from audio_batch.errors import AudioUsageError
 from audio_batch.routing import (
     append_audit,
     route,
 )
+from tests.audio_batch.routing.routing_samples import SAFE, make_verdict
 
 NOW = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
 PERSONAL = {**SAFE, "amount": 123_456.78, "customer_name": "Ada Lovelace"}

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from routing_samples import SAFE, make_verdict, make_verification
 
 from audio_batch.routing import (
     ACTIONS,
@@ -20,6 +19,7 @@ from audio_batch.routing import (
     load_policy,
     route,
 )
+from tests.audio_batch.routing.routing_samples import SAFE, make_verdict, make_verification
 
 SETTINGS = settings(derandomize=True, database=None, deadline=None, max_examples=200)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from routing_samples import SAFE, make_verdict
 
 from audio_batch.errors import AudioUsageError
 from audio_batch.routing import (
@@ -15,6 +14,7 @@ from audio_batch.routing import (
     load_policy,
     route,
 )
+from tests.audio_batch.routing.routing_samples import SAFE, make_verdict
 
 
 def test_every_flow_has_a_policy() -> None:

@@ -20,13 +20,13 @@ import soundfile
 from conftest import Call
 from recording_samples import measure_once
 from speech_samples import speak
-from test_imports import HEAVY, _loaded_after
 from voice_samples import embed_once
 
 from audio_batch.decoding import decode, hash_file
 from audio_batch.spoof import scorer
 from audio_batch.verdict import Verdict
 from sentinel_batch.cli.documentation import list_commands
+from tests.sentinel_batch.cli.test_imports import HEAVY, _loaded_after
 
 ROOT = Path(__file__).parents[3]
 INBOX = ROOT / "data" / "sample" / "recordings"

@@ -1,4 +1,4 @@
-"""SHORT_DURATION and ASR_ACD against a brute force that looks at every half minute, as ``test_detect_oracle`` does.
+"""SHORT_DURATION and ASR_ACD against a brute force that looks at every half minute, as ``test_oracle_detect`` does.
 
 All calls are at whole minutes, so a state can change at whole minutes only: looking at whole and at half minutes sees
 every state there is, the one just after ``since`` included. Times are in minutes from ORIGIN, durations in seconds.

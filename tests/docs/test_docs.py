@@ -13,7 +13,7 @@ from sentinel_batch.cli.documentation import list_commands, render_reference
 from sentinel_batch.config import SETTINGS
 from sentinel_batch.errors import ExitCode
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
 

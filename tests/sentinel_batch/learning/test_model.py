@@ -11,7 +11,6 @@ import numpy as np
 import polars as pl
 import pytest
 from alert_samples import finding, frame
-from learning_samples import FIRST, daily_profile, draw_profiles, draw_truth
 
 from sentinel_batch.alerts import record_alerts, review_alerts
 from sentinel_batch.desk import open_desk
@@ -31,6 +30,7 @@ from sentinel_batch.learning.sampling import assign_folds
 from sentinel_batch.learning.scoring import word_reasons
 from sentinel_batch.learning.training import fit_model
 from sentinel_batch.scores import rank_suspects
+from tests.sentinel_batch.learning.learning_samples import FIRST, daily_profile, draw_profiles, draw_truth
 
 ROUNDS = 30
 BOX_SIM = "+2348060000000"

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from population_lake import DAYS, SEED, SUBSCRIBERS, simulated
 
 from sentinel_batch.errors import UsageError
 from sentinel_batch.ingestion.timestamps import to_local
@@ -22,6 +21,7 @@ from sentinel_batch.simulation.population.boxes import order_boxes
 from sentinel_batch.simulation.population.businesses import count_businesses
 from sentinel_batch.simulation.population.kinds import KINDS
 from sentinel_batch.simulation.population.rhythms import queue_calls
+from tests.sentinel_batch.simulation.population_lake import DAYS, SEED, SUBSCRIBERS, simulated
 
 
 def test_equal_seeds_give_equal_calls_and_other_seeds_do_not() -> None:

@@ -11,9 +11,9 @@ from functools import cache
 
 import polars as pl
 import pytest
-from population_lake import simulated
 
 from sentinel_batch.simulation.population import Plan
+from tests.sentinel_batch.simulation.population_lake import simulated
 
 RECALL = 0.33
 PRECISION = 0.05

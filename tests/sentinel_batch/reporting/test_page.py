@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import report_lake
-from report_lake import GENERATED_AT, HOSTILE
 
 from sentinel_batch.desk import open_desk
 from sentinel_batch.lake import Lake
 from sentinel_batch.reporting import ReportFiles, bundle, write_report
+from tests.sentinel_batch.reporting import report_lake
+from tests.sentinel_batch.reporting.report_lake import GENERATED_AT, HOSTILE
 
 lake, make_lake, out = report_lake.lake, report_lake.make_lake, report_lake.out
 

@@ -15,8 +15,6 @@ from typing import Any
 import jsonschema
 import polars as pl
 import pytest
-import report_lake
-from report_lake import BEGIN, GENERATED_AT, HOSTILE, alert, call, ingest, mixed_alerts, rows, run_row
 
 from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import LakeNotFoundError, UsageError
@@ -24,6 +22,18 @@ from sentinel_batch.lake import Lake
 from sentinel_batch.reporting import ReportFiles, output, write_report
 from sentinel_batch.reporting.document import load_schema
 from sentinel_batch.reporting.text import clip, visible
+from tests.sentinel_batch.reporting import report_lake
+from tests.sentinel_batch.reporting.report_lake import (
+    BEGIN,
+    GENERATED_AT,
+    HOSTILE,
+    alert,
+    call,
+    ingest,
+    mixed_alerts,
+    rows,
+    run_row,
+)
 
 lake, make_lake, out = report_lake.lake, report_lake.make_lake, report_lake.out
 

@@ -9,7 +9,7 @@ import pytest
 from sentinel_batch.simulation.population import documentation
 from sentinel_batch.simulation.population.campaigns import CAMPAIGNS
 
-PAGE = Path(__file__).parent.parent / "docs" / "simulation.md"
+PAGE = Path(__file__).parents[2] / "docs" / "simulation.md"
 
 
 @pytest.mark.parametrize("table", ["kinds", "strategies", "mixtures"])

@@ -1,23 +1,20 @@
 """The notebook about verdicts runs from end to end, and the outputs that it is kept with are those of a run.
 
-``python tests/test_evaluation_notebook.py`` runs it and keeps the new outputs.
+``python -m tests.docs.test_verdicts_notebook`` runs it and keeps the new outputs.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 import tempfile
 from pathlib import Path
 
 import nbformat
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+from tests.docs.test_notebook import outputs, run_notebook, tidy
 
-from test_notebook import outputs, run_notebook, tidy
-
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "docs" / "notebook-verdicts.ipynb"
 MOST_BYTES = 300_000
 
@@ -46,7 +43,7 @@ def _tables(notebook: nbformat.NotebookNode) -> list[str]:
 
 def test_the_kept_outputs_are_those_of_a_run(executed: nbformat.NotebookNode) -> None:
     kept = nbformat.read(NOTEBOOK, as_version=4)
-    stale = "docs/notebook-verdicts.ipynb is stale: run python tests/test_evaluation_notebook.py"
+    stale = "docs/notebook-verdicts.ipynb is stale: run python -m tests.docs.test_verdicts_notebook"
     assert outputs(kept) == outputs(executed), stale
 
 

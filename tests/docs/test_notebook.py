@@ -1,6 +1,6 @@
 """The notebook runs from end to end, and the outputs that it is kept with are those of a run.
 
-``python tests/test_notebook.py`` runs it and keeps the new outputs.
+``python -m tests.docs.test_notebook`` runs it and keeps the new outputs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
 CALLS = ROOT / "data" / "sample" / "calls"
 MOST_BYTES = 300_000
@@ -101,7 +101,7 @@ def test_it_finds_the_alerts_and_draws_the_charts(executed: nbformat.NotebookNod
 
 def test_the_kept_outputs_are_those_of_a_run(executed: nbformat.NotebookNode) -> None:
     kept = nbformat.read(NOTEBOOK, as_version=4)
-    assert outputs(kept) == outputs(executed), "docs/notebook.ipynb is stale: run python tests/test_notebook.py"
+    assert outputs(kept) == outputs(executed), "docs/notebook.ipynb is stale: run python -m tests.docs.test_notebook"
 
 
 def test_the_kept_charts_are_pictures() -> None:

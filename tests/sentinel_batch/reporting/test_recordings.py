@@ -11,10 +11,7 @@ import jsonschema
 import polars as pl
 import pytest
 import recording_samples
-import report_lake
-import test_report_page
 from recording_samples import HOSTILE_NAME, write_recording
-from test_report_page import requested, visit
 
 from sentinel_batch.desk import open_desk
 from sentinel_batch.lake import Lake
@@ -25,8 +22,11 @@ from sentinel_batch.reporting.recording_page import clock, say
 from sentinel_batch.reporting.recordings import choose_worst, describe_recording
 from sentinel_batch.schema import RECORDINGS
 from sentinel_batch.window import now
+from tests.sentinel_batch.reporting import report_lake
+from tests.sentinel_batch.reporting import test_page as page_tests
+from tests.sentinel_batch.reporting.test_page import requested, visit
 
-make_lake, out, browser, lake = report_lake.make_lake, report_lake.out, test_report_page.browser, report_lake.lake
+make_lake, out, browser, lake = report_lake.make_lake, report_lake.out, page_tests.browser, report_lake.lake
 SUSPECT = "+2348035550000"
 
 

@@ -6,9 +6,9 @@ import json
 
 import polars as pl
 import pytest
-from population_lake import simulated
 
 from sentinel_batch.simulation.population import STRATEGIES
+from tests.sentinel_batch.simulation.population_lake import simulated
 
 DAY = ("caller_number", "local_date")
 

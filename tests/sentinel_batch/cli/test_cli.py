@@ -104,8 +104,8 @@ def _arguments(name: str, calls_file: Path, suspect: str) -> list[str]:
 
 
 def test_every_command_is_covered() -> None:
-    # These have tests of their own: test_cli_audio.py, test_cli_cases.py, test_cli_learning.py, test_population_cli.py,
-    # test_evaluation*.py, sentinel_batch/rules/test_commands.py.
+    # These have tests of their own: test_audio.py, test_cases.py, test_learning.py, test_population.py,
+    # evaluation/, rules/test_commands.py.
     elsewhere = (
         "audio ",
         "model ",

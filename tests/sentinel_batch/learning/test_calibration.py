@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 import pytest
-from learning_samples import daily_profile
 
 from sentinel_batch.desk import Desk, open_desk
 from sentinel_batch.errors import RuleError, UsageError
@@ -27,6 +26,7 @@ from sentinel_batch.learning.ladders import (
 from sentinel_batch.learning.trials import Step, Unit
 from sentinel_batch.rules import get_rule, list_rules
 from sentinel_batch.schema import PROFILES
+from tests.sentinel_batch.learning.learning_samples import daily_profile
 
 RATIO = get_rule("SIMBOX_RATIO")
 KNOB = Knob("SIMBOX_RATIO", "min_unique_destinations", "unique_callees")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from conftest import Call
-from test_cases import BOX, Book, accuse, everybody_else
+
+from tests.sentinel_batch.cases.test_cases import BOX, Book, accuse, everybody_else
 
 IMEI = "356938035643809"
 
