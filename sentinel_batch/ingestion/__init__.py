@@ -1,29 +1,5 @@
 """Ingestion: CDR files in many dialects into the lake, every row accounted for."""
 
-from __future__ import annotations
+import lazy_loader
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from sentinel_batch.ingestion.dialect import Dialect, list_dialects, load_dialect
-    from sentinel_batch.ingestion.loading import ingest
-    from sentinel_batch.ingestion.result import FileResult, IngestResult
-
-__all__ = ["Dialect", "FileResult", "IngestResult", "ingest", "list_dialects", "load_dialect"]
-
-_HOMES = {
-    "Dialect": "dialect",
-    "list_dialects": "dialect",
-    "load_dialect": "dialect",
-    "ingest": "loading",
-    "FileResult": "result",
-    "IngestResult": "result",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

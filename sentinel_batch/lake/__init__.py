@@ -5,26 +5,6 @@ alert events before alerts). They carry a commit id, and count only once the mai
 (:meth:`Snapshot.committed`): a run that is killed in between leaves nothing half-visible.
 """
 
-from sentinel_batch.lake.commits import StagedFile
-from sentinel_batch.lake.damage import damage_reported
-from sentinel_batch.lake.lake import DEFAULT_LOCK_TIMEOUT, Lake
-from sentinel_batch.lake.locks import held_lock
-from sentinel_batch.lake.logs import list_actions, open_log
-from sentinel_batch.lake.snapshot import Snapshot
-from sentinel_batch.lake.staging import STAGING, full_disk_reported
-from sentinel_batch.lake.tables import relate_parts, scan_parts
+import lazy_loader
 
-__all__ = [
-    "DEFAULT_LOCK_TIMEOUT",
-    "STAGING",
-    "Lake",
-    "Snapshot",
-    "StagedFile",
-    "damage_reported",
-    "full_disk_reported",
-    "held_lock",
-    "list_actions",
-    "open_log",
-    "relate_parts",
-    "scan_parts",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

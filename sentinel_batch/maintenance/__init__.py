@@ -1,8 +1,5 @@
 """Look after the lake: ``diagnose`` reads and judges, ``maintain`` compacts, archives and cleans up."""
 
-from __future__ import annotations
+import lazy_loader
 
-from sentinel_batch.maintenance.diagnosis import Check, Diagnosis, diagnose
-from sentinel_batch.maintenance.upkeep import MaintenanceResult, maintain
-
-__all__ = ["Check", "Diagnosis", "MaintenanceResult", "diagnose", "maintain"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,8 +1,5 @@
 """The night's work, in one idempotent run: ingest, detect, record alerts, report. See ``docs/operations.md``."""
 
-from __future__ import annotations
+import lazy_loader
 
-from sentinel_batch.nightly.outcome import NightlyResult, Step
-from sentinel_batch.nightly.pipeline import run_nightly
-
-__all__ = ["NightlyResult", "Step", "run_nightly"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

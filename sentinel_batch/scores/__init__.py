@@ -5,17 +5,6 @@
 a model, and the size of the case that a number belongs to.
 """
 
-from sentinel_batch.scores.fusion import fuse_findings, weigh_rules
-from sentinel_batch.scores.queue import fuse_witnesses, rank_suspects
-from sentinel_batch.scores.risk import Risk, assess_event, assess_risk, rank_risks
+import lazy_loader
 
-__all__ = [
-    "Risk",
-    "assess_event",
-    "assess_risk",
-    "fuse_findings",
-    "fuse_witnesses",
-    "rank_risks",
-    "rank_suspects",
-    "weigh_rules",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

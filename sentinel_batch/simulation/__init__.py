@@ -1,6 +1,5 @@
 """Synthetic call detail records with known fraud in them, for trials, tests and benchmarks."""
 
-from .generator import MockCDRGenerator
-from .truth import truth_path
+import lazy_loader
 
-__all__ = ["MockCDRGenerator", "truth_path"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

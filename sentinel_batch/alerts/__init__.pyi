@@ -1,0 +1,16 @@
+from .events import list_events as list_events
+from .explanation import Explanation as Explanation
+from .explanation import explain as explain
+from .exports import export_alerts as export_alerts
+from .exports import guard_formulas as guard_formulas
+from .queries import count_alerts as count_alerts
+from .queries import get_alert as get_alert
+from .queries import list_alerts as list_alerts
+from .recording import AlertChanges as AlertChanges
+from .recording import record_alerts as record_alerts
+from .review import DISPOSITIONS as DISPOSITIONS
+from .review import review_alerts as review_alerts
+from .states import STATUSES as STATUSES
+from .suppression import list_suppressions as list_suppressions
+from .suppression import suppress as suppress
+from .suppression import unsuppress as unsuppress

@@ -1,0 +1,9 @@
+from .building import CaseChanges as CaseChanges
+from .building import build_cases as build_cases
+from .handling import assign_case as assign_case
+from .handling import close_case as close_case
+from .handling import mark_case as mark_case
+from .links import link_suspects as link_suspects
+from .queries import CaseFile as CaseFile
+from .queries import get_case as get_case
+from .queries import list_cases as list_cases

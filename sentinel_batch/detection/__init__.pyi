@@ -1,0 +1,3 @@
+from .result import Detections as Detections
+from .service import record_detections as record_detections
+from .service import run_detection as run_detection

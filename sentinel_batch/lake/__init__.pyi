@@ -1,0 +1,12 @@
+from .commits import StagedFile as StagedFile
+from .damage import damage_reported as damage_reported
+from .lake import DEFAULT_LOCK_TIMEOUT as DEFAULT_LOCK_TIMEOUT
+from .lake import Lake as Lake
+from .locks import held_lock as held_lock
+from .logs import list_actions as list_actions
+from .logs import open_log as open_log
+from .snapshot import Snapshot as Snapshot
+from .staging import STAGING as STAGING
+from .staging import full_disk_reported as full_disk_reported
+from .tables import relate_parts as relate_parts
+from .tables import scan_parts as scan_parts

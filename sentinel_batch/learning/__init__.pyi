@@ -1,0 +1,13 @@
+from .adoption import render_toml as render_toml
+from .adoption import write_toml as write_toml
+from .assessment import evaluate_model as evaluate_model
+from .calibration import Proposal as Proposal
+from .calibration import calibrate_rules as calibrate_rules
+from .model import Model as Model
+from .model import open_model as open_model
+from .scorecard import Scorecard as Scorecard
+from .scorecard import compute_scorecard as compute_scorecard
+from .scoring import CallerExplanation as CallerExplanation
+from .scoring import explain_caller as explain_caller
+from .scoring import score_callers as score_callers
+from .training import train_model as train_model

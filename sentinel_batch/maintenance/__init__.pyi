@@ -1,0 +1,5 @@
+from .diagnosis import Check as Check
+from .diagnosis import Diagnosis as Diagnosis
+from .diagnosis import diagnose as diagnose
+from .upkeep import MaintenanceResult as MaintenanceResult
+from .upkeep import maintain as maintain

@@ -1,0 +1,13 @@
+from .catalogue import Catalogue as Catalogue
+from .catalogue import FailedRule as FailedRule
+from .catalogue import get_rule as get_rule
+from .catalogue import list_rules as list_rules
+from .catalogue import load_rule as load_rule
+from .catalogue import read_catalogue as read_catalogue
+from .engine import detect as detect
+from .engine import examine as examine
+from .engine import examine_rules as examine_rules
+from .execution import Detection as Detection
+from .linter import lint_rule as lint_rule
+from .parameters import Parameter as Parameter
+from .rule import Rule as Rule

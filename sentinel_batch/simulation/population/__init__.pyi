@@ -1,0 +1,9 @@
+from .plan import DEFAULT_START as DEFAULT_START
+from .plan import Plan as Plan
+from .population import Population as Population
+from .population import plan_population as plan_population
+from .population import simulate_population as simulate_population
+from .strategies import STRATEGIES as STRATEGIES
+from .strategies import Strategy as Strategy
+from .truth import PopulationTruth as PopulationTruth
+from .truth import read_truth as read_truth
