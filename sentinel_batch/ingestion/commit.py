@@ -11,14 +11,15 @@ from sentinel_batch.ingestion.deduplication import (
     KeySpill,
     collapse_legs,
     find_clashes,
-    find_duplicates,
+    pick_rows,
     rewrite,
     sort_hashes,
 )
+from sentinel_batch.ingestion.identity import IDENTITY, find_duplicates
 from sentinel_batch.ingestion.result import FileResult
 from sentinel_batch.ingestion.shaping import Shaping, has_legs
 from sentinel_batch.ingestion.staging import Staged, Stamp
-from sentinel_batch.lake import Lake, Snapshot, StagedFile
+from sentinel_batch.lake import Lake, Snapshot, StagedFile, scan_parts
 from sentinel_batch.schema import CALL_RECORDS, INGESTS, REJECTED_RECORDS, polars_schema
 
 if TYPE_CHECKING:
@@ -83,11 +84,36 @@ def commit_file(
         if legs:
             _collapse(staged, known, file)
         _remove_duplicates(staged, known, rehash=legs)
+        _leave_out_read_before(staged, known, file)
     file.records_inserted = sum(part.rows for part in staged.files)
     file.duplicates_skipped = file.records_processed - file.records_rejected - file.records_inserted
     file.first_call, file.last_call = _bounds(staged.files)
     _prepare(staged, lake, known[0], file, shaping, stamp, run_id)
     lake.add_files(CALL_RECORDS.name, staged.files, commit_id=stamp.ingest_id)
+
+
+def _leave_out_read_before(staged: Staged, known: list[Snapshot], file: FileResult) -> None:
+    """Drop the lines that the lake has from the same content, read with other settings.
+
+    Read otherwise, they may have other numbers, times or durations, so nothing but their place tells that they are the
+    same calls.
+    """
+    import polars as pl
+
+    for tables in known:
+        same = (pl.col("sha256") == file.sha256) & (pl.col("ingest_id") != file.ingest_id)
+        earlier = tables.scan(INGESTS.name).filter(same).collect()
+        ids = tables.committed(CALL_RECORDS.name, earlier["ingest_id"].unique())
+        if not ids:
+            continue
+        held = scan_parts(CALL_RECORDS.name, tables.files(CALL_RECORDS.name), partitions=False)
+        read = held.filter(pl.col("ingest_id").is_in(list(ids))).select(pl.col("source_line").unique().sort())
+        lines = read.collect(engine="streaming").to_series().to_numpy()
+        staged.files = [kept for part in staged.files if (kept := rewrite(part, lines)) is not None]
+        file.notices.append(
+            "The same content was ingested before with other settings; "
+            f"the {len(lines):,} calls that the lake has of it stay as they were read then."
+        )
 
 
 def _collapse(staged: Staged, known: list[Snapshot], file: FileResult) -> None:
@@ -114,7 +140,12 @@ def _remove_duplicates(staged: Staged, known: list[Snapshot], *, rehash: bool) -
     folder = paths[0].parent
     new = _hash_files(paths, folder / "rehashed") if rehash else staged.keys
     old = _hash_files(stored, folder / "stored", first, last)
-    gone: list[Lines] = [find_duplicates(clashes, paths, stored) for clashes in find_clashes(new, old)]
+    gone: list[Lines] = []
+    for clashes in find_clashes(new, old):
+        rows = pick_rows(clashes, paths, *IDENTITY, "source_line")
+        held = pick_rows(clashes, stored, *IDENTITY)
+        found = find_duplicates(rows, held, repeats_are_calls=False)
+        gone += [found.repeated.to_numpy(), found.stored.to_numpy()]
     if gone:
         lines = np.unique(np.concatenate(gone))
         staged.files = [kept for part in staged.files if (kept := rewrite(part, lines)) is not None]

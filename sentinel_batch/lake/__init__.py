@@ -12,7 +12,7 @@ from sentinel_batch.lake.locks import held_lock
 from sentinel_batch.lake.logs import list_actions, open_log
 from sentinel_batch.lake.snapshot import Snapshot
 from sentinel_batch.lake.staging import STAGING, full_disk_reported
-from sentinel_batch.lake.tables import relate_parts, scan_parts
+from sentinel_batch.lake.tables import count_equal_rows, relate_parts, scan_parts
 
 __all__ = [
     "DEFAULT_LOCK_TIMEOUT",
@@ -20,6 +20,7 @@ __all__ = [
     "Lake",
     "Snapshot",
     "StagedFile",
+    "count_equal_rows",
     "damage_reported",
     "full_disk_reported",
     "held_lock",
