@@ -37,7 +37,8 @@ class Table:
     partition_by
         Columns that become folders.
     key
-        Columns that identify a row; no two rows share them.
+        Columns that identify a row; no two rows share them, but for calls that a clock without seconds cannot tell
+        apart.
     """
 
     name: str
@@ -73,7 +74,7 @@ CALL_RECORDS = Table(
         "call_date": DATE,
     },
     partition_by=("call_date",),
-    key=("caller_number", "callee_number", "call_timestamp"),
+    key=("caller_number", "callee_number", "call_timestamp", "duration_seconds", "answered", "call_id"),
 )
 
 REJECTED_RECORDS = Table(

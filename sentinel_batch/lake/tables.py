@@ -54,6 +54,16 @@ def scan_parts(name: str, files: Sequence[Path], *, partitions: bool = True) -> 
     )
 
 
+def count_equal_rows(name: str, rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return rows of a table with a column ``nth``: 0 for the first of equal rows, 1 for the second, and so on.
+
+    Rows are equal if they have the same key; where a column of it is empty in both, that is the same, too.
+    """
+    import polars as pl
+
+    return rows.with_columns(nth=pl.int_range(pl.len()).over(TABLES[name].key))
+
+
 def relate_parts(
     connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path], *, partitions: bool = True
 ) -> duckdb.DuckDBPyRelation:

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from sentinel_batch.errors import LakeDamagedError, UsageError
-from sentinel_batch.lake import Lake, Snapshot, full_disk_reported, scan_parts
+from sentinel_batch.lake import Lake, Snapshot, count_equal_rows, full_disk_reported, scan_parts
 from sentinel_batch.maintenance.files import DataFile, group_by_partition, list_data_files, partition_date
 from sentinel_batch.schema import CALL_RECORDS
 
@@ -104,14 +104,14 @@ def _archive_day(lake: Lake, files: list[DataFile], folder: Path, run_id: str, d
     rows = sum(file.rows or 0 for file in files)
     earlier = sorted(target.glob("*.parquet"))
     calls = scan_parts(CALL_RECORDS.name, [file.path for file in files], partitions=False)
-    fresh = calls.join(_keys(earlier), on=list(CALL_RECORDS.key), how="anti") if earlier else calls
+    fresh = _without(calls, earlier) if earlier else calls
     if dry_run:
         copied = _count(fresh) if earlier else rows
         return ArchivedDay(day, rows, rows - copied, target)
     with full_disk_reported(folder):
         copied = _copy(fresh, target / f"{run_id}.parquet")
-    held = _keys([*earlier, target / f"{run_id}.parquet"] if copied else earlier)
-    missing = _count(calls.join(held, on=list(CALL_RECORDS.key), how="anti")) if earlier else rows - copied
+    held = [*earlier, target / f"{run_id}.parquet"] if copied else earlier
+    missing = _count(_without(calls, held)) if earlier else rows - copied
     if missing or _count(calls) != rows:
         raise LakeDamagedError(
             f"The archived copy of {day} in {target} lacks {missing:,} of {rows:,} rows; the day was left in the lake.",
@@ -136,8 +136,11 @@ def _copy(rows: pl.LazyFrame, target: Path) -> int:
     return copied
 
 
-def _keys(files: list[Path]) -> pl.LazyFrame:
-    return scan_parts(CALL_RECORDS.name, files, partitions=False).select(CALL_RECORDS.key)
+def _without(calls: pl.LazyFrame, archived: list[Path]) -> pl.LazyFrame:
+    """Return the calls that the archive lacks: the second of equal rows is there if the archive has two."""
+    held = count_equal_rows(CALL_RECORDS.name, scan_parts(CALL_RECORDS.name, archived, partitions=False))
+    counted = count_equal_rows(CALL_RECORDS.name, calls)
+    return counted.join(held, on=[*CALL_RECORDS.key, "nth"], how="anti", nulls_equal=True).drop("nth")
 
 
 def _count(rows: pl.LazyFrame) -> int:

@@ -11,17 +11,18 @@ from sentinel_batch.ingestion.loading.deduplication import (
     KEY,
     KeySpill,
     find_clashes,
-    find_duplicates,
+    pick_rows,
     rewrite,
     sort_hashes,
 )
+from sentinel_batch.ingestion.loading.identity import IDENTITY, find_duplicates
 from sentinel_batch.ingestion.loading.legs import collapse_legs
 from sentinel_batch.ingestion.loading.parts import Committed, Part, Repeated, compose_file
 from sentinel_batch.ingestion.loading.shelf import Stamp
 from sentinel_batch.ingestion.loading.staging import Staged
 from sentinel_batch.ingestion.result import FileResult
 from sentinel_batch.ingestion.shaping.rows import Shaping, has_legs
-from sentinel_batch.lake import Lake, Snapshot, StagedFile
+from sentinel_batch.lake import Lake, Snapshot, StagedFile, scan_parts
 from sentinel_batch.schema import CALL_RECORDS, INGESTS, REJECTED_RECORDS, polars_schema
 
 if TYPE_CHECKING:
@@ -96,19 +97,49 @@ def commit_file(
         The run that this is part of.
     """
     files, collapsed = staged.files, 0
+    notices: list[str] = []
     legs = has_legs(shaping.layout)
     if legs and files:
         files, collapsed = _collapse(files, known)
     if files:
         files = _remove_duplicates(files, known, None if legs else staged.keys)
+        files, notices = _leave_out_read_before(files, known, stamp)
     counts, inserted = compose_file(stamp.source_file, before), sum(part.rows for part in files)
     duplicates = counts.records_processed - counts.records_rejected - inserted
-    committed = Committed(inserted, duplicates, collapsed, *_bounds(files))
+    committed = Committed(inserted, duplicates, collapsed, *_bounds(files), notices=notices)
     _prepare(
         staged.rejects, lake, known[0], compose_file(stamp.source_file, [*before, committed]), shaping, stamp, run_id
     )
     lake.add_files(CALL_RECORDS.name, files, commit_id=stamp.ingest_id)
     return committed
+
+
+def _leave_out_read_before(
+    files: list[StagedFile], known: list[Snapshot], stamp: Stamp
+) -> tuple[list[StagedFile], list[str]]:
+    """Drop the lines that the lake has from the same content, read with other settings; return the rest, and notices.
+
+    Read otherwise, they may have other numbers, times or durations, so nothing but their place tells that they are the
+    same calls.
+    """
+    import polars as pl
+
+    notices = []
+    for tables in known:
+        same = (pl.col("sha256") == stamp.sha256) & (pl.col("ingest_id") != stamp.ingest_id)
+        earlier = tables.scan(INGESTS.name).filter(same).collect()
+        ids = tables.committed(CALL_RECORDS.name, earlier["ingest_id"].unique())
+        if not ids:
+            continue
+        held = scan_parts(CALL_RECORDS.name, tables.files(CALL_RECORDS.name), partitions=False)
+        read = held.filter(pl.col("ingest_id").is_in(list(ids))).select(pl.col("source_line").unique().sort())
+        lines = read.collect(engine="streaming").to_series().to_numpy()
+        files = [kept for part in files if (kept := rewrite(part, lines)) is not None]
+        notices.append(
+            "The same content was ingested before with other settings; "
+            f"the {len(lines):,} calls that the lake has of it stay as they were read then."
+        )
+    return files, notices
 
 
 def _collapse(files: list[StagedFile], known: list[Snapshot]) -> tuple[list[StagedFile], int]:
@@ -136,7 +167,12 @@ def _remove_duplicates(files: list[StagedFile], known: list[Snapshot], keys: Key
     folder = paths[0].parent
     new = keys if keys is not None else _hash_files(paths, folder / "rehashed")
     old = _hash_files(stored, folder / "stored", first, last)
-    gone: list[Lines] = [find_duplicates(clashes, paths, stored) for clashes in find_clashes(new, old)]
+    gone: list[Lines] = []
+    for clashes in find_clashes(new, old):
+        rows = pick_rows(clashes, paths, *IDENTITY, "source_line")
+        held = pick_rows(clashes, stored, *IDENTITY)
+        found = find_duplicates(rows, held, repeats_are_calls=False)
+        gone += [found.repeated.to_numpy(), found.stored.to_numpy()]
     if not gone:
         return files
     lines = np.unique(np.concatenate(gone))

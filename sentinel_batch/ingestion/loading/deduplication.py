@@ -1,8 +1,7 @@
 """Duplicates and legs: found in bounded memory, removed from staged files before they are committed.
 
-The key (caller, callee, timestamp) of every row is hashed to 64 bits while it is shaped. Hashes are held, or
-spilled into buckets on disk, and sorted; only rows whose hash occurs twice, or in the lake, are compared by their
-real keys.
+Caller, callee and time of every row are hashed to 64 bits while it is shaped. Hashes are held, or spilled into buckets
+on disk, and sorted; only rows whose hash occurs twice, or in the lake, are looked at closely (``identity.py``).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy as np
 
 from sentinel_batch.ingestion.values.timestamps import bounds_of
 from sentinel_batch.lake import StagedFile, scan_parts
-from sentinel_batch.schema import CALL_RECORDS
+from sentinel_batch.schema import CALL_RECORDS, polars_schema
 
 if TYPE_CHECKING:
     import polars as pl
@@ -121,31 +120,15 @@ def _find_in_bucket(fresh: Hashes, known: Hashes) -> Hashes:
     return np.unique(twice)
 
 
-def find_duplicates(clashes: Hashes, staged: Sequence[Path], stored: Sequence[Path]) -> Lines:
-    """Return the source lines of staged rows whose key stands in the lake, or on an earlier line.
-
-    Parameters
-    ----------
-    clashes
-        Hashes to look at.
-    staged, stored
-        Parquet files of the new rows, and of the lake's rows of the same time.
-    """
+def pick_rows(clashes: Hashes, paths: Sequence[Path], *columns: str) -> pl.DataFrame:
+    """Return the columns of the rows whose hash is one of those that clash."""
     import polars as pl
 
+    if not paths:
+        return pl.DataFrame(schema={name: polars_schema(CALL_RECORDS.columns)[name] for name in columns})
     wanted = pl.Series("hash", clashes)
-
-    def pick(paths: Sequence[Path], *columns: str) -> pl.DataFrame:
-        scan = scan_parts(CALL_RECORDS.name, paths, partitions=False)
-        hit = scan.select(*KEY, *columns).filter(hash_keys(scan).is_in(wanted.implode()))
-        return hit.collect(engine="streaming")
-
-    new = pick(staged, "source_line").sort("source_line")
-    repeated = new.filter(pl.int_range(pl.len()).over(KEY) > 0)
-    gone = [repeated["source_line"]]
-    if stored:
-        gone.append(new.join(pick(stored), on=KEY, how="semi")["source_line"])
-    return np.unique(pl.concat(gone).to_numpy())
+    scan = scan_parts(CALL_RECORDS.name, paths, partitions=False)
+    return scan.filter(hash_keys(scan).is_in(wanted.implode())).select(columns).collect(engine="streaming")
 
 
 def rewrite(file: StagedFile, gone: Lines, changes: pl.DataFrame | None = None) -> StagedFile | None:
