@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from sentinel_batch.cli.explain import print_alert
 from sentinel_batch.cli.output import Column, Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import UsageError
+from sentinel_batch.window import now, resolve_period
 
 if TYPE_CHECKING:
     import polars as pl
@@ -217,10 +218,6 @@ def _filters(
 def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
-    from datetime import timedelta
-
-    from sentinel_batch.window import now, resolve_period
-
     moment = now()
     return resolve_period(text, moment, None, timedelta(days=1)).since
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from batch_base.suggestions import suggest
 from sentinel_batch.cli.output import Column
 from sentinel_batch.cli.rules.description import describe_rule, report_failed
 from sentinel_batch.cli.session import Session, with_session
@@ -77,8 +78,6 @@ def _filter(rules: Sequence[Rule], tag: str | None, maturity: str | None, book: 
 
 
 def _check(option: str, value: str | None, known: Sequence[str]) -> None:
-    from batch_base.suggestions import suggest
-
     if value is not None and value not in known:
         hint = suggest(value, known, f"There are: {', '.join(known)}.")
         raise UsageError(f"{option} {value!r} fits no rule.", hint=hint, value=value)

@@ -9,6 +9,7 @@ import typer
 
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.errors import UsageError
 
 if TYPE_CHECKING:
     from sentinel_batch.simulation.population import PopulationTruth
@@ -78,8 +79,6 @@ def population(
 
 
 def _read_date(typed: str) -> date:
-    from sentinel_batch.errors import UsageError
-
     try:
         return datetime.strptime(typed, "%Y-%m-%d").date()
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -45,6 +46,7 @@ SessionId = Annotated[
     str | None,
     typer.Option("--session-id", metavar="ID", help="Name of the session [default from the recording's hash]."),
 ]
+Enrolled = Annotated[str, typer.Argument(metavar="ID", help="Name of the account or customer.")]
 Enrollment = Annotated[
     str | None, typer.Option("--enrollment-id", metavar="ID", help="Verify that it is the voice enrolled so.")
 ]
@@ -84,8 +86,6 @@ def list_files(paths: Sequence[str]) -> list[Recording]:
 
 
 def _expand(text: str) -> Iterator[Recording]:
-    import glob
-
     from audio_batch.batch.discovery import Recording, find_recordings
 
     if Path(text).is_dir():

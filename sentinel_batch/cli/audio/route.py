@@ -1,27 +1,14 @@
-"""Commands ``audio route``, ``policies`` and ``sar``."""
+"""Command ``audio route``."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
-from sentinel_batch.cli.audio_cases import (
-    Amount,
-    Beneficiary,
-    Call,
-    Case,
-    Country,
-    Customer,
-    Facts,
-    Manifest,
-    Risk,
-    Ruling,
-    gather_context,
-)
-from sentinel_batch.cli.audio_options import (
+from sentinel_batch.cli.audio.options import (
     Channel,
     Enrollment,
     KeyFile,
@@ -34,15 +21,23 @@ from sentinel_batch.cli.audio_options import (
     SessionId,
     Store,
 )
-from sentinel_batch.cli.audio_verdicts import VerdictFile
-from sentinel_batch.cli.output import Column, Output
+from sentinel_batch.cli.audio.ruling import (
+    Amount,
+    Beneficiary,
+    Call,
+    Country,
+    Customer,
+    Facts,
+    Manifest,
+    PendingCall,
+    Risk,
+    Ruling,
+    gather_context,
+)
+from sentinel_batch.cli.audio.verdicts import VerdictFile
+from sentinel_batch.cli.output import Output
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import UsageError
-
-if TYPE_CHECKING:
-    from audio_batch import Policy
-
-_POLICY_COLUMNS = (Column("Policy"), Column("Version"), Column("Title", fold=True), Column("Context", fold=True))
 
 
 @with_session
@@ -95,7 +90,7 @@ def route(
         customer_id=customer_id,
         call_id=call_id,
     )
-    ruling = Case(
+    ruling = PendingCall(
         session=session, path=path, verdict_file=verdict, policy=policy, manifest=manifest, given=given,
         enrollment_id=enrollment_id, store=enrollments, key_file=key_file, channel=channel, roles=channel_role,
         model=model, session_id=session_id, profile=profile, raw=raw,
@@ -109,101 +104,6 @@ def route(
         _print_ruling(out, ruling)
     severe = severity is not None and _rank(ruling.decision.action) >= severity
     return ruling.decision.exit_code if severe else 0
-
-
-@with_session
-def sar(
-    session: Session,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder that gets a folder for the case.")],
-    path: MaybePath = None,
-    verdict: VerdictFile = None,
-    decision: Annotated[
-        Literal["allow", "deny", "review"] | None,
-        typer.Option("--decision", metavar="DECISION", help="allow, deny or review [default from the action]."),
-    ] = None,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Remark of the analyst.")] = "",
-    config: Annotated[
-        Path | None,
-        typer.Option("--sar-config", metavar="FILE", help="TOML file: the institution, national codes."),
-    ] = None,
-    policy: PolicyName = "wire_transfer",
-    manifest: Manifest = None,
-    transaction_amount: Amount = None,
-    new_beneficiary: Beneficiary = None,
-    destination_country: Country = None,
-    customer_risk: Risk = None,
-    customer_id: Customer = None,
-    call_id: Call = None,
-    fields: Facts = None,
-    enrollment_id: Enrollment = None,
-    enrollments: Store = None,
-    key_file: KeyFile = None,
-    channel: Channel = None,
-    channel_role: Roles = None,
-    model: Model = None,
-    session_id: SessionId = None,
-    profile: Profile = "telephone",
-    raw: Raw = None,
-) -> None:
-    """Draft a suspicious-activity report on a call. Nothing is filed or sent.
-
-    Written are sar.json, narrative.txt, FinCEN and goAML XML, and a manifest with the hash of each.
-    """
-    from audio_batch import draft_sar
-
-    given = gather_context(
-        fields,
-        amount=transaction_amount,
-        new_beneficiary=new_beneficiary,
-        destination_country=destination_country,
-        customer_risk=customer_risk,
-        customer_id=customer_id,
-        call_id=call_id,
-    )
-    ruling = Case(
-        session=session, path=path, verdict_file=verdict, policy=policy, manifest=manifest, given=given,
-        enrollment_id=enrollment_id, store=enrollments, key_file=key_file, channel=channel, roles=channel_role,
-        model=model, session_id=session_id, profile=profile, raw=raw,
-    ).rule()  # fmt: skip
-    draft = draft_sar(
-        ruling.decision,
-        ruling.verdict,
-        verification=ruling.verification,
-        context=ruling.context,
-        config=config,
-        outcome=decision,
-        reason=reason,
-        now=datetime.now(UTC),
-    )
-    folder = draft.write(out)
-    output = session.output
-    if output.as_json:
-        # `status` is the command's; the draft's own is in "state", so that no reader takes one for the other.
-        document = draft.to_dict()
-        output.document({**document, "status": "success", "state": document["status"], "folder": folder})
-        return
-    output.line(str(folder))
-    output.note(f"A draft, not filed; {len(draft.missing_fields)} fields are missing (sar.json lists them).")
-
-
-@with_session
-def list_policies(session: Session) -> None:
-    """List the shipped routing policies."""
-    from audio_batch import list_policies as list_names
-    from audio_batch import load_policy
-
-    found = [load_policy(name) for name in list_names()]
-    out = session.output
-    if out.as_json:
-        out.document({"status": "success", "count": len(found), "policies": [_describe_policy(one) for one in found]})
-        return
-    out.table(_POLICY_COLUMNS, [(one.name, one.version, one.title, ", ".join(one.inputs)) for one in found])
-
-
-def _describe_policy(policy: Policy) -> dict[str, Any]:
-    facts = {name: getattr(policy, name) for name in ("name", "version", "title", "description", "currency", "sha256")}
-    inputs = {name: field.description for name, field in policy.inputs.items()}
-    return {**facts, "verification_required": policy.verification.required, "inputs": inputs}
 
 
 def _rank(action: str) -> int:
