@@ -1,4 +1,4 @@
-"""Profiles against the specification's GROUP BY over the same rows: ``python -m benchmarks.profiles [--rows 10]``.
+"""Profiles against one plain GROUP BY over the same rows: ``python -m benchmarks.profiles [--rows 10]``.
 
 Both take turns, each in a process of its own; the median of the ratios is what counts. Prints a Markdown table.
 """
@@ -30,7 +30,7 @@ GROUP BY caller_number
 HAVING count(DISTINCT callee_number) > 50 AND avg(duration_seconds) < 3
 ORDER BY unique_destinations DESC
 """
-"""The specification's query over all rows, as the profiles read all of them."""
+"""The plain query over all rows, as the profiles read all of them."""
 
 
 def build(lake: str) -> dict[str, object]:

@@ -21,7 +21,7 @@ SHOWN = 5
 """Reasons shown of each number."""
 
 _LEAST_PART = 0.05
-"""Log-odds below which a figure is no reason."""
+"""Log-odds below which a figure does not count as a reason."""
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def read_days(since: date | str | None, until: date | str | None) -> tuple[date 
     Raises
     ------
     UsageError
-        If one is no date, or the first is after the last.
+        If one is not a date, or the first is after the last.
     """
     first, last = read_day(since, "since"), read_day(until, "until")
     if first is not None and last is not None and first > last:

@@ -19,7 +19,7 @@ TRAILING_DAYS = 14
 """Days before a day that make up a number's usual behaviour."""
 
 MIN_ACTIVE_DAYS = 5
-"""Fewer active days than this are no history: the median of four values says little."""
+"""Fewer active days than this are too short a history: the median of four values says little."""
 
 MAD_TO_SIGMA = 1.4826
 """Makes the median absolute deviation of normal data their standard deviation (Rousseeuw and Croux 1993)."""

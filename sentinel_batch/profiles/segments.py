@@ -17,7 +17,7 @@ BANDS = (("consumer", 20), ("business", 200))
 ABOVE_BANDS = "trunk"
 
 MIN_PEERS = 5
-"""With fewer callers a segment's day is no yardstick."""
+"""With fewer callers a segment's day is not a yardstick."""
 
 SHARE_FLOOR = 0.05
 """Least scale of the night share's robust z: where nearly nobody calls at night the MAD is 0."""

@@ -37,7 +37,7 @@ _FIGURE_DIGITS = 9
 
 
 def check_rows(rows: pl.DataFrame, rule: Rule) -> None:
-    """Raise for rows that are no findings.
+    """Raise for rows that are not findings.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""How risky a number looks over the last 24 hours: the specification's score, with its parts.
+"""How risky a number looks over the last 24 hours: a score from 0 to 1, with its parts.
 
 ``score = 0.5 min(1, destinations / 50) + 0.3 max(0, 1 - average duration / 3 s) + 0.2 min(1, calls / 100)``.
-Weights and levels are those of the specification; the three scales, which it leaves open, are configured.
+Weights and levels are fixed, so that a score means the same everywhere; the three scales are configured.
 """
 
 from __future__ import annotations
@@ -189,7 +189,7 @@ def read_event(event: str | Mapping[str, Any], config: Config) -> dict[str, Any]
     Raises
     ------
     UsageError
-        If it is no object, or a field is missing or not allowed.
+        If it is not an object, or a field is missing or not allowed.
     """
     fields = _parse(event) if isinstance(event, str) else event
     missing = [name for name in _EVENT_FIELDS if fields.get(name) is None]

@@ -29,18 +29,20 @@ MaybePath = Annotated[str | None, typer.Argument(metavar="PATH", help="The recor
 Raw = Annotated[
     str | None,
     typer.Option(
-        "--raw", metavar="FORMAT", help="What files without header hold: encoding,rate,channels (ulaw,8000,1)."
+        "--raw", metavar="FORMAT", help="Format of files without a header: encoding,rate,channels (ulaw,8000,1)."
     ),
 ]
 Profile = Annotated[
-    str, typer.Option("--profile", metavar="NAME", help="Limits of validation: a profile, or a TOML file.")
+    str, typer.Option("--profile", metavar="NAME", help="Limits of validation: a validation profile, or a TOML file.")
 ]
 Model = Annotated[
     str | None, typer.Option("--model", metavar="NAME", help="Model: a name or a folder [default the shipped one].")
 ]
 Roles = Annotated[
     str | None,
-    typer.Option("--channel-role", metavar="ROLES", help="Who speaks where, such as left=agent,right=customer."),
+    typer.Option(
+        "--channel-role", metavar="ROLES", help="Who speaks on which channel, such as left=agent,right=customer."
+    ),
 ]
 SessionId = Annotated[
     str | None,
@@ -48,7 +50,8 @@ SessionId = Annotated[
 ]
 Enrolled = Annotated[str, typer.Argument(metavar="ID", help="Name of the account or customer.")]
 Enrollment = Annotated[
-    str | None, typer.Option("--enrollment-id", metavar="ID", help="Verify that it is the voice enrolled so.")
+    str | None,
+    typer.Option("--enrollment-id", metavar="ID", help="Verify that the voice is the one enrolled under this ID."),
 ]
 Store = Annotated[
     Path | None,
@@ -56,13 +59,18 @@ Store = Annotated[
 ]
 KeyFile = Annotated[
     Path | None,
-    typer.Option("--key-file", metavar="FILE", help=f"Key of encrypted voiceprints [env {KEY_VARIABLE}: the key]."),
+    typer.Option(
+        "--key-file",
+        metavar="FILE",
+        help=f"Key of encrypted voiceprints [env {KEY_VARIABLE}: the key itself].",
+    ),
 ]
 PolicyName = Annotated[
     str, typer.Option("--policy", metavar="NAME", help="Routing policy: a name (see audio policies), or a TOML file.")
 ]
 Channel = Annotated[
-    int | None, typer.Option("--channel", metavar="N", help="Channel of the voice, from 0, if several carry speech.")
+    int | None,
+    typer.Option("--channel", metavar="N", help="Channel of the voice, counted from 0, if several carry speech."),
 ]
 
 

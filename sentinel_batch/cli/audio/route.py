@@ -69,7 +69,7 @@ def route(
     fail_on_action: Annotated[
         str | None,
         typer.Option(
-            "--fail-on-action", metavar="ACTION", help="Exit with the action's code if it is this or severer."
+            "--fail-on-action", metavar="ACTION", help="Exit with the action's code if it is at least this severe."
         ),
     ] = None,
 ) -> int:
@@ -114,7 +114,7 @@ def _rank(action: str) -> int:
     name = action.upper().replace("-", "_")
     if name not in names:
         hint = f"Give one of: {', '.join(names)}."
-        raise UsageError(f"--fail-on-action {action!r} is no action.", hint=hint, value=action, allowed=names)
+        raise UsageError(f"--fail-on-action {action!r} is not an action.", hint=hint, value=action, allowed=names)
     return names.index(name)
 
 

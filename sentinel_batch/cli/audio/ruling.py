@@ -35,7 +35,7 @@ Customer = Annotated[str | None, typer.Option("--customer-id", metavar="ID", hel
 Call = Annotated[str | None, typer.Option("--call-id", metavar="ID", help="The call; also finds its manifest row.")]
 Facts = Annotated[
     list[str] | None,
-    typer.Option("--context", metavar="KEY=VALUE", help="Any other field of the context; may be given again."),
+    typer.Option("--context", metavar="KEY=VALUE", help="Any other field of the context; may be repeated."),
 ]
 
 

@@ -69,8 +69,8 @@ def run(
 ) -> ExitCode:
     """Analyse every recording of a folder, and store what is new in the lake.
 
-    Safe to repeat and to interrupt: what is finished is kept in the lake. Voices are verified where the manifest names
-    an enrollment_id. Exit codes: 3 some recordings have no verdict, 4 there is none.
+    Safe to repeat and to interrupt: finished recordings stay in the lake. Voices are verified where the manifest names
+    an enrollment_id. Exit codes: 3 some recordings have no verdict, 4 there are no recordings.
     """
     from sentinel_batch.recordings import analyse_recordings
 

@@ -40,14 +40,14 @@ from sentinel_batch.cli.session import Session, with_session
 @with_session
 def sar(
     session: Session,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder that gets a folder for the case.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder in which a folder for the draft is made.")],
     path: MaybePath = None,
     verdict: VerdictFile = None,
     decision: Annotated[
         Literal["allow", "deny", "review"] | None,
         typer.Option("--decision", metavar="DECISION", help="allow, deny or review [default from the action]."),
     ] = None,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Remark of the analyst.")] = "",
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="The analyst's remark.")] = "",
     config: Annotated[
         Path | None,
         typer.Option("--sar-config", metavar="FILE", help="TOML file: the institution, national codes."),
@@ -73,7 +73,7 @@ def sar(
 ) -> None:
     """Draft a suspicious-activity report on a call. Nothing is filed or sent.
 
-    Written are sar.json, narrative.txt, FinCEN and goAML XML, and a manifest with the hash of each.
+    Writes sar.json, narrative.txt, FinCEN and goAML XML, and a manifest with the hash of each.
     """
     from audio_batch import draft_sar
 

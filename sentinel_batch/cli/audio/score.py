@@ -45,8 +45,8 @@ def score(
 ) -> ExitCode:
     """Score voices: 0 = human, 1 = synthetic. Recordings are listed in the order given.
 
-    A recording that is damaged, or tells too little, keeps its score beside the label uncertain; one that cannot be
-    decoded has none, but an error. Exit codes: 1 no file could be scored, 3 some could not, 4 nothing to read.
+    A recording that is damaged, or holds too little speech, keeps its score but is labelled uncertain; one that cannot
+    be decoded has an error instead. Exit codes: 1 no file could be scored, 3 some could not, 4 nothing to read.
     """
     from audio_batch.assessment import assess
     from audio_batch.spoof import load_model

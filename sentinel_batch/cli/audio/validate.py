@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def validate(
     session: Session,
     paths: Paths,
-    strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
     auto_fix: Annotated[
         Path | None,
         typer.Option("--auto-fix", metavar="DIR", help="Write repaired copies to DIR: offset removed, channels apart."),

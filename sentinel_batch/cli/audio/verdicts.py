@@ -52,7 +52,7 @@ def _read_document(file: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise _refuse(file, f"is not JSON: {error}", "Give what audio score --json printed.") from error
     if not isinstance(document, dict):
-        raise _refuse(file, "is no JSON object", "Give what audio score --json printed.")
+        raise _refuse(file, "is not a JSON object", "Give what audio score --json printed.")
     return document
 
 

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 def list_rules(
     session: Session,
     tag: Annotated[
-        str | None, typer.Option("--tag", metavar="TAG", help="Only those with this tag, or one of its kind: fraud.")
+        str | None,
+        typer.Option(
+            "--tag", metavar="TAG", help="Only those with this tag, or one below it: fraud includes fraud.bypass."
+        ),
     ] = None,
     maturity: Annotated[
         str | None, typer.Option("--maturity", metavar="WORD", help="Only experimental, stable or deprecated ones.")

@@ -41,8 +41,9 @@ def bench(
 ) -> None:
     """Measure on simulated populations how well the engine finds fraud.
 
-    Populations are simulated, examined night by night, and compared with the truth: each rule, all rules, and rules
-    with a model that has seen neither the seed nor the strategy. With --out a run that was killed goes on.
+    Populations are simulated, examined night by night, and compared with the truth: each rule, all rules together, and
+    rules with a model that was trained on other populations and other strategies. With --out, a run that was killed
+    can be resumed.
     """
     import tempfile
 

@@ -37,8 +37,8 @@ def test_a_new_rule_is_good_as_written(call: Call, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message", "hint"),
     [
-        ("premium night", "'premium night' is no id of a rule.", "Write it as PREMIUM_NIGHT: capitals"),
-        ("../X", "'../X' is no id of a rule.", "capitals"),
+        ("premium night", "'premium night' is not an id of a rule.", "Write it as PREMIUM_NIGHT: capitals"),
+        ("../X", "'../X' is not an id of a rule.", "capitals"),
         ("SDHF_001", "There is a rule SDHF_001: simbox/SDHF_001.toml, of the book shipped.", "another id"),
         ("TAKEN", "There is a file TAKEN.sql.", "another --folder"),
     ],

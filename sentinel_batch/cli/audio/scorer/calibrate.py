@@ -13,7 +13,11 @@ from sentinel_batch.cli.session import Session, with_session
 def calibrate(
     session: Session, manifest: Labels, out: Folder, model: Model = None, model_version: Version = None
 ) -> None:
-    """Refit the last step of a model on labelled recordings; the classifiers stay as they are."""
+    """Refit the step that turns a scorer's output into a probability, on labelled recordings.
+
+    The classifiers stay as they are. This calibrates probabilities of recordings; rules calibrate sets the thresholds
+    of rules so that alerts fit a budget.
+    """
     from audio_batch import calibrate_model
 
     output = session.output

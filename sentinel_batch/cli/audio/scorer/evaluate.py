@@ -16,7 +16,8 @@ from sentinel_batch.errors import ExitCode
 def evaluate(session: Session, manifest: Labels, model: Model = None) -> ExitCode:
     """Score labelled recordings, and print the error rates: in all, by engine, by channel.
 
-    Recordings that the model was trained on prove nothing. Exit code 3: some could not be scored; they are listed.
+    Do not use recordings that the model was trained on: they prove nothing. Exit code 3: some recordings could not be
+    scored; they are listed.
     """
     from audio_batch import evaluate_model
 

@@ -18,20 +18,25 @@ def train(
     out: Folder,
     model_version: Version = None,
     as_recorded: Annotated[
-        bool, typer.Option("--as-recorded", help="Simulate no channels: the recordings are telephone calls.")
+        bool,
+        typer.Option(
+            "--as-recorded", help="Do not simulate telephone lines: the recordings are telephone calls already."
+        ),
     ] = False,
     narrowband_only: Annotated[
-        bool, typer.Option("--narrowband-only", help="Train no model of 16 kHz recordings.")
+        bool, typer.Option("--narrowband-only", help="Train no model for 16 kHz recordings.")
     ] = False,
-    draws: Annotated[int, typer.Option("--draws", metavar="N", help="Random channels per recording.")] = 2,
+    draws: Annotated[
+        int, typer.Option("--draws", metavar="N", help="Simulated telephone lines for each recording.")
+    ] = 2,
     seed: Annotated[
-        int | None, typer.Option("--seed", metavar="N", help="Same seed, same model [default shipped].")
+        int | None, typer.Option("--seed", metavar="N", help="The same seed gives the same model [default shipped].")
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", metavar="N", help="Processes.")] = 1,
+    workers: Annotated[int, typer.Option("--workers", metavar="N", help="Number of processes.")] = 1,
 ) -> None:
     """Train a scorer on your own labelled recordings.
 
-    Calibrated on speakers and engines that it did not train on, where there are enough of them.
+    It is calibrated on speakers and engines that it was not trained on, if there are enough of them.
     """
     from audio_batch import train_model
 

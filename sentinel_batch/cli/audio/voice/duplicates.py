@@ -32,7 +32,9 @@ def list_duplicates(
     min_llr: Annotated[
         float | None,
         typer.Option(
-            "--min-llr", metavar="LLR", help="Log-likelihood ratio from which voices are one [default shipped]."
+            "--min-llr",
+            metavar="LLR",
+            help="Log-likelihood ratio from which two voices count as one [default shipped].",
         ),
     ] = None,
 ) -> None:

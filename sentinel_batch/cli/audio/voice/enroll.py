@@ -28,7 +28,7 @@ def enroll(
     paths: Paths,
     enrollments: Store = None,
     key_file: KeyFile = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace the voiceprint that is there.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an existing voiceprint.")] = False,
     channel: Channel = None,
     channel_class: Annotated[
         Literal["narrowband", "wideband"] | None,
@@ -36,9 +36,9 @@ def enroll(
     ] = None,
     raw: Raw = None,
 ) -> None:
-    """Make a voiceprint of recordings of one person: 8 s of speech or more, best in several calls.
+    """Make a voiceprint from recordings of one person: 8 s of speech or more, preferably from several calls.
 
-    All recordings are used, or nothing is written.
+    Either all recordings are used, or nothing is written.
     """
     from audio_batch import enroll as make
 

@@ -14,7 +14,7 @@ from sentinel_batch.cli.session import Session, with_session
 def make_key(
     session: Session, path: Annotated[Path, typer.Argument(metavar="FILE", help="File to make, mode 0600.")]
 ) -> None:
-    """Make a random key for encrypted voiceprints. Whoever loses it loses the voiceprints."""
+    """Make a random key for encrypted voiceprints. If you lose it, you lose the voiceprints."""
     from audio_batch.speaker import create_key
 
     create_key(path)

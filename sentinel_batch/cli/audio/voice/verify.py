@@ -41,7 +41,7 @@ def verify(
 ) -> None:
     """Say whether a recording carries an enrolled voice, and is not synthetic as far as the scorer can tell.
 
-    Exit code 0 means that there is an answer; it stands in "verified".
+    Exit code 0 means that there is an answer: see "verified".
     """
     from audio_batch import verify as compare
 
