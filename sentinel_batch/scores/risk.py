@@ -175,9 +175,12 @@ def score_counts(counted: pl.DataFrame, config: Config) -> pl.DataFrame:
         "call_frequency": pl.col("call_count") / config.risk_calls,
     }
     clipped = {f"{name}_part": part.clip(0, 1).fill_null(0.0) for name, part in parts.items()}
+    # Rounded, so that a sum lands on the edge of a level and not a hair beside it.
     score = pl.sum_horizontal(pl.col(f"{name}_part") * weight for name, weight in WEIGHTS.items()).round(_DIGITS)
     level = pl.lit("low")
     for name, above in reversed(LEVELS):
+        # Levels are published as: below 0.3 low, up to 0.6 medium, up to 0.8 high. So only medium includes its lower
+        # edge.
         reached = pl.col("score") >= above if name == "medium" else pl.col("score") > above
         level = pl.when(reached).then(pl.lit(name)).otherwise(level)
     return counted.with_columns(**clipped).with_columns(score=score).with_columns(level=level)
@@ -248,6 +251,7 @@ def _count(
         if call is not None:
             fields = [call[name] for name in ("caller_number", "callee_number", "timestamp", "duration_seconds")]
             further = connection.sql("SELECT $1, $2, $3::TIMESTAMPTZ, $4", params=fields)
+            # The event may have been ingested meanwhile; then it must not count twice.
             same = (Column("callee_number") == Constant(fields[1])) & (time == Constant(fields[2]))
             calls = calls.filter(~same).union(further)
         calls.create_view("calls")

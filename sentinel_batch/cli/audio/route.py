@@ -107,7 +107,6 @@ def route(
 
 
 def _rank(action: str) -> int:
-    """Return the severity of an action."""
     from audio_batch.routing import ACTIONS
 
     names: list[str] = list(ACTIONS)
