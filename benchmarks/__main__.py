@@ -103,7 +103,7 @@ def measure_size(millions: float, folder: Path, repeat: int) -> list[Result]:
     results.append(compare("ingest", size, "DuckDB COPY of the typed CSV to Parquet", "at most 1.25", *pair))
     copy.unlink(missing_ok=True)
     pair = take_turns(["detect_engine", lake], ["detect_group_by", lake], repeat)
-    results.append(compare("detect", size, "a plain GROUP BY", "at most 0.5", *pair))
+    results.append(compare("detect", size, "one plain GROUP BY", "at most 0.5", *pair))
     if millions >= 100:
         run = run_case("detect_engine_all", lake)
         peak = run["peak_bytes"] / 2**20
@@ -114,7 +114,7 @@ def measure_size(millions: float, folder: Path, repeat: int) -> list[Result]:
     if millions < 100:
         turns = profiles.measure(lake, repeat)
         pair = [ours for ours, _ in turns], [theirs for _, theirs in turns]
-        results.append(compare("profiles", size, "a plain GROUP BY", "at most 4", *pair))
+        results.append(compare("profiles", size, "one plain GROUP BY", "at most 4", *pair))
         results.append(measure_rules(lake, size, "day", repeat))
     shutil.rmtree(lake)
     return results
@@ -124,7 +124,7 @@ def measure_rules(lake: Path, size: str, period: str, repeat: int) -> Result:
     """Measure all rules over the last 24 hours (``day``) or all calls (``all``) of a lake that has its profiles."""
     name = "all rules" if period == "day" else "all rules, all days"
     pair = take_turns(["rules_engine", lake, period], ["rules_group_by", lake, period], repeat)
-    return compare(name, size, "a plain GROUP BY", "at most 3", *pair)
+    return compare(name, size, "one plain GROUP BY", "at most 3", *pair)
 
 
 def measure_population(folder: Path, subscribers: int, days: int, repeat: int) -> list[Result]:

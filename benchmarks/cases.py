@@ -35,7 +35,7 @@ GROUP BY caller_number
 HAVING count(DISTINCT callee_number) > 50 AND avg(duration_seconds) < 3
 ORDER BY unique_destinations DESC
 """
-"""SDHF_001 as a plain query, NOW() bound to the newest call."""
+"""The plain query: one window that ends at the newest call."""
 
 
 def ingest_engine(source: str, lake: str) -> dict[str, object]:
@@ -93,7 +93,7 @@ def detect_engine_all(lake: str) -> dict[str, object]:
 
 
 def detect_group_by(lake: str) -> dict[str, object]:
-    """Run a plain GROUP BY, one window, over the same rows."""
+    """Run one plain GROUP BY, one window, over the same rows."""
     from sentinel_batch.lake import Lake
 
     newest = Lake.open(lake).snapshot().newest_call
@@ -146,7 +146,7 @@ def _time_rules() -> dict[str, dict[str, float]]:
 
 
 def rules_group_by(lake: str, period: str) -> dict[str, object]:
-    """Run a plain GROUP BY over the calls of that period."""
+    """Run one plain GROUP BY over the calls of that period."""
     from sentinel_batch.lake import Lake
 
     newest = Lake.open(lake).snapshot().newest_call

@@ -1,4 +1,4 @@
-"""Profiles against a plain GROUP BY over the same rows: ``python -m benchmarks.profiles [--rows 10]``.
+"""Profiles against one plain GROUP BY over the same rows: ``python -m benchmarks.profiles [--rows 10]``.
 
 Both take turns, each in a process of its own; the median of the ratios is what counts. Prints a Markdown table.
 """

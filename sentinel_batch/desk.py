@@ -77,7 +77,7 @@ class Desk:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         function = getattr(import_module("sentinel_batch"), name)
         if not _takes_desk(function):
-            raise AttributeError(f"{name} is no method: it needs no lake. Call sentinel_batch.{name}.")
+            raise AttributeError(f"{name} is not a method: it needs no lake. Call sentinel_batch.{name}.")
         return _bind(function, self)
 
     def __dir__(self) -> list[str]:

@@ -83,7 +83,7 @@ def read_books(content: Mapping[str, Any], file: Path) -> tuple[str, ...] | None
     Raises
     ------
     ConfigurationError
-        If they are no list of texts, or one is named twice.
+        If they are not a list of texts, or one is named twice.
     """
     value = content.get("rules")
     value = value.get(BOOKS) if isinstance(value, dict) else value
@@ -100,7 +100,7 @@ def check_books(value: Any, base: Path, source: str, key: str) -> tuple[str, ...
     Raises
     ------
     ConfigurationError
-        If they are no list of texts, or one is named twice.
+        If they are not a list of texts, or one is named twice.
     """
     if not isinstance(value, list) or not value or any(not isinstance(name, str) or not name.strip() for name in value):
         raise _invalid(key, value, source, _BOOKS_ALLOWED)

@@ -48,7 +48,7 @@ def parse_duration(text: str, *, name: str = "duration") -> timedelta:
     Raises
     ------
     UsageError
-        If the text is no such duration, or is zero, or longer than time goes.
+        If the text is not such a duration, or is zero, or longer than the calendar.
     """
     match = _DURATION.fullmatch(text.strip())
     try:
@@ -93,7 +93,7 @@ def parse_instant(text: str, *, name: str = "instant") -> datetime:
     Raises
     ------
     UsageError
-        If the text is no such instant.
+        If the text is not such an instant.
     """
     stripped = text.strip()
     try:

@@ -108,4 +108,4 @@ class _KeptReader(_WrappedReader):
         return piece.copy()
 
     def close(self) -> None:
-        """Do nothing: there is no file."""
+        """Do nothing: there is no file to close."""

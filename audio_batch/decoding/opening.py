@@ -32,7 +32,7 @@ def open_reader(path: str | PathLike[str], *, raw: RawFormat | None = None) -> R
     Raises
     ------
     UnreadableAudioError
-        If it is no audio, is not declared, needs PyAV and there is none, or breaks a safety limit.
+        If it is not audio, is not declared, needs PyAV and there is none, or breaks a safety limit.
     """
     with open_file(path) as file:
         head = file.read(4096)

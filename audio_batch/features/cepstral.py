@@ -114,6 +114,7 @@ def measure_mfcc(spectrum: Spectrum, high_frequency: float | None = UPPER_FREQUE
 
 def difference_frames(values: Floats) -> Floats:
     """Return value of the next frame minus value of the frame before, edges repeated; shape as values."""
+    # Edges are repeated, so that all three parts have the same number of frames.
     padded = np.concatenate([values[:1], values, values[-1:]])
     difference: Floats = padded[2:] - padded[:-2]
     return difference

@@ -80,6 +80,7 @@ def predict_burg(frames: Floats, order: int) -> Doubles:
 def find_roots(polynomials: Doubles) -> npt.NDArray[np.complex128]:
     """Return the roots of monic polynomials, highest power first, shape (frames, order)."""
     order = polynomials.shape[1] - 1
+    # Roots are the eigenvalues of the companion matrix; numpy.roots does the same for one polynomial at a time.
     companion = np.zeros((len(polynomials), order, order))
     companion[:, 0] = -polynomials[:, 1:]
     companion[:, np.arange(1, order), np.arange(order - 1)] = 1
@@ -90,6 +91,7 @@ def _lower_rate(samples: Floats, sampling_rate: int) -> tuple[Floats, int]:
     if sampling_rate <= 2 * CEILING:
         return samples, sampling_rate
     rate = int(2 * CEILING)
+    # Lengths are chosen so that both transforms have whole lengths, or the rate would not be exactly that asked for.
     step = sampling_rate // gcd(sampling_rate, rate)
     padded = -(-(len(samples) + rate // 100) // step) * step
     lowered = padded // step * (rate * step // sampling_rate)
@@ -108,6 +110,7 @@ def _make_gaussian(length: int) -> Floats:
 def _sort_formants(roots: npt.NDArray[np.complex128], rate: int) -> Doubles:
     """Return frequencies and bandwidths of the poles in the upper half plane, shape (2, frames, formants)."""
     frequency = np.angle(roots) * rate / (2 * np.pi)
+    # A pole of radius r rings off as r^n; its width at half power is -ln(r) · rate / π.
     bandwidth = np.abs(np.log(np.maximum(np.abs(roots), 1e-12))) * rate / np.pi
     valid = (frequency > EDGE) & (frequency < rate / 2 - EDGE)
     frequency = np.where(valid, frequency, np.nan)

@@ -102,6 +102,7 @@ def _interpolate_heights(curve: Floats, rows: Indices, columns: Indices) -> Floa
 
 @lru_cache(maxsize=1)
 def _make_sinc() -> Floats:
+    # A tapered sinc at quarters of a sample: near 1, a small error in the height of the peak is a large one in dB.
     offsets = np.arange(-SINC_STEPS, SINC_STEPS + 1) / SINC_STEPS
     distance = offsets - np.arange(-SINC_REACH, SINC_REACH + 1)[:, None]
     weights = np.sinc(distance) * np.square(np.cos(np.pi * distance / (2 * SINC_REACH + 4)))
@@ -120,6 +121,7 @@ def _cross_correlate(frames: Floats, period: int, sampling_rate: int) -> tuple[F
     moving = energy[:, period - 1 : 2 * period] - np.pad(energy[:, :period], ((0, 0), (1, 0)))
     moving = moving[:, : period + 1]
     weights = np.linspace(0, 1, factor, endpoint=False)
+    # The energy between two samples is interpolated in a line: it changes slowly, unlike the correlation.
     dense = (moving[:, :-1, None] * (1 - weights) + moving[:, 1:, None] * weights).reshape(len(frames), -1)
     normalized: Floats = (curve / np.sqrt(np.maximum(first * dense, 1e-20))).astype(np.float32)
     return normalized, factor

@@ -111,6 +111,7 @@ def measure_periodicity(residual: Floats, sampling_rate: int) -> tuple[Floats, F
 
 def _correlate_power(power: Floats, fft_length: int, order: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     bins = np.arange(power.shape[1])
+    # Half a spectrum: every bin but the first and the last stands for its mirror image as well.
     weights = np.where((bins == 0) | (bins == fft_length // 2), 1.0, 2.0) / fft_length
     cosines = np.cos(2 * np.pi / fft_length * np.outer(bins, np.arange(order + 1))) * weights[:, None]
     correlation: np.ndarray[tuple[int, int], np.dtype[np.float64]] = power.astype(np.float64) @ cosines

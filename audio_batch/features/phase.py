@@ -93,6 +93,8 @@ class PhaseView:
         frames = frame_signal(shifted, spectrum.window_length, spectrum.hop)
         moved = np.fft.rfft(frames * self.window, spectrum.fft_length)[:, self.bins]
         expected = np.exp(-2j * np.pi * np.arange(moved.shape[1]) / spectrum.fft_length).astype(np.complex64)
+        # The phase that a steady tone at the bin's frequency would gain in one sample is taken out; the rest is the
+        # deviation.
         advance = moved.astype(np.complex64, copy=False) * np.conj(self.plain) * expected
         deviation: Floats = np.angle(advance) * np.float32(spectrum.sampling_rate / (2 * np.pi))
         return deviation
@@ -105,12 +107,14 @@ def measure_group_delay(view: PhaseView) -> Floats:
     """
     spectrum = view.spectrum
     middle = (spectrum.window_length - 1) / 2
+    # Time counts from the middle of the frame, or every delay would carry half a frame as a constant.
     ramp = (np.arange(spectrum.window_length) - middle) * (1000 / spectrum.sampling_rate)
     ramped = spectrum.transform_with((view.window * ramp).astype(np.float32))[:, view.bins]
     energy = np.maximum(spectrum.mean_square, TINY)[:, None] * np.square(view.window).sum()
     product = (view.plain.real * ramped.real + view.plain.imag * ramped.imag) / energy
     level = np.log(np.maximum(view.power / energy, np.float32(1e-8)))
     keep = make_cosine_basis(level.shape[1], max(8, round(2 * SMOOTHING_QUEFRENCY * UPPER_FREQUENCY)))
+    # Divided by the smoothed and not by the plain spectrum: zeros near the unit circle would make spikes.
     delay = product * np.exp(-GAMMA * ((level @ keep) @ keep.T))
     compressed: Floats = np.sign(delay) * np.abs(delay) ** np.float32(ALPHA)
     return compressed

@@ -117,6 +117,7 @@ def _find_candidates(samples: Floats, starts: Indices, sampling_rate: int, peak:
     period = int(sampling_rate / PITCH_FLOOR)
     frames = samples[starts[:, None] + np.arange(length)]
     middle = length // 2
+    # The local mean, over the periods in the middle: an offset would correlate at every lag.
     frames = frames - frames[:, middle - period : middle + period].mean(axis=1, keepdims=True)
     frames = frames * np.hanning(length + 2)[1:-1].astype(np.float32)
     half = period // 2 + 1
@@ -133,6 +134,7 @@ def _find_candidates(samples: Floats, starts: Indices, sampling_rate: int, peak:
     pitch = rate / lags[kept].astype(np.float64)
     height = heights[kept].astype(np.float64)
     frequency[rows, places] = pitch
+    # Interpolation can push a peak past 1; such a peak is as suspect as one that falls short by as much.
     strength[rows, places] = np.minimum(height, 1 / height) - OCTAVE_COST * np.log2(PITCH_CEILING / pitch)
     return frequency, strength
 
@@ -141,12 +143,16 @@ def _autocorrelate(frames: Floats, sampling_rate: int) -> tuple[Floats, int]:
     """Return the autocorrelation of Hann-windowed frames over that of the window, and its own sampling rate."""
     length = frames.shape[1]
     factor = -(-INTERPOLATED_RATE // sampling_rate)
+    # Half a frame of zeros is enough: lags beyond half the frame are not looked at.
     size = 1 << (int(1.5 * length) - 1).bit_length()
     power = np.square(np.abs(np.fft.rfft(frames, size)))
     rate = factor * sampling_rate
     lags = int(rate / PITCH_FLOOR) + 2
+    # A longer inverse transform interpolates the correlation exactly, as the signal is band-limited.
     curve = np.fft.irfft(power, factor * size)[:, :lags].astype(np.float32, copy=False)
     place = np.arange(lags) / (factor * length)
+    # The autocorrelation of a Hann window in closed form. Dividing by it undoes the taper, so that a perfect period
+    # gives 1 at every lag.
     window = (1 - place) * (2 + np.cos(2 * np.pi * place)) / 3 + np.sin(2 * np.pi * place) / (2 * np.pi)
     return curve / (np.maximum(curve[:, :1], np.float32(1e-20)) * window.astype(np.float32)), rate
 
@@ -174,6 +180,7 @@ def _find_path(frequency: Doubles, strength: Doubles) -> Doubles:
     octaves = np.log2(np.where(voiced, frequency, 1.0))
     jumps = OCTAVE_JUMP_COST * np.abs(octaves[1:, None, :] - octaves[:-1, :, None])
     same = voiced[1:, None, :] == voiced[:-1, :, None]
+    # Voiceless to voiceless costs nothing; changing between the two has a fixed price, whatever the pitch.
     costs = np.where(same, np.where(voiced[1:, None, :], jumps, 0), VOICING_COST)
     total = strength[0]
     origins = np.empty(costs.shape[:2], dtype=np.intp)
@@ -183,6 +190,7 @@ def _find_path(frequency: Doubles, strength: Doubles) -> Doubles:
         origins[step] = reached.argmax(axis=0)
         total = reached[origins[step], places] + strength[step + 1]
     path = [int(total.argmax())]
+    # Viterbi: each frame remembers where its best path came from, and the path is read backwards.
     for origin in origins[::-1]:
         path.append(int(origin[path[-1]]))
     chosen = frequency[np.arange(len(path)), path[::-1]]

@@ -57,6 +57,7 @@ def find_pulses(signal: npt.ArrayLike, sampling_rate: int, pitch: Pitch) -> Doub
         Seconds, ascending, shape (pulses,).
     """
     samples = np.asarray(signal, dtype=np.float64)
+    # Running sums of squares: the energy of any stretch is then one subtraction.
     energy = np.concatenate([[0.0], np.cumsum(np.square(samples))])
     wave = _Waveform(samples, energy, sampling_rate, float(np.abs(samples).max(initial=0)))
     pulses: list[float] = []
@@ -110,6 +111,7 @@ def _fill_stretch(wave: _Waveform, times: Doubles, frequency: Doubles, previous:
     """Return the pulses of one voiced stretch, none closer than 0.8 periods to the previous stretch's last."""
     left, right = times[0] - TIME_STEP / 2, times[-1] + TIME_STEP / 2
     middle = (left + right) / 2
+    # The middle of a voiced stretch is the safest place to begin: its edges are where voicing is doubtful.
     seed = _find_extremum(wave, middle, 0.5 / float(np.interp(middle, times, frequency)))
     periods = (times, 1 / frequency)
     before = [time for time, period in _walk(wave, seed, -1, left, periods) if time - previous > NEAREST * period]
@@ -125,8 +127,11 @@ def _walk(
     while True:
         period = float(np.interp(time, *periods))
         match = _match_period(wave, time, direction, period)
+        # A period without a match is stepped over at its expected length, so that one bad cycle does not end the
+        # stretch.
         time = match.time if match else time + direction * period
         outside = direction * (time - edge) > 0
+        # Past the edge of the voiced stretch only a pulse that matches very well is believed.
         correlation, peak = (OUTER_CORRELATION, OUTER_PEAK) if outside else (INNER_CORRELATION, INNER_PEAK)
         if match and match.correlation > correlation and match.peak > peak * wave.peak:
             pulses.append((time, period))
@@ -181,6 +186,7 @@ def _measure_amplitudes(samples: Doubles, sampling_rate: int, pulses: Doubles) -
     kept = valid[1:] & valid[:-1] & (_compare(periods) <= LARGEST_PERIOD_FACTOR)
     times, left, right = pulses[1:-1][kept], periods[:-1][kept], periods[1:][kept]
     reach = int(AMPLITUDE_SPAN * LONGEST_PERIOD * sampling_rate) + 1
+    # All pulses get a row of equal length, cut for the longest period; weights of 0 take off what is too much.
     places = np.floor(times * sampling_rate).astype(np.intp)[:, None] + np.arange(-reach, reach + 1)
     distance = (places + 0.5) / sampling_rate - times[:, None]
     phase = distance / (AMPLITUDE_SPAN * np.where(distance < 0, left[:, None], right[:, None]))

@@ -101,6 +101,7 @@ class Spectrum:
         """
         if not len(self.mean_square) or not np.isfinite(self.mean_square).all():
             return np.zeros(len(self.mean_square), dtype=bool)
+        # A high percentile, not the maximum: one click must not make the rest of the recording inactive.
         loud = np.percentile(self.mean_square, 95) * 10 ** (-ACTIVE_RANGE_DB / 10)
         return np.asarray(self.mean_square > max(float(loud), SILENCE_POWER))
 
@@ -110,6 +111,7 @@ class Spectrum:
 
     def find_bins(self, low: float, high: float) -> slice:
         """Return the bins with low <= frequency < high, in Hz; the last band takes the Nyquist bin too."""
+        # Bands are half-open, so without this the bin at Nyquist would belong to none.
         edge = high if high < self.sampling_rate / 2 else np.inf
         first, last = np.searchsorted(self.frequencies, [low, edge])
         return slice(int(first), int(last))

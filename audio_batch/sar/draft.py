@@ -109,12 +109,12 @@ class SarDraft:
         Parameters
         ----------
         folder
-            Where to put them; a folder named by the case id is made in it, readable by its owner only.
+            Where to put them; a folder named after the draft's case id is made in it, readable by its owner only.
 
         Returns
         -------
         Path
-            The folder of the case. ``evidence.json`` is written last: where it is, the rest is complete.
+            The folder of the draft. ``evidence.json`` is written last: where it is, the rest is complete.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""A case on disk: its documents, and a manifest with the hash of each."""
+"""A draft on disk: its documents, and a manifest with the hash of each."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def write_evidence(
     recording_sha256: str,
     input_hashes: Mapping[str, str | None],
 ) -> Path:
-    """Write the documents of a case and their manifest; see `SarDraft.write`.
+    """Write the documents of a draft and their manifest; see `SarDraft.write`.
 
     Parameters
     ----------
     folder
-        Folder of the case.
+        Folder of the draft.
     documents
         Content by file name: text is written as it is, None is left out, anything else becomes JSON.
     case_id
-        Name of the case.
+        Id of the draft.
     recording, recording_sha256
         Where the recording was, and its hash when it was scored. If it is still there, it is hashed again.
     input_hashes
@@ -59,7 +59,7 @@ def write_evidence(
         }
         _write_file(folder / "evidence.json", _encode(manifest))
     except OSError as error:
-        message = f"The case {folder} cannot be written: {error.strerror or error}."
+        message = f"The draft {folder} cannot be written: {error.strerror or error}."
         raise AudioUsageError(message, hint="Name a folder that can be written.", file=str(folder)) from error
     return folder
 

@@ -107,6 +107,8 @@ def _measure_levels(power: _Array, sampling_rate: int) -> tuple[_Array, _Array]:
 
 def _measure_excess(levels: _Array, total: _Array) -> _Array:
     """Return dB above the noise floor in the three clearest bands; frames of digital silence do not set the floor."""
+    # Gaps that a recorder filled with zeros say nothing of the noise; as the floor they would turn all noise into
+    # speech.
     silent = maximum_filter1d((total < _SILENT_DB).astype(np.uint8), 9, mode="nearest").astype(bool)
     candidates = np.where(silent[:, None], np.float32(np.inf), levels)
     floor = minimum_filter1d(candidates, 2 * _FLOOR_REACH + 1, axis=0, mode="nearest")
@@ -147,6 +149,7 @@ def _find_tones(power: _Array, sampling_rate: int) -> Frames:
     lobe = -(-2 * _count_points(sampling_rate) // _make_window(sampling_rate).size)
     rest = power.copy()
     rows = np.arange(len(rest))[:, None]
+    # Twice, because dial tones and DTMF are pairs of sinusoids.
     for _ in range(2):
         around = np.argmax(rest, axis=1)[:, None] + np.arange(-lobe, lobe + 1)
         rest[rows, np.clip(around, 0, rest.shape[1] - 1)] = 0
@@ -161,6 +164,7 @@ def _join_frames(excess: _Array, audible: Frames, voiced: Frames) -> Frames:
     size = 2 * _VOICED_REACH + 1
     near_voiced = uniform_filter1d(voiced.astype(np.float64), size, mode="constant") * size > _VOICED_FRAMES - 0.5
     speech = (excess > _EDGE_DB) & audible & near_core & near_voiced
+    # Opened first, or closing would join clicks to a stretch that is long enough to be kept.
     return _dilate(_close(_open(speech)), _PADDING)
 
 

@@ -118,6 +118,7 @@ def _link_all(prints: list[Voiceprint], backend: Backend, limit: float) -> Itera
     ]
     for left, right in pairs:
         for start in range(0, len(members[left]), BLOCK):
+            # Within one class, blocks below the diagonal would repeat those above it.
             for other in range(start if left == right else 0, len(members[right]), BLOCK):
                 rows, columns = members[left][start : start + BLOCK], members[right][other : other + BLOCK]
                 yield _link_block(prints, rows, columns, backend, limit)
@@ -143,6 +144,7 @@ def _merge(links: list[Pair], prints: list[Voiceprint], backend: Backend, limit:
     """Yield clusters by average linkage inside each connected component of the links."""
     for members in _connect(links, len(prints)):
         ratios = _weigh_all([prints[index] for index in members], backend)
+        # Clustering wants distances: the largest ratio becomes 0, and the limit moves with it.
         top = float(ratios.max())
         tree = linkage(squareform(top - ratios, checks=False), method="average")
         labels = fcluster(tree, top - limit, criterion="distance")
@@ -168,6 +170,7 @@ def _weigh_all(voices: list[Voiceprint], backend: Backend) -> NDArray[np.float32
     sides = [np.array([i for i, one in enumerate(voices) if one.channel_class == name]) for name in CHANNEL_CLASSES]
     for rows, columns in product([side for side in sides if len(side)], repeat=2):
         ratios[np.ix_(rows, columns)] = _weigh([voices[i] for i in rows], [voices[i] for i in columns], backend)
+    # A voice against itself gets the largest ratio, so that its distance is 0.
     np.fill_diagonal(ratios, np.maximum(ratios.max(), 0))
     return np.asarray((ratios + ratios.T) / 2, dtype=np.float32)
 

@@ -138,6 +138,7 @@ def mel_bands(mels: int, fft: int, sampling_rate: int = ENCODER_RATE) -> Floats:
     """
     top = 15 + np.log(sampling_rate / 2 / 1000) / np.log(6.4) * 27
     points = np.linspace(0, top, mels + 2)
+    # 15 mels are 1 kHz: below it the scale is linear, above it logarithmic.
     edges = np.where(points < 15, points * 200 / 3, 1000 * np.exp((points - 15) * np.log(6.4) / 27))
     ramps = edges[:, None] - np.fft.rfftfreq(fft, 1 / sampling_rate)[None, :]
     widths = np.diff(edges)[:, None]
@@ -241,6 +242,8 @@ def _run_layer(inputs: Floats, weights: Floats, recurrent: Floats, bias: Floats)
     outputs = np.empty((frames, batch, cells), dtype=np.float32)
     hidden = memory = np.zeros((batch, cells), dtype=np.float32)
     for frame in range(frames):
+        # The input's part was multiplied for all frames at once, which is fast; only the recurrent part must go frame
+        # by frame.
         gates = np.tanh(driven[frame] + hidden @ recurrent)
         enter, keep, fresh, leave = (gates[:, i * cells : (i + 1) * cells] for i in range(4))
         # Half of 1 + tanh is the sigmoid of the unscaled gate, see `_read_layer`.

@@ -65,6 +65,7 @@ class Backend:
         mean_left, spread_left = self._rank(left, channel_class)
         mean_right, spread_right = self._rank(right, channel_class)
         cosines = left @ right.T
+        # How far the pair stands out among the nearest strangers, seen from each side; the mean makes it symmetric.
         from_left = (cosines - mean_left[:, None]) / spread_left[:, None]
         from_right = (cosines - mean_right[None, :]) / spread_right[None, :]
         return np.asarray((from_left + from_right) / 2, dtype=np.float32)
@@ -72,6 +73,7 @@ class Backend:
     def _rank(self, voices: Vectors, channel_class: ChannelClass) -> tuple[Vectors, Vectors]:
         cosines = voices @ self.cohort[channel_class].T
         nearest = np.sort(cosines, axis=1)[:, -self.nearest :]
+        # The floor keeps a spread of nearly nothing from blowing up the scores.
         return nearest.mean(axis=1), np.maximum(nearest.std(axis=1), 1e-3)
 
     def weigh(self, scores: NDArray[np.float32], comparison: str) -> NDArray[np.float32]:
@@ -83,6 +85,7 @@ class Backend:
 def common_class(enrolled: Embeddings, probe: Embeddings) -> ChannelClass:
     """Return the widest class of channel in which both voices have an embedding."""
     shared = [name for name in CHANNEL_CLASSES if name in enrolled and name in probe]
+    # Classes are listed from narrow to wide, and the wider one tells voices apart better.
     return shared[-1]
 
 
@@ -179,6 +182,7 @@ def fit_calibration(scores: NDArray[np.float32], same: NDArray[np.bool_]) -> Cal
         Newton's method with a ridge of 1e-4, which keeps the slope finite where the trials separate.
     """
     design = np.stack([scores, np.ones_like(scores)], axis=1).astype(np.float64)
+    # Impostor trials outnumber genuine ones by far; weighed as they come, they would decide alone.
     weight = np.where(same, 0.5 / max(1, same.sum()), 0.5 / max(1, (~same).sum()))
     line = np.zeros(2)
     for _ in range(50):

@@ -120,6 +120,7 @@ def write_voiceprint(
             file.write(body)
             file.flush()
             os.fsync(file.fileno())
+        # A link fails if the name is taken, in one step; checking first would leave a gap for another process.
         draft.replace(final) if replace else os.link(draft, final)
         _sync_folder(folder)
     except FileExistsError:
@@ -204,6 +205,7 @@ def _file_of(folder: Path, enrollment_id: str) -> Path:
 def _read_file(file: Path, key: StoreKey | None) -> Voiceprint | None:
     """Return the voiceprint, or None if the file is gone; a link is not followed."""
     try:
+        # A link in the store could point at any file that this account may read.
         with os.fdopen(os.open(file, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as opened:
             body = opened.read(MAX_RECORD_BYTES + 1)
     except FileNotFoundError:
@@ -214,6 +216,7 @@ def _read_file(file: Path, key: StoreKey | None) -> Voiceprint | None:
         voiceprint = Voiceprint.from_json(_unseal(body, key, file))
     except (ValueError, KeyError, TypeError, AttributeError):
         raise _damaged(file, "is damaged") from None
+    # A file that was renamed would verify one customer with the voice of another.
     if _file_of(file.parent, voiceprint.enrollment_id) != file:
         raise _damaged(file, "holds the voiceprint of another id")
     return voiceprint
@@ -260,6 +263,7 @@ def _sync_folder(folder: Path) -> None:
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:
+            # The file's own fsync does not cover its name; without this a power cut could undo the rename.
             os.fsync(handle)
         finally:
             os.close(handle)

@@ -153,6 +153,7 @@ def classify_channel(speech: NDArray[np.float32], sampling_rate: int) -> Channel
     """Tell telephone speech from wideband speech by the power above 4.2 kHz (see `HIGH_BAND_SHARE`)."""
     if sampling_rate < 2 * 4_200 or len(speech) < 1024:
         return "narrowband"
+    # About 2,000 frames are enough for an average, however long the recording is.
     frames = np.lib.stride_tricks.sliding_window_view(speech, 1024)[:: max(1024, len(speech) // 2000)]
     power = np.square(np.abs(np.fft.rfft(frames * np.hanning(1024), axis=1))).sum(axis=0)
     hertz = np.fft.rfftfreq(1024, 1 / sampling_rate)
@@ -167,6 +168,7 @@ def embed_classes(
     narrow = resample(speech, sampling_rate, NARROWBAND_RATE)
     if channel_class == "narrowband":
         return {"narrowband": encoder.encode(resample(narrow, NARROWBAND_RATE, ENCODER_RATE))}
+    # A telephone loses more than bandwidth: comparing with a call needs the quantisation noise, too.
     carried = resample(compand(narrow), NARROWBAND_RATE, ENCODER_RATE)
     wide = resample(speech, sampling_rate, ENCODER_RATE)
     return {"narrowband": encoder.encode(carried), "wideband": encoder.encode(wide)}
@@ -208,6 +210,7 @@ def _choose_channel(
 ) -> NDArray[np.float32]:
     """Return the only speech there is: two parties are never mixed, and none is guessed."""
     spoken = [signal for signal in speech.values() if len(signal) >= 0.5 * sampling_rate]
+    # A mono call is often stored as two equal channels; that is one voice, not two parties.
     if len(spoken) > 1 and not all(np.array_equal(signal, spoken[0]) for signal in spoken):
         raise AudioUsageError(
             f"{fspath(path)!r} carries speech on {len(spoken)} channels; name one of 0 to {len(speech) - 1}",

@@ -57,12 +57,14 @@ def aggregate_scores(
     _check_range(values, share, at_least)
     if values.size == 0:
         return None
+    # Rounded before it is rounded up: 0.07 * 100 is 7.000000000000001 in binary, and would take an eighth.
     top = values[-max(at_least, int(np.ceil(round(share * values.size, 9)))) :]
     mean = float(np.clip(_to_logit(top), -LOGIT_LIMIT, LOGIT_LIMIT).mean())
     return 1 / (1 + float(np.exp(-mean)))
 
 
 def _to_logit(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    # A score of exactly 0 or 1 has no finite log-odds.
     inside = np.clip(scores, 1e-6, 1 - 1e-6)
     return np.log(inside) - np.log1p(-inside)
 

@@ -108,6 +108,7 @@ def fit_calibration(
     AudioUsageError
         Only one class is there.
     """
+    # A single classifier may come as a plain row; the two transpositions make a column of it.
     inputs = np.atleast_2d(np.asarray(outputs, dtype=np.float64).T).T
     truth = np.asarray(labels, dtype=np.float64)
     if len(np.unique(truth)) < 2:
@@ -123,6 +124,7 @@ def fit_calibration(
 def _balance(truth: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     balanced = weights.copy()
     for label in (0.0, 1.0):
+        # Both classes weigh half, whatever the manifest holds: that makes the log-odds likelihood ratios.
         balanced[truth == label] *= 0.5 / weights[truth == label].sum()
     return balanced
 
@@ -131,6 +133,7 @@ def _solve_logistic(
     inputs: NDArray[np.float64], truth: NDArray[np.float64], importance: NDArray[np.float64], shrinkage: float
 ) -> NDArray[np.float64]:
     """Minimise weighted cross-entropy plus shrinkage by Newton steps; the last column is the offset, not shrunk."""
+    # Only slopes are shrunk. Shrinking the offset, too, would pull scores to one side instead of to 0.5.
     penalty = np.append(np.full(inputs.shape[1] - 1, shrinkage), 1e-9)
     solution = np.zeros(inputs.shape[1])
     for _ in range(50):

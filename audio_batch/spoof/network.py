@@ -1,7 +1,7 @@
 """A small convolutional network over the spectrogram and its phase, for what the statistics of a segment miss.
 
 Stored as ONNX, run by onnxruntime on one thread. What trains it (`NetworkTrainer`) is brought by the caller: the
-repository has a trainer on torch, which is no part of the package.
+repository has a trainer on torch, which is not part of the package.
 """
 
 from __future__ import annotations

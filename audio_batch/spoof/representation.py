@@ -98,6 +98,7 @@ class Spectra:
         if mono.size < 0.3 * sampling_rate:
             mono = np.pad(mono, (0, int(0.3 * sampling_rate) - mono.size + 1))
         mono = mono - mono.mean()
+        # Level says how the line was set up, not who speaks; no measure may see it.
         mono = mono / max(float(np.sqrt(np.mean(mono**2))), 1e-9)
         short = _transform(mono, sampling_rate, FRAME_SECONDS)
         level = 10 * np.log10(np.sum(_power(short), axis=1) + EPS)
@@ -182,11 +183,13 @@ def _find_period(power: Array, sampling_rate: int) -> tuple[Array, Array]:
     correlation = _autocorrelation(power) / _window_autocorrelation(int(PITCH_FRAME_SECONDS * sampling_rate))
     shortest, longest = int(sampling_rate / PITCH_HZ[1]), int(sampling_rate / PITCH_HZ[0])
     searched = correlation[:, shortest : longest + 1]
+    # Twice the period correlates as well as the period; the slight penalty makes the shorter one win.
     penalty = (0.01 * np.log2(np.arange(shortest, longest + 1) / shortest)).astype(np.float32)
     peak = np.clip(np.argmax(searched - penalty, axis=1), 1, searched.shape[1] - 2)
     rows = np.arange(len(peak))
     before, at, after = searched[rows, peak - 1], searched[rows, peak], searched[rows, peak + 1]
     bend = before - 2 * at + after
+    # The top of the parabola through three points; where they do not bend downwards there is none.
     shift = np.where(bend < 0, 0.5 * (before - after) / np.where(bend < 0, bend, -1), 0)
     return (peak + shortest + np.clip(shift, -1, 1)).astype(np.float32), np.clip(at, -1, 1).astype(np.float32)
 
@@ -330,7 +333,11 @@ def _measure_phase(spectra: Spectra) -> Values:
     spectrum = spectra.short[:, spectra.band]
     magnitude = np.abs(spectrum) + EPS
     unit = spectrum / magnitude
+    # A steady partial turns by the same angle from frame to frame, so the second difference of its phase is near 0 and
+    # the real part near 1.
     agreement = (unit[2:] * unit[1:-1].conj() ** 2 * unit[:-2]).real
+    # The factor -1 takes out the turn by π from bin to bin that the middle of a frame has when phase is counted from
+    # its start.
     delay = np.angle(unit[:, 1:] * unit[:, :-1].conj() * -1)
     keep = spectra.speech
     prediction = _weighted_bands(agreement[keep[2:]], magnitude[2:][keep[2:]])
@@ -384,6 +391,7 @@ def _solve_prediction(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Run the Levinson-Durbin recursion on all frames at once: predictors, reflection coefficients, errors."""
     frames, order = correlation.shape[0], correlation.shape[1] - 1
+    # A little white noise keeps the recursion stable on pure tones and digital silence.
     error = correlation[:, 0] * (1 + 1e-6) + 1e-9
     predictor = np.zeros((frames, order + 1))
     predictor[:, 0] = 1
@@ -392,6 +400,7 @@ def _solve_prediction(
         k = -np.einsum("fi,fi->f", predictor[:, :i], correlation[:, i:0:-1]) / error
         reflection[:, i - 1] = k
         predictor[:, 1 : i + 1] += k[:, None] * predictor[:, i - 1 :: -1][:, :i]
+        # Rounding can push a reflection past 1, after which the error would turn negative.
         error = error * np.maximum(1 - k * k, 1e-9)
     return predictor, reflection, error
 
@@ -400,6 +409,7 @@ def _measure_waveform(spectra: Spectra) -> Values:
     """Asymmetry and tails of the samples and of their differences."""
     slope = np.diff(spectra.signal)
     (_, skewness, kurtosis), (_, slope_skewness, slope_kurtosis) = _moments(spectra.signal), _moments(slope)
+    # The sign depends on how a microphone is wired.
     shape = np.abs([skewness, slope_skewness])
     return _named("wave_asymmetry", shape) | _named("wave_tails", np.log(np.array([kurtosis, slope_kurtosis]) + 4))
 

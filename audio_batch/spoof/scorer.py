@@ -130,6 +130,7 @@ def _load(model: str | PathLike[str] | None) -> Model:
 def _keep_faint(segments: Iterable[Segment]) -> list[Segment]:
     kept: list[Segment] = []
     for segment in segments:
+        # Digital silence has no spectrum that could be judged.
         if segment.signal.size and np.ptp(segment.signal) > 1e-5:
             kept = sorted([*kept, segment], key=lambda s: -s.speech_seconds)[:FAINT_SEGMENTS]
     return sorted(kept, key=lambda s: (s.index, s.channel))
@@ -182,6 +183,8 @@ class _Work:
         self.powers += [measure_powers(s.signal, s.sampling_rate) for s in batch]
         first = len(self.scores) - len(batch)
         new = [(float(o), first + i, out.values[i], out.parts[i]) for i, o in enumerate(out.log_odds)]
+        # Only the strongest are kept for the reasons: the features of all segments of a long call would fill the
+        # memory.
         self.strongest = sorted([*self.strongest, *new], key=lambda s: (-s[0], s[1]))[: EXPLAINED * 8]
 
     def conclude(
@@ -214,6 +217,7 @@ class _Work:
 
     def _choose_channel(self) -> int:
         channels = sorted({(s.channel, s.role) for s in self.scores})
+        # The agent's voice is not the one in doubt.
         others = [number for number, role in channels if role != "agent"] or [number for number, _ in channels]
         return max(others, key=lambda number: self._aggregate(number) or 0.0, default=0)
 
@@ -239,6 +243,7 @@ class _Work:
         share = count / len(scores)
         if share >= 1 or self.channel is None:
             return 0.0
+        # The mean of the top share of a normal distribution, in standard deviations: pdf(z) / share.
         return float(norm.pdf(norm.isf(share)) / share) * self.channel.spread
 
     def _weigh(self, channel: int) -> Evidence:

@@ -64,12 +64,14 @@ def _measure(picture: Picture) -> dict[str, Array]:
 
 def _drop_pauses(layers: Array) -> Array:
     level = layers[0].mean(axis=0)
+    # A high quantile and not the maximum: one click must not turn all of the speech into pauses.
     keep = level > np.quantile(level, 0.95) - PAUSE_RANGE
     return layers[:, :, keep] if keep.sum() >= FEWEST_FRAMES else layers
 
 
 def _measure_shape(centred: Array, spread: Array) -> dict[str, Array]:
     squared, variance = centred * centred, spread * spread + np.float32(1e-4)
+    # The small terms matter in silent bins only, where a ratio of two tiny numbers would be noise.
     skewness = _mean_product(squared, centred) / (spread**3 + np.float32(1e-3))
     kurtosis = _mean_product(squared, squared) / variance**2
     shapes = {"spread": spread, "skewness": skewness, "kurtosis": kurtosis}
@@ -82,6 +84,7 @@ def _measure_neighbours(centred: Array, variance: Array) -> dict[str, Array]:
     for lag in LAGS:
         memory = _mean_product(centred[:, :, lag:], centred[:, :, :-lag], centred.shape[2]) / variance
         kinship = _mean_product(centred[:, lag:], centred[:, :-lag]) / np.sqrt(variance[:, lag:] * variance[:, :-lag])
+        # The highest bins have no neighbour above; padding keeps all arrays alike for the average over bands.
         kinship = np.pad(kinship, ((0, 0), (0, lag)))
         named |= dict(zip(_names(f"memory{lag}"), _average(memory), strict=True))
         named |= dict(zip(_names(f"kinship{lag}"), _average(kinship), strict=True))
@@ -93,6 +96,7 @@ def _measure_neighbours(centred: Array, variance: Array) -> dict[str, Array]:
 
 def _measure_by_level(layers: Array, loud: NDArray[np.bool_]) -> dict[str, Array]:
     weights = loud.astype(np.float32)
+    # The added ones keep a bin without loud, or without quiet, frames from dividing by 0.
     frames, louds = layers.shape[2], weights.sum(axis=1) + 1
     sums, inside = layers[1:].sum(axis=2), np.einsum("kft,ft->kf", layers[1:], weights)
     named = dict(zip(_names("loud", LAYERS[1:]), _average(inside / louds), strict=True))

@@ -134,7 +134,7 @@ class _Check:
         if delivered == 0 and not known & {"data_size_zero", "truncated", "corrupt"}:
             self.issues.append(make_no_audio(0, "The file is a container without any audio."))
         elif declared is not None and not known & {"truncated", "corrupt", "too_long"}:
-            # Lossy formats pad to whole frames and estimate their length: a tenth of a second and 2 % are no damage.
+            # Lossy formats pad to whole frames and estimate their length: a tenth of a second and 2 % are not damage.
             slack = 0 if properties.format in _EXACT else 0.1 * properties.sampling_rate + 0.02 * declared
             if declared - delivered > slack:
                 self.issues.append(make_truncated("frames", str(delivered), str(declared)))

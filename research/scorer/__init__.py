@@ -1,1 +1,1 @@
-"""Training of the shipped spoof scorer, beyond what ``sentinel-batch audio train`` does."""
+"""Training of the shipped spoof scorer, beyond what ``sentinel-batch audio scorer train`` does."""

@@ -1,7 +1,7 @@
 """Train the shipped scorer: ``python -m research.scorer --corpus DIR --out DIR``.
 
 `DIR` holds ``human.csv`` and ``synthetic.csv`` as ``python -m research.corpus`` writes them. For any other labelled
-recordings there is ``sentinel-batch audio train``.
+recordings there is ``sentinel-batch audio scorer train``.
 """
 
 from __future__ import annotations

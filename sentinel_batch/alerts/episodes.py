@@ -131,6 +131,7 @@ def group_episodes(alerts: Iterable[Row], findings: Iterable[tuple[str, Row]]) -
     for scope, finding in findings:
         lanes[scope, finding["suspect_number"]].append((finding, False))
     for alert in alerts:
+        # The scope is the part of the key before the first bar: a rule's id has no bar, the suspect may.
         lane = (alert["alert_key"].partition("|")[0], alert["suspect_number"])
         if lane in lanes and alert["status"] != "merged":
             lanes[lane].append((alert, True))
@@ -142,6 +143,7 @@ def _joined(scope: str, suspect: str, rows: list[tuple[Row, bool]]) -> list[Epis
     episodes: list[Episode] = []
     reach: datetime | None = None
     for row, known in sorted(rows, key=lambda pair: pair[0]["episode_start"]):
+        # Sorted by start, rows touch exactly if the next one starts before the farthest end so far.
         if reach is None or row["episode_start"] > reach:
             episodes.append(Episode(scope, suspect))
             reach = row["episode_end"]
@@ -150,6 +152,8 @@ def _joined(scope: str, suspect: str, rows: list[tuple[Row, bool]]) -> list[Epis
     for episode in episodes:
         episode.alerts.sort(key=lambda alert: alert["id"])
         if len(episode.findings) > 1:
+            # Ties between equal findings are broken by content, so that the order in which a rule returned them does
+            # not show.
             episode.findings.sort(key=lambda row: [str(row[column]) for column in FACTS])
     return episodes
 

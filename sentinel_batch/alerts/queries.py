@@ -152,7 +152,7 @@ def _chosen(status: str | Sequence[str] | None) -> list[str]:
         return list(STATUSES)
     for name in chosen:
         if name not in STATUSES:
-            raise UsageError(f"{name!r} is no status of an alert.", hint=f"Allowed: {', '.join(STATUSES)}, all.")
+            raise UsageError(f"{name!r} is not a status of alerts.", hint=f"Allowed: {', '.join(STATUSES)}, all.")
     return chosen
 
 
@@ -160,7 +160,7 @@ def _severities(severity: str | Sequence[str]) -> list[str]:
     chosen = [severity] if isinstance(severity, str) else list(severity)
     for name in chosen:
         if name.upper() not in SEVERITIES:
-            raise UsageError(f"{name!r} is no severity.", hint=f"Allowed: {', '.join(SEVERITIES)}.")
+            raise UsageError(f"{name!r} is not a severity.", hint=f"Allowed: {', '.join(SEVERITIES)}.")
     return [name.upper() for name in chosen]
 
 

@@ -220,6 +220,7 @@ def _ad_hoc(finding: Row, parameters: Mapping[str, Any] | None) -> Mapping[str, 
     if not isinstance(own, dict):
         return None
     configured = own.pop("configured", True)
+    # A frame may reach us by way of a notebook or a file; what it says of itself keeps ad-hoc findings apart.
     return own if configured is False or any(own.get(filter_) for filter_ in _FILTERS) else None
 
 

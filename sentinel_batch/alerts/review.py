@@ -64,7 +64,7 @@ def review_alerts(
     """
     wanted = [ids] if isinstance(ids, int) else list(dict.fromkeys(ids))
     if disposition not in DISPOSITIONS:
-        raise UsageError(f"{disposition!r} is no disposition.", hint=f"Allowed: {', '.join(DISPOSITIONS)}.")
+        raise UsageError(f"{disposition!r} is not a disposition.", hint=f"Allowed: {', '.join(DISPOSITIONS)}.")
     if not wanted:
         raise UsageError("No alert was named.", hint="Name at least one id: sentinel-batch alerts review ID…")
     desk, actor, moment = open_desk(lake, config), actor_name(by), now()

@@ -107,7 +107,8 @@ def suppress(
     )
     if not entry.is_active(moment):
         raise SuppressionError(
-            f"The end {until} of the suppression of {entry.pattern} has passed.", hint="Name a later --until, or none."
+            f"The suppression of {entry.pattern} would have ended already, at {until}.",
+            hint="Name a later --until, or none.",
         )
     facts = {name: getattr(entry, name) for name in SUPPRESSIONS.columns}
     with desk.lake.lock(desk.config.lock_timeout), recorded_run(desk.lake, "suppress", {**facts, "action": "add"}):
@@ -224,7 +225,8 @@ def read_suppressions(path: str | Path) -> list[Suppression]:
         raise SuppressionError(f"{file}: not UTF-8 text: {error.reason}.", hint="Save it as CSV UTF-8.") from error
     except OSError as error:
         raise SuppressionError(
-            f"{file}: the suppression list cannot be read: {error.strerror}.", hint="Check the path and its rights."
+            f"{file}: the suppression list cannot be read: {error.strerror}.",
+            hint="Check the path and its permissions.",
         ) from error
     first_line = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in first_line else ",")

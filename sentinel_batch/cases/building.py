@@ -228,6 +228,8 @@ class _Writer:
         earlier = [self.members_before.get((old, number)) for old in (match.case_id, *match.absorbed) if old]
         before: Row = next((row for row in earlier if row), {})
         did = self.activity.get(number, {})
+        # The period slides on, and would forget the calls of earlier nights; a case must not shrink because time
+        # passes.
         minutes = max(did.get("minutes") or 0.0, before.get("minutes") or 0.0)
         rules = {row["detection_rule"] for row in alerts} | set(filter(None, (before.get("rules") or "").split(", ")))
         ids = {row["id"] for row in alerts} | set(json.loads(before.get("alert_ids") or "[]"))
@@ -260,6 +262,7 @@ class _Writer:
         earlier = self._earlier(case_id, members)
         facts = {
             "severity": max((member["severity"] for member in members), key=SEVERITY_RANK.__getitem__),
+            # The most frequent type; its name breaks ties.
             "alert_type": min(kinds, key=lambda kind: (-kinds[kind], kind)) if kinds else (before or {})["alert_type"],
             "member_count": len(members),
             "link_count": len(links),
@@ -298,6 +301,7 @@ class _Writer:
             for row in self.members_before.values()
             if row["number"] in numbers or row["top_imei"] in handsets
         }
+        # A case that was closed as a false positive is no precedent.
         guilty = {
             old
             for old, row in self.stored.items()

@@ -45,6 +45,7 @@ def commit_cases(
             frame = pl.DataFrame(list(rows), schema=polars_schema(table.columns))
             lake.append(table.name, frame.with_columns(content_id=pl.lit(content_id)))
     CASE_HISTORY.append(lake, events, content_id)
+    # The case row is the only pointer to its members. It is written last, so members of a killed run are never seen.
     rows = [{**row, "content_id": content_id} if row["case_id"] in renewed else row for row in changed]
     fresh = pl.DataFrame(rows, schema=polars_schema(CASES.columns))
     kept = tables.read(CASES.name).filter(~pl.col("case_id").is_in(fresh["case_id"].to_list()))

@@ -26,6 +26,7 @@ def group_suspects(pairs: pl.DataFrame, *, linked: float = LINKED) -> list[tuple
     import networkx
 
     graph = networkx.Graph()
+    # Weak pairs are left out before the components are found: one faint link would join two towns.
     strong = pairs.filter(pairs["strength"] >= linked).sort("number_a", "number_b")
     graph.add_weighted_edges_from(strong.select("number_a", "number_b", "strength").iter_rows())
     parts = [part for component in networkx.connected_components(graph) for part in _cut(graph, component)]
@@ -38,6 +39,7 @@ def _cut(graph: Any, component: set[str]) -> list[set[str]]:
 
     if len(component) <= LARGEST_COMPONENT:
         return [component]
+    # Louvain depends on the order of nodes and edges as well as on the seed, so both are sorted.
     ordered = networkx.Graph()
     ordered.add_nodes_from(sorted(component))
     ordered.add_weighted_edges_from(sorted(graph.subgraph(component).edges(data="weight")))

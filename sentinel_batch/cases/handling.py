@@ -102,7 +102,7 @@ def mark_case(
         If the status is not allowed, or the case is closed or merged.
     """
     if status not in MARKS:
-        raise UsageError(f"{status!r} is no mark.", hint=f"Allowed: {', '.join(MARKS)}; cases close closes.")
+        raise UsageError(f"{status!r} is not a mark.", hint=f"Allowed: {', '.join(MARKS)}; cases close closes a case.")
     return _change(open_desk(lake, config), case_id, {"status": status}, "marked", notes, by)
 
 
@@ -148,7 +148,7 @@ def close_case(
         If the verdict is not allowed, or the case is closed or merged already.
     """
     if verdict not in DISPOSITIONS:
-        raise UsageError(f"{verdict!r} is no verdict.", hint=f"Allowed: {', '.join(DISPOSITIONS)}.")
+        raise UsageError(f"{verdict!r} is not a verdict.", hint=f"Allowed: {', '.join(DISPOSITIONS)}.")
     desk = open_desk(lake, config)
     if review:
         ids = _open_alerts(desk.lake.snapshot(), case_id)

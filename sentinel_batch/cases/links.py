@@ -41,6 +41,7 @@ FROM call_records
 WHERE caller_number IN (SELECT number FROM suspects) AND call_timestamp > $since AND call_timestamp <= $until
 """
 
+# How crowded a cell is without the suspects: in the busiest cell of a city many suspects meet by chance.
 _TRAFFIC = """
 CREATE TEMP TABLE traffic AS
 SELECT location_code AS cell, count(*) / sum(count(*)) OVER () AS share
@@ -56,6 +57,7 @@ SELECT number, cell, count(*) / sum(count(*)) OVER (PARTITION BY number) AS shar
 FROM calls WHERE cell IS NOT NULL GROUP BY number, cell
 """
 
+# IMEIs of one repeated digit are placeholders, and would tie strangers together.
 _SAME_HANDSET = """
 WITH handsets AS (
     SELECT DISTINCT number, imei FROM calls
@@ -76,6 +78,8 @@ FROM calls WHERE callee IN (SELECT number FROM suspects) AND number <> callee
 GROUP BY ALL
 """
 
+# A callee of more than 20 suspects is a hotline or a bank, and ties nobody together. What chance gives is the product
+# of both numbers' callees over all callees, as for two random draws.
 _SHARED_CALLEES = """
 WITH pairs AS (SELECT DISTINCT number, callee FROM calls WHERE callee NOT IN (SELECT number FROM suspects)),
 rare AS (SELECT callee FROM pairs GROUP BY callee HAVING count(*) BETWEEN 2 AND 20),
@@ -93,6 +97,8 @@ SELECT number_a, number_b, 0.4 * (1 - expected / shared) AS strength,
 FROM common WHERE shared >= 3 AND shared > 2 * expected
 """
 
+# Cells below 2 % of a number's calls are passing through. least(a, b) summed over cells is the overlap of two
+# distributions, 0 to 1; it is rounded before the comparison because the sum's last digit depends on threads.
 _SAME_SITE = """
 WITH crowding AS (
     SELECT s.cell, sum(s.share) AS suspects,
@@ -109,6 +115,7 @@ WHERE a.share >= 0.02 AND b.share >= 0.02
 GROUP BY a.number, b.number HAVING round(sum(least(a.share, b.share)), 9) >= 0.5
 """
 
+# A bank of SIMs rests them in turn, so that siblings are hardly ever busy in the same hour.
 _COMPLEMENTARY_HOURS = """
 WITH slots AS (SELECT DISTINCT number, day, hour FROM calls),
 reach AS (SELECT number, count(*) AS slots, min(day) AS first_day, max(day) AS last_day FROM slots GROUP BY number),
@@ -136,6 +143,7 @@ WHERE least(x.calls, y.calls) >= 30
 GROUP BY p.number_a, p.number_b HAVING sum(a.calls * b.calls) >= 0.9 * any_value(x.length * y.length)
 """
 
+# Numbers whose first call is on the first day of the period may be years old: of those the first day says nothing.
 _SAME_BATCH = """
 WITH firsts AS (
     SELECT number, min(day) AS first_day FROM calls WHERE regexp_full_match(number, '\\+[0-9]{9,15}') GROUP BY number
@@ -202,6 +210,7 @@ def find_links(tables: Snapshot, numbers: Iterable[str], period: Period) -> pl.D
         connection.register("suspects", suspects.to_arrow())
         _prepare(connection, period)
         found = [_query(connection, kind, sql) for kind, sql in _DIRECT.items()]
+        # Supporting links are looked for only among pairs that something else ties: all pairs would be quadratic, too.
         near = pl.concat(found).select("number_a", "number_b").unique()
         connection.register("near", near.to_arrow())
         found += [_query(connection, kind, sql) for kind, sql in _SUPPORTING.items()]

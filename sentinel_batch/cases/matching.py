@@ -51,10 +51,13 @@ def match_groups(groups: Iterable[Sequence[str]], open_cases: Mapping[int, Itera
     for case_id, numbers in members.items():
         shared = Counter(place_of[number] for number in numbers if number in place_of)
         if shared:
+            # Most shared members first; the place breaks ties, so that a night can be repeated with the same result.
             taken[case_id] = min(shared, key=lambda place: (-shared[place], place))
     found = []
     for place, group in enumerate(ordered):
+        # Ids count up, so the smallest is the oldest, which people know by its number.
         mine = sorted(case_id for case_id, owner_place in taken.items() if owner_place == place)
+        # A member that was quiet tonight stays in its case; one that moved to another group does not.
         kept = {number for case_id in mine for number in members[case_id] if place_of.get(number, place) == place}
         found.append(Match(tuple(sorted(kept.union(group))), mine[0] if mine else None, tuple(mine[1:])))
     return found

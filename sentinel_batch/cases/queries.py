@@ -141,5 +141,5 @@ def _chosen(status: str | Sequence[str] | None) -> list[str]:
         return list(STATUSES)
     for name in chosen:
         if name not in STATUSES:
-            raise UsageError(f"{name!r} is no status.", hint=f"Allowed: {', '.join(STATUSES)}, all.")
+            raise UsageError(f"{name!r} is not a status.", hint=f"Allowed: {', '.join(STATUSES)}, all.")
     return chosen

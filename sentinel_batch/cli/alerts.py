@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from sentinel_batch.cli.explain import print_alert
 from sentinel_batch.cli.output import Column, Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import UsageError
+from sentinel_batch.window import now, resolve_period
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,7 +50,7 @@ Since = Annotated[
 Status = Annotated[
     str | None, typer.Option("--status", metavar="NAME", help="open, reviewed, suppressed, merged or all; with commas.")
 ]
-By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decided [default the user].")]
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decided [default the current user].")]
 
 
 @with_session
@@ -74,7 +75,7 @@ def list_alerts(
 
     out = session.output
     if as_csv and out.as_json:
-        raise UsageError("--csv and --json exclude each other.", hint="Give one of them.")
+        raise UsageError("--csv and --json cannot be used together.", hint="Give one of them.")
     filters = _filters(severity, reviewed, suspect, since, status)
     rows = read_alerts(lake=session.desk(), limit=limit, **filters)
     if out.as_json:
@@ -111,7 +112,7 @@ def review(
     notes: Annotated[str, typer.Option("--notes", metavar="TEXT", help="Why.")] = "",
     by: By = None,
 ) -> None:
-    """Give a verdict on alerts: all of them, or none."""
+    """Give a verdict on alerts: on all that are named, or on none."""
     from sentinel_batch.alerts import review_alerts
 
     rows = review_alerts(ids, disposition=disposition, notes=notes, by=by, lake=session.desk())
@@ -164,10 +165,10 @@ def suppress(
 @with_session
 def unsuppress(
     session: Session,
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="As it was entered.")],
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="The entry, as it was made.")],
     by: By = None,
 ) -> None:
-    """Take a number or a prefix off the suppression list."""
+    """Remove a number or a prefix from the suppression list."""
     from sentinel_batch.alerts import unsuppress as remove
 
     rows = remove(number, by=by, lake=session.desk())
@@ -217,10 +218,6 @@ def _filters(
 def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
-    from datetime import timedelta
-
-    from sentinel_batch.window import now, resolve_period
-
     moment = now()
     return resolve_period(text, moment, None, timedelta(days=1)).since
 

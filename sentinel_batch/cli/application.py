@@ -68,7 +68,7 @@ class ReportedGroup(TyperGroup):
 
 
 def create_app(**settings: Any) -> typer.Typer:
-    """Return an application or a group with the project's settings."""
+    """Return an application or a group; all of them are set up alike."""
     return typer.Typer(
         add_completion=False,
         rich_markup_mode=None,

@@ -26,7 +26,7 @@ _SHOWN_LINKS = 20
 
 CaseId = Annotated[int, typer.Argument(metavar="ID", help="Id of the case.")]
 Notes = Annotated[str, typer.Option("--notes", metavar="TEXT", help="Why.")]
-By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decided [default the user].")]
+By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decided [default the current user].")]
 
 
 @with_session
@@ -44,7 +44,7 @@ def build(
         str | None, typer.Option("--until", metavar="TIME", help="Look up to it [default the newest call].")
     ] = None,
 ) -> None:
-    """Group the suspects of alerts into cases; cases of earlier runs are continued."""
+    """Group the suspects of alerts into cases; earlier cases are continued."""
     from sentinel_batch.cases import build_cases
 
     changes = build_cases(lake=session.desk(), since=since, until=until)
@@ -95,7 +95,7 @@ def assign(
     to: Annotated[str, typer.Option("--to", metavar="NAME", help="Who takes it.")],
     by: By = None,
 ) -> None:
-    """Give a case to somebody."""
+    """Assign a case to somebody."""
     from sentinel_batch.cases import assign_case
 
     _present(session.output, assign_case(case_id, to, by=by, lake=session.desk()))

@@ -44,7 +44,7 @@ def detect(
         str | None, typer.Option("--until", metavar="TIME", help="Examine up to it [default the newest call].")
     ] = None,
     trailing: Annotated[
-        bool, typer.Option("--trailing", help="Examine only the one window that ends at --until.")
+        bool, typer.Option("--trailing", help="Examine only the single window that ends at --until.")
     ] = False,
     rule: Annotated[str, typer.Option("--rule", metavar="ID", help="Rule to run.")] = "SDHF_001",
     direction: Annotated[
@@ -52,16 +52,20 @@ def detect(
         typer.Option("--direction", metavar="DIRECTION", help="Count only inbound, outbound or internal calls."),
     ] = None,
     answered_only: Annotated[bool, typer.Option("--answered-only", help="Count only answered calls.")] = False,
-    save: Annotated[bool, typer.Option("--save", help="Record the findings also of an ad-hoc run.")] = False,
+    save: Annotated[bool, typer.Option("--save", help="Record the findings of an ad-hoc run, too.")] = False,
     fail_on: Annotated[
         str | None,
-        typer.Option("--fail-on", metavar="SEVERITY", help="Exit with 11 (LOW) to 14 (CRITICAL) if found, or worse."),
+        typer.Option(
+            "--fail-on",
+            metavar="SEVERITY",
+            help="Exit with 11 (LOW) to 14 (CRITICAL) if a finding is at least this severe.",
+        ),
     ] = None,
 ) -> ExitCode:
     """Find suspects with a rule, and record them as alerts.
 
-    With the rule's configured parameters the findings become alerts; with other parameters, filters or --trailing they
-    are only shown, unless --save.
+    With the rule's configured parameters, the findings become alerts; with other parameters, filters or --trailing,
+    they are only shown, unless --save is given.
     """
     from sentinel_batch.detection import run_detection
 
@@ -92,7 +96,7 @@ def _severity(name: str | None) -> int | None:
         return None
     if name.upper() not in SEVERITIES:
         raise UsageError(
-            f"--fail-on {name!r} is no severity.", hint=f"Give one of: {', '.join(SEVERITIES)}.", value=name
+            f"--fail-on {name!r} is not a severity.", hint=f"Give one of: {', '.join(SEVERITIES)}.", value=name
         )
     return SEVERITY_RANK[name.upper()]
 

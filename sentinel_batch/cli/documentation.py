@@ -93,7 +93,7 @@ def _section(name: str, command: Any) -> list[str]:
     usage = " ".join(["sentinel-batch", name, "[OPTIONS]", *(p.metavar or p.name.upper() for p in arguments)])
     lines = [f"## {name}", "", f"`{usage}`", "", (command.help or "").strip(), ""]
     for argument in arguments:
-        default = "" if argument.required else f" Default `{argument.default}`."
+        default = "" if argument.required or argument.default is None else f" Default `{argument.default}`."
         lines.append(f"- `{argument.metavar}`: {argument.help}{default}")
     options = _options(command, common=False)
     return [*lines, *([""] if arguments and options else []), *options, ""]

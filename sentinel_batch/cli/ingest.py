@@ -49,7 +49,7 @@ def ingest(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and write nothing.")] = False,
     day_first: Annotated[
         bool | None,
-        typer.Option("--day-first/--month-first", help="How 03/04/2026 is read where the file leaves it open."),
+        typer.Option("--day-first/--month-first", help="How to read 03/04/2026 where the file leaves it open."),
     ] = None,
 ) -> ExitCode:
     """Load call detail records; every row is accounted for.

@@ -15,14 +15,14 @@ def maintain(
     session: Session,
     keep_days: Annotated[
         int | None,
-        typer.Option("--keep-days", metavar="DAYS", help="Archive older days; without it none leave the lake."),
+        typer.Option("--keep-days", metavar="DAYS", help="Archive older days; without it, no day leaves the lake."),
     ] = None,
     archive: Annotated[
         Path | None, typer.Option("--archive", metavar="DIR", help="Folder of archived days [default LAKE-archive].")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
 ) -> None:
-    """Compact, clean up, and archive old days if asked to."""
+    """Compact and clean up the tables, and archive old days if asked to."""
     from sentinel_batch.maintenance import maintain as maintain_lake
 
     result = maintain_lake(lake=session.desk(), keep_days=keep_days, archive=archive, dry_run=dry_run)

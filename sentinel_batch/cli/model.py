@@ -22,13 +22,14 @@ Labels = Annotated[
     typer.Option("--labels", metavar="SOURCE", help="verdicts, truth (of simulated calls) or both."),
 ]
 Also = Annotated[
-    list[Path] | None, typer.Option("--also", metavar="PATH", help="A further lake to learn from; repeat for more.")
+    list[Path] | None, typer.Option("--also", metavar="PATH", help="Another lake to use as well; may be repeated.")
 ]
 ModelOption = Annotated[
     str, typer.Option("--model", metavar="DIR", help="Folder of a model, or the name of a shipped one.")
 ]
 Kinds = Annotated[
-    list[str] | None, typer.Option("--kind", metavar="NAME", help="Kind of fraud in the truth; repeat [default all].")
+    list[str] | None,
+    typer.Option("--kind", metavar="NAME", help="Kind of fraud in the truth; may be repeated [default all]."),
 ]
 
 _SCORES = (
@@ -64,21 +65,23 @@ def train(
     also: Also = None,
     kind: Kinds = None,
     window_days: Annotated[
-        int, typer.Option("--window-days", metavar="N", help="Trailing days that describe a number.")
+        int,
+        typer.Option("--window-days", metavar="N", help="Number of trailing days whose profiles describe a number."),
     ] = 7,
     base_rate: Annotated[
         float,
-        typer.Option("--base-rate", metavar="SHARE", help="Share of fraudulent numbers to state probabilities for."),
+        typer.Option("--base-rate", metavar="SHARE", help="Share of fraudulent numbers that the probabilities assume."),
     ] = 0.0002,
     threshold: Annotated[
-        float, typer.Option("--threshold", metavar="P", help="Queue numbers without alerts from this probability.")
+        float,
+        typer.Option("--threshold", metavar="P", help="Probability from which queue lists a number that has no alert."),
     ] = 0.5,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Equal seeds give equal models.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same model.")] = 1,
 ) -> None:
     """Train on verdicts, or on the truth of simulated calls.
 
-    The later third of the days and three tenths of the groups (boxes, handsets) are held out for the figures of the
-    card; then the model is trained on everything. It is used only where it is named.
+    The last third of the days and three tenths of the groups (boxes, handsets) are held out to measure the model; the
+    figures go on its card. Then it is trained on everything. A model is used only where it is named.
     """
     from sentinel_batch.learning import train_model
 
@@ -104,7 +107,7 @@ def evaluate(
     also: Also = None,
     kind: Kinds = None,
 ) -> None:
-    """Measure a model on labelled numbers; on the lake that it was trained on, the figures are too good."""
+    """Measure a model on labelled numbers. On the lake that it was trained on, the figures are too good to be true."""
     from sentinel_batch.learning import evaluate_model
 
     figures = evaluate_model(model, [session.desk(), *(also or [])], labels=labels, kinds=kind)
@@ -121,10 +124,14 @@ def score(
     until: Until = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most N numbers.")] = 50,
     base_rate: Annotated[
-        float | None, typer.Option("--base-rate", metavar="SHARE", help="Another share of fraudulent numbers.")
+        float | None, typer.Option("--base-rate", metavar="SHARE", help="Assume another share of fraudulent numbers.")
     ] = None,
 ) -> None:
-    """Print the numbers that the model finds most suspicious, with its reasons."""
+    """Print the numbers that the model finds most suspicious, with its reasons.
+
+    Only the trained model speaks here. By contrast, queue joins it with what the rules found, and risk is a fixed
+    formula over the last 24 hours.
+    """
     from sentinel_batch.learning import open_model, score_callers
     from sentinel_batch.learning.scoring import word_reasons
 
@@ -160,7 +167,7 @@ def explain(
     model: ModelOption,
     until: Until = None,
 ) -> None:
-    """Say in words why the model scores a number as it does; parts are log-odds, above 0 for fraud."""
+    """Say in words why the model scores a number as it does. Parts are log-odds: above 0 speaks for fraud."""
     from sentinel_batch.learning import explain_caller
 
     desk = session.desk().snapshot()

@@ -29,7 +29,7 @@ def run(
 ) -> ExitCode:
     """Ingest the inbox, detect since the last run, report.
 
-    Interrupted and started again, it finishes without doing work twice. A JSON line per step goes to stderr.
+    If it is interrupted, start it again: it finishes without repeating work. A JSON line per step goes to stderr.
     """
     from sentinel_batch.nightly import run_nightly
 

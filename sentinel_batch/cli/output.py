@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import StringIO
 from typing import TYPE_CHECKING, Any, TextIO
 
 from batch_base.plain import to_plain
@@ -128,8 +129,6 @@ class Output:
 
     @contextmanager
     def _console(self, stream: TextIO) -> Iterator[Console]:
-        from io import StringIO
-
         from rich.console import Console
 
         colours = self._colours(stream)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sentinel_batch.window import resolve_period
+
 if TYPE_CHECKING:
     from sentinel_batch.desk import Desk
 
@@ -21,8 +23,6 @@ def resolve_bounds(desk: Desk, since: str | None, until: str | None) -> tuple[da
     """Return what ``--since`` and ``--until`` stand for; None where they were not given."""
     if since is None and until is None:
         return None, None
-    from sentinel_batch.window import resolve_period
-
     bounds = desk.tables.bounds()
     period = resolve_period(since, until, bounds[1] if bounds else None, timedelta(days=1))
     return period.since if since is not None else None, period.until if until is not None else None

@@ -48,9 +48,9 @@ def build(
     session: Session,
     since: Since = None,
     until: Until = None,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Compute also days that are up to date.")] = False,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Also compute days that are up to date.")] = False,
 ) -> None:
-    """Compute the profiles of local days that are missing, or whose calls have changed."""
+    """Compute the profiles of local days that have none, or whose calls have changed since."""
     from sentinel_batch.profiles import build_profiles
 
     done = build_profiles(lake=session.desk(), since=since, until=until, rebuild=rebuild)

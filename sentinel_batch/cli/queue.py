@@ -37,10 +37,11 @@ def queue(
         str | None, typer.Option("--model", metavar="DIR", help="Folder of a model, or the name of a shipped one.")
     ] = None,
 ) -> None:
-    """Print one ranked queue of suspects, one row per number.
+    """Rank the suspects of the period, one row per number: this is the list to work through.
 
-    Joins what all rules found with the probability of a model, if one is named. A model raises numbers, and never takes
-    one out that a rule found.
+    The score joins what all rules found, the size of the number's case and, if one is named, the probability of a
+    model, which can raise a number but never remove one. By contrast, risk scores every caller by the last 24 hours
+    alone, without rules, and model score lists what the model alone suspects.
     """
     from sentinel_batch.scores import rank_suspects
 

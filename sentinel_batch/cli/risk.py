@@ -28,7 +28,11 @@ def risk(
     ] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="With --all, at most N callers.")] = 50,
 ) -> None:
-    """Score callers by their last 24 hours: 0 low to 1 critical, with the parts of the score."""
+    """Score callers by their last 24 hours: 0 low to 1 critical, with the parts of the score.
+
+    A fixed formula over calls, destinations and durations, for any caller, suspect or not. By contrast, queue ranks
+    suspects by all that rules and models found, and model score asks a trained model.
+    """
     from sentinel_batch.scores import assess_event, assess_risk
 
     _check(number, every, event, at, limit)
@@ -49,10 +53,10 @@ def _check(number: str | None, every: bool, event: str | None, at: str | None, l
     if (number is not None) + every + (event is not None) != 1:
         raise UsageError(
             "risk takes a NUMBER, --all or --event JSON: one of the three.",
-            hint="Such as: sentinel-batch risk +2348012345678",
+            hint="For example: sentinel-batch risk +2348012345678",
         )
     if event is not None and at is not None:
-        raise UsageError("--at and --event exclude each other.", hint="The event's timestamp ends the 24 hours.")
+        raise UsageError("--at and --event cannot be used together.", hint="The event's timestamp ends the 24 hours.")
     if limit < 1:
         raise UsageError(f"--limit {limit} is not allowed.", hint="Give a number of callers, 1 or more.")
 

@@ -27,3 +27,8 @@ def _steers(character: str) -> bool:
 def show_share(value: float | None) -> str | None:
     """Write a share with three digits."""
     return None if value is None else f"{value:.3f}"
+
+
+def show_answer(answer: bool) -> str:
+    """Write yes or no."""
+    return "yes" if answer else "no"

@@ -1,4 +1,4 @@
-"""The bench: populations with known fraud, models that have seen neither the seed nor the strategy, figures."""
+"""The bench: populations with known fraud, models trained on other populations and strategies, figures."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ class BenchPlan:
                 value=unknown,
             )
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise UsageError(f"The seeds {self.seeds} are none, or not distinct.", hint="Give some, such as 1,2,3.")
+            raise UsageError(f"The seeds {self.seeds} are empty, or not distinct.", hint="Give some, such as 1,2,3.")
         both = sorted(set(self.seeds) & set(self.training_seeds))
         if both:
             raise UsageError(
                 f"The seeds {both} are both trained on and measured.",
-                hint=f"Give others than {', '.join(map(str, self.training_seeds))}.",
+                hint=f"Give seeds other than {', '.join(map(str, self.training_seeds))}.",
                 value=both,
             )
         object.__setattr__(self, "strategies", self.strategies or tuple(STRATEGIES))

@@ -20,7 +20,7 @@ def render_report(figures: Mapping[str, Any]) -> str:
         f"{_list(plan['seeds'])}; models from seeds {_list(plan['training_seeds'])}; {plan['boxes']} boxes of each "
         f"strategy in each population; {plan['daily_budget']:g} numbers looked at a day per million subscribers. "
         "Everything is simulated.",
-        "## Queue by strategy\n\nThe model has seen neither the seed nor the strategy.",
+        "## Queue by strategy\n\nThe model was trained on other populations and other strategies.",
         render_strategies(figures["strategies"], figures["overall"]),
         "## Queue with a model that knows all strategies",
         render_known(figures["known"]),

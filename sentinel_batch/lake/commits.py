@@ -79,6 +79,7 @@ def commit_files(
     from deltalake import Schema
 
     definition = TABLES[table.name]
+    # A commit that only repacks rows says so, and readers that follow changes are not told the same rows twice.
     data_change = not (files and removed)
     actions: list[AddAction | RemoveAction] = [_move(table, file, data_change=data_change) for file in files]
     settings: dict[str, Any] = {
@@ -101,6 +102,7 @@ def _create(table: Path, actions: list[Any], settings: dict[str, Any]) -> DeltaT
     try:
         create_table_with_add_actions(str(table), add_actions=actions, **settings)
     except DeltaError:
+        # Two first writers may race to create the table. The loser adds to the winner's table instead.
         log = open_log(table)
         if log is None:
             raise
@@ -114,6 +116,7 @@ def _move(table: Path, file: StagedFile, *, data_change: bool) -> AddAction:
     folder = "/".join(f"{column}={value}" for column, value in file.partition.items())
     target = table / folder / file.name
     target.parent.mkdir(parents=True, exist_ok=True)
+    # A rename, not a copy: both lie on the lake's disk, and a file is never seen half-written.
     file.path.replace(target)
     return AddAction(
         path=f"{folder}/{file.name}" if folder else file.name,
@@ -132,11 +135,13 @@ def _removals(log: DeltaTable, paths: set[str], *, data_change: bool) -> list[Re
     return [
         RemoveAction(path=action["path"], data_change=data_change, deletion_timestamp=moment, size=action["size_bytes"])
         for action in list_actions(log)
+        # The log holds paths percent-encoded, as URLs; the file system does not.
         if unquote(action["path"]) in paths
     ]
 
 
 def _write_part(table: Path, partition: dict[str, str], frame: pl.DataFrame) -> StagedFile:
+    # A random name: a killed run may have left its own file, which must not be overwritten while somebody reads.
     path = table / f"part-{uuid4().hex}.parquet"
     frame.write_parquet(path)
     times = frame["call_timestamp"] if "call_timestamp" in frame.columns else None
@@ -160,11 +165,13 @@ def _commit_properties(commit_id: str | None) -> CommitProperties | None:
 
     if commit_id is None:
         return None
+    # Checkpoints keep application transactions, and drop the free text of a commit.
     return CommitProperties(app_transactions=[Transaction(app_id=commit_id, version=1)])
 
 
 def _stats(file: StagedFile) -> str:
     stats: dict[str, Any] = {"numRecords": file.rows}
+    # Only the call time gets bounds: it is the one column by which readers leave files out.
     if file.first is not None and file.last is not None:
         stats["minValues"] = {"call_timestamp": _iso(file.first)}
         stats["maxValues"] = {"call_timestamp": _iso(file.last)}
@@ -172,4 +179,5 @@ def _stats(file: StagedFile) -> str:
 
 
 def _iso(moment: datetime | date) -> str:
+    # Written with a Z, as Delta's own writers do.
     return moment.isoformat().replace("+00:00", "Z")

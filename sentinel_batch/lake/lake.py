@@ -26,6 +26,7 @@ DEFAULT_LOCK_TIMEOUT = 600.0
 """Seconds that a writer waits for another writer."""
 
 _MARKER = "sentinel-lake.json"
+# Wildcards are patterns to DuckDB, and Delta Lake decodes percent escapes: both would read another folder.
 _UNUSABLE = re.compile(r"[\[\]*?^|\\\x00-\x1f\x7f\ud800-\udfff]|%[0-9A-Fa-f]{2}")
 
 
@@ -65,6 +66,7 @@ class Lake:
                 folder.mkdir(parents=True, exist_ok=True)
                 marker = folder / _MARKER
                 if not marker.exists():
+                    # Written aside and renamed, so that no other process ever finds an empty or half-written marker.
                     fresh = folder / f".{_MARKER}.{time.time_ns()}"
                     fresh.write_text(json.dumps({"format": 1}) + "\n", encoding="utf-8")
                     fresh.replace(marker)

@@ -31,6 +31,7 @@ def held_lock(file: Path, timeout: float, *, message: str, hint: str, reentrant:
     """
     from filelock import FileLock, Timeout
 
+    # A singleton counts how often this process took the lock: nightly holds it while its steps take it again.
     lock = FileLock(str(file), is_singleton=reentrant)
     try:
         lock.acquire(timeout=timeout)

@@ -48,6 +48,7 @@ def open_log(table: Path, version: int | None = None) -> DeltaTable | None:
         return None
     try:
         return DeltaTable(str(table), version=version)
+    # A run that was killed before its first commit leaves the folder without any entry in it.
     except TableNotFoundError:
         return None
     except (DeltaError, OSError, ValueError) as error:
@@ -68,6 +69,8 @@ def read_commit_ids(table: Path, version: int) -> set[str]:
 
     log = table / "_delta_log"
     try:
+        # A checkpoint repeats the ids of all commits before it, so older entries (which may be gone by now) are not
+        # needed.
         start = max((number for number in _checkpoints(log) if number <= version), default=None)
         commit_ids = set() if start is None else _ids_of_checkpoint(log / f"{start:020}.checkpoint.parquet")
         for number in range(0 if start is None else start + 1, version + 1):
@@ -89,6 +92,7 @@ def _ids_of_checkpoint(file: Path) -> set[str]:
 
 def _ids_of_entry(file: Path) -> Iterator[str]:
     for line in file.read_text(encoding="utf-8").splitlines():
+        # Most lines describe files and can be long: looking for the word first saves parsing them.
         action = json.loads(line) if '"txn"' in line else {}
         if "txn" in action:
             yield action["txn"]["appId"]

@@ -54,6 +54,7 @@ class Snapshot:
         two tables: the versions count if a second look finds the same.
         """
         versions = _look(path)
+        # Bounded: a writer that commits all the time must not keep a reader from ever starting.
         for _ in range(_TRIES):
             again = _look(path)
             if again == versions:
@@ -96,10 +97,12 @@ class Snapshot:
         for action in self._list(name):
             first, last = action.get("min.call_timestamp"), action.get("max.call_timestamp")
             outside = (until is not None and first is not None and first > until) or (
+                # A bound that was cut to milliseconds may lie up to one below the true one, hence the allowance.
                 since is not None and last is not None and last + _STATS_PRECISION <= since
             )
             if not outside:
                 kept.append(self.path / name / unquote(action["path"]))
+        # In a fixed order, so that a repeated run reads the rows in the same one.
         return sorted(kept)
 
     def connect(
@@ -125,6 +128,7 @@ class Snapshot:
         if connection.sql("SELECT current_setting('enable_progress_bar')").fetchall() != [(False,)]:
             connection.execute("SET enable_progress_bar = false")
         connection.execute(f"SET memory_limit = '{memory_limit}'")
+        # Spills go to the lake's disk, which was chosen for size, and not into the current folder.
         connection.execute("SET temp_directory = $1", [str(self.path / STAGING / "duckdb")])
         for name in names:
             relate_parts(connection, name, self.files(name, since, until)).create_view(name)
@@ -148,6 +152,7 @@ class Snapshot:
         bounds = self.bounds()
         if bounds is None:
             return None
+        # The log's bound is cut to milliseconds; the exact time is in one of the few files that reach it.
         calls = self.scan(CALL_RECORDS.name, since=bounds[1])
         newest: datetime | None = calls.select(pl.col("call_timestamp").max()).collect().item()
         return newest

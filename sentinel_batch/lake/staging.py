@@ -23,10 +23,14 @@ def staging_folder(lake: Path) -> Iterator[Path]:
     root = lake / STAGING
     with full_disk_reported(lake):
         root.mkdir(exist_ok=True)
-        with suppress(Timeout), FileLock(str(root / "sweep.lock"), timeout=5):
+        # Waited for without a limit: its holder only deletes folders, and a dead one no longer holds it.
+        with FileLock(str(root / "sweep.lock")):
             for folder in root.glob("run-*"):
+                # A folder whose lock can be taken has no living owner, because the system releases locks of dead
+                # processes.
                 with suppress(Timeout, OSError), FileLock(str(folder / "owner.lock"), timeout=0):
                     shutil.rmtree(folder, ignore_errors=True)
+            # Made and locked under the sweep's lock: otherwise another sweep could remove it in between.
             folder = Path(tempfile.mkdtemp(prefix="run-", dir=root))
             owner = FileLock(str(folder / "owner.lock"))
             owner.acquire()
@@ -46,6 +50,8 @@ def full_disk_reported(path: Path) -> Iterator[None]:
         raise
     except Exception as error:
         text = str(error).lower()
+        # Arrow, DuckDB and delta-rs each wrap the system's error in one of their own, with its text as all that is
+        # left.
         full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
         if full or any(words in text for words in ("no space left", "file too large", "quota exceeded")):
             raise DiskFullError(

@@ -47,7 +47,7 @@ def write_toml(proposal: Proposal, path: str | Path) -> Path:
         ) from None
     except OSError as error:
         raise UsageError(
-            f"{file} cannot be written: {error.strerror}.", hint="Name a file in a folder of yours."
+            f"{file} cannot be written: {error.strerror}.", hint="Name a file in a folder that you can write to."
         ) from error
     return file
 

@@ -66,6 +66,7 @@ class Backtest:
         found = examine_tasks(self.desk, tasks, self.since, self.until, self.until - self.since, Filters())
         opened = []
         for detection in found:
+            # An alert cannot open before its window is full, unless the episode ends sooner.
             ripe = pl.min_horizontal(pl.col("episode_start") + detection.window, "episode_end")
             dated = detection.findings.select("suspect_number", "window_end", opened_at=ripe)
             opened.append(dated.filter(pl.col("opened_at") > self.count_since))
@@ -84,6 +85,7 @@ def _add_segments(alerts: pl.DataFrame, segments: pl.DataFrame) -> pl.DataFrame:
         right_on="day_start",
         by="suspect_number",
         strategy="backward",
+        # A profile that begins just when the window ends describes calls after it.
         allow_exact_matches=False,
         check_sortedness=False,
     )

@@ -186,6 +186,7 @@ def _tighten(units: Sequence[Unit], allowed: float) -> None:
         movable = [unit for unit in units if unit.tighter() is not None]
         if not movable:
             return
+        # Expected wrong alerts, not alerts: a rule that is nearly always right is tightened last. The name breaks ties.
         worst = max(movable, key=lambda unit: (unit.steps[unit.chosen].alerts * (1 - unit.trust), unit.name))
         worst.chosen = worst.tighter() or worst.chosen
 
@@ -211,6 +212,7 @@ def _tabulate(units: Sequence[Unit], days: float) -> pl.DataFrame:
             "level": step.level,
             "value": step.value,
             "alerts_per_day": step.alerts / days,
+            # The standard deviation of a Poisson count is its square root.
             "low": max(0.0, step.alerts - Z_95 * sqrt(step.alerts)) / days,
             "high": (step.alerts + Z_95 * sqrt(step.alerts)) / days,
             "current": place == unit.current,

@@ -133,7 +133,7 @@ def _label(
     kinds: Sequence[str] | None,
     window: int,
 ) -> pl.DataFrame:
-    """Label the numbers of one day; ``honest`` holds those that are no background."""
+    """Label the numbers of one day; ``honest`` holds those that do not belong to the background."""
     if truth is not None:
         known = label_by_truth(rows.with_columns(days=pl.lit(window)), truth, kinds).with_columns(
             source=pl.lit("truth"), common=pl.col("role").fill_null("subscriber") == "subscriber"

@@ -60,6 +60,7 @@ def _share(part: str, whole: str) -> Callable[[], pl.Expr]:
 
     def compute() -> pl.Expr:
         total = pl.col(whole).sum()
+        # The ratio of sums, not the mean of ratios: a day of two calls must not weigh as much as one of two hundred.
         return pl.when(total > 0).then(pl.col(part).sum() / total)
 
     return compute
@@ -69,6 +70,7 @@ def _known_share(part: str, whole: str) -> Callable[[], pl.Expr]:
     """Return the same over the days with enough history."""
 
     def compute() -> pl.Expr:
+        # On a young lake every callee is new: such days would teach that newness means nothing.
         known = pl.col("history_days") >= MIN_HISTORY_DAYS
         total = pl.col(whole).filter(known).sum()
         return pl.when(total > 0).then(pl.col(part).filter(known).sum() / total)
@@ -88,6 +90,7 @@ def _variation(column: str) -> Callable[[], pl.Expr]:
     """Return standard deviation over mean of the days; NULL below three days."""
 
     def compute() -> pl.Expr:
+        # The spread of two days is mostly chance.
         return pl.when(pl.len() >= 3, pl.col(column).mean() > 0).then(pl.col(column).std() / pl.col(column).mean())
 
     return compute

@@ -46,6 +46,7 @@ class Calibration:
             If the base rate is not between 0 and 1.
         """
         wanted = self.base_rate if base_rate is None else check_base_rate(base_rate)
+        # By Bayes' rule another base rate moves all log-odds by the same amount; the evidence stays as it is.
         moved = to_log_odds(wanted) - to_log_odds(self.base_rate)
         return np.asarray(self.slope * np.asarray(scores, dtype=np.float64) + self.offset + moved)
 
@@ -68,6 +69,7 @@ def to_log_odds(probability: float) -> float:
 
 def to_probability(log_odds: ArrayLike) -> NDArray[Any]:
     """Return the probabilities of log-odds."""
+    # Beyond ±40 a double is 0 or 1 for every purpose here, and exp could overflow.
     return np.asarray(1 / (1 + np.exp(-np.clip(np.asarray(log_odds, dtype=np.float64), -40, 40))))
 
 
@@ -104,10 +106,13 @@ def fit_calibration(
         )
     share = check_base_rate(base_rate)
     mass = np.ones(len(truth)) if weights is None else np.asarray(weights, dtype=np.float64).copy()
+    # Far more of the labelled numbers than of real ones are fraudulent: without this, probabilities would be much too
+    # high.
     mass[fraud] *= share / mass[fraud].sum()
     mass[~fraud] *= (1 - share) / mass[~fraud].sum()
     targets = np.where(fraud, (fraud.sum() + share) / (fraud.sum() + 1), share / ((~fraud).sum() + 1))
     slope, offset = _solve(values, targets, mass, to_log_odds(share))
+    # A model that is worse than chance would turn the order of its scores round; it is left nearly flat instead.
     return Calibration(max(slope, _LEAST_SLOPE), offset, share)
 
 
@@ -121,6 +126,7 @@ def _solve(scores: NDArray[Any], targets: NDArray[Any], mass: NDArray[Any], star
         gradient = inputs.T @ (mass * (likely - targets))
         curvature = (inputs * (mass * likely * (1 - likely))[:, None]).T @ inputs + _RIDGE * np.eye(2)
         step = np.linalg.solve(curvature, gradient)
+        # A full Newton step can overshoot where nearly all targets are near 0: halve it until the loss falls.
         shorter = next(
             (s for s in 0.5 ** np.arange(30) if _loss(inputs @ (solution - s * step), targets, mass) < loss), 0
         )
@@ -131,4 +137,5 @@ def _solve(scores: NDArray[Any], targets: NDArray[Any], mass: NDArray[Any], star
 
 
 def _loss(log_odds: NDArray[Any], targets: NDArray[Any], mass: NDArray[Any]) -> float:
+    # The cross-entropy written with log-odds; computed from probabilities it would lose all digits in the tails.
     return float(np.sum(mass * (np.logaddexp(0, log_odds) - targets * log_odds)))

@@ -16,7 +16,7 @@ from sentinel_batch.learning.intervals import wilson_interval
 from sentinel_batch.schema import FRAUD_ALERTS
 
 LONGEST_REVIEW = timedelta(minutes=10)
-"""A longer pause between two reviews of one analyst is no work on the second."""
+"""A longer pause between two reviews of one analyst does not count as work on the second."""
 
 _SPACES = re.compile(r"\s+")
 

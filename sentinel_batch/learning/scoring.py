@@ -21,7 +21,7 @@ SHOWN = 5
 """Reasons shown of each number."""
 
 _LEAST_PART = 0.05
-"""Log-odds below which a figure is no reason."""
+"""Log-odds below which a figure does not count as a reason."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,7 @@ def explain_caller(
         window_days=opened.window_days,
         probability=row["probability"],
         log_odds=row["log_odds"],
+        # TreeSHAP parts add up to the score, so what is left over is what the model says of nobody in particular.
         start=row["log_odds"] - float(parts["contribution"].sum()),
         base_rate=opened.calibration.base_rate,
         model_version=opened.version,

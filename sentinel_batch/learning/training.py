@@ -222,6 +222,7 @@ def _count_numbers(examples: pl.DataFrame) -> ModelError | None:
                 found=count,
                 needed=LEAST_NUMBERS,
             )
+    # SIMs of one box resemble each other: twelve of them are one example, not twelve.
     groups = examples.filter(pl.col("label") == 1)["group"].n_unique()
     if groups < LEAST_GROUPS:
         return ModelError(
@@ -263,6 +264,7 @@ def _weigh_classes(labels: NDArray[Any]) -> NDArray[Any]:
 
 def _cross_score(examples: pl.DataFrame, settings: Mapping[str, Any], rounds: int) -> NDArray[Any]:
     """Score every example by trees that have not seen its group."""
+    # Another seed than the held-out split, or the calibration folds would be cut along the same lines.
     folds = assign_folds(examples, int(settings["seed"]) + 1)["fold"].to_numpy() % _CALIBRATION_FOLDS
     scores = np.full(examples.height, np.nan)
     for fold in range(_CALIBRATION_FOLDS):
@@ -271,4 +273,6 @@ def _cross_score(examples: pl.DataFrame, settings: Mapping[str, Any], rounds: in
             scores[folds == fold] = _boost(seen, settings, rounds).inplace_predict(
                 to_matrix(unseen), predict_type="margin"
             )
+    # Where the other folds lack a class, nothing can be trained to score a fold; its rows get the mean, which hardly
+    # moves the line.
     return np.asarray(np.nan_to_num(scores, nan=float(np.nanmean(scores))))

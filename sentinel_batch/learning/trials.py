@@ -69,6 +69,7 @@ class Unit:
     def tighter(self) -> int | None:
         """Return the next tighter place that raises fewer alerts, if there is one."""
         alerts = self.steps[self.chosen].alerts
+        # Steps that change nothing are passed over: each move must buy something.
         return next((p for p in range(self.chosen + 1, len(self.steps)) if self.steps[p].alerts < alerts), None)
 
     def looser(self, room: float) -> int | None:
@@ -114,6 +115,8 @@ def try_thresholds(
             if ladder is not None:
                 inside = named if segment == EVERYONE and knobs[rule.id] is not None else []
                 steps = [Step(value, level, _pick(counted[rule.id, value], segment, inside)) for level, value in ladder]
+                # The value in use is always on the ladder, or what is proposed could not be compared with what is
+                # there.
                 current = [value for _, value in ladder].index(_value_in_use(rule, knobs, in_use, segment))
                 units.append(Unit(rule, knobs[rule.id], segment, steps, current, current, trust[rule.id]))
     return units
@@ -166,6 +169,7 @@ def _run(
     candidates: Candidates,
 ) -> dict[tuple[str, float | None], pl.DataFrame]:
     """Run every rule with every value of its ladders, all over the same calls and profiles."""
+    # Segments share most candidates: each value of a rule runs once, and its alerts are then dealt out.
     tried = sorted({(name, value) for (name, _), ladder in candidates.items() for _, value in ladder}, key=str)
     by_name = {rule.id: rule for rule in rules}
     alerts = test.run([(by_name[name], _configure(name, value, knobs, in_use)) for name, value in tried])

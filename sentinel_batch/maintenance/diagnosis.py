@@ -276,7 +276,7 @@ def _check_nightly(tables: Snapshot) -> Check:
     last = nights.row(-1, named=True)
     text = f"last run {last['started_at']:%Y-%m-%d %H:%M} UTC: {last['outcome']}"
     if last["outcome"] != "done":
-        return Check("nightly", "error", f"{text}, {last['message']}", "Mend it, then run the nightly again.")
+        return Check("nightly", "error", f"{text}, {last['message']}", "Fix the cause, then run nightly again.")
     age = now() - last["started_at"]
     if age > timedelta(hours=NIGHTLY_FRESH_HOURS):
         hours = age.total_seconds() / 3600

@@ -95,7 +95,7 @@ def read_days(since: date | str | None, until: date | str | None) -> tuple[date 
     Raises
     ------
     UsageError
-        If one is no date, or the first is after the last.
+        If one is not a date, or the first is after the last.
     """
     first, last = read_day(since, "since"), read_day(until, "until")
     if first is not None and last is not None and first > last:
@@ -125,6 +125,7 @@ def _build(
     lake: Lake, run: Run, definition: Definition, first: date | None, last: date | None, rebuild: bool, at_once: int
 ) -> ProfileBuild:
     tables = lake.snapshot()
+    # The days before the first one are counted too: late calls there make a day stale.
     calendar = read_calendar(tables, definition.zone, first and begin_lookback(first), last)
     stored = list_stored(tables)
     days = [day for day in calendar.calls if (first or date.min) <= day <= (last or date.max)]
@@ -147,5 +148,6 @@ def _replace_days(
         rows = int(pl.scan_parquet(file, glob=False).select(pl.len()).collect().item())
         staged = StagedFile(file, file.name, {"local_date": day.isoformat()}, rows)
         old = stored[day].files if day in stored else ()
+        # Old and new files change places in one commit: a reader sees the old day or the new one, never both.
         lake.add_files(PROFILES.name, [staged], commit_id=f"{run.run_id}-{day}", removed=old)
         yield rows

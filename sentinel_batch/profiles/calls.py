@@ -91,6 +91,7 @@ def scan_days(files: list[Path], first: date, last: date, zone: str) -> pl.LazyF
     """
     stored = scan_parts(CALL_RECORDS.name, files)
     local = pl.col("call_timestamp").dt.convert_time_zone(zone)
+    # Split in two, so that the filter on the stored date can be pushed down to the files; one on a derived date cannot.
     missing = pl.col("local_date").is_null() | pl.col("local_hour").is_null()
     derived = stored.filter(missing).with_columns(local_date=local.dt.date(), local_hour=local.dt.hour())
     day = pl.col("local_date").is_between(pl.lit(first), pl.lit(last))
@@ -110,6 +111,7 @@ def read_calls(scan: pl.LazyFrame, keys: NumberKeys, part: tuple[int, int] = (0,
         ``(k, n)``: only calls from or to a number of part k of n, so that a large day fits memory.
     """
     learn_numbers(scan, keys)
+    # Many feeds do not say whether a call was answered; then a call that lasted counts as answered.
     answered = pl.coalesce("answered", pl.col("duration_seconds") > 0)
     rows = scan.select(
         keys.express("caller_number").alias("caller"),
@@ -137,6 +139,7 @@ def learn_numbers(scan: pl.LazyFrame, keys: NumberKeys) -> None:
     """Give every number of the calls a key."""
     names = ("caller_number", "callee_number")
     unknown = [pl.when(keys.express(name).is_null()).then(name).alias(name) for name in names]
+    # A first pass for the few ids that are not numbers: they need keys before the second pass can use them.
     odd = scan.select(unknown).filter(pl.any_horizontal(pl.all().is_not_null())).collect(engine="streaming")
     keys.learn(number for name in names for number in odd[name].unique().drop_nulls())
 
@@ -156,6 +159,7 @@ def _to_arrays(rows: pl.DataFrame) -> Calls:
 
 
 def _label(texts: pl.Series) -> Labels:
+    # A shortcut: most feeds have no IMEI or cell at all.
     if texts.null_count() == texts.len():
         return Labels(np.full(texts.len(), -1), pl.Series([None], dtype=pl.String))
     distinct = texts.unique().drop_nulls().sort()

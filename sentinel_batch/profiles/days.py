@@ -106,6 +106,7 @@ def list_stored(tables: Snapshot, first: date = date.min, last: date = date.max)
     if not files:
         return {}
     scan = scan_parts(PROFILES.name, [file for group in files.values() for file in group])
+    # Every call has one caller, so the calls of all profiles of a day add up to the day's calls.
     facts = scan.group_by("local_date").agg(
         pl.col("call_count").sum(), pl.col("history_calls").max(), pl.col("definition").min()
     )
@@ -134,4 +135,5 @@ def is_fresh(day: date, stored: StoredDay | None, calendar: Calendar, definition
     """
     if stored is None or not is_current(day, stored, calendar, definition):
         return False
+    # Fewer calls than at the build means that some were archived; only more of them can change a figure.
     return calendar.history_calls(day) <= stored.history_calls

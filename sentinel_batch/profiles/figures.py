@@ -60,6 +60,7 @@ class Groups:
         self.callee_keys, self.callees = number_groups(calls.callee)
         self.size = self.keys.size
         self.pair_callers, self.pair_callees, _ = count_pairs(self.codes, self.callees)
+        # Sorted once by caller, then time: first and last call, and all gaps, are then slices of one array.
         self.timed, self.starts = sort_pairs(self.codes, calls.start)
         self.ends = np.cumsum(count(self.codes, self.size))
 
@@ -110,6 +111,7 @@ def measure_durations(groups: Groups) -> Columns:
 
 def measure_incoming(groups: Groups, incoming: Calls) -> Columns:
     """Count the calls that the callers received that day, and from how many numbers."""
+    # The whole day is in hand: the distinct pairs are known already, and need not be sorted a second time.
     if incoming is groups.calls:
         places, found = locate(groups.callee_keys, groups.keys)
         called = places[groups.pair_callees[found[groups.pair_callees]]]
@@ -127,6 +129,7 @@ def measure_incoming(groups: Groups, incoming: Calls) -> Columns:
 
 def measure_destinations(groups: Groups, keys: NumberKeys, country_code: int) -> Columns:
     """Count international calls, and describe how calls gather on callee prefixes (Herfindahl index)."""
+    # A key is the digits of the number, so its leading digits are the country code; a negative key is not E.164.
     home = keys.leading(groups.callee_keys, len(str(country_code))) == country_code
     foreign = (groups.callee_keys > 0) & ~home
     prefixes = np.unique(keys.prefixes(groups.callee_keys), return_inverse=True)[1]
@@ -166,15 +169,18 @@ def measure_devices(groups: Groups) -> Columns:
 def measure_rhythm(groups: Groups) -> Columns:
     """Describe the seconds between starts of consecutive calls, and how calls spread over local hours (bits)."""
     same = groups.timed[1:] == groups.timed[:-1]
+    # A difference across two callers is no gap: only those between calls of one caller are kept.
     codes, gaps = groups.timed[1:][same], np.diff(groups.starts)[same]
     number = count(codes, groups.size)
     mean = _divide(add_up(codes, gaps, groups.size), number)
     spread = np.sqrt(_divide(add_up(codes, (gaps - mean[codes]) ** 2, groups.size), number))
     shortest, several = np.full(groups.size, np.nan), np.flatnonzero(number)
     if several.size:
+        # reduceat has no notion of an empty group, so callers with a single call are left out beforehand.
         shortest[several] = np.minimum.reduceat(gaps, (np.cumsum(number) - number)[several])
     return {
         "gap_mean": mean / _MICROS,
+        # One gap has no spread. Rounded, because sums of squares differ in the last digit with the order of the rows.
         "gap_cv": np.where(number > 1, _divide(spread, mean), np.nan).round(9),
         "gap_min": shortest / _MICROS,
         "hour_entropy": _entropy(groups),
@@ -184,7 +190,9 @@ def measure_rhythm(groups: Groups) -> Columns:
 def _entropy(groups: Groups) -> RealArray:
     callers, _, rows = count_pairs(groups.codes, groups.calls.hour)
     size = count(groups.codes, groups.size)
+    # log2(n) - sum(k log2 k) / n equals -sum(p log2 p) and needs no division for each hour.
     bits: RealArray = np.log2(size) - add_up(callers, rows * np.log2(rows), groups.size) / size
+    # Rounding can leave -1e-16 where all calls lie in one hour.
     clipped: RealArray = np.maximum(bits, 0).round(9)
     return clipped
 

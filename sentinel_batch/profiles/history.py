@@ -19,7 +19,7 @@ TRAILING_DAYS = 14
 """Days before a day that make up a number's usual behaviour."""
 
 MIN_ACTIVE_DAYS = 5
-"""Fewer active days than this are no history: the median of four values says little."""
+"""Fewer active days than this are too short a history: the median of four values says little."""
 
 MAD_TO_SIGMA = 1.4826
 """Makes the median absolute deviation of normal data their standard deviation (Rousseeuw and Croux 1993)."""
@@ -50,6 +50,7 @@ def measure_contacts(groups: Groups, incoming: Calls, history: pl.LazyFrame | No
     callers = locate(groups.keys, nodes)[0][groups.pair_callers]
     callees = locate(groups.callee_keys, nodes)[0][groups.pair_callees]
     earlier = _find_earlier(nodes, callers, callees, history)
+    # A pair as one integer, in a base that every place fits; it sorts and searches like a single key.
     pairs = callers * nodes.size + callees
     today = pairs if incoming is groups.calls else _pack(incoming.caller, incoming.callee, nodes)
     new = ~locate(pairs, earlier)[1]
@@ -69,6 +70,7 @@ def _find_earlier(nodes: IntArray, callers: IntArray, callees: IntArray, history
     if history is None:
         return np.zeros(0, dtype=np.int64)
     a, b = nodes[callers], nodes[callees]
+    # Only pairs of today matter, in either direction, so the join keeps a small part of 28 days.
     wanted = pl.LazyFrame({"a": np.concatenate([a, b]), "b": np.concatenate([b, a])})
     met = history.join(wanted, on=["a", "b"], how="semi").unique().collect(engine="streaming")
     return _pack(met["a"].to_numpy(), met["b"].to_numpy(), nodes)
@@ -139,6 +141,7 @@ def score_robustly(today: RealArray, past: Sequence[RealArray]) -> RealArray:
     number = (~np.isnan(table)).sum(axis=1)
     middle = _median(table, number)
     spread = _median(np.abs(table - middle[:, None]), number)
+    # Three floors: the spread that was seen, the spread that chance gives a count, and one whole call.
     scale = np.maximum(np.maximum(MAD_TO_SIGMA * spread, np.sqrt(np.maximum(middle, 0))), 1)
     scores: RealArray = np.where(number >= MIN_ACTIVE_DAYS, (today - middle) / scale, np.nan)
     return scores

@@ -33,6 +33,8 @@ class NumberKeys:
     def express(self, column: str) -> pl.Expr:
         """Return the key of a text column; null for a number that is not E.164 and was never learnt."""
         text = pl.col(column)
+        # Texts from '+1' up to '+:' start with a plus and a digit (':' follows '9'). A comparison is cheaper than a
+        # pattern; what is not a number after all becomes null in the cast.
         regular = text.is_between(pl.lit("+1"), pl.lit("+:")) & text.str.len_bytes().is_between(2, _MOST_BYTES)
         key: pl.Expr = pl.when(regular).then(text.str.slice(1).cast(pl.Int64, strict=False))
         if self._odd:
@@ -41,6 +43,7 @@ class NumberKeys:
 
     def learn(self, numbers: Iterable[str]) -> None:
         """Give keys to numbers for which :meth:`express` has none."""
+        # Sorted, so that keys do not depend on the order of files or threads.
         for number in sorted(set(numbers) - set(self._odd)):
             key = -1 - len(self._odd)
             self._odd[number] = key
@@ -58,6 +61,7 @@ class NumberKeys:
     def leading(self, keys: KeyArray, digits: int) -> KeyArray:
         """Return the first so many digits of each E.164 number (all of a shorter one), and the key of any other."""
         powers = np.array([10**power for power in range(19)], dtype=np.int64)
+        # The number of digits by search among powers of ten: exact, where a logarithm rounds at 10^k.
         length = np.searchsorted(powers, np.maximum(keys, 1), side="right")
         cut: KeyArray = np.where(keys > 0, keys // powers[np.maximum(length - digits, 0)], keys)
         return cut

@@ -78,6 +78,7 @@ class Measurement:
 
     def measure(self, day: date) -> pl.LazyFrame:
         """Return the profiles of a day (columns of ``schema.PROFILES``), in a fixed order."""
+        # Division rounded up.
         parts = -(-self.calendar.calls[day] // self.calls_at_once)
         rows = [self._measure_part(day, (part, parts)) for part in range(parts)]
         whole = score_night_shares(pl.concat(rows))
@@ -132,6 +133,7 @@ class Measurement:
         if not days:
             return None
         if self.reuses_pairs:
+            # Pairs of a day serve the 28 days after it: read once, kept on disk, deleted with the staging folder.
             for earlier in days:
                 self._stage_pairs(earlier)
             files = [file for earlier in days for file in self._pairs[earlier]]
@@ -152,6 +154,7 @@ class Measurement:
         if day in self._trails:
             return pl.read_parquet(self._trails[day], glob=False).sort("key")
         stored = self.stored.get(day)
+        # Its lookback may be stale all the same: the figures that are compared do not depend on it.
         if stored is not None and is_current(day, stored, self.calendar, self.definition):
             rows = scan_parts(PROFILES.name, list(stored.files)).select("number", *TRAILING_FIGURES).collect()
         else:

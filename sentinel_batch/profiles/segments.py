@@ -17,7 +17,7 @@ BANDS = (("consumer", 20), ("business", 200))
 ABOVE_BANDS = "trunk"
 
 MIN_PEERS = 5
-"""With fewer callers a segment's day is no yardstick."""
+"""With fewer callers a segment's day is not a yardstick."""
 
 SHARE_FLOOR = 0.05
 """Least scale of the night share's robust z: where nearly nobody calls at night the MAD is 0."""
@@ -77,6 +77,7 @@ def read_segments(file: Path | None, region: str) -> Segments:
         name = str(segment).strip()
         if assigned.setdefault(normal, name) != name:
             raise _wrong(f"{file}:{line}: {normal} is in two segments, {assigned[normal]!r} and {name!r}.", file)
+    # In order of the numbers: the order of lines in the file changes nothing, so it must not make profiles stale.
     listed = "\n".join(f"{number}\t{assigned[number]}" for number in sorted(assigned))
     return Segments(assigned, hashlib.sha256(listed.encode()).hexdigest()[:12])
 
@@ -108,6 +109,7 @@ def score_night_shares(rows: pl.LazyFrame) -> pl.LazyFrame:
     from sentinel_batch.profiles.history import MAD_TO_SIGMA
 
     share = pl.col("night_share")
+    # Two passes, since a deviation needs the median first; small results are collected, the rows stay lazy.
     middles = rows.group_by("segment").agg(share.median().alias("middle"), pl.len().alias("peers")).collect()
     known = rows.join(middles.lazy(), on="segment", how="left", maintain_order="left")
     spreads = known.group_by("segment").agg((share - pl.col("middle")).abs().median().alias("spread")).collect()

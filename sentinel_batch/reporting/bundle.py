@@ -16,7 +16,7 @@ def vega_bundle() -> str:
     """Return the scripts, ready to stand in a script element.
 
     Bundling takes seconds, so the result is kept in the user's cache folder (``XDG_CACHE_HOME``, else ``~/.cache``);
-    where that cannot be written, it is made anew. The lake is no place for it: whoever may write there could otherwise
+    where that cannot be written, it is made anew. It must not lie in the lake: whoever may write there could otherwise
     put scripts into other people's reports.
     """
     file = _cache_folder() / f"vega-{version('vl-convert-python')}.js"

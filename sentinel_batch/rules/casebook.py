@@ -40,7 +40,7 @@ _PREFIX_LENGTH = 7
 
 @dataclass(frozen=True)
 class Case:
-    """One case of a rule.
+    """One test case of a rule.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Case:
 
 
 def read_cases(rule: Rule) -> list[Case]:
-    """Return the cases of a rule; none if it has no file.
+    """Return the test cases of a rule; none if it has no file.
 
     Raises
     ------
@@ -81,12 +81,13 @@ def read_cases(rule: Rule) -> list[Case]:
         return [_read_case(rule, entry) for entry in entries]
     except (yaml.YAMLError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise RuleError(
-            f"{path}: the cases cannot be read: {error!r}", hint="A case has name, calls, findings, and maybe options."
+            f"{path}: the test cases cannot be read: {error!r}",
+            hint="A test case has name, calls, findings and, if needed, options.",
         ) from error
 
 
 def check_case(rule: Rule, case: Case) -> str:
-    """Run a case; return what is wrong, or nothing."""
+    """Run a test case; return what is wrong with its findings, or an empty text."""
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake.create(folder)
         try:
@@ -110,7 +111,7 @@ def check_case(rule: Rule, case: Case) -> str:
 
 
 def unfold_calls(case: Case) -> pl.DataFrame:
-    """Return the calls of a case as rows of ``call_records``.
+    """Return the calls of a test case as rows of ``call_records``.
 
     Raises
     ------
@@ -125,7 +126,7 @@ def unfold_calls(case: Case) -> pl.DataFrame:
         frame = pl.DataFrame(rows, schema=schema)
     except (KeyError, TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise RuleError(
-            f"Case {case.name!r} of {case.rule_id}: its calls cannot be read: {error!r}.",
+            f"Test case {case.name!r} of {case.rule_id}: its calls cannot be read: {error!r}.",
             hint="Such as {caller: a, at: '22 10:00:00'}.",
         ) from error
     local = pl.col("call_timestamp").dt.convert_time_zone(ZONE.key)
@@ -151,7 +152,7 @@ def _unfold(entry: Mapping[str, Any], case: Case) -> Iterator[dict[str, Any]]:
     known = {*CALL_RECORDS.columns, *_SHORT, *_STEPS}
     if set(entry) - known:
         raise RuleError(
-            f"Case {case.name!r} of {case.rule_id}: unknown {', '.join(sorted(set(entry) - known))}.",
+            f"Test case {case.name!r} of {case.rule_id}: unknown {', '.join(sorted(set(entry) - known))}.",
             hint=f"A row of calls may have: {', '.join(sorted(known))}.",
         )
     values = {"callee": "c0", "duration": 60, **entry}

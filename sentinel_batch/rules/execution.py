@@ -90,6 +90,8 @@ class Task:
     @classmethod
     def of(cls, rule: Rule, given: Mapping[str, Any], configured: Mapping[str, Any]) -> Task:
         values = rule.resolve_parameters(given, configured)
+        # Values decide, not the way they were given: typing a configured value again on the command line stays
+        # official.
         official = values == rule.resolve_parameters(configured=configured)
         return cls(rule, values, rule.resolve_lists(configured), official)
 
@@ -160,6 +162,7 @@ def try_tasks(
             return []
         with tables.connect(CALL_RECORDS.name, since=min(starts), until=period.until) as connection:
             _create_profiles(connection, desk, tasks, min(starts), period.until)
+            # Rules of one window length read the same calls: count once for each start, not once for each rule.
             calls = {start: _count_calls(connection, start, period.until, filters) for start in set(starts)}
             found: list[Detection | None] = []
             for task, start in zip(tasks, starts, strict=True):
@@ -188,6 +191,7 @@ def _run_task(
     calls_examined: int,
 ) -> Detection:
     _create_input(connection, read_since, period.until, filters)
+    # The view is made anew because the rule before may have had a longer window.
     if task.rule.reads(PROFILES):
         _create_days(connection, read_since, period.until)
     for name, rows in task.lists.items():
@@ -196,6 +200,7 @@ def _run_task(
     query = TRAILING if filters.trailing else SLIDING
     rows = run_query(connection, rule, query, bound)
     check_rows(rows, rule)
+    # Details can cost as much as the rule itself, so they are asked for only when something was found.
     wanted = DETAILS in rule.queries and not rows.is_empty()
     details = run_query(connection, rule, DETAILS, bound) if wanted else None
     shown, conditions = task.shown(), asdict(filters)
@@ -252,6 +257,7 @@ def _create_input(
     from duckdb import FunctionExpression as Function
 
     time = Column("call_timestamp")
+    # A trailing run looks at one window whose length the user typed, both ends included; the sliding one is half-open.
     begun = time >= Constant(read_since) if filters.trailing else time > Constant(read_since)
     calls = connection.table(CALL_RECORDS.name).filter(begun & (time <= Constant(until)))
     if filters.direction is not None:

@@ -111,6 +111,7 @@ class Expansion:
         place = f"{origin.file}:{origin.number}"
         if call.step == SEVERITY:
             return self._write_severity(call, origin)
+        # Steps may call steps, so a circle is possible; without this it would end in a stack overflow.
         if call.step in origin.steps:
             raise RuleError(f"{place}: step {call.step} calls itself.", hint="Write it without.")
         try:
@@ -120,6 +121,8 @@ class Expansion:
         values = step.bind(call, scope, place)
         steps = (*origin.steps, step.name)
         return [
+            # An error inside a shipped step is of no use to the author of a rule: the line of the call is. Conditions
+            # of severity are the author's own lines, and keep their place.
             line if line.file == self.ladder.file else Line(line.text, origin.file, origin.number, line.steps)
             for line in self._write_step(step, values, steps)
         ]
@@ -152,6 +155,7 @@ def _read_body(text: str, file: str) -> list[tuple[list[Piece], list[Reference]]
 
 def _repeat(named: Sequence[Reference], values: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield the arguments for each time that a line is written: none, one, or one for each item of a list."""
+    # An argument that is left out drops its whole line, commas and all; no blocks are needed for that.
     if any(values.get(found.name, "") is None for found in named):
         return
     repeated = {found.name for found in named if found.part != "list" and isinstance(values.get(found.name), list)}
@@ -172,5 +176,6 @@ def _join(made: Sequence[Line], added: Sequence[Line]) -> list[Line]:
     joined = origin._replace(text=last.text + first.text)
     if not rest:
         return [*made[:-1], joined]
+    # Only for people: what runs should look as if somebody had written it by hand.
     indent = last.text[: len(last.text) - len(last.text.lstrip())]
     return [*made[:-1], joined, *(line._replace(text=f"{indent}{line.text}" if line.text else "") for line in rest)]

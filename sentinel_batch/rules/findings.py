@@ -37,7 +37,7 @@ _FIGURE_DIGITS = 9
 
 
 def check_rows(rows: pl.DataFrame, rule: Rule) -> None:
-    """Raise for rows that are no findings.
+    """Raise for rows that are not findings.
 
     Raises
     ------
@@ -60,6 +60,7 @@ def check_rows(rows: pl.DataFrame, rule: Rule) -> None:
             found = "NULL" if fits else f"a value of type {kind}"
             wanted = "a number" if column in _NUMBERS else "a text" if column == "suspect_number" else "an instant"
             raise RuleError(f"{rule.file}: the rule returns {found} as {column}.", hint=f"Return {wanted} in each row.")
+    # Severities travel as numbers in SQL, because a maximum of texts would rank HIGH below LOW.
     steps = set(rows["severity"].to_list()) - set(range(1, len(SEVERITIES) + 1))
     if steps:
         raise RuleError(
@@ -93,6 +94,7 @@ def shape_findings(
     """
     import polars as pl
 
+    # Averages differ in the last digit with the number of threads; a repeated night must find the same.
     rows = rows.with_columns(pl.col(_FIGURES).round(_FIGURE_DIGITS))
     shaped = rows.sort(
         ["severity", "unique_destinations", "avg_duration_seconds", "suspect_number", "window_end"],

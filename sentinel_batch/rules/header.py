@@ -120,7 +120,7 @@ class _Header:
     def sentences(self, name: str) -> tuple[str, ...]:
         values = self.data.get(name, [])
         if not isinstance(values, list) or any(not isinstance(value, str) or not value.strip() for value in values):
-            raise self.error(f"has {name} that are no list of texts", f'Write {name} = ["…", "…"].', key=name)
+            raise self.error(f"has {name} that are not a list of texts", f'Write {name} = ["…", "…"].', key=name)
         for value in values if name == "tags" else ():
             if not _TAG.fullmatch(value):
                 hint = "A tag is words in lower case with dots between them, such as fraud.bypass."
@@ -222,7 +222,7 @@ class _Header:
     def table(self, name: str) -> Mapping[str, Any]:
         value = self.data.get(name, {})
         if not isinstance(value, dict):
-            raise self.error(f"has {name} that are no table", f"Write [{name}].", key=name)
+            raise self.error(f"has {name} that are not tables", f"Write [{name}].", key=name)
         return value
 
     def error(self, message: str, hint: str, table: str = "", key: str = "", number: int = 0) -> RuleError:

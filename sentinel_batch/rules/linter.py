@@ -159,8 +159,8 @@ def _lint_header(rule: Rule) -> Iterator[Violation]:
         hint = 'Write false_positives = ["…"], a sentence each: whoever reviews an alert needs them.'
         yield Violation(f"{rule.header_file}:1", "The rule names no honest users that look alike.", hint)
     if not rule.cases_path.is_file():
-        hint = f"Write {rule.cases_path.name}: calls, and what is to be found in them."
-        yield Violation(f"{rule.header_file}:1", "The rule has no cases.", hint)
+        hint = f"Write {rule.cases_path.name}: calls, and what the rule should find in them."
+        yield Violation(f"{rule.header_file}:1", "The rule has no test cases.", hint)
 
 
 def _lint_columns(rule: Rule) -> Iterator[Violation]:

@@ -71,7 +71,7 @@ class ReferenceList:
             rows = tuple(self._shape(row, f"{place}, entry {n}") for n, row in enumerate(configured, 1))
         else:
             raise ConfigurationError(
-                f"{place}: {configured!r} is no list {self.name}.",
+                f"{place}: {configured!r} is not a list {self.name}.",
                 hint="Give a list of rows, or the path of a CSV file.",
                 name=self.name,
             )
@@ -106,7 +106,7 @@ class ReferenceList:
         except (TypeError, ValueError, OverflowError):
             wanted = ", ".join(f"{column} ({kind})" for column, kind in self.columns.items())
             raise ConfigurationError(
-                f"{place}: {row!r} is no row of list {self.name}.", hint=f"A row is: {wanted}.", name=self.name
+                f"{place}: {row!r} is not a row of list {self.name}.", hint=f"A row is: {wanted}.", name=self.name
             ) from None
 
 
@@ -131,7 +131,7 @@ def read_list(name: str, table: Any, place: str) -> ReferenceList:
     """
     place = f"{place}: [lists.{name}]"
     if not isinstance(table, dict) or not name.isidentifier() or name != name.lower():
-        raise RuleError(f"{place} is no list.", hint="A name is lower case; its value is a table.")
+        raise RuleError(f"{place} is not a list.", hint="A name is lower case; its value is a table.")
     unknown = [key for key in table if key not in _KEYS]
     columns = table.get("columns")
     if unknown or not isinstance(columns, list) or not columns or not str(table.get("description", "")).strip():

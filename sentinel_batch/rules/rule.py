@@ -122,7 +122,7 @@ class Rule:
 
     @property
     def cases_path(self) -> Path:
-        """The file with the rule's cases."""
+        """The file with the rule's test cases."""
         return self.path.with_name(f"{self.path.stem}.cases.yml")
 
     @property

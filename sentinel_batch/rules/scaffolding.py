@@ -35,11 +35,11 @@ def write_scaffold(rule_id: str, folder: Path, today: date | None = None, config
     Raises
     ------
     UsageError
-        If that is no id, there is a rule of that id, or a file of that name.
+        If it is not an id, there is a rule of that id, or a file of that name.
     """
     if not _ID.fullmatch(rule_id):
         raise UsageError(
-            f"{rule_id!r} is no id of a rule.",
+            f"{rule_id!r} is not an id of a rule.",
             hint=f"Write it as {re.sub(r'[^A-Z0-9]+', '_', rule_id.upper()).strip('_') or 'PREMIUM_NIGHT'}: capitals, "
             "digits and underscores, a capital first.",
             value=rule_id,

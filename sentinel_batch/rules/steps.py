@@ -125,7 +125,7 @@ def resolve(value: Any, scope: Mapping[str, Any], place: str) -> Any:
     Raises
     ------
     RuleError
-        If it refers to something that is no argument.
+        If it refers to something that is not an argument.
     """
     if isinstance(value, list):
         return [resolve(item, scope, place) for item in value]

@@ -104,7 +104,7 @@ def read_braces(piece: Piece, place: str) -> StepCall | Reference:
         return _read(piece.text)
     except (SyntaxError, ValueError):
         raise RuleError(
-            f"{place}:{piece.line}: {{{{ {piece.text} }}}} is no call of a step.",
+            f"{place}:{piece.line}: {{{{ {piece.text} }}}} does not call a step.",
             hint="Write a step's name and its arguments: texts in quotes, numbers, lists in [brackets], none. "
             'Such as {{ sweep("calls", sums=["seconds"]) }}.',
             file=place,

@@ -1,6 +1,6 @@
 """Everything that is a score of a number: risk of the last 24 hours, what rules say together, the queue of suspects.
 
-``risk`` is the specification's score of what a number does now, for every caller, whether a rule found it or not.
+``risk`` scores what a number does now by a fixed formula, for every caller, whether a rule found it or not.
 ``fusion`` joins what rules found about one number. ``queue`` orders suspects by all that speaks against them: rules,
 a model, and the size of the case that a number belongs to.
 """

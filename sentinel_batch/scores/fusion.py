@@ -40,9 +40,11 @@ def fuse_findings(findings: pl.DataFrame, weights: Mapping[str, float] | None = 
     if "id" not in findings.columns:
         findings = findings.with_columns(id=pl.lit(None, dtype=pl.Int64))
     weight = pl.col("detection_rule").replace_strict(dict(known), default=DEFAULT_WEIGHT, return_dtype=pl.Float64)
+    # Confidence only shades a rule's weight: a finding that barely qualifies still counts half.
     part = weight * (0.5 + 0.5 * pl.col("confidence").fill_null(0.0).clip(0.0, 1.0))
     best = (
         findings.with_columns(severity=severity_rank(), part=part)
+        # One finding for each rule, its best: ten alerts of one rule are one witness who repeats himself.
         .sort("part", "severity", "last_seen", "id", descending=[True, True, True, False], nulls_last=True)
         .group_by("suspect_number", "detection_rule", maintain_order=True)
         .agg(
@@ -57,6 +59,7 @@ def fuse_findings(findings: pl.DataFrame, weights: Mapping[str, float] | None = 
     return (
         best.group_by("suspect_number")
         .agg(
+            # Noisy-or: the chance that not all of these rules are wrong, if they erred independently.
             rule_score=1 - (1 - pl.col("part")).product(),
             severity=pl.col("severity").max(),
             rules=pl.col("detection_rule"),

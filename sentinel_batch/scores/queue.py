@@ -113,6 +113,7 @@ def _judge(queue: pl.DataFrame, scores: pl.DataFrame | None, model: Model | None
     ).select(
         suspect_number="number",
         rule_score=pl.lit(0.0),
+        # Below LOW: a number that only the model suspects has no severity, and comes after its equals that have.
         severity=pl.lit(-1, dtype=pl.Int64),
         first_seen="first_day_start",
         last_seen="last_call",
@@ -125,6 +126,7 @@ def _judge(queue: pl.DataFrame, scores: pl.DataFrame | None, model: Model | None
 
 def _locate_cases(queue: pl.DataFrame, tables: Snapshot) -> pl.DataFrame:
     sized = list_standing_members(tables).with_columns(case_size=pl.len().over("case_id"))
+    # A number can be in an old case and a new one; the newest is the one that somebody works on.
     newest = sized.group_by(suspect_number="number").agg(pl.col("case_id", "case_size").sort_by("case_id").last())
     return queue.join(newest, on="suspect_number", how="left")
 
@@ -139,6 +141,7 @@ def fuse_witnesses(rule_score: pl.Expr, probability: pl.Expr, case_size: pl.Expr
     case_size
         Members of the number's case.
     """
+    # Grows with the size of the case: four suspects may meet by chance, forty in one box do not.
     case = CASE_WEIGHT * (1 - CHANCE_MEMBERS / pl.max_horizontal(case_size, CHANCE_MEMBERS))
     doubts = [1 - witness.fill_null(0.0) for witness in (rule_score, probability, case)]
     return 1 - doubts[0] * doubts[1] * doubts[2]

@@ -1,7 +1,7 @@
-"""How risky a number looks over the last 24 hours: the specification's score, with its parts.
+"""How risky a number looks over the last 24 hours: a score from 0 to 1, with its parts.
 
 ``score = 0.5 min(1, destinations / 50) + 0.3 max(0, 1 - average duration / 3 s) + 0.2 min(1, calls / 100)``.
-Weights and levels are those of the specification; the three scales, which it leaves open, are configured.
+Weights and levels are fixed, so that a score means the same everywhere; the three scales are configured.
 """
 
 from __future__ import annotations
@@ -175,9 +175,12 @@ def score_counts(counted: pl.DataFrame, config: Config) -> pl.DataFrame:
         "call_frequency": pl.col("call_count") / config.risk_calls,
     }
     clipped = {f"{name}_part": part.clip(0, 1).fill_null(0.0) for name, part in parts.items()}
+    # Rounded, so that a sum lands on the edge of a level and not a hair beside it.
     score = pl.sum_horizontal(pl.col(f"{name}_part") * weight for name, weight in WEIGHTS.items()).round(_DIGITS)
     level = pl.lit("low")
     for name, above in reversed(LEVELS):
+        # Levels are published as: below 0.3 low, up to 0.6 medium, up to 0.8 high. So only medium includes its lower
+        # edge.
         reached = pl.col("score") >= above if name == "medium" else pl.col("score") > above
         level = pl.when(reached).then(pl.lit(name)).otherwise(level)
     return counted.with_columns(**clipped).with_columns(score=score).with_columns(level=level)
@@ -189,7 +192,7 @@ def read_event(event: str | Mapping[str, Any], config: Config) -> dict[str, Any]
     Raises
     ------
     UsageError
-        If it is no object, or a field is missing or not allowed.
+        If it is not an object, or a field is missing or not allowed.
     """
     fields = _parse(event) if isinstance(event, str) else event
     missing = [name for name in _EVENT_FIELDS if fields.get(name) is None]
@@ -248,6 +251,7 @@ def _count(
         if call is not None:
             fields = [call[name] for name in ("caller_number", "callee_number", "timestamp", "duration_seconds")]
             further = connection.sql("SELECT $1, $2, $3::TIMESTAMPTZ, $4", params=fields)
+            # The event may have been ingested meanwhile; then it must not count twice.
             same = (Column("callee_number") == Constant(fields[1])) & (time == Constant(fields[2]))
             calls = calls.filter(~same).union(further)
         calls.create_view("calls")

@@ -69,7 +69,7 @@ DAMAGES: tuple[Damage, ...] = (
     Damage("non_numeric_duration", "rejected", _line(duration_seconds=pl.lit("n/a"))),
     Damage("bad_date", "rejected", _line(call_date=pl.lit("2026-13-45"))),
     Damage("clock_reset", "rejected", _line(call_date=pl.lit("1980-01-06"))),
-    # the field is lost or gained in the middle, so that the row is no record even to a reader that pads or cuts rows
+    # the field is lost or gained in the middle, so that the row is not a record even to a reader that pads or cuts rows
     Damage("field_missing", "rejected", _line(tuple(name for name in COLUMNS if name != "callee_number"))),
     Damage("field_extra", "rejected", _line(caller_number=_CALLER + ",")),
     Damage("national_number", "valid", _numbers("0${1}${2}${3}")),

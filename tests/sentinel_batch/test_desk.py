@@ -49,7 +49,7 @@ def test_names_that_are_no_verbs(tmp_path: Path) -> None:
     desk = sb.open(tmp_path)
     with pytest.raises(AttributeError, match="no attribute 'detekt'"):
         desk.detekt  # noqa: B018
-    with pytest.raises(AttributeError, match="load_config is no method"):
+    with pytest.raises(AttributeError, match="load_config is not a method"):
         desk.load_config  # noqa: B018
 
 

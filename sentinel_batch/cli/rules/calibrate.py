@@ -32,25 +32,26 @@ def calibrate(
     session: Session,
     history: Annotated[str, typer.Option("--history", metavar="TIME", help="How far to look back: 4w, 28d.")] = "4w",
     budget: Annotated[
-        str, typer.Option("--budget", metavar="N/day", help="Alerts that the desk can look at: 50/day, 300/week.")
+        str, typer.Option("--budget", metavar="N/day", help="Alerts that the desk can handle: 50/day, 300/week.")
     ] = "50/day",
     until: Annotated[
         str | None, typer.Option("--until", metavar="TIME", help="End of the history [default the last day of calls].")
     ] = None,
     segments: Annotated[bool, typer.Option("--segments", help="A threshold for each segment of callers.")] = False,
-    loosen: Annotated[bool, typer.Option("--loosen", help="Use up the budget: loosen rules, too.")] = False,
+    loosen: Annotated[bool, typer.Option("--loosen", help="Use up the budget: loosen rules as well.")] = False,
     rule: Annotated[
-        list[str] | None, typer.Option("--rule", metavar="ID", help="Only this rule; repeat for more [default all].")
+        list[str] | None, typer.Option("--rule", metavar="ID", help="Only this rule; may be repeated [default all].")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="New TOML file with the thresholds to adopt.")
     ] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Print every threshold that was tried.")] = False,
 ) -> None:
-    """Propose thresholds that keep the alerts within a budget.
+    """Propose thresholds of rules that keep the alerts within a budget.
 
     Runs every rule over the history with quantiles of the profiles as thresholds, and counts the alerts that each would
-    have opened. Changes no rule: with --out, the proposal is written to a file to copy from.
+    have opened. No rule is changed: --out writes the proposal to a file to copy from. This calibrates how many alerts
+    rules raise; audio scorer calibrate makes the scores of recordings true probabilities.
     """
     from sentinel_batch.learning import calibrate_rules, write_toml
 
@@ -77,7 +78,7 @@ def _print_proposal(out: Output, proposal: Proposal, show_all: bool) -> None:
         f"proposed ones, on {proposal.numbers_per_day:.1f} different numbers; budget {proposal.budget:g}."
     )
     if not proposal.within_budget:
-        out.warn("Even the tightest thresholds raise more alerts than the budget allows.")
+        out.warn("Even the strictest thresholds raise more alerts than the budget allows.")
 
 
 def _threshold(row: dict[str, object]) -> tuple[object, ...]:

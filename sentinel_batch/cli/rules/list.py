@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from batch_base.suggestions import suggest
 from sentinel_batch.cli.output import Column
 from sentinel_batch.cli.rules.description import describe_rule, report_failed
 from sentinel_batch.cli.session import Session, with_session
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 def list_rules(
     session: Session,
     tag: Annotated[
-        str | None, typer.Option("--tag", metavar="TAG", help="Only those with this tag, or one of its kind: fraud.")
+        str | None,
+        typer.Option(
+            "--tag", metavar="TAG", help="Only those with this tag, or one below it: fraud includes fraud.bypass."
+        ),
     ] = None,
     maturity: Annotated[
         str | None, typer.Option("--maturity", metavar="WORD", help="Only experimental, stable or deprecated ones.")
@@ -77,8 +81,6 @@ def _filter(rules: Sequence[Rule], tag: str | None, maturity: str | None, book: 
 
 
 def _check(option: str, value: str | None, known: Sequence[str]) -> None:
-    from batch_base.suggestions import suggest
-
     if value is not None and value not in known:
         hint = suggest(value, known, f"There are: {', '.join(known)}.")
         raise UsageError(f"{option} {value!r} fits no rule.", hint=hint, value=value)

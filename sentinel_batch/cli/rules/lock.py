@@ -15,9 +15,9 @@ def lock(
     session: Session,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The book: a folder of rules.")],
 ) -> None:
-    """Write down what each version of the rules of a folder says (versions.lock), so that none changes unnoticed.
+    """Record what each version of a folder's rules says (versions.lock), so that no rule changes unnoticed.
 
-    A rule that changed needs a new version first.
+    A rule that has changed needs a new version first.
     """
     from sentinel_batch.rules.lock import write_lock
     from sentinel_batch.rules.selection import select_rules

@@ -9,9 +9,9 @@ from sentinel_batch.errors import ExitCode
 
 @with_session
 def test(session: Session, rules: WordsArgument = None) -> ExitCode:
-    """Run the cases of rules: calls in, expected findings out.
+    """Run the test cases of rules: calls in, expected findings out.
 
-    Exit code 1: a case does not hold, or a rule has none.
+    Exit code 1: a test case fails, or a rule has none.
     """
     from sentinel_batch.rules.casebook import check_case, read_cases
     from sentinel_batch.rules.selection import select_rules
@@ -22,7 +22,7 @@ def test(session: Session, rules: WordsArgument = None) -> ExitCode:
         cases = read_cases(rule)
         results += [(rule.id, case.name, check_case(rule, case)) for case in cases]
         if not cases:
-            results.append((rule.id, "(the rule)", f"There are no cases. Write some into {rule.cases_path.name}."))
+            results.append((rule.id, "(the rule)", f"There are no test cases. Write some into {rule.cases_path.name}."))
     failures = [result for result in results if result[2]]
     out = session.output
     if out.as_json:
@@ -31,5 +31,5 @@ def test(session: Session, rules: WordsArgument = None) -> ExitCode:
     else:
         for rule_id, name, problem in failures:
             out.line(f"FAILED {rule_id}: {name}: {problem}")
-        out.line(f"{len(results) - len(failures)} of {len(results)} cases hold.")
+        out.line(f"{len(results) - len(failures)} of {len(results)} test cases pass.")
     return ExitCode.FAILED if failures else ExitCode.DONE

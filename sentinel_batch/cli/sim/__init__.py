@@ -1,4 +1,4 @@
-"""The group ``sim``: calls of which the truth is known."""
+"""The group ``sim``: simulated calls, whose fraudsters are known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sentinel_batch.cli.sim import bench, calls, population
 
 @with_session
 def start(session: Session) -> None:
-    """Make calls of which the truth is known, and measure on them how well fraud is found."""
+    """Simulate calls whose fraudsters are known, and measure how well they are found."""
 
 
 def create(create_app: Callable[[], typer.Typer]) -> typer.Typer:

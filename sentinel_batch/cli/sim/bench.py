@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.errors import UsageError
 
 if TYPE_CHECKING:
     from sentinel_batch.evaluation import BenchPlan
@@ -40,8 +41,9 @@ def bench(
 ) -> None:
     """Measure on simulated populations how well the engine finds fraud.
 
-    Populations are simulated, examined night by night, and compared with the truth: each rule, all rules, and rules
-    with a model that has seen neither the seed nor the strategy. With --out a run that was killed goes on.
+    Populations are simulated, examined night by night, and compared with the truth: each rule, all rules together, and
+    rules with a model that was trained on other populations and other strategies. With --out, a run that was killed
+    can be resumed.
     """
     import tempfile
 
@@ -81,8 +83,6 @@ def _plan(
 
 
 def _read_seeds(typed: str, option: str) -> tuple[int, ...]:
-    from sentinel_batch.errors import UsageError
-
     parts = [part.strip() for part in typed.split(",")]
     if not all(part.isascii() and part.isdigit() for part in parts):
         raise UsageError(f"{option} is {typed!r}, not a list of seeds.", hint="Give whole numbers, such as 1,2,3.")

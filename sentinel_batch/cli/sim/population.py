@@ -9,6 +9,7 @@ import typer
 
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.errors import UsageError
 
 if TYPE_CHECKING:
     from sentinel_batch.simulation.population import PopulationTruth
@@ -48,10 +49,10 @@ def population(
         bool, typer.Option("--campaigns/--no-campaigns", help="Wangiri, IRSF and other campaigns.")
     ] = True,
 ) -> None:
-    """Fill an empty lake with a population's calls in which every fraudster is known.
+    """Fill an empty lake with the calls of a population in which every fraudster is known.
 
-    The truth goes beside the tables: LAKE/simulation/truth.parquet, plan.json, cells.csv and segments.csv. A run that
-    was killed goes on when it is started again with the same options.
+    The truth goes beside the tables: LAKE/simulation/truth.parquet, plan.json, cells.csv and segments.csv. To
+    resume a run that was killed, start it again with the same options.
     """
     from sentinel_batch.simulation.population import DEFAULT_START, simulate_population
 
@@ -78,8 +79,6 @@ def population(
 
 
 def _read_date(typed: str) -> date:
-    from sentinel_batch.errors import UsageError
-
     try:
         return datetime.strptime(typed, "%Y-%m-%d").date()
     except ValueError as error:

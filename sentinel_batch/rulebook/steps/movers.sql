@@ -3,7 +3,7 @@ description = """
 The numbers that may have been in two places farther apart than D, from their profiles. Two points are at most 111.2 km
 apart for each degree of sqrt(latitudes^2 + longitudes^2) between them: a number that stays in a box whose diagonal is
 less than D is out; a third cell of a day may lie anywhere. If, of the days with two known cells, at least 30 in all,
-more than a share F has them farther apart than D, the cells are no places, and nobody is left.
+more than a share F has them farther apart than D, cells do not tell places, and nobody is left.
 """
 example = '{{ movers(places="places") }}'
 adds = ["days", "far_days", "movers"]

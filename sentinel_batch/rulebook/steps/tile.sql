@@ -1,5 +1,5 @@
 /*
-description = "Number of the tile of the time axis in which a call begins, for tiles of so many whole seconds."
+description = "Number of the tile of the time axis in which a call begins, for tiles of a given number of whole seconds."
 example = '{{ tile("$window_seconds + 1") }} AS tile'
 
 [arguments.seconds]

@@ -1,7 +1,7 @@
 /*
 description = """
-The local days of which the lake has incoming calls at all: more than the share S of the callers of the day were called
-on it as well. Without this guard, a feed without incoming calls makes everybody look like a SIM box.
+The local days for which the lake holds incoming calls at all: more than the share S of the day's callers were also
+called on it. Without this guard, a feed without incoming calls makes everybody look like a SIM box.
 """
 example = "{{ two_way_days() }}"
 adds = ["two_way_days"]

@@ -25,7 +25,7 @@ MOST_SUBSCRIBERS = 5_000_000
 """Three quantities of a call (second, caller, callee) must fit into one 64-bit sorting key."""
 
 FEWEST_SIMS = 8
-"""Fewer SIMs are no box worth the name (and no group that a case could show)."""
+"""Fewer SIMs are not a box worth the name (and no group that a case could show)."""
 
 VERSION = 1
 """Version of the generator: equal parameters give equal calls only within one version."""

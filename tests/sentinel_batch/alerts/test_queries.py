@@ -80,10 +80,10 @@ def test_lake_without_alerts_is_an_empty_list(tmp_path: Path) -> None:
 
 
 def test_filters_say_what_is_allowed(lake: Lake) -> None:
-    with pytest.raises(UsageError, match=r"'urgent' is no severity.\nHint: Allowed: LOW, MEDIUM, HIGH, CRITICAL"):
+    with pytest.raises(UsageError, match=r"'urgent' is not a severity.\nHint: Allowed: LOW, MEDIUM, HIGH, CRITICAL"):
         list_alerts(lake=lake, severity="urgent")
     with pytest.raises(
-        UsageError, match=r"'closed' is no status.*\nHint: Allowed: open, reviewed, suppressed, merged, all"
+        UsageError, match=r"'closed' is not a status.*\nHint: Allowed: open, reviewed, suppressed, merged, all"
     ):
         list_alerts(lake=lake, status="closed")
     with pytest.raises(UsageError, match="limit -1 is negative"):

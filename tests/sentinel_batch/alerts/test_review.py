@@ -60,7 +60,7 @@ def test_unknown_id_writes_nothing_and_names_neighbours(lake: Lake) -> None:
 
 def test_disposition_and_ids_are_checked(lake: Lake) -> None:
     with pytest.raises(
-        UsageError, match=r"'guilty' is no disposition.\nHint: Allowed: confirmed, false-positive, watch"
+        UsageError, match=r"'guilty' is not a disposition.\nHint: Allowed: confirmed, false-positive, watch"
     ):
         review_alerts(1, disposition="guilty", lake=lake)
     with pytest.raises(UsageError, match="No alert was named"):

@@ -343,9 +343,13 @@ def test_a_lake_without_calls_has_no_cases(tmp_path: Path) -> None:
     [
         (lambda lake: get_case(9, lake=lake), "There is no case 9.", "cases list"),
         (lambda lake: assign_case(1, " ", lake=lake), "No assignee is given.", "--to"),
-        (lambda lake: mark_case(1, "closed", lake=lake), "'closed' is no mark.", "open, watch, confirmed"),
-        (lambda lake: close_case(1, verdict="x", lake=lake), "'x' is no verdict.", "confirmed, false-positive, watch"),
-        (lambda lake: list_cases(lake=lake, status="x"), "'x' is no status.", "unseen"),
+        (lambda lake: mark_case(1, "closed", lake=lake), "'closed' is not a mark.", "open, watch, confirmed"),
+        (
+            lambda lake: close_case(1, verdict="x", lake=lake),
+            "'x' is not a verdict.",
+            "confirmed, false-positive, watch",
+        ),
+        (lambda lake: list_cases(lake=lake, status="x"), "'x' is not a status", "unseen"),
         (lambda lake: list_cases(lake=lake, limit=-1), "The limit -1 is negative.", "0 or more"),
         (lambda lake: build_cases(lake=lake, linked=2.0), "linked = 2.0 is not allowed.", "up to 1"),
     ],

@@ -38,18 +38,27 @@ WORKING: dict[str, list[str]] = {
     "validate": ["human.wav"],
     "score": ["human.wav", "synthetic.wav"],
     "features": ["human.wav", "--out", "features.parquet", "--families", "energy"],
-    "enroll": ["anna", "enrollment.wav", "--enrollments", "store", "--replace"],
-    "verify": ["human.wav", "--enrollment-id", "anna", "--enrollments", "store"],
-    "forget": ["anna", "--enrollments", "store"],
-    "enrollments": ["--enrollments", "store"],
-    "duplicates": ["--enrollments", "store"],
-    "key": ["key"],
+    "voice enroll": ["anna", "enrollment.wav", "--enrollments", "store", "--replace"],
+    "voice verify": ["human.wav", "--enrollment-id", "anna", "--enrollments", "store"],
+    "voice forget": ["anna", "--enrollments", "store"],
+    "voice list": ["--enrollments", "store"],
+    "voice duplicates": ["--enrollments", "store"],
+    "voice key": ["key"],
     "route": ["human.wav", "--policy", "voice_only"],
     "policies": [],
     "sar": ["synthetic.wav", "--out", "sar"],
-    "train": ["--manifest", "labels.csv", "--out", "model", "--narrowband-only", "--as-recorded", "--draws", "1"],
-    "evaluate": ["--manifest", "labels.csv"],
-    "calibrate": ["--manifest", "labels.csv", "--out", "model"],
+    "scorer train": [
+        "--manifest",
+        "labels.csv",
+        "--out",
+        "model",
+        "--narrowband-only",
+        "--as-recorded",
+        "--draws",
+        "1",
+    ],
+    "scorer evaluate": ["--manifest", "labels.csv"],
+    "scorer calibrate": ["--manifest", "labels.csv", "--out", "model"],
 }
 """Arguments with which each command succeeds in the folder of the fixture."""
 
@@ -59,18 +68,18 @@ FAILING: dict[str, tuple[list[str], int, str]] = {
     "validate": (["nowhere.wav"], 4, "no_input"),
     "score": (["human.wav", "--raw", "mp9"], 2, "audio_usage"),
     "features": (["human.wav", "--out", "features.csv"], 2, "usage"),
-    "enroll": (["bert", "human.wav", "--enrollments", "store"], 1, "enrollment"),
-    "verify": (["nowhere.wav", "--enrollment-id", "anna", "--enrollments", "store"], 4, "unreadable_audio"),
-    "forget": (["nobody", "--enrollments", "store"], 1, "enrollment"),
-    "enrollments": (["--enrollments", "store", "--key-file", "nowhere"], 2, "audio_usage"),
-    "duplicates": (["--enrollments", "nowhere"], 1, "enrollment"),
-    "key": (["human.wav"], 2, "audio_usage"),
+    "voice enroll": (["bert", "human.wav", "--enrollments", "store"], 1, "enrollment"),
+    "voice verify": (["nowhere.wav", "--enrollment-id", "anna", "--enrollments", "store"], 4, "unreadable_audio"),
+    "voice forget": (["nobody", "--enrollments", "store"], 1, "enrollment"),
+    "voice list": (["--enrollments", "store", "--key-file", "nowhere"], 2, "audio_usage"),
+    "voice duplicates": (["--enrollments", "nowhere"], 1, "enrollment"),
+    "voice key": (["human.wav"], 2, "audio_usage"),
     "route": ([], 2, "usage"),
     "policies": (["--unknown"], 2, "usage"),
     "sar": (["--verdict", "nowhere.json", "--out", "sar"], 2, "usage"),
-    "train": (["--manifest", "nowhere.csv", "--out", "model"], 2, "audio_usage"),
-    "evaluate": (["--manifest", "labels.csv", "--model", "nowhere"], 1, "model"),
-    "calibrate": (["--manifest", "labels.csv", "--out", "calls"], 2, "usage"),
+    "scorer train": (["--manifest", "nowhere.csv", "--out", "model"], 2, "audio_usage"),
+    "scorer evaluate": (["--manifest", "labels.csv", "--model", "nowhere"], 1, "model"),
+    "scorer calibrate": (["--manifest", "labels.csv", "--out", "calls"], 2, "usage"),
 }
 """Arguments with which each command fails, its exit code and the error's code."""
 
@@ -166,20 +175,20 @@ def test_every_command_is_covered() -> None:
 @pytest.mark.parametrize("name", WORKING)
 def test_common_options_stand_before_or_after_the_name(name: str, audio: Call, anew: Callable[[], None]) -> None:
     common = ["--lake", "lake", "--quiet", "--color", "never", "--lock-timeout", "5", "--json"]
-    before = audio(*common, name, *WORKING[name])
+    before = audio(*common, *name.split(), *WORKING[name])
     assert before.code == 0, before.stdout + before.stderr
     assert before.document["schema_version"] == 1
     assert before.document["status"] == "success"
     assert before.stderr == ""
     anew()
-    after = audio(name, *WORKING[name], *common)
+    after = audio(*name.split(), *WORKING[name], *common)
     assert after.code == 0, after.stdout + after.stderr
     assert after.document.keys() == before.document.keys()
 
 
 @pytest.mark.parametrize("name", WORKING)
 def test_text_goes_to_stdout_and_has_no_colour(name: str, audio: Call) -> None:
-    done = audio(name, *WORKING[name], "--lake", "lake")
+    done = audio(*name.split(), *WORKING[name], "--lake", "lake")
     assert done.code == 0, done.stderr
     assert done.stdout.strip()
     assert "\x1b" not in done.stdout + done.stderr
@@ -189,14 +198,14 @@ def test_text_goes_to_stdout_and_has_no_colour(name: str, audio: Call) -> None:
 @pytest.mark.parametrize("name", FAILING)
 def test_a_failure_is_one_document_and_its_exit_code(name: str, audio: Call) -> None:
     arguments, code, error_code = FAILING[name]
-    failed = audio(name, *arguments, "--lake", "lake", "--json")
+    failed = audio(*name.split(), *arguments, "--lake", "lake", "--json")
     assert failed.code == code, failed.stdout
     assert failed.document["status"] == "error"
     assert failed.document["error"]["code"] == error_code
     assert failed.document["error"]["message"]
     assert failed.document["error"]["hint"]
     assert failed.stderr == ""
-    spoken = audio(name, *arguments, "--lake", "lake")
+    spoken = audio(*name.split(), *arguments, "--lake", "lake")
     assert (spoken.code, spoken.stdout) == (code, "")
     assert spoken.stderr.startswith("Error: ")
     assert "Hint: " in spoken.stderr
@@ -204,15 +213,48 @@ def test_a_failure_is_one_document_and_its_exit_code(name: str, audio: Call) -> 
 
 @pytest.mark.parametrize("name", WORKING)
 def test_help_is_printed_and_an_unknown_option_refused(name: str, audio: Call) -> None:
-    assert "--lock-timeout" in audio(name, "--help").stdout
-    refused = audio(name, "--no-such-option", "--json")
+    assert "--lock-timeout" in audio(*name.split(), "--help").stdout
+    refused = audio(*name.split(), "--no-such-option", "--json")
     assert refused.code == 2
     assert "--no-such-option" in refused.document["error"]["message"]
 
 
-@pytest.mark.parametrize("name", ["score", "run", "route"])
+OLD_NAMES = {
+    "enroll": "voice enroll",
+    "verify": "voice verify",
+    "forget": "voice forget",
+    "enrollments": "voice list",
+    "duplicates": "voice duplicates",
+    "key": "voice key",
+    "train": "scorer train",
+    "evaluate": "scorer evaluate",
+    "calibrate": "scorer calibrate",
+}
+
+
+@pytest.mark.parametrize("old", OLD_NAMES)
+def test_an_old_name_has_the_options_of_the_new_one_and_is_not_listed(old: str, audio: Call) -> None:
+    new = OLD_NAMES[old]
+    assert f"audio {old}" not in list_commands()
+    assert re.search(rf"^  {old}\b", audio("--help").stdout, re.MULTILINE) is None
+    assert audio(old, "--help").stdout.splitlines()[2:] == audio(*new.split(), "--help").stdout.splitlines()[2:]
+
+
+@pytest.mark.parametrize("old", ["enrollments", "forget", "key"])
+def test_an_old_name_does_what_the_new_one_does_and_says_its_name(
+    old: str, audio: Call, anew: Callable[[], None]
+) -> None:
+    new = OLD_NAMES[old]
+    done = audio(old, *WORKING[new], "--json")
+    assert f"audio {old} is now: sentinel-batch audio {new}." in done.stderr
+    anew()
+    assert done.document == audio(*new.split(), *WORKING[new], "--json").document
+
+
+@pytest.mark.parametrize("name", ["score", "run", "route", "voice list"])
 def test_help_loads_nothing_heavy(name: str) -> None:
-    code = f"from sentinel_batch.cli.application import app\napp(['audio', '{name}', '--help'], standalone_mode=False)"
+    words = ["audio", *name.split(), "--help"]
+    code = f"from sentinel_batch.cli.application import app\napp({words}, standalone_mode=False)"
     assert _loaded_after(code) & HEAVY == set()
 
 
@@ -382,43 +424,43 @@ def test_an_unknown_family_is_refused(audio: Call) -> None:
 
 
 def test_a_voice_is_enrolled_verified_and_forgotten(audio: Call, desk: Path) -> None:
-    made = audio("enroll", "C-1", "enrollment.wav", "--lake", "lake", "--json").document["enrollment"]
+    made = audio("voice", "enroll", "C-1", "enrollment.wav", "--lake", "lake", "--json").document["enrollment"]
     assert made["encrypted"] is False
     assert stat.S_IMODE((desk / "lake" / "voiceprints").stat().st_mode) == 0o700
     words = ["--enrollment-id", "C-1", "--lake", "lake", "--json"]
-    own, other = (audio("verify", name, *words).document for name in ("human.wav", "synthetic.wav"))
+    own, other = (audio("voice", "verify", name, *words).document for name in ("human.wav", "synthetic.wav"))
     assert (own["verified"], own["enrollment_id"]) == (True, "C-1")
     assert (other["verified"], other["confidence"] < 0.5) == (False, True)
-    assert audio("forget", "C-1", "--lake", "lake").code == 0
-    assert audio("verify", "human.wav", *words).document["error"]["code"] == "enrollment"
+    assert audio("voice", "forget", "C-1", "--lake", "lake").code == 0
+    assert audio("voice", "verify", "human.wav", *words).document["error"]["code"] == "enrollment"
 
 
 def test_two_accounts_with_one_voice_are_found(audio: Call) -> None:
-    assert audio("enroll", "carla", "enrollment.wav", "--enrollments", "store").code == 0
-    found = audio("duplicates", "--enrollments", "store", "--json").document
+    assert audio("voice", "enroll", "carla", "enrollment.wav", "--enrollments", "store").code == 0
+    found = audio("voice", "duplicates", "--enrollments", "store", "--json").document
     assert found["duplicates"][0]["enrollment_ids"] == ["anna", "carla"]
 
 
 def test_a_key_encrypts_and_comes_from_a_file_or_the_environment(audio: Call, desk: Path) -> None:
     pytest.importorskip("cryptography")
-    assert audio("key", "key").code == 0
+    assert audio("voice", "key", "key").code == 0
     secret = (desk / "key").read_text().strip()
     assert stat.S_IMODE((desk / "key").stat().st_mode) == 0o600
     words = ["--enrollments", "sealed", "--json"]
-    made = audio("enroll", "anna", "enrollment.wav", *words, "--key-file", "key")
+    made = audio("voice", "enroll", "anna", "enrollment.wav", *words, "--key-file", "key")
     assert made.document["enrollment"]["encrypted"] is True
     assert secret not in made.stdout
-    assert audio("enrollments", *words, env={"SENTINEL_VOICEPRINT_KEY": secret}).document["count"] == 1
-    refused = audio("enrollments", *words)
+    assert audio("voice", "list", *words, env={"SENTINEL_VOICEPRINT_KEY": secret}).document["count"] == 1
+    refused = audio("voice", "list", *words)
     assert refused.code == 1
     assert "is encrypted" in refused.document["error"]["message"]
-    bad = audio("enrollments", *words, env={"SENTINEL_VOICEPRINT_KEY": "secret text"})
+    bad = audio("voice", "list", *words, env={"SENTINEL_VOICEPRINT_KEY": "secret text"})
     assert bad.code == 2
     assert "secret text" not in bad.stdout
 
 
 def test_a_taken_id_is_kept(audio: Call) -> None:
-    refused = audio("enroll", "anna", "enrollment.wav", "--enrollments", "store", "--json")
+    refused = audio("voice", "enroll", "anna", "enrollment.wav", "--enrollments", "store", "--json")
     assert refused.code == 1
     assert "is enrolled already" in refused.document["error"]["message"]
 
@@ -561,12 +603,12 @@ def test_an_empty_folder_is_no_input(audio: Call, desk: Path) -> None:
 
 
 def test_a_model_is_trained_and_used(audio: Call, desk: Path) -> None:
-    assert audio("train", *WORKING["train"]).code == 0
+    assert audio("scorer", "train", *WORKING["scorer train"]).code == 0
     assert (desk / "model" / "model.json").is_file()
     (entry,) = audio("score", "human.wav", "--model", "model", "--json").document["recordings"]
     assert entry["model_version"] == "model"
-    assert audio("calibrate", "--manifest", "labels.csv", "--model", "model", "--out", "better").code == 0
-    evaluation = audio("evaluate", "--manifest", "labels.csv", "--model", "better", "--json").document
+    assert audio("scorer", "calibrate", "--manifest", "labels.csv", "--model", "model", "--out", "better").code == 0
+    evaluation = audio("scorer", "evaluate", "--manifest", "labels.csv", "--model", "better", "--json").document
     assert evaluation["model_version"] == "better"
     assert evaluation["figures"][0]["name"] == "all"
     assert (evaluation["figures"][0]["humans"], evaluation["figures"][0]["synthetics"]) == (4, 4)
@@ -575,7 +617,7 @@ def test_a_model_is_trained_and_used(audio: Call, desk: Path) -> None:
 def test_an_evaluation_lists_what_it_could_not_score(audio: Call, desk: Path) -> None:
     with (desk / "labels.csv").open("a") as file:
         file.write("garbage.wav,human,x,\n")
-    done = audio("evaluate", "--manifest", "labels.csv", "--json")
+    done = audio("scorer", "evaluate", "--manifest", "labels.csv", "--json")
     assert done.code == 3
     assert done.document["failed"][0]["path"].endswith("garbage.wav")
 
@@ -631,7 +673,7 @@ def test_every_sample_is_attributed_and_no_prompt_was_trained_on(page: Path) -> 
 
 def test_progress_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
     from audio_batch.batch import Progress
-    from sentinel_batch.cli.audio_runs import _follow
+    from sentinel_batch.cli.audio.run import _follow
 
     drawn: list[tuple[str, int, int]] = []
     assert _follow(None) is None

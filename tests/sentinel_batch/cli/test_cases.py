@@ -49,8 +49,8 @@ def test_a_case_is_built_listed_shown_and_closed(call: Call, box_lake: Path) -> 
         (["show", 9], "case_not_found", "There is no case 9."),
         (["assign", 9, "--to", "ada"], "case_not_found", "There is no case 9."),
         (["assign", 1, "--to", " "], "usage", "No assignee is given."),
-        (["mark", 1, "closed"], "usage", "'closed' is no mark."),
-        (["close", 1, "--verdict", "guilty"], "usage", "'guilty' is no verdict."),
+        (["mark", 1, "closed"], "usage", "'closed' is not a mark."),
+        (["close", 1, "--verdict", "guilty"], "usage", "'guilty' is not a verdict."),
     ],
 )
 def test_a_failure_says_what_and_what_to_do(

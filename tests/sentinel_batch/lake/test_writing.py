@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
+from time import sleep
 
 import polars as pl
 import pytest
+from filelock import FileLock
 
 from sentinel_batch.lake import Lake, commits, open_log
+from sentinel_batch.lake.staging import STAGING
 from sentinel_batch.schema import CALL_RECORDS, SUPPRESSIONS, polars_schema
 
 
@@ -63,3 +67,20 @@ def test_partitions_and_their_bounds(lake: Lake) -> None:
     assert [path.parent.name for path in lake.snapshot().files(CALL_RECORDS.name, since=moments[1])] == [
         "call_date=2026-01-23"
     ]
+
+
+@pytest.mark.slow
+def test_a_folder_of_its_own_is_given_however_long_another_run_sweeps(lake: Lake) -> None:
+    root = lake.path / STAGING
+    root.mkdir()
+    sweeping = FileLock(str(root / "sweep.lock"))
+    with ThreadPoolExecutor(1) as pool:
+        with sweeping:
+            given = pool.submit(_stage, lake)
+            sleep(6)
+        assert given.result()
+
+
+def _stage(lake: Lake) -> bool:
+    with lake.staging() as folder:
+        return folder.is_dir()

@@ -28,7 +28,7 @@ def test_a_new_rule_is_good_as_written(call: Call, tmp_path: Path) -> None:
     assert made.code == 0
     assert made.document["files"] == [f"rules/night/OUR_RULE{suffix}" for suffix in (".toml", ".sql", ".cases.yml")]
     assert call("rules", "lint", "rules").stdout == "1 rule looked at: nothing is wrong.\n"
-    assert call("rules", "test", "rules").stdout == "4 of 4 cases hold.\n"
+    assert call("rules", "test", "rules").stdout == "4 of 4 test cases pass.\n"
     texts = [Path(file).read_text(encoding="utf-8") for file in made.document["files"]]
     assert "NEW_RULE" not in "".join(texts)
     assert "2026-01-22" not in texts[0]
@@ -37,8 +37,8 @@ def test_a_new_rule_is_good_as_written(call: Call, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message", "hint"),
     [
-        ("premium night", "'premium night' is no id of a rule.", "Write it as PREMIUM_NIGHT: capitals"),
-        ("../X", "'../X' is no id of a rule.", "capitals"),
+        ("premium night", "'premium night' is not an id of a rule.", "Write it as PREMIUM_NIGHT: capitals"),
+        ("../X", "'../X' is not an id of a rule.", "capitals"),
         ("SDHF_001", "There is a rule SDHF_001: simbox/SDHF_001.toml, of the book shipped.", "another id"),
         ("TAKEN", "There is a file TAKEN.sql.", "another --folder"),
     ],
@@ -120,7 +120,7 @@ def test_what_is_wrong_is_said_with_file_and_line(call: Call, folder: Path) -> N
 
 def test_a_case_that_does_not_hold_fails_the_command(call: Call, folder: Path) -> None:
     assert call("rules", "test", "ours").stdout == (
-        "FAILED TEST_001: one call: expected 1 findings, got 0 ()\n0 of 1 cases hold.\n"
+        "FAILED TEST_001: one call: expected 1 findings, got 0 ()\n0 of 1 test cases pass.\n"
     )
     write_rule(folder, SWEEP, cases=None, rule_id="OTHER")
     done = call("rules", "test", "ours/OTHER.sql", "--json")

@@ -289,7 +289,7 @@ def test_findings_do_not_depend_on_how_nights_are_cut(tmp_path: Path) -> None:
         ({"since": "2026-02-01"}, UsageError, "The period is empty", "earlier than until"),
         ({"since": "soon"}, UsageError, "since = 'soon' is neither", "counted back from until"),
         ({"since": "0001-01-01"}, UsageError, "leaves no room for a window of 24 h", "later since"),
-        ({"since": "24h", "trailing": True}, UsageError, "exclude each other", "Leave out since"),
+        ({"since": "24h", "trailing": True}, UsageError, "cannot be used together", "Leave out since"),
         ({"rule": "SDHF_999"}, RuleNotFoundError, "no rule 'SDHF_999'", "SDHF_001"),
         ({"settings": {"min_destinations": 5}}, ConfigurationError, "no parameter 'min_destinations'", "window, min_"),
         ({"settings": {"window": 24}}, ConfigurationError, "window = 24 in [rules.SDHF_001]", "24h"),

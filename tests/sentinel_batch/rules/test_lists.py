@@ -132,7 +132,7 @@ def test_a_list_may_be_shipped_as_a_file_beside_the_rule(found: Any, tmp_path: P
         ("nul\0.csv", "list watched cannot be read: embedded null byte"),
         ([["+1", float("nan")]], "entry 1: ['+1', nan] is no row of list watched."),
         ([[["+1"], 2]], "entry 1: [['+1'], 2] is no row of list watched."),
-        (5, "[rules.WATCHED] watched: 5 is no list watched."),
+        (5, "[rules.WATCHED] watched: 5 is not a list watched."),
     ],
 )
 def test_a_list_that_does_not_fit_is_named(
@@ -158,7 +158,7 @@ def test_a_whole_number_is_not_cut(found: Any, value: object) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("[lists.watched]", "[lists.Watched]", "[lists.Watched] is no list"),
+        ("[lists.watched]", "[lists.Watched]", "[lists.Watched] is not a list"),
         ('columns = ["number", "price"]', "", "is not complete"),
         ('types = ["text", "real"]', 'types = ["text"]', "has types ['text']"),
         ('types = ["text", "real"]', 'types = ["text", "colour"]', "has types ['text', 'colour']"),

@@ -67,7 +67,7 @@ def test_only_open_alerts_are_queued_unless_asked(tmp_path: Path) -> None:
     review_alerts(1, disposition="confirmed", lake=lake)
     assert rank_suspects(lake=lake).height == 1
     assert rank_suspects(lake=lake, status=("open", "reviewed")).height == 2
-    with pytest.raises(UsageError, match="'closed' is no status"):
+    with pytest.raises(UsageError, match="'closed' is not a status"):
         rank_suspects(lake=lake, status="closed")
 
 

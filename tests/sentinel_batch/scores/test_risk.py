@@ -166,7 +166,7 @@ def test_the_command_scores_an_event(lake: Lake) -> None:
     [
         ((), "one of the three"),
         ((BOX, "--all"), "one of the three"),
-        (("--event", "{}", "--at", "2026-01-22"), "--at and --event exclude each other"),
+        (("--event", "{}", "--at", "2026-01-22"), "--at and --event cannot be used together"),
         (("--all", "--limit", "0"), "--limit 0 is not allowed"),
         (("--", "-"), "is not a number"),
         (("--all", "--at", "noon"), "neither an instant nor a duration"),

@@ -6,14 +6,12 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
+from audio_batch.verdict import Label, Reason, SegmentScore, Verdict
 from sentinel_batch.errors import UsageError
-
-if TYPE_CHECKING:
-    from audio_batch import Verdict
 
 VerdictFile = Annotated[
     Path | None,
@@ -54,7 +52,7 @@ def _read_document(file: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise _refuse(file, f"is not JSON: {error}", "Give what audio score --json printed.") from error
     if not isinstance(document, dict):
-        raise _refuse(file, "is no JSON object", "Give what audio score --json printed.")
+        raise _refuse(file, "is not a JSON object", "Give what audio score --json printed.")
     return document
 
 
@@ -66,8 +64,6 @@ def _read_text(file: Path) -> str:
 
 
 def _build(entry: Mapping[str, Any], file: Path) -> Verdict:
-    from audio_batch.verdict import Reason, SegmentScore, Verdict
-
     if entry.get("error") is not None:
         raise _refuse(file, "holds an error, not a verdict", "Score a recording that can be decoded.")
     facts = _check(entry, _VERDICT, file, "")
@@ -108,8 +104,6 @@ def _is_share(value: Any) -> bool:
 
 
 def _is_label(value: Any) -> bool:
-    from audio_batch.verdict import Label
-
     return value in get_args(Label)
 
 

@@ -1,25 +1,20 @@
-"""Commands ``audio run`` and ``audio demo``."""
+"""Command ``audio run``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sentinel_batch.cli.audio_options import (
+from sentinel_batch.cli.audio.options import (
     VOICEPRINTS,
-    Enrollment,
     KeyFile,
     Model,
-    PolicyName,
     Profile,
     Roles,
-    SessionId,
     Store,
     exported_key,
-    find_store,
-    read_store_key,
     show_score,
 )
 from sentinel_batch.cli.output import Column, Output, Progress
@@ -74,8 +69,8 @@ def run(
 ) -> ExitCode:
     """Analyse every recording of a folder, and store what is new in the lake.
 
-    Safe to repeat and to interrupt: what is finished is kept in the lake. Voices are verified where the manifest names
-    an enrollment_id. Exit codes: 3 some recordings have no verdict, 4 there is none.
+    Safe to repeat and to interrupt: finished recordings stay in the lake. Voices are verified where the manifest names
+    an enrollment_id. Exit codes: 3 some recordings have no verdict, 4 there are no recordings.
     """
     from sentinel_batch.recordings import analyse_recordings
 
@@ -102,45 +97,6 @@ def run(
         for path in written.values():
             output.line(str(path))
     return _EXIT_CODES[result.status]
-
-
-@with_session
-def demo(
-    session: Session,
-    path: Annotated[
-        str | None, typer.Argument(metavar="PATH", help="A recording [default two bundled calls].", show_default=False)
-    ] = None,
-    enrollment_id: Enrollment = None,
-    session_id: SessionId = None,
-    sar: Annotated[
-        Literal["auto", "always", "never"],
-        typer.Option("--sar", metavar="WHEN", help="Draft a report: auto (escalated or blocked), always or never."),
-    ] = "auto",
-    policy: PolicyName = "wire_transfer",
-    enrollments: Store = None,
-    key_file: KeyFile = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Folder for the drafts [default none is written].")
-    ] = None,
-) -> None:
-    """Take a call all the way: detect, verify, route, draft a report. Always prints one JSON document.
-
-    Without PATH: a person and a synthetic voice that claims to be her, both compared with her voiceprint.
-    """
-    from audio_batch.demo import demonstrate
-
-    store = find_store(session, enrollments) if path is not None and enrollment_id is not None else None
-    found = demonstrate(
-        path,
-        enrollment_id=enrollment_id,
-        session_id=session_id,
-        sar=sar,
-        store=store,
-        key=read_store_key(key_file),
-        policy=policy,
-        out=out,
-    )
-    session.output.document({"status": "success", **found})
 
 
 def _find_voices(lake: Path, store: Path | None) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,25 +29,29 @@ MaybePath = Annotated[str | None, typer.Argument(metavar="PATH", help="The recor
 Raw = Annotated[
     str | None,
     typer.Option(
-        "--raw", metavar="FORMAT", help="What files without header hold: encoding,rate,channels (ulaw,8000,1)."
+        "--raw", metavar="FORMAT", help="Format of files without a header: encoding,rate,channels (ulaw,8000,1)."
     ),
 ]
 Profile = Annotated[
-    str, typer.Option("--profile", metavar="NAME", help="Limits of validation: a profile, or a TOML file.")
+    str, typer.Option("--profile", metavar="NAME", help="Limits of validation: a validation profile, or a TOML file.")
 ]
 Model = Annotated[
     str | None, typer.Option("--model", metavar="NAME", help="Model: a name or a folder [default the shipped one].")
 ]
 Roles = Annotated[
     str | None,
-    typer.Option("--channel-role", metavar="ROLES", help="Who speaks where, such as left=agent,right=customer."),
+    typer.Option(
+        "--channel-role", metavar="ROLES", help="Who speaks on which channel, such as left=agent,right=customer."
+    ),
 ]
 SessionId = Annotated[
     str | None,
     typer.Option("--session-id", metavar="ID", help="Name of the session [default from the recording's hash]."),
 ]
+Enrolled = Annotated[str, typer.Argument(metavar="ID", help="Name of the account or customer.")]
 Enrollment = Annotated[
-    str | None, typer.Option("--enrollment-id", metavar="ID", help="Verify that it is the voice enrolled so.")
+    str | None,
+    typer.Option("--enrollment-id", metavar="ID", help="Verify that the voice is the one enrolled under this ID."),
 ]
 Store = Annotated[
     Path | None,
@@ -54,13 +59,18 @@ Store = Annotated[
 ]
 KeyFile = Annotated[
     Path | None,
-    typer.Option("--key-file", metavar="FILE", help=f"Key of encrypted voiceprints [env {KEY_VARIABLE}: the key]."),
+    typer.Option(
+        "--key-file",
+        metavar="FILE",
+        help=f"Key of encrypted voiceprints [env {KEY_VARIABLE}: the key itself].",
+    ),
 ]
 PolicyName = Annotated[
     str, typer.Option("--policy", metavar="NAME", help="Routing policy: a name (see audio policies), or a TOML file.")
 ]
 Channel = Annotated[
-    int | None, typer.Option("--channel", metavar="N", help="Channel of the voice, from 0, if several carry speech.")
+    int | None,
+    typer.Option("--channel", metavar="N", help="Channel of the voice, counted from 0, if several carry speech."),
 ]
 
 
@@ -84,8 +94,6 @@ def list_files(paths: Sequence[str]) -> list[Recording]:
 
 
 def _expand(text: str) -> Iterator[Recording]:
-    import glob
-
     from audio_batch.batch.discovery import Recording, find_recordings
 
     if Path(text).is_dir():

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from sentinel_batch.cli.audio_options import find_store, parse_raw, parse_roles, read_store_key
-from sentinel_batch.cli.audio_verdicts import read_verdict
+from sentinel_batch.cli.audio.options import find_store, parse_raw, parse_roles, read_store_key
+from sentinel_batch.cli.audio.verdicts import read_verdict
 from sentinel_batch.cli.session import Session
 from sentinel_batch.errors import UsageError
 
@@ -35,7 +35,7 @@ Customer = Annotated[str | None, typer.Option("--customer-id", metavar="ID", hel
 Call = Annotated[str | None, typer.Option("--call-id", metavar="ID", help="The call; also finds its manifest row.")]
 Facts = Annotated[
     list[str] | None,
-    typer.Option("--context", metavar="KEY=VALUE", help="Any other field of the context; may be given again."),
+    typer.Option("--context", metavar="KEY=VALUE", help="Any other field of the context; may be repeated."),
 ]
 
 
@@ -49,8 +49,8 @@ class Ruling(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
-    """One call, as the command line names it.
+class PendingCall:
+    """One call that waits for a decision, as the command line names it.
 
     Parameters
     ----------

@@ -1,0 +1,26 @@
+"""Command ``audio scorer calibrate``."""
+
+from __future__ import annotations
+
+from sentinel_batch.cli.audio.options import (
+    Model,
+)
+from sentinel_batch.cli.audio.scorer.fitting import Folder, Labels, Version, follow, print_model, require_fresh
+from sentinel_batch.cli.session import Session, with_session
+
+
+@with_session
+def calibrate(
+    session: Session, manifest: Labels, out: Folder, model: Model = None, model_version: Version = None
+) -> None:
+    """Refit the step that turns a scorer's output into a probability, on labelled recordings.
+
+    The classifiers stay as they are. This calibrates probabilities of recordings; rules calibrate sets the thresholds
+    of rules so that alerts fit a budget.
+    """
+    from audio_batch import calibrate_model
+
+    output = session.output
+    with output.progress("Scoring") as bar:
+        fitted = calibrate_model(manifest, require_fresh(out), model=model, version=model_version, progress=follow(bar))
+    print_model(output, fitted, out)

@@ -1,0 +1,58 @@
+"""Recordings taken one by one: whatever one of them holds, the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sentinel_batch.cli.output import Output
+from sentinel_batch.errors import ExitCode
+
+if TYPE_CHECKING:
+    from audio_batch.batch.discovery import Recording
+
+Entry = dict[str, Any]
+"""What is said of one recording; its keys are those of the JSON document."""
+STATUS = {ExitCode.DONE: "success", ExitCode.PARTLY_DONE: "partial", ExitCode.FAILED: "failed"}
+
+
+def work_through(
+    out: Output,
+    label: str,
+    recordings: Sequence[Recording],
+    work: Callable[[Recording], Entry],
+    refuse: Callable[[Recording, dict[str, str]], Entry],
+) -> list[Entry]:
+    """Return one entry per recording, in order; whatever a recording holds, the others go on."""
+    from audio_batch.assessment import describe_failure
+
+    entries = []
+    with out.progress(label) as progress:
+        for number, recording in enumerate(recordings):
+            if progress is not None:
+                progress(recording.path, number, len(recordings))
+            if recording.problem is not None:
+                message = f"{recording.path!r} {recording.problem}."
+                hint = "Name the file itself."
+                entries.append(refuse(recording, {"code": "not_opened", "message": message, "hint": hint}))
+                continue
+            try:
+                entries.append(work(recording))
+            except Exception as error:
+                entries.append(refuse(recording, describe_failure(error)))
+    return entries
+
+
+def judge(entries: Sequence[Entry]) -> ExitCode:
+    """Return the exit code: done, partly done, or failed if no recording could be used."""
+    failed = sum(entry["error"] is not None for entry in entries)
+    if failed == 0:
+        return ExitCode.DONE
+    return ExitCode.PARTLY_DONE if failed < len(entries) else ExitCode.FAILED
+
+
+def print_errors(out: Output, entries: Sequence[Entry]) -> None:
+    """Print the error of each recording that has one."""
+    for entry in entries:
+        if entry["error"] is not None:
+            out.error(f"{entry['path']}: {entry['error']['message']}", entry["error"]["hint"])
