@@ -18,6 +18,7 @@ from .open_lengths import OpenLength as OpenLength
 from .open_lengths import find_open_length as find_open_length
 from .opening import assume_raw as assume_raw
 from .opening import open_reader as open_reader
+from .other_suffixes import explain_suffix as explain_suffix
 from .raw_formats import MAX_CHANNELS as MAX_CHANNELS
 from .raw_formats import MAX_SAMPLING_RATE as MAX_SAMPLING_RATE
 from .raw_formats import RAW_ENCODINGS as RAW_ENCODINGS

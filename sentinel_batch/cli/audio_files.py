@@ -20,6 +20,7 @@ from sentinel_batch.cli.audio_options import (
     parse_roles,
     require_suffix,
     show_score,
+    show_unread,
 )
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.session import Session, with_session
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from audio_batch import RawFormat
-    from audio_batch.batch.discovery import Recording
+    from audio_batch.batch import FolderContents, Recording
 
 _SCORE_COLUMNS = (
     Column("Recording", fold=True),
@@ -75,15 +76,17 @@ def validate(
         return {**entry, "codes": list(dict.fromkeys(issue["code"] for issue in entry["issues"])), **fixed}
 
     out = session.output
-    entries = _work_through(out, "Validating", list_files(paths), examine, _refuse_link)
+    files = list_files(paths)
+    entries = _work_through(out, "Validating", files.recordings, examine, _refuse_link)
     invalid = sum(not entry["is_valid"] for entry in entries)
     failed = any(entry.get("repair_error") for entry in entries)
     if out.as_json:
         status = "failed" if invalid else "partial" if failed else "success"
         counts = {"valid": len(entries) - invalid, "invalid": invalid}
-        out.document({"status": status, **counts, "recordings": entries})
+        out.document({"status": status, **counts, "recordings": entries, **_describe_unread(files)})
     else:
         _print_validations(out, entries)
+        show_unread(out, files.unread)
     return ExitCode.FAILED if invalid else ExitCode.PARTLY_DONE if failed else ExitCode.DONE
 
 
@@ -116,16 +119,18 @@ def features(
         return {"path": recording.path, "segments": frames[-1].height, "error": None}
 
     output = session.output
-    entries = _work_through(output, "Measuring", list_files(paths), measure, _refuse_features)
+    files = list_files(paths)
+    entries = _work_through(output, "Measuring", files.recordings, measure, _refuse_features)
     rows = _write_frames(frames, target)
     code = _judge(entries)
     written = target if frames else None
     if output.as_json:
         facts = {"path": written, "rows": rows, "features": count, "feature_set_version": FEATURE_SET_VERSION}
-        output.document({"status": _STATUS[code], **facts, "recordings": entries})
+        output.document({"status": _STATUS[code], **facts, "recordings": entries, **_describe_unread(files)})
     else:
         _print_errors(output, entries)
         output.line(f"{rows:,} segments, {count} features: {written}" if written else "Nothing written.")
+        show_unread(output, files.unread)
     return code
 
 
@@ -151,7 +156,8 @@ def score(
     roles, form = parse_roles(channel_role), parse_raw(raw)
     load_profile(profile)
     load_model(model)
-    recordings = list_files(paths)
+    files = list_files(paths)
+    recordings = files.recordings
     if session_id is not None and len(recordings) > 1:
         raise UsageError(f"--session-id names one recording, not {len(recordings)}.", hint="Leave it out, or name one.")
 
@@ -163,14 +169,19 @@ def score(
     entries = _work_through(out, "Scoring", recordings, rate, _refuse_score)
     code = _judge(entries)
     if out.as_json:
-        out.document({"status": _STATUS[code], "recordings": entries})
+        out.document({"status": _STATUS[code], "recordings": entries, **_describe_unread(files)})
     else:
         out.table(_SCORE_COLUMNS, [_score_row(entry) for entry in entries])
         _print_errors(out, entries)
+        show_unread(out, files.unread)
     return code
 
 
 _STATUS = {ExitCode.DONE: "success", ExitCode.PARTLY_DONE: "partial", ExitCode.FAILED: "failed"}
+
+
+def _describe_unread(files: FolderContents) -> dict[str, Any]:
+    return {"unread": [group.to_dict() for group in files.unread]}
 
 
 def _work_through(

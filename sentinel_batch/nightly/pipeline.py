@@ -248,7 +248,8 @@ class _Night:
                     workers=settings.audio_workers,
                 )
                 step.status = _STEP_STATUS[done.status]
-                step.counts = {"received": done.recordings.height, "stored": done.stored}
+                unread = sum(group.files for group in done.unread)
+                step.counts = {"received": done.recordings.height, "stored": done.stored, "unread": unread}
                 step.counts |= done.count("status") | done.count("label")
         except SentinelError as error:
             return error
