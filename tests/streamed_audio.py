@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+
 import numpy as np
 import soundfile as sf
 from damaged_audio import RATE, Array, encode

@@ -18,6 +18,7 @@ from audio_batch.decoding.composed_file import ComposedFile
 from audio_batch.validation import validate
 
 SPEECH = speak(5, RATE, seed=31)
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "audio"
 HOLD = np.zeros(10 * RATE, np.float32)
 
 
@@ -184,6 +185,20 @@ def test_a_voc_file_of_ffmpeg(tmp_path: Path) -> None:
     (tmp_path / "a.voc").write_bytes(encode_through_pyav("voc", "pcm_u8", SPEECH))
     assert len(decode(tmp_path / "a.voc")[0]) == pytest.approx(len(SPEECH), abs=120)
     assert validate(tmp_path / "a.voc").is_valid
+
+
+def test_speex_of_a_switch(tmp_path: Path) -> None:
+    """The fixture is what speexenc 1.2.1 made of two seconds of the generated speech; FFmpeg has no encoder."""
+    pytest.importorskip("av")
+    path = tmp_path / "call.spx"
+    path.write_bytes((FIXTURES / "speech.spx").read_bytes())
+    signal, rate = decode(path)
+    assert rate == RATE and len(signal) == pytest.approx(2 * RATE, abs=400)
+    spectra = [np.abs(np.fft.rfft(part[: 2 * RATE - 400])) for part in (signal[:, 0], speak(2, RATE, seed=31))]
+    assert np.corrcoef(*spectra)[0, 1] > 0.8
+    assert not {"truncated", "corrupt", "wrong_suffix"} & set(validate(path).codes)
+    path.write_bytes(path.read_bytes()[:2000])
+    assert "truncated" in validate(path).codes
 
 
 @pytest.mark.parametrize(
