@@ -46,6 +46,8 @@ class Config:
     ----------
     lake
         Folder of the tables.
+    lake_name
+        What the lake is called in the metrics; None takes its path.
     timezone
         IANA zone in which times without an offset are read.
     region
@@ -59,7 +61,7 @@ class Config:
     reports
         Folder that receives reports.
     metrics_file
-        Prometheus textfile that ``nightly`` writes.
+        Prometheus textfile that ``nightly`` writes, or the folder of textfiles.
     suppressions_file
         Suppression list kept outside the lake.
     segments_file
@@ -97,6 +99,7 @@ class Config:
     """
 
     lake: Path = Path("data/lake")
+    lake_name: str | None = None
     timezone: str = "Africa/Lagos"
     region: str = "NG"
     max_reject_rate: float = 0.05
@@ -373,6 +376,7 @@ _Converter = Callable[[Any, Path], Any]
 
 SETTINGS: dict[str, tuple[str, _Converter]] = {
     "lake": ("a folder", _path),
+    "lake_name": ("a text", _text),
     "timezone": ("an IANA time zone such as Africa/Lagos", _zone),
     "region": ("a two-letter country code such as NG", _region),
     "max_reject_rate": ("a number from 0 to 1, such as 0.05", partial(_number, lowest=0.0, highest=1.0)),

@@ -51,6 +51,9 @@ ENCODINGS = {
     "mp3": ("MP3", "MPEG_LAYER_III"),
     "aiff": ("AIFF", "PCM_16"),
     "au": ("AU", "ULAW"),
+    "caf": ("CAF", "PCM_16"),
+    "w64": ("W64", "PCM_16"),
+    "rf64": ("RF64", "PCM_16"),
 }
 
 
@@ -89,7 +92,8 @@ def _headers(speech: Array) -> dict[str, tuple[str, bytes]]:
         "data_size_zero.wav": ("data_size_zero", _patch(wav, 40, "<I", 0)),
         "data_size_big.wav": ("truncated", _patch(wav, 40, "<I", 2 * len(wav))),
         "data_size_open.wav": ("data_size_unset", _patch(wav, 40, "<I", 0xFFFFFFFF)),
-        "declared_hours.wav": ("truncated", _patch(wav, 40, "<I", 0xF0000000)),
+        "declared_hours.wav": ("truncated", _patch(wav, 40, "<I", 5 * 3600 * 2 * RATE)),
+        "declared_days.wav": ("data_size_unset", _patch(wav, 40, "<I", 0xF0000000)),
         "trailing.wav": ("trailing_bytes", wav + b"PK\x03\x04 something else" * 20),
         "trailing.mp3": ("trailing_bytes", mp3 + b"something else" * 40),
         "trailing.opus": ("trailing_bytes", opus + b"something else" * 40),

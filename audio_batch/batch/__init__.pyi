@@ -1,6 +1,10 @@
 from .checkpoint import CHECKPOINT_FOLDER as CHECKPOINT_FOLDER
 from .checkpoint import remove_stale as remove_stale
 from .columns import VOLATILE_COLUMNS as VOLATILE_COLUMNS
+from .discovery import FolderContents as FolderContents
+from .discovery import Recording as Recording
+from .discovery import scan_folder as scan_folder
 from .progress import Progress as Progress
 from .running import run as run
 from .tables import BatchResult as BatchResult
+from .unread import UnreadFiles as UnreadFiles

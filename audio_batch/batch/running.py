@@ -10,7 +10,7 @@ from typing import Any
 
 from audio_batch.batch.analysis import analyse
 from audio_batch.batch.checkpoint import prepare_folder, remove_unused, through_json
-from audio_batch.batch.discovery import Recording, find_recordings
+from audio_batch.batch.discovery import Recording, scan_folder
 from audio_batch.batch.pool import WorkerPool
 from audio_batch.batch.progress import Progress, ProgressMeter
 from audio_batch.batch.settings import Settings, make_settings, separate
@@ -43,7 +43,8 @@ def run(
     Parameters
     ----------
     directory
-        Searched with its subfolders for files with an audio suffix. Links are not followed out of it.
+        Searched with its subfolders for files with an audio suffix; all others are counted in the result. Links are not
+        followed out of it.
     manifest
         CSV or Parquet with what is known of the calls (`read_contexts`), joined by ``file`` or ``call_id``. A column
         ``enrollment_id`` names the voiceprint to compare with.
@@ -77,7 +78,8 @@ def run(
     Returns
     -------
     BatchResult
-        Frames `recordings`, `segments`, `features`, ordered by the bytes of the files' relative paths.
+        Frames `recordings`, `segments`, `features`, ordered by the bytes of the files' relative paths; and what else
+        the folder holds.
 
     Raises
     ------
@@ -97,7 +99,8 @@ def run(
         seconds_per_minute=seconds_per_minute,
     )
     count = _count_workers(workers)
-    recordings = find_recordings(directory)
+    contents = scan_folder(directory, known=[path for path in (manifest, store, checkpoint_dir) if path is not None])
+    recordings = contents.recordings
     settings = separate(settings, directory)
     contexts = _read_contexts(recordings, manifest, directory)
     tasks = [
@@ -107,7 +110,7 @@ def run(
     results = _analyse_all(tasks, settings, min(count, len(tasks)), progress)
     if settings.checkpoint_dir is not None:
         remove_unused(settings.checkpoint_dir, {result["key"] for result in results.values() if "key" in result})
-    return build_tables([results[task.name] for task in tasks])
+    return build_tables([results[task.name] for task in tasks], unread=contents.unread)
 
 
 def _count_workers(workers: int | None) -> int:

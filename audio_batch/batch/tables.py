@@ -21,6 +21,7 @@ from audio_batch.batch.columns import (
     TEXT,
     TEXTS,
 )
+from audio_batch.batch.unread import UnreadFiles
 from audio_batch.decoding import printable
 from batch_base.plain import to_plain
 
@@ -46,11 +47,14 @@ class BatchResult:
         One row per scored segment.
     features
         One row for each of the highest-scoring segments of a recording.
+    unread
+        What else the folder holds, by suffix.
     """
 
     recordings: pl.DataFrame
     segments: pl.DataFrame
     features: pl.DataFrame
+    unread: tuple[UnreadFiles, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain types, ready for JSON; NaN becomes None."""
@@ -58,10 +62,10 @@ class BatchResult:
         rows: dict[str, list[dict[str, Any]]] = {name: to_plain(frame.to_dicts()) for name, frame in frames.items()}
         for row in rows["recordings"]:
             row |= {name: json.loads(row[name]) for name in _DOCUMENTS if row[name] is not None}
-        return rows
+        return rows | {"unread": [group.to_dict() for group in self.unread]}
 
 
-def build_tables(results: Sequence[dict[str, Any]]) -> BatchResult:
+def build_tables(results: Sequence[dict[str, Any]], unread: tuple[UnreadFiles, ...] = ()) -> BatchResult:
     """Make the tables from the results of `analyse`, in their order."""
     recordings = [_flatten(result["recording"]) for result in results]
     measured = [
@@ -73,6 +77,7 @@ def build_tables(results: Sequence[dict[str, Any]]) -> BatchResult:
         _frame(recordings, _to_schema(RECORDING_COLUMNS)),
         _frame(segments, _to_schema(SEGMENT_COLUMNS)),
         _frame(measured, _to_schema(FEATURE_COLUMNS) | dict.fromkeys(names, pl.Float32)),
+        unread,
     )
 
 

@@ -1,3 +1,7 @@
+from .amr import survey_amr as survey_amr
+from .chunks import find_audio as find_audio
+from .chunks import find_layout as find_layout
+from .chunks import walk_chunks as walk_chunks
 from .files import hash_file as hash_file
 from .files import open_file as open_file
 from .files import printable as printable
@@ -9,7 +13,12 @@ from .formats import SUFFIX_FORMATS as SUFFIX_FORMATS
 from .formats import TEXT_FORMATS as TEXT_FORMATS
 from .formats import identify_format as identify_format
 from .kept_samples import keep_samples as keep_samples
+from .mpeg import survey_mpeg as survey_mpeg
+from .open_lengths import OpenLength as OpenLength
+from .open_lengths import find_open_length as find_open_length
+from .opening import assume_raw as assume_raw
 from .opening import open_reader as open_reader
+from .other_suffixes import explain_suffix as explain_suffix
 from .raw_formats import MAX_CHANNELS as MAX_CHANNELS
 from .raw_formats import MAX_SAMPLING_RATE as MAX_SAMPLING_RATE
 from .raw_formats import RAW_ENCODINGS as RAW_ENCODINGS

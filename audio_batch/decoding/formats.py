@@ -34,13 +34,14 @@ AUDIO_FORMATS = frozenset(
 TEXT_FORMATS = frozenset({"html", "xml", "json", "text"})
 
 SUFFIX_FORMATS = {
-    **dict.fromkeys((".wav", ".wave", ".rf64"), "wav"),
-    **dict.fromkeys((".ogg", ".oga", ".opus"), "ogg"),
-    **dict.fromkeys((".aif", ".aiff"), "aiff"),
+    **dict.fromkeys((".wav", ".wave", ".rf64", ".wav16", ".wav49"), "wav"),
+    **dict.fromkeys((".ogg", ".oga", ".opus", ".spx"), "ogg"),
+    **dict.fromkeys((".aif", ".aiff", ".aifc"), "aiff"),
     **dict.fromkeys((".au", ".snd"), "au"),
-    **dict.fromkeys((".m4a", ".mp4"), "m4a"),
+    **dict.fromkeys((".m4a", ".mp4", ".3gp", ".3ga"), "m4a"),
     **dict.fromkeys((".amr", ".awb"), "amr"),
-    **{f".{name}": name for name in ("flac", "mp3", "caf", "w64", "voc", "aac", "webm")},
+    **dict.fromkeys((".webm", ".mka"), "webm"),
+    **{f".{name}": name for name in ("flac", "mp3", "caf", "w64", "voc", "aac")},
 }
 """Suffixes in lower case that stand for one format, and that format."""
 AUDIO_SUFFIXES = frozenset((*SUFFIX_FORMATS, ".nist", ".sph", *UNDECLARED_SUFFIXES, *RAW_SUFFIXES))

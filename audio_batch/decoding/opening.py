@@ -8,22 +8,26 @@ from pathlib import Path
 from audio_batch.decoding import extra_formats
 from audio_batch.decoding.files import open_file, refuse_file
 from audio_batch.decoding.formats import AUDIO_FORMATS, identify_format
+from audio_batch.decoding.g726 import settle_rate
 from audio_batch.decoding.kept_samples import open_kept
 from audio_batch.decoding.raw_formats import (
     MAX_CHANNELS,
     MAX_SAMPLING_RATE,
     RAW_SUFFIXES,
-    SNDFILE_RAW,
     UNDECLARED_SUFFIXES,
     RawFormat,
 )
 from audio_batch.decoding.readers import Reader
-from audio_batch.decoding.sndfile import SndfileReader
+from audio_batch.decoding.sndfile import SndfileReader, is_read_by_sndfile
 from audio_batch.errors import UnreadableAudioError
 
-_EXTRA_CONTAINERS = {"amr", "m4a", "aac", "webm"}
+_EXTRA_CONTAINERS = {"amr", "m4a", "aac", "webm", "voc"}
 # wFormatTag of G.726, G.722, AMR, G.729 in WAV, from the registered codes of RFC 2361 and FFmpeg's riff.c.
+# Not 0x40, G.721: libsndfile reads it, and FFmpeg takes its half-bytes in the other order.
 _EXTRA_WAV_TAGS = {0x0045, 0x0057, 0x0064, 0x0065, 0x0083, 0x028F}
+
+_SPEEX = b"Speex   "
+"""First bytes of the first packet of an Ogg file with Speex (The Speex Manual, Ogg file format)."""
 
 
 def open_reader(path: str | PathLike[str], *, raw: RawFormat | None = None) -> Reader:
@@ -41,7 +45,7 @@ def open_reader(path: str | PathLike[str], *, raw: RawFormat | None = None) -> R
     suffix, found = Path(path).suffix.lower(), identify_format(head)
     # Companded silence looks like the sync bits of MPEG audio.
     is_weak = found is None or (found in {"mp3", "aac"} and head[:3] != b"ID3")
-    declared = raw or (RAW_SUFFIXES.get(suffix) if is_weak else None)
+    declared = raw or (assume_raw(path) if is_weak else None)
     if declared is None and found not in AUDIO_FORMATS and suffix in UNDECLARED_SUFFIXES:
         hint = "Declare it, such as --raw ulaw,8000,1 or RawFormat('ulaw', 8000, 1)."
         raise refuse_file(path, "raw_undeclared", "has no header that says what it holds", hint)
@@ -50,14 +54,30 @@ def open_reader(path: str | PathLike[str], *, raw: RawFormat | None = None) -> R
     return open_kept(path, declared, lambda: _check_limits(path, _choose_reader(path, head, declared)))
 
 
+def assume_raw(path: str | PathLike[str]) -> RawFormat | None:
+    """Return what a file without a header holds by its suffix, and by a look at its content; None if that says nothing.
+
+    Raises
+    ------
+    UnreadableAudioError
+        If the file cannot be opened.
+    """
+    claimed = RAW_SUFFIXES.get(Path(path).suffix.lower())
+    return claimed and settle_rate(claimed, lambda raw: _open_raw(path, raw))
+
+
+def _open_raw(path: str | PathLike[str], raw: RawFormat) -> Reader:
+    return SndfileReader(path, raw) if is_read_by_sndfile(raw) else _open_extra(path, raw.encoding, "")
+
+
 def _choose_reader(path: str | PathLike[str], head: bytes, declared: RawFormat | None) -> Reader:
-    if declared is not None and declared.encoding not in SNDFILE_RAW:
-        return _open_extra(path, declared.encoding, "")
+    if declared is not None:
+        return _open_raw(path, declared)
     try:
-        return SndfileReader(path, declared)
+        return SndfileReader(path)
     except UnreadableAudioError as error:
         found = identify_format(head)
-        if declared is None and (found in _EXTRA_CONTAINERS or _read_wav_tag(head) in _EXTRA_WAV_TAGS):
+        if found in _EXTRA_CONTAINERS or _read_wav_tag(head) in _EXTRA_WAV_TAGS or _SPEEX in head[:64]:
             return _open_extra(path, str(found), error.message)
         raise
 

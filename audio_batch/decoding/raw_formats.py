@@ -24,7 +24,9 @@ SNDFILE_RAW = {
     "vox_adpcm": "VOX_ADPCM",
 }
 """Raw encodings that libsndfile reads, with its names for them."""
-RAW_ENCODINGS = (*SNDFILE_RAW, "g722", "g729")
+G726_KBITS = {"g726_16": 16, "g726_24": 24, "g726_32": 32, "g726_40": 40}
+"""G.726 by its bit rate, the first sample of a byte in the low bits, as Asterisk and AU files have it."""
+RAW_ENCODINGS = (*SNDFILE_RAW, *G726_KBITS, "g722", "g729")
 """Encodings that a file without a header may be declared to have."""
 
 
@@ -76,17 +78,17 @@ def _bad_raw(what: str, value: object, allowed: str) -> AudioUsageError:
     )
 
 
+_LINEAR_HERTZ = {"": 8000, "44": 44100, **{str(k): 1000 * k for k in (12, 16, 24, 32, 48, 96, 192)}}
+
 RAW_SUFFIXES: dict[str, RawFormat] = {
-    ".ulaw": RawFormat("ulaw"),
-    ".ul": RawFormat("ulaw"),
-    ".mu": RawFormat("ulaw"),
-    ".alaw": RawFormat("alaw"),
-    ".al": RawFormat("alaw"),
+    **dict.fromkeys((".ulaw", ".ul", ".ulw", ".mu"), RawFormat("ulaw")),
+    **dict.fromkeys((".alaw", ".al", ".alw"), RawFormat("alaw")),
     ".gsm": RawFormat("gsm"),
-    ".sln": RawFormat("pcm_s16le"),
-    ".sln16": RawFormat("pcm_s16le", 16000),
+    **{f".sln{name}": RawFormat("pcm_s16le", hertz) for name, hertz in _LINEAR_HERTZ.items()},
+    ".slin": RawFormat("pcm_s16le"),
     ".vox": RawFormat("vox_adpcm"),
     ".g722": RawFormat("g722", 16000),
+    **{f".g726-{kbit}": RawFormat(name) for name, kbit in G726_KBITS.items()},
     ".g729": RawFormat("g729"),
 }
 """Headerless formats that go by their suffix alone, as Asterisk names its recordings (``core show file formats``)."""

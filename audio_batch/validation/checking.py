@@ -135,7 +135,7 @@ class _Check:
             self.issues.append(make_no_audio(0, "The file is a container without any audio."))
         elif declared is not None and not known & {"truncated", "corrupt", "too_long"}:
             # Lossy formats pad to whole frames and estimate their length: a tenth of a second and 2 % are not damage.
-            slack = 0 if properties.format in _EXACT else 0.1 * properties.sampling_rate + 0.02 * declared
+            slack = 0 if _is_exact(properties) else 0.1 * properties.sampling_rate + 0.02 * declared
             if declared - delivered > slack:
                 self.issues.append(make_truncated("frames", str(delivered), str(declared)))
         if measured.checksum is not None and not known & {"truncated", "corrupt"}:
@@ -173,6 +173,11 @@ class _Check:
             found = self.limits.check(_list_measures(quality, self.properties), prefix)
             self.issues += [_excuse(issue, quality.speech_seconds < most) for issue in found]
         self.issues += measured.compare_channels()
+
+
+def _is_exact(properties: Properties) -> bool:
+    """Say whether the number of frames is declared; MP3 has estimates, in a WAV file too."""
+    return properties.format in _EXACT and not properties.codec.startswith("mpeg_layer")
 
 
 class _Measurement:

@@ -1,15 +1,14 @@
-"""Containers that declare the sizes of their parts: RIFF (WAV), AIFF, AU, MP4, Matroska. Declared against present."""
+"""Containers that declare sizes: WAV, AIFF, CAF, Wave64, AU, MP4, Matroska. What is declared against what is there."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import BinaryIO
 
+from audio_batch.decoding import OpenLength, find_audio, find_layout, find_open_length, walk_chunks
 from audio_batch.validation.findings import ASK_AGAIN, make_bad_header, make_trailing, make_truncated
 from audio_batch.validation.outcome import Issue
 
-_UNSET = 0xFFFFFFFF
 _KNOWN_CHUNKS = 1000
 
 
@@ -28,41 +27,35 @@ def inspect_riff(file: BinaryIO, size: int) -> list[Issue]:
     list of Issue
         What the sizes, the format chunk and the bytes that are there disagree on.
     """
-    magic, riff_size = struct.unpack("<4sI", file.read(8))
+    head = file.read(12)
+    layout = find_layout(head)
+    if layout is None:
+        return []
+    order = layout.length_form[0]
+    riff_size = struct.unpack(f"{order}I", head[4:8])[0]
     chunks: dict[bytes, tuple[int, int]] = {}
-    for name, start, length in _walk_chunks(file, size, 12, "<"):
-        chunks.setdefault(name, (start, length))
-    issues = _check_format_chunk(file, chunks.get(b"fmt "))
+    for chunk in walk_chunks(file, size, layout):
+        chunks.setdefault(chunk.name, (chunk.start, chunk.length))
+    issues = _check_format_chunk(file, chunks.get(b"fmt "), order)
     if b"data" not in chunks:
         return [*issues, make_truncated("data_size", "no data chunk", "a data chunk")]
+    if found := find_open_length(file, size):
+        return [*issues, _report_open(found)]
     start, length = chunks[b"data"]
-    if magic in (b"RF64", b"BW64") and b"ds64" in chunks:
+    if head[:4] in (b"RF64", b"BW64") and b"ds64" in chunks:
         file.seek(chunks[b"ds64"][0])
         riff_size, length = struct.unpack("<QQ", file.read(16).ljust(16, b"\0"))
-    if magic == b"RIFF" and length >= _UNSET - 4096:
-        return [*issues, _unset_data(length, size - start)]
     return [*issues, *(_check_data(start, length, size) or _check_total(riff_size + 8, start + length, size))]
 
 
-def _walk_chunks(file: BinaryIO, size: int, position: int, order: str) -> Iterator[tuple[bytes, int, int]]:
-    for _ in range(_KNOWN_CHUNKS):
-        file.seek(position)
-        header = file.read(8)
-        if len(header) < 8 or position >= size:
-            return
-        name, length = struct.unpack(f"{order}4sI", header)
-        yield name, position + 8, length
-        position += 8 + length + length % 2
-
-
-def _check_format_chunk(file: BinaryIO, found: tuple[int, int] | None) -> list[Issue]:
+def _check_format_chunk(file: BinaryIO, found: tuple[int, int] | None, order: str) -> list[Issue]:
     if found is None:
         return [Issue("error", "bad_header", "fmt", "none", "a fmt chunk", "The file has no format chunk.", ASK_AGAIN)]
     file.seek(found[0])
     data = file.read(16)
     if len(data) < 16:
         return [make_truncated("fmt", f"{len(data)} bytes", "16 bytes")]
-    tag, channels, rate, _, align, bits = struct.unpack("<HHIIHH", data)
+    tag, channels, rate, _, align, bits = struct.unpack(f"{order}HHIIHH", data)
     issues = []
     if rate == 0:
         issues.append(make_bad_header("sampling_rate", 0, "8000 Hz or more"))
@@ -77,10 +70,6 @@ def _check_data(start: int, length: int, size: int) -> list[Issue]:
     present = max(0, size - start)
     if length > present:
         return [make_truncated("data_size", f"{present} bytes", f"{length} bytes")]
-    if length == 0 and present > 1:
-        message = f"The header says that there is no audio, but {present} bytes follow it."
-        hint = "The recorder did not finish the header; declare the samples as raw, or ask for the recording again."
-        return [Issue("error", "data_size_zero", "data_size", 0, present, message, hint)]
     return []
 
 
@@ -95,19 +84,31 @@ def _check_total(declared: int, end: int, size: int) -> list[Issue]:
     return issues
 
 
-def _unset_data(length: int, present: int) -> Issue:
-    message = f"The header leaves the length open ({length}); {present} bytes of audio follow."
-    hint = "A recorder that writes to a pipe does that; nothing tells whether the end is there."
-    return Issue("warning", "data_size_unset", "data_size", present, length, message, hint)
+def _report_open(found: OpenLength) -> Issue:
+    hint = "Whoever writes to a pipe, or is copied while it records, does that; nothing tells whether the end is there."
+    code, message = "data_size_unset", f"The header leaves the length open ({found.declared})"
+    if found.declared == 0:
+        code, message = "data_size_zero", "The header says that there is no audio"
+    message += f"; {found.present} bytes follow, and are read as audio."
+    return Issue("warning", code, "data_size", found.present, found.declared, message, hint)
 
 
-def inspect_aiff(file: BinaryIO, size: int) -> list[Issue]:
-    """Walk the chunks of an AIFF or AIFF-C file (Apple, Audio Interchange File Format 1.3)."""
-    declared = struct.unpack(">4sI", file.read(8))[1] + 8
-    for name, start, length in _walk_chunks(file, size, 12, ">"):
-        if name == b"SSND":
-            return _check_data(start, length, size) or _check_total(declared, start + length, size)
-    return [make_truncated("data_size", "no SSND chunk", "an SSND chunk")]
+def inspect_chunked(file: BinaryIO, size: int) -> list[Issue]:
+    """Walk the chunks of an AIFF, CAF or Wave64 file, and compare the one that holds the samples with the file."""
+    head = file.read(40)
+    layout = find_layout(head)
+    if layout is None:
+        return []
+    audio = find_audio(file, size, layout)
+    if audio is None:
+        name = layout.audio[:4].decode("ascii")
+        return [make_truncated("data_size", f"no {name} chunk", f"a {name} chunk")]
+    if found := find_open_length(file, size):
+        return [_report_open(found)]
+    issues = _check_data(audio.start, audio.length, size)
+    if issues or head[:4] != b"FORM":
+        return issues
+    return _check_total(struct.unpack(">I", head[4:8])[0] + 8, audio.start + audio.length, size)
 
 
 def inspect_au(file: BinaryIO, size: int) -> list[Issue]:
@@ -117,8 +118,8 @@ def inspect_au(file: BinaryIO, size: int) -> list[Issue]:
         return [make_truncated("header", f"{len(head)} bytes", "24 bytes")]
     start, length, _, rate, _ = struct.unpack(">IIIII", head[4:])
     issues = [] if rate else [make_bad_header("sampling_rate", 0, "8000 Hz or more")]
-    if length == _UNSET:
-        return [*issues, _unset_data(length, size - start)]
+    if found := find_open_length(file, size):
+        return [*issues, _report_open(found)]
     return [*issues, *(_check_data(start, length, size) or _check_total(start + length, start + length, size))]
 
 

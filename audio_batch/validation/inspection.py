@@ -20,10 +20,11 @@ from audio_batch.decoding import (
     TEXT_FORMATS,
     UNDECLARED_SUFFIXES,
     RawFormat,
+    assume_raw,
     identify_format,
     printable,
 )
-from audio_batch.validation.chunked import inspect_aiff, inspect_au, inspect_matroska, inspect_mp4, inspect_riff
+from audio_batch.validation.chunked import inspect_au, inspect_chunked, inspect_matroska, inspect_mp4, inspect_riff
 from audio_batch.validation.findings import ASK_AGAIN, make_truncated
 from audio_batch.validation.flac import inspect_flac
 from audio_batch.validation.framed import inspect_amr, inspect_mp3, inspect_ogg
@@ -31,7 +32,9 @@ from audio_batch.validation.outcome import Issue
 
 _WALKERS: dict[str, Callable[[BinaryIO, int], list[Issue]]] = {
     "wav": inspect_riff,
-    "aiff": inspect_aiff,
+    "aiff": inspect_chunked,
+    "caf": inspect_chunked,
+    "w64": inspect_chunked,
     "au": inspect_au,
     "m4a": inspect_mp4,
     "webm": inspect_matroska,
@@ -81,7 +84,7 @@ def inspect_container(file: BinaryIO, path: str, raw: RawFormat | None) -> list[
     if not head.strip(b"\0") and found is None:
         return [_make_zero_filled(len(head))]
     if raw is not None or (found in {None, "mp3", "aac"} and suffix in _RAW_SUFFIXES):
-        return _check_raw(size, suffix, raw)
+        return _check_raw(size, suffix, raw, raw or assume_raw(path))
     issues = _check_suffix(found, suffix)
     if found in _WALKERS:
         file.seek(0)
@@ -105,8 +108,7 @@ def _check_suffix(found: str | None, suffix: str) -> list[Issue]:
     return [Issue("warning", "wrong_suffix", "format", found, expected, message, hint)]
 
 
-def _check_raw(size: int, suffix: str, raw: RawFormat | None) -> list[Issue]:
-    raw_format = raw or RAW_SUFFIXES.get(suffix)
+def _check_raw(size: int, suffix: str, raw: RawFormat | None, raw_format: RawFormat | None) -> list[Issue]:
     if raw_format is None:
         message = f"The file has no header, and {suffix!r} does not say what it holds."
         hint = "Declare it, such as --raw ulaw,8000,1 or RawFormat('ulaw', 8000, 1)."

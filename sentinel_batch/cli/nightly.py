@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sentinel_batch.cli.audio.options import show_unread
 from sentinel_batch.cli.output import Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode
@@ -50,6 +51,8 @@ def _print(output: Output, result: NightlyResult) -> None:
         )
     for file in result.failed_files:
         output.error(f"{file['path']}: {(file['error'] or {}).get('message', file['status'])}")
+    if result.recordings is not None:
+        show_unread(output, result.recordings.unread)
     for rule in result.failed_rules:
         output.error(f"Rule {rule['rule']} failed. {rule['message']}", rule["hint"])
     if result.since is not None and result.until is not None:

@@ -6,6 +6,7 @@ describes the last night.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
@@ -18,6 +19,7 @@ from sentinel_batch.lake import full_disk_reported
 from sentinel_batch.schema import SEVERITIES
 
 if TYPE_CHECKING:
+    from sentinel_batch.config import Config
     from sentinel_batch.nightly.outcome import NightlyResult
 
 Sample = tuple[dict[str, str], float]
@@ -37,11 +39,21 @@ _VERDICTS = (
     ("abstained", "uncertain"),
     ("failed", ""),
 )
+_NO_NAME = re.compile("[^A-Za-z0-9]+")
+_OWNER = re.compile(r'^sentinel_nightly_[a-z_]+\{lake="((?:[^"\\\n]|\\.)*)"', re.MULTILINE)
 _CHANGES = ("created", "updated", "reopened")
 
 
-def render_metrics(result: NightlyResult, last_success: datetime | None) -> str:
+def name_lake(config: Config) -> str:
+    """Return what tells a lake's series from those of another lake on the host: its configured name, else its path."""
+    return config.lake_name or str(config.lake.resolve())
+
+
+def render_metrics(result: NightlyResult, last_success: datetime | None, lake: str) -> str:
     """Return the text of the metrics file.
+
+    The texts of ``# HELP`` are the same for every lake and every night: of two files that differ in one, the node
+    exporter drops a series.
 
     Parameters
     ----------
@@ -49,38 +61,60 @@ def render_metrics(result: NightlyResult, last_success: datetime | None) -> str:
         The night.
     last_success
         When the last successful night ended; None when there was none.
+    lake
+        Label of every sample, from `name_lake`.
     """
-    blocks = [
-        _block("last_run_timestamp_seconds", "When the last run started.", [({}, result.started_at.timestamp())]),
-        _block(
-            "exit_code", "Exit code of the last run; 0 is good, 3 is done but for some input.", [({}, result.exit_code)]
-        ),
-        _block("duration_seconds", "How long the last run took.", [({}, result.seconds)]),
-        _block(
-            "step_duration_seconds",
-            "How long each step of the last run took.",
-            [({"step": step.name, "status": step.status}, step.seconds) for step in result.steps],
-        ),
-        _block("records", "Input rows of the last run, by outcome.", _records(result)),
-        _block("files", "Input files that the last run read, by outcome.", _files(result)),
-        _block("alerts", "Alerts that the last run changed, by severity and change.", _alerts(result)),
-        _block(
-            "alerts_suppressed",
-            "Findings of the last run about suppressed numbers.",
-            [({}, result.alert_counts()["suppressed"])],
-        ),
-    ]
-    if result.recordings is not None:
-        blocks += [
-            _block("recordings", "Recordings of the audio inbox, by status and label.", _recordings(result)),
-            _block("recordings_stored", "Recordings that were new to the lake.", [({}, result.recordings.stored)]),
-        ]
+    return "".join(
+        _block(name, description, [({"lake": lake, **labels}, value) for labels, value in samples])
+        for name, description, samples in _list_metrics(result, last_success)
+    )
+
+
+def _list_metrics(result: NightlyResult, last_success: datetime | None) -> Iterable[tuple[str, str, Iterable[Sample]]]:
     if last_success is not None:
-        done = _block(
-            "last_success_timestamp_seconds", "When the last successful run ended.", [({}, last_success.timestamp())]
+        yield "last_success_timestamp_seconds", "When the last successful run ended.", _single(last_success.timestamp())
+    yield "last_run_timestamp_seconds", "When the last run started.", _single(result.started_at.timestamp())
+    yield "exit_code", "Exit code of the last run; 0 is good, 3 is done but for some input.", _single(result.exit_code)
+    yield "duration_seconds", "How long the last run took.", _single(result.seconds)
+    steps = [({"step": step.name, "status": step.status}, step.seconds) for step in result.steps]
+    yield "step_duration_seconds", "How long each step of the last run took.", steps
+    yield "records", "Input rows of the last run, by outcome.", _records(result)
+    yield "files", "Input files that the last run read, by outcome.", _files(result)
+    yield "alerts", "Alerts that the last run changed, by severity and change.", _alerts(result)
+    suppressed = result.alert_counts()["suppressed"]
+    yield "alerts_suppressed", "Findings of the last run about suppressed numbers.", _single(suppressed)
+    if result.recordings is not None:
+        unread = sum(group.files for group in result.recordings.unread)
+        yield "recordings", "Recordings of the audio inbox, by status and label.", _recordings(result)
+        yield "recordings_stored", "Recordings that were new to the lake.", _single(result.recordings.stored)
+        yield "recordings_unread", "Files of the audio inbox that are not read as recordings.", _single(unread)
+
+
+def place_metrics(path: Path, lake: str) -> Path:
+    """Return the file to write: the one that is named, or in a folder one whose name tells the lake.
+
+    Raises
+    ------
+    UsageError
+        If the file holds the metrics of another lake, which would be lost.
+    """
+    file = path / f"sentinel-{_NO_NAME.sub('-', lake).strip('-')}.prom" if path.is_dir() else path
+    owner = _OWNER.search(_read_start(file))
+    if owner is not None and owner[1] != _escape(lake):
+        raise UsageError(
+            f'The metrics file {file} holds the metrics of the lake "{owner[1]}", not of "{lake}".',
+            hint="Name a file of its own for each lake, or their folder, with --metrics-file; if the lake was moved or "
+            "renamed, remove the file.",
         )
-        blocks.insert(0, done)
-    return "".join(blocks)
+    return file
+
+
+def _read_start(file: Path) -> str:
+    try:
+        with file.open(encoding="utf-8", errors="replace") as text:
+            return text.read(1 << 16) if file.is_file() else ""
+    except OSError:
+        return ""
 
 
 def write_metrics(path: Path, text: str) -> None:
@@ -101,6 +135,10 @@ def write_metrics(path: Path, text: str) -> None:
             f"The metrics file {path} cannot be written: {error.strerror}.",
             hint="Name a file in a folder that can be written, with --metrics-file.",
         ) from error
+
+
+def _single(value: float) -> list[Sample]:
+    return [({}, value)]
 
 
 def _records(result: NightlyResult) -> Iterable[Sample]:

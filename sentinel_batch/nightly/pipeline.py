@@ -18,7 +18,7 @@ from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import ExitCode, LakeNotFoundError, NoInputError, SentinelError, UsageError
 from sentinel_batch.lake import held_lock
 from sentinel_batch.nightly.inbox import InboxMemory, list_inbox, reading_settings
-from sentinel_batch.nightly.metrics import render_metrics, write_metrics
+from sentinel_batch.nightly.metrics import name_lake, place_metrics, render_metrics, write_metrics
 from sentinel_batch.nightly.outcome import NightlyResult, Step, describe_error
 from sentinel_batch.nightly.period import find_backlog, last_success
 from sentinel_batch.runs import Run, new_run_id, recorded_run
@@ -67,7 +67,7 @@ def run_nightly(
         Folder for reports; the night's goes to ``YYYY-MM-DD`` below it, the date of the run's start in the configured
         time zone. None is the configured one.
     metrics_file
-        Prometheus textfile to replace; None is the configured one, if any.
+        Prometheus textfile to replace, or the folder of textfiles; None is the configured one, if any.
     on_step
         Called with each step when it ends.
 
@@ -248,7 +248,8 @@ class _Night:
                     workers=settings.audio_workers,
                 )
                 step.status = _STEP_STATUS[done.status]
-                step.counts = {"received": done.recordings.height, "stored": done.stored}
+                unread = sum(group.files for group in done.unread)
+                step.counts = {"received": done.recordings.height, "stored": done.stored, "unread": unread}
                 step.counts |= done.count("status") | done.count("label")
         except SentinelError as error:
             return error
@@ -287,7 +288,9 @@ class _Night:
         try:
             with self._step("metrics"):
                 success = last_success(self.desk.tables) if self._has_lake() else None
-                write_metrics(self.settings.metrics_file, render_metrics(self.result, success))
+                name = name_lake(self.settings)
+                file = place_metrics(self.settings.metrics_file, name)
+                write_metrics(file, render_metrics(self.result, success, name))
         except (SentinelError, OSError) as failure:
             if error is None:
                 self.result.fail(failure)

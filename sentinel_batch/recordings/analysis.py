@@ -47,7 +47,7 @@ def analyse_recordings(
     Parameters
     ----------
     directory
-        Searched with its subfolders for files with an audio suffix.
+        Searched with its subfolders for files with an audio suffix; all others are counted in the result.
     lake
         The desk, or the folder of its tables; None is the configured one.
     config
@@ -100,7 +100,7 @@ def analyse_recordings(
             )  # fmt: skip
         facts: dict[str, Any] = {"run_id": run.run_id, "analysed_at": now(), "region": desk.config.region}
         rows = shape_recordings(batch, parameters=options, **facts)
-        result = RecordingsResult(run.run_id, rows, _store(desk, folder, batch, rows, run))
+        result = RecordingsResult(run.run_id, rows, _store(desk, folder, batch, rows, run), batch.unread)
         run.counts = {name: fact for name, fact in result.to_dict().items() if name != "recordings"}
     return result
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import polars as pl
 
+    from audio_batch.batch import UnreadFiles
+
 _BRIEF = (
     "path", "sha256", "recording_id", "status", "score", "label", "confidence", "abstention", "action", "decisive_rule",
     "worst_start", "worst_end", "caller_number", "call_id", "error_code", "error_message",
@@ -26,11 +28,14 @@ class RecordingsResult:
         Every recording of the folder, worst first, with the columns of table ``recordings``.
     stored
         How many of them were new to the lake; the others were there already.
+    unread
+        What else the folder holds, by suffix: counted, with examples, and what it would take to read it.
     """
 
     run_id: str
     recordings: pl.DataFrame
     stored: int
+    unread: tuple[UnreadFiles, ...] = ()
 
     @property
     def known(self) -> int:
@@ -66,5 +71,6 @@ class RecordingsResult:
             "by_status": self.count("status"),
             "by_label": self.count("label"),
             "by_action": self.count("action"),
+            "unread": [group.to_dict() for group in self.unread],
             "recordings": self.recordings.select(_BRIEF).to_dicts(),
         }

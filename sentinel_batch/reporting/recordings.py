@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from sentinel_batch.reporting.score_chart import LABEL_COLOURS, count_scores
+from sentinel_batch.schema import RUNS
 
 if TYPE_CHECKING:
     from sentinel_batch.desk import Desk
@@ -54,12 +55,16 @@ class Voices:
         Suspects of an alert whose recordings are likely synthetic.
     outside
         Rows of those that were analysed since the period began, and whose calls lie before or after it.
+    unread
+        What else the folders of recordings held when each was last analysed: ``kind``, ``files``, ``examples``,
+        ``needed``.
     """
 
     recordings: pl.DataFrame
     segments: pl.DataFrame
     joint: pl.DataFrame
     outside: pl.DataFrame
+    unread: list[dict[str, Any]]
 
 
 def gather_voices(desk: Desk, period: Period | None, generated_at: datetime) -> Voices:
@@ -85,7 +90,23 @@ def gather_voices(desk: Desk, period: Period | None, generated_at: datetime) -> 
         inside = pl.col("call_time").is_between(period.first_instant, period.until).fill_null(recent)
         found, outside = found.filter(inside), found.filter(recent & ~inside)
     listed = found["recording_id"].head(MAX_RECORDINGS).to_list()
-    return Voices(found, read_segments(lake=desk, recording_ids=listed), list_joint_findings(lake=desk), outside)
+    segments, joint = read_segments(lake=desk, recording_ids=listed), list_joint_findings(lake=desk)
+    return Voices(found, segments, joint, outside, _list_unread(desk, period, generated_at))
+
+
+def _list_unread(desk: Desk, period: Period | None, generated_at: datetime) -> list[dict[str, Any]]:
+    """Read what the latest analysis of each folder left; for a period, of those analysed since it began."""
+    runs = desk.tables.read(RUNS.name).filter(
+        (pl.col("command") == "audio") & (pl.col("outcome") == "done") & (pl.col("started_at") <= generated_at)
+    )
+    if period is not None and not period.includes_since:
+        runs = runs.filter(pl.col("started_at") >= period.since)
+    latest = {
+        _load(row["parameters"], {}).get("directory"): _load(row["counts"], {}).get("unread", [])
+        for row in runs.sort("run_id").iter_rows(named=True)
+    }
+    found = [group for groups in latest.values() for group in groups]
+    return sorted(found, key=lambda group: (-group["files"], group["kind"]))
 
 
 def describe_voices(voices: Voices) -> dict[str, Any]:
@@ -113,6 +134,7 @@ def describe_voices(voices: Voices) -> dict[str, Any]:
             "recordings": voices.outside.height,
             "likely_synthetic": int((voices.outside["label"] == "likely_synthetic").sum()),
         },
+        "unread": voices.unread,
         "items": [
             describe_recording(row, segments.get(row["recording_id"], []), drawn=place < DRILL_DOWNS)
             for place, row in enumerate(listed.iter_rows(named=True))

@@ -16,15 +16,16 @@ from sentinel_batch.cli.audio.options import (
     parse_raw,
     parse_roles,
     require_suffix,
+    show_unread,
 )
-from sentinel_batch.cli.audio.working import STATUS, Entry, judge, print_errors, work_through
+from sentinel_batch.cli.audio.working import STATUS, Entry, describe_unread, judge, print_errors, work_through
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from audio_batch.batch.discovery import Recording
+    from audio_batch.batch import Recording
 
 
 @with_session
@@ -56,16 +57,18 @@ def features(
         return {"path": recording.path, "segments": frames[-1].height, "error": None}
 
     output = session.output
-    entries = work_through(output, "Measuring", list_files(paths), measure, _refuse_features)
+    files = list_files(paths)
+    entries = work_through(output, "Measuring", files.recordings, measure, _refuse_features)
     rows = _write_frames(frames, target)
     code = judge(entries)
     written = target if frames else None
     if output.as_json:
         facts = {"path": written, "rows": rows, "features": count, "feature_set_version": FEATURE_SET_VERSION}
-        output.document({"status": STATUS[code], **facts, "recordings": entries})
+        output.document({"status": STATUS[code], **facts, "recordings": entries, **describe_unread(files)})
     else:
         print_errors(output, entries)
         output.line(f"{rows:,} segments, {count} features: {written}" if written else "Nothing written.")
+        show_unread(output, files.unread)
     return code
 
 

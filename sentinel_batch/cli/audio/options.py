@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sentinel_batch.cli.output import Output
 from sentinel_batch.cli.session import Session
 from sentinel_batch.errors import NoInputError, UsageError
 
 if TYPE_CHECKING:
     from audio_batch import RawFormat
-    from audio_batch.batch.discovery import Recording
+    from audio_batch.batch import FolderContents, UnreadFiles
     from audio_batch.speaker import StoreKey
 
 KEY_VARIABLE = "SENTINEL_VOICEPRINT_KEY"
@@ -74,35 +75,53 @@ Channel = Annotated[
 ]
 
 
-def list_files(paths: Sequence[str]) -> list[Recording]:
+def list_files(paths: Sequence[str]) -> FolderContents:
     """Return the recordings that were named, in that order; those of a folder or a glob are sorted.
+
+    What the folders hold beside them comes with them.
 
     Raises
     ------
     NoInputError
         Nothing of it exists.
     """
-    found = [recording for text in paths for recording in _expand(text)]
+    from audio_batch.batch import FolderContents
+
+    places = [contents for text in paths for contents in _expand(text)]
+    found = tuple(recording for contents in places for recording in contents.recordings)
+    unread = tuple(group for contents in places for group in contents.unread)
     if not any(os.path.lexists(recording.path) for recording in found):
         shown = ", ".join(repr(text) for text in paths[:3]) + (" …" if len(paths) > 3 else "")
         raise NoInputError(
             f"There is no recording at {shown}.",
-            hint="Name recordings, or a folder that holds some.",
+            hint=_list_unread(unread) or "Name recordings, or a folder that holds some.",
             paths=list(paths),
         )
-    return found
+    return FolderContents(found, unread)
 
 
-def _expand(text: str) -> Iterator[Recording]:
-    from audio_batch.batch.discovery import Recording, find_recordings
+def show_unread(out: Output, unread: Sequence[UnreadFiles]) -> None:
+    """Print what was not read, a line for each kind of file."""
+    for group in unread:
+        more = f" and {group.files - len(group.examples):,} more" if group.files > len(group.examples) else ""
+        out.line(f"Not read: {group.files:,} × {group.kind} ({', '.join(group.examples)}{more}): {group.needed}")
+
+
+def _list_unread(unread: Sequence[UnreadFiles]) -> str:
+    found = "; ".join(f"{group.files:,} × {group.kind} ({group.needed})" for group in unread)
+    return f"What is there is not read: {found}." if found else ""
+
+
+def _expand(text: str) -> Iterator[FolderContents]:
+    from audio_batch.batch import FolderContents, Recording, scan_folder
 
     if Path(text).is_dir():
-        yield from find_recordings(text)
+        yield scan_folder(text)
     elif glob.has_magic(text) and not os.path.lexists(text):
         matches = sorted(glob.glob(text, recursive=True), key=os.fsencode)  # noqa: PTH207 (it may be absolute)
-        yield from (recording for match in matches for recording in _expand(match))
+        yield from (contents for match in matches for contents in _expand(match))
     else:
-        yield Recording(text, text, 0)
+        yield FolderContents((Recording(text, text, 0),))
 
 
 def parse_raw(text: str | None) -> RawFormat | None:

@@ -16,6 +16,7 @@ from sentinel_batch.cli.audio.options import (
     Store,
     exported_key,
     show_score,
+    show_unread,
 )
 from sentinel_batch.cli.output import Column, Output, Progress
 from sentinel_batch.cli.session import Session, with_session
@@ -147,6 +148,7 @@ def _print_result(out: Output, result: RecordingsResult) -> None:
     out.line(f"{result.recordings.height:,} received: {counts}; {result.stored:,} new in the lake")
     for reason, count in result.count("abstention").items():
         out.line(f"No label for {count:,}: {reason}")
+    show_unread(out, result.unread)
     for failure in result.failed:
         out.error(f"{failure['path']}: {failure['error_message']}")
 

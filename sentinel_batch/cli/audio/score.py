@@ -15,14 +15,15 @@ from sentinel_batch.cli.audio.options import (
     parse_raw,
     parse_roles,
     show_score,
+    show_unread,
 )
-from sentinel_batch.cli.audio.working import STATUS, Entry, judge, print_errors, work_through
+from sentinel_batch.cli.audio.working import STATUS, Entry, describe_unread, judge, print_errors, work_through
 from sentinel_batch.cli.output import Column
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from audio_batch.batch.discovery import Recording
+    from audio_batch.batch import Recording
 
 _COLUMNS = (
     Column("Recording", fold=True),
@@ -55,7 +56,8 @@ def score(
     roles, form = parse_roles(channel_role), parse_raw(raw)
     load_profile(profile)
     load_model(model)
-    recordings = list_files(paths)
+    files = list_files(paths)
+    recordings = files.recordings
     if session_id is not None and len(recordings) > 1:
         raise UsageError(f"--session-id names one recording, not {len(recordings)}.", hint="Leave it out, or name one.")
 
@@ -67,10 +69,11 @@ def score(
     entries = work_through(out, "Scoring", recordings, rate, _refuse_score)
     code = judge(entries)
     if out.as_json:
-        out.document({"status": STATUS[code], "recordings": entries})
+        out.document({"status": STATUS[code], "recordings": entries, **describe_unread(files)})
     else:
         out.table(_COLUMNS, [_score_row(entry) for entry in entries])
         print_errors(out, entries)
+        show_unread(out, files.unread)
     return code
 
 

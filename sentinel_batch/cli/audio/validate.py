@@ -14,15 +14,16 @@ from sentinel_batch.cli.audio.options import (
     Raw,
     list_files,
     parse_raw,
+    show_unread,
 )
-from sentinel_batch.cli.audio.working import Entry, work_through
+from sentinel_batch.cli.audio.working import Entry, describe_unread, work_through
 from sentinel_batch.cli.output import Output
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from audio_batch import RawFormat
-    from audio_batch.batch.discovery import Recording
+    from audio_batch.batch import Recording
 
 
 @with_session
@@ -59,15 +60,17 @@ def validate(
         return {**entry, "codes": list(dict.fromkeys(issue["code"] for issue in entry["issues"])), **fixed}
 
     out = session.output
-    entries = work_through(out, "Validating", list_files(paths), examine, _refuse_link)
+    files = list_files(paths)
+    entries = work_through(out, "Validating", files.recordings, examine, _refuse_link)
     invalid = sum(not entry["is_valid"] for entry in entries)
     failed = any(entry.get("repair_error") for entry in entries)
     if out.as_json:
         status = "failed" if invalid else "partial" if failed else "success"
         counts = {"valid": len(entries) - invalid, "invalid": invalid}
-        out.document({"status": status, **counts, "recordings": entries})
+        out.document({"status": status, **counts, "recordings": entries, **describe_unread(files)})
     else:
         _print_validations(out, entries)
+        show_unread(out, files.unread)
     return ExitCode.FAILED if invalid else ExitCode.PARTLY_DONE if failed else ExitCode.DONE
 
 

@@ -9,7 +9,7 @@ from sentinel_batch.cli.output import Output
 from sentinel_batch.errors import ExitCode
 
 if TYPE_CHECKING:
-    from audio_batch.batch.discovery import Recording
+    from audio_batch.batch import FolderContents, Recording
 
 Entry = dict[str, Any]
 """What is said of one recording; its keys are those of the JSON document."""
@@ -49,6 +49,11 @@ def judge(entries: Sequence[Entry]) -> ExitCode:
     if failed == 0:
         return ExitCode.DONE
     return ExitCode.PARTLY_DONE if failed < len(entries) else ExitCode.FAILED
+
+
+def describe_unread(files: FolderContents) -> dict[str, Any]:
+    """Return what a document says of the files beside the recordings."""
+    return {"unread": [group.to_dict() for group in files.unread]}
 
 
 def print_errors(out: Output, entries: Sequence[Entry]) -> None:

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio_batch.batch import VOLATILE_COLUMNS, Progress, run
-from audio_batch.batch.discovery import find_recordings
+from audio_batch.batch import VOLATILE_COLUMNS, Progress, run, scan_folder
 from audio_batch.batch.measurement import WORST_SEGMENTS, read_spans
 from audio_batch.errors import AudioUsageError, EnrollmentError
 from audio_batch.verdict import SegmentScore, Verification
@@ -72,7 +71,7 @@ def test_an_empty_folder_has_empty_tables_with_all_columns(tmp_path: Path, inbox
     empty, full = run(tmp_path / "nothing"), run(inbox, workers=0, with_features=False)
     assert empty.recordings.schema == full.recordings.schema and empty.recordings.height == 0
     assert empty.segments.schema == full.segments.schema
-    assert empty.to_dict() == {"recordings": [], "segments": [], "features": []}
+    assert empty.to_dict() == {"recordings": [], "segments": [], "features": [], "unread": []}
 
 
 def test_to_dict_is_json_without_nan(inbox: Path) -> None:
@@ -155,9 +154,89 @@ def test_wrong_folders_are_refused(tmp_path: Path) -> None:
 
 
 def test_sizes_and_sorting_of_discovery(inbox: Path) -> None:
-    found = find_recordings(inbox)
+    found = scan_folder(inbox).recordings
     assert [recording.name for recording in found] == sorted(r.name for r in found)
     assert all(recording.size == Path(recording.path).stat().st_size for recording in found)
+
+
+ASTERISK = (
+    *(
+        "alaw",
+        "al",
+        "alw",
+        "au",
+        "g722",
+        "g726-16",
+        "g726-24",
+        "g726-32",
+        "g726-40",
+        "g729",
+        "gsm",
+        "ogg",
+        "opus",
+        "pcm",
+    ),
+    *(
+        "raw",
+        "sln",
+        "sln12",
+        "sln16",
+        "sln24",
+        "sln32",
+        "sln44",
+        "sln48",
+        "sln96",
+        "sln192",
+        "spx",
+        "ulaw",
+        "ul",
+        "ulw",
+    ),
+    *("mu", "vox", "wav", "wav16", "wav49", "WAV", "mp3"),
+)
+"""What ``core show file formats`` lists, but for those that are told as not read."""
+
+
+def test_recordings_of_a_switch_are_found_by_its_suffixes(tmp_path: Path) -> None:
+    for suffix in ASTERISK:
+        (tmp_path / f"call-{suffix}.{suffix}").write_bytes(b"x")
+    found = scan_folder(tmp_path)
+    assert len(found.recordings) == len(ASTERISK) and found.unread == ()
+
+
+def test_what_is_not_read_is_counted_and_named(tmp_path: Path) -> None:
+    wav = write_recording(tmp_path / "a.wav", 1).read_bytes()
+    (tmp_path / "deep").mkdir()
+    for number in range(5):
+        (tmp_path / "deep" / f"{number}.SIREN7").write_bytes(bytes(40))
+    (tmp_path / "call.rec").write_bytes(wav)
+    (tmp_path / "call.unheard-of").write_bytes(bytes(100))
+    (tmp_path / "CALL").write_bytes(b"\x07")
+    (tmp_path / "elsewhere").symlink_to(tmp_path.parent)
+    (tmp_path / "manifest.csv").write_text("file,call_id\na.wav,C1\n")
+    (tmp_path / os.fsdecode(b"\xff.zip")).write_bytes(b"PK")
+    (tmp_path / "kept").mkdir()
+    options = {"manifest": tmp_path / "manifest.csv", "checkpoint_dir": tmp_path / "kept", "with_features": False}
+    result = run(tmp_path, workers=0, **options)  # type: ignore[arg-type]
+    assert (
+        result.recordings["path"].to_list() == ["a.wav"] and run(tmp_path, workers=0, **options).recordings.height == 1
+    )  # type: ignore[arg-type]
+    unread = {group.kind: group for group in result.unread}
+    assert list(unread) == [".siren7", ".rec", ".unheard-of", ".zip", "linked folder", "no suffix"]
+    assert unread[".siren7"].files == 5
+    assert unread[".siren7"].examples == ("deep/0.SIREN7", "deep/1.SIREN7", "deep/2.SIREN7")
+    assert "file convert CALL.siren7 CALL.wav16" in unread[".siren7"].needed
+    assert "the first one is wav" in unread[".rec"].needed
+    assert "--raw FORMAT" in unread[".unheard-of"].needed and unread[".zip"].examples == ("\\udcff.zip",)
+    assert "is not entered" in unread["linked folder"].needed
+    json.dumps(result.to_dict()).encode()
+
+
+def test_a_link_is_not_looked_into(tmp_path: Path) -> None:
+    secret = write_recording(tmp_path / "elsewhere" / "secret.wav", 2)
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "link.rec").symlink_to(secret)
+    assert "the first one" not in scan_folder(tmp_path / "inbox").unread[0].needed
 
 
 def test_spans_are_read_across_blocks(tmp_path: Path) -> None:

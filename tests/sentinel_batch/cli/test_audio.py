@@ -682,3 +682,24 @@ def test_progress_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -
     show(Progress(2, 5, 0, 0, 3.0, 3725.0, "a.wav"))
     assert drawn == [("2 of 5 1:02:05 left", 2, 5)]
     assert not sys.stderr.isatty()
+
+
+@pytest.mark.parametrize("command", ["validate", "score", "run"])
+def test_what_a_folder_holds_and_is_not_read_is_named(audio: Call, desk: Path, command: str) -> None:
+    (desk / "calls" / "b.wav").unlink()
+    for number in range(4):
+        (desk / "calls" / f"{number}.siren7").write_bytes(bytes(40))
+    words = [command, "calls", *(["--workers", "0"] if command == "run" else [])]
+    [group] = audio(*words, "--json").document["unread"]
+    assert (group["kind"], group["files"]) == (".siren7", 4)
+    assert group["examples"] == ["0.siren7", "1.siren7", "2.siren7"]
+    shown = " ".join(audio(*words).stdout.split())
+    assert "Not read: 4 × .siren7 (0.siren7, 1.siren7, 2.siren7 and 1 more): G.722.1 (Siren 7)" in shown
+
+
+def test_a_folder_without_recordings_says_what_it_holds(audio: Call, desk: Path) -> None:
+    (desk / "other").mkdir()
+    (desk / "other" / "call.g719").write_bytes(bytes(40))
+    error = audio("score", "other", "--json").document["error"]
+    assert error["code"] == "no_input" and "1 × .g719 (G.719" in error["hint"]
+    assert "file convert CALL.g719 CALL.sln48" in error["hint"]

@@ -600,10 +600,14 @@ def test_a_writer_that_does_not_let_go_ends_the_night(desk: Desk) -> None:
 SAMPLE = re.compile(r'^([a-z_]+)((?:\{[a-z_]+="(?:[^"\\\n]|\\.)*"(?:,[a-z_]+="(?:[^"\\\n]|\\.)*")*\})?) (\S+)$')
 
 
-def metrics(desk: Desk) -> dict[str, float]:
-    """Read the file by the rules of the text format: HELP and TYPE before the samples of each metric."""
+def metrics(desk: Desk, file: Path | None = None) -> dict[str, float]:
+    """Read the file by the rules of the text format: HELP and TYPE before the samples of each metric.
+
+    The label of the lake, which every sample must have, is left out of the names.
+    """
     found, declared = {}, ""
-    for line in desk.metrics.read_text(encoding="utf-8").splitlines():
+    own = f'lake="{desk.lake.resolve()}"'
+    for line in (file or desk.metrics).read_text(encoding="utf-8").splitlines():
         if line.startswith("# HELP "):
             helped = line.split(" ", 3)[2]
         elif line.startswith("# TYPE "):
@@ -613,9 +617,50 @@ def metrics(desk: Desk) -> dict[str, float]:
             match = SAMPLE.match(line)
             assert match, line
             assert match[1] == declared
-            assert match[1] + match[2] not in found
-            found[match[1] + match[2]] = float(match[3])
+            assert match[2].startswith(f"{{{own}"), line
+            labels = match[2].replace(f"{own},", "").replace(f"{{{own}}}", "")
+            assert match[1] + labels not in found
+            found[match[1] + labels] = float(match[3])
     return found
+
+
+def read_series(file: Path) -> set[str]:
+    return {line.rsplit(" ", 1)[0] for line in file.read_text().splitlines() if not line.startswith("#")}
+
+
+def test_two_lakes_on_a_host_have_no_series_in_common(tmp_path: Path) -> None:
+    """Both folders are called lake, as in the documentation; the textfiles lie in one folder."""
+    textfiles = tmp_path / "textfiles"
+    textfiles.mkdir()
+    for name in ("one", "two"):
+        desk = Desk(tmp_path / name)
+        desk.receive("a.csv", 0)
+        assert desk.night(metrics_file=textfiles).exit_code == ExitCode.DONE
+    first, second = sorted(textfiles.iterdir())
+    assert first.name.endswith("one-lake.prom") and second.name.endswith("two-lake.prom")
+    assert read_series(first) and not read_series(first) & read_series(second)
+    comments = [{line for line in file.read_text().splitlines() if line[0] == "#"} for file in (first, second)]
+    assert comments[0] == comments[1]  # the exporter drops a series whose HELP differs
+    assert metrics(desk, second)["sentinel_nightly_exit_code"] == 0
+
+
+def test_a_lake_may_have_a_name(desk: Desk) -> None:
+    desk.receive("a.csv", 0)
+    desk.night(metrics_file=desk.metrics, config=replace(desk.config, lake_name='La"gos'))
+    assert 'sentinel_nightly_exit_code{lake="La\\"gos"} 0.0' in desk.metrics.read_text()
+
+
+def test_the_metrics_of_another_lake_are_not_replaced(desk: Desk, tmp_path: Path) -> None:
+    desk.receive("a.csv", 0)
+    desk.night(metrics_file=desk.metrics)
+    before = desk.metrics.read_text()
+    other = Desk(tmp_path / "other")
+    other.receive("a.csv", 0)
+    result = other.night(metrics_file=desk.metrics)
+    assert result.exit_code == ExitCode.USAGE and result.error is not None
+    assert str(desk.lake) in result.error["message"] and "--metrics-file" in result.error["hint"]
+    assert desk.metrics.read_text() == before
+    assert desk.night(metrics_file=desk.metrics).exit_code == ExitCode.DONE
 
 
 def test_metrics(desk: Desk) -> None:

@@ -44,8 +44,10 @@ class Desk:
         )  # fmt: skip
 
     def sample(self, name: str) -> float:
+        metric, _, labels = name.partition("{")
+        wanted = f'sentinel_nightly_{metric}{{lake="{self.lake.resolve()}"' + (f",{labels}" if labels else "}")
         lines = self.metrics.read_text().splitlines()
-        return next(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"sentinel_nightly_{name} "))
+        return next(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"{wanted} "))
 
 
 @pytest.fixture
@@ -78,6 +80,7 @@ def step(result: NightlyResult, name: str) -> dict[str, Any]:
 def test_recordings_are_analysed_after_the_alerts_and_stand_in_the_report(desk: Desk, fake_scorer: list[str]) -> None:
     write_recording(desk.audio / "a 0.93.wav")
     write_recording(desk.audio / "b 0.12.wav", seed=1)
+    (desk.audio / "c.siren7").write_bytes(bytes(40))
     (desk.root / "m.csv").write_text("file,caller_number\na 0.93.wav,+2348099999000\n")
     result = desk.night(audio_manifest=desk.root / "m.csv")
     assert (result.status, result.exit_code) == ("success", ExitCode.DONE)
@@ -85,7 +88,9 @@ def test_recordings_are_analysed_after_the_alerts_and_stand_in_the_report(desk: 
     assert names == ["inbox", "ingest", "profiles", "detect", "alerts", "cases", "audio", "report", "metrics"]
     line = json.loads(json.dumps(step(result, "audio")))
     assert line["status"] == "done"
-    assert line["counts"] == {"received": 2, "stored": 2, "scored": 2, "likely_real": 1, "likely_synthetic": 1}
+    found = {"scored": 2, "likely_real": 1, "likely_synthetic": 1}
+    assert line["counts"] == {"received": 2, "stored": 2, "unread": 1, **found}
+    assert desk.sample("recordings_unread") == 1
     assert desk.sample('recordings{status="scored",label="likely_synthetic"}') == 1
     assert desk.sample('recordings{status="failed",label=""}') == 0
     assert desk.sample("recordings_stored") == 2
@@ -93,6 +98,7 @@ def test_recordings_are_analysed_after_the_alerts_and_stand_in_the_report(desk: 
     assert result.report is not None
     report = json.loads(result.report.json.read_text())
     assert report["recordings"]["by_label"]["likely_synthetic"] == 1
+    assert [group["examples"] for group in report["recordings"]["unread"]] == [["c.siren7"]]
     assert [found["suspect_number"] for found in report["recordings"]["joint_findings"]] == ["+2348099999000"]
     assert json.dumps(result.to_dict())
 

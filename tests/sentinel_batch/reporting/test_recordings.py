@@ -38,6 +38,8 @@ def heard(make_lake: Callable[..., Lake], tmp_path_factory: pytest.TempPathFacto
     for seed, name in enumerate(names):
         write_recording(inbox / name, seed=seed)
     (inbox / "broken.wav").write_bytes(b"x")
+    for name in ("one.siren7", "two.siren7", "<b>.notes"):
+        (inbox / name).write_bytes(b"\x01" * 40)
     (inbox / "m.csv").write_text(
         f"file,caller_number,call_time\na 0.93.wav,{SUSPECT},2026-01-22 13:30\nb 0.12.wav,,2026-01-21T12:00:00Z\n"
     )
@@ -61,11 +63,20 @@ def document(files: ReportFiles) -> dict[str, Any]:
 
 def test_the_document_fits_its_schema(document: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator(load_schema()).validate(document)
-    assert document["schema_version"] == "1.2"
+    assert document["schema_version"] == "1.3"
     broken = json.loads(json.dumps(document))
     broken["recordings"]["items"][0]["score"] = 1.5
     with pytest.raises(jsonschema.ValidationError, match=r"1\.5"):
         jsonschema.validate(broken, load_schema())
+
+
+def test_files_that_were_not_read_are_named(document: dict[str, Any], files: ReportFiles) -> None:
+    unread = {group["kind"]: group for group in document["recordings"]["unread"]}
+    assert list(unread) == [".siren7", ".notes"]
+    assert unread[".siren7"]["files"] == 2 and unread[".siren7"]["examples"] == ["one.siren7", "two.siren7"]
+    page = files.html.read_text()
+    assert "2 × <bdi>.siren7</bdi>" in page and "G.722.1" in page
+    assert "&lt;b&gt;.notes" in page and "<b>.notes" not in page
 
 
 def test_the_funnel_adds_up(document: dict[str, Any]) -> None:

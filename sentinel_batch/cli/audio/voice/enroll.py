@@ -44,7 +44,7 @@ def enroll(
 
     enrollment = make(
         enrollment_id,
-        [recording.path for recording in list_files(paths)],
+        [recording.path for recording in list_files(paths).recordings],
         store=find_store(session, enrollments),
         channel_class=channel_class,
         replace=replace,
