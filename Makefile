@@ -13,16 +13,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 MANIFEST := pyproject.toml constraints.txt
+# Tests that stand together share what they set up, so each process starts with its own half of them in order.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+THOROUGH := --hypothesis-profile thorough
 LAKE := data/lake
 DEMO_LAKE := data/demo-lake
 REPORTS := reports
 
-.PHONY: help run demo test test-all lint bench docs wheel clean
+.PHONY: help run demo test test-slow test-all lint bench docs wheel clean
 
 help:
 	@echo "make run    load the sample calls and recordings, detect, score, list the alerts, write the report"
 	@echo "make demo   simulate a population with SIM boxes in it, find them, group them into cases, write the report"
-	@echo "make test   run the tests"
+	@echo "make test   run the tests, but not the slow ones, and properties on a quarter of their examples"
+	@echo "make test-slow   run the slow tests, and properties on all their examples"
+	@echo "make test-all    run all tests"
 	@echo "make lint   ruff, mypy, import contracts"
 	@echo "make bench  run the benchmarks (minutes)"
 	@echo "make docs   write the generated pages of docs/"
@@ -73,10 +78,13 @@ demo: $(VENV)/.run
 	@echo "Report: $(CURDIR)/$(REPORTS)/demo/report.html"
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(PYTEST) -m "not slow"
+
+test-slow: $(VENV)/.test
+	$(PYTEST) $(THOROUGH) -m "slow or hypothesis"
 
 test-all: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2
+	$(PYTEST) $(THOROUGH)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

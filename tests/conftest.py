@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import thoroughness  # noqa: F401  # the command line may name its profile
 from typer.main import get_command
 from typer.testing import CliRunner
 

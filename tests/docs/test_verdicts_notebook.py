@@ -29,6 +29,7 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> nbformat.NotebookNode:
     return tidy(run_here(tmp_path_factory.mktemp("verdicts")))
 
 
+@pytest.mark.slow
 def test_next_weeks_queue_is_better(executed: nbformat.NotebookNode) -> None:
     [table] = [text for text in _tables(executed) if "<th>more</th>" in text]
     cells = re.findall(r"<td>(-?\d+)</td>", table)
@@ -41,6 +42,7 @@ def _tables(notebook: nbformat.NotebookNode) -> list[str]:
     return [output.get("text/html", "") for cell in outputs(notebook) for output in cell]
 
 
+@pytest.mark.slow
 def test_the_kept_outputs_are_those_of_a_run(executed: nbformat.NotebookNode) -> None:
     kept = nbformat.read(NOTEBOOK, as_version=4)
     stale = "docs/notebook-verdicts.ipynb is stale: run python -m tests.docs.test_verdicts_notebook"

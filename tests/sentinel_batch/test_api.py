@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,106 +16,153 @@ import pytest
 import sentinel_batch as sb
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _every_submodule() -> None:
     for module in pkgutil.walk_packages(sb.__path__, "sentinel_batch."):
         if module.name != "sentinel_batch.__main__":
             import_module(module.name)
 
 
-def _calls(lake: Path, folder: Path, csv: Path) -> dict[str, Callable[[], Any]]:
-    inbox = folder / "inbox"
-    inbox.mkdir()
-    (inbox / "calls.csv").write_bytes(csv.read_bytes())
-    recordings = folder / "recordings"
-    recordings.mkdir()
-    return {
-        "load_config": lambda: sb.load_config(environ={}, start=folder),
-        "open": lambda: sb.open(lake),
-        "run_detection": lambda: sb.run_detection(lake=lake),
-        "ingest": lambda: sb.ingest([csv], lake=lake),
-        "examine": lambda: sb.examine(lake=lake),
-        "detect": lambda: sb.detect(lake=lake),
-        "record_alerts": lambda: sb.record_alerts(sb.detect(lake=lake), lake=lake),
-        "list_alerts": lambda: sb.list_alerts(lake=lake),
-        "get_alert": lambda: sb.get_alert(1, lake=lake),
-        "review_alerts": lambda: sb.review_alerts([1], disposition="watch", lake=lake),
-        "export_alerts": lambda: sb.export_alerts(folder / "alerts.parquet", lake=lake),
-        "explain": lambda: sb.explain(1, lake=lake),
-        "suppress": lambda: sb.suppress("+2348012345678", reason="test", lake=lake),
-        "list_suppressions": lambda: sb.list_suppressions(lake=lake),
-        "unsuppress": lambda: sb.unsuppress("+2348012345678", lake=lake),
-        "write_report": lambda: sb.write_report(lake=lake, out=folder / "out"),
-        "run_nightly": lambda: sb.run_nightly(lake=folder / "night", inbox=inbox, out=folder / "nightly"),
-        "analyse_recordings": lambda: sb.analyse_recordings(recordings, lake=lake),
-        "list_recordings": lambda: sb.list_recordings(lake=lake),
-        "list_joint_findings": lambda: sb.list_joint_findings(lake=lake),
-        "diagnose": lambda: sb.diagnose(lake),
-        "maintain": lambda: sb.maintain(lake),
-    } | _population_calls(folder / "population", folder / "model")
+@dataclass(frozen=True)
+class Place:
+    """A lake of its own, and a folder for everything else."""
+
+    lake: Path
+    folder: Path
+    csv: Path
+
+    def prepare(self, name: str) -> Path:
+        """Return a new folder."""
+        made = self.folder / name
+        made.mkdir()
+        return made
+
+    @property
+    def suspect(self) -> str:
+        return str(sb.list_alerts(lake=self.lake)["suspect_number"][0])
 
 
-def _population_calls(lake: Path, model: Path) -> dict[str, Callable[[], Any]]:
-    """Calls on a simulated population, which build on one another."""
-    shipped = "simbox-simulated"
+def _unsuppress(place: Place) -> Any:
+    sb.suppress("+2348012345678", reason="test", lake=place.lake)
+    return sb.unsuppress("+2348012345678", lake=place.lake)
 
-    def first() -> str:
-        return str(sb.list_alerts(lake=lake)["suspect_number"][0])
 
-    def link() -> Any:
-        bounds = sb.Lake.open(lake).snapshot().bounds()
-        assert bounds is not None
-        suspects = sb.list_alerts(lake=lake)["suspect_number"]
-        return sb.link_suspects(suspects, lake=sb.Lake.open(lake), since=bounds[0], until=bounds[1])
+def _run_nightly(place: Place) -> Any:
+    inbox = place.prepare("inbox")
+    shutil.copy(place.csv, inbox)
+    return sb.run_nightly(lake=place.folder / "night", inbox=inbox, out=place.folder / "nightly")
 
-    return {
-        "simulate_population": lambda: sb.simulate_population(lake, subscribers=1_000, days=10, boxes=3),
-        "list_rules": lambda: sb.list_rules(),
-        "read_truth": lambda: sb.read_truth(lake),
-        "build_profiles": lambda: sb.build_profiles(lake),
-        "read_profiles": lambda: sb.read_profiles(lake),
-        "scan_profiles": lambda: sb.scan_profiles(lake),
-        "examine_rules": lambda: [
-            sb.record_alerts(found.findings, lake=lake) for found in sb.examine_rules(lake=lake, since="3d")
-        ],
-        "link_suspects": link,
-        "build_cases": lambda: sb.build_cases(lake),
-        "list_cases": lambda: sb.list_cases(lake=lake),
-        "get_case": lambda: sb.get_case(1, lake=lake),
-        "assign_case": lambda: sb.assign_case(1, "ada", lake=lake),
-        "mark_case": lambda: sb.mark_case(1, "watch", lake=lake),
-        "close_case": lambda: sb.close_case(1, verdict="confirmed", lake=lake),
-        "assess_risk": lambda: sb.assess_risk(first(), lake=lake),
-        "assess_event": lambda: sb.assess_event(
-            {
-                "caller_number": first(),
-                "callee_number": "+2348090000000",
-                "duration_seconds": 1,
-                "timestamp": "2026-01-14T12:00:00Z",
-            },
-            lake=lake,
-        ),
-        "rank_risks": lambda: sb.rank_risks(lake=lake),
-        "compute_scorecard": lambda: sb.compute_scorecard(lake=lake),
-        "rank_suspects": lambda: sb.rank_suspects(lake, model=shipped),
-        "calibrate_rules": lambda: sb.calibrate_rules(lake=lake, history="6d", rules=["SDHF_001"]),
-        "train_model": lambda: sb.train_model([lake], labels="truth").save(model),
-        "evaluate_model": lambda: sb.evaluate_model(model, [lake], labels="truth"),
-        "open_model": lambda: sb.open_model(model),
-        "score_callers": lambda: sb.score_callers(lake, model=model),
-        "explain_caller": lambda: sb.explain_caller(first(), lake=lake, model=model),
+
+ON_CALLS: dict[str, Callable[[Place], Any]] = {
+    "load_config": lambda at: sb.load_config(environ={}, start=at.folder),
+    "open": lambda at: sb.open(at.lake),
+    "run_detection": lambda at: sb.run_detection(lake=at.lake),
+    "ingest": lambda at: sb.ingest([at.csv], lake=at.lake),
+    "examine": lambda at: sb.examine(lake=at.lake),
+    "detect": lambda at: sb.detect(lake=at.lake),
+    "record_alerts": lambda at: sb.record_alerts(sb.detect(lake=at.lake), lake=at.lake),
+    "list_alerts": lambda at: sb.list_alerts(lake=at.lake),
+    "get_alert": lambda at: sb.get_alert(1, lake=at.lake),
+    "review_alerts": lambda at: sb.review_alerts([1], disposition="watch", lake=at.lake),
+    "export_alerts": lambda at: sb.export_alerts(at.folder / "alerts.parquet", lake=at.lake),
+    "explain": lambda at: sb.explain(1, lake=at.lake),
+    "suppress": lambda at: sb.suppress("+2348012345678", reason="test", lake=at.lake),
+    "list_suppressions": lambda at: sb.list_suppressions(lake=at.lake),
+    "unsuppress": _unsuppress,
+    "write_report": lambda at: sb.write_report(lake=at.lake, out=at.folder / "out"),
+    "run_nightly": _run_nightly,
+    "analyse_recordings": lambda at: sb.analyse_recordings(at.prepare("recordings"), lake=at.lake),
+    "list_recordings": lambda at: sb.list_recordings(lake=at.lake),
+    "list_joint_findings": lambda at: sb.list_joint_findings(lake=at.lake),
+    "diagnose": lambda at: sb.diagnose(at.lake),
+    "maintain": lambda at: sb.maintain(at.lake),
+}
+"""Calls on the lake of two SIM boxes and their alerts."""
+
+
+def _link(place: Place) -> Any:
+    bounds = sb.Lake.open(place.lake).snapshot().bounds()
+    assert bounds is not None
+    suspects = sb.list_alerts(lake=place.lake)["suspect_number"]
+    return sb.link_suspects(suspects, lake=sb.Lake.open(place.lake), since=bounds[0], until=bounds[1])
+
+
+def _assess_event(place: Place) -> Any:
+    event = {
+        "caller_number": place.suspect,
+        "callee_number": "+2348090000000",
+        "duration_seconds": 1,
+        "timestamp": "2026-01-14T12:00:00Z",
     }
+    return sb.assess_event(event, lake=place.lake)
 
 
-def test_every_public_function_is_callable_after_everything_was_imported(
-    calls_lake: Path, calls_file: Path, tmp_path: Path
-) -> None:
-    calls = _calls(calls_lake, tmp_path, calls_file)
+def _train_and_open(place: Place) -> Any:
+    sb.train_model([place.lake], labels="truth").save(place.folder / "model")
+    return sb.open_model(place.folder / "model")
+
+
+SHIPPED = "simbox-simulated"
+
+ON_POPULATION: dict[str, Callable[[Place], Any]] = {
+    "simulate_population": lambda at: sb.simulate_population(at.folder / "new", subscribers=1_000, days=1, boxes=1),
+    "list_rules": lambda _: sb.list_rules(),
+    "read_truth": lambda at: sb.read_truth(at.lake),
+    "build_profiles": lambda at: sb.build_profiles(at.lake),
+    "read_profiles": lambda at: sb.read_profiles(at.lake),
+    "scan_profiles": lambda at: sb.scan_profiles(at.lake),
+    "examine_rules": lambda at: list(sb.examine_rules(lake=at.lake, since="1d")),
+    "link_suspects": _link,
+    "build_cases": lambda at: sb.build_cases(at.lake),
+    "list_cases": lambda at: sb.list_cases(lake=at.lake),
+    "get_case": lambda at: sb.get_case(1, lake=at.lake),
+    "assign_case": lambda at: sb.assign_case(1, "ada", lake=at.lake),
+    "mark_case": lambda at: sb.mark_case(1, "watch", lake=at.lake),
+    "close_case": lambda at: sb.close_case(1, verdict="confirmed", lake=at.lake),
+    "assess_risk": lambda at: sb.assess_risk(at.suspect, lake=at.lake),
+    "assess_event": _assess_event,
+    "rank_risks": lambda at: sb.rank_risks(lake=at.lake),
+    "compute_scorecard": lambda at: sb.compute_scorecard(lake=at.lake),
+    "rank_suspects": lambda at: sb.rank_suspects(at.lake, model=SHIPPED),
+    "calibrate_rules": lambda at: sb.calibrate_rules(lake=at.lake, history="6d", rules=["SDHF_001"]),
+    "train_model": _train_and_open,
+    "evaluate_model": lambda at: sb.evaluate_model(SHIPPED, [at.lake], labels="truth"),
+    "open_model": lambda _: sb.open_model(SHIPPED),
+    "score_callers": lambda at: sb.score_callers(at.lake, model=SHIPPED),
+    "explain_caller": lambda at: sb.explain_caller(at.suspect, lake=at.lake, model=SHIPPED),
+}
+"""Calls on a simulated population with profiles, alerts and cases."""
+
+
+def test_every_public_function_has_a_call_here() -> None:
     functions = {name for name in sb.__all__ if inspect.isfunction(getattr(sb, name))}
     charts = {name for name in functions if name.startswith("chart_")}
-    assert functions - charts == set(calls)
-    for name, function in calls.items():
-        assert function() is not None, name
+    assert functions - charts == {*ON_CALLS, *ON_POPULATION}
+    assert not set(ON_CALLS) & set(ON_POPULATION)
+
+
+@pytest.mark.parametrize("name", ON_CALLS)
+def test_it_can_be_called_after_everything_was_imported(
+    name: str, calls_lake: Path, calls_file: Path, tmp_path: Path
+) -> None:
+    assert ON_CALLS[name](Place(calls_lake, tmp_path, calls_file)) is not None
+
+
+@pytest.fixture(scope="module")
+def _population(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    lake = tmp_path_factory.mktemp("population") / "lake"
+    sb.simulate_population(lake, subscribers=1_000, days=10, boxes=3)
+    sb.build_profiles(lake)
+    for found in sb.examine_rules(lake=lake, since="3d"):
+        sb.record_alerts(found.findings, lake=lake)
+    sb.build_cases(lake)
+    return lake
+
+
+@pytest.mark.parametrize("name", ON_POPULATION)
+def test_it_can_be_called_on_a_population(name: str, _population: Path, calls_file: Path, tmp_path: Path) -> None:
+    lake = shutil.copytree(_population, tmp_path / "lake")
+    assert ON_POPULATION[name](Place(lake, tmp_path, calls_file)) is not None
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

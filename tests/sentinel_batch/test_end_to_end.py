@@ -1,4 +1,4 @@
-"""From a generated file to its SIM boxes: exactly those, for fifty seeds, clean and dirty."""
+"""From a generated file to its SIM boxes: exactly those, for fifty seeds, clean and dirty; ten in the quick run."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from sentinel_batch.rules import detect
 from sentinel_batch.simulation import MockCDRGenerator
 
 RECORDS, SIMBOXES, CALLS = 5000, 3, 75
+SEEDS = [*range(10), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(10, 50))]
 
 
 @pytest.mark.parametrize("dirty", [0.0, 0.01])
-@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_exactly_the_sim_boxes_are_found(tmp_path: Path, seed: int, dirty: float) -> None:
     path = tmp_path / "calls.csv"
     numbers = MockCDRGenerator(seed, dirty=dirty).save_to_file(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thoroughness import examples
 
 from audio_batch.routing import (
     ACTIONS,
@@ -21,7 +22,7 @@ from audio_batch.routing import (
 )
 from tests.audio_batch.routing.routing_samples import SAFE, make_verdict, make_verification
 
-SETTINGS = settings(derandomize=True, database=None, deadline=None, max_examples=200)
+SETTINGS = settings(derandomize=True, database=None, deadline=None, max_examples=examples(200))
 
 
 def severity(decision: Decision) -> int:

@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thoroughness import examples
 
 from audio_batch.errors import AudioUsageError
 from audio_batch.routing import route
@@ -23,7 +24,7 @@ from audio_batch.sar.goaml import cut_reason
 from audio_batch.sar.wording import clean_text, cut_text, split_blocks
 from audio_batch.verdict import Reason, SegmentScore, Verdict, Verification
 
-SETTINGS = settings(derandomize=True, database=None, deadline=None, max_examples=200)
+SETTINGS = settings(derandomize=True, database=None, deadline=None, max_examples=examples(200))
 NOW = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
 VERDICT = Verdict(
     path="inbox/call-77.wav",

@@ -12,6 +12,7 @@ import soundfile
 from audio_speech import speak
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from thoroughness import examples
 
 from audio_batch.errors import AudioUsageError, UnreadableAudioError
 from audio_batch.segmentation import cut_segments, detect_speech, parse_channel_roles
@@ -149,7 +150,7 @@ def facts_at_once(path: Path, segment: float, hop: float) -> list[tuple[object, 
     return facts(path, chunk_duration=500, segment_seconds=segment, hop_seconds=hop)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     chunk=st.one_of(st.floats(0.05, 5), st.floats(5, 100)),
     segment=st.sampled_from([0.5, 2.5, 4.0, 7.3]),

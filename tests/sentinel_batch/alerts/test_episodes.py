@@ -10,6 +10,7 @@ import pytest
 from alert_samples import START, at, finding
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thoroughness import examples
 
 from sentinel_batch.alerts.episodes import FACTS, group_episodes, rank, scope_of
 from sentinel_batch.alerts.states import Settlement, settle
@@ -237,7 +238,7 @@ def expected_episodes(findings: list[Row]) -> set[tuple[str, Any, Any, str]]:
             return set(parts)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(STEPS)
 def test_any_sequence_of_findings_and_reviews_keeps_the_invariants(steps: list[Any]) -> None:
     desk, seen = Desk(), []
@@ -276,7 +277,7 @@ def test_any_sequence_of_findings_and_reviews_keeps_the_invariants(steps: list[A
     assert all(desk.alerts[a["merged_into"]]["id"] < a["id"] for a in desk.alerts.values() if a["merged_into"])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.lists(FINDINGS, min_size=2, max_size=8), st.randoms())
 def test_order_of_arrival_matters_for_nothing_but_ids(findings: list[Row], random: Any) -> None:
     shuffled = list(findings)

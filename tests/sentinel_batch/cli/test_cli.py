@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import Call
 
+from sentinel_batch import build_profiles, suppress
 from sentinel_batch.cli.documentation import list_commands
 from sentinel_batch.lake import Snapshot
 
@@ -88,14 +90,21 @@ NEEDS_LAKE = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def _ready_lake(_seeded_lake: tuple[Path, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    lake = shutil.copytree(_seeded_lake[0] / "lake", tmp_path_factory.mktemp("ready") / "lake")
+    suppress("+2348099999999", reason="for unsuppress", lake=lake)
+    build_profiles(lake)
+    return lake
+
+
 @pytest.fixture
-def ready(call: Call, calls_lake: Path, calls_file: Path, tmp_path: Path) -> Call:
+def ready(call: Call, _ready_lake: Path, calls_lake: Path, calls_file: Path, tmp_path: Path) -> Call:
     """The command line in a folder where every command of ``WORKING`` works."""
     (tmp_path / "inbox").mkdir()
     (tmp_path / "inbox" / "calls.csv").write_bytes(calls_file.read_bytes())
-    added = call("--lake", calls_lake, "alerts", "suppress", "+2348099999999", "--reason", "for unsuppress")
-    assert added.code == 0, added.stderr
-    assert call("--lake", calls_lake, "profiles", "build").code == 0
+    shutil.rmtree(calls_lake)
+    shutil.copytree(_ready_lake, calls_lake)
     return call
 
 

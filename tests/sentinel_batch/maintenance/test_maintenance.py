@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from thoroughness import examples
 
 from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import DiskFullError, LakeDamagedError, LakeLockedError, UsageError
@@ -313,7 +314,7 @@ def test_an_empty_lake_can_be_maintained(tmp_path: Path) -> None:
     assert (result.archived, result.compacted, result.vacuumed_files) == ([], [], 0)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(
         st.one_of(

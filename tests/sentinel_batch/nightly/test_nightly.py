@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +31,9 @@ from sentinel_batch.schema import FRAUD_ALERTS, RUNS
 
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
 SUSPECTS = [f"+23480999990{n:02d}" for n in range(20)]
+FIRST_NIGHT = NOON + timedelta(minutes=59)
+"""How far the first night of ``known_desk`` looked."""
+
 VOLATILE = ["run_id", "created_at", "updated_at", "processed_at", "started_at", "at"]
 TABLES = (
     "call_records", "rejected_records", "ingests", "profiles", "fraud_alerts", "alert_events", "cases", "case_members",
@@ -44,7 +48,7 @@ class Desk:
         self.root = root
         self.inbox, self.lake, self.out = root / "inbox é", root / "lake", root / "reports"
         self.metrics = root / "metrics" / "sentinel.prom"
-        self.inbox.mkdir(parents=True)
+        self.inbox.mkdir(parents=True, exist_ok=True)
         others = [f"[rules.{rule.id}]\nenabled = false\n" for rule in list_rules() if rule.id != "SDHF_001"]
         (root / "sentinel.toml").write_text("".join(others), encoding="utf-8")
         self.config = load_config(environ={}, start=root)
@@ -113,6 +117,21 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def _first_night(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    desk = Desk(tmp_path_factory.mktemp("first"))
+    desk.receive("a.csv", 0)
+    result = desk.night()
+    assert (result.exit_code, result.until) == (ExitCode.DONE, FIRST_NIGHT)
+    return desk.root
+
+
+@pytest.fixture
+def known_desk(_first_night: Path, tmp_path: Path) -> Desk:
+    """A desk of its own after one night, to which ``a.csv`` came."""
+    return Desk(shutil.copytree(_first_night, tmp_path / "known"))
+
+
 def counts(result: NightlyResult, step: str) -> dict[str, Any]:
     return next(found.counts for found in result.steps if found.name == step)
 
@@ -156,13 +175,12 @@ def test_the_earliest_call_itself_is_examined(desk: Desk) -> None:
     assert counts(result, "detect")["calls_examined"] == 52
 
 
-def test_a_second_night_goes_on_where_the_first_ended(desk: Desk) -> None:
-    desk.receive("a.csv", 0)
-    first = desk.night()
+def test_a_second_night_goes_on_where_the_first_ended(known_desk: Desk) -> None:
+    desk = known_desk
     desk.receive("b.csv", 1, at=NOON + timedelta(days=1))
     second = desk.night()
     assert desk.suspects() == SUSPECTS[:2]
-    assert second.since == first.until
+    assert second.since == FIRST_NIGHT
     assert second.until == NOON + timedelta(days=1, minutes=59)
     assert second.alert_counts()["created"] == 1
 
@@ -179,10 +197,9 @@ def test_a_sim_box_from_night_to_night_is_found_by_the_history_that_is_read(desk
 
 
 @pytest.mark.usefixtures("real_report")
-def test_an_empty_inbox_is_a_good_night_with_a_report(desk: Desk) -> None:
-    path = desk.receive("a.csv", 0)
-    first = desk.night()
-    path.unlink()
+def test_an_empty_inbox_is_a_good_night_with_a_report(known_desk: Desk) -> None:
+    desk = known_desk
+    (desk.inbox / "a.csv").unlink()
     before = desk.tables()
     result = desk.night()
     assert (result.status, result.exit_code) == ("success", ExitCode.DONE)
@@ -191,22 +208,20 @@ def test_an_empty_inbox_is_a_good_night_with_a_report(desk: Desk) -> None:
     assert (result.since, result.until) == (None, None)
     assert result.report is not None
     assert result.report.alerts_total == 1
-    assert desk.nights()["until"].to_list() == [first.until, first.until]
+    assert desk.nights()["until"].to_list() == [FIRST_NIGHT, FIRST_NIGHT]
     assert_same(desk.tables(), before)
 
 
-def test_missed_nights_are_caught_up(desk: Desk) -> None:
-    desk.receive("a.csv", 0)
-    desk.night()
+def test_missed_nights_are_caught_up(known_desk: Desk) -> None:
+    desk = known_desk
     for day in (1, 2, 3):
         desk.receive(f"{day}.csv", day, at=NOON + timedelta(days=day))
     assert desk.night().alert_counts()["created"] == 3
     assert desk.suspects() == SUSPECTS[:4]
 
 
-def test_a_late_file_is_examined_from_its_first_call(desk: Desk) -> None:
-    desk.receive("a.csv", 0)
-    desk.night()
+def test_a_late_file_is_examined_from_its_first_call(known_desk: Desk) -> None:
+    desk = known_desk
     desk.receive("late.csv", 1, at=NOON - timedelta(days=5))
     result = desk.night()
     assert result.since == NOON - timedelta(days=5, microseconds=1)
@@ -216,11 +231,10 @@ def test_a_late_file_is_examined_from_its_first_call(desk: Desk) -> None:
     }  # fmt: skip
 
 
-def test_a_file_ingested_by_hand_between_two_nights_is_examined(desk: Desk, tmp_path: Path) -> None:
+def test_a_file_ingested_by_hand_between_two_nights_is_examined(known_desk: Desk, tmp_path: Path) -> None:
     from sentinel_batch.ingestion import ingest
 
-    desk.receive("a.csv", 0)
-    desk.night()
+    desk = known_desk
     by_hand = desk.receive("hand.csv", 1, at=NOON - timedelta(days=3)).rename(tmp_path / "hand.csv")
     ingest([by_hand], lake=desk.lake, timezone="Africa/Lagos", region="NG")
     assert desk.night().since == NOON - timedelta(days=3, microseconds=1)
@@ -228,10 +242,8 @@ def test_a_file_ingested_by_hand_between_two_nights_is_examined(desk: Desk, tmp_
     assert find_backlog(Lake.open(desk.lake).snapshot()).is_empty  # type: ignore[union-attr]
 
 
-def test_an_ingest_that_never_committed_is_not_waited_for(desk: Desk) -> None:
-    desk.receive("a.csv", 0)
-    desk.night()
-    lake = Lake.open(desk.lake)
+def test_an_ingest_that_never_committed_is_not_waited_for(known_desk: Desk) -> None:
+    lake = Lake.open(known_desk.lake)
     ghost = (
         lake.snapshot()
         .read("ingests")
@@ -387,9 +399,8 @@ def test_other_settings_and_another_lake_read_every_file_again(desk: Desk) -> No
 
 @pytest.mark.usefixtures("later")
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 1, "settings": {}, "files": 3}'])
-def test_a_damaged_memory_is_only_forgotten(desk: Desk, damage: str) -> None:
-    desk.receive("a.csv", 0)
-    desk.night()
+def test_a_damaged_memory_is_only_forgotten(known_desk: Desk, damage: str) -> None:
+    desk = known_desk
     (desk.lake / ".inbox.json").write_text(damage)
     assert counts(desk.night(), "ingest")["files"] == 1
     assert counts(desk.night(), "ingest") == {"files_unchanged": 1}
@@ -434,18 +445,16 @@ STEPS = {
 }
 
 
-def two_nights(desk: Desk) -> None:
-    """One night is over; a new and a late file wait for the second."""
-    desk.receive("a.csv", 0)
-    desk.night()
+def receive_two(desk: Desk) -> None:
+    """A new and a late file wait for the second night."""
     desk.receive("b.csv", 1, at=NOON + timedelta(days=1))
     desk.receive("late.csv", 2, at=NOON - timedelta(days=1))
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
-    calm = Desk(tmp_path_factory.mktemp("calm"))
-    two_nights(calm)
+def undisturbed(_first_night: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
+    calm = Desk(shutil.copytree(_first_night, tmp_path_factory.mktemp("calm") / "known"))
+    receive_two(calm)
     calm.night()
     return calm.tables()
 
@@ -453,9 +462,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFr
 @pytest.mark.parametrize("target", STEPS.values(), ids=STEPS)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_night_interrupted_at_a_step_is_finished_by_the_next(
-    desk: Desk, undisturbed: dict[str, pl.DataFrame], monkeypatch: pytest.MonkeyPatch, target: str, after: bool
+    known_desk: Desk, undisturbed: dict[str, pl.DataFrame], monkeypatch: pytest.MonkeyPatch, target: str, after: bool
 ) -> None:
-    two_nights(desk)
+    desk = known_desk
+    receive_two(desk)
     module, name = target.rsplit(".", 1)
     real = getattr(sys.modules.get(module) or __import__(module, fromlist=[name]), name)
 

@@ -17,6 +17,7 @@ from sentinel_batch.lake import Lake
 from sentinel_batch.nightly import NightlyResult, run_nightly
 from sentinel_batch.recordings import list_recordings
 from sentinel_batch.reporting import ReportFiles
+from sentinel_batch.rules import list_rules
 from sentinel_batch.schema import RUNS
 
 fake_scorer = recording_samples.fake_scorer
@@ -30,6 +31,8 @@ class Desk:
         self.inbox, self.audio = root / "inbox", root / "audio"
         for folder in (self.inbox, self.audio):
             folder.mkdir()
+        others = [f"[rules.{rule.id}]\nenabled = false\n" for rule in list_rules() if rule.id != "SDHF_001"]
+        (root / "sentinel.toml").write_text("".join(others), encoding="utf-8")
         self.config = replace(load_config(environ={}, start=root), audio_inbox=self.audio)
 
     def receive_calls(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from sentinel_batch.schema import FINDING_COLUMNS
 
 FILE = Path(__file__).parents[2] / "fixtures" / "frozen_findings.json"
 SAMPLE = Path(__file__).parents[3] / "data" / "sample" / "calls"
-LAKES = ("bundled", "generated", "simulated")
+SMALL = ("bundled", "generated")
+SIMULATED = "simulated"
 
 LOOSE: dict[str, dict[str, Any]] = {
     "BEHAVIOUR_SHIFT": {"min_z": 4.0, "min_signals": 2},
@@ -90,33 +91,38 @@ def digest(findings: pl.DataFrame) -> str:
     return hashlib.sha256(rows.write_json().encode()).hexdigest()[:16]
 
 
-def make_lakes(folder: Path) -> None:
-    """Write the lakes, with their profiles, into a folder."""
+def make_small(folder: Path) -> None:
+    """Write the lakes of single days, with their profiles, into a folder."""
     sb.ingest(sorted(SAMPLE.iterdir()), lake=folder / "bundled")
     sb.MockCDRGenerator(seed=7).save_to_file(
         folder / "calls.csv", total_records=5000, simbox_callers=4, simbox_calls_per_caller=80
     )
     sb.ingest([folder / "calls.csv"], lake=folder / "generated")
-    sb.simulate_population(folder / "simulated", subscribers=6000, days=16, seed=5, boxes=7)
-    for lake in LAKES:
+    for lake in SMALL:
         sb.build_profiles(lake=folder / lake)
 
 
-def detect(folder: Path) -> Detections:
-    """Yield what all rules find on the three lakes, and with loose thresholds."""
-    for lake in LAKES:
+def make_simulated(folder: Path) -> None:
+    """Write the lake of a population, with its profiles, into a folder."""
+    sb.simulate_population(folder / SIMULATED, subscribers=6000, days=16, seed=5, boxes=7)
+    sb.build_profiles(lake=folder / SIMULATED)
+
+
+def detect(folder: Path, lakes: Iterable[str]) -> Detections:
+    """Yield what all rules find on lakes."""
+    for lake in lakes:
         for name, options in TRAILING.items():
             yield f"{lake}/{name}", sb.examine(lake=folder / lake, trailing=True, **options)
         for since in ("24h", "17d"):
             for found in sb.examine_rules(lake=folder / lake, since=since):
                 yield f"{lake}/{since}", found
-    for found in sb.examine_rules(lake=sb.open(folder / "simulated", rules=LOOSE), since="17d"):
-        yield "simulated/loose", found
 
 
 def detect_otherwise(folder: Path) -> Detections:
-    """Yield what they find in other windows, in a period inside the data, and among part of the calls."""
-    simulated = folder / "simulated"
+    """Yield what they find with loose thresholds, other windows, a period inside the data, and part of the calls."""
+    simulated = folder / SIMULATED
+    for found in sb.examine_rules(lake=sb.open(simulated, rules=LOOSE), since="17d"):
+        yield "simulated/loose", found
     for found in sb.examine_rules(lake=sb.open(simulated, rules=OTHER_WINDOWS), since="17d"):
         yield "simulated/windows", found
     for found in sb.examine_rules(lake=sb.open(simulated, rules=LOOSE), **INSIDE):
@@ -129,6 +135,7 @@ def detect_otherwise(folder: Path) -> Detections:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as name:
-        make_lakes(Path(name))
-        frozen = freeze(chain(detect(Path(name)), detect_otherwise(Path(name))))
+        make_small(Path(name))
+        make_simulated(Path(name))
+        frozen = freeze(chain(detect(Path(name), (*SMALL, SIMULATED)), detect_otherwise(Path(name))))
     FILE.write_text(json.dumps(frozen, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -9,27 +9,36 @@ from typing import Any
 import pytest
 
 from sentinel_batch.rules import list_rules
-from tests.sentinel_batch.rules.frozen_findings import FILE, detect, detect_otherwise, freeze, make_lakes
+from tests.sentinel_batch.rules.frozen_findings import (
+    FILE,
+    SIMULATED,
+    SMALL,
+    detect,
+    detect_otherwise,
+    freeze,
+    make_simulated,
+    make_small,
+)
 
 FROZEN: dict[str, list[Any]] = json.loads(FILE.read_text(encoding="utf-8"))
-OTHERWISE = ("simulated/windows/", "simulated/inside/", "simulated/outbound/", "simulated/answered/")
 
 
-@pytest.fixture(scope="module")
-def lakes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("frozen")
-    make_lakes(folder)
-    return folder
+def frozen_of(*begin: str) -> dict[str, list[Any]]:
+    return {name: found for name, found in FROZEN.items() if name.startswith(begin)}
 
 
-def test_the_findings_are_those_that_were_frozen(lakes: Path) -> None:
-    wanted = {name: found for name, found in FROZEN.items() if not name.startswith(OTHERWISE)}
-    assert freeze(detect(lakes)) == wanted
-    assert all(wanted[f"simulated/loose/{rule.id}"][0] for rule in list_rules())
+def test_the_findings_on_small_lakes_are_those_that_were_frozen(tmp_path: Path) -> None:
+    make_small(tmp_path)
+    found = freeze(detect(tmp_path, SMALL))
+    assert found == frozen_of("bundled/", "generated/")
+    assert sum(count > 0 for count, _ in found.values()) > 10
 
 
 @pytest.mark.slow
-def test_so_are_those_of_other_windows_periods_and_calls(lakes: Path) -> None:
-    wanted = {name: found for name, found in FROZEN.items() if name.startswith(OTHERWISE)}
-    assert freeze(detect_otherwise(lakes)) == wanted
-    assert sum(count > 0 for count, _ in wanted.values()) > 30
+def test_so_are_those_on_a_population_of_every_window_period_and_choice_of_calls(tmp_path: Path) -> None:
+    make_simulated(tmp_path)
+    found = freeze(detect(tmp_path, [SIMULATED])) | freeze(detect_otherwise(tmp_path))
+    assert found == frozen_of("simulated/")
+    assert all(found[f"simulated/loose/{rule.id}"][0] for rule in list_rules())
+    others = ("simulated/windows/", "simulated/inside/", "simulated/outbound/", "simulated/answered/")
+    assert sum(count > 0 for name, (count, _) in found.items() if name.startswith(others)) > 30

@@ -18,6 +18,7 @@ from pathlib import Path
 from detection_lake import make_lake
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from thoroughness import examples
 
 from sentinel_batch.rules import examine, get_rule
 
@@ -181,7 +182,7 @@ EDGES = Case(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 @example(EDGES)
 @given(cases())
 def test_the_rule_agrees_with_brute_force(case: Case) -> None:

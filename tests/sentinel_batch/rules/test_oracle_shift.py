@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from thoroughness import examples
 
 from tests.sentinel_batch.rules.simbox_inputs import DAY, MIDNIGHT, Day
 from tests.sentinel_batch.rules.simbox_oracle import Row, Trial, check, figures_of, total, trials
@@ -104,13 +105,10 @@ def try_behaviour(trial: Trial) -> int:
 
 
 @pytest.mark.parametrize("attempt", [try_night, try_behaviour])
-def test_rules_agree_with_brute_force(attempt: Callable[[Trial], int]) -> None:
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(trials())
-    def agree(trial: Trial) -> None:
-        attempt(trial)
-
-    agree()
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
+@given(trial=trials())
+def test_rules_agree_with_brute_force(attempt: Callable[[Trial], int], trial: Trial) -> None:
+    attempt(trial)
 
 
 @pytest.mark.parametrize("attempt", [try_night, try_behaviour])

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
+from thoroughness import examples
 
 from tests.sentinel_batch.rules.simbox_inputs import DAY, MIDNIGHT, Day
 from tests.sentinel_batch.rules.simbox_oracle import (
@@ -24,7 +25,7 @@ from tests.sentinel_batch.rules.simbox_oracle import (
 )
 
 LADDER = {"critical_minutes": 30, "high_minutes": 15, "medium_minutes": 5}
-SETTINGS = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def draw_days(randomness: random.Random, numbers: int, draw: Any) -> list[Day]:
@@ -260,13 +261,10 @@ TRIES = (try_ratio, try_static, try_norecip, try_imei)
 
 
 @pytest.mark.parametrize("attempt", TRIES)
-def test_rules_agree_with_brute_force(attempt: Callable[[Trial], int]) -> None:
-    @SETTINGS
-    @given(trials())
-    def agree(trial: Trial) -> None:
-        attempt(trial)
-
-    agree()
+@SETTINGS
+@given(trial=trials())
+def test_rules_agree_with_brute_force(attempt: Callable[[Trial], int], trial: Trial) -> None:
+    attempt(trial)
 
 
 @pytest.mark.parametrize("attempt", TRIES)

@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from thoroughness import examples
 
 from tests.sentinel_batch.rules.simbox_inputs import MIDNIGHT, Day, run_rule
 
@@ -267,15 +268,12 @@ WIDE = Trial(10, -10, 20, 1)
 
 
 @pytest.mark.parametrize("rule_id", RULES)
-def test_the_rules_agree_with_brute_force(rule_id: str) -> None:
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-    @example(WIDE)
-    @example(Trial(window=1, since=0, until=5, seed=2))
-    @given(trials())
-    def agree(trial: Trial) -> None:
-        compare(rule_id, trial)
-
-    agree()
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
+@example(trial=WIDE)
+@example(trial=Trial(window=1, since=0, until=5, seed=2))
+@given(trial=trials())
+def test_the_rules_agree_with_brute_force(rule_id: str, trial: Trial) -> None:
+    compare(rule_id, trial)
 
 
 @pytest.mark.parametrize("rule_id", RULES)

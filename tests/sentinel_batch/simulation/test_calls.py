@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thoroughness import examples
 
 from sentinel_batch.errors import UsageError
 from sentinel_batch.simulation import MockCDRGenerator, truth_path
@@ -60,7 +61,7 @@ def qualifying(rows: list[Row]) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("seed", [*range(10), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(10, 50))])
 def test_exactly_the_sim_boxes_qualify(seed: int) -> None:
     text, numbers = MockCDRGenerator(seed).generate_csv(5000, 3, 75)
     assert len(set(numbers)) == 3
@@ -105,7 +106,7 @@ def test_subscribers_repeat_themselves() -> None:
 sizes = st.tuples(st.integers(0, 300), st.integers(0, 4), st.integers(0, 80))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(seed=st.integers(0, 2**64), days=st.integers(1, 40), size=sizes)
 def test_every_clean_file_keeps_its_promises(seed: int, days: int, size: tuple[int, int, int]) -> None:
     ordinary, boxes, each = size
@@ -141,7 +142,7 @@ def check_simboxes(calls: dict[str, list[tuple[dt.datetime, str, int]]], numbers
             assert max(own)[0] - min(own)[0] < dt.timedelta(hours=23)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(seed=st.integers(0, 2**64))
 def test_numbers_never_collide(seed: int) -> None:
     plan = NumberPlan.draw(np.random.default_rng(seed))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from thoroughness import examples
 
 from sentinel_batch.simulation import MockCDRGenerator
 
@@ -80,7 +81,7 @@ def clean_records(seed: int, counts: tuple[int, int, int]) -> set[Record]:
     return set(frame.select(frame.columns[:5]).iter_rows())
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 2**32),
     dirty=st.sampled_from([0.0, 0.01, 0.2, 1.0]),
