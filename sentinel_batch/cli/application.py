@@ -68,7 +68,7 @@ class ReportedGroup(TyperGroup):
 
 
 def create_app(**settings: Any) -> typer.Typer:
-    """Return an application or a group; all of them are set up alike."""
+    """Return an application or a group; all of them have the same set-up."""
     return typer.Typer(
         add_completion=False,
         rich_markup_mode=None,

@@ -31,7 +31,7 @@ By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decide
 
 @with_session
 def start(session: Session) -> None:
-    """Group suspects that belong together, and work through the groups."""
+    """Group suspects that belong together; work through the groups."""
 
 
 @with_session
@@ -44,7 +44,7 @@ def build(
         str | None, typer.Option("--until", metavar="TIME", help="Look up to it [default the newest call].")
     ] = None,
 ) -> None:
-    """Group the suspects of alerts into cases; earlier cases are continued."""
+    """Group the suspects of alerts into cases, or continue earlier ones."""
     from sentinel_batch.cases import build_cases
 
     changes = build_cases(lake=session.desk(), since=since, until=until)
@@ -82,7 +82,7 @@ def list_cases(
 
 @with_session
 def show(session: Session, case_id: CaseId) -> None:
-    """Show a case: members, what ties them together, what it cost, its history."""
+    """Show a case: members, links, loss and history."""
     from sentinel_batch.cases import get_case
 
     _present(session.output, get_case(case_id, lake=session.desk()))

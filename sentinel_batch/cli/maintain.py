@@ -22,7 +22,7 @@ def maintain(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
 ) -> None:
-    """Compact and clean up the tables, and archive old days if asked to."""
+    """Compact and clean up the tables; archive old days on request."""
     from sentinel_batch.maintenance import maintain as maintain_lake
 
     result = maintain_lake(lake=session.desk(), keep_days=keep_days, archive=archive, dry_run=dry_run)

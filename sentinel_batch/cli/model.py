@@ -54,7 +54,7 @@ _FIGURES = (
 
 @with_session
 def start(session: Session) -> None:
-    """Train a model of callers, measure it, score numbers, and explain scores."""
+    """Train and measure a model of callers; score and explain numbers."""
 
 
 @with_session
@@ -127,7 +127,7 @@ def score(
         float | None, typer.Option("--base-rate", metavar="SHARE", help="Assume another share of fraudulent numbers.")
     ] = None,
 ) -> None:
-    """Print the numbers that the model finds most suspicious, with its reasons.
+    """List the numbers that the model suspects most, with reasons.
 
     Only the trained model speaks here. By contrast, queue joins it with what the rules found, and risk is a fixed
     formula over the last 24 hours.

@@ -50,7 +50,9 @@ def build(
     until: Until = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Also compute days that are up to date.")] = False,
 ) -> None:
-    """Compute the profiles of local days that have none, or whose calls have changed since."""
+    """Compute the profiles that are missing or out of date.
+
+    A local day is out of date if calls of it, or of the days that it is compared with, came in later."""
     from sentinel_batch.profiles import build_profiles
 
     done = build_profiles(lake=session.desk(), since=since, until=until, rebuild=rebuild)
@@ -69,7 +71,7 @@ def show(
     since: Since = None,
     until: Until = None,
 ) -> None:
-    """Print every figure of a number, one column for each of its newest days."""
+    """Print every figure of a number, one column for each day."""
     import polars as pl
 
     from sentinel_batch.numbers import normalise_number

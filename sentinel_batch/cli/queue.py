@@ -37,7 +37,7 @@ def queue(
         str | None, typer.Option("--model", metavar="DIR", help="Folder of a model, or the name of a shipped one.")
     ] = None,
 ) -> None:
-    """Rank the suspects of the period, one row per number: this is the list to work through.
+    """Rank the suspects, one row per number: whom to look at first.
 
     The score joins what all rules found, the size of the number's case and, if one is named, the probability of a
     model, which can raise a number but never remove one. By contrast, risk scores every caller by the last 24 hours

@@ -28,10 +28,11 @@ def risk(
     ] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="With --all, at most N callers.")] = 50,
 ) -> None:
-    """Score callers by their last 24 hours: 0 low to 1 critical, with the parts of the score.
+    """Score callers by their last 24 hours: 0 low to 1 critical.
 
-    A fixed formula over calls, destinations and durations, for any caller, suspect or not. By contrast, queue ranks
-    suspects by all that rules and models found, and model score asks a trained model.
+    Printed with the parts of the score. It is a fixed formula over calls, destinations and durations, for any caller,
+    suspect or not. By contrast, queue ranks suspects by all that rules and models found, and model score asks a trained
+    model.
     """
     from sentinel_batch.scores import assess_event, assess_risk
 

@@ -39,7 +39,9 @@ def features(
     channel_role: Roles = None,
     raw: Raw = None,
 ) -> ExitCode:
-    """Measure the features of every stretch of speech: one row per segment of 4 s, one column per feature.
+    """Measure the features of every stretch of speech.
+
+    One row per segment of 4 s, one column per feature.
 
     Exit codes: 1 no file could be read (nothing is written), 3 some could not, 4 nothing to read.
     """

@@ -73,10 +73,11 @@ def route(
         ),
     ] = None,
 ) -> int:
-    """Decide what to do about a call: score it, verify the voice if asked, apply a policy to it and its context.
+    """Decide what to do about a call, by a policy.
 
-    Missing context counts as risky. Options win over the manifest. Exit codes, only with --fail-on-action: 21
-    REQUIRE_STEP_UP, 22 REQUIRE_CALLBACK, 23 ESCALATE_TO_HUMAN, 24 BLOCK; 0 otherwise.
+    The call is scored, its voice verified if asked, and the policy applied to that and to its context. Missing context
+    counts as risky. Options win over the manifest. Exit codes, only with --fail-on-action: 21 REQUIRE_STEP_UP, 22
+    REQUIRE_CALLBACK, 23 ESCALATE_TO_HUMAN, 24 BLOCK; 0 otherwise.
     """
     from audio_batch import append_audit
 

@@ -68,7 +68,7 @@ def run(
         Path | None, typer.Option("--out", metavar="DIR", help="Also write the tables of these recordings as Parquet.")
     ] = None,
 ) -> ExitCode:
-    """Analyse every recording of a folder, and store what is new in the lake.
+    """Analyse a folder of recordings, and store what is new.
 
     Safe to repeat and to interrupt: finished recordings stay in the lake. Voices are verified where the manifest names
     an enrollment_id. Exit codes: 3 some recordings have no verdict, 4 there are no recordings.

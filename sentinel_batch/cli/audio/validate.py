@@ -41,7 +41,7 @@ def validate(
     profile: Profile = "telephone",
     raw: Raw = None,
 ) -> ExitCode:
-    """Say what each file is, whether it is whole, and whether its sound is fit for a verdict.
+    """Say what each file is, and whether it is whole and usable.
 
     Nothing is denoised, trimmed or made louder, and originals are never written to. Exit codes: 1 a file is not valid,
     3 a copy could not be made, 4 nothing to read.

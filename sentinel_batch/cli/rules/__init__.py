@@ -12,7 +12,7 @@ from sentinel_batch.cli.session import Session, with_session
 
 @with_session
 def start(session: Session) -> None:
-    """List rules, show what they look for, run and test them, write your own."""
+    """List, show, run and test rules; write your own."""
 
 
 def create(create_app: Callable[[], typer.Typer]) -> typer.Typer:

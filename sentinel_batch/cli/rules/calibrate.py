@@ -47,7 +47,7 @@ def calibrate(
     ] = None,
     show_all: Annotated[bool, typer.Option("--all", help="Print every threshold that was tried.")] = False,
 ) -> None:
-    """Propose thresholds of rules that keep the alerts within a budget.
+    """Propose thresholds that keep the alerts within a budget.
 
     Runs every rule over the history with quantiles of the profiles as thresholds, and counts the alerts that each would
     have opened. No rule is changed: --out writes the proposal to a file to copy from. This calibrates how many alerts

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @with_session
 def lint(session: Session, rules: WordsArgument = None) -> ExitCode:
-    """Say what is wrong with rules: their headers, their SQL, and how they fit together.
+    """Say what is wrong with rules.
+
+    Looks at their headers, their SQL, and how the two fit together.
 
     Exit code 1: something is.
     """

@@ -15,8 +15,9 @@ def lock(
     session: Session,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The book: a folder of rules.")],
 ) -> None:
-    """Record what each version of a folder's rules says (versions.lock), so that no rule changes unnoticed.
+    """Record what each version of a folder's rules says.
 
+    Writes versions.lock beside them, so that no rule changes unnoticed.
     A rule that has changed needs a new version first.
     """
     from sentinel_batch.rules.lock import write_lock

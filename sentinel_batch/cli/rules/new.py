@@ -16,7 +16,9 @@ def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Id of the rule, such as PREMIUM_NIGHT.")],
     folder: Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where to write it.")] = Path(),
 ) -> None:
-    """Write the three files of a new rule: a small working example, with comments that explain it."""
+    """Write the three files of a new rule.
+
+    They are a small working example, with comments that explain it."""
     from sentinel_batch.rules.scaffolding import write_scaffold
 
     files = write_scaffold(name, folder, config=session.configure())

@@ -35,7 +35,7 @@ def run(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the findings, record nothing.")] = False,
 ) -> ExitCode:
-    """Run rules over one period, sharing what they read, and record the findings as alerts.
+    """Run rules over one period, and record the findings as alerts.
 
     Rules that are in no configured book are tried out only: their findings are shown, and nothing is recorded.
     Exit code 3: a rule of yours cannot be used, or failed; it is named, and the others ran.

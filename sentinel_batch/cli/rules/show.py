@@ -22,7 +22,7 @@ def show(
         bool, typer.Option("--expanded", help="Print the queries that run: with the steps put in.")
     ] = False,
 ) -> None:
-    """Print what a rule does, its parameters as configured, and its SQL."""
+    """Print what a rule does, its parameters in use, and its SQL."""
     from sentinel_batch.rules.selection import select_rule
 
     config = session.configure()
@@ -59,7 +59,7 @@ def _print_header(out: Output, rule: Rule) -> None:
         out.line(f"{rule.severity_note}\n")
     for rung in rule.ladder.rungs:
         out.line(f"{rung.level}: {rung.text or rung.when or 'every other finding.'}")
-    out.line("\nHonest users that look alike:")
+    out.line("\nHonest users that look like this:")
     for sentence in rule.false_positives:
         out.line(f"- {sentence}")
     out.line()

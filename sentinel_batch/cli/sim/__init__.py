@@ -12,7 +12,7 @@ from sentinel_batch.cli.sim import bench, calls, population
 
 @with_session
 def start(session: Session) -> None:
-    """Simulate calls whose fraudsters are known, and measure how well they are found."""
+    """Simulate calls with known fraudsters; measure who is found."""
 
 
 def create(create_app: Callable[[], typer.Typer]) -> typer.Typer:

@@ -39,7 +39,7 @@ def bench(
         typer.Option("--out", metavar="FOLDER", help="Keep populations, detection.md and detection.json here."),
     ] = None,
 ) -> None:
-    """Measure on simulated populations how well the engine finds fraud.
+    """Measure how well fraud is found in simulated populations.
 
     Populations are simulated, examined night by night, and compared with the truth: each rule, all rules together, and
     rules with a model that was trained on other populations and other strategies. With --out, a run that was killed

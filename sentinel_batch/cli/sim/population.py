@@ -49,10 +49,10 @@ def population(
         bool, typer.Option("--campaigns/--no-campaigns", help="Wangiri, IRSF and other campaigns.")
     ] = True,
 ) -> None:
-    """Fill an empty lake with the calls of a population in which every fraudster is known.
+    """Fill an empty lake with the calls of a population.
 
-    The truth goes beside the tables: LAKE/simulation/truth.parquet, plan.json, cells.csv and segments.csv. To
-    resume a run that was killed, start it again with the same options.
+    Every fraudster in it is known. The truth goes beside the tables: LAKE/simulation/truth.parquet, plan.json,
+    cells.csv and segments.csv. To resume a run that was killed, start it again with the same options.
     """
     from sentinel_batch.simulation.population import DEFAULT_START, simulate_population
 

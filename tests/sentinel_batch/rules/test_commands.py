@@ -80,7 +80,7 @@ def test_a_rule_is_shown_by_id_or_file(call: Call, folder: Path) -> None:
     by_id = call("rules", "show", "TEST_001").stdout
     assert by_id == call("rules", "show", "test_001").stdout
     assert '{{ sweep("examined_calls") }}' in by_id
-    assert "Honest users that look alike:\n- Nobody." in by_id
+    assert "Honest users that look like this:\n- Nobody." in by_id
     expanded = call("rules", "show", "ours/TEST_001.cases.yml", "--expanded").stdout
     assert "-- query sliding\nWITH\n" in expanded
     assert "{{" not in expanded

@@ -12,7 +12,7 @@ from sentinel_batch.cli.session import Session, with_session
 
 @with_session
 def start(session: Session) -> None:
-    """The scorer, which tells synthetic voices from human ones: train, measure and calibrate your own."""
+    """Train, measure and calibrate the model that scores voices."""
 
 
 def create(create_app: Callable[[], typer.Typer]) -> typer.Typer:

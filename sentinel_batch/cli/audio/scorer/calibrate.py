@@ -13,10 +13,10 @@ from sentinel_batch.cli.session import Session, with_session
 def calibrate(
     session: Session, manifest: Labels, out: Folder, model: Model = None, model_version: Version = None
 ) -> None:
-    """Refit the step that turns a scorer's output into a probability, on labelled recordings.
+    """Refit the probabilities of a scorer on labelled recordings.
 
-    The classifiers stay as they are. This calibrates probabilities of recordings; rules calibrate sets the thresholds
-    of rules so that alerts fit a budget.
+    Only the last step is refitted; the classifiers stay as they are. This calibrates probabilities of recordings; rules
+    calibrate sets the thresholds of rules so that alerts fit a budget.
     """
     from audio_batch import calibrate_model
 

@@ -14,10 +14,10 @@ from sentinel_batch.errors import ExitCode
 
 @with_session
 def evaluate(session: Session, manifest: Labels, model: Model = None) -> ExitCode:
-    """Score labelled recordings, and print the error rates: in all, by engine, by channel.
+    """Print the error rates of a model on labelled recordings.
 
-    Do not use recordings that the model was trained on: they prove nothing. Exit code 3: some recordings could not be
-    scored; they are listed.
+    In all, by engine and by channel. Do not use recordings that the model was trained on: they prove nothing. Exit code
+    3: some recordings could not be scored; they are listed.
     """
     from audio_batch import evaluate_model
 

@@ -12,7 +12,7 @@ from sentinel_batch.cli.session import Session, with_session
 
 @with_session
 def start(session: Session) -> None:
-    """Voiceprints: enrol a voice, verify a caller against it, find one voice under several names, forget it."""
+    """Enrol voices, verify callers, find duplicates, forget voices."""
 
 
 def create(create_app: Callable[[], typer.Typer]) -> typer.Typer:

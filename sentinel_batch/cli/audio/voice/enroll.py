@@ -36,9 +36,9 @@ def enroll(
     ] = None,
     raw: Raw = None,
 ) -> None:
-    """Make a voiceprint from recordings of one person: 8 s of speech or more, preferably from several calls.
+    """Make a voiceprint from recordings of one person.
 
-    Either all recordings are used, or nothing is written.
+    8 s of speech are needed, preferably from several calls. Either all recordings are used, or nothing is written.
     """
     from audio_batch import enroll as make
 

@@ -39,9 +39,10 @@ def verify(
     channel: Channel = None,
     raw: Raw = None,
 ) -> None:
-    """Say whether a recording carries an enrolled voice, and is not synthetic as far as the scorer can tell.
+    """Say whether a recording carries an enrolled voice.
 
-    Exit code 0 means that there is an answer: see "verified".
+    It must match the voiceprint, and the scorer must not take it for synthetic. Exit code 0 means that there is an
+    answer: see "verified".
     """
     from audio_batch import verify as compare
 
