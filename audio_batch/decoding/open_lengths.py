@@ -21,6 +21,9 @@ _LONGEST_SECONDS = 24 * 3600
 _ORDERS = 100
 """A length of more than a day that is no more than so many times what is there may be an honest one."""
 _AU_UNKNOWN_ENCODING_BYTES = 4
+_AU_HEADER_BYTES = 24
+_LARGEST_HEADER = 1 << 24
+"""Bytes before the samples that are held in memory; a header is some hundred bytes, with pictures some millions."""
 
 
 @dataclass(frozen=True)
@@ -95,14 +98,16 @@ def find_open_length(file: BinaryIO, size: int) -> OpenLength | None:
 
 def _look_at_au(file: BinaryIO, size: int, head: bytes) -> OpenLength | None:
     start, length, _, rate, channels = struct.unpack(">IIIII", head[4:24])
-    if not is_open(length, size - start, 32, rate * channels * _AU_UNKNOWN_ENCODING_BYTES):
+    if not _AU_HEADER_BYTES <= start <= min(size, _LARGEST_HEADER) or not is_open(
+        length, size - start, 32, rate * channels * _AU_UNKNOWN_ENCODING_BYTES
+    ):
         return None
     return _close(file, size, length, start, [_Place(8, ">I", 0)])
 
 
 def _look_at_chunks(file: BinaryIO, size: int, layout: Layout, head: bytes) -> OpenLength | None:
     audio = find_audio(file, size, layout)
-    if audio is None:
+    if audio is None or audio.start > _LARGEST_HEADER:
         return None
     start, present = audio.start + layout.preface, size - audio.start - layout.preface
     # Some count what stands before the samples, some do not; what is left of it is no sample.
@@ -122,7 +127,7 @@ def _look_at_rf64(file: BinaryIO, size: int, layout: Layout) -> OpenLength | Non
     """Sizes of RF64 stand in its chunk ds64; without one they are those of RIFF."""
     chunks = {chunk.name: chunk for chunk in walk_chunks(file, size, layout)}
     sizes, audio = chunks.get(b"ds64"), find_audio(file, size, layout)
-    if sizes is None or audio is None:
+    if sizes is None or audio is None or audio.start > _LARGEST_HEADER:
         return _look_at_chunks(file, size, layout, b"RF64")
     file.seek(sizes.start)
     length = struct.unpack("<QQ", file.read(16))[1]

@@ -25,7 +25,8 @@ def run(
         typer.Option("--out", metavar="DIR", help="Folder of the reports, one folder a day [default reports]."),
     ] = None,
     metrics_file: Annotated[
-        Path | None, typer.Option("--metrics-file", metavar="FILE", help="Prometheus textfile to write.")
+        Path | None,
+        typer.Option("--metrics-file", metavar="FILE", help="Prometheus textfile to write, or their folder."),
     ] = None,
 ) -> ExitCode:
     """Ingest the inbox, detect since the last run, report.
