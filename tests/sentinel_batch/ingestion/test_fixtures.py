@@ -1,4 +1,4 @@
-"""Every damaged file of ``tests/fixtures/cdr``, against expectations that were written without the reader."""
+"""Every damaged file of ``fixtures/cdr``, against expectations that were written without the reader."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from sentinel_batch.ingestion.values.timestamps import read_time
 from sentinel_batch.lake import Lake
 from sentinel_batch.numbers import normalise_number
 
-PAGE = Path(__file__).parent.parent / "docs" / "dialects.md"
+PAGE = Path(__file__).parents[3] / "docs" / "dialects.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 NAMES = [dialect.name for dialect in list_dialects()]
 
