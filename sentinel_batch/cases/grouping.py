@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import networkx
 import polars as pl
 
 LINKED = 0.5
@@ -23,8 +24,6 @@ def group_suspects(pairs: pl.DataFrame, *, linked: float = LINKED) -> list[tuple
     linked
         Weaker pairs do not tie a group together.
     """
-    import networkx
-
     graph = networkx.Graph()
     strong = pairs.filter(pairs["strength"] >= linked).sort("number_a", "number_b")
     graph.add_weighted_edges_from(strong.select("number_a", "number_b", "strength").iter_rows())
@@ -34,8 +33,6 @@ def group_suspects(pairs: pl.DataFrame, *, linked: float = LINKED) -> list[tuple
 
 
 def _cut(graph: Any, component: set[str]) -> list[set[str]]:
-    import networkx
-
     if len(component) <= LARGEST_COMPONENT:
         return [component]
     ordered = networkx.Graph()

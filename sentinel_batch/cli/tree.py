@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, ClassVar
 
 import typer
 import typer.main
@@ -28,9 +28,9 @@ def create_app(**settings: Any) -> typer.Typer:
 class LazyGroup(TyperGroup):
     """A group that knows its commands by name only; subclasses say where they are."""
 
-    places: Mapping[str, str] = {}
+    places: ClassVar[Mapping[str, str]] = {}
     """Name of a command to ``module:function`` below ``sentinel_batch.cli``; ``module:create`` returns a group."""
-    old_names: Mapping[str, tuple[str, str]] = {}
+    old_names: ClassVar[Mapping[str, tuple[str, str]]] = {}
     """Former name of a command to its place, and its full name now; see :mod:`sentinel_batch.cli.moved`."""
 
     def __init__(self, **settings: Any) -> None:
