@@ -2,7 +2,7 @@ from .events import list_events as list_events
 from .explanation import Explanation as Explanation
 from .explanation import explain as explain
 from .exports import export_alerts as export_alerts
-from .exports import guard_formulas as guard_formulas
+from .files import guard_formulas as guard_formulas
 from .queries import count_alerts as count_alerts
 from .queries import get_alert as get_alert
 from .queries import list_alerts as list_alerts

@@ -13,7 +13,7 @@ import polars as pl
 from batch_base.plain import to_plain
 from sentinel_batch.alerts import call_profile as profile
 from sentinel_batch.alerts.events import read_events
-from sentinel_batch.alerts.exports import exported_file, json_rows, write_guarded_csv
+from sentinel_batch.alerts.files import exported_file, json_rows, write_guarded_csv
 from sentinel_batch.alerts.queries import find_rows
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import AlertNotFoundError

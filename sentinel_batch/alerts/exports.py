@@ -1,29 +1,21 @@
-"""Alerts as files: Parquet, CSV that a spreadsheet can open safely, JSON."""
+"""Alerts as files: Parquet, CSV, JSON."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import polars as pl
-
-from batch_base.files import replaced_file
-from batch_base.plain import to_plain
+from sentinel_batch.alerts.files import exported_file, json_rows, write_guarded_csv
 from sentinel_batch.alerts.queries import list_alerts
 from sentinel_batch.desk import ConfigLike, DeskLike
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import full_disk_reported
 
 EXPORT_VERSION = 1
 """Version of the JSON document; a change that breaks readers raises it."""
 
 _SUFFIXES = (".parquet", ".csv", ".json")
-_FORMULA = r"^[\s\x00\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]"
-_PLAIN_NUMBER = r"^\+[0-9]+$"
 
 
 def export_alerts(
@@ -81,55 +73,3 @@ def export_alerts(
             document = {"version": EXPORT_VERSION, "count": alerts.height, "alerts": json_rows(alerts)}
             fresh.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return target
-
-
-def guard_formulas(frame: pl.DataFrame) -> pl.DataFrame:
-    """Put an apostrophe before every text that a spreadsheet would take for a formula.
-
-    Guarded are texts that begin, after white space, with ``=``, ``+``, ``-`` or ``@`` (or their full-width forms), or
-    with a tab or a line break (OWASP, "CSV injection"). A plain international number, ``+`` and digits alone, stays as
-    it is: it is a number to a spreadsheet, never a formula, and other programs must be able to read it back.
-
-    Parameters
-    ----------
-    frame
-        Any frame; only its text columns and their values are looked at.
-
-    Returns
-    -------
-    polars.DataFrame
-        The same rows and columns.
-    """
-    text = pl.col(pl.String)
-    dangerous = text.str.contains(_FORMULA) & ~text.str.contains(_PLAIN_NUMBER)
-    return frame.with_columns(pl.when(dangerous).then("'" + text).otherwise(text).name.keep())
-
-
-def write_guarded_csv(frame: pl.DataFrame, path: Path) -> None:
-    """Write a CSV file with guarded, quoted text and times in RFC 3339."""
-    guard_formulas(frame).write_csv(path, quote_style="non_numeric", datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
-
-
-def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows as dicts of JSON-ready values; times are RFC 3339 in UTC."""
-    rows: list[dict[str, Any]] = to_plain(frame.to_dicts())
-    return rows
-
-
-@contextmanager
-def exported_file(target: Path) -> Iterator[Path]:
-    """Give a new file beside the target; it takes the target's place when the block ends well.
-
-    Raises
-    ------
-    UsageError
-        If the folder does not exist or cannot be written.
-    DiskFullError
-        If the disk is full.
-    """
-    try:
-        with replaced_file(target) as fresh, full_disk_reported(target.parent):
-            yield fresh
-    except OSError as error:
-        hint = "Name a file in an existing folder that can be written."
-        raise UsageError(f"{target} cannot be written: {error.strerror or error}.", hint=hint) from error

@@ -12,7 +12,7 @@ import polars as pl
 
 from sentinel_batch.alerts.episodes import group_episodes, scope_of
 from sentinel_batch.alerts.events import commit_alerts
-from sentinel_batch.alerts.exports import json_rows
+from sentinel_batch.alerts.files import json_rows
 from sentinel_batch.alerts.queries import severity_order
 from sentinel_batch.alerts.states import Settlement, settle
 from sentinel_batch.alerts.suppression import load_suppressions, suppression_finder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import networkx
 import polars as pl
 
 LINKED = 0.5
@@ -23,8 +24,6 @@ def group_suspects(pairs: pl.DataFrame, *, linked: float = LINKED) -> list[tuple
     linked
         Weaker pairs do not tie a group together.
     """
-    import networkx
-
     graph = networkx.Graph()
     # Weak pairs are left out before the components are found: one faint link would join two towns.
     strong = pairs.filter(pairs["strength"] >= linked).sort("number_a", "number_b")
@@ -35,8 +34,6 @@ def group_suspects(pairs: pl.DataFrame, *, linked: float = LINKED) -> list[tuple
 
 
 def _cut(graph: Any, component: set[str]) -> list[set[str]]:
-    import networkx
-
     if len(component) <= LARGEST_COMPONENT:
         return [component]
     # Louvain depends on the order of nodes and edges as well as on the seed, so both are sorted.

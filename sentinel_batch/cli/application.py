@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperGroup
 
 from sentinel_batch import __version__
-from sentinel_batch.cli import (
-    alerts,
-    audio,
-    cases,
-    config,
-    detect,
-    doctor,
-    explain,
-    ingest,
-    maintain,
-    model,
-    nightly,
-    profiles,
-    queue,
-    report,
-    risk,
-    rules,
-    sim,
-)
 from sentinel_batch.cli.failures import run_reported
-from sentinel_batch.cli.moved import add_old_name
 from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.cli.tree import LazyGroup, create_app
 
 
 class ReportedGroup(TyperGroup):
@@ -67,19 +48,38 @@ class ReportedGroup(TyperGroup):
         return code
 
 
-def create_app(**settings: Any) -> typer.Typer:
-    """Return an application or a group; all of them have the same set-up."""
-    return typer.Typer(
-        add_completion=False,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        no_args_is_help=True,
-        context_settings={"help_option_names": ["--help", "-h"]},
-        **settings,
-    )
+class RootGroup(ReportedGroup, LazyGroup):
+    """The commands of the program, then its groups, in the order in which the help lists them."""
+
+    places: ClassVar = {
+        "ingest": "ingest:ingest",
+        "detect": "detect:detect",
+        "explain": "explain:explain",
+        "queue": "queue:queue",
+        "risk": "risk:risk",
+        "report": "report:report",
+        "nightly": "nightly:run",
+        "maintain": "maintain:maintain",
+        "doctor": "doctor:doctor",
+        "alerts": "alerts:create",
+        "cases": "cases:create",
+        "rules": "rules:create",
+        "profiles": "profiles:create",
+        "model": "model:create",
+        "audio": "audio:create",
+        "sim": "sim:create",
+        "config": "config:create",
+    }
+    old_names: ClassVar = {
+        "generate": ("sim.calls:calls", "sim calls"),
+        "simulate": ("sim.population:population", "sim population"),
+        "bench-detect": ("sim.bench:bench", "sim bench"),
+        "scorecard": ("rules.scorecard:scorecard", "rules scorecard"),
+        "calibrate": ("rules.calibrate:calibrate", "rules calibrate"),
+    }
 
 
-app = create_app(cls=ReportedGroup)
+app = create_app(cls=RootGroup)
 
 
 def _print_version(wanted: bool) -> None:
@@ -101,28 +101,3 @@ def start(
     Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 partly done, 4 no input, 5 lake locked, 11-14 severity
     found (only with --fail-on), 21-24 action of audio route (only with --fail-on-action).
     """
-
-
-app.command("ingest")(ingest.ingest)
-app.command("detect")(detect.detect)
-app.add_typer(alerts.create(create_app), name="alerts")
-app.command("explain")(explain.explain)
-app.add_typer(cases.create(create_app), name="cases")
-app.command("queue")(queue.queue)
-app.command("risk")(risk.risk)
-app.add_typer(rules.create(create_app), name="rules")
-app.add_typer(profiles.create(create_app), name="profiles")
-app.add_typer(model.create(create_app), name="model")
-app.command("report")(report.report)
-app.add_typer(audio.create(create_app), name="audio")
-app.command("nightly")(nightly.run)
-app.add_typer(sim.create(create_app), name="sim")
-app.command("maintain")(maintain.maintain)
-app.command("doctor")(doctor.doctor)
-app.add_typer(config.create(create_app), name="config")
-
-add_old_name(app, "generate", sim.calls.calls, "sim calls")
-add_old_name(app, "simulate", sim.population.population, "sim population")
-add_old_name(app, "bench-detect", sim.bench.bench, "sim bench")
-add_old_name(app, "scorecard", rules.scorecard.scorecard, "rules scorecard")
-add_old_name(app, "calibrate", rules.calibrate.calibrate, "rules calibrate")

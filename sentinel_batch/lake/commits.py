@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import unquote
 from uuid import uuid4
 
+from deltalake import CommitProperties, Schema
+from deltalake.exceptions import DeltaError
+from deltalake.transaction import AddAction, RemoveAction, Transaction, create_table_with_add_actions
+
 from sentinel_batch.lake.logs import list_actions, open_log
 from sentinel_batch.schema import TABLES, arrow_schema, polars_schema
 
 if TYPE_CHECKING:
     import polars as pl
-    from deltalake import CommitProperties, DeltaTable
-    from deltalake.transaction import AddAction, RemoveAction
+    from deltalake import DeltaTable
 
 Mode = Literal["append", "overwrite"]
 
@@ -76,8 +79,6 @@ def commit_files(
         Files that leave the table in the same commit; they stay on disk for readers under way. If there are any, the
         files that are added hold the same rows.
     """
-    from deltalake import Schema
-
     definition = TABLES[table.name]
     # A commit that only repacks rows says so, and readers that follow changes are not told the same rows twice.
     data_change = not (files and removed)
@@ -96,9 +97,6 @@ def commit_files(
 
 def _create(table: Path, actions: list[Any], settings: dict[str, Any]) -> DeltaTable | None:
     """Make a table with its first files; where another process made it meanwhile, return that instead."""
-    from deltalake.exceptions import DeltaError
-    from deltalake.transaction import create_table_with_add_actions
-
     try:
         create_table_with_add_actions(str(table), add_actions=actions, **settings)
     except DeltaError:
@@ -111,8 +109,6 @@ def _create(table: Path, actions: list[Any], settings: dict[str, Any]) -> DeltaT
 
 
 def _move(table: Path, file: StagedFile, *, data_change: bool) -> AddAction:
-    from deltalake.transaction import AddAction
-
     folder = "/".join(f"{column}={value}" for column, value in file.partition.items())
     target = table / folder / file.name
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -129,8 +125,6 @@ def _move(table: Path, file: StagedFile, *, data_change: bool) -> AddAction:
 
 
 def _removals(log: DeltaTable, paths: set[str], *, data_change: bool) -> list[RemoveAction]:
-    from deltalake.transaction import RemoveAction
-
     moment = int(time.time() * 1000)
     return [
         RemoveAction(path=action["path"], data_change=data_change, deletion_timestamp=moment, size=action["size_bytes"])
@@ -160,9 +154,6 @@ def _partition(frame: pl.DataFrame, columns: Sequence[str]) -> Iterator[tuple[di
 
 
 def _commit_properties(commit_id: str | None) -> CommitProperties | None:
-    from deltalake import CommitProperties
-    from deltalake.transaction import Transaction
-
     if commit_id is None:
         return None
     # Checkpoints keep application transactions, and drop the free text of a commit.

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from polars.exceptions import PolarsError
+
 from sentinel_batch.errors import LakeDamagedError
 from sentinel_batch.lake.staging import full_disk_reported
 
@@ -21,8 +23,7 @@ def damage_reported(lake: Path, what: str = "call records") -> Iterator[None]:
     what
         What is read, for the message.
     """
-    import duckdb
-    from polars.exceptions import PolarsError
+    import duckdb  # Late: lists of alerts are read without it.
 
     try:
         with full_disk_reported(lake):

@@ -29,7 +29,7 @@ def held_lock(file: Path, timeout: float, *, message: str, hint: str, reentrant:
     LakeLockedError
         If it is still held after ``timeout`` seconds.
     """
-    from filelock import FileLock, Timeout
+    from filelock import FileLock, Timeout  # Late: reading takes no lock.
 
     # A singleton counts how often this process took the lock: nightly holds it while its steps take it again.
     lock = FileLock(str(file), is_singleton=reentrant)

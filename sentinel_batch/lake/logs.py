@@ -6,12 +6,14 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from polars.exceptions import PolarsError
 
 from sentinel_batch.errors import LakeDamagedError
-
-if TYPE_CHECKING:
-    from deltalake import DeltaTable
 
 _ENTRY = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.parquet")
@@ -41,9 +43,6 @@ def open_log(table: Path, version: int | None = None) -> DeltaTable | None:
     LakeDamagedError
         If the log cannot be read.
     """
-    from deltalake import DeltaTable
-    from deltalake.exceptions import DeltaError, TableNotFoundError
-
     if not (table / "_delta_log").is_dir():
         return None
     try:
@@ -65,8 +64,6 @@ def read_commit_ids(table: Path, version: int) -> set[str]:
     LakeDamagedError
         If one of them is missing or cannot be read.
     """
-    from polars.exceptions import PolarsError
-
     log = table / "_delta_log"
     try:
         # A checkpoint repeats the ids of all commits before it, so older entries (which may be gone by now) are not
@@ -85,8 +82,6 @@ def _checkpoints(log: Path) -> list[int]:
 
 
 def _ids_of_checkpoint(file: Path) -> set[str]:
-    import polars as pl
-
     return set(pl.read_parquet(file, columns=["txn"], glob=False)["txn"].struct.field("appId").drop_nulls())
 
 
@@ -100,8 +95,6 @@ def _ids_of_entry(file: Path) -> Iterator[str]:
 
 def list_actions(log: DeltaTable) -> Iterator[dict[str, Any]]:
     """Yield ``path``, ``size_bytes``, statistics and more of every file that belongs to a table."""
-    import polars as pl
-
     yield from pl.DataFrame(log.get_add_actions(flatten=True)).iter_rows(named=True)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+import polars as pl
+
 from sentinel_batch.lake.logs import list_actions, newest_version, open_log, read_commit_ids
 from sentinel_batch.lake.staging import STAGING
 from sentinel_batch.lake.tables import relate_parts, scan_parts
@@ -16,7 +18,6 @@ from sentinel_batch.schema import CALL_RECORDS, TABLES, polars_schema
 
 if TYPE_CHECKING:
     import duckdb
-    import polars as pl
     from deltalake import DeltaTable
 
 _STATS_PRECISION = timedelta(milliseconds=1)  # Delta Lake cuts the bounds in its log to milliseconds.
@@ -79,8 +80,6 @@ class Snapshot:
         since, until
             Call record files wholly outside these bounds are not opened; rows are not filtered.
         """
-        import polars as pl
-
         schema = polars_schema(TABLES[name].columns)
         files = self.files(name, since, until)
         if not files:
@@ -120,7 +119,7 @@ class Snapshot:
         memory_limit
             DuckDB's limit; larger intermediate results spill into the lake's staging folder.
         """
-        import duckdb
+        import duckdb  # Late: lists of alerts are read without it.
 
         connection = duckdb.connect()
         connection.execute("SET TimeZone = 'UTC'")
@@ -147,8 +146,6 @@ class Snapshot:
     @cached_property
     def newest_call(self) -> datetime | None:
         """The exact time of the newest call; None for a lake without calls."""
-        import polars as pl
-
         bounds = self.bounds()
         if bounds is None:
             return None

@@ -18,7 +18,7 @@ STAGING = ".staging"
 @contextmanager
 def staging_folder(lake: Path) -> Iterator[Path]:
     """Give a fresh folder on the lake's disk, removed afterwards; sweeps those of killed runs first."""
-    from filelock import FileLock, Timeout
+    from filelock import FileLock, Timeout  # Late: reading takes no lock.
 
     root = lake / STAGING
     with full_disk_reported(lake):

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from sentinel_batch.schema import TABLES, polars_schema
 
 if TYPE_CHECKING:
     import duckdb
-    import polars as pl
 
 _DUCKDB_TYPES = {
     "timestamp": "TIMESTAMPTZ",
@@ -38,8 +39,6 @@ def scan_parts(name: str, files: Sequence[Path], *, partitions: bool = True) -> 
     partitions
         Whether the columns that are folders are wanted.
     """
-    import polars as pl
-
     definition = TABLES[name]
     schema = polars_schema(definition.columns)
     folders = {column: schema.pop(column) for column in definition.partition_by}

@@ -78,7 +78,7 @@ class Model:
 
     def attribute(self, values: NDArray[Any]) -> NDArray[Any]:
         """Return the part of each figure in the log-odds (TreeSHAP), shape (rows, features)."""
-        import xgboost
+        import xgboost  # Late: it takes longer to load than a queue without a model takes to make.
 
         if not len(values):  # Of no rows, xgboost returns an array of one dimension.
             return np.empty((0, len(self.features)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+import xgboost
 
 from sentinel_batch.desk import ConfigLike, DeskLike
 from sentinel_batch.errors import ModelError
@@ -19,7 +20,6 @@ from sentinel_batch.learning.probability import BASE_RATE, Calibration, check_ba
 from sentinel_batch.learning.sampling import assign_folds
 
 if TYPE_CHECKING:
-    import xgboost
     from numpy.typing import NDArray
 
 SETTINGS: dict[str, Any] = {
@@ -248,8 +248,6 @@ def _constraints() -> str:
 
 
 def _boost(examples: pl.DataFrame, settings: Mapping[str, Any], rounds: int) -> xgboost.Booster:
-    import xgboost
-
     data = xgboost.DMatrix(
         to_matrix(examples), label=examples["label"].to_numpy(), weight=_weigh_classes(examples["label"].to_numpy())
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
+import pyarrow.parquet as pq
 
 from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
@@ -204,8 +205,6 @@ def _unreadable_commits(table: Path) -> list[Path]:
 
 def _judge_file(file: DataFile, table: Path) -> str:
     """Compare a file with the log; return what is wrong, or an empty text."""
-    import pyarrow.parquet as pq
-
     name = file.path.relative_to(table).as_posix()
     try:
         size = file.path.stat().st_size

@@ -9,6 +9,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
+
+from audio_batch.batch import CHECKPOINT_FOLDER, remove_stale
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import STAGING, Lake, open_log
@@ -143,8 +146,6 @@ def maintain(
 
 def stale_staging(lake: Lake) -> list[Path]:
     """List working folders below the lake that no live process holds."""
-    from filelock import FileLock, Timeout
-
     stale = []
     for folder in sorted((lake.path / STAGING).glob("run-*")):
         with suppress(Timeout, OSError):
@@ -186,8 +187,6 @@ def _tidy(folder: Path, result: MaintenanceResult, retention_hours: int) -> None
 
 
 def _remove_results(lake: Lake, hours: int, dry_run: bool) -> int:
-    from audio_batch.batch import CHECKPOINT_FOLDER, remove_stale
-
     folder = lake.path / CHECKPOINT_FOLDER
     return remove_stale(folder, hours, dry_run=dry_run) if folder.is_dir() else 0
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentinel_batch.errors import NoInputError
+from sentinel_batch.ingestion.reading.files import find_files
 from sentinel_batch.lake import Snapshot, full_disk_reported
 from sentinel_batch.runs import versions
 from sentinel_batch.schema import CALL_RECORDS
@@ -39,8 +40,6 @@ def list_inbox(inbox: Path) -> list[Path]:
     NoInputError
         If there is no such folder; an empty one is fine.
     """
-    from sentinel_batch.ingestion.reading.files import find_files
-
     if not inbox.is_dir():
         raise NoInputError(
             f"There is no inbox folder {inbox}.",

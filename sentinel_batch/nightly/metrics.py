@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from batch_base.files import replaced_file
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import full_disk_reported
@@ -163,8 +165,6 @@ def _recordings(result: NightlyResult) -> Iterable[Sample]:
 
 
 def _alerts(result: NightlyResult) -> Iterable[Sample]:
-    import polars as pl
-
     for change in _CHANGES:
         found = [
             changes.alerts.filter(pl.col("id").is_in(getattr(changes, change)))["alert_severity"].to_list()

@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.schema import CALL_RECORDS, INGESTS, RUNS
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -76,14 +74,10 @@ def last_success(tables: Snapshot) -> datetime | None:
 
 
 def _successful_nights(tables: Snapshot) -> pl.DataFrame:
-    import polars as pl
-
     return tables.read(RUNS.name).filter((pl.col("command") == "nightly") & (pl.col("outcome") == "done"))
 
 
 def _unlisted_ingests(tables: Snapshot) -> pl.DataFrame:
-    import polars as pl
-
     listed: set[str] = set()
     for inputs in _successful_nights(tables)["inputs"]:
         listed.update(json.loads(inputs).get("examined_ingests", []))

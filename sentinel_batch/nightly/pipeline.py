@@ -11,21 +11,24 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from sentinel_batch.cases import build_cases
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
+from sentinel_batch.detection import Detections, record_detections, run_detection
 from sentinel_batch.errors import ExitCode, LakeNotFoundError, NoInputError, SentinelError, UsageError
+from sentinel_batch.ingestion import ingest
 from sentinel_batch.lake import held_lock
 from sentinel_batch.nightly.inbox import InboxMemory, list_inbox, reading_settings
 from sentinel_batch.nightly.metrics import name_lake, place_metrics, render_metrics, write_metrics
 from sentinel_batch.nightly.outcome import NightlyResult, Step, describe_error
 from sentinel_batch.nightly.period import find_backlog, last_success
+from sentinel_batch.profiles import build_profiles
+from sentinel_batch.recordings import analyse_recordings
+from sentinel_batch.reporting import write_report
 from sentinel_batch.runs import Run, new_run_id, recorded_run
 from sentinel_batch.window import now
-
-if TYPE_CHECKING:
-    from sentinel_batch.detection import Detections
 
 DEFAULT_POLICY = "voice_only"
 """Routing policy of recordings when none is configured: it asks for nothing but the voice."""
@@ -151,8 +154,6 @@ class _Night:
             }
 
     def _ingest(self, run: Run) -> None:
-        from sentinel_batch.ingestion import ingest
-
         with self._step("ingest") as step:
             files = list_inbox(self.inbox)
             memory = InboxMemory(self.desk.tables, reading_settings(self.settings))
@@ -179,9 +180,6 @@ class _Night:
                 step.counts["files_failed"] = len(self.result.failed_files)
 
     def _detect(self, run: Run) -> Detections | None:
-        from sentinel_batch.detection import run_detection
-        from sentinel_batch.profiles import build_profiles
-
         with self._step("profiles") as step:
             if self.desk.tables.bounds() is None:
                 step.status = "skipped"
@@ -210,8 +208,6 @@ class _Night:
             return found
 
     def _record(self, found: Detections | None) -> None:
-        from sentinel_batch.detection import record_detections
-
         with self._step("alerts") as step:
             if found is None or not found.by_rule:
                 step.status = "skipped"
@@ -221,8 +217,6 @@ class _Night:
             step.counts = dict(self.result.alert_counts())
 
     def _group(self, found: Detections | None) -> None:
-        from sentinel_batch.cases import build_cases
-
         with self._step("cases") as step:
             if found is None or not found.by_rule:
                 step.status = "skipped"
@@ -235,8 +229,6 @@ class _Night:
         settings = self.settings
         if settings.audio_inbox is None:
             return None
-        from sentinel_batch.recordings import analyse_recordings
-
         try:
             with self._step("audio") as step:
                 done = self.result.recordings = analyse_recordings(
@@ -256,8 +248,6 @@ class _Night:
         return None
 
     def _report(self) -> None:
-        from sentinel_batch.reporting import write_report
-
         with self._step("report") as step:
             since, until = self.result.since, self.newest_call
             if since is None and until is not None:

@@ -51,7 +51,7 @@ class Definition:
     @property
     def country_code(self) -> int:
         """The home country's calling code, such as 234."""
-        import phonenumbers
+        import phonenumbers  # Late: only building needs it, and every ranking reads profiles.
 
         return int(phonenumbers.country_code_for_region(self.region))
 

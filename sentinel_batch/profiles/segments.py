@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,8 +84,6 @@ def read_segments(file: Path | None, region: str) -> Segments:
 
 
 def _rows(file: Path) -> list[tuple[str | None, str | None]]:
-    import csv
-
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             reader = csv.DictReader(lines)

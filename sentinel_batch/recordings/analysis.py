@@ -7,18 +7,23 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
+import audio_batch
+from audio_batch import AudioError
+from audio_batch.batch import CHECKPOINT_FOLDER
+from audio_batch.errors import AudioUsageError
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import NoInputError, SentinelError, UsageError
 from sentinel_batch.lake import Lake
 from sentinel_batch.recordings.commit import commit_recordings, find_new
+from sentinel_batch.recordings.pictures import draw_pictures
 from sentinel_batch.recordings.result import RecordingsResult
 from sentinel_batch.recordings.shaping import shape_features, shape_recordings, shape_segments
 from sentinel_batch.runs import Run, recorded_run
 from sentinel_batch.window import now
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from audio_batch import BatchResult
     from audio_batch.batch import Progress
 
@@ -106,17 +111,10 @@ def analyse_recordings(
 
 
 def _run_engine(folder: Path, lake: Lake, **options: Any) -> BatchResult:
-    import audio_batch
-    from audio_batch.batch import CHECKPOINT_FOLDER
-
     return audio_batch.run(folder, checkpoint_dir=lake.path / CHECKPOINT_FOLDER, **options)
 
 
 def _store(desk: Desk, folder: Path, batch: BatchResult, rows: pl.DataFrame, run: Run) -> int:
-    import polars as pl
-
-    from sentinel_batch.recordings.pictures import draw_pictures
-
     pictures = draw_pictures(folder, find_new(desk.tables, rows))
     drawn = rows.with_columns(
         pl.col("recording_id").replace_strict(pictures, default=None, return_dtype=pl.String).alias("picture")
@@ -132,9 +130,6 @@ def _store(desk: Desk, folder: Path, batch: BatchResult, rows: pl.DataFrame, run
 @contextmanager
 def _audio_errors_translated() -> Iterator[None]:
     """The voice engine knows nothing of exit codes."""
-    from audio_batch import AudioError
-    from audio_batch.errors import AudioUsageError
-
     try:
         yield
     except AudioError as error:

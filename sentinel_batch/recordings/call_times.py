@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
-if TYPE_CHECKING:
-    import polars as pl
+import polars as pl
 
 CALL_TIME_COLUMNS = ("call_time", "call_timestamp", "call_start", "start_time", "started_at", "timestamp")
 """Columns of a manifest that may hold the call's time; the first that holds one counts."""
@@ -30,8 +29,6 @@ def with_call_times(recordings: pl.DataFrame, timezone: str) -> pl.DataFrame:
     polars.DataFrame
         ``call_time`` is null where the manifest has no such column, or no date and time in the notation of ISO 8601.
     """
-    import polars as pl
-
     zone = ZoneInfo(timezone)
     times = [_read_time(_load(context), zone) for context in recordings["context"]]
     return recordings.with_columns(pl.Series("call_time", times, dtype=pl.Datetime("us", "UTC")))

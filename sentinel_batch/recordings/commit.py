@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from sentinel_batch.desk import Desk
 from sentinel_batch.lake import Lake, Snapshot
 from sentinel_batch.schema import AUDIO_FEATURES, AUDIO_SEGMENTS, RECORDINGS
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _SIDE_TABLES = (AUDIO_SEGMENTS.name, AUDIO_FEATURES.name)
 
@@ -44,8 +42,6 @@ def commit_recordings(
     batch_id
         Name of the commit; a fresh one.
     """
-    import polars as pl
-
     lake = desk.lake
     with lake.lock(desk.config.lock_timeout):
         tables = lake.snapshot()

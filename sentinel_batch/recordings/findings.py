@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import polars as pl
 
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.recordings.queries import list_recordings
 from sentinel_batch.schema import CALL_RECORDS, FRAUD_ALERTS
-
-if TYPE_CHECKING:
-    import polars as pl
+from sentinel_batch.severity import severity_rank
 
 
 def list_joint_findings(lake: DeskLike = None, config: ConfigLike = None) -> pl.DataFrame:
@@ -33,8 +31,6 @@ def list_joint_findings(lake: DeskLike = None, config: ConfigLike = None) -> pl.
         and ``paths`` (worst first), ``worst_score`` (0 human … 1 synthetic), ``matched_by`` (``number``, ``call_id`` or
         both); worst severity and score first.
     """
-    import polars as pl
-
     desk = open_desk(lake, config).snapshot()
     synthetic = list_recordings(desk, label="likely_synthetic")
     matches = pl.concat([_by_number(synthetic), _by_call(desk.tables, synthetic)])
@@ -59,10 +55,6 @@ def list_joint_findings(lake: DeskLike = None, config: ConfigLike = None) -> pl.
 
 
 def _suspects(tables: Snapshot) -> pl.DataFrame:
-    import polars as pl
-
-    from sentinel_batch.severity import severity_rank
-
     alerts = tables.scan(FRAUD_ALERTS.name).filter(
         pl.col("merged_into").is_null() & ~pl.col("status").is_in(["merged", "suppressed"]).fill_null(False)
     )
@@ -77,8 +69,6 @@ def _suspects(tables: Snapshot) -> pl.DataFrame:
 
 
 def _by_number(recordings: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     return recordings.drop_nulls("caller_number").select(
         pl.col("caller_number").alias("suspect_number"),
         "recording_id",
@@ -89,8 +79,6 @@ def _by_number(recordings: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_call(tables: Snapshot, recordings: pl.DataFrame) -> pl.DataFrame:
-    import polars as pl
-
     known = recordings.drop_nulls("call_id").select("call_id", "recording_id", "path", "score")
     calls = (
         tables.scan(CALL_RECORDS.name)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from audio_batch import AudioError, read_blocks
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -53,8 +55,6 @@ def draw_pictures(directory: Path, recordings: pl.DataFrame, *, limit: int = PIC
 
 
 def _draw(path: Path, channel: int, sampling_rate: int | None, seconds: float | None) -> str | None:
-    from audio_batch import AudioError
-
     if not sampling_rate or not seconds:
         return None
     try:
@@ -123,8 +123,6 @@ class _Grid:
 
 def _read_overlapping(path: Path, channel: int, window: int) -> Any:
     """Yield (first sample, samples); each piece starts with the end of the one before."""
-    from audio_batch import read_blocks
-
     tail, start = np.zeros(0, dtype=np.float32), 0
     for block in read_blocks(path):
         signal = np.concatenate([tail, np.nan_to_num(block[:, channel], posinf=0, neginf=0)])

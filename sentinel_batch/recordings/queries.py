@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.recordings.shaping import LABEL_ORDER, sort_worst
 from sentinel_batch.schema import AUDIO_FEATURES, AUDIO_SEGMENTS, RECORDINGS
-
-if TYPE_CHECKING:
-    import polars as pl
 
 STATUSES = ("scored", "abstained", "failed")
 
@@ -61,8 +59,6 @@ def list_recordings(
     UsageError
         If label, status or limit is not allowed.
     """
-    import polars as pl
-
     _check("label", label, LABEL_ORDER)
     _check("status", status, STATUSES)
     if limit is not None and limit < 0:
@@ -126,8 +122,6 @@ def read_features(
 def _read_side(
     name: str, lake: DeskLike, config: ConfigLike, recording_ids: Collection[str] | None, order: list[str]
 ) -> pl.DataFrame:
-    import polars as pl
-
     tables = open_desk(lake, config).tables
     rows = tables.scan(name)
     if recording_ids is not None:

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from audio_batch.batch.columns import DOCUMENT, FEATURE_COLUMNS, RECORDING_COLUMNS, TEXTS
 from batch_base.plain import to_plain
 from sentinel_batch.numbers import MISSING, NOTHING, normalise_number
 from sentinel_batch.schema import AUDIO_FEATURES, AUDIO_SEGMENTS, RECORDINGS, polars_schema
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from audio_batch import BatchResult
 
 CALLER_COLUMNS = ("caller_number", "caller", "a_number", "calling_number", "from_number")
@@ -47,8 +47,6 @@ def shape_recordings(
     parameters
         Options of the analysis; they are part of a recording's id.
     """
-    import polars as pl
-
     rows = [
         _shape(row, region, parameters) | {"run_id": run_id, "analysed_at": analysed_at}
         for row in batch.recordings.iter_rows(named=True)
@@ -64,8 +62,6 @@ def shape_segments(batch: BatchResult, recordings: pl.DataFrame) -> pl.DataFrame
 
 def shape_features(batch: BatchResult, recordings: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of table ``audio_features`` of these recordings: one per segment and feature that has a value."""
-    import polars as pl
-
     wide = batch.features.drop("sampling_rate")
     kept = [name for name in FEATURE_COLUMNS if name in wide.columns]
     tall = wide.unpivot(index=kept, variable_name="feature", value_name="value") if wide.height else wide
@@ -77,8 +73,6 @@ def shape_features(batch: BatchResult, recordings: pl.DataFrame) -> pl.DataFrame
 
 def sort_worst(recordings: pl.DataFrame) -> pl.DataFrame:
     """Sort recordings: likely synthetic first, then by score (0 human … 1 synthetic); those without a score last."""
-    import polars as pl
-
     rank = pl.col("label").replace_strict(
         {label: place for place, label in enumerate(LABEL_ORDER)}, default=len(LABEL_ORDER), return_dtype=pl.Int8
     )
@@ -124,8 +118,6 @@ def _number(context: dict[str, Any], names: Iterable[str], region: str) -> str |
 
 
 def _identify(frame: pl.DataFrame, recordings: pl.DataFrame, columns: dict[str, str]) -> pl.DataFrame:
-    import polars as pl
-
     ids = recordings.select("path", "sha256", "recording_id", "batch_id").drop_nulls("sha256")
     joined = frame.join(ids, on=["path", "sha256"], how="inner", maintain_order="left")
     return joined.select(pl.col(name).cast(kind) for name, kind in polars_schema(columns).items())

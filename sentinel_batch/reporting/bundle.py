@@ -8,6 +8,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+import vl_convert
+
 from batch_base.files import replaced_file
 
 
@@ -36,7 +38,5 @@ def _cache_folder() -> Path:
 
 
 def _make() -> str:
-    import vl_convert
-
     bundle: str = vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;")
     return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--").strip()

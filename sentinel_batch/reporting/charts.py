@@ -5,15 +5,13 @@ Strength is drawn as opacity and text takes its colour from the page, so that on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+import altair as alt
 import polars as pl
 
 from sentinel_batch.schema import SEVERITIES
 from sentinel_batch.severity import severity_rank
-
-if TYPE_CHECKING:
-    import altair as alt
 
 SEVERITY_COLOURS = {"CRITICAL": "#d92d20", "HIGH": "#d4620a", "MEDIUM": "#a67c00", "LOW": "#3f7fbf"}
 """Each has a contrast of at least 3:1 against the light and the dark page."""
@@ -51,8 +49,6 @@ def chart_severity(alerts: pl.DataFrame) -> alt.LayerChart:
     altair.LayerChart
         Horizontal bars, worst severity first, each with its number.
     """
-    import altair as alt
-
     counts = alerts.group_by("alert_severity", "detection_rule").len("alerts").sort("alert_severity", "detection_rule")
     severity = alt.Y("alert_severity:N", title=None, sort=_WORST_FIRST, scale=alt.Scale(domain=_WORST_FIRST))
     widest = max([1, *counts["alerts"].to_list()])
@@ -89,8 +85,6 @@ def chart_heatmap(calls: pl.DataFrame) -> alt.LayerChart:
     altair.LayerChart
         One cell an hour, stronger with more calls; hours without calls carry a cross. The latest 62 days at most.
     """
-    import altair as alt
-
     if "calls" not in calls.columns:
         calls = calls.group_by("local_date", "local_hour").len("calls")
     days = calls["local_date"].unique().sort().tail(MAX_DAYS)
@@ -147,8 +141,6 @@ def chart_scatter(
     altair.LayerChart
         Points over zones; both axes symmetric-logarithmic. The zones are the severity ladder of SDHF_001.
     """
-    import altair as alt
-
     points = _scatter_points(figures)
     width = max([400.0, *(1.25 * v for v in points["unique_destinations"].to_list())])
     height = max([10.0, *(1.25 * v for v in points["avg_duration_seconds"].to_list())])
@@ -209,8 +201,6 @@ def chart_timeline(calls: pl.DataFrame) -> alt.Chart:
     altair.Chart
         At most 20 suspects.
     """
-    import altair as alt
-
     if "start" not in calls.columns:
         calls = _calls_by_hour(calls)
     worst = calls["suspect_number"].unique(maintain_order=True).head(MAX_SUSPECTS).to_list()
@@ -252,21 +242,15 @@ def chart_timeline(calls: pl.DataFrame) -> alt.Chart:
 
 
 def _severity_colour() -> Any:
-    import altair as alt
-
     colours = [SEVERITY_COLOURS[severity] for severity in _WORST_FIRST]
     return alt.Color("alert_severity:N", legend=None, scale=alt.Scale(domain=_WORST_FIRST, range=colours))
 
 
 def _count_axis(most: int) -> Any:
-    import altair as alt
-
     return alt.Axis(format=",d", tickMinStep=1, tickCount=min(5, most + 1))
 
 
 def _strength_legend(most: int, colour: str) -> Any:
-    import altair as alt
-
     return alt.Legend(
         orient="bottom",
         values=sorted({0, most // 4, most // 2, most}),
@@ -291,8 +275,6 @@ def _scatter_points(figures: pl.DataFrame) -> pl.DataFrame:
 
 def _severity_zones(x: Any, y: Any, destinations: int, duration: float, width: float) -> list[Any]:
     """Rectangles of the ladder, mildest first so that a worse one covers it, then the boundary and its words."""
-    import altair as alt
-
     corners = [
         ("LOW", destinations, duration),
         ("MEDIUM", 75, duration),
@@ -346,8 +328,6 @@ def _like(channel: Any, shorthand: str) -> Any:
 
 
 def _point_colours() -> Any:
-    import altair as alt
-
     colours = [*(SEVERITY_COLOURS[severity] for severity in _WORST_FIRST), _OTHERS_COLOUR]
     return alt.Scale(domain=[*_WORST_FIRST, _OTHERS], range=colours)
 

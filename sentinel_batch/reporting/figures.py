@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import altair as alt
 import polars as pl
+import vl_convert
 
 from sentinel_batch.reporting.charts import (
     MAX_DAYS,
@@ -20,8 +22,6 @@ from sentinel_batch.reporting.score_chart import LABEL_WORDS, chart_scores, coun
 from sentinel_batch.reporting.text import visible
 
 if TYPE_CHECKING:
-    import altair as alt
-
     from sentinel_batch.reporting.collection import Report
 
 _TABLE_ROWS = 50
@@ -200,9 +200,6 @@ def _seen(frame: pl.DataFrame, column: str) -> pl.DataFrame:
 
 def _compile(chart: alt.Chart | alt.LayerChart) -> dict[str, Any]:
     """Vega, so that the page needs no Vega-Lite compiler, and follows the width of its box."""
-    import altair as alt
-    import vl_convert
-
     wanted = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
     known = vl_convert.get_vegalite_versions()
     config = {

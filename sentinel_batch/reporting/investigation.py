@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from sentinel_batch.cases import get_case, list_cases
+from sentinel_batch.cases.links import weigh_pairs
+from sentinel_batch.learning import compute_scorecard
+from sentinel_batch.scores import rank_suspects
+
 if TYPE_CHECKING:
     from sentinel_batch.desk import Desk
     from sentinel_batch.reporting.period import Period
@@ -81,9 +86,6 @@ def gather_investigation(desk: Desk, period: Period | None) -> Investigation:
     """
     if period is None:
         return Investigation()
-    from sentinel_batch.learning import compute_scorecard
-    from sentinel_batch.scores import rank_suspects
-
     queue = rank_suspects(lake=desk, since=period.since, until=period.until)
     cases = _cases(desk, period)
     card = compute_scorecard(lake=desk, until=period.until)
@@ -102,16 +104,12 @@ def gather_investigation(desk: Desk, period: Period | None) -> Investigation:
 
 
 def _cases(desk: Desk, period: Period) -> list[dict[str, Any]]:
-    from sentinel_batch.cases import list_cases
-
     rows = list_cases(lake=desk, status=["unseen", "open", "watch", "confirmed", "closed"])
     within = (pl.col("first_seen") <= period.until) & (pl.col("last_seen") >= period.first_instant)
     return rows.filter(within).to_dicts()
 
 
 def _describe_case(desk: Desk, row: dict[str, Any], drawn: bool) -> dict[str, Any]:
-    from sentinel_batch.cases import get_case
-
     found = get_case(row["case_id"], lake=desk)
     kinds = found.links.group_by("kind").len("links").sort("links", "kind", descending=[True, False])
     return {
@@ -138,9 +136,7 @@ def draw_network(members: pl.DataFrame, links: pl.DataFrame) -> dict[str, Any] |
         ``width``, ``height``; ``nodes`` (``x, y, size, number, short, severity``); ``edges`` (``x1, y1, x2, y2,
         level`` 1 to 3, ``title``); ``left_out`` members. None without links. Equal input gives equal places.
     """
-    import networkx
-
-    from sentinel_batch.cases.links import weigh_pairs
+    import networkx  # Late: a report without cases draws no graph.
 
     shown = members.head(_MEMBERS_DRAWN)
     drawn = shown["number"].implode()

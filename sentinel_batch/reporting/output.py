@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from batch_base.files import replaced_file
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import full_disk_reported
+from sentinel_batch.reporting.collection import collect_report
+from sentinel_batch.reporting.document import build_document, dump_document
+from sentinel_batch.reporting.page import render_page
+from sentinel_batch.reporting.period import Moment, Period, choose_period
 from sentinel_batch.window import now
-
-if TYPE_CHECKING:
-    from sentinel_batch.reporting.period import Moment, Period
 
 MAX_ALERTS = 500
 """Alerts that the page and the JSON document carry by default; the Parquet file has them all."""
@@ -93,11 +93,6 @@ def write_report(
     LakeNotFoundError
         If there is no lake.
     """
-    from sentinel_batch.reporting.collection import collect_report
-    from sentinel_batch.reporting.document import build_document, dump_document
-    from sentinel_batch.reporting.page import render_page
-    from sentinel_batch.reporting.period import choose_period
-
     if max_alerts < 0:
         raise UsageError(f"max_alerts = {max_alerts} is negative.", hint="Give 0 or more.", allowed=">= 0")
     moment = (generated_at or now()).astimezone(UTC)

@@ -10,6 +10,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
 from sentinel_batch.reporting.bundle import vega_bundle
 from sentinel_batch.reporting.charts import SEVERITY_ICONS
 from sentinel_batch.reporting.figures import draw_figures, draw_scores
@@ -19,8 +22,6 @@ from sentinel_batch.reporting.text import clip, visible
 from sentinel_batch.schema import SEVERITIES
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from sentinel_batch.reporting.collection import Report
 
 NOTE_LENGTH = 200
@@ -47,8 +48,6 @@ def render_page(report: Report, document: dict[str, Any]) -> str:
     document
         The same, as :func:`sentinel_batch.reporting.document.build_document` gives it.
     """
-    from markupsafe import Markup
-
     figures, voice_figures = draw_figures(report), draw_scores(report)
     styles, bundle, program = _asset("report.css"), vega_bundle(), _asset("report.js")
     scripts = [text for text in (bundle if figures or voice_figures else "", program) if text]
@@ -76,8 +75,6 @@ def render_page(report: Report, document: dict[str, Any]) -> str:
 
 
 def _environment(timezone: str) -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     environment = Environment(
         loader=PackageLoader("sentinel_batch.reporting"),
         autoescape=True,
@@ -205,8 +202,6 @@ def _hash(text: str) -> str:
 
 def _block(value: Any) -> Any:
     """JSON that cannot end the script element that it stands in."""
-    from markupsafe import Markup
-
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from sentinel_batch.recordings import list_joint_findings, list_recordings, read_segments, with_call_times
 from sentinel_batch.reporting.score_chart import LABEL_COLOURS, count_scores
 from sentinel_batch.schema import RUNS
 
@@ -80,8 +81,6 @@ def gather_voices(desk: Desk, period: Period | None, generated_at: datetime) -> 
     period, generated_at
         The report's.
     """
-    from sentinel_batch.recordings import list_joint_findings, list_recordings, read_segments, with_call_times
-
     known = list_recordings(lake=desk).filter(pl.col("analysed_at") <= generated_at)
     found = with_call_times(known, desk.config.timezone)
     outside = found.clear()

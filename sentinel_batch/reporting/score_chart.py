@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
+import altair as alt
 import polars as pl
-
-if TYPE_CHECKING:
-    import altair as alt
 
 LABEL_COLOURS = {"likely_synthetic": "#d92d20", "uncertain": "#a67c00", "likely_real": "#3f7fbf"}
 """Each has a contrast of at least 3:1 against the light and the dark page."""
@@ -50,8 +48,6 @@ def chart_scores(recordings: pl.DataFrame) -> alt.Chart:
     altair.Chart
         Bars from 0 to 1, stacked by label.
     """
-    import altair as alt
-
     words = pl.col("label").replace_strict(LABEL_WORDS, default="no label", return_dtype=pl.String)
     order = pl.col("label").replace_strict(
         {label: place for place, label in enumerate(LABEL_COLOURS)}, default=9, return_dtype=pl.Int64
@@ -86,13 +82,9 @@ def chart_scores(recordings: pl.DataFrame) -> alt.Chart:
 
 
 def _colours() -> Any:
-    import altair as alt
-
     scale = alt.Scale(domain=list(LABEL_WORDS.values()), range=list(LABEL_COLOURS.values()))
     return alt.Color("word:N", title=None, scale=scale, legend=alt.Legend(orient="bottom", columns=3))
 
 
 def _count_axis(most: int) -> Any:
-    import altair as alt
-
     return alt.Axis(format=",d", values=list(range(0, most + 1, max(1, -(-most // 4)))))

@@ -8,8 +8,11 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import polars as pl
+import yaml
 
 from sentinel_batch.config import Config
 from sentinel_batch.desk import open_desk
@@ -18,9 +21,6 @@ from sentinel_batch.lake import Lake
 from sentinel_batch.rules.engine import examine
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.schema import CALL_RECORDS, polars_schema
-
-if TYPE_CHECKING:
-    import polars as pl
 
 ZONE = ZoneInfo("Africa/Lagos")
 """Zone of the local columns of the calls of a case."""
@@ -71,8 +71,6 @@ def read_cases(rule: Rule) -> list[Case]:
     RuleError
         If the file is not as described.
     """
-    import yaml
-
     path = rule.cases_path
     if not path.is_file():
         return []
@@ -118,8 +116,6 @@ def unfold_calls(case: Case) -> pl.DataFrame:
     RuleError
         If a call lacks its time, or holds a value that its column cannot have.
     """
-    import polars as pl
-
     schema = polars_schema(CALL_RECORDS.columns)
     try:
         rows = [row for entry in case.calls for row in _unfold(entry, case)]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from sqlglot import exp
-    from sqlglot.optimizer.scope import Scope
+from sqlglot import exp
+from sqlglot.optimizer.pushdown_projections import pushdown_projections
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import Scope, traverse_scope, walk_in_scope
 
-    Outputs = Mapping[str, Sequence[str] | None]
-
+Outputs = Mapping[str, Sequence[str] | None]
 Tables = Mapping[str, Sequence[str]]
 """Table to its columns."""
 
@@ -25,8 +25,6 @@ def find_unknown_columns(tree: exp.Select, tables: Tables) -> Iterator[tuple[exp
     tables
         What it may read besides its own steps; a table that is not among them is not looked into.
     """
-    from sqlglot.optimizer.scope import traverse_scope
-
     outputs: dict[int, Sequence[str] | None] = {}
     for scope in traverse_scope(tree):
         sources = _list_sources(scope, tables, outputs)
@@ -37,8 +35,6 @@ def find_unknown_columns(tree: exp.Select, tables: Tables) -> Iterator[tuple[exp
 
 def list_outputs(tree: exp.Select, tables: Tables) -> list[str] | None:
     """Return the columns that a query returns, None where a star stands for a table that is not known."""
-    from sqlglot.optimizer.scope import traverse_scope
-
     outputs: dict[int, Sequence[str] | None] = {}
     last: Sequence[str] | None = None
     for scope in traverse_scope(tree):
@@ -56,11 +52,6 @@ def read_columns(tree: exp.Select, tables: Tables) -> set[tuple[str, str]]:
     tables
         What it may read besides its own steps.
     """
-    from sqlglot import exp
-    from sqlglot.optimizer.pushdown_projections import pushdown_projections
-    from sqlglot.optimizer.qualify import qualify
-    from sqlglot.optimizer.scope import traverse_scope
-
     schema: dict[str, object] = {table: dict.fromkeys(columns, "text") for table, columns in tables.items()}
     qualified = qualify(tree, schema=schema, dialect="duckdb", validate_qualify_columns=False, quote_identifiers=False)
     return {
@@ -74,9 +65,6 @@ def read_columns(tree: exp.Select, tables: Tables) -> set[tuple[str, str]]:
 
 
 def _find_unknown(scope: Scope, sources: Outputs) -> Iterator[tuple[exp.Column, list[str]]]:
-    from sqlglot import exp
-    from sqlglot.optimizer.scope import walk_in_scope
-
     aliases = [name.lower() for name in getattr(scope.expression, "named_selects", ())]
     for column in walk_in_scope(scope.expression):
         if not isinstance(column, exp.Column) or isinstance(column.this, exp.Star):
@@ -90,14 +78,10 @@ def _find_unknown(scope: Scope, sources: Outputs) -> Iterator[tuple[exp.Column, 
 
 def _after_select() -> tuple[type[exp.Expression], ...]:
     """Return the clauses that may name what the SELECT returns."""
-    from sqlglot import exp
-
     return (exp.Group, exp.Having, exp.Order, exp.Qualify)
 
 
 def _list_sources(scope: Scope, tables: Tables, outputs: Mapping[int, Sequence[str] | None]) -> Outputs:
-    from sqlglot import exp
-
     return {
         name: tables.get(source.name) if isinstance(source, exp.Table) else outputs.get(id(source))
         for name, (_, source) in scope.selected_sources.items()
@@ -106,8 +90,6 @@ def _list_sources(scope: Scope, tables: Tables, outputs: Mapping[int, Sequence[s
 
 def _list_outputs(select: Any, sources: Outputs) -> Sequence[str] | None:
     """Return the columns that a SELECT returns, None if one of its stars stands for a table that is not known."""
-    from sqlglot import exp
-
     if isinstance(select, exp.SetOperation):
         return _list_outputs(select.this, sources)
     names: list[str] = []

@@ -8,9 +8,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from duckdb import ColumnExpression as Column
+from duckdb import ConstantExpression as Constant
+from duckdb import FunctionExpression as Function
+
 from sentinel_batch.desk import Desk
 from sentinel_batch.errors import RuleError, UsageError
 from sentinel_batch.lake import damage_reported
+from sentinel_batch.profiles import relate_profiles
 from sentinel_batch.rules.catalogue import FailedRule
 from sentinel_batch.rules.findings import check_rows, shape_findings
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES, bind_values
@@ -224,15 +229,10 @@ def _create_profiles(
     connection: duckdb.DuckDBPyConnection, desk: Desk, tasks: Sequence[Task], since: datetime, until: datetime
 ) -> None:
     if any(task.rule.reads(PROFILES) for task in tasks):
-        from sentinel_batch.profiles import relate_profiles
-
         relate_profiles(connection, desk, since, until).create_view(_ALL_PROFILES)
 
 
 def _create_days(connection: duckdb.DuckDBPyConnection, read_since: datetime, until: datetime) -> None:
-    from duckdb import ColumnExpression as Column
-    from duckdb import ConstantExpression as Constant
-
     # A call at the very end of the period may be the first of its local day: without that day's profile a rule that
     # prunes by profiles would not see it.
     overlapping = (Column("day_end") > Constant(read_since)) & (Column("day_start") <= Constant(until))
@@ -252,10 +252,6 @@ def _before(moment: datetime, length: timedelta) -> datetime:
 def _create_input(
     connection: duckdb.DuckDBPyConnection, read_since: datetime, until: datetime, filters: Filters
 ) -> None:
-    from duckdb import ColumnExpression as Column
-    from duckdb import ConstantExpression as Constant
-    from duckdb import FunctionExpression as Function
-
     time = Column("call_timestamp")
     # A trailing run looks at one window whose length the user typed, both ends included; the sliding one is half-open.
     begun = time >= Constant(read_since) if filters.trailing else time > Constant(read_since)

@@ -8,15 +8,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from sentinel_batch.errors import RuleError
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.schema import FINDING_COLUMNS, SEVERITIES, polars_schema
 from sentinel_batch.window import spell_duration
-
-if TYPE_CHECKING:
-    import polars as pl
 
 RETURNED_COLUMNS = (
     "suspect_number", "severity", "confidence", "call_count", "unique_destinations", "avg_duration_seconds",
@@ -44,8 +43,6 @@ def check_rows(rows: pl.DataFrame, rule: Rule) -> None:
     RuleError
         If a column of :data:`RETURNED_COLUMNS` is missing, holds NULL, or something of another type.
     """
-    import polars as pl
-
     missing = [column for column in RETURNED_COLUMNS if column not in rows.columns]
     if missing:
         raise RuleError(
@@ -91,10 +88,8 @@ def shape_findings(
     ------
     RuleError
         If the rule's summary names a column that its query does not return.
-    """
-    import polars as pl
-
     # Averages differ in the last digit with the number of threads; a repeated night must find the same.
+    """
     rows = rows.with_columns(pl.col(_FIGURES).round(_FIGURE_DIGITS))
     shaped = rows.sort(
         ["severity", "unique_destinations", "avg_duration_seconds", "suspect_number", "window_end"],

@@ -8,7 +8,10 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from batch_base.suggestions import suggest
 from sentinel_batch.errors import RuleError
@@ -20,9 +23,6 @@ from sentinel_batch.rules.portability import check_portability, leaves_nulls_to_
 from sentinel_batch.rules.queries import DETAILS
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.trial import try_queries
-
-if TYPE_CHECKING:
-    from sqlglot import exp
 
 
 @dataclass(frozen=True)
@@ -84,10 +84,6 @@ def list_tags() -> dict[str, str]:
 
 
 def _lint_query(rule: Rule, query: str) -> Iterator[Violation]:
-    import sqlglot
-    from sqlglot import exp
-    from sqlglot.errors import SqlglotError
-
     expansion = rule.expansions[query]
     sql = expansion.sql
     try:
@@ -165,9 +161,6 @@ def _lint_header(rule: Rule) -> Iterator[Violation]:
 
 def _lint_columns(rule: Rule) -> Iterator[Violation]:
     """Compare what the queries read with what the header says."""
-    import sqlglot
-    from sqlglot import exp
-
     tables = list_tables(rule)
     read = {
         column if table == EXAMINED_CALLS else f"{table}.{column}"
@@ -188,8 +181,6 @@ def _lint_columns(rule: Rule) -> Iterator[Violation]:
 
 
 def _line(node: exp.Expression | exp.Func, sql: str) -> int:
-    from sqlglot import exp
-
     if isinstance(node, exp.Placeholder | exp.Parameter):  # the parser does not say where a value stands
         found = re.search(rf"\${re.escape(node.name)}\b", sql)
         return sql.count("\n", 0, found.start() if found else 0) + 1

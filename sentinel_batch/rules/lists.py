@@ -61,7 +61,7 @@ class ReferenceList:
         ConfigurationError
             If a configured file cannot be read, or a row does not fit.
         """
-        import polars as pl
+        import polars as pl  # Late: rules are listed and shown without it.
 
         if configured is None:
             rows = self.default if self.file is None else self._read(folder / self.file, str(folder / self.file))

@@ -7,13 +7,13 @@ silently differ (``date_diff``, ``dayofweek``, ``hash``, ``arg_max``, percentile
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sqlglot import exp
-    from sqlglot.dialects.dialect import Dialect
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.dialects.duckdb import DuckDB
 
-    Complaints = Iterator[tuple["exp.Expression | exp.Func", str, str]]
+Complaints = Iterator[tuple[exp.Expression | exp.Func, str, str]]
 
 FUNCTIONS = frozenset(
     {
@@ -49,9 +49,6 @@ def check_portability(tree: exp.Select, values: Collection[str], tables: Collect
 
 def leaves_nulls_to_the_engine(sql: str) -> bool:
     """Tell whether an ORDER BY does not say where NULLs go: two engines of opposite habits then disagree."""
-    import sqlglot
-    from sqlglot import exp
-
     habits = [
         [bool(node.args.get("nulls_first")) for node in sqlglot.parse_one(sql, dialect=dialect).find_all(exp.Ordered)]
         for dialect in _dialects()
@@ -60,8 +57,6 @@ def leaves_nulls_to_the_engine(sql: str) -> bool:
 
 
 def _check_values(tree: exp.Select, values: Collection[str]) -> Complaints:
-    from sqlglot import exp
-
     for node in tree.find_all(exp.Placeholder, exp.Parameter):
         name = node.name or ""
         if name not in values:
@@ -71,8 +66,6 @@ def _check_values(tree: exp.Select, values: Collection[str]) -> Complaints:
 
 
 def _check_tables(tree: exp.Select, tables: Collection[str]) -> Complaints:
-    from sqlglot import exp
-
     named = {cte.alias for cte in tree.find_all(exp.CTE)} | set(tables)
     for node in tree.find_all(exp.Table):
         if node.name not in named or node.db or not isinstance(node.this, exp.Identifier):
@@ -81,8 +74,6 @@ def _check_tables(tree: exp.Select, tables: Collection[str]) -> Complaints:
 
 
 def _check_functions(tree: exp.Select) -> Complaints:
-    from sqlglot import exp
-
     for node in tree.find_all(exp.Func):
         name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
         if name not in FUNCTIONS:
@@ -91,8 +82,6 @@ def _check_functions(tree: exp.Select) -> Complaints:
 
 
 def _check_windows(tree: exp.Select) -> Complaints:
-    from sqlglot import exp
-
     ordered = {
         window.name: window.args.get("order") is not None
         for select in tree.find_all(exp.Select)
@@ -107,8 +96,6 @@ def _check_windows(tree: exp.Select) -> Complaints:
 
 
 def _dialects() -> tuple[type[Dialect], type[Dialect]]:
-    from sqlglot.dialects.duckdb import DuckDB
-
     small = type("_NullsSmall", (DuckDB,), {"NULL_ORDERING": "nulls_are_small"})
     large = type("_NullsLarge", (DuckDB,), {"NULL_ORDERING": "nulls_are_large"})
     return small, large

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+
 from sentinel_batch.errors import RuleError
 
 if TYPE_CHECKING:
-    import duckdb
     import polars as pl
 
     from sentinel_batch.rules.rule import Rule
@@ -34,8 +35,6 @@ def run_query(connection: duckdb.DuckDBPyConnection, rule: Rule, query: str, bou
     duckdb.Error
         If a file that it reads is damaged.
     """
-    import duckdb
-
     sql = rule.queries[query]
     named = set(re.findall(r"\$(\w+)", sql))
     parameters = {name: bound[name] for name in named & set(bound)}
@@ -60,8 +59,6 @@ def first_line(error: Exception) -> str:
 
 def is_damage(error: duckdb.Error) -> bool:
     """Tell whether an error is about a file, and not about the query; a broken header has no error type of its own."""
-    import duckdb
-
     kinds = (duckdb.IOException, duckdb.SerializationException)
     return isinstance(error, kinds) or type(error) is duckdb.Error or ".parquet" in str(error)
 
@@ -70,8 +67,6 @@ def _locate(
     connection: duckdb.DuckDBPyConnection, rule: Rule, query: str, parameters: dict[str, Any]
 ) -> tuple[str, str]:
     """Return ``file:line`` and the name of the step that a failing query fails in, as far as the engine says it."""
-    import duckdb
-
     expansion = rule.expansions[query]
     try:
         message = ""

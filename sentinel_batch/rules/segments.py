@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars as pl
 
 from sentinel_batch.desk import Desk
+from sentinel_batch.profiles import scan_days
 from sentinel_batch.rules.catalogue import FailedRule
 from sentinel_batch.rules.execution import Detection, Filters, Task, try_tasks
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.settings import SEGMENTS
-
-if TYPE_CHECKING:
-    import polars as pl
+from sentinel_batch.severity import severity_rank
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,6 @@ def run_plans(
 def _join(
     desk: Desk, plan: Plan, base: Detection | None, by_segment: Mapping[str, Detection | None]
 ) -> Detection | None:
-    import polars as pl
-
-    from sentinel_batch.severity import severity_rank
-
     own = {name: found for name, found in by_segment.items() if found is not None}
     if base is None or len(own) < len(by_segment) or not own:
         return base if len(own) == len(by_segment) else None
@@ -89,10 +86,6 @@ def _join(
 
 def _locate(desk: Desk, found: Detection) -> pl.DataFrame:
     """Return the findings with the segment of each suspect, NULL where no profile says it."""
-    import polars as pl
-
-    from sentinel_batch.profiles import scan_days
-
     suspects = found.findings["suspect_number"].unique().implode()
     days = (
         scan_days(desk, found.read_since, found.until)

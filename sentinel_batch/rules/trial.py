@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+
+import duckdb
+import polars as pl
 
 from sentinel_batch.errors import ConfigurationError, RuleError
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES, bind_values
@@ -13,9 +15,6 @@ from sentinel_batch.rules.rule import Rule
 from sentinel_batch.schema import CALL_RECORDS, polars_schema
 from sentinel_batch.schema import PROFILES as PROFILES_TABLE
 from sentinel_batch.window import Period
-
-if TYPE_CHECKING:
-    import duckdb
 
 _PERIOD = Period(datetime(2026, 1, 21, tzinfo=UTC), datetime(2026, 1, 22, tzinfo=UTC))
 
@@ -44,9 +43,6 @@ def connect_empty(rule: Rule) -> duckdb.DuckDBPyConnection:
     ConfigurationError
         If a list's file cannot be read.
     """
-    import duckdb
-    import polars as pl
-
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     tables = {

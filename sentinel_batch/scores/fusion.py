@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from sentinel_batch.desk import ConfigLike
 from sentinel_batch.rules.catalogue import list_rules
-
-if TYPE_CHECKING:
-    import polars as pl
+from sentinel_batch.severity import severity_rank
 
 DEFAULT_WEIGHT = 0.5
 """Weight of a rule that is not in the catalogue any more."""
@@ -32,10 +31,6 @@ def fuse_findings(findings: pl.DataFrame, weights: Mapping[str, float] | None = 
         ``suspect_number, rule_score, severity, rules, alert_ids, first_seen, last_seen, reasons``, by number; the
         severity is the rank of the worst (:func:`sentinel_batch.severity.severity_rank`).
     """
-    import polars as pl
-
-    from sentinel_batch.severity import severity_rank
-
     known = weigh_rules() if weights is None else weights
     if "id" not in findings.columns:
         findings = findings.with_columns(id=pl.lit(None, dtype=pl.Int64))

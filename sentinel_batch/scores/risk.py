@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import polars as pl
+from duckdb import ColumnExpression as Column
+from duckdb import ConstantExpression as Constant
 
 from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
@@ -239,9 +241,6 @@ def _count(
     tables: Snapshot, since: datetime, until: datetime, number: str | None = None, call: Mapping[str, Any] | None = None
 ) -> pl.DataFrame:
     """Count calls, callees and seconds of one caller, or of all, in ``(since, until]``, one further call included."""
-    from duckdb import ColumnExpression as Column
-    from duckdb import ConstantExpression as Constant
-
     columns = ("caller_number", "callee_number", "call_timestamp", "duration_seconds")
     with damage_reported(tables.path), tables.connect(CALL_RECORDS.name, since=since, until=until) as connection:
         time = Column("call_timestamp")

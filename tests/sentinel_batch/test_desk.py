@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 from pathlib import Path
@@ -10,8 +11,11 @@ import pytest
 from conftest import Call
 
 import sentinel_batch as sb
+from sentinel_batch import verbs
+from sentinel_batch.binding import list_verbs
 from sentinel_batch.desk import Desk
 from sentinel_batch.errors import ConfigurationError, LakeNotFoundError, UsageError
+from sentinel_batch.verb_stub import render_stub
 
 
 def test_methods_are_the_free_functions(calls_lake: Path, simboxes: list[str]) -> None:
@@ -37,6 +41,15 @@ def test_every_public_verb_that_takes_a_lake_is_a_method(tmp_path: Path) -> None
         method = getattr(desk, name)
         assert {"lake", "config"}.isdisjoint(inspect.signature(method).parameters), name
         assert method.__doc__ == getattr(sb, name).__doc__
+
+
+def test_type_checkers_see_the_methods_as_they_are() -> None:
+    stub = Path(str(verbs.__file__)).with_suffix(".pyi").read_text(encoding="utf-8")
+    assert stub == render_stub(), "run: python -m sentinel_batch.verb_stub sentinel_batch/verbs.pyi"
+    [methods] = [node.body for node in ast.parse(stub).body if isinstance(node, ast.ClassDef)]
+    written = {node.name: node for node in methods if isinstance(node, ast.FunctionDef)}
+    assert tuple(written) == list_verbs()
+    assert [argument.arg for argument in written["run_detection"].args.args] == ["self", "rules"]
 
 
 def test_a_method_has_no_argument_for_another_lake(calls_lake: Path) -> None:

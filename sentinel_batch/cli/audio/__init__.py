@@ -3,12 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import typer
 
-from sentinel_batch.cli.audio import demo, features, policies, route, run, sar, score, scorer, validate, voice
-from sentinel_batch.cli.moved import add_old_name
 from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.cli.tree import LazyGroup
+
+
+class AudioGroup(LazyGroup):
+    """The commands of ``audio``, in the order in which the help lists them."""
+
+    places: ClassVar = {
+        "demo": "audio.demo:demo",
+        "run": "audio.run:run",
+        "validate": "audio.validate:validate",
+        "score": "audio.score:score",
+        "features": "audio.features:features",
+        "voice": "audio.voice:create",
+        "route": "audio.route:route",
+        "policies": "audio.policies:list_policies",
+        "sar": "audio.sar:sar",
+        "scorer": "audio.scorer:create",
+    }
+    old_names: ClassVar = {
+        "enroll": ("audio.voice.enroll:enroll", "audio voice enroll"),
+        "verify": ("audio.voice.verify:verify", "audio voice verify"),
+        "forget": ("audio.voice.forget:forget", "audio voice forget"),
+        "enrollments": ("audio.voice.list:list_voices", "audio voice list"),
+        "duplicates": ("audio.voice.duplicates:list_duplicates", "audio voice duplicates"),
+        "key": ("audio.voice.key:make_key", "audio voice key"),
+        "train": ("audio.scorer.train:train", "audio scorer train"),
+        "evaluate": ("audio.scorer.evaluate:evaluate", "audio scorer evaluate"),
+        "calibrate": ("audio.scorer.calibrate:calibrate", "audio scorer calibrate"),
+    }
 
 
 @with_session
@@ -16,31 +44,8 @@ def start(session: Session) -> None:
     """Call recordings: validate, score, verify, route, report. Scores: 0 = human, 1 = synthetic."""
 
 
-def create(create_app: Callable[[], typer.Typer]) -> typer.Typer:
+def create(create_app: Callable[..., typer.Typer]) -> typer.Typer:
     """Return the group ``audio``."""
-    app = create_app()
+    app = create_app(cls=AudioGroup)
     app.callback()(start)
-    app.command("demo")(demo.demo)
-    app.command("run")(run.run)
-    app.command("validate")(validate.validate)
-    app.command("score")(score.score)
-    app.command("features")(features.features)
-    app.add_typer(voice.create(create_app), name="voice")
-    app.command("route")(route.route)
-    app.command("policies")(policies.list_policies)
-    app.command("sar")(sar.sar)
-    app.add_typer(scorer.create(create_app), name="scorer")
-    _add_old_names(app)
     return app
-
-
-def _add_old_names(app: typer.Typer) -> None:
-    add_old_name(app, "enroll", voice.enroll.enroll, "audio voice enroll")
-    add_old_name(app, "verify", voice.verify.verify, "audio voice verify")
-    add_old_name(app, "forget", voice.forget.forget, "audio voice forget")
-    add_old_name(app, "enrollments", voice.list.list_voices, "audio voice list")
-    add_old_name(app, "duplicates", voice.duplicates.list_duplicates, "audio voice duplicates")
-    add_old_name(app, "key", voice.key.make_key, "audio voice key")
-    add_old_name(app, "train", scorer.train.train, "audio scorer train")
-    add_old_name(app, "evaluate", scorer.evaluate.evaluate, "audio scorer evaluate")
-    add_old_name(app, "calibrate", scorer.calibrate.calibrate, "audio scorer calibrate")

@@ -47,6 +47,22 @@ def test_the_probe_sees_what_is_loaded() -> None:
     assert "polars" in _loaded_after("import sentinel_batch, polars")
 
 
+def test_listing_rules_loads_no_data_library() -> None:
+    code = "from sentinel_batch.cli.application import app\napp(['rules', 'list', '--json'], standalone_mode=False)"
+    assert _loaded_after(code) & HEAVY == set()
+
+
+def test_a_call_imports_the_command_that_it_runs_and_no_other() -> None:
+    code = "from sentinel_batch.cli.application import app\napp(['alerts', 'list', '--help'], standalone_mode=False)"
+    report = (
+        "\nimport sys\nprint('\\n' + ' '.join(name for name in sys.modules if name.startswith('sentinel_batch.cli.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "sentinel_batch.cli.alerts" in loaded
+    assert loaded.isdisjoint({f"sentinel_batch.cli.{name}" for name in ("rules", "audio", "sim", "model", "ingest")})
+
+
 def test_help_does_without_rich() -> None:
     code = "from sentinel_batch.cli.application import app\napp(['--help'], standalone_mode=False)"
     assert "rich" not in _loaded_after(code)
