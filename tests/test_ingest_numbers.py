@@ -31,7 +31,7 @@ TYPED = st.one_of(st.none(), PRETTY, st.text(max_size=12), st.from_regex(r"\+?0{
 
 
 def book(numbers: list[str | None], region: str = "NG") -> list[tuple[str | None, str]]:
-    text, kind = NumberBook(region).normalise(pl.Series("caller_number", numbers, dtype=pl.String))
+    text, kind, _ = NumberBook(region).normalise(pl.Series("caller_number", numbers, dtype=pl.String))
     return list(zip(text.to_list(), [E164] * len(text) if kind is None else kind.to_list(), strict=True))
 
 

@@ -48,6 +48,14 @@ def may_be_known(tables: Snapshot, size_bytes: int) -> bool:
     return _has_rows(tables, INGESTS.name, pl.col("size_bytes") == size_bytes)
 
 
+def holds_content(tables: Snapshot, sha256: str | None) -> bool:
+    """Tell whether a file with this content was ever committed, whatever its settings."""
+    import polars as pl
+
+    rows = tables.scan(INGESTS.name).filter(pl.col("sha256") == sha256).select("ingest_id").collect()
+    return any(tables.is_committed(CALL_RECORDS.name, ingest_id) for ingest_id in rows["ingest_id"])
+
+
 def _has_rows(tables: Snapshot, name: str, condition: pl.Expr) -> bool:
     """Tell whether a table has such rows; a table that was never written is not worth a query."""
     return bool(tables.files(name)) and not tables.scan(name).filter(condition).head(1).collect().is_empty()

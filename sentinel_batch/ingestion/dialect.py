@@ -16,6 +16,7 @@ from typing import Any
 from batch_base.suggestions import find_nearest
 from sentinel_batch.errors import DialectError
 from sentinel_batch.ingestion.timestamps import check_zone
+from sentinel_batch.numbers import MODES
 
 FIELDS = (
     "caller_number",
@@ -41,8 +42,21 @@ _DIRECTIONS: dict[str, str | list[str]] = {
     "outbound": ["outbound", "out", "outgoing", "mo", "moc", "originating", "sortant"],
     "internal": ["internal", "on-net", "onnet", "interne"],
 }
+_TABLES = ("rows", "fields", "time", "answered", "direction", "legs", "callers")
 _KEYS: dict[str, set[str]] = {
-    "": {"name", "description", "recognised_by", "rows", "fields", "time", "answered", "direction", "legs", "callers"},
+    "": {
+        "name",
+        "description",
+        "recognised_by",
+        "numbers",
+        "rows",
+        "fields",
+        "time",
+        "answered",
+        "direction",
+        "legs",
+        "callers",
+    },
     "rows": {"delimiter", "header", "layouts", "type_row"},
     "fields": set(FIELDS),
     "time": {"timezone", "day_first"},
@@ -89,6 +103,8 @@ class Dialect:
         Value in the file (lower case) to ``inbound``, ``outbound`` or ``internal``; the usual words, if not given.
     leg_columns, leg_pair
         Columns whose values joined name the call that a leg belongs to, or a pair of leg ids naming each other.
+    numbers
+        How digits without ``+`` are read (``sentinel_batch.numbers.MODES``); None is the run's way.
     short_callers
         Whether a short code (an extension) may be a caller.
     fingerprint
@@ -112,6 +128,7 @@ class Dialect:
     directions: Mapping[str, str]
     leg_columns: tuple[str, ...]
     leg_pair: tuple[str, ...]
+    numbers: str | None
     short_callers: bool
     fingerprint: str
 
@@ -194,6 +211,7 @@ def _parse(text: str, source: str) -> Dialect:
         directions=_read_directions(data.get("direction", _DIRECTIONS)),
         leg_columns=_names(data.get("legs", {}).get("call_id", [])),
         leg_pair=_names(data.get("legs", {}).get("pair", [])),
+        numbers=data.get("numbers"),
         short_callers=data.get("callers", {}).get("short_codes", False),
         fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16],
     )
@@ -238,7 +256,7 @@ def _check(data: dict[str, Any], source: str) -> None:
 
 _TEXT, _LIST, _LISTS, _FLAG = "text", "text or a list of texts", "a list of lists of texts", "true or false"
 _TYPES: dict[str, dict[str, str]] = {
-    "": {"name": _TEXT, "description": _TEXT, "recognised_by": _LIST},
+    "": {"name": _TEXT, "description": _TEXT, "recognised_by": _LIST, "numbers": _TEXT},
     "rows": {"delimiter": _TEXT, "header": _TEXT, "layouts": _LISTS, "type_row": _FLAG},
     "fields": dict.fromkeys(FIELDS, _LIST),
     "time": {"timezone": _TEXT, "day_first": _FLAG},
@@ -258,6 +276,12 @@ def _check_types(data: dict[str, Any], source: str) -> None:
                 raise DialectError(
                     f"{source}: {place} = {table[key]!r} must be {wanted}.", hint="See docs/dialects.md for an example."
                 )
+    if data.get("numbers", MODES[0]) not in MODES:
+        near = find_nearest(data["numbers"], MODES)
+        raise DialectError(
+            f"{source}: numbers = {data['numbers']!r}. Allowed: {', '.join(MODES)}.",
+            hint=f"Did you mean {near}?" if near else "Leave it out for the run's way.",
+        )
     zone = data.get("time", {}).get("timezone")
     if zone is not None:
         check_zone(zone)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from sentinel_batch.errors import (
     UnrecognisedFileError,
     UsageError,
 )
-from sentinel_batch.ingestion.commit import commit_file, find_earlier, may_be_known
+from sentinel_batch.ingestion.commit import commit_file, find_earlier, holds_content, may_be_known
 from sentinel_batch.ingestion.dialect import Dialect, load_dialect
 from sentinel_batch.ingestion.files import find_files, hash_file, name_of, spool_stream, unreadable_reported
 from sentinel_batch.ingestion.result import FileResult, IngestResult
@@ -32,15 +32,20 @@ from sentinel_batch.ingestion.source import Source, open_source
 from sentinel_batch.ingestion.staging import Staged, Stamp, stage_rows
 from sentinel_batch.ingestion.timestamps import check_zone
 from sentinel_batch.lake import Lake, Snapshot, full_disk_reported
-from sentinel_batch.numbers import NumberBook, is_region
+from sentinel_batch.numbers import MODES, NumberBook, is_region
 from sentinel_batch.runs import new_run_id, recorded_run
 from sentinel_batch.window import now
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same file would give other records than before."""
 
 FUTURE = timedelta(days=1)
 """Calls dated later than this after the ingest are implausible."""
+
+_READ_BEFORE = (
+    "The same content was ingested before, with other settings or by an earlier version: calls that are read otherwise "
+    "now stand in the lake twice. To replace them, load the archive into a new lake (docs/numbers.md)."
+)
 
 Progress = Callable[[str, int, int], None]
 """Called with a file's name, bytes read of it, and its size."""
@@ -53,6 +58,8 @@ class Options:
     dialect: Dialect | None
     zone: str
     region: str
+    numbers: str
+    numbers_named: bool
     strict: bool
     max_reject_rate: float
     day_first: bool | None
@@ -70,6 +77,7 @@ def ingest(
     dialect: str | Path | None = None,
     timezone: str | None = None,
     region: str | None = None,
+    numbers: str | None = None,
     strict: bool = False,
     max_reject_rate: float | None = None,
     dry_run: bool = False,
@@ -96,6 +104,9 @@ def ingest(
         Zone of times without an offset, where the dialect does not say; None is the configured one.
     region
         Where national numbers are read, such as ``NG``; None is the configured one.
+    numbers
+        How digits without ``+`` or exit code are read: ``auto`` (at home where they are valid there, else as
+        international), ``national``, ``international``; None is the dialect's way, else the configured one.
     strict
         Refuse a file that has any reject.
     max_reject_rate
@@ -126,7 +137,7 @@ def ingest(
         If the disk is full; files committed before stay.
     """
     desk = open_desk(lake, config).configure(
-        dialect=dialect, timezone=timezone, region=region, max_reject_rate=max_reject_rate
+        dialect=dialect, timezone=timezone, region=region, numbers=numbers, max_reject_rate=max_reject_rate
     )
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     options = _options(desk.config, strict=strict, day_first=day_first, progress=progress)
@@ -139,6 +150,7 @@ def ingest(
         "dialect": dialect and name_of(dialect),
         "timezone": options.zone,
         "region": options.region,
+        "numbers": options.numbers if options.numbers_named else None,
         "strict": strict,
         "max_reject_rate": options.max_reject_rate,
         "day_first": day_first,
@@ -171,6 +183,8 @@ def _options(config: Config, *, strict: bool, day_first: bool | None, progress: 
         dialect=load_dialect(config.dialect) if config.dialect else None,
         zone=check_zone(config.timezone),
         region=config.region,
+        numbers=config.numbers,
+        numbers_named=config.origin("numbers").startswith(("flag", "argument")),
         strict=strict,
         max_reject_rate=config.max_reject_rate,
         day_first=day_first,
@@ -184,7 +198,7 @@ def _options(config: Config, *, strict: bool, day_first: bool | None, progress: 
 def _ingest_files(found: list[Path], lake: Lake, known: list[Snapshot], options: Options, result: IngestResult) -> None:
     """Ingest files one by one; ``known`` are further tables whose calls are there already."""
     clock = time.perf_counter()
-    numbers = NumberBook(options.region)
+    numbers = {mode: NumberBook(options.region, mode) for mode in MODES}
     for path in found:
         with ExitStack() as stack:
             staging = stack.enter_context(lake.staging())
@@ -212,7 +226,7 @@ def _ingest_file(
     lake: Lake,
     known: list[Snapshot],
     options: Options,
-    numbers: NumberBook,
+    numbers: Mapping[str, NumberBook],
     run_id: str,
 ) -> None:
     with unreadable_reported(path):
@@ -235,6 +249,8 @@ def _ingest_file(
                 _repeat(file, earlier)
                 _check_rejects(file, options, [])
                 return
+            if any(holds_content(other, file.sha256) for other in tables):
+                file.notices.append(_READ_BEFORE)
         staged = stage_rows(source, shaping, stamp, staging, file, options.progress)
     if not file.records_processed:
         file.notices.append("The file has no records.")
@@ -274,13 +290,15 @@ def _identify(digest: Future[str], file: FileResult, shaping: Shaping, options: 
     """Name a file by its content and by all that its records depend on."""
     file.sha256 = digest.result()
     dialect = shaping.layout.dialect.fingerprint
-    facts = [FORMAT, file.sha256, dialect, options.zone, options.region, shaping.day_first, str(options.earliest)]
+    read = [options.region, shaping.numbers.mode]
+    facts = [FORMAT, file.sha256, dialect, options.zone, *read, shaping.day_first, str(options.earliest)]
     file.ingest_id = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
     return Stamp(file.path, file.ingest_id, now())
 
 
-def _shaping(file: FileResult, source: Source, options: Options, numbers: NumberBook) -> Shaping:
+def _shaping(file: FileResult, source: Source, options: Options, numbers: Mapping[str, NumberBook]) -> Shaping:
     dialect = source.layout.dialect
+    mode = options.numbers if options.numbers_named else dialect.numbers or options.numbers
     day_first = options.day_first if options.day_first is not None else dialect.day_first
     if day_first is None and source.has_text_dates():
         day_first = source.decide_day_first()
@@ -293,7 +311,7 @@ def _shaping(file: FileResult, source: Source, options: Options, numbers: Number
             )
     return Shaping(
         layout=source.layout,
-        numbers=numbers,
+        numbers=numbers[mode],
         zone=check_zone(dialect.timezone or options.zone),
         local_zone=options.zone,
         day_first=day_first,

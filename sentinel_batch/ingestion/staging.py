@@ -15,6 +15,7 @@ from sentinel_batch.ingestion.result import FileResult
 from sentinel_batch.ingestion.shaping import REASONS, Shaping, has_legs, shape_rows
 from sentinel_batch.ingestion.source import Pending, Rows, Source
 from sentinel_batch.lake import StagedFile
+from sentinel_batch.numbers import Tally
 from sentinel_batch.schema import CALL_RECORDS
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class _ShapedBlock:
     skipped: dict[str, int]
     encoding: str
     bytes_read: int
+    tally: Tally
 
 
 def stage_rows(
@@ -101,10 +103,11 @@ def stage_rows(
         staged = Staged([], [], KeySpill(folder / "keys"))
         rejects = _RejectPile(folder, staged)
         encodings: Counter[str] = Counter()
-        done = 0
+        done, tally = 0, Tally()
         for block in _shape_in_order(source, shaping, pool):
             file.records_processed += block.rows
             _count(file.lines_skipped, block.skipped)
+            tally.add(block.tally)
             encodings[block.encoding] += 1
             rejects.add(block.rejects)
             if block.keys is not None:
@@ -116,7 +119,14 @@ def stage_rows(
         staged.files = shelf.finish()
         rejects.finish(file)
     file.encoding = _name_encoding(source.encoding, encodings)
+    _say_how_read(file, tally)
     return staged
+
+
+def _say_how_read(file: FileResult, tally: Tally) -> None:
+    file.number_readings, file.number_types = tally.readings, tally.kinds
+    if said := tally.describe():
+        file.notices.append(said)
 
 
 def _shape_in_order(source: Source, shaping: Shaping, pool: ThreadPoolExecutor) -> Iterator[_ShapedBlock]:
@@ -139,7 +149,7 @@ def _shape(pending: Pending, shaping: Shaping) -> _ShapedBlock:
         skipped["header"] = skipped.get("header", 0) + repeated
     keys = None if has_legs(shaping.layout) else sort_hashes(shaped.records)
     total = rows.cells.height + len(rows.ragged) - repeated
-    return _ShapedBlock(shaped.records, rejects, keys, total, skipped, rows.encoding, pending.bytes_read)
+    return _ShapedBlock(shaped.records, rejects, keys, total, skipped, rows.encoding, pending.bytes_read, shaped.tally)
 
 
 def _describe_rejects(rejects: pl.DataFrame, rows: Rows, header: str) -> tuple[pl.DataFrame, int]:
