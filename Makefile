@@ -91,6 +91,7 @@ docs: $(VENV)/.run
 	$(BIN)/python -m sentinel_batch.cli.documentation docs/cli.md
 	$(BIN)/python -m sentinel_batch.rules.documentation docs
 	$(BIN)/python -m sentinel_batch.ingestion.documentation docs/dialects.md
+	$(BIN)/python -m sentinel_batch.numbers.documentation docs/numbers.md
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --wheel --outdir dist

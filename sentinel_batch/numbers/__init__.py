@@ -32,6 +32,7 @@ from .kinds import (
     SHORT_CODE,
     UNKNOWN,
 )
+from .overlaps import Overlap, find_overlaps
 from .plan import code_of_region, is_region, list_regions, plan_edition
 from .reading import normalise_number
 from .tally import Tally
@@ -67,8 +68,10 @@ __all__ = [
     "UNKNOWN",
     "Normalised",
     "NumberBook",
+    "Overlap",
     "Tally",
     "code_of_region",
+    "find_overlaps",
     "is_region",
     "list_regions",
     "normalise_number",

@@ -149,7 +149,7 @@ class Reader:
     def _read_short(self, digits: str) -> Read:
         """Read few digits: a number where the home region's are that short, or with a national prefix."""
         home = self._read_home(digits)
-        whole = len(digits) >= SHORTEST_BARE and len(digits) in self.home.mobile_lengths
+        whole = len(digits) >= SHORTEST_BARE and len(digits) in self.home.mobile_lengths and self.mode != BARE_FIRST
         if (whole or digits.startswith("0")) and any(map(self._is_valid, home)):
             return Read(f"+{home[0].digits}", E164, NATIONAL)
         return Read(digits, SHORT_CODE, AS_TYPED)
@@ -186,7 +186,10 @@ class Reader:
         return Read(f"+{found[0].digits}", POSSIBLE, reading)
 
     def _is_usual(self, candidate: _Candidate) -> bool:
-        return len(candidate.national) in self.plan.main_region(candidate.code).usual_lengths
+        """Tell whether a number has the length of lines and mobiles, and no national prefix left in it."""
+        region = self.plan.main_region(candidate.code)
+        left = region.prefix.match(candidate.national) if region.prefix is not None else None
+        return len(candidate.national) in region.usual_lengths and not (left is not None and left[0])
 
     def _read_home(self, digits: str) -> list[_Candidate]:
         """Read digits as the library does in the home region: not at all if they begin with its exit code."""
@@ -197,8 +200,7 @@ class Reader:
             inner = region.strip_prefix(digits[len(code) :])
             if (not region.fits(digits) and region.fits(inner)) or len(digits) > region.lengths[-1]:
                 national, region = inner, self.plan.main_region(code)
-        national = _shorten(region, national)
-        return [_Candidate(code, national, code + national, NATIONAL)]
+        return [_Candidate(code, _shorten(region, national), code + region.strip_prefix(national), NATIONAL)]
 
     def _read_exits(self, digits: str) -> list[_Candidate]:
         """Read what follows the home region's exit code, and what follows ``00``."""
