@@ -100,6 +100,7 @@ docs: $(VENV)/.run
 	$(BIN)/python -m sentinel_batch.rules.documentation docs
 	$(BIN)/python -m sentinel_batch.ingestion.documentation docs/dialects.md
 	$(BIN)/python -m sentinel_batch.verb_stub sentinel_batch/verbs.pyi
+	$(BIN)/python -m sentinel_batch.numbers.documentation docs/numbers.md
 
 wheel: $(VENV)/.dev
 	$(BIN)/python -m build --wheel --outdir dist

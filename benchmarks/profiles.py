@@ -37,7 +37,6 @@ def build(lake: str) -> dict[str, object]:
     """Compute every day of the lake anew, and commit it."""
     import deltalake  # noqa: F401
     import numpy  # noqa: F401
-    import phonenumbers  # noqa: F401
     import polars  # noqa: F401
 
     from sentinel_batch.profiles import build_profiles

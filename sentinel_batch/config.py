@@ -52,6 +52,8 @@ class Config:
         IANA zone in which times without an offset are read.
     region
         ISO 3166 country (two letters) whose national numbers are normalised.
+    numbers
+        How digits without ``+`` or exit code are read: ``auto``, ``national`` or ``international``.
     max_reject_rate
         Share of rejected rows, 0 to 1, above which a file is refused whole.
     earliest_call
@@ -102,6 +104,7 @@ class Config:
     lake_name: str | None = None
     timezone: str = "Africa/Lagos"
     region: str = "NG"
+    numbers: str = "auto"
     max_reject_rate: float = 0.05
     earliest_call: date = date(2000, 1, 1)
     inbox: Path | None = None
@@ -334,6 +337,13 @@ def _region(value: Any, base: Path) -> str:
     return text
 
 
+def _numbers(value: Any, base: Path) -> str:
+    text = _text(value, base).lower()
+    if text not in ("auto", "national", "international"):
+        raise ValueError(text)
+    return text
+
+
 def _model(value: Any, base: Path) -> str:
     """Keep a name; resolve the path of a folder."""
     text = _text(str(value) if isinstance(value, Path) else value, base)
@@ -379,6 +389,7 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "lake_name": ("a text", _text),
     "timezone": ("an IANA time zone such as Africa/Lagos", _zone),
     "region": ("a two-letter country code such as NG", _region),
+    "numbers": ("auto, national or international", _numbers),
     "max_reject_rate": ("a number from 0 to 1, such as 0.05", partial(_number, lowest=0.0, highest=1.0)),
     "earliest_call": ("a date such as 2000-01-01", _day),
     "inbox": ("a folder", _path),

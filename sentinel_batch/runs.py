@@ -19,6 +19,7 @@ import polars as pl
 
 from sentinel_batch.errors import SentinelError
 from sentinel_batch.lake import Lake
+from sentinel_batch.numbers import plan_edition
 from sentinel_batch.schema import RUNS, polars_schema
 from sentinel_batch.window import now
 
@@ -91,8 +92,8 @@ def recorded_run(lake: Lake, command: str, parameters: dict[str, Any], *, run_id
 @cache
 def versions() -> dict[str, str]:
     """Return the versions of Sentinel Batch, Python and the libraries that results depend on."""
-    names = ("sentinel-batch", "polars", "duckdb", "deltalake", "pyarrow", "phonenumbers")
-    found = {"python": platform.python_version()}
+    names = ("sentinel-batch", "polars", "duckdb", "deltalake", "pyarrow")
+    found = {"python": platform.python_version(), "numbering_plan": plan_edition()}
     for name in names:
         with suppress(Exception):
             found[name] = getattr(sys.modules.get(name.replace("-", "_")), "__version__", None) or version(name)

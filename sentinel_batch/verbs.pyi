@@ -194,6 +194,7 @@ class Verbs:
         dialect: str | Path | None = None,
         timezone: str | None = None,
         region: str | None = None,
+        numbers: str | None = None,
         strict: bool = False,
         max_reject_rate: float | None = None,
         dry_run: bool = False,

@@ -41,6 +41,10 @@ def ingest(
     region: Annotated[
         str | None, typer.Option("--region", metavar="CC", help="Country of national numbers [default NG].")
     ] = None,
+    numbers: Annotated[
+        str | None,
+        typer.Option("--numbers", metavar="WAY", help="Digits without +: auto, national or international."),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse a file if any of its rows is rejected.")] = False,
     max_reject_rate: Annotated[
         float | None,
@@ -59,7 +63,9 @@ def ingest(
     """
     from sentinel_batch.ingestion import ingest as load
 
-    desk = session.desk(dialect=dialect, timezone=timezone, region=region, max_reject_rate=max_reject_rate)
+    desk = session.desk(
+        dialect=dialect, timezone=timezone, region=region, numbers=numbers, max_reject_rate=max_reject_rate
+    )
     out = session.output
     with out.progress("Reading") as progress:
         result = load(paths, lake=desk, strict=strict, dry_run=dry_run, day_first=day_first, progress=progress)

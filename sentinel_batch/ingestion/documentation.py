@@ -19,9 +19,11 @@ _DELIMITERS = {"\t": "a tab", "fixed": "aligned columns"}
 _MEANINGS = {
     "ragged_row": "The row ends before the last column that is needed, or has text beyond the last column.",
     "missing_caller": "No caller: empty, `NULL`, `-` or the like.",
+    "rounded_caller": "A spreadsheet has rounded the caller (`2.34803E+12`): its last digits are lost.",
     "invalid_caller": "The caller is withheld, a name, or no telephone number.",
     "caller_short_code": "The caller is a short code or extension, and the dialect does not allow that.",
     "missing_callee": "No callee.",
+    "rounded_callee": "A spreadsheet has rounded the callee.",
     "invalid_callee": "The callee has neither a letter nor a digit.",
     "missing_timestamp": "No time; of separate columns, no date or no time of day.",
     "bad_timestamp": "The time is in no notation known, does not exist, or is skipped by a clock change.",

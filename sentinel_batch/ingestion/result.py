@@ -30,6 +30,11 @@ class FileResult:
         Reason to number of rows.
     lines_skipped
         ``preamble``, ``header``, ``trailer``, ``blank`` lines: no records.
+    number_readings
+        Way in which telephone numbers were read (``sentinel_batch.numbers.READINGS``) to number of cells, those of
+        rejected rows included.
+    number_types
+        The same cells by what they are (``sentinel_batch.numbers.KINDS``).
     notices
         What the reader should know, such as ignored columns.
     error
@@ -54,6 +59,8 @@ class FileResult:
     records_refused: int = 0
     rejects_by_reason: dict[str, int] = field(default_factory=dict)
     lines_skipped: dict[str, int] = field(default_factory=dict)
+    number_readings: dict[str, int] = field(default_factory=dict)
+    number_types: dict[str, int] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     error: dict[str, Any] | None = None
     first_call: datetime | None = None

@@ -61,6 +61,7 @@ def reading_settings(config: Config) -> dict[str, str | float | None]:
         "timezone": config.timezone,
         "region": config.region,
         "max_reject_rate": config.max_reject_rate,
+        **({"numbers": config.numbers} if config.numbers != "auto" else {}),
         "earliest_call": config.earliest_call.isoformat(),
         "dialect": dialect,
         "dialect_sha256": hashlib.sha256(own.read_bytes()).hexdigest() if own is not None and own.is_file() else None,

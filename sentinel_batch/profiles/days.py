@@ -11,6 +11,7 @@ import polars as pl
 
 from sentinel_batch.config import Config
 from sentinel_batch.lake import Snapshot, scan_parts
+from sentinel_batch.numbers import code_of_region
 from sentinel_batch.profiles.calls import list_files, scan_days
 from sentinel_batch.profiles.history import LOOKBACK_DAYS
 from sentinel_batch.profiles.segments import Segments, read_segments
@@ -51,9 +52,7 @@ class Definition:
     @property
     def country_code(self) -> int:
         """The home country's calling code, such as 234."""
-        import phonenumbers  # Late: only building needs it, and every ranking reads profiles.
-
-        return int(phonenumbers.country_code_for_region(self.region))
+        return int(code_of_region(self.region))
 
 
 @dataclass(frozen=True)

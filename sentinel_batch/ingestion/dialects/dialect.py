@@ -59,6 +59,8 @@ class Dialect:
         Value in the file (lower case) to ``inbound``, ``outbound`` or ``internal``; the usual words, if not given.
     leg_columns, leg_pair
         Columns whose values joined name the call that a leg belongs to, or a pair of leg ids naming each other.
+    numbers
+        How digits without ``+`` are read (``sentinel_batch.numbers.MODES``); None is the run's way.
     short_callers
         Whether a short code (an extension) may be a caller.
     fingerprint
@@ -82,6 +84,7 @@ class Dialect:
     directions: Mapping[str, str]
     leg_columns: tuple[str, ...]
     leg_pair: tuple[str, ...]
+    numbers: str | None
     short_callers: bool
     fingerprint: str
 

@@ -11,6 +11,7 @@ from batch_base.suggestions import find_nearest
 from sentinel_batch.errors import DialectError
 from sentinel_batch.ingestion.dialects.dialect import FIELDS, Dialect, normalise_name
 from sentinel_batch.ingestion.values.zones import check_zone
+from sentinel_batch.numbers import MODES
 
 _DIRECTIONS: dict[str, str | list[str]] = {
     "inbound": ["inbound", "in", "incoming", "mt", "mtc", "terminating", "entrant"],
@@ -18,7 +19,19 @@ _DIRECTIONS: dict[str, str | list[str]] = {
     "internal": ["internal", "on-net", "onnet", "interne"],
 }
 KEYS: dict[str, set[str]] = {
-    "": {"name", "description", "recognised_by", "rows", "fields", "time", "answered", "direction", "legs", "callers"},
+    "": {
+        "name",
+        "description",
+        "recognised_by",
+        "numbers",
+        "rows",
+        "fields",
+        "time",
+        "answered",
+        "direction",
+        "legs",
+        "callers",
+    },
     "rows": {"delimiter", "header", "layouts", "type_row"},
     "fields": set(FIELDS),
     "time": {"timezone", "day_first"},
@@ -64,6 +77,7 @@ def parse_dialect(text: str, source: str) -> Dialect:
         directions=_read_directions(data.get("direction", _DIRECTIONS)),
         leg_columns=_names(data.get("legs", {}).get("call_id", [])),
         leg_pair=_names(data.get("legs", {}).get("pair", [])),
+        numbers=data.get("numbers"),
         short_callers=data.get("callers", {}).get("short_codes", False),
         fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16],
     )
@@ -108,7 +122,7 @@ def _check(data: dict[str, Any], source: str) -> None:
 
 _TEXT, _LIST, _LISTS, _FLAG = "text", "text or a list of texts", "a list of lists of texts", "true or false"
 _TYPES: dict[str, dict[str, str]] = {
-    "": {"name": _TEXT, "description": _TEXT, "recognised_by": _LIST},
+    "": {"name": _TEXT, "description": _TEXT, "recognised_by": _LIST, "numbers": _TEXT},
     "rows": {"delimiter": _TEXT, "header": _TEXT, "layouts": _LISTS, "type_row": _FLAG},
     "fields": dict.fromkeys(FIELDS, _LIST),
     "time": {"timezone": _TEXT, "day_first": _FLAG},
@@ -128,6 +142,12 @@ def _check_types(data: dict[str, Any], source: str) -> None:
                 raise DialectError(
                     f"{source}: {place} = {table[key]!r} must be {wanted}.", hint="See docs/dialects.md for an example."
                 )
+    if data.get("numbers", MODES[0]) not in MODES:
+        near = find_nearest(data["numbers"], MODES)
+        raise DialectError(
+            f"{source}: numbers = {data['numbers']!r}. Allowed: {', '.join(MODES)}.",
+            hint=f"Did you mean {near}?" if near else "Leave it out for the run's way.",
+        )
     zone = data.get("time", {}).get("timezone")
     if zone is not None:
         check_zone(zone)

@@ -136,8 +136,9 @@ def _leave_out_read_before(
         lines = read.collect(engine="streaming").to_series().to_numpy()
         files = [kept for part in files if (kept := rewrite(part, lines)) is not None]
         notices.append(
-            "The same content was ingested before with other settings; "
-            f"the {len(lines):,} calls that the lake has of it stay as they were read then."
+            "The same content was ingested before, with other settings or by an earlier version; the "
+            f"{len(lines):,} calls that the lake has of it stay as they were read then. To read them anew, load the "
+            "files into a new lake."
         )
     return files, notices
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,7 @@ from sentinel_batch.lake import Lake, Snapshot, full_disk_reported
 from sentinel_batch.numbers import NumberBook
 from sentinel_batch.window import now
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same file would give other records than before."""
 
 
@@ -55,7 +55,7 @@ class FileIngest:
     options
         Settings of the ingest.
     numbers
-        Normal forms of telephone numbers.
+        Normal forms of telephone numbers, by the way in which they are read.
     run_id
         The run that this is part of.
     """
@@ -65,7 +65,7 @@ class FileIngest:
     lake: Lake
     known: list[Snapshot]
     options: Options
-    numbers: NumberBook
+    numbers: Mapping[str, NumberBook]
     run_id: str
 
     @property
@@ -139,7 +139,8 @@ class FileIngest:
     def _identify(self, digest: Future[str], shaping: Shaping) -> Stamp:
         """Name the file by its content and by all that its records depend on."""
         options, dialect, sha256 = self.options, shaping.layout.dialect.fingerprint, digest.result()
-        facts = [FORMAT, sha256, dialect, options.zone, options.region, shaping.day_first, str(options.earliest)]
+        read = [options.region, shaping.numbers.mode]
+        facts = [FORMAT, sha256, dialect, options.zone, *read, shaping.day_first, str(options.earliest)]
         ingest_id = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
         return Stamp(self.name, sha256, ingest_id, now())
 
@@ -150,11 +151,12 @@ class FileIngest:
         return source.decide_day_first() if source.has_text_dates() else None
 
     def _shaping(self, source: Source, day_first: bool | None) -> Shaping:
-        options = self.options
+        options, dialect = self.options, source.layout.dialect
+        mode = options.numbers if options.numbers_named else dialect.numbers or options.numbers
         return Shaping(
             layout=source.layout,
-            numbers=self.numbers,
-            zone=check_zone(source.layout.dialect.timezone or options.zone),
+            numbers=self.numbers[mode],
+            zone=check_zone(dialect.timezone or options.zone),
             local_zone=options.zone,
             day_first=day_first,
             earliest=options.earliest,

@@ -28,6 +28,8 @@ class Options:
     dialect: Dialect | None
     zone: str
     region: str
+    numbers: str
+    numbers_named: bool
     strict: bool
     max_reject_rate: float
     day_first: bool | None
@@ -54,6 +56,8 @@ def read_options(config: Config, *, strict: bool, day_first: bool | None, progre
         dialect=load_dialect(config.dialect) if config.dialect else None,
         zone=check_zone(config.timezone),
         region=config.region,
+        numbers=config.numbers,
+        numbers_named=config.origin("numbers").startswith(("flag", "argument")),
         strict=strict,
         max_reject_rate=config.max_reject_rate,
         day_first=day_first,

@@ -57,6 +57,8 @@ class RowCounts(Part):
     records_rejected: int
     rejects_by_reason: dict[str, int]
     lines_skipped: dict[str, int]
+    number_readings: dict[str, int]
+    number_types: dict[str, int]
     encoding: str
 
 

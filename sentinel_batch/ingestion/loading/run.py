@@ -13,7 +13,7 @@ from sentinel_batch.ingestion.loading.options import Options, Progress, read_opt
 from sentinel_batch.ingestion.reading.files import find_files, name_of
 from sentinel_batch.ingestion.result import IngestResult
 from sentinel_batch.lake import Lake, Snapshot
-from sentinel_batch.numbers import NumberBook
+from sentinel_batch.numbers import MODES, NumberBook
 from sentinel_batch.runs import new_run_id, recorded_run
 
 
@@ -25,6 +25,7 @@ def ingest(
     dialect: str | Path | None = None,
     timezone: str | None = None,
     region: str | None = None,
+    numbers: str | None = None,
     strict: bool = False,
     max_reject_rate: float | None = None,
     dry_run: bool = False,
@@ -51,6 +52,9 @@ def ingest(
         Zone of times without an offset, where the dialect does not say; None is the configured one.
     region
         Where national numbers are read, such as ``NG``; None is the configured one.
+    numbers
+        How digits without ``+`` or exit code are read: ``auto`` (at home where they are valid there, else as
+        international), ``national``, ``international``; None is the dialect's way, else the configured one.
     strict
         Refuse a file that has any reject.
     max_reject_rate
@@ -81,7 +85,7 @@ def ingest(
         If the disk is full; files committed before stay.
     """
     desk = open_desk(lake, config).configure(
-        dialect=dialect, timezone=timezone, region=region, max_reject_rate=max_reject_rate
+        dialect=dialect, timezone=timezone, region=region, numbers=numbers, max_reject_rate=max_reject_rate
     )
     given = [paths] if isinstance(paths, str | Path) else list(paths)
     options = read_options(desk.config, strict=strict, day_first=day_first, progress=progress)
@@ -94,6 +98,7 @@ def ingest(
         "dialect": dialect and name_of(dialect),
         "timezone": options.zone,
         "region": options.region,
+        "numbers": options.numbers if options.numbers_named else None,
         "strict": strict,
         "max_reject_rate": options.max_reject_rate,
         "day_first": day_first,
@@ -119,7 +124,7 @@ def _rehearse(found: list[Path], desk: Desk, options: Options) -> IngestResult:
 def _ingest_files(found: list[Path], lake: Lake, known: list[Snapshot], options: Options, result: IngestResult) -> None:
     """Ingest files one by one; ``known`` are further tables whose calls are there already."""
     clock = time.perf_counter()
-    numbers = NumberBook(options.region)
+    numbers = {mode: NumberBook(options.region, mode) for mode in MODES}
     for path in found:
         with lake.staging() as staging:
             result.files.append(FileIngest(path, staging, lake, known, options, numbers, result.run_id).run())

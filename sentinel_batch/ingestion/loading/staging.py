@@ -15,6 +15,7 @@ from sentinel_batch.ingestion.loading.shelf import THREADS, RejectPile, Shelf, S
 from sentinel_batch.ingestion.reading.source import Pending, Rows, Source
 from sentinel_batch.ingestion.shaping.rows import REASONS, Shaping, has_legs, shape_rows
 from sentinel_batch.lake import StagedFile
+from sentinel_batch.numbers import Tally
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,6 +54,7 @@ class _ShapedBlock:
     skipped: dict[str, int]
     encoding: str
     bytes_read: int
+    tally: Tally
 
 
 class RowStaging:
@@ -87,6 +89,7 @@ class RowStaging:
         self._progress = progress
         self._rows = 0
         self._skipped: Counter[str] = Counter()
+        self._tally = Tally()
         self._encodings: Counter[str] = Counter()
         self._rejects = RejectPile(folder)
 
@@ -94,13 +97,16 @@ class RowStaging:
     def counts(self) -> RowCounts:
         """What became of the rows read so far."""
         reasons = self._rejects.reasons
+        said = self._tally.describe() if self._rows else "The file has no records."
         return RowCounts(
             records_processed=self._rows,
             records_rejected=reasons.total(),
             rejects_by_reason={reason: reasons[reason] for reason in REASONS if reasons[reason]},
             lines_skipped=dict(self._skipped),
+            number_readings=self._tally.readings,
+            number_types=self._tally.kinds,
             encoding=_name_encoding(self._source.encoding, self._encodings),
-            notices=[] if self._rows else ["The file has no records."],
+            notices=[said] if said else [],
         )
 
     def run(self) -> Staged:
@@ -123,6 +129,7 @@ class RowStaging:
         self._rows += block.rows
         self._skipped.update(block.skipped)
         self._encodings[block.encoding] += 1
+        self._tally.add(block.tally)
         self._rejects.add(block.rejects)
 
 
@@ -146,7 +153,7 @@ def _shape(pending: Pending, shaping: Shaping) -> _ShapedBlock:
         skipped["header"] = skipped.get("header", 0) + repeated
     keys = None if has_legs(shaping.layout) else sort_hashes(shaped.records)
     total = rows.cells.height + len(rows.ragged) - repeated
-    return _ShapedBlock(shaped.records, rejects, keys, total, skipped, rows.encoding, pending.bytes_read)
+    return _ShapedBlock(shaped.records, rejects, keys, total, skipped, rows.encoding, pending.bytes_read, shaped.tally)
 
 
 def _describe_rejects(rejects: pl.DataFrame, rows: Rows, header: str) -> tuple[pl.DataFrame, int]:

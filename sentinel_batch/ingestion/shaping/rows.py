@@ -12,14 +12,14 @@ from sentinel_batch.ingestion.values.durations import MISSED, read_durations
 from sentinel_batch.ingestion.values.timestamps import bounds_of, read_date_times, read_times
 from sentinel_batch.ingestion.values.zones import to_local
 from sentinel_batch.numbers import (
-    ALPHANUMERIC,
-    ANONYMOUS,
+    CALLERS,
     E164,
     MISSING,
     NOTHING,
+    ROUNDED,
     SHORT_CODE,
-    UNKNOWN,
     NumberBook,
+    Tally,
 )
 
 if TYPE_CHECKING:
@@ -37,9 +37,11 @@ OPTIONAL_TEXT = ("termination_cause", "location_code", "imei", "imsi", "trunk")
 REASONS = (
     "ragged_row",
     "missing_caller",
+    "rounded_caller",
     "invalid_caller",
     "caller_short_code",
     "missing_callee",
+    "rounded_callee",
     "invalid_callee",
     "missing_timestamp",
     "bad_timestamp",
@@ -82,10 +84,14 @@ class Shaping:
 
 @dataclass(frozen=True)
 class Shaped:
-    """Rows kept, as ``call_records`` without :data:`STAMPED`, and ``source_line, column, reason`` of rows rejected."""
+    """Rows kept, as ``call_records`` without :data:`STAMPED`, and ``source_line, column, reason`` of rows rejected.
+
+    The tally says how the telephone numbers of all rows were read.
+    """
 
     records: pl.DataFrame
     rejects: pl.DataFrame
+    tally: Tally
 
 
 def shape_rows(cells: pl.DataFrame, shaping: Shaping) -> Shaped:
@@ -100,14 +106,14 @@ def shape_rows(cells: pl.DataFrame, shaping: Shaping) -> Shaped:
     """
     import polars as pl
 
-    frame, plain = _read_fields(cells, shaping)
+    frame, plain, tally = _read_fields(cells, shaping)
     if plain and _all_plausible(frame, shaping):
-        return Shaped(_finish(frame, shaping), _no_rejects())
+        return Shaped(_finish(frame, shaping), _no_rejects(), tally)
     doubtful = frame.select("source_line", _reason(shaping).alias("reason")).filter(pl.col("reason").is_not_null())
     column = pl.col("reason").replace_strict(_COLUMN_OF, return_dtype=pl.String)
     rejects = doubtful.select("source_line", column.alias("column"), "reason")
     kept = frame.join(rejects, on="source_line", how="anti", maintain_order="left")
-    return Shaped(_finish(kept, shaping), rejects)
+    return Shaped(_finish(kept, shaping), rejects, tally)
 
 
 _COLUMN_OF = {
@@ -132,8 +138,8 @@ def _no_rejects() -> pl.DataFrame:
     return pl.DataFrame(schema={"source_line": pl.Int64, "column": pl.String, "reason": pl.String})
 
 
-def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> tuple[pl.DataFrame, bool]:
-    """Return the fields of all rows, and whether both numbers are E.164 in each."""
+def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> tuple[pl.DataFrame, bool, Tally]:
+    """Return the fields of all rows, whether both numbers are E.164 in each, and how numbers were read."""
     import polars as pl
 
     layout, dialect = shaping.layout, shaping.layout.dialect
@@ -144,8 +150,9 @@ def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> tuple[pl.DataFrame, b
     quiet = duration == MISSED if said is None else ~answered & (duration.fill_null(0) >= MISSED)
     if quiet.any():
         duration = duration.zip_with(~quiet.fill_null(False), pl.zeros(len(duration), pl.Int64, eager=True))
-    caller, caller_kind = shaping.numbers.normalise(_field(cells, layout, "caller_number"))
-    callee, callee_kind = shaping.numbers.normalise(_field(cells, layout, "callee_number"))
+    caller, caller_kind, tally = shaping.numbers.normalise(_field(cells, layout, "caller_number"))
+    callee, callee_kind, more = shaping.numbers.normalise(_field(cells, layout, "callee_number"))
+    tally.add(more)
     frame = pl.DataFrame(
         {
             "source_line": cells["source_line"],
@@ -170,7 +177,7 @@ def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> tuple[pl.DataFrame, b
         texts.append(map_distinct(direction, lambda text: _direction(text, dialect.directions)).alias("call_direction"))
     if has_legs(layout) or layout.positions("call_id"):
         texts.append(_call_id(cells, layout).alias("call_id"))
-    return frame.with_columns(texts), caller_kind is None and callee_kind is None
+    return frame.with_columns(texts), caller_kind is None and callee_kind is None, tally
 
 
 def _kind(kind: pl.Series | None) -> pl.Expr | pl.Series:
@@ -270,9 +277,11 @@ def _reason(shaping: Shaping) -> pl.Expr:
     short = caller == SHORT_CODE if not shaping.layout.dialect.short_callers else pl.lit(False)
     return (
         pl.when(caller == MISSING).then(pl.lit("missing_caller"))
-        .when(caller.is_in([ANONYMOUS, ALPHANUMERIC, UNKNOWN, NOTHING])).then(pl.lit("invalid_caller"))
+        .when(caller == ROUNDED).then(pl.lit("rounded_caller"))
+        .when(~caller.is_in([*CALLERS, SHORT_CODE])).then(pl.lit("invalid_caller"))
         .when(short).then(pl.lit("caller_short_code"))
         .when(callee == MISSING).then(pl.lit("missing_callee"))
+        .when(callee == ROUNDED).then(pl.lit("rounded_callee"))
         .when(callee == NOTHING).then(pl.lit("invalid_callee"))
         .when(pl.col("time_missing")).then(pl.lit("missing_timestamp"))
         .when(time.is_null()).then(pl.lit("bad_timestamp"))

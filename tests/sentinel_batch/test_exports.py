@@ -14,7 +14,7 @@ import pytest
 
 import sentinel_batch as sb
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 STUBS = sorted(ROOT.glob("*_batch/**/__init__.pyi"))
 PACKAGES = [importlib.import_module(".".join(stub.parent.relative_to(ROOT).parts)) for stub in STUBS]
 each_package = pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.__name__)

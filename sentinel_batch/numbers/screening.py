@@ -1,0 +1,244 @@
+"""Readings of many numbers at once, where the first look decides; they are those of ``reading.py``, or none.
+
+A number is decided here only if no other reading of it can be valid. All others are left to :class:`Reader`, each
+distinct one once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .grading import load_grader
+from .kinds import (
+    AS_TYPED,
+    BARE_FIRST,
+    BARE_INTERNATIONAL,
+    E164,
+    EXIT_CODE,
+    HOME_CODE,
+    HOME_ONLY,
+    IMPOSSIBLE,
+    INTERNATIONAL,
+    KINDS,
+    NATIONAL,
+    NATIONAL_OR_FOREIGN,
+    POSSIBLE,
+    READINGS,
+)
+from .plan import LONGEST, MARKED, NO_NUMBER, VALID, Plan
+from .reading import SHORT_CODE_DIGITS, SHORTEST, Reader
+
+if TYPE_CHECKING:
+    import polars as pl
+    from numpy.typing import NDArray
+
+    Bytes = NDArray[np.uint8]
+    Flags = NDArray[np.bool_]
+    Integers = NDArray[np.uint64]
+
+KIND_NAMES, READING_NAMES = tuple(KINDS), tuple(READINGS)
+"""Names of the codes that stand in :class:`Decisions`."""
+
+UNDECIDED = 255
+"""Kind of a number that is left to :class:`Reader`."""
+
+_BASE = MARKED - 1
+_LONGEST_TYPED = 17
+_POWERS = np.array([10**power for power in range(_LONGEST_TYPED + 2)], dtype=np.uint64)
+
+
+@dataclass
+class Decisions:
+    """What became of each number: it is ``+``, the home code where ``home``, and its digits from ``cut`` on."""
+
+    kinds: Bytes
+    readings: Bytes
+    cut: Bytes
+    home: Flags
+
+    @classmethod
+    def none(cls, count: int) -> Decisions:
+        """Return so many numbers, all undecided."""
+        kinds, readings = np.full(count, UNDECIDED, np.uint8), np.full(count, READING_NAMES.index(AS_TYPED), np.uint8)
+        return cls(kinds, readings, np.zeros(count, np.uint8), np.zeros(count, np.bool_))
+
+    def take(self, chosen: Flags, reading: str, *, cut: Bytes | int = 0, home: bool = False, kind: str = E164) -> None:
+        """Decide the chosen numbers that are not yet decided."""
+        fresh = chosen & (self.kinds == UNDECIDED)
+        self.kinds[fresh] = KIND_NAMES.index(kind)
+        self.readings[fresh] = READING_NAMES.index(reading)
+        self.cut[fresh] = cut if isinstance(cut, int) else cut[fresh]
+        self.home[fresh] = home
+
+
+class Screen:
+    """Decides numbers typed in one region.
+
+    Parameters
+    ----------
+    reader
+        Reads what is left.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader, self._home = reader, reader.home
+        self._code = self._home.code
+        self._is_main = reader.plan.codes[self._code] == self._home.name
+        self._lengths = _possible_lengths(reader.plan)
+        self._grade = load_grader().grade
+
+    def decide_international(self, values: Integers, digits: Bytes) -> Decisions:
+        """Decide numbers with ``+``.
+
+        Parameters
+        ----------
+        values
+            Their digits as whole numbers.
+        digits
+            How many they are, at most 17.
+        """
+        decisions = Decisions.none(len(values))
+        whole = (digits >= SHORTEST) & (digits <= LONGEST) & (values >= _POWERS[np.maximum(digits, 1) - 1])
+        grades = self._grade(values, digits)
+        decisions.take(whole & (grades == VALID), INTERNATIONAL)
+        doubled, cut = self._find_doubled(values, digits)
+        decisions.take(whole & doubled & (grades & _BASE != VALID), INTERNATIONAL, cut=cut, home=True)
+        nothing = whole & (grades == NO_NUMBER)
+        if nothing.any():
+            heads = values[nothing] // _POWERS[digits[nothing] - 3]
+            possible = np.zeros(len(values), np.bool_)
+            possible[nothing] = (self._lengths[heads] >> digits[nothing]) & 1 == 1
+            decisions.take(possible, INTERNATIONAL, kind=POSSIBLE)
+            decisions.take(nothing, INTERNATIONAL, kind=IMPOSSIBLE)
+        return decisions
+
+    def decide_dialled(self, text: pl.Series, values: Integers, digits: Bytes) -> Decisions:
+        """Decide numbers without ``+``.
+
+        Parameters
+        ----------
+        text
+            Their digits.
+        values
+            The same as whole numbers.
+        digits
+            How many they are, at most 17.
+        """
+        decisions, begins = Decisions.none(len(values)), _Beginnings(values, digits)
+        long = (digits > SHORT_CODE_DIGITS) & (digits <= _LONGEST_TYPED)
+        exits, own = self._find_exits(text, begins), begins.having(self._code)
+        cut, known = self._find_prefix(text, begins)
+        bare = self._grade(values, digits)
+        as_national = self._is_valid(values, digits)
+        stripped = (cut > 0) & self._is_valid(*_cut_off(values, digits, cut))
+        nothing_home = long & ~exits & ~own & ~as_national & ~stripped & known
+        foreign = long & (bare == VALID) & ~own
+        if self._reader.mode == BARE_FIRST:
+            decisions.take(foreign, BARE_INTERNATIONAL)
+        home = long & ~exits & ~own & known & (bare & MARKED == 0)
+        self._take_home(decisions, home & as_national & (cut == 0), bare, 0)
+        fitting = np.isin(digits - np.minimum(digits, cut), self._home.lengths)
+        self._take_home(decisions, home & stripped & fitting, bare, cut)
+        self._take_own(decisions, long & own & ~exits & ~as_national & known, values, digits, bare)
+        self._take_exits(decisions, long & ~own & (bare & MARKED == 0), nothing_home, values, digits)
+        if self._reader.mode not in (HOME_ONLY, BARE_FIRST):
+            decisions.take(foreign & nothing_home, BARE_INTERNATIONAL)
+        return decisions
+
+    def _take_home(self, decisions: Decisions, chosen: Flags, bare: Bytes, cut: Bytes | int) -> None:
+        """Take numbers dialled at home; of those that are valid abroad, too, it is said."""
+        rival = (bare == VALID) & (self._reader.mode != HOME_ONLY)
+        decisions.take(chosen & ~rival, NATIONAL, cut=cut, home=True)
+        decisions.take(chosen & rival, NATIONAL_OR_FOREIGN, cut=cut, home=True)
+
+    def _take_own(self, decisions: Decisions, chosen: Flags, values: Integers, digits: Bytes, bare: Bytes) -> None:
+        """Take numbers that begin with the home country code, also with the national prefix behind it."""
+        if not self._is_main:
+            return
+        decisions.take(chosen & (bare == VALID), HOME_CODE)
+        doubled, cut = self._find_doubled(values, digits)
+        decisions.take(chosen & doubled & (bare & _BASE != VALID), HOME_CODE, cut=cut, home=True)
+
+    def _take_exits(
+        self, decisions: Decisions, chosen: Flags, nothing_home: Flags, values: Integers, digits: Bytes
+    ) -> None:
+        """Take numbers behind the home region's exit code, where it is plain digits, or behind ``00``."""
+        own = self._home.exit.pattern if self._home.exit is not None else ""
+        begins = _Beginnings(values, digits)
+        for code in dict.fromkeys([own if own.isdigit() else "", "00"]):
+            if code:
+                inner, rest = _cut_off(values, digits, np.uint8(len(code)))
+                led = begins.having(code) & (inner >= _POWERS[np.maximum(rest, 1) - 1]) & (rest >= SHORTEST)
+                valid = self._grade(inner, rest) == VALID
+                decisions.take(chosen & led & valid & (nothing_home | (code == own)), EXIT_CODE, cut=len(code))
+
+    def _is_valid(self, national: Integers, digits: Bytes) -> Flags:
+        """Tell which national numbers are valid at home."""
+        head, size = np.uint64(self._code), len(self._code)
+        fits = digits <= LONGEST - size
+        values = np.where(fits, national + head * _POWERS[np.where(fits, digits, 0)], np.uint64(0))
+        grades = self._grade(values, np.where(fits, digits + np.uint8(size), np.uint8(0)))
+        valid: Flags = grades & _BASE == VALID
+        return valid
+
+    def _find_exits(self, text: pl.Series, begins: _Beginnings) -> Flags:
+        """Tell which numbers may begin with the home region's exit code."""
+        source = self._home.exit.pattern if self._home.exit is not None else ""
+        if source.isdigit() or not source:
+            return begins.having(source) if source else np.zeros(len(text), np.bool_)
+        return text.str.contains(f"^(?:{source})").to_numpy()
+
+    def _find_prefix(self, text: pl.Series, begins: _Beginnings) -> tuple[Bytes, Flags]:
+        """Return how many digits of each number are national prefix, and whether no other digits change with it."""
+        literal, prefix = self._home.literal_prefix, self._home.prefix
+        if literal is not None or prefix is None:
+            flags = begins.having(literal) if literal else np.zeros(len(text), np.bool_)
+            return (flags * np.uint8(len(literal or ""))).astype(np.uint8), np.ones(len(text), np.bool_)
+        found = text.str.extract(f"^({prefix.pattern})", 1).str.len_bytes().fill_null(0).to_numpy().astype(np.uint8)
+        if not self._home.rule:
+            return found, np.ones(len(text), np.bool_)
+        return found, text.str.extract(f"^(?:{prefix.pattern})", prefix.groups).is_null().to_numpy()
+
+    def _find_doubled(self, values: Integers, digits: Bytes) -> tuple[Flags, int]:
+        """Tell which numbers are valid without the national prefix behind the home code, and where the rest begins."""
+        prefix = self._home.literal_prefix
+        if not prefix or not self._is_main:
+            return np.zeros(len(values), np.bool_), 0
+        cut = len(self._code) + len(prefix)
+        inner, rest = _cut_off(values, digits, np.uint8(cut))
+        begun = _Beginnings(values, digits).having(self._code + prefix)
+        full = np.where(begun, inner + np.uint64(self._code) * _POWERS[rest], np.uint64(0))
+        sizes = np.where(begun, rest + np.uint8(len(self._code)), np.uint8(0))
+        return begun & (self._grade(full, sizes) == VALID), cut
+
+
+@dataclass(frozen=True)
+class _Beginnings:
+    values: Integers
+    digits: Bytes
+
+    def having(self, head: str) -> Flags:
+        """Tell which numbers begin with these digits."""
+        fits = self.digits >= len(head)
+        rest = np.where(fits, self.digits - np.uint8(len(head)), np.uint8(_LONGEST_TYPED + 1))
+        begun: Flags = fits & (self.values // _POWERS[rest] == np.uint64(head))
+        return begun
+
+
+def _cut_off(values: Integers, digits: Bytes, cut: Bytes | np.uint8) -> tuple[Integers, Bytes]:
+    """Return numbers without so many of their first digits, and how many they still have."""
+    rest = digits - np.minimum(digits, cut)
+    return values % _POWERS[rest], rest
+
+
+def _possible_lengths(plan: Plan) -> NDArray[np.uint32]:
+    """Return for each first three digits, as bits, how many digits international numbers that begin so can have."""
+    bits = np.zeros(1000, np.uint32)
+    for code in plan.codes:
+        lengths = sum(1 << (len(code) + length) for length in plan.main_region(code).lengths)
+        first = int(code.ljust(3, "0"))
+        bits[first : first + 10 ** (3 - len(code))] = lengths & 0xFFFFFFFF
+    return bits
