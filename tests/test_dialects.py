@@ -9,13 +9,14 @@ import polars as pl
 import pytest
 
 from sentinel_batch.errors import DialectError, ExitCode, UsageError
-from sentinel_batch.ingestion import dialect as dialect_module
 from sentinel_batch.ingestion import ingest, list_dialects, load_dialect
+from sentinel_batch.ingestion.dialects import parsing
 from sentinel_batch.ingestion.documentation import main, render_page, render_reasons
+from sentinel_batch.ingestion.reading.source import open_source
 from sentinel_batch.ingestion.result import FileResult
-from sentinel_batch.ingestion.shaping import REASONS, read_duration
-from sentinel_batch.ingestion.source import open_source
-from sentinel_batch.ingestion.timestamps import read_time
+from sentinel_batch.ingestion.shaping.rows import REASONS
+from sentinel_batch.ingestion.values.durations import read_duration
+from sentinel_batch.ingestion.values.timestamps import read_time
 from sentinel_batch.lake import Lake
 from sentinel_batch.numbers import normalise_number
 
@@ -71,7 +72,7 @@ def calls(tmp_path: Path) -> pl.DataFrame:
 
 
 def test_every_shipped_file_is_loaded() -> None:
-    folder = Path(dialect_module.__file__).parent / "dialects"
+    folder = Path(parsing.__file__).parent / "shipped"
     assert sorted(NAMES) == sorted(path.stem for path in folder.glob("*.toml"))
     assert all(load_dialect(name).name == name for name in NAMES)
     assert all(dialect.description for dialect in list_dialects())
@@ -174,7 +175,7 @@ def test_the_worked_example(tmp_path: Path, headed: bool) -> None:
 
 
 def test_the_worked_example_names_every_key() -> None:
-    allowed = {key for section in dialect_module._KEYS.values() for key in section}
+    allowed = {key for section in parsing.KEYS.values() for key in section}
     page = TEXT.split("## Your own dialect")[1]
     assert [key for key in allowed if not re.search(rf"\b{key}\b", page)] == []
 

@@ -371,16 +371,16 @@ def test_bad_files_do_not_stop_the_others(tmp_path: Path) -> None:
 def test_file_that_vanishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = write(tmp_path / "good.csv", HEADER + rows(2))
     gone = tmp_path / "gone.csv"
-    from sentinel_batch.ingestion import loading
+    from sentinel_batch.ingestion.loading import run
 
-    monkeypatch.setattr(loading, "find_files", lambda paths: [gone, good])
+    monkeypatch.setattr(run, "find_files", lambda paths: [gone, good])
     result = ingest(tmp_path, lake=tmp_path / "lake")
     assert [file.status for file in result.files] == ["unreadable", "inserted"]
     assert str(gone) in (result.files[0].error or {})["message"]
 
 
 def test_a_line_without_end_is_refused_before_memory_runs_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sentinel_batch.ingestion.files.LONGEST_LINE", 40 << 20)
+    monkeypatch.setattr("sentinel_batch.ingestion.reading.blocks.LONGEST_LINE", 40 << 20)
     path = tmp_path / "endless.csv"
     header = b"call_date,call_time,caller_number,callee_number,duration_seconds\n"
     path.write_bytes(header + b"2026-01-22,10:00:00,+2348031234567,+2348051234567,5\n" + b"x" * (70 << 20))

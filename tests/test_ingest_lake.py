@@ -13,7 +13,9 @@ import polars as pl
 import pytest
 import zstandard
 
-from sentinel_batch.ingestion import IngestResult, deduplication, files, ingest, source, staging
+from sentinel_batch.ingestion import IngestResult, ingest
+from sentinel_batch.ingestion.loading import deduplication, shelf
+from sentinel_batch.ingestion.reading import blocks, source
 from sentinel_batch.lake import Lake
 from sentinel_batch.simulation import MockCDRGenerator
 
@@ -85,9 +87,9 @@ def test_fractions_of_a_second_tell_calls_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize("held", [10**9, 500])
 def test_duplicates_when_everything_spills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int) -> None:
     monkeypatch.setattr(deduplication, "HELD_KEYS", held)
-    monkeypatch.setattr(staging, "PART_ROWS", held)
-    monkeypatch.setattr(staging, "SHELF_ROWS", held)
-    monkeypatch.setattr(staging, "REJECTS_HELD", min(held, 3))
+    monkeypatch.setattr(shelf, "PART_ROWS", held)
+    monkeypatch.setattr(shelf, "SHELF_ROWS", held)
+    monkeypatch.setattr(shelf, "REJECTS_HELD", min(held, 3))
     rows = [row(second) for second in range(3000)]
     a = write(tmp_path / "a.csv", HEADER + "".join(rows + rows[:900] + ["half\n"] * 20))
     b = write(tmp_path / "b.csv", HEADER + "".join(rows[2000:] + [row(second, callee=2) for second in range(50)]))
@@ -238,12 +240,12 @@ def test_block_borders_change_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     options: dict[str, Any] = {"max_reject_rate": 1.0}
     whole = ingest(path, lake=tmp_path / "whole", **options)
     assert whole.records_inserted > 100
-    monkeypatch.setattr(files, "_LONGEST_TOP_UP", 7)
+    monkeypatch.setattr(blocks, "_LONGEST_TOP_UP", 7)
     for size in (61, 500):
-        monkeypatch.setattr(files, "_TAIL_BYTES", size - 1)
-        monkeypatch.setattr(files.read_blocks, "__defaults__", (size,))
-        monkeypatch.setattr("sentinel_batch.ingestion.source.BLOCK_BYTES", size)
-        monkeypatch.setattr("sentinel_batch.ingestion.source.LEAST_BLOCK_BYTES", size)
+        monkeypatch.setattr(blocks, "_TAIL_BYTES", size - 1)
+        monkeypatch.setattr(blocks.read_blocks, "__defaults__", (size,))
+        monkeypatch.setattr("sentinel_batch.ingestion.reading.source.BLOCK_BYTES", size)
+        monkeypatch.setattr("sentinel_batch.ingestion.reading.source.LEAST_BLOCK_BYTES", size)
         assert len(list(_blocks(path))) > 3
         lake = tmp_path / f"blocks of {size}"
         parts = ingest(path, lake=lake, **options)

@@ -14,8 +14,10 @@ import zstandard
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from sentinel_batch.ingestion import FileResult, ingest, loading
-from sentinel_batch.ingestion.staging import Staged
+from sentinel_batch.ingestion import FileResult, ingest
+from sentinel_batch.ingestion.loading import file as loading
+from sentinel_batch.ingestion.loading.parts import Committed, Part, compose_file
+from sentinel_batch.ingestion.loading.staging import Staged
 from sentinel_batch.lake import Lake
 from sentinel_batch.simulation import MockCDRGenerator
 
@@ -142,20 +144,20 @@ def check_file(file: FileResult, data: bytes) -> None:
 class _Rehearsed:
     """Stands in for the commit: looks at what a file's rows became, which costs a tenth of a real commit."""
 
-    def __call__(self, staged: Staged, lake: Lake, known: object, file: FileResult, *_: object) -> None:
+    def __call__(self, staged: Staged, lake: Lake, known: object, before: list[Part], *_: object) -> Committed:
+        file = compose_file("", before)
         kept = [line for part in staged.files for line in pl.read_parquet(part.path)["source_line"].to_list()]
         rejected = [line for path in staged.rejects for line in pl.read_parquet(path)["source_line"].to_list()]
         lines = kept + rejected
         assert len(lines) == len(set(lines)) == file.records_processed, file
         assert len(rejected) == file.records_rejected, file
-        file.records_inserted = len(kept)
-        file.status = "inserted"
+        return Committed(len(kept), 0, 0, None, None)
 
 
 def read_all(mutations: list[Mutation]) -> None:
     """Read mutated files and check each one's rows."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(loading, "_commit", _Rehearsed())
+        patch.setattr(loading, "commit_file", _Rehearsed())
         inbox = Path(folder) / "inbox"
         inbox.mkdir()
         written = write_files(inbox, mutations)

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sentinel_batch.ingestion import deduplication
-from sentinel_batch.ingestion.deduplication import KeySpill, find_clashes
-from sentinel_batch.ingestion.shaping import LONGEST_SECONDS, read_durations
-from sentinel_batch.ingestion.timestamps import read_times
+from sentinel_batch.ingestion.loading import deduplication
+from sentinel_batch.ingestion.loading.deduplication import KeySpill, find_clashes
+from sentinel_batch.ingestion.values.durations import LONGEST_SECONDS, read_durations
+from sentinel_batch.ingestion.values.timestamps import read_times
 from sentinel_batch.numbers import E164, NumberBook, normalise_number
 
 SETTINGS = settings(derandomize=True, database=None, deadline=None, max_examples=150)

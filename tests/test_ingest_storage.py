@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentinel_batch.ingestion import ingest, splitting
-from sentinel_batch.ingestion.timestamps import read_date_times
+from sentinel_batch.ingestion import ingest
+from sentinel_batch.ingestion.reading import splitting
+from sentinel_batch.ingestion.values.timestamps import read_date_times
 from sentinel_batch.lake import Lake
 
 HEADER = "call_date,call_time,caller_number,callee_number,duration_seconds"

@@ -12,7 +12,7 @@ import pytest
 from population_lake import DAYS, SEED, SUBSCRIBERS, simulated
 
 from sentinel_batch.errors import UsageError
-from sentinel_batch.ingestion.timestamps import to_local
+from sentinel_batch.ingestion.values.zones import to_local
 from sentinel_batch.lake import Lake
 from sentinel_batch.maintenance import diagnose
 from sentinel_batch.numbers import normalise_number

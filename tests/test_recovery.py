@@ -58,8 +58,8 @@ class Killed(BaseException):
 
 
 STEPS = {
-    "before rejects": ("sentinel_batch.ingestion.commit._prepare", False),
-    "after side tables": ("sentinel_batch.ingestion.commit._prepare", True),
+    "before rejects": ("sentinel_batch.ingestion.loading.commit._prepare", False),
+    "after side tables": ("sentinel_batch.ingestion.loading.commit._prepare", True),
     "between side tables": ("sentinel_batch.lake.Lake.append", True),
     "after the commit": ("sentinel_batch.lake.Lake.add_files", True),
 }
@@ -74,7 +74,7 @@ def test_an_ingest_that_ends_between_two_writes_is_invisible_or_whole(
     lake = tmp_path / "killed"
     target, after = STEPS[step]
     owner, name = target.rsplit(".", 1)
-    from sentinel_batch.ingestion import commit
+    from sentinel_batch.ingestion.loading import commit
 
     place: Any = Lake if owner.endswith("Lake") else commit
     real = getattr(place, name)

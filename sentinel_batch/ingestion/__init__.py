@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sentinel_batch.ingestion.dialect import Dialect, list_dialects, load_dialect
-    from sentinel_batch.ingestion.loading import ingest
+    from sentinel_batch.ingestion.dialects.catalogue import list_dialects, load_dialect
+    from sentinel_batch.ingestion.dialects.dialect import Dialect
+    from sentinel_batch.ingestion.loading.run import ingest
     from sentinel_batch.ingestion.result import FileResult, IngestResult
 
 __all__ = ["Dialect", "FileResult", "IngestResult", "ingest", "list_dialects", "load_dialect"]
 
 _HOMES = {
-    "Dialect": "dialect",
-    "list_dialects": "dialect",
-    "load_dialect": "dialect",
-    "ingest": "loading",
+    "Dialect": "dialects.dialect",
+    "list_dialects": "dialects.catalogue",
+    "load_dialect": "dialects.catalogue",
+    "ingest": "loading.run",
     "FileResult": "result",
     "IngestResult": "result",
 }

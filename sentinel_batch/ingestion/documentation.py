@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sentinel_batch.errors import UsageError
-from sentinel_batch.ingestion.dialect import Dialect, list_dialects
-from sentinel_batch.ingestion.shaping import REASONS
+from sentinel_batch.ingestion.dialects.catalogue import list_dialects
+from sentinel_batch.ingestion.dialects.dialect import Dialect
+from sentinel_batch.ingestion.shaping.rows import REASONS
 
 _BEGIN = "<!-- begin {name}: made by python -m sentinel_batch.ingestion.documentation; do not edit -->"
 _END = "<!-- end {name} -->"

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 
-@dataclass
+@dataclass(frozen=True)
 class FileResult:
     """What became of one file.
 

@@ -39,7 +39,7 @@ def list_inbox(inbox: Path) -> list[Path]:
     NoInputError
         If there is no such folder; an empty one is fine.
     """
-    from sentinel_batch.ingestion.files import find_files
+    from sentinel_batch.ingestion.reading.files import find_files
 
     if not inbox.is_dir():
         raise NoInputError(

@@ -1,47 +1,23 @@
-"""Dialects: how one kind of CDR file is laid out, as a TOML file each."""
+"""A dialect's TOML file to a :class:`Dialect`, every mistake named."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 import tomllib
-import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from batch_base.suggestions import find_nearest
 from sentinel_batch.errors import DialectError
-from sentinel_batch.ingestion.timestamps import check_zone
+from sentinel_batch.ingestion.dialects.dialect import FIELDS, Dialect, normalise_name
+from sentinel_batch.ingestion.values.zones import check_zone
 
-FIELDS = (
-    "caller_number",
-    "callee_number",
-    "call_timestamp",
-    "call_date",
-    "call_time",
-    "duration_seconds",
-    "call_direction",
-    "termination_cause",
-    "location_code",
-    "imei",
-    "imsi",
-    "trunk",
-    "call_id",
-)
-"""Fields that a dialect can fill. A time is either ``call_timestamp`` or ``call_date`` with ``call_time``."""
-
-DIALECTS = ("sentinel", "sentinel-timestamp", "asterisk", "freeswitch", "cisco-cucm", "twilio", "generic")
-"""Names of the dialects that come with Sentinel Batch, most specific first."""
 _DIRECTIONS: dict[str, str | list[str]] = {
     "inbound": ["inbound", "in", "incoming", "mt", "mtc", "terminating", "entrant"],
     "outbound": ["outbound", "out", "outgoing", "mo", "moc", "originating", "sortant"],
     "internal": ["internal", "on-net", "onnet", "interne"],
 }
-_KEYS: dict[str, set[str]] = {
+KEYS: dict[str, set[str]] = {
     "": {"name", "description", "recognised_by", "rows", "fields", "time", "answered", "direction", "legs", "callers"},
     "rows": {"delimiter", "header", "layouts", "type_row"},
     "fields": set(FIELDS),
@@ -55,120 +31,14 @@ DELIMITERS = (",", ";", "|", "\t", "fixed")
 _SEE = "See docs/dialects.md for an example."
 
 
-@dataclass(frozen=True)
-class Dialect:
-    """The layout of one kind of CDR file.
-
-    Parameters
-    ----------
-    name, description
-        What the dialect is called and what writes it.
-    fields
-        Field to the columns that may feed it; where several are present, the first that is not empty counts.
-    recognised_by
-        Columns that must all be in the header for the dialect to be chosen by itself.
-    delimiter
-        ``","``, ``";"``, ``"|"``, a tab or ``"fixed"`` (aligned columns); None finds it in the file.
-    header
-        ``required``, ``optional`` or ``none``.
-    layouts
-        Column names of files without a header, one list for each possible number of columns.
-    type_row
-        Whether a row of column types may follow the header.
-    timezone
-        Zone of times without an offset; None is the run's.
-    day_first
-        Whether 03/04/2026 is the third of April; None finds it in the file.
-    answered_column, answered_values
-        A call is answered when this column has one of these values (in any case).
-    answered_positive
-        A call is answered when any of these columns has a number above 0.
-    answered_present
-        A call is answered when any of these columns is not empty.
-    directions
-        Value in the file (lower case) to ``inbound``, ``outbound`` or ``internal``; the usual words, if not given.
-    leg_columns, leg_pair
-        Columns whose values joined name the call that a leg belongs to, or a pair of leg ids naming each other.
-    short_callers
-        Whether a short code (an extension) may be a caller.
-    fingerprint
-        Hash of the dialect's file: results depend on it.
-    """
-
-    name: str
-    description: str
-    fields: Mapping[str, tuple[str, ...]]
-    recognised_by: tuple[str, ...]
-    delimiter: str | None
-    header: str
-    layouts: tuple[tuple[str, ...], ...]
-    type_row: bool
-    timezone: str | None
-    day_first: bool | None
-    answered_column: str | None
-    answered_values: tuple[str, ...]
-    answered_positive: tuple[str, ...]
-    answered_present: tuple[str, ...]
-    directions: Mapping[str, str]
-    leg_columns: tuple[str, ...]
-    leg_pair: tuple[str, ...]
-    short_callers: bool
-    fingerprint: str
-
-    def finds_required(self, columns: set[str]) -> bool:
-        """Tell whether a header with these (normalised) columns feeds every field that a call needs."""
-        fed = {field for field, names in self.fields.items() if columns.intersection(names)}
-        timed = "call_timestamp" in fed or {"call_date", "call_time"} <= fed
-        return timed and {"caller_number", "callee_number", "duration_seconds"} <= fed
-
-    def recognises(self, columns: set[str]) -> bool:
-        """Tell whether a header with these (normalised) columns is of this dialect."""
-        return set(self.recognised_by) <= columns and self.finds_required(columns)
-
-
-def normalise_name(name: str) -> str:
-    """Return a column name as dialects compare it: lower case, no accents, ``_`` between words."""
-    plain = unicodedata.normalize("NFKD", name.strip().strip("'\"")).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")
-
-
-def list_dialects() -> tuple[Dialect, ...]:
-    """Return the dialects that come with Sentinel Batch, most specific first."""
-    return tuple(map(_load_own, DIALECTS))
-
-
-def load_dialect(name: str | Path) -> Dialect:
-    """Return a dialect by name, or from a TOML file of the user's.
+def parse_dialect(text: str, source: str) -> Dialect:
+    """Read a dialect from the text of its file; ``source`` names that in errors.
 
     Raises
     ------
     DialectError
-        If there is no such dialect, or the file is not valid.
+        If the text is no valid dialect.
     """
-    if str(name) in DIALECTS:
-        return _load_own(str(name))
-    path = Path(name)
-    if path.suffix == ".toml":
-        try:
-            return _parse(path.read_text("utf-8"), str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            raise DialectError(
-                f"The dialect file {path} cannot be read: {error}", hint="Check the path; it must be UTF-8 TOML."
-            ) from error
-    near = find_nearest(name, DIALECTS)
-    raise DialectError(
-        f"There is no dialect {str(name)!r}. Allowed: {', '.join(DIALECTS)}, or the path of a .toml file.",
-        hint=f"Did you mean {near}?" if near else "Leave --dialect out to have it found in the file.",
-    )
-
-
-@cache
-def _load_own(name: str) -> Dialect:
-    file = files(__package__) / "dialects" / f"{name}.toml"
-    return _parse(file.read_text("utf-8"), file.name)
-
-
-def _parse(text: str, source: str) -> Dialect:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -207,7 +77,7 @@ def _parse(text: str, source: str) -> Dialect:
 
 
 def _check(data: dict[str, Any], source: str) -> None:
-    for section, allowed in _KEYS.items():
+    for section, allowed in KEYS.items():
         table = data if section == "" else data.get(section, {})
         if not isinstance(table, dict):
             raise DialectError(f"{source}: [{section}] must be a table.", hint=_SEE)

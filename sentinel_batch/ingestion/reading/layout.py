@@ -9,8 +9,9 @@ from functools import cached_property
 from itertools import pairwise
 
 from sentinel_batch.errors import UnrecognisedFileError
-from sentinel_batch.ingestion.dialect import DIALECTS, Dialect, load_dialect, normalise_name
-from sentinel_batch.ingestion.splitting import split_line
+from sentinel_batch.ingestion.dialects.catalogue import DIALECTS, load_dialect
+from sentinel_batch.ingestion.dialects.dialect import Dialect, normalise_name
+from sentinel_batch.ingestion.reading.splitting import split_line
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_LINES = 200

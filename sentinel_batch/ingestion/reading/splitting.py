@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sentinel_batch.ingestion.files import JOINED_LINES, count_byte
+from sentinel_batch.ingestion.reading.blocks import JOINED_LINES, count_byte
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from sentinel_batch.ingestion.files import Block
-    from sentinel_batch.ingestion.layout import Layout
+    from sentinel_batch.ingestion.reading.blocks import Block
+    from sentinel_batch.ingestion.reading.layout import Layout
 
 TRAILER_LINES = 5
 """So many lines at the end of a file may be a trailer."""

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sentinel_batch.ingestion.deduplication import (
+from sentinel_batch.ingestion.loading.deduplication import (
     KEY,
     KeySpill,
-    collapse_legs,
     find_clashes,
     find_duplicates,
     rewrite,
     sort_hashes,
 )
+from sentinel_batch.ingestion.loading.legs import collapse_legs
+from sentinel_batch.ingestion.loading.parts import Committed, Part, Repeated, compose_file
+from sentinel_batch.ingestion.loading.shelf import Stamp
+from sentinel_batch.ingestion.loading.staging import Staged
 from sentinel_batch.ingestion.result import FileResult
-from sentinel_batch.ingestion.shaping import Shaping, has_legs
-from sentinel_batch.ingestion.staging import Staged, Stamp
+from sentinel_batch.ingestion.shaping.rows import Shaping, has_legs
 from sentinel_batch.lake import Lake, Snapshot, StagedFile
 from sentinel_batch.schema import CALL_RECORDS, INGESTS, REJECTED_RECORDS, polars_schema
 
@@ -26,19 +29,27 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from sentinel_batch.ingestion.deduplication import Lines
+    from sentinel_batch.ingestion.loading.deduplication import Lines
 
 _LEG_REACH = timedelta(days=1)
 
 
-def find_earlier(tables: Snapshot, ingest_id: str) -> dict[str, Any] | None:
-    """Return the row of ``ingests`` of a committed ingest, None if there was none."""
+def find_earlier(tables: Snapshot, ingest_id: str) -> Repeated | None:
+    """Return what is known of a committed ingest, None if there was none."""
     import polars as pl
 
     if not tables.is_committed(CALL_RECORDS.name, ingest_id):
         return None
-    rows = tables.scan(INGESTS.name).filter(pl.col("ingest_id") == ingest_id).collect()
-    return rows.row(-1, named=True)
+    row = tables.scan(INGESTS.name).filter(pl.col("ingest_id") == ingest_id).collect().row(-1, named=True)
+    return Repeated(
+        encoding=row["encoding"],
+        records_processed=row["records_processed"],
+        records_rejected=row["records_rejected"],
+        rejects_by_reason=json.loads(row["rejects_by_reason"]),
+        duplicates_skipped=row["records_processed"] - row["records_rejected"],
+        legs_collapsed=row["legs_collapsed"],
+        notices=[f"The same content was ingested before, from {row['source_file']}."],
+    )
 
 
 def may_be_known(tables: Snapshot, size_bytes: int) -> bool:
@@ -54,8 +65,14 @@ def _has_rows(tables: Snapshot, name: str, condition: pl.Expr) -> bool:
 
 
 def commit_file(
-    staged: Staged, lake: Lake, known: list[Snapshot], file: FileResult, shaping: Shaping, stamp: Stamp, run_id: str
-) -> None:
+    staged: Staged,
+    lake: Lake,
+    known: list[Snapshot],
+    before: Sequence[Part],
+    shaping: Shaping,
+    stamp: Stamp,
+    run_id: str,
+) -> Committed:
     """Remove what is there already, and commit the rest; call it under the lake's lock.
 
     Rejects and the row of ``ingests`` are written first: they count only once the log of ``call_records`` holds the
@@ -69,8 +86,8 @@ def commit_file(
         Where to commit.
     known
         Tables whose calls are there already, those of the lake first.
-    file
-        Receives inserted, duplicate and leg counts.
+    before
+        What earlier stages said of the file.
     shaping
         What the records depend on.
     stamp
@@ -78,46 +95,52 @@ def commit_file(
     run_id
         The run that this is part of.
     """
+    files, collapsed = staged.files, 0
     legs = has_legs(shaping.layout)
-    if staged.files:
-        if legs:
-            _collapse(staged, known, file)
-        _remove_duplicates(staged, known, rehash=legs)
-    file.records_inserted = sum(part.rows for part in staged.files)
-    file.duplicates_skipped = file.records_processed - file.records_rejected - file.records_inserted
-    file.first_call, file.last_call = _bounds(staged.files)
-    _prepare(staged, lake, known[0], file, shaping, stamp, run_id)
-    lake.add_files(CALL_RECORDS.name, staged.files, commit_id=stamp.ingest_id)
+    if legs and files:
+        files, collapsed = _collapse(files, known)
+    if files:
+        files = _remove_duplicates(files, known, None if legs else staged.keys)
+    counts, inserted = compose_file(stamp.source_file, before), sum(part.rows for part in files)
+    duplicates = counts.records_processed - counts.records_rejected - inserted
+    committed = Committed(inserted, duplicates, collapsed, *_bounds(files))
+    _prepare(
+        staged.rejects, lake, known[0], compose_file(stamp.source_file, [*before, committed]), shaping, stamp, run_id
+    )
+    lake.add_files(CALL_RECORDS.name, files, commit_id=stamp.ingest_id)
+    return committed
 
 
-def _collapse(staged: Staged, known: list[Snapshot], file: FileResult) -> None:
-    first, last = _bounds(staged.files)
+def _collapse(files: list[StagedFile], known: list[Snapshot]) -> tuple[list[StagedFile], int]:
+    first, last = _bounds(files)
     if first is None or last is None:
-        return
+        return files, 0
     stored = [
         path for tables in known for path in tables.files(CALL_RECORDS.name, first - _LEG_REACH, last + _LEG_REACH)
     ]
-    scratch = staged.files[0].path.parent / "legs"
-    legs = collapse_legs([part.path for part in staged.files], stored, scratch)
-    file.legs_collapsed = len(legs.dropped) - legs.stored
-    staged.files = [kept for part in staged.files if (kept := rewrite(part, legs.dropped, legs.changes)) is not None]
+    scratch = files[0].path.parent / "legs"
+    legs = collapse_legs([part.path for part in files], stored, scratch)
+    kept = [kept for part in files if (kept := rewrite(part, legs.dropped, legs.changes)) is not None]
+    return kept, len(legs.dropped) - legs.stored
 
 
-def _remove_duplicates(staged: Staged, known: list[Snapshot], *, rehash: bool) -> None:
+def _remove_duplicates(files: list[StagedFile], known: list[Snapshot], keys: KeySpill | None) -> list[StagedFile]:
+    """Return the files without duplicates; ``keys`` are the hashes of their rows, None works them out."""
     import numpy as np
 
-    first, last = _bounds(staged.files)
+    first, last = _bounds(files)
     if first is None or last is None:
-        return
+        return files
     stored = [path for tables in known for path in tables.files(CALL_RECORDS.name, first, last)]
-    paths = [part.path for part in staged.files]
+    paths = [part.path for part in files]
     folder = paths[0].parent
-    new = _hash_files(paths, folder / "rehashed") if rehash else staged.keys
+    new = keys if keys is not None else _hash_files(paths, folder / "rehashed")
     old = _hash_files(stored, folder / "stored", first, last)
     gone: list[Lines] = [find_duplicates(clashes, paths, stored) for clashes in find_clashes(new, old)]
-    if gone:
-        lines = np.unique(np.concatenate(gone))
-        staged.files = [kept for part in staged.files if (kept := rewrite(part, lines)) is not None]
+    if not gone:
+        return files
+    lines = np.unique(np.concatenate(gone))
+    return [kept for part in files if (kept := rewrite(part, lines)) is not None]
 
 
 def _hash_files(
@@ -142,7 +165,13 @@ def _bounds(files: list[StagedFile]) -> tuple[datetime | None, datetime | None]:
 
 
 def _prepare(
-    staged: Staged, lake: Lake, tables: Snapshot, file: FileResult, shaping: Shaping, stamp: Stamp, run_id: str
+    rejects: list[Path],
+    lake: Lake,
+    tables: Snapshot,
+    file: FileResult,
+    shaping: Shaping,
+    stamp: Stamp,
+    run_id: str,
 ) -> None:
     import polars as pl
 
@@ -150,11 +179,10 @@ def _prepare(
     for table in (REJECTED_RECORDS, INGESTS):
         if _has_rows(tables, table.name, pl.col("ingest_id") == ingest_id):
             lake.delete(table.name, "ingest_id", ingest_id)
-    for path in staged.rejects:
-        rejects = pl.read_parquet(path, glob=False).with_columns(
-            source_file=pl.lit(stamp.source_file), ingest_id=pl.lit(ingest_id)
-        )
-        lake.append(REJECTED_RECORDS.name, rejects)
+    for path in rejects:
+        rows = pl.read_parquet(path, glob=False)
+        rows = rows.with_columns(source_file=pl.lit(stamp.source_file), ingest_id=pl.lit(ingest_id))
+        lake.append(REJECTED_RECORDS.name, rows)
     row = {
         "ingest_id": ingest_id,
         "run_id": run_id,

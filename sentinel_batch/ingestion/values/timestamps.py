@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import TYPE_CHECKING, cast
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from sentinel_batch.errors import UsageError
+from sentinel_batch.ingestion.values.zones import localise
 
 if TYPE_CHECKING:
     import polars as pl
@@ -42,8 +41,6 @@ _CTIME = re.compile(
     r"(?:\s+(?P<before>[+-]\d{2}:?\d{2}|UTC|GMT))?\s+(?P<year>\d{4})(?:\s+(?P<offset>[+-]\d{2}:?\d{2}|UTC|GMT))?$"
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_MOST_DAYS = 400
-_EASY_DAYS = 130 * 365
 _DAY = 86_400_000_000
 _CLOCK_ZERO = 0x30303A30303A3030
 """The bytes of ``00:00:00``, last first; XOR with them leaves digits 0 to 9 and nothing of the colons."""
@@ -53,24 +50,6 @@ _CLOCK_SHAPE = 0xF0F0FFF0F0FFF0F0
 _CLOCK_PAIRS = 0x00FF0000FF0000FF
 """Where hours, minutes and seconds stand once their digits are joined, lowest first."""
 _EPOCH_UNITS = {9: 1_000_000, 10: 1_000_000, 11: 1_000_000, 12: 1_000, 13: 1_000, 15: 1, 16: 1}
-
-
-@cache
-def check_zone(name: str) -> str:
-    """Return a time zone's name if it exists.
-
-    Raises
-    ------
-    UsageError
-        If it does not.
-    """
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UsageError(
-            f"There is no time zone {name!r}.", hint="Use an IANA name such as Africa/Lagos, Europe/Paris or UTC."
-        ) from error
-    return name
 
 
 def may_need_day_first(text: str) -> bool:
@@ -116,7 +95,7 @@ def read_times(text: pl.Series, zone: str, day_first: bool | None) -> pl.Series:
     import polars as pl
 
     name = text.name
-    times = _localise(text.str.to_datetime(_MAIN_FORMAT, time_unit="us", strict=False), zone)
+    times = localise(text.str.to_datetime(_MAIN_FORMAT, time_unit="us", strict=False), zone)
     left = times.is_null() & text.is_not_null()
     if not left.any():
         return times
@@ -135,7 +114,7 @@ def read_times(text: pl.Series, zone: str, day_first: bool | None) -> pl.Series:
         if probe.is_null().all() and len(typed) > 20:
             continue
         found = typed.str.to_datetime(pattern, time_unit="us", strict=False)
-        found = found.dt.convert_time_zone("UTC") if aware else _localise(found, zone)
+        found = found.dt.convert_time_zone("UTC") if aware else localise(found, zone)
         table = _fill(table, typed, found)
     missing = table["time"].is_null()
     if missing.any():
@@ -155,7 +134,7 @@ def read_date_times(dates: pl.Series, clocks: pl.Series, zone: str) -> pl.Series
     same = len(dates) > 0 and dates.eq_missing(dates[0]).all()
     date = (dates.head(1) if same else dates).str.to_date("%Y-%m-%d", strict=False).to_physical().cast(pl.Int64)
     naive = (date * _DAY + _read_clocks(clocks)).cast(pl.Datetime("us"))
-    return _localise(naive.alias("call_timestamp"), zone)
+    return localise(naive.alias("call_timestamp"), zone)
 
 
 def _read_clocks(clocks: pl.Series) -> pl.Series:
@@ -258,38 +237,6 @@ def _read_epochs(text: pl.Series) -> pl.Series:
     return frame.select(micros.cast(pl.Datetime("us")).dt.replace_time_zone("UTC").alias("time"))["time"]
 
 
-def _localise(naive: pl.Series, zone: str) -> pl.Series:
-    offset = constant_offset(naive, zone)
-    if offset is not None:
-        return (naive - offset).dt.replace_time_zone("UTC")
-    local = naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    return local.dt.convert_time_zone("UTC")
-
-
-def to_local(times: pl.Series, zone: str) -> pl.Series:
-    """Return UTC times as the wall clock of a zone, without a zone."""
-    naive = times.dt.replace_time_zone(None)
-    offset = constant_offset(naive, zone)
-    return naive + offset if offset is not None else times.dt.convert_time_zone(zone).dt.replace_time_zone(None)
-
-
-def constant_offset(naive: pl.Series, zone: str) -> timedelta | None:
-    """Return the zone's offset from UTC if it is the same on all days from the first time to the last.
-
-    Reading the zone's rules for every row costs more than all other work on its time.
-    """
-    micros = naive.to_physical()
-    first, last = cast(int | None, micros.min()), cast(int | None, micros.max())
-    if first is None or last is None:
-        return timedelta(0)
-    days = (last - first) // _DAY + 3
-    if days > _MOST_DAYS or first < 0 or last > _EASY_DAYS * _DAY:
-        return None
-    rules, start = ZoneInfo(zone), datetime(1970, 1, 1) + timedelta(microseconds=first - _DAY)
-    offsets = {(start + timedelta(days=day)).replace(tzinfo=rules).utcoffset() for day in range(days)}
-    return offsets.pop() if len(offsets) == 1 else None
-
-
 def _fill(table: pl.DataFrame, typed: pl.Series, found: pl.Series) -> pl.DataFrame:
     import polars as pl
 
@@ -299,3 +246,9 @@ def _fill(table: pl.DataFrame, typed: pl.Series, found: pl.Series) -> pl.DataFra
         .with_columns(time=pl.coalesce("time", "found"))
         .drop("found")
     )
+
+
+def bounds_of(frame: pl.DataFrame) -> tuple[datetime, datetime]:
+    """Return the times of the oldest and the newest call of a frame that has any."""
+    moments = frame["call_timestamp"]
+    return cast(datetime, moments.min()), cast(datetime, moments.max())

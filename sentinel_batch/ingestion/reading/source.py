@@ -12,21 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentinel_batch.errors import UnreadableFileError
-from sentinel_batch.ingestion.dialect import Dialect, normalise_name
-from sentinel_batch.ingestion.files import (
+from sentinel_batch.ingestion.dialects.dialect import Dialect, normalise_name
+from sentinel_batch.ingestion.reading.blocks import (
     BLOCK_BYTES,
-    SAMPLE_BYTES,
     Block,
     TextForm,
-    name_of,
-    open_bytes,
     read_blocks,
     recognise_text,
     repair_encoding,
 )
-from sentinel_batch.ingestion.layout import Layout, find_layout
-from sentinel_batch.ingestion.splitting import split_block, used_places
-from sentinel_batch.ingestion.timestamps import decide_day_first, may_need_day_first, needs_day_first
+from sentinel_batch.ingestion.reading.files import SAMPLE_BYTES, name_of, open_bytes
+from sentinel_batch.ingestion.reading.layout import Layout, find_layout
+from sentinel_batch.ingestion.reading.splitting import split_block, used_places
+from sentinel_batch.ingestion.values.timestamps import decide_day_first, may_need_day_first, needs_day_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
-from sentinel_batch.ingestion.deduplication import bounds_of
-from sentinel_batch.ingestion.layout import Layout
-from sentinel_batch.ingestion.timestamps import read_date_times, read_times, to_local
+from sentinel_batch.ingestion.reading.layout import Layout
+from sentinel_batch.ingestion.values.cells import is_missing, is_missing_cell, map_distinct, tidy
+from sentinel_batch.ingestion.values.durations import MISSED, read_durations
+from sentinel_batch.ingestion.values.timestamps import bounds_of, read_date_times, read_times
+from sentinel_batch.ingestion.values.zones import to_local
 from sentinel_batch.numbers import (
     ALPHANUMERIC,
     ANONYMOUS,
     E164,
     MISSING,
-    MISSING_TOKENS,
     NOTHING,
     SHORT_CODE,
     UNKNOWN,
@@ -51,13 +49,6 @@ REASONS = (
     "negative_duration",
 )
 """Why a row can be rejected; a row with several faults has the first of these."""
-
-_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,3}):(\d{2})(?:\.\d+)?")
-_SECONDS = re.compile(r"(-?\d{1,9})(?:\.\d*)?\s*(?:s|sec|secs|seconds)?", re.IGNORECASE)
-_MISSED = -1
-
-LONGEST_SECONDS = 999_999_999
-"""A longer duration is no duration: some 31 years."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +140,8 @@ def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> tuple[pl.DataFrame, b
     times = _times(cells, shaping)
     duration = read_durations(_field(cells, layout, "duration_seconds"))
     said = _said_answered(cells, layout)
-    answered = (duration > 0).fill_null(False) if said is None else said & (duration != _MISSED).fill_null(True)
-    quiet = duration == _MISSED if said is None else ~answered & (duration.fill_null(0) >= _MISSED)
+    answered = (duration > 0).fill_null(False) if said is None else said & (duration != MISSED).fill_null(True)
+    quiet = duration == MISSED if said is None else ~answered & (duration.fill_null(0) >= MISSED)
     if quiet.any():
         duration = duration.zip_with(~quiet.fill_null(False), pl.zeros(len(duration), pl.Int64, eager=True))
     caller, caller_kind = shaping.numbers.normalise(_field(cells, layout, "caller_number"))
@@ -169,11 +160,11 @@ def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> tuple[pl.DataFrame, b
     if faulty:
         frame = frame.with_columns(
             time_missing=_time_missing(cells, layout),
-            duration_missing=_is_missing(_field(cells, layout, "duration_seconds")),
+            duration_missing=is_missing(_field(cells, layout, "duration_seconds")),
         )
     else:
         frame = frame.with_columns(time_missing=pl.lit(False), duration_missing=pl.lit(False))
-    texts = [_tidy(_field(cells, layout, field)).alias(field) for field in OPTIONAL_TEXT if layout.positions(field)]
+    texts = [tidy(_field(cells, layout, field)).alias(field) for field in OPTIONAL_TEXT if layout.positions(field)]
     if layout.positions("call_direction"):
         direction = _field(cells, layout, "call_direction")
         texts.append(map_distinct(direction, lambda text: _direction(text, dialect.directions)).alias("call_direction"))
@@ -197,7 +188,7 @@ def _field(cells: pl.DataFrame, layout: Layout, field: str) -> pl.Series:
     first = cells[f"c{places[0]}"].alias(field)
     if len(places) == 1:
         return first
-    columns = [_tidy(cells[f"c{place}"]).alias(str(place)) for place in places]
+    columns = [tidy(cells[f"c{place}"]).alias(str(place)) for place in places]
     return pl.DataFrame(columns).select(pl.coalesce(pl.all()).alias(field))[field]
 
 
@@ -221,50 +212,12 @@ def _times(cells: pl.DataFrame, shaping: Shaping) -> pl.Series:
 
 def _time_missing(cells: pl.DataFrame, layout: Layout) -> pl.Series:
     fields = ["call_date", "call_time"] if _has_two_parts(layout) else ["call_timestamp"]
-    missing = [_is_missing(_field(cells, layout, field)) for field in fields]
+    missing = [is_missing(_field(cells, layout, field)) for field in fields]
     return missing[0] if len(missing) == 1 else missing[0] | missing[1]
 
 
-def _is_missing(text: pl.Series) -> pl.Series:
-    return map_distinct(text, lambda cell: "" if _missing(cell) else "x").fill_null("") == ""
-
-
-def _missing(cell: str | None) -> bool:
-    return (cell or "").strip().strip("'\"").strip().lower() in MISSING_TOKENS
-
-
-def map_distinct(text: pl.Series, function: Callable[[str], str | None]) -> pl.Series:
-    """Apply a function to each distinct value of a column of text or categories; text where any changes."""
-    import polars as pl
-
-    if text.null_count() == len(text):
-        return text
-    values = text.unique().drop_nulls().to_list()
-    changed = {value: result for value in values if (result := function(value)) != value}
-    if not changed:
-        return text
-    text = text.cast(pl.String)
-    if len(changed) < 64:
-        return text.replace(list(changed), list(changed.values()))
-    table = pl.DataFrame(
-        {"old": list(changed), "new": list(changed.values())}, schema={"old": pl.String, "new": pl.String}
-    )
-    table = table.with_columns(hit=True)
-    joined = text.to_frame("old").join(table, on="old", how="left", maintain_order="left")
-    return joined.select(pl.when("hit").then("new").otherwise("old").alias(text.name))[text.name]
-
-
-def _tidy(text: pl.Series) -> pl.Series:
-    return map_distinct(text, _tidy_cell)
-
-
-@lru_cache(maxsize=4096)
-def _tidy_cell(cell: str) -> str | None:
-    return None if _missing(cell) else cell.strip().strip("'").strip() or None
-
-
 def _direction(typed: str, directions: object) -> str | None:
-    if _missing(typed):
+    if is_missing_cell(typed):
         return None
     text = typed.strip().strip("'").lower()
     return directions.get(text, text) if isinstance(directions, dict) else text
@@ -286,45 +239,9 @@ def _said_answered(cells: pl.DataFrame, layout: Layout) -> pl.Series | None:
             said = positive if said is None else said | positive
     for name in dialect.answered_present:
         if (place := layout.place(name)) is not None:
-            present = ~_is_missing(cells[f"c{place}"])
+            present = ~is_missing(cells[f"c{place}"])
             said = present if said is None else said | present
     return said
-
-
-def read_durations(text: pl.Series) -> pl.Series:
-    """Read durations into seconds: ``90``, ``90.0``, ``1:30``, ``0:01:30``; fractions are cut off.
-
-    Returns
-    -------
-    polars.Series
-        Int64; -1 is a missed call, null what cannot be read.
-    """
-    import polars as pl
-
-    seconds = text.cast(pl.Int64, strict=False)
-    seconds = seconds.set(~seconds.is_between(-LONGEST_SECONDS, LONGEST_SECONDS), None)
-    left = seconds.is_null() & text.is_not_null()
-    if not left.any():
-        return seconds
-    odd = text.filter(left).unique().to_list()
-    table = pl.DataFrame(
-        {"text": odd, "odd": [read_duration(cell) for cell in odd]}, schema={"text": pl.String, "odd": pl.Int64}
-    )
-    frame = pl.DataFrame({"text": text, "seconds": seconds}).join(table, on="text", how="left", maintain_order="left")
-    return frame.select(pl.coalesce("seconds", "odd").alias("duration_seconds"))["duration_seconds"]
-
-
-def read_duration(typed: str) -> int | None:
-    """Read one duration into whole seconds, or None."""
-    text = typed.strip().strip("'\"").strip()
-    match = _SECONDS.fullmatch(text)
-    if match:
-        return int(match[1])
-    clock = _CLOCK.fullmatch(text.lstrip("-"))
-    if clock is None or int(clock[3]) > 59 or (clock[1] and int(clock[2]) > 59):
-        return None
-    seconds = int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + int(clock[3])
-    return -max(seconds, 2) if text.startswith("-") and seconds else seconds
 
 
 def _call_id(cells: pl.DataFrame, layout: Layout) -> pl.Series:
@@ -332,9 +249,9 @@ def _call_id(cells: pl.DataFrame, layout: Layout) -> pl.Series:
 
     dialect = layout.dialect
     if not has_legs(layout):
-        return _tidy(_field(cells, layout, "call_id"))
+        return tidy(_field(cells, layout, "call_id"))
     places = [layout.columns.index(name) for name in dialect.leg_columns or dialect.leg_pair]
-    ids = pl.DataFrame([_tidy(cells[f"c{place}"]).alias(str(place)) for place in places])
+    ids = pl.DataFrame([tidy(cells[f"c{place}"]).alias(str(place)) for place in places])
     joined = pl.min_horizontal(pl.all()) if dialect.leg_pair else pl.concat_str(pl.all(), separator="-")
     return ids.select(joined.alias("call_id"))["call_id"]
 

@@ -1,0 +1,1 @@
+"""Dialects: how each kind of CDR file is laid out, as data."""

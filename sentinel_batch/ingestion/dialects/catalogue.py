@@ -1,0 +1,51 @@
+"""The dialects there are: those that come with Sentinel Batch, and files of the user's."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from batch_base.suggestions import find_nearest
+from sentinel_batch.errors import DialectError
+from sentinel_batch.ingestion.dialects.dialect import Dialect
+from sentinel_batch.ingestion.dialects.parsing import parse_dialect
+
+DIALECTS = ("sentinel", "sentinel-timestamp", "asterisk", "freeswitch", "cisco-cucm", "twilio", "generic")
+"""Names of the dialects that come with Sentinel Batch, most specific first."""
+
+
+def list_dialects() -> tuple[Dialect, ...]:
+    """Return the dialects that come with Sentinel Batch, most specific first."""
+    return tuple(map(_load_own, DIALECTS))
+
+
+def load_dialect(name: str | Path) -> Dialect:
+    """Return a dialect by name, or from a TOML file of the user's.
+
+    Raises
+    ------
+    DialectError
+        If there is no such dialect, or the file is not valid.
+    """
+    if str(name) in DIALECTS:
+        return _load_own(str(name))
+    path = Path(name)
+    if path.suffix == ".toml":
+        try:
+            return parse_dialect(path.read_text("utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise DialectError(
+                f"The dialect file {path} cannot be read: {error}", hint="Check the path; it must be UTF-8 TOML."
+            ) from error
+    near = find_nearest(name, DIALECTS)
+    raise DialectError(
+        f"There is no dialect {str(name)!r}. Allowed: {', '.join(DIALECTS)}, or the path of a .toml file.",
+        hint=f"Did you mean {near}?" if near else "Leave --dialect out to have it found in the file.",
+    )
+
+
+@cache
+def _load_own(name: str) -> Dialect:
+    file = files(__package__) / "shipped" / f"{name}.toml"
+    return parse_dialect(file.read_text("utf-8"), file.name)

@@ -1,0 +1,1 @@
+"""Files into the lake: staged, freed of duplicates and legs, committed."""

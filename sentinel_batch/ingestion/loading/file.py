@@ -1,0 +1,194 @@
+"""One file into the lake, stage by stage; each says its part of the result as soon as it is done."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from sentinel_batch.errors import AmbiguousDatesError, RejectRateError, UnreadableFileError, UnrecognisedFileError
+from sentinel_batch.ingestion.loading.commit import commit_file, find_earlier, may_be_known
+from sentinel_batch.ingestion.loading.options import Options
+from sentinel_batch.ingestion.loading.parts import (
+    Counted,
+    Identified,
+    Opened,
+    Part,
+    Repeated,
+    RowCounts,
+    Sized,
+    compose_file,
+    refuse,
+)
+from sentinel_batch.ingestion.loading.shelf import Stamp
+from sentinel_batch.ingestion.loading.staging import RowStaging, Staged
+from sentinel_batch.ingestion.reading.files import hash_file, name_of, spool_stream, unreadable_reported
+from sentinel_batch.ingestion.reading.source import Source, open_source
+from sentinel_batch.ingestion.result import FileResult
+from sentinel_batch.ingestion.shaping.rows import Shaping
+from sentinel_batch.ingestion.values.zones import check_zone
+from sentinel_batch.lake import Lake, Snapshot, full_disk_reported
+from sentinel_batch.numbers import NumberBook
+from sentinel_batch.window import now
+
+FORMAT = 1
+"""Raised when the same file would give other records than before."""
+
+
+@dataclass(frozen=True)
+class FileIngest:
+    """One file on its way into the lake.
+
+    Parameters
+    ----------
+    path
+        The file, ``-`` for standard input.
+    staging
+        A folder for what is not yet part of the lake.
+    lake
+        Where to commit.
+    known
+        Further tables whose calls are there already.
+    options
+        Settings of the ingest.
+    numbers
+        Normal forms of telephone numbers.
+    run_id
+        The run that this is part of.
+    """
+
+    path: Path
+    staging: Path
+    lake: Lake
+    known: list[Snapshot]
+    options: Options
+    numbers: NumberBook
+    run_id: str
+
+    @property
+    def name(self) -> str:
+        """The file's name in results and errors."""
+        return name_of(self.path)
+
+    def run(self) -> FileResult:
+        """Load the file, or say why it was not taken."""
+        parts: list[Part] = []
+        try:
+            with full_disk_reported(self.lake.path):
+                for part in self._stages(parts):
+                    parts.append(part)
+        except (UnreadableFileError, UnrecognisedFileError, AmbiguousDatesError, RejectRateError) as error:
+            parts.append(refuse(error, parts))
+        return compose_file(self.name, parts)
+
+    def _stages(self, before: Sequence[Part]) -> Iterator[Part]:
+        """Go through the stages; ``before`` grows by every part that this yields."""
+        with unreadable_reported(self.path):
+            stream = str(self.path) == "-" or self.path.is_fifo()
+            local = spool_stream(self.path, self.staging) if stream else self.path
+            size = local.stat().st_size
+        yield Sized(size)
+        with unreadable_reported(self.path), ThreadPoolExecutor(1) as hasher:
+            digest = hasher.submit(hash_file, local)
+            source = open_source(local, self.name, self.options.dialect)
+            if source is None:
+                yield Identified(digest.result(), notices=["The file is empty."])
+                return
+            yield _describe(source)
+            day_first = self._day_first(source)
+            if day_first is None and source.has_text_dates():
+                yield Counted(source.count_rows())
+                raise _ambiguous_dates(self.name, source)
+            shaping = self._shaping(source, day_first)
+            stamp = hasher.submit(self._identify, digest, shaping)
+            earlier = self._find_earlier(stamp, size)
+            if earlier is not None:
+                yield Identified(stamp.result().sha256, stamp.result().ingest_id)
+                yield earlier
+                self._check_rejects(earlier, [])
+                return
+            rows = RowStaging(source, shaping, stamp, self.staging, self._report_progress(size))
+            try:
+                staged = rows.run()
+            finally:  # A file that breaks off has a name, and rows before that.
+                yield Identified(stamp.result().sha256, stamp.result().ingest_id)
+                yield rows.counts
+        if not rows.counts.records_processed:
+            return
+        self._check_rejects(rows.counts, staged.examples)
+        yield self._commit(staged, before, shaping, stamp.result())
+
+    def _find_earlier(self, stamp: Future[Stamp], size: int) -> Repeated | None:
+        tables = [self.lake.snapshot(), *self.known]
+        if not any(may_be_known(other, size) for other in tables):
+            return None
+        ingest_id = stamp.result().ingest_id
+        return next((part for other in tables if (part := find_earlier(other, ingest_id)) is not None), None)
+
+    def _commit(self, staged: Staged, before: Sequence[Part], shaping: Shaping, stamp: Stamp) -> Part:
+        with self.lake.lock(self.options.lock_timeout):
+            tables = self.lake.snapshot()
+            earlier = find_earlier(tables, stamp.ingest_id)
+            if earlier is not None:
+                return earlier
+            return commit_file(staged, self.lake, [tables, *self.known], before, shaping, stamp, self.run_id)
+
+    def _identify(self, digest: Future[str], shaping: Shaping) -> Stamp:
+        """Name the file by its content and by all that its records depend on."""
+        options, dialect, sha256 = self.options, shaping.layout.dialect.fingerprint, digest.result()
+        facts = [FORMAT, sha256, dialect, options.zone, options.region, shaping.day_first, str(options.earliest)]
+        ingest_id = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+        return Stamp(self.name, sha256, ingest_id, now())
+
+    def _day_first(self, source: Source) -> bool | None:
+        for said in (self.options.day_first, source.layout.dialect.day_first):
+            if said is not None:
+                return said
+        return source.decide_day_first() if source.has_text_dates() else None
+
+    def _shaping(self, source: Source, day_first: bool | None) -> Shaping:
+        options = self.options
+        return Shaping(
+            layout=source.layout,
+            numbers=self.numbers,
+            zone=check_zone(source.layout.dialect.timezone or options.zone),
+            local_zone=options.zone,
+            day_first=day_first,
+            earliest=options.earliest,
+            latest=options.latest,
+        )
+
+    def _report_progress(self, size: int) -> Callable[[int], None] | None:
+        progress = self.options.progress
+        return None if progress is None else lambda done: progress(self.name, done, size)
+
+    def _check_rejects(self, counts: RowCounts | Repeated, examples: Sequence[str]) -> None:
+        rejected, rows = counts.records_rejected, counts.records_processed
+        allowed = 0.0 if self.options.strict else self.options.max_reject_rate
+        if not rejected or rejected <= allowed * rows:
+            return
+        reasons = ", ".join(f"{reason}: {count}" for reason, count in counts.rejects_by_reason.items())
+        limit = "--strict allows none" if self.options.strict else f"--max-reject-rate allows {allowed:.1%}"
+        shown = "".join(f"\n  {example}" for example in examples[:3])
+        raise RejectRateError(
+            f"{self.name}: {rejected} of {rows} rows ({rejected / rows:.1%}) were rejected, {limit}; nothing of the "
+            f"file was committed. {reasons}.{shown}",
+            hint="Check the dialect, the region and the time zone; or allow more with --max-reject-rate.",
+        )
+
+
+def _describe(source: Source) -> Opened:
+    layout = source.layout
+    notices = [f"Columns that are not used: {', '.join(layout.ignored)}."] if layout.ignored else []
+    return Opened(layout.dialect.name, source.encoding, layout.delimiter, notices=notices)
+
+
+def _ambiguous_dates(name: str, source: Source) -> AmbiguousDatesError:
+    return AmbiguousDatesError(
+        f"{name}: dates such as {source.example_date()!r} can be read day first or month first, and no date in the "
+        "file decides.",
+        hint="Say which: --day-first or --month-first.",
+    )

@@ -1,0 +1,64 @@
+"""Settings of an ingest that hold for all its files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from sentinel_batch.config import Config
+from sentinel_batch.errors import UsageError
+from sentinel_batch.ingestion.dialects.catalogue import load_dialect
+from sentinel_batch.ingestion.dialects.dialect import Dialect
+from sentinel_batch.ingestion.values.zones import check_zone
+from sentinel_batch.numbers import is_region
+from sentinel_batch.window import now
+
+FUTURE = timedelta(days=1)
+"""Calls dated later than this after the ingest are implausible."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with a file's name, bytes read of it, and its size."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Settings of an ingest that hold for all its files."""
+
+    dialect: Dialect | None
+    zone: str
+    region: str
+    strict: bool
+    max_reject_rate: float
+    day_first: bool | None
+    earliest: datetime
+    latest: datetime
+    lock_timeout: float
+    progress: Progress | None
+
+
+def read_options(config: Config, *, strict: bool, day_first: bool | None, progress: Progress | None) -> Options:
+    """Return the settings of an ingest, checked.
+
+    Raises
+    ------
+    UsageError
+        If the region, the zone or the dialect does not exist.
+    """
+    if not is_region(config.region):
+        raise UsageError(
+            f"There is no region {config.region!r}.", hint="Use an ISO 3166 code such as NG, GH, FR or GB."
+        )
+    earliest = config.earliest_call
+    return Options(
+        dialect=load_dialect(config.dialect) if config.dialect else None,
+        zone=check_zone(config.timezone),
+        region=config.region,
+        strict=strict,
+        max_reject_rate=config.max_reject_rate,
+        day_first=day_first,
+        earliest=datetime(earliest.year, earliest.month, earliest.day, tzinfo=UTC),
+        latest=now() + FUTURE,
+        lock_timeout=config.lock_timeout,
+        progress=progress,
+    )

@@ -1,0 +1,1 @@
+"""Files to rows of text columns."""

@@ -1,0 +1,1 @@
+"""Rows of text columns to call records, or to rejects with a reason."""

@@ -1,0 +1,1 @@
+"""Single values: times, durations, cells; they know no layout."""

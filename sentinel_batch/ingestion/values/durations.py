@@ -1,0 +1,52 @@
+"""Durations in CDR files: many notations in, whole seconds out."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_CLOCK = re.compile(r"(?:(\d+):)?(\d{1,3}):(\d{2})(?:\.\d+)?")
+_SECONDS = re.compile(r"(-?\d{1,9})(?:\.\d*)?\s*(?:s|sec|secs|seconds)?", re.IGNORECASE)
+MISSED = -1
+
+LONGEST_SECONDS = 999_999_999
+"""A longer duration is no duration: some 31 years."""
+
+
+def read_durations(text: pl.Series) -> pl.Series:
+    """Read durations into seconds: ``90``, ``90.0``, ``1:30``, ``0:01:30``; fractions are cut off.
+
+    Returns
+    -------
+    polars.Series
+        Int64; -1 is a missed call, null what cannot be read.
+    """
+    import polars as pl
+
+    seconds = text.cast(pl.Int64, strict=False)
+    seconds = seconds.set(~seconds.is_between(-LONGEST_SECONDS, LONGEST_SECONDS), None)
+    left = seconds.is_null() & text.is_not_null()
+    if not left.any():
+        return seconds
+    odd = text.filter(left).unique().to_list()
+    table = pl.DataFrame(
+        {"text": odd, "odd": [read_duration(cell) for cell in odd]}, schema={"text": pl.String, "odd": pl.Int64}
+    )
+    frame = pl.DataFrame({"text": text, "seconds": seconds}).join(table, on="text", how="left", maintain_order="left")
+    return frame.select(pl.coalesce("seconds", "odd").alias("duration_seconds"))["duration_seconds"]
+
+
+def read_duration(typed: str) -> int | None:
+    """Read one duration into whole seconds, or None."""
+    text = typed.strip().strip("'\"").strip()
+    match = _SECONDS.fullmatch(text)
+    if match:
+        return int(match[1])
+    clock = _CLOCK.fullmatch(text.lstrip("-"))
+    if clock is None or int(clock[3]) > 59 or (clock[1] and int(clock[2]) > 59):
+        return None
+    seconds = int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + int(clock[3])
+    return -max(seconds, 2) if text.startswith("-") and seconds else seconds
