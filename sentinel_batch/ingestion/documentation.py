@@ -110,10 +110,17 @@ def _describe_answered(dialect: Dialect) -> str:
 
 
 def _describe_legs(dialect: Dialect) -> str:
-    if dialect.leg_pair:
-        return f"Legs of one call: {_list(dialect.leg_pair, ' and ')} name each other."
-    if dialect.leg_columns:
-        return f"Legs of one call: the same {_list(dialect.leg_columns, ' and ')}."
+    legs = dialect.legs
+    if legs.pair:
+        return f"Legs of one call: {_list(legs.pair, ' and ')} name each other."
+    if legs.call_id:
+        otherwise = f", or without it the same `{legs.otherwise}`" if legs.otherwise else ""
+        return f"Legs of one call: the same {_list(legs.call_id, ' and ')}{otherwise}."
+    if dialect.guess and dialect.fields.get("call_id"):
+        return (
+            "Legs of one call: the same value in the column that feeds `call_id`, a number in common, begun at most "
+            f"{legs.within} s after those before ended."
+        )
     return "Every row is a call of its own."
 
 

@@ -18,6 +18,7 @@ from sentinel_batch.ingestion.loading.parts import (
     Opened,
     Part,
     Repeated,
+    Resolved,
     RowCounts,
     Sized,
     compose_file,
@@ -27,6 +28,7 @@ from sentinel_batch.ingestion.loading.shelf import Stamp
 from sentinel_batch.ingestion.loading.staging import RowStaging, Staged
 from sentinel_batch.ingestion.reading.files import hash_file, name_of, spool_stream, unreadable_reported
 from sentinel_batch.ingestion.reading.source import Source, open_source
+from sentinel_batch.ingestion.resolution.resolution import Resolution, resolve_layout
 from sentinel_batch.ingestion.result import FileResult
 from sentinel_batch.ingestion.shaping.rows import Shaping
 from sentinel_batch.ingestion.values.zones import check_zone
@@ -34,7 +36,7 @@ from sentinel_batch.lake import Lake, Snapshot, full_disk_reported
 from sentinel_batch.numbers import NumberBook
 from sentinel_batch.window import now
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same file would give other records than before."""
 
 
@@ -102,7 +104,10 @@ class FileIngest:
             if day_first is None and source.has_text_dates():
                 yield Counted(source.count_rows())
                 raise _ambiguous_dates(self.name, source)
-            shaping = self._shaping(source, day_first)
+            resolution = self._resolve(source, day_first)
+            yield Resolved(resolution.zone, notices=resolution.notices)
+            source = source.laid_out(resolution.layout)
+            shaping = self._shaping(resolution, day_first)
             stamp = hasher.submit(self._identify, digest, shaping)
             earlier = self._find_earlier(stamp, size)
             if earlier is not None:
@@ -149,12 +154,16 @@ class FileIngest:
                 return said
         return source.decide_day_first() if source.has_text_dates() else None
 
-    def _shaping(self, source: Source, day_first: bool | None) -> Shaping:
+    def _resolve(self, source: Source, day_first: bool | None) -> Resolution:
+        zone = check_zone(source.layout.dialect.timezone or self.options.zone)
+        return resolve_layout(source.layout, source.sample(), zone, day_first)
+
+    def _shaping(self, resolution: Resolution, day_first: bool | None) -> Shaping:
         options = self.options
         return Shaping(
-            layout=source.layout,
+            layout=resolution.layout,
             numbers=self.numbers,
-            zone=check_zone(source.layout.dialect.timezone or options.zone),
+            zone=resolution.zone,
             local_zone=options.zone,
             day_first=day_first,
             earliest=options.earliest,

@@ -66,13 +66,15 @@ def split_line(line: str, delimiter: str, widths: Collection[int] = ()) -> list[
     delimiter
         One character.
     widths
-        Numbers of fields that a good line may have; the first of three readings that gives one is taken: quotes as in
-        RFC 4180, quotes that end a field only before a delimiter, quotes as plain characters. Without it, the first
+        Numbers of fields that a good line may have; the first of four readings that gives one is taken: quotes as in
+        RFC 4180; the same, but plain characters in a field that is not quoted as a whole; quotes that end a field only
+        before a delimiter; quotes as plain characters. Without it, the first
         reading that is well formed.
     """
     if '"' not in line:
         return line.split(delimiter)
-    readings = [cells for cells in (_split_strict(line, delimiter), _split_lenient(line, delimiter)) if cells]
+    ways = (_split_strict, _split_mixed, _split_lenient)
+    readings = [cells for way in ways if (cells := way(line, delimiter))]
     readings.append(line.split(delimiter))
     return next((cells for cells in readings if not widths or len(cells) in widths), readings[0])
 
@@ -84,8 +86,12 @@ def _strict_field(delimiter: str) -> re.Pattern[str]:
 
 
 def _split_strict(line: str, delimiter: str) -> list[str] | None:
-    pattern, place = _strict_field(delimiter), 0
+    return _split_by(_strict_field(delimiter), line, delimiter)
+
+
+def _split_by(pattern: re.Pattern[str], line: str, delimiter: str) -> list[str] | None:
     cells: list[str] = []
+    place = 0
     while True:
         match = pattern.match(line, place)
         if match is None:
@@ -95,6 +101,17 @@ def _split_strict(line: str, delimiter: str) -> list[str] | None:
         place = match.end()
         if place == len(line):
             return [*cells, ""] if match.group().endswith(delimiter) else cells
+
+
+@lru_cache(maxsize=16)
+def _mixed_field(delimiter: str) -> re.Pattern[str]:
+    mark = re.escape(delimiter)
+    return re.compile(rf'\s*"((?:[^"]|"")*+)"\s*(?:{mark}|$)|([^{mark}]*)(?:{mark}|$)')
+
+
+def _split_mixed(line: str, delimiter: str) -> list[str] | None:
+    """Split a line where ``"User 9" <113>`` stands unquoted beside a quoted field that holds a delimiter."""
+    return _split_by(_mixed_field(delimiter), line, delimiter)
 
 
 @lru_cache(maxsize=16)
@@ -146,20 +163,6 @@ def split_block(block: Block, layout: Layout) -> SplitBlock:
     return split
 
 
-def used_places(layout: Layout) -> list[int]:
-    """Return the places of the columns that feed anything."""
-    fields = {place for name in layout.dialect.fields for place in layout.positions(name)}
-    return sorted(fields | _extra_places(layout))
-
-
-def _extra_places(layout: Layout) -> set[int]:
-    """Return the places of the columns that tell whether a call was answered, and which call a row belongs to."""
-    dialect = layout.dialect
-    extra = (*dialect.answered_positive, *dialect.answered_present, *dialect.leg_columns, *dialect.leg_pair)
-    names = (*extra, dialect.answered_column or "")
-    return {place for name in names if (place := layout.place(name)) is not None}
-
-
 def _cut_trailer(data: bytes, layout: Layout) -> tuple[bytes, int]:
     count, end = 0, len(data)
     while count < TRAILER_LINES:
@@ -179,7 +182,7 @@ def _read_rectangle(data: bytes, layout: Layout, first_line: int, line_ends: int
     if not data or count_byte(data, layout.delimiter.encode()) != lines * (len(layout.columns) - 1):
         return None
     few = {f"c{places[0]}" for name in FEW_VALUES if len(places := layout.positions(name)) == 1}
-    few -= {f"c{place}" for place in _extra_places(layout)}
+    few -= {f"c{place}" for place in layout.extra}
     frame = _read(data, layout, lines, first_line, few=few) if few else None
     return frame if frame is not None else _read(data, layout, lines, first_line)
 
@@ -206,7 +209,7 @@ def _read(
         return None
     if frame.height != lines or frame.width != len(layout.columns):
         return None
-    frame = frame.select(f"c{place}" for place in used_places(layout)).rechunk()
+    frame = frame.select(f"c{place}" for place in layout.used).rechunk()
     return frame.with_columns(source_line=pl.int_range(first_line, first_line + lines, dtype=pl.Int64))
 
 
@@ -246,7 +249,7 @@ def _cut_spans(lines: pl.DataFrame, layout: Layout) -> SplitBlock:
 
     kept = lines.filter(pl.col("line").str.strip_chars() != "")
     cells = []
-    for place in used_places(layout):
+    for place in layout.used:
         start, end = layout.spans[place]
         length = None if end is None else end - start
         cells.append(pl.col("line").str.slice(start, length).str.strip_chars().alias(f"c{place}"))
@@ -257,7 +260,7 @@ def _cut_spans(lines: pl.DataFrame, layout: Layout) -> SplitBlock:
 def _split_one_by_one(rest: pl.DataFrame, layout: Layout, cut_short: bool, last_line: int) -> SplitBlock:
     import polars as pl
 
-    places = used_places(layout)
+    places = layout.used
     rows: dict[str, list[str | None]] = {f"c{place}": [] for place in places}
     numbers: list[int] = []
     split = SplitBlock(pl.DataFrame())
