@@ -33,7 +33,7 @@ class FileResult:
     timezone
         Zone in which its times without an offset were read.
     lines_skipped
-        ``preamble``, ``header``, ``trailer``, ``blank`` lines: no records.
+        ``preamble``, ``header``, ``trailer``, ``marker``, ``blank`` lines: no records.
     notices
         What the reader should know, such as ignored columns.
     error

@@ -89,6 +89,12 @@ class Dialect:
         Column names of files without a header, one list for each possible number of columns.
     type_row
         Whether a row of column types may follow the header.
+    wider
+        Whether rows of a file without a header may have further columns, which are not read.
+    escape
+        Whether a delimiter inside a field has a backslash before it.
+    markers
+        A regular expression of whole lines that are no records, such as those that begin and end a file; None for none.
     content
         Column to a regular expression; a file without a header is taken for this dialect by itself only if most rows
         have such values.
@@ -115,7 +121,16 @@ class Dialect:
     directions
         Value in the file (lower case) to ``inbound``, ``outbound`` or ``internal``; the usual words, if not given.
     subject, other
-        Columns of the party that the row is about, and of the other one: the caller of an inbound call is the other.
+        The column of the party that the row is about, and those of the other one, best first: the caller of an inbound
+        call is the other.
+    served_device
+        Whether device, SIM and cell are those of the party that the row is about: on an inbound row they are the
+        callee's, and are left out.
+    number_pattern
+        A regular expression of what stands in the columns of caller and callee, with one group for the number; text that
+        does not fit counts as it is, where no other column of the field fits. None takes all text as it is.
+    outbound_caller
+        A column that names the caller where an outbound row has none.
     legs
         Which rows are legs of one call.
     short_callers
@@ -134,6 +149,9 @@ class Dialect:
     header: str
     layouts: tuple[tuple[str, ...], ...]
     type_row: bool
+    wider: bool
+    escape: bool
+    markers: str | None
     content: Mapping[str, str]
     keep: Mapping[str, tuple[str, ...]]
     skip: Mapping[str, tuple[str, ...]]
@@ -149,7 +167,10 @@ class Dialect:
     answered_present: tuple[str, ...]
     directions: Mapping[str, str]
     subject: str | None
-    other: str | None
+    other: tuple[str, ...]
+    served_device: bool
+    number_pattern: str | None
+    outbound_caller: str | None
     legs: Legs
     short_callers: bool
     guess: bool

@@ -28,13 +28,17 @@ _SEE = "See docs/dialects.md for an example."
 
 _TEXT, _LIST, _LISTS, _FLAG = "text", "text or a list of texts", "a list of lists of texts", "true or false"
 _NUMBER, _TABLE, _PATTERNS = "a whole number", "a table of texts or lists of texts", "a table of regular expressions"
+_PATTERN, _NUMBER_PATTERN = "a regular expression", "a regular expression with one group"
 KEYS: dict[str, dict[str, str]] = {
-    "": {"name": _TEXT, "description": _TEXT, "recognised_by": _LIST, "guess": _FLAG},
+    "": {"name": _TEXT, "description": _TEXT, "recognised_by": _LIST, "number_pattern": _NUMBER_PATTERN, "guess": _FLAG},
     "rows": {
         "delimiter": _TEXT,
         "header": _TEXT,
         "layouts": _LISTS,
         "type_row": _FLAG,
+        "wider": _FLAG,
+        "escape": _FLAG,
+        "markers": _PATTERN,
         "content": _PATTERNS,
         "keep": _TABLE,
         "skip": _TABLE,
@@ -43,7 +47,7 @@ KEYS: dict[str, dict[str, str]] = {
     "time": {"timezone": _TEXT, "day_first": _FLAG, "epoch": _LIST, "offset": _TEXT},
     "duration": {"unit": _TEXT},
     "answered": {"column": _TEXT, "values": _LIST, "unanswered": _LIST, "positive": _LIST, "present": _LIST},
-    "direction": {"inbound": _LIST, "outbound": _LIST, "internal": _LIST, "subject": _TEXT, "other": _TEXT},
+    "direction": {"inbound": _LIST, "outbound": _LIST, "internal": _LIST, "subject": _TEXT, "other": _LIST, "served_device": _FLAG},
     "legs": {
         "call_id": _LIST,
         "otherwise": _TEXT,
@@ -52,7 +56,7 @@ KEYS: dict[str, dict[str, str]] = {
         "within": _NUMBER,
         "share_number": _FLAG,
     },
-    "callers": {"short_codes": _FLAG},
+    "callers": {"short_codes": _FLAG, "outbound": _TEXT},
 }
 """Sections of a dialect's file, and the type of each key in them."""
 
@@ -91,10 +95,10 @@ def _build(data: dict[str, Any], fingerprint: str) -> Dialect:
     rows, time, answered = data.get("rows", {}), data.get("time", {}), data.get("answered", {})
     direction, legs = data.get("direction", {}), data.get("legs", {})
     fields = {field: _names(columns) for field, columns in data["fields"].items()}
-    subject, other = _name(direction.get("subject")), _name(direction.get("other"))
-    for field, column in (("caller_number", subject), ("callee_number", other)):
-        if column:
-            fields[field] = (column, *(name for name in fields.get(field, ()) if name != column))
+    subject, other = _name(direction.get("subject")), _names(direction.get("other", []))
+    for field, columns in (("caller_number", (subject,) if subject else ()), ("callee_number", other)):
+        if columns:
+            fields[field] = (*columns, *(name for name in fields.get(field, ()) if name not in columns))
     words = {way: direction[way] for way in _DIRECTIONS if way in direction}
     return Dialect(
         name=data["name"],
@@ -105,6 +109,9 @@ def _build(data: dict[str, Any], fingerprint: str) -> Dialect:
         header=rows.get("header", "required"),
         layouts=tuple(_names(layout) for layout in rows.get("layouts", [])),
         type_row=rows.get("type_row", False),
+        wider=rows.get("wider", False),
+        escape=rows.get("escape", False),
+        markers=rows.get("markers"),
         content={fold_word(column): pattern for column, pattern in rows.get("content", {}).items()},
         keep=_values(rows.get("keep", {})),
         skip=_values(rows.get("skip", {})),
@@ -121,6 +128,9 @@ def _build(data: dict[str, Any], fingerprint: str) -> Dialect:
         directions=_read_directions(words or {way: list_words("direction", way) for way in _DIRECTIONS}),
         subject=subject,
         other=other,
+        served_device=direction.get("served_device", False),
+        number_pattern=data.get("number_pattern"),
+        outbound_caller=_name(data.get("callers", {}).get("outbound")),
         legs=Legs(
             call_id=_names(legs.get("call_id", [])),
             otherwise=_name(legs.get("otherwise")),
@@ -186,6 +196,8 @@ def _is(value: object, wanted: str) -> bool:
     if wanted in (_TEXT, _FLAG, _NUMBER):
         kinds = {_TEXT: str, _FLAG: bool, _NUMBER: int}
         return isinstance(value, kinds[wanted]) and (wanted != _NUMBER or not isinstance(value, bool))
+    if wanted in (_PATTERN, _NUMBER_PATTERN):
+        return isinstance(value, str) and _is_pattern(value, groups=1 if wanted == _NUMBER_PATTERN else None)
     if wanted in (_TABLE, _PATTERNS):
         inner = _LIST if wanted == _TABLE else _TEXT
         whole = isinstance(value, dict) and all(_is(item, inner) for item in value.values())
@@ -196,12 +208,11 @@ def _is(value: object, wanted: str) -> bool:
     )
 
 
-def _is_pattern(text: str) -> bool:
+def _is_pattern(text: str, groups: int | None = None) -> bool:
     try:
-        re.compile(text)
+        return groups in (None, re.compile(text).groups)
     except re.error:
         return False
-    return True
 
 
 def _texts(values: str | Iterable[str]) -> Iterable[str]:

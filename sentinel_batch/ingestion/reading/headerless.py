@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
 from sentinel_batch.errors import UnrecognisedFileError
 from sentinel_batch.ingestion.dialects.dialect import Dialect
 from sentinel_batch.ingestion.reading.layout import Layout
-from sentinel_batch.ingestion.reading.splitting import split_line
+from sentinel_batch.ingestion.reading.splitting import hide_escaped, is_marker, split_line
 from sentinel_batch.ingestion.values.cells import is_missing_cell
 from sentinel_batch.ingestion.values.durations import read_duration
 from sentinel_batch.ingestion.values.timestamps import read_any_time
@@ -43,12 +44,15 @@ def find_headerless(lines: Sequence[str], dialect: Dialect, source: str, *, name
     UnrecognisedFileError
         If it was named, and the file has other columns, or other things in them.
     """
-    body = [(number, line) for number, line in enumerate(lines, 1) if line.strip()][:SAMPLE_LINES]
+    numbered = enumerate(lines, 1)
+    body = [(number, line) for number, line in numbered if line.strip() and not is_marker(line, dialect)][:SAMPLE_LINES]
     for delimiter in [dialect.delimiter] if dialect.delimiter else DELIMITERS:
         fitting, longest = 0, None
+        texts = [hide_escaped(line, delimiter) if dialect.escape else line for _, line in body]
         for columns in sorted(dialect.layouts, key=len):
+            rows = [split_line(line, delimiter, (len(columns),)) for line in texts]
+            columns = _widen(columns, rows) if dialect.wider else columns
             layout = Layout(dialect, delimiter, columns, 1, "", 0, 0)
-            rows = [split_line(line, delimiter, (len(columns),)) for _, line in body]
             count = sum(len(row) == len(columns) and _find_misfit(row, layout) is None for row in rows)
             fitting += count
             longest = layout if count else longest
@@ -57,6 +61,12 @@ def find_headerless(lines: Sequence[str], dialect: Dialect, source: str, *, name
     if named:
         raise _misfit(body, dialect, source)
     return None
+
+
+def _widen(columns: tuple[str, ...], rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Return columns without a name after the known ones, as many as most of the longer rows have."""
+    lengths = Counter(len(row) for row in rows if len(row) >= len(columns))
+    return columns + ("",) * (lengths.most_common(1)[0][0] - len(columns) if lengths else 0)
 
 
 def _find_misfit(row: list[str], layout: Layout) -> tuple[str, str, str] | None:

@@ -87,6 +87,6 @@ class Layout:
 
 
 def _extra_columns(dialect: Dialect) -> list[str]:
-    several = (*dialect.answered_positive, *dialect.answered_present, *dialect.legs.columns)
-    single = (dialect.answered_column, dialect.offset, dialect.subject, dialect.other)
+    several = (*dialect.answered_positive, *dialect.answered_present, *dialect.legs.columns, *dialect.other)
+    single = (dialect.answered_column, dialect.offset, dialect.subject, dialect.outbound_caller)
     return [name for name in (*several, *single, *dialect.keep, *dialect.skip) if name]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from sentinel_batch.ingestion.reading.blocks import JOINED_LINES, count_byte
 if TYPE_CHECKING:
     import polars as pl
 
+    from sentinel_batch.ingestion.dialects.dialect import Dialect
     from sentinel_batch.ingestion.reading.blocks import Block
     from sentinel_batch.ingestion.reading.layout import Layout
 
@@ -34,6 +35,10 @@ _TRAILER = re.compile(
 _MOMENT = re.compile(r"\d\d?:\d\d|\d{9}")
 
 
+_HIDDEN = "\x1f"
+"""Stands for a delimiter that belongs to a field, while a line is split; as long as that."""
+
+
 @dataclass
 class SplitBlock:
     """A block's fields.
@@ -45,7 +50,7 @@ class SplitBlock:
     ragged
         Line number to raw text of rows whose fields cannot be told apart.
     skipped
-        Kind of line (``blank``, ``trailer``) to how many were no records.
+        Kind of line (``blank``, ``trailer``, ``marker``) to how many were no records.
     continued
         Lines that end a record that began on the line before.
     """
@@ -54,6 +59,16 @@ class SplitBlock:
     ragged: dict[int, str] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     continued: set[int] = field(default_factory=set)
+
+
+def is_marker(line: str, dialect: Dialect) -> bool:
+    """Tell whether a line is no record by the dialect, such as one that begins or ends a file."""
+    return dialect.markers is not None and re.fullmatch(dialect.markers, line) is not None
+
+
+def hide_escaped(line: str, delimiter: str) -> str:
+    """Return a line in which delimiters with a backslash before them are none."""
+    return line.replace("\\" + delimiter, "\\" + _HIDDEN)
 
 
 def split_line(line: str, delimiter: str, widths: Collection[int] = ()) -> list[str]:
@@ -144,6 +159,24 @@ def split_block(block: Block, layout: Layout) -> SplitBlock:
     layout
         The file's layout.
     """
+    if layout.dialect.escape:
+        return _show_escaped(_split_plain(replace(block, data=_hide(block.data, layout)), layout), layout)
+    return _split_plain(block, layout)
+
+
+def _hide(data: bytes, layout: Layout) -> bytes:
+    return data.replace(b"\\" + layout.delimiter.encode(), b"\\" + _HIDDEN.encode())
+
+
+def _show_escaped(split: SplitBlock, layout: Layout) -> SplitBlock:
+    import polars as pl
+
+    shown = pl.selectors.string().str.replace_all("\\" + _HIDDEN, layout.delimiter, literal=True)
+    ragged = {number: line.replace(_HIDDEN, layout.delimiter) for number, line in split.ragged.items()}
+    return replace(split, frame=split.frame.with_columns(shown), ragged=ragged)
+
+
+def _split_plain(block: Block, layout: Layout) -> SplitBlock:
     data, skipped = block.data, {}
     if block.last:
         data, trailer = _cut_trailer(data, layout)
@@ -152,7 +185,7 @@ def split_block(block: Block, layout: Layout) -> SplitBlock:
             blank = cut.count(b"\n") + (not cut.endswith(b"\n")) - trailer
             skipped = {"trailer": trailer} | ({"blank": blank} if blank else {})
     frame = None
-    if layout.delimiter != "fixed" and b'"' not in data:
+    if layout.delimiter != "fixed" and layout.dialect.markers is None and b'"' not in data:
         ends = block.line_ends if data is block.data else data.count(b"\n")
         frame = _read_rectangle(data, layout, block.first_line, ends)
     if frame is not None:
@@ -223,6 +256,9 @@ def _split_lines(data: bytes, layout: Layout, block: Block) -> SplitBlock:
     )
     if layout.delimiter == "fixed":
         return _cut_spans(lines, layout)
+    if layout.dialect.markers is not None:
+        lines = lines.filter(~pl.col("line").str.contains(f"^(?:{layout.dialect.markers})$"))
+    markers = len(text_lines) - lines.height
     text, width, mark = lines["line"], len(layout.columns), layout.delimiter
     fits = text.str.count_matches(mark, literal=True) == width - 1
     if b'"' in data:
@@ -238,7 +274,9 @@ def _split_lines(data: bytes, layout: Layout, block: Block) -> SplitBlock:
         if frame is not None:
             frame = frame.with_columns(regular["source_line"])
     rest = lines if frame is None else lines.filter(~pl.col("regular"))
-    split = _split_one_by_one(rest, layout, cut_short, block.first_line + lines.height - 1)
+    split = _split_one_by_one(rest, layout, cut_short, block.first_line + len(text_lines) - 1)
+    if markers:
+        split.skipped["marker"] = markers
     if frame is not None:
         split.frame = pl.concat([frame, split.frame]).sort("source_line")
     return split

@@ -29,7 +29,7 @@ def settle_parties(layout: Layout, calls: pl.DataFrame, notices: list[str]) -> L
         return layout
     reason = "as their names say" if headed else f"as {subject} is the same party on outgoing and on incoming rows"
     notices.append(f"{subject} is the party that a row is about, {reason}: on incoming rows {other} is the caller.")
-    return replace(layout, dialect=replace(dialect, subject=subject, other=other))
+    return replace(layout, dialect=replace(dialect, subject=subject, other=(other,)))
 
 
 def _always_first(layout: Layout, calls: pl.DataFrame, subject: str, other: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sentinel_batch.ingestion.reading.layout import Layout
@@ -23,14 +23,18 @@ def read_field(cells: pl.DataFrame, layout: Layout, field: str) -> pl.Series:
     """Return the text of a field: of its columns in each row the first that is not empty; null where it has none."""
     import polars as pl
 
-    places = layout.positions(field)
+    return _read_first(cells, layout.positions(field)).alias(field)
+
+
+def _read_first(cells: pl.DataFrame, places: Sequence[int]) -> pl.Series:
+    import polars as pl
+
     if not places:
-        return pl.Series(field, [None], dtype=pl.String).new_from_index(0, cells.height)
-    first = cells[f"c{places[0]}"].alias(field)
+        return pl.Series([None], dtype=pl.String).new_from_index(0, cells.height)
     if len(places) == 1:
-        return first
+        return cells[f"c{places[0]}"]
     columns = [tidy(cells[f"c{place}"]).alias(str(place)) for place in places]
-    return pl.DataFrame(columns).select(pl.coalesce(pl.all()).alias(field))[field]
+    return pl.DataFrame(columns).select(pl.coalesce(pl.all())).to_series()
 
 
 def read_call_times(cells: pl.DataFrame, layout: Layout, zone: str, day_first: bool | None) -> pl.Series:
@@ -92,18 +96,48 @@ def read_parties(cells: pl.DataFrame, layout: Layout, directions: pl.Series | No
     """Return caller and callee as typed; where a row is about one party, its direction tells which is which."""
     import polars as pl
 
-    dialect = layout.dialect
-    places = [layout.place(name) if name else None for name in (dialect.subject, dialect.other)]
-    if directions is None or None in places:
-        return read_field(cells, layout, "caller_number"), read_field(cells, layout, "callee_number")
+    subject = _find_places(layout, [layout.dialect.subject])
+    other = _find_places(layout, layout.dialect.other)
+    if directions is None or not subject or not other:
+        caller, callee = (_read_party(cells, layout, layout.positions(f"{who}_number")) for who in ("caller", "callee"))
+        return _fill_caller(caller, cells, layout, directions).alias("caller_number"), callee.alias("callee_number")
     frame = pl.DataFrame(
-        {"subject": cells[f"c{places[0]}"], "other": cells[f"c{places[1]}"], "inbound": directions == "inbound"}
+        {
+            "subject": _read_party(cells, layout, subject),
+            "other": _read_party(cells, layout, other),
+            "inbound": directions == "inbound",
+        }
     )
     swapped = frame.select(
         caller_number=pl.when("inbound").then("other").otherwise("subject"),
         callee_number=pl.when("inbound").then("subject").otherwise("other"),
     )
     return swapped["caller_number"], swapped["callee_number"]
+
+
+def _find_places(layout: Layout, names: Sequence[str | None]) -> list[int]:
+    return [place for name in names if name and (place := layout.place(name)) is not None]
+
+
+def _read_party(cells: pl.DataFrame, layout: Layout, places: Sequence[int]) -> pl.Series:
+    """Return a party as typed; by the dialect's pattern, the number of the first column that holds one."""
+    import polars as pl
+
+    pattern = layout.dialect.number_pattern
+    if pattern is None or not places:
+        return _read_first(cells, places)
+    typed = [tidy(cells[f"c{place}"]).cast(pl.String).alias(str(place)) for place in places]
+    numbers = [pl.col(text.name).str.extract(f"^(?:{pattern})$") for text in typed]
+    return pl.DataFrame(typed).select(pl.coalesce(*numbers, *(text.name for text in typed))).to_series()
+
+
+def _fill_caller(caller: pl.Series, cells: pl.DataFrame, layout: Layout, directions: pl.Series | None) -> pl.Series:
+    """Return callers, those of outbound rows that have none from the column that names them then."""
+    places = _find_places(layout, [layout.dialect.outbound_caller])
+    if directions is None or not places:
+        return caller
+    missing = is_missing(caller) & (directions == "outbound").fill_null(False)
+    return caller.zip_with(~missing, _read_party(cells, layout, places).cast(caller.dtype))
 
 
 def read_trunks(cells: pl.DataFrame, layout: Layout) -> pl.Series:

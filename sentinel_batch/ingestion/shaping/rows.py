@@ -45,6 +45,9 @@ STAMPED = ("source_file", "ingest_id", "processed_at")
 _HOUR = 3_600_000_000
 OPTIONAL_TEXT = ("termination_cause", "location_code", "imei", "imsi")
 
+DEVICE_TEXT = ("location_code", "imei", "imsi")
+"""Fields of a party's device: rules take them for the caller's."""
+
 REASONS = (
     "ragged_row",
     "missing_caller",
@@ -178,6 +181,8 @@ def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> tuple[pl.DataFrame, b
     ).with_columns(_kind(caller_kind).alias("caller_kind"), _kind(callee_kind).alias("callee_kind"))
     frame = frame.with_columns(**_faults(cells, frame, layout))
     texts = [tidy(read_field(cells, layout, field)).alias(field) for field in OPTIONAL_TEXT if layout.positions(field)]
+    if layout.dialect.served_device and directions is not None:
+        texts = [_of_callers(text, directions) if text.name in DEVICE_TEXT else text for text in texts]
     if layout.positions("trunk"):
         texts.append(read_trunks(cells, layout).alias("trunk"))
     if directions is not None:
@@ -185,6 +190,14 @@ def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> tuple[pl.DataFrame, b
     if has_legs(layout) or layout.positions("call_id"):
         texts.append(read_call_ids(cells, layout).alias("call_id"))
     return frame.with_columns(texts), caller_kind is None and callee_kind is None
+
+
+def _of_callers(text: pl.Series, directions: pl.Series) -> pl.Series:
+    """Return what is known of the callers' devices: on inbound rows the device is the callee's."""
+    import polars as pl
+
+    own = (directions != "inbound").fill_null(True)
+    return pl.DataFrame([text]).select(pl.when(own).then(pl.col(text.name))).to_series()
 
 
 def _faults(cells: pl.DataFrame, frame: pl.DataFrame, layout: Layout) -> dict[str, pl.Series | pl.Expr]:

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     import polars as pl
 
 _MAIN_FORMAT = "%Y-%m-%d %H:%M:%S"
-_NAIVE_FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S%.f", "%Y/%m/%d %H:%M:%S")
+_NAIVE_FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S%.f", "%Y/%m/%d %H:%M:%S", "%Y%m%d%H%M%S%.f")
 _AWARE_FORMATS = (
     "%Y-%m-%dT%H:%M:%S%#z",
     "%Y-%m-%d %H:%M:%S%#z",
+    "%Y%m%d%H%M%S%#z",
     "%a, %d %b %Y %H:%M:%S %z",
     "%a %b %e %H:%M:%S %Y %z",
     "%a %b %e %H:%M:%S %z %Y",
@@ -38,7 +39,10 @@ _YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<d
 _YEAR_LAST = re.compile(
     rf"(?P<one>\d{{1,2}})[-/.](?P<two>\d{{1,2}})[-/.](?P<year>\d{{4}}|\d\d)[T\s]+{_CLOCK}{_OFFSET}$"
 )
-_COMPACT = re.compile(r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T?(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)$")
+_COMPACT = re.compile(
+    r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T?(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)"
+    rf"(?:[.,](?P<fraction>\d{{1,9}}))?{_OFFSET}$"
+)
 _CTIME = re.compile(
     r"(?:[A-Z][a-z]{2},?\s+)?(?P<name>[A-Z][a-z]{2})\s+(?P<day>\d{1,2})\s+(?P<hour>\d\d?):(?P<minute>\d\d):(?P<second>\d\d)"
     r"(?:\s+(?P<before>[+-]\d{2}:?\d{2}|UTC|GMT))?\s+(?P<year>\d{4})(?:\s+(?P<offset>[+-]\d{2}:?\d{2}|UTC|GMT))?$"
