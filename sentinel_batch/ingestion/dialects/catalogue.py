@@ -37,8 +37,8 @@ DIALECTS = (
     "generic",
     "kamailio",
 )
-"""Names of the dialects that come with Sentinel Batch, in the order in which they are tried: most specific first, and at
-the end those whose columns could be anybody's."""
+"""Names of the dialects that come with Sentinel Batch, in the order in which they are tried: most specific first, and
+at the end those whose columns could be anybody's."""
 
 
 def list_dialects() -> tuple[Dialect, ...]:

@@ -127,8 +127,8 @@ class Dialect:
         Whether device, SIM and cell are those of the party that the row is about: on an inbound row they are the
         callee's, and are left out.
     number_pattern
-        A regular expression of what stands in the columns of caller and callee, with one group for the number; text that
-        does not fit counts as it is, where no other column of the field fits. None takes all text as it is.
+        A regular expression of what stands in the columns of caller and callee, with one group for the number; text
+        that does not fit counts as it is, where no other column of the field fits. None takes all text as it is.
     outbound_caller
         A column that names the caller where an outbound row has none.
     legs

@@ -28,9 +28,18 @@ _SEE = "See docs/dialects.md for an example."
 
 _TEXT, _LIST, _LISTS, _FLAG = "text", "text or a list of texts", "a list of lists of texts", "true or false"
 _NUMBER, _TABLE, _PATTERNS = "a whole number", "a table of texts or lists of texts", "a table of regular expressions"
-_PATTERN, _NUMBER_PATTERN = "a regular expression", "a regular expression with one group"
+_PATTERN = "a regular expression without look-around and back references"
+_NUMBER_PATTERN = "a regular expression with one group, without look-around and back references"
+_LOOKS_AROUND = re.compile(r"\(\?<?[=!]|\\[1-9]")
+"""What the engine's regular expressions, which take linear time, do not have."""
 KEYS: dict[str, dict[str, str]] = {
-    "": {"name": _TEXT, "description": _TEXT, "recognised_by": _LIST, "number_pattern": _NUMBER_PATTERN, "guess": _FLAG},
+    "": {
+        "name": _TEXT,
+        "description": _TEXT,
+        "recognised_by": _LIST,
+        "number_pattern": _NUMBER_PATTERN,
+        "guess": _FLAG,
+    },
     "rows": {
         "delimiter": _TEXT,
         "header": _TEXT,
@@ -47,7 +56,14 @@ KEYS: dict[str, dict[str, str]] = {
     "time": {"timezone": _TEXT, "day_first": _FLAG, "epoch": _LIST, "offset": _TEXT},
     "duration": {"unit": _TEXT},
     "answered": {"column": _TEXT, "values": _LIST, "unanswered": _LIST, "positive": _LIST, "present": _LIST},
-    "direction": {"inbound": _LIST, "outbound": _LIST, "internal": _LIST, "subject": _TEXT, "other": _LIST, "served_device": _FLAG},
+    "direction": {
+        "inbound": _LIST,
+        "outbound": _LIST,
+        "internal": _LIST,
+        "subject": _TEXT,
+        "other": _LIST,
+        "served_device": _FLAG,
+    },
     "legs": {
         "call_id": _LIST,
         "otherwise": _TEXT,
@@ -197,7 +213,8 @@ def _is(value: object, wanted: str) -> bool:
         kinds = {_TEXT: str, _FLAG: bool, _NUMBER: int}
         return isinstance(value, kinds[wanted]) and (wanted != _NUMBER or not isinstance(value, bool))
     if wanted in (_PATTERN, _NUMBER_PATTERN):
-        return isinstance(value, str) and _is_pattern(value, groups=1 if wanted == _NUMBER_PATTERN else None)
+        groups = 1 if wanted == _NUMBER_PATTERN else None
+        return isinstance(value, str) and _is_pattern(value, groups) and _LOOKS_AROUND.search(value) is None
     if wanted in (_TABLE, _PATTERNS):
         inner = _LIST if wanted == _TABLE else _TEXT
         whole = isinstance(value, dict) and all(_is(item, inner) for item in value.values())

@@ -50,7 +50,8 @@ def find_headerless(lines: Sequence[str], dialect: Dialect, source: str, *, name
         fitting, longest = 0, None
         texts = [hide_escaped(line, delimiter) if dialect.escape else line for _, line in body]
         for columns in sorted(dialect.layouts, key=len):
-            rows = [split_line(line, delimiter, (len(columns),)) for line in texts]
+            likely = [line for line in texts if _may_have(line, delimiter, len(columns), dialect)]
+            rows = [split_line(line, delimiter, (len(columns),)) for line in likely]
             columns = _widen(columns, rows) if dialect.wider else columns
             layout = Layout(dialect, delimiter, columns, 1, "", 0, 0)
             count = sum(len(row) == len(columns) and _find_misfit(row, layout) is None for row in rows)
@@ -61,6 +62,12 @@ def find_headerless(lines: Sequence[str], dialect: Dialect, source: str, *, name
     if named:
         raise _misfit(body, dialect, source)
     return None
+
+
+def _may_have(line: str, delimiter: str, width: int, dialect: Dialect) -> bool:
+    """Tell whether a line may have so many fields: to count delimiters costs far less than to split."""
+    count = line.count(delimiter) + 1
+    return count == width or (count > width and (dialect.wider or '"' in line))
 
 
 def _widen(columns: tuple[str, ...], rows: Sequence[Sequence[str]]) -> tuple[str, ...]:

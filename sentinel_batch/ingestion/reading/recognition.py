@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
 from sentinel_batch.errors import UnrecognisedFileError
 from sentinel_batch.ingestion.dialects.catalogue import DIALECTS, load_dialect
@@ -41,8 +43,10 @@ def find_layout(lines: Sequence[str], dialect: Dialect | None, source: str) -> L
     """
     if not any(line.strip() for line in lines):
         return None
-    for candidate in [dialect] if dialect is not None else map(load_dialect, DIALECTS):
-        layout = _find_header(lines, candidate)
+    candidates = [dialect] if dialect is not None else [load_dialect(name) for name in DIALECTS]
+    headers = _read_headers(lines, candidates)
+    for candidate in candidates:
+        layout = _find_header(lines, candidate, headers)
         if layout is None and candidate.header != "required":
             layout = find_headerless(lines, candidate, source, named=dialect is not None)
         if layout is not None:
@@ -86,24 +90,45 @@ def _nearest_header(lines: Sequence[str], dialect: Dialect) -> tuple[int, Dialec
     return found
 
 
-def _find_header(lines: Sequence[str], dialect: Dialect) -> Layout | None:
+@dataclass(frozen=True)
+class _Header:
+    """A line as a header would be read: its place, delimiter, spans of aligned columns, and names."""
+
+    place: int
+    delimiter: str
+    spans: tuple[tuple[int, int | None], ...]
+    names: tuple[str, ...]
+
+
+def _read_headers(lines: Sequence[str], dialects: Sequence[Dialect]) -> list[_Header]:
+    """Return the lines that could be headers, split by each delimiter: once for all dialects."""
+    known = {name for dialect in dialects for names in dialect.fields.values() for name in names}
+    own = [dialect.delimiter for dialect in dialects if dialect.delimiter]
+    delimiters = [*DELIMITERS, "fixed"] if len(own) < len(dialects) else list(dict.fromkeys(own))
+    headers = []
+    for place, line in enumerate(lines[:HEADER_LINES]):
+        for delimiter in delimiters if line.strip() else []:
+            spans = find_spans(lines, place) if delimiter == "fixed" else ()
+            cells = [line[start:end] for start, end in spans] if spans else []
+            cells = split_line(line, delimiter) if delimiter != "fixed" else cells
+            names = tuple(map(_fold, cells)) if len(cells) > 1 else ()
+            if not known.isdisjoint(names):
+                headers.append(_Header(place, delimiter, spans, names))
+    return headers
+
+
+_fold = lru_cache(maxsize=4096)(fold_word)
+
+
+def _find_header(lines: Sequence[str], dialect: Dialect, headers: Sequence[_Header]) -> Layout | None:
     if dialect.header == "none":
         return None
-    wanted = [dialect.delimiter] if dialect.delimiter else [*DELIMITERS, "fixed"]
-    for number, line in enumerate(lines[:HEADER_LINES]):
-        if not line.strip():
-            continue
-        for delimiter in wanted:
-            spans: tuple[tuple[int, int | None], ...] = ()
-            if delimiter == "fixed":
-                spans = find_spans(lines, number)
-                names = tuple(fold_word(line[start:end]) for start, end in spans)
-            else:
-                names = tuple(fold_word(cell) for cell in split_line(line, delimiter))
-            if len(names) > 1 and dialect.recognises(set(names)):
-                header_lines = 1 + _count_extra_rows(lines[number + 1 : number + 3], dialect, delimiter)
-                names = _first_only(names)
-                return Layout(dialect, delimiter, names, number + 1 + header_lines, line, number, header_lines, spans)
+    for header in headers:
+        if dialect.delimiter in (None, header.delimiter) and dialect.recognises(set(header.names)):
+            place = header.place
+            header_lines = 1 + _count_extra_rows(lines[place + 1 : place + 3], dialect, header.delimiter)
+            names, first = _first_only(header.names), place + 1 + header_lines
+            return Layout(dialect, header.delimiter, names, first, lines[place], place, header_lines, header.spans)
     return None
 
 
