@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from sentinel_batch.errors import UnrecognisedFileError
+from sentinel_batch.ingestion.dialects.catalogue import DIALECTS
 from sentinel_batch.ingestion.dialects.dialect import Dialect
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.splitting import split_line
@@ -109,5 +110,5 @@ def _refuse(source: str, number: int, dialect: Dialect, text: str) -> Unrecognis
     return UnrecognisedFileError(
         f"{source}:{number}: no dialect fits (tried {dialect.name}). {header} a header it {text}.",
         hint=f"Mend [rows] layouts, [fields] or [time] of the dialect, then: sentinel-batch ingest {source} --dry-run "
-        f"--dialect {dialect.name}",
+        f"--dialect {dialect.name if dialect.name in DIALECTS else dialect.name + '.toml'}",
     )
