@@ -213,7 +213,7 @@ def test_times_of_the_page_are_read(typed: str, utc: str) -> None:
     assert moment is not None and moment.isoformat()[11:19] == utc
 
 
-@pytest.mark.parametrize("typed", ["22-Jan-2026", "22/01/26", "20260122T140509Z", "46044.5"])
+@pytest.mark.parametrize("typed", ["22-Jan-2026", "20260122T140509Z", "46044.5"])
 def test_times_of_the_limits_are_rejected(tmp_path: Path, typed: str) -> None:
     assert f"`{typed}`" in said("Limits")
     time = f"{typed} 14:05:09" if typed.startswith("22") else typed

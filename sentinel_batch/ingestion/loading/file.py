@@ -27,6 +27,7 @@ from sentinel_batch.ingestion.loading.parts import (
 from sentinel_batch.ingestion.loading.shelf import Stamp
 from sentinel_batch.ingestion.loading.staging import RowStaging, Staged
 from sentinel_batch.ingestion.reading.files import hash_file, name_of, spool_stream, unreadable_reported
+from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.source import Source, open_source
 from sentinel_batch.ingestion.resolution.resolution import Resolution, resolve_layout
 from sentinel_batch.ingestion.result import FileResult
@@ -105,7 +106,7 @@ class FileIngest:
                 yield Counted(source.count_rows())
                 raise _ambiguous_dates(self.name, source)
             resolution = self._resolve(source, day_first)
-            yield Resolved(resolution.zone, notices=resolution.notices)
+            yield Resolved(resolution.zone, notices=[*_list_unused(source.layout, resolution), *resolution.notices])
             source = source.laid_out(resolution.layout)
             shaping = self._shaping(resolution, day_first)
             stamp = hasher.submit(self._identify, digest, shaping)
@@ -190,9 +191,12 @@ class FileIngest:
 
 
 def _describe(source: Source) -> Opened:
-    layout = source.layout
-    notices = [f"Columns that are not used: {', '.join(layout.ignored)}."] if layout.ignored else []
-    return Opened(layout.dialect.name, source.encoding, layout.delimiter, notices=notices)
+    return Opened(source.layout.dialect.name, source.encoding, source.layout.delimiter)
+
+
+def _list_unused(found: Layout, resolution: Resolution) -> list[str]:
+    unused = [name for name in found.ignored if name in resolution.layout.ignored]
+    return [f"Columns that are not used: {', '.join(unused)}."] if unused else []
 
 
 def _ambiguous_dates(name: str, source: Source) -> AmbiguousDatesError:

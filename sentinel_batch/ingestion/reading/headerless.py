@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from sentinel_batch.errors import UnrecognisedFileError
+from sentinel_batch.ingestion.dialects.catalogue import DIALECTS
 from sentinel_batch.ingestion.dialects.dialect import Dialect
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.splitting import hide_escaped, is_marker, split_line
@@ -126,5 +127,5 @@ def _refuse(source: str, number: int, dialect: Dialect, text: str) -> Unrecognis
     return UnrecognisedFileError(
         f"{source}:{number}: no dialect fits (tried {dialect.name}). {header} a header it {text}.",
         hint=f"Mend [rows] layouts, [fields] or [time] of the dialect, then: sentinel-batch ingest {source} --dry-run "
-        f"--dialect {dialect.name}",
+        f"--dialect {dialect.name if dialect.name in DIALECTS else dialect.name + '.toml'}",
     )

@@ -60,7 +60,7 @@ def settle_zone(
     if named is not None:
         column, found = named
         notices.append(f"Times are in {found}, as column {column} says." + _contradict(found == zone, zone))
-        return layout, found
+        return replace(layout, dialect=replace(layout.dialect, epoch=(column,))), found
     measured = _measure(layout, calls, day_first)
     if measured is None:
         return layout, zone
@@ -70,7 +70,7 @@ def settle_zone(
     found = zone if same else name_offset(measured.ahead // 60)
     rows = f"{measured.rows} row{'' if measured.rows == 1 else 's'}"
     notices.append(f"Times are in {found}, measured by {measured.column} in {rows}." + _contradict(same, zone))
-    return layout, found
+    return replace(layout, dialect=replace(layout.dialect, epoch=(measured.column,))), found
 
 
 def _contradict(same: bool, zone: str) -> str:

@@ -118,7 +118,7 @@ def read_times(text: pl.Series, zone: str, day_first: bool | None) -> pl.Series:
     import polars as pl
 
     name = text.name
-    times = localise(text.str.to_datetime(_MAIN_FORMAT, time_unit="us", strict=False), zone)
+    times = localise(_parse(text, _MAIN_FORMAT), zone)
     left = times.is_null() & text.is_not_null()
     if not left.any():
         return times
@@ -136,8 +136,7 @@ def read_times(text: pl.Series, zone: str, day_first: bool | None) -> pl.Series:
         probe = typed.head(20).str.to_datetime(pattern, time_unit="us", strict=False)
         if probe.is_null().all() and len(typed) > 20:
             continue
-        found = typed.str.to_datetime(pattern, time_unit="us", strict=False)
-        found = found.set(found.dt.year() < _LEAST_YEAR, None)  # The parser reads 26 as the year 26.
+        found = _parse(typed, pattern)
         found = found.dt.convert_time_zone("UTC") if aware else localise(found, zone)
         table = _fill(table, typed, found)
     missing = table["time"].is_null()
@@ -149,6 +148,13 @@ def read_times(text: pl.Series, zone: str, day_first: bool | None) -> pl.Series:
         table.select(name, "time"), on=name, how="left", maintain_order="left"
     )
     return joined.select(pl.coalesce("main", "time").alias(name))[name]
+
+
+def _parse(text: pl.Series, pattern: str) -> pl.Series:
+    """Read times of one notation; the parser takes 26 for the year 26, which is no year of a call."""
+    times = text.str.to_datetime(pattern, time_unit="us", strict=False)
+    first = cast(datetime | None, times.min())
+    return times if first is None or first.year >= _LEAST_YEAR else times.set(times.dt.year() < _LEAST_YEAR, None)
 
 
 def read_date_times(dates: pl.Series, clocks: pl.Series, zone: str) -> pl.Series:
