@@ -97,7 +97,10 @@ def test_the_other_party_is_the_first_column_that_holds_one(tmp_path: Path) -> N
     assert file.rejects_by_reason == {"missing_caller": 1}
 
 
-LAYOUT = 'delimiter = ","\nheader = "none"\nlayouts = [["from", "to", "dialled", "at", "seconds", "way", "imei", "cell", "agent"]]\n'
+LAYOUT = """delimiter = ","
+header = "none"
+layouts = [["from", "to", "dialled", "at", "seconds", "way", "imei", "cell", "agent"]]
+"""
 
 
 def test_rows_may_be_wider_than_the_layout(tmp_path: Path) -> None:
@@ -109,12 +112,12 @@ def test_rows_may_be_wider_than_the_layout(tmp_path: Path) -> None:
 
 
 def test_an_escaped_delimiter_belongs_to_its_field(tmp_path: Path) -> None:
-    text = row(0, "101,102,", r"OUT,,Lagos\, Ikeja,") + row(1, "101,103,", "OUT,,Kano,") + row(2, r"1\,01", "a,b")
+    text = row(0, "101,102,", r"OUT,,Lagos\, Ikeja,") + row(1, "101,103,", "OUT,,Kano,") + "1\\,01,102\n"
     file = write(tmp_path, text, rows=LAYOUT + "escape = true")
 
-    assert calls(tmp_path, "location_code") == [(r"Lagos, Ikeja",), ("Kano",)]
+    assert calls(tmp_path, "location_code") == [("Lagos, Ikeja",), ("Kano",)]
     rejected = Lake.open(tmp_path / "lake").snapshot().read("rejected_records")
-    assert rejected["raw"].to_list() == [row(2, r"1\,01", "a,b").strip()]
+    assert rejected["raw"].to_list() == ["1\\,01,102"]
     assert file.rejects_by_reason == {"ragged_row": 1}
 
 

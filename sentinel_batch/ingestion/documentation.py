@@ -69,7 +69,8 @@ def _render(dialect: Dialect) -> str:
     alike = [field for field, columns in dialect.fields.items() if columns == (field,)]
     rows = [f"| `{field}` | {_list(columns)} |" for field, columns in dialect.fields.items() if field not in alike]
     rows += [f"| {_list(alike)} | the same |"] if alike else []
-    facts = [_describe_rows(dialect), _describe_time(dialect), _describe_answered(dialect), _describe_legs(dialect)]
+    facts = [_describe_rows(dialect), *_describe_selection(dialect), _describe_time(dialect)]
+    facts += [*_describe_parties(dialect), _describe_answered(dialect), _describe_legs(dialect)]
     if dialect.short_callers:
         facts.append("A short code (an extension) may be a caller.")
     parts = [
@@ -89,9 +90,37 @@ def _describe_rows(dialect: Dialect) -> str:
         longest = max(dialect.layouts, key=len)
         counts = ", ".join(str(count) for count in sorted(map(len, dialect.layouts)))
         text += f" Without a header there are {counts} columns, the first ones of: {_list(longest)}."
+    text += " Further columns are not read." if dialect.wider else ""
+    text += f" Lines such as `{dialect.markers}` are no records." if dialect.markers else ""
     if dialect.delimiter is not None:
         text += f" Delimiter: {_DELIMITERS.get(dialect.delimiter, dialect.delimiter)}."
     return text + (" A row of column types may follow the header." if dialect.type_row else "")
+
+
+def _describe_selection(dialect: Dialect) -> list[str]:
+    """Return what is said of rows that are no calls, nothing where all are."""
+    rules = [
+        f"{'Calls are only' if kept else 'No calls are'} the rows whose `{column}` is {_list(values, ' or ')}."
+        for kept, table in ((True, dialect.keep), (False, dialect.skip))
+        for column, values in table.items()
+    ]
+    return [] if dialect.guess else rules
+
+
+def _describe_parties(dialect: Dialect) -> list[str]:
+    """Return what is said of who called, nothing where caller and callee just stand in their columns."""
+    facts = []
+    if dialect.subject:
+        facts.append(
+            f"A row is about `{dialect.subject}`: on inbound rows {_list(dialect.other, ' or ')} is the caller."
+        )
+    if dialect.number_pattern:
+        facts.append(f"Of what stands for a caller or a callee, the group of `{dialect.number_pattern}` is the number.")
+    if dialect.outbound_caller:
+        facts.append(f"An outbound row without a caller is by `{dialect.outbound_caller}`.")
+    if dialect.served_device:
+        facts.append("Device, SIM and cell are those of the party served: on inbound rows they are left out.")
+    return facts
 
 
 def _describe_time(dialect: Dialect) -> str:

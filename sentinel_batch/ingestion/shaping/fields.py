@@ -21,8 +21,6 @@ _CHANNEL = r"^([A-Za-z0-9_]+/.+)-[0-9a-f]{8}(?:;\d+)?$"
 
 def read_field(cells: pl.DataFrame, layout: Layout, field: str) -> pl.Series:
     """Return the text of a field: of its columns in each row the first that is not empty; null where it has none."""
-    import polars as pl
-
     return _read_first(cells, layout.positions(field)).alias(field)
 
 
