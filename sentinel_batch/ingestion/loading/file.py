@@ -186,7 +186,8 @@ class FileIngest:
         raise RejectRateError(
             f"{self.name}: {rejected} of {rows} rows ({rejected / rows:.1%}) were rejected, {limit}; nothing of the "
             f"file was committed. {reasons}.{shown}",
-            hint="Check the dialect, the region and the time zone; or allow more with --max-reject-rate.",
+            hint="Check the dialect, the region and the time zone; or allow more with --max-reject-rate. To see all of "
+            f"it: sentinel-batch ingest {self.name} --dry-run --max-reject-rate 1",
         )
 
 
@@ -200,8 +201,9 @@ def _list_unused(found: Layout, resolution: Resolution) -> list[str]:
 
 
 def _ambiguous_dates(name: str, source: Source) -> AmbiguousDatesError:
+    line, column, text = source.example_date()
     return AmbiguousDatesError(
-        f"{name}: dates such as {source.example_date()!r} can be read day first or month first, and no date in the "
+        f"{name}:{line}: dates such as {text!r} in {column} can be read day first or month first, and no date in the "
         "file decides.",
-        hint="Say which: --day-first or --month-first.",
+        hint=f"Say which: sentinel-batch ingest {name} --day-first, or --month-first.",
     )

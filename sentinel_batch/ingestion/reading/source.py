@@ -125,22 +125,29 @@ class Source:
         """Tell whether the probed times are written like 03/04/2026."""
         return may_need_day_first("\n".join(self._probe)) and needs_day_first(self._times())
 
-    def example_date(self) -> str:
-        """Return the first such time."""
-        return next(cell for cell in self._times() if needs_day_first([cell]))
+    def example_date(self) -> tuple[int, str, str]:
+        """Return line, column and text of the first such time."""
+        place, times = self._time_place, self._probed().select("source_line", f"c{self._time_place}").rows()
+        line, text = next((line, text) for line, text in times if needs_day_first([text]))
+        return line, self.layout.columns[place], text
+
+    @property
+    def _time_place(self) -> int:
+        return (self.layout.positions("call_timestamp") or self.layout.positions("call_date"))[0]
+
+    def _probed(self, layout: Layout | None = None) -> pl.DataFrame:
+        first = self.layout.first_data_line
+        block = Block("\n".join(self._probe).encode(), first, len(self._probe) - 1, last=False)
+        return split_block(block, layout or self.layout).frame
 
     def _times(self) -> list[str]:
-        place = (self.layout.positions("call_timestamp") or self.layout.positions("call_date"))[0]
-        block = Block("\n".join(self._probe).encode(), 1, len(self._probe) - 1, last=False)
-        cells = split_block(block, self.layout).frame[f"c{place}"]
-        return [cell for cell in cells.to_list() if cell]
+        return [cell for cell in self._probed()[f"c{self._time_place}"].to_list() if cell]
 
     def sample(self) -> pl.DataFrame:
         """Return the first rows with all their columns, as ``c0``, ``c1``, …."""
         layout = replace(self.layout, whole=True)
         if self.form is not None:
-            block = Block("\n".join(self._probe).encode(), 1, len(self._probe) - 1, last=False)
-            return split_block(block, layout).frame
+            return self._probed(layout)
         pending = next(Source(self.path, layout, None, []).read(), None)
         return split_block(Block(b"", 1, 0, last=False), layout).frame if pending is None else pending.split().cells
 
