@@ -101,6 +101,8 @@ INGESTS = Table(
         "legs_collapsed": INTEGER,
         "records_rejected": INTEGER,
         "rejects_by_reason": TEXT,
+        "records_skipped": INTEGER,
+        "skipped_by_type": TEXT,
         "first_call": TIMESTAMP,
         "last_call": TIMESTAMP,
         "processed_at": TIMESTAMP,

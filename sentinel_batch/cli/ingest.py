@@ -21,6 +21,7 @@ _COLUMNS = (
     Column("Inserted", numeric=True),
     Column("Dup.", numeric=True),
     Column("Rejected", numeric=True),
+    Column("Skipped", numeric=True),
     Column("Refused", numeric=True),
 )
 _EXIT_CODES = {"success": ExitCode.DONE, "partial": ExitCode.PARTLY_DONE, "failed": ExitCode.FAILED}
@@ -83,7 +84,8 @@ def _print(out: Output, result: IngestResult) -> None:
     out.line(
         f"{result.records_processed:,} rows = {result.records_inserted:,} {would}inserted"
         f" + {result.duplicates_skipped:,} duplicates + {result.records_rejected:,} rejected"
-        f" + {result.records_refused:,} refused ({result.processing_time_seconds:.1f} s)"
+        f" + {result.records_skipped:,} skipped + {result.records_refused:,} refused"
+        f" ({result.processing_time_seconds:.1f} s)"
     )
     for file in result.files:
         _print_remarks(out, file)
@@ -98,6 +100,7 @@ def _row(file: FileResult) -> tuple[object, ...]:
         file.records_inserted,
         file.duplicates_skipped,
         file.records_rejected,
+        file.records_skipped,
         file.records_refused,
     )
 
@@ -106,6 +109,9 @@ def _print_remarks(out: Output, file: FileResult) -> None:
     if file.rejects_by_reason:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(file.rejects_by_reason.items()))
         out.note(f"{file.path}: rejected: {reasons}")
+    if file.skipped_by_type:
+        types = ", ".join(f"{name} {count:,}" for name, count in file.skipped_by_type.items())
+        out.note(f"{file.path}: skipped, no calls: {types}")
     for notice in file.notices:
         out.note(f"{file.path}: {notice}")
     if file.error is not None:

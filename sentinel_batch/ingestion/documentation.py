@@ -71,7 +71,8 @@ def _render(dialect: Dialect) -> str:
     alike = [field for field, columns in dialect.fields.items() if columns == (field,)]
     rows = [f"| `{field}` | {_list(columns)} |" for field, columns in dialect.fields.items() if field not in alike]
     rows += [f"| {_list(alike)} | the same |"] if alike else []
-    facts = [_describe_rows(dialect), _describe_time(dialect), _describe_answered(dialect), _describe_legs(dialect)]
+    facts = [_describe_rows(dialect), *_describe_selection(dialect), _describe_time(dialect)]
+    facts += [*_describe_parties(dialect), _describe_answered(dialect), _describe_legs(dialect)]
     if dialect.short_callers:
         facts.append("A short code (an extension) may be a caller.")
     parts = [
@@ -91,9 +92,37 @@ def _describe_rows(dialect: Dialect) -> str:
         longest = max(dialect.layouts, key=len)
         counts = ", ".join(str(count) for count in sorted(map(len, dialect.layouts)))
         text += f" Without a header there are {counts} columns, the first ones of: {_list(longest)}."
+    text += " Further columns are not read." if dialect.wider else ""
+    text += f" Lines such as `{dialect.markers}` are no records." if dialect.markers else ""
     if dialect.delimiter is not None:
         text += f" Delimiter: {_DELIMITERS.get(dialect.delimiter, dialect.delimiter)}."
     return text + (" A row of column types may follow the header." if dialect.type_row else "")
+
+
+def _describe_selection(dialect: Dialect) -> list[str]:
+    """Return what is said of rows that are no calls, nothing where all are."""
+    rules = [
+        f"{'Calls are only' if kept else 'No calls are'} the rows whose `{column}` is {_list(values, ' or ')}."
+        for kept, table in ((True, dialect.keep), (False, dialect.skip))
+        for column, values in table.items()
+    ]
+    return [] if dialect.guess else rules
+
+
+def _describe_parties(dialect: Dialect) -> list[str]:
+    """Return what is said of who called, nothing where caller and callee just stand in their columns."""
+    facts = []
+    if dialect.subject:
+        facts.append(
+            f"A row is about `{dialect.subject}`: on inbound rows {_list(dialect.other, ' or ')} is the caller."
+        )
+    if dialect.number_pattern:
+        facts.append(f"Of what stands for a caller or a callee, the group of `{dialect.number_pattern}` is the number.")
+    if dialect.outbound_caller:
+        facts.append(f"An outbound row without a caller is by `{dialect.outbound_caller}`.")
+    if dialect.served_device:
+        facts.append("Device, SIM and cell are those of the party served: on inbound rows they are left out.")
+    return facts
 
 
 def _describe_time(dialect: Dialect) -> str:
@@ -112,10 +141,17 @@ def _describe_answered(dialect: Dialect) -> str:
 
 
 def _describe_legs(dialect: Dialect) -> str:
-    if dialect.leg_pair:
-        return f"Legs of one call: {_list(dialect.leg_pair, ' and ')} name each other."
-    if dialect.leg_columns:
-        return f"Legs of one call: the same {_list(dialect.leg_columns, ' and ')}."
+    legs = dialect.legs
+    if legs.pair:
+        return f"Legs of one call: {_list(legs.pair, ' and ')} name each other."
+    if legs.call_id:
+        otherwise = f", or without it the same `{legs.otherwise}`" if legs.otherwise else ""
+        return f"Legs of one call: the same {_list(legs.call_id, ' and ')}{otherwise}."
+    if dialect.guess and dialect.fields.get("call_id"):
+        return (
+            "Legs of one call: the same value in the column that feeds `call_id`, a number in common, begun at most "
+            f"{legs.within} s after those before ended."
+        )
     return "Every row is a call of its own."
 
 

@@ -22,14 +22,18 @@ class FileResult:
         How it was read.
     sha256, ingest_id
         Its content, and its content with everything that the result depends on.
-    records_processed, records_inserted, duplicates_skipped, records_rejected, records_refused
-        ``processed = inserted + duplicates + rejected + refused``, always.
+    records_processed, records_inserted, duplicates_skipped, records_rejected, records_skipped, records_refused
+        ``processed = inserted + duplicates + rejected + skipped + refused``, always.
     legs_collapsed
         Part of ``duplicates_skipped``: rows that are legs of a call that is kept.
     rejects_by_reason
         Reason to number of rows.
+    skipped_by_type
+        Rows that are no calls (``records_skipped``): type, as the file writes it, to number.
+    timezone
+        Zone in which its times without an offset were read.
     lines_skipped
-        ``preamble``, ``header``, ``trailer``, ``blank`` lines: no records.
+        ``preamble``, ``header``, ``trailer``, ``marker``, ``blank`` lines: no records.
     number_readings
         Way in which telephone numbers were read (``sentinel_batch.numbers.READINGS``) to number of cells, those of
         rejected rows included.
@@ -56,8 +60,11 @@ class FileResult:
     duplicates_skipped: int = 0
     legs_collapsed: int = 0
     records_rejected: int = 0
+    records_skipped: int = 0
     records_refused: int = 0
     rejects_by_reason: dict[str, int] = field(default_factory=dict)
+    skipped_by_type: dict[str, int] = field(default_factory=dict)
+    timezone: str | None = None
     lines_skipped: dict[str, int] = field(default_factory=dict)
     number_readings: dict[str, int] = field(default_factory=dict)
     number_types: dict[str, int] = field(default_factory=dict)
@@ -122,6 +129,11 @@ class IngestResult:
         return sum(file.records_rejected for file in self.files)
 
     @property
+    def records_skipped(self) -> int:
+        """Rows that are no calls, such as text messages."""
+        return sum(file.records_skipped for file in self.files)
+
+    @property
     def records_refused(self) -> int:
         """Rows of files that were refused whole."""
         return sum(file.records_refused for file in self.files)
@@ -132,6 +144,7 @@ class IngestResult:
         return {
             **{name: getattr(self, name) for name in head},
             "processing_time_seconds": round(self.processing_time_seconds, 3),
+            "records_skipped": self.records_skipped,
             "records_refused": self.records_refused,
             "legs_collapsed": self.legs_collapsed,
             "run_id": self.run_id,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from sentinel_batch.schema import TABLES, polars_schema
+from sentinel_batch.schema import INGESTS, TABLES, polars_schema
 
 if TYPE_CHECKING:
     import duckdb
@@ -87,7 +87,7 @@ def relate_parts(
         return connection.sql(f"SELECT {columns} WHERE false")
     stored = connection.read_parquet(
         [str(path) for path in files],
-        union_by_name=bool(definition.partition_by),  # Only parts of call records lack columns; it opens every file.
+        union_by_name=bool(definition.partition_by) or name == INGESTS.name,  # Files of older versions lack columns.
         hive_partitioning=bool(folders),
     )
     columns = ", ".join(

@@ -31,6 +31,7 @@ _RECORDS = {
     "inserted": "records_inserted",
     "duplicate": "duplicates_skipped",
     "rejected": "records_rejected",
+    "skipped": "records_skipped",
     "refused": "records_refused",
 }
 _FILES = ("inserted", "already_ingested", "refused", "unreadable", "empty")

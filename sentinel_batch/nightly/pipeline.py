@@ -173,6 +173,7 @@ class _Night:
                 "records_inserted": done.records_inserted,
                 "duplicates_skipped": done.duplicates_skipped,
                 "records_rejected": done.records_rejected,
+                "records_skipped": done.records_skipped,
                 "records_refused": done.records_refused,
             }
             if self.result.failed_files:

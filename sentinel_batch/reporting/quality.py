@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from sentinel_batch.lake import Snapshot
     from sentinel_batch.reporting.period import Period
 
-_COUNTS = ("records_processed", "records_inserted", "duplicates_skipped", "legs_collapsed", "records_rejected")
+_COUNTS = (
+    "records_processed",
+    "records_inserted",
+    "duplicates_skipped",
+    "legs_collapsed",
+    "records_rejected",
+    "records_skipped",
+)
+_PARTS = ("records_inserted", "duplicates_skipped", "records_rejected", "records_skipped", "records_refused")
 _DETECTING = ("detect", "rules run", "nightly")
 _LATEST_RUNS = 5
 _TOLERANCE = timedelta(milliseconds=1)  # The log of the lake knows the newest call to the millisecond only.
@@ -42,7 +50,7 @@ def measure_quality(tables: Snapshot, period: Period | None, run_id: str | None,
     -------
     dict
         ``quality`` of ``report.schema.json``. ``identity_holds`` says whether
-        processed = inserted + duplicates + rejected + refused.
+        processed = inserted + duplicates + rejected + skipped + refused.
     """
     ingests = _scoped(tables.read(INGESTS.name), period, run_id)
     committed = tables.committed(CALL_RECORDS.name, ingests["ingest_id"].to_list())
@@ -52,9 +60,7 @@ def measure_quality(tables: Snapshot, period: Period | None, run_id: str | None,
     refused = _refused(tables, None if everything else {*ingests["run_id"].drop_nulls(), *([run_id] if run_id else [])})
     counts["records_processed"] += refused
     counts["records_refused"] = refused
-    accounted = sum(
-        counts[n] for n in ("records_inserted", "duplicates_skipped", "records_rejected", "records_refused")
-    )
+    accounted = sum(counts[name] for name in _PARTS)
     return {
         "files": ingests.height,
         **counts,

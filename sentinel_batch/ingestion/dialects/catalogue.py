@@ -11,8 +11,34 @@ from sentinel_batch.errors import DialectError
 from sentinel_batch.ingestion.dialects.dialect import Dialect
 from sentinel_batch.ingestion.dialects.parsing import parse_dialect
 
-DIALECTS = ("sentinel", "sentinel-timestamp", "asterisk", "freeswitch", "cisco-cucm", "twilio", "generic")
-"""Names of the dialects that come with Sentinel Batch, most specific first."""
+DIALECTS = (
+    "sentinel",
+    "sentinel-timestamp",
+    "freepbx",
+    "grandstream-ucm",
+    "grandstream-ucm-download",
+    "asterisk",
+    "asterisk-custom",
+    "freeswitch",
+    "kazoo",
+    "cisco-cucm",
+    "avaya-ip-office",
+    "3cx",
+    "3cx-report",
+    "yeastar",
+    "broadworks",
+    "opensips",
+    "tap3",
+    "msc-mediation",
+    "msc",
+    "teams-pstn",
+    "teams-direct-routing",
+    "twilio",
+    "generic",
+    "kamailio",
+)
+"""Names of the dialects that come with Sentinel Batch, in the order in which they are tried: most specific first, and
+at the end those whose columns could be anybody's."""
 
 
 def list_dialects() -> tuple[Dialect, ...]:

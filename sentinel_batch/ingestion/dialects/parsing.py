@@ -3,45 +3,87 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from batch_base.suggestions import find_nearest
 from sentinel_batch.errors import DialectError
-from sentinel_batch.ingestion.dialects.dialect import FIELDS, Dialect, normalise_name
+from sentinel_batch.ingestion.dialects.dialect import (
+    CLOCKS,
+    FIELDS,
+    LEG_GAP_SECONDS,
+    TALK_RULES,
+    UNITS,
+    Dialect,
+    Legs,
+)
+from sentinel_batch.ingestion.values.words import NOT_CALLS, fold_value, fold_word, list_words
 from sentinel_batch.ingestion.values.zones import check_zone
 from sentinel_batch.numbers import MODES
 
-_DIRECTIONS: dict[str, str | list[str]] = {
-    "inbound": ["inbound", "in", "incoming", "mt", "mtc", "terminating", "entrant"],
-    "outbound": ["outbound", "out", "outgoing", "mo", "moc", "originating", "sortant"],
-    "internal": ["internal", "on-net", "onnet", "interne"],
-}
-KEYS: dict[str, set[str]] = {
-    "": {
-        "name",
-        "description",
-        "recognised_by",
-        "numbers",
-        "rows",
-        "fields",
-        "time",
-        "answered",
-        "direction",
-        "legs",
-        "callers",
-    },
-    "rows": {"delimiter", "header", "layouts", "type_row"},
-    "fields": set(FIELDS),
-    "time": {"timezone", "day_first"},
-    "answered": {"column", "values", "positive", "present"},
-    "direction": {"inbound", "outbound", "internal"},
-    "legs": {"call_id", "pair"},
-    "callers": {"short_codes"},
-}
+_DIRECTIONS = ("inbound", "outbound", "internal")
 DELIMITERS = (",", ";", "|", "\t", "fixed")
 _SEE = "See docs/dialects.md for an example."
+
+_TEXT, _LIST, _LISTS, _FLAG = "text", "text or a list of texts", "a list of lists of texts", "true or false"
+_NUMBER, _TABLE, _PATTERNS = "a whole number", "a table of texts or lists of texts", "a table of regular expressions"
+_PATTERN = "a regular expression without look-around and back references"
+_NUMBER_PATTERN = "a regular expression with one group, without look-around and back references"
+_LOOKS_AROUND = re.compile(r"\(\?<?[=!]|\\[1-9]")
+"""What the engine's regular expressions, which take linear time, do not have."""
+KEYS: dict[str, dict[str, str]] = {
+    "": {
+        "name": _TEXT,
+        "description": _TEXT,
+        "recognised_by": _LIST,
+        "number_pattern": _NUMBER_PATTERN,
+        "numbers": _TEXT,
+        "guess": _FLAG,
+    },
+    "rows": {
+        "delimiter": _TEXT,
+        "header": _TEXT,
+        "layouts": _LISTS,
+        "type_row": _FLAG,
+        "wider": _FLAG,
+        "escape": _FLAG,
+        "markers": _PATTERN,
+        "content": _PATTERNS,
+        "keep": _TABLE,
+        "skip": _TABLE,
+    },
+    "fields": dict.fromkeys((*FIELDS, *CLOCKS), _LIST),
+    "time": {"timezone": _TEXT, "day_first": _FLAG, "epoch": _LIST, "offset": _TEXT},
+    "duration": {"unit": _TEXT},
+    "answered": {"column": _TEXT, "values": _LIST, "unanswered": _LIST, "positive": _LIST, "present": _LIST},
+    "direction": {
+        "inbound": _LIST,
+        "outbound": _LIST,
+        "internal": _LIST,
+        "subject": _TEXT,
+        "other": _LIST,
+        "served_device": _FLAG,
+    },
+    "legs": {
+        "call_id": _LIST,
+        "otherwise": _TEXT,
+        "pair": _LIST,
+        "talk": _TEXT,
+        "within": _NUMBER,
+        "share_number": _FLAG,
+    },
+    "callers": {"short_codes": _FLAG, "outbound": _TEXT},
+}
+"""Sections of a dialect's file, and the type of each key in them."""
+
+_OPTIONS = {
+    ("rows", "delimiter"): DELIMITERS,
+    ("rows", "header"): ("required", "optional", "none"),
+    ("duration", "unit"): UNITS,
+    ("legs", "talk"): TALK_RULES,
+}
 
 
 def parse_dialect(text: str, source: str) -> Dialect:
@@ -57,9 +99,26 @@ def parse_dialect(text: str, source: str) -> Dialect:
     except tomllib.TOMLDecodeError as error:
         raise DialectError(f"{source} is not valid TOML: {error}", hint=_SEE) from error
     _check(data, source)
+    dialect = _build(data, hashlib.sha256(text.encode()).hexdigest()[:16])
+    if not dialect.finds_required({name for names in dialect.fields.values() for name in names}):
+        raise DialectError(
+            f"{source}: [fields] must name columns for caller_number, callee_number, duration_seconds (or "
+            "end_timestamp) and call_timestamp (or call_date and call_time).",
+            hint='For example: caller_number = ["src"]',
+        )
+    return dialect
+
+
+def _build(data: dict[str, Any], fingerprint: str) -> Dialect:
     rows, time, answered = data.get("rows", {}), data.get("time", {}), data.get("answered", {})
+    direction, legs = data.get("direction", {}), data.get("legs", {})
     fields = {field: _names(columns) for field, columns in data["fields"].items()}
-    dialect = Dialect(
+    subject, other = _name(direction.get("subject")), _names(direction.get("other", []))
+    for field, columns in (("caller_number", (subject,) if subject else ()), ("callee_number", other)):
+        if columns:
+            fields[field] = (*columns, *(name for name in fields.get(field, ()) if name not in columns))
+    words = {way: direction[way] for way in _DIRECTIONS if way in direction}
+    return Dialect(
         name=data["name"],
         description=data.get("description", ""),
         fields=fields,
@@ -68,30 +127,46 @@ def parse_dialect(text: str, source: str) -> Dialect:
         header=rows.get("header", "required"),
         layouts=tuple(_names(layout) for layout in rows.get("layouts", [])),
         type_row=rows.get("type_row", False),
+        wider=rows.get("wider", False),
+        escape=rows.get("escape", False),
+        markers=rows.get("markers"),
+        content={fold_word(column): pattern for column, pattern in rows.get("content", {}).items()},
+        keep=_values(rows.get("keep", {})),
+        skip=_values(rows.get("skip", {})),
         timezone=time.get("timezone"),
+        epoch=_names(time.get("epoch", [])),
+        offset=_name(time.get("offset")),
         day_first=time.get("day_first"),
-        answered_column=normalise_name(answered["column"]) if "column" in answered else None,
-        answered_values=tuple(value.lower() for value in _texts(answered.get("values", []))),
+        unit=data.get("duration", {}).get("unit"),
+        answered_column=_name(answered.get("column")),
+        answered_values=tuple(map(fold_value, _texts(answered.get("values", [])))),
+        unanswered_values=tuple(map(fold_value, _texts(answered.get("unanswered", [])))),
         answered_positive=_names(answered.get("positive", [])),
         answered_present=_names(answered.get("present", [])),
-        directions=_read_directions(data.get("direction", _DIRECTIONS)),
-        leg_columns=_names(data.get("legs", {}).get("call_id", [])),
-        leg_pair=_names(data.get("legs", {}).get("pair", [])),
+        directions=_read_directions(words or {way: list_words("direction", way) for way in _DIRECTIONS}),
+        subject=subject,
+        other=other,
+        served_device=direction.get("served_device", False),
+        number_pattern=data.get("number_pattern"),
+        outbound_caller=_name(data.get("callers", {}).get("outbound")),
+        legs=Legs(
+            call_id=_names(legs.get("call_id", [])),
+            otherwise=_name(legs.get("otherwise")),
+            pair=_names(legs.get("pair", [])),
+            talk=legs.get("talk", "longest"),
+            within=legs.get("within", LEG_GAP_SECONDS),
+            share_number=legs.get("share_number", False),
+        ),
         numbers=data.get("numbers"),
         short_callers=data.get("callers", {}).get("short_codes", False),
-        fingerprint=hashlib.sha256(text.encode()).hexdigest()[:16],
+        guess=data.get("guess", False),
+        fingerprint=fingerprint,
     )
-    if not dialect.finds_required({name for names in fields.values() for name in names}):
-        raise DialectError(
-            f"{source}: [fields] must name columns for caller_number, callee_number, duration_seconds and "
-            "call_timestamp (or call_date and call_time).",
-            hint='For example: caller_number = ["src"]',
-        )
-    return dialect
 
 
 def _check(data: dict[str, Any], source: str) -> None:
-    for section, allowed in KEYS.items():
+    for section, types in KEYS.items():
+        allowed = {*types, *filter(None, KEYS)} if section == "" else set(types)
         table = data if section == "" else data.get(section, {})
         if not isinstance(table, dict):
             raise DialectError(f"{source}: [{section}] must be a table.", hint=_SEE)
@@ -107,34 +182,23 @@ def _check(data: dict[str, Any], source: str) -> None:
     for key in ("name", "fields"):
         if not data.get(key):
             raise DialectError(f"{source}: {key!r} is missing.", hint=_SEE)
-    rows = data.get("rows", {})
-    for key, options in (("delimiter", DELIMITERS), ("header", ("required", "optional", "none"))):
-        if rows.get(key, options[0]) not in options:
+    for (section, key), options in _OPTIONS.items():
+        value = data.get(section, {}).get(key, options[0])
+        if value not in options:
+            near = find_nearest(value, options)
             raise DialectError(
-                f"{source}: [rows] {key} = {rows[key]!r}. Allowed: {', '.join(map(repr, options))}.",
-                hint=f"Leave {key} out for its default.",
+                f"{source}: [{section}] {key} = {value!r}. Allowed: {', '.join(map(repr, options))}.",
+                hint=f"Did you mean {near}?" if near else f"Leave {key} out for its default.",
             )
+    rows = data.get("rows", {})
     if rows.get("header") in ("optional", "none") and not rows.get("layouts"):
         raise DialectError(
             f"{source}: header = {rows['header']!r} needs [rows] layouts.", hint='layouts = [["src", "dst", "start"]]'
         )
 
 
-_TEXT, _LIST, _LISTS, _FLAG = "text", "text or a list of texts", "a list of lists of texts", "true or false"
-_TYPES: dict[str, dict[str, str]] = {
-    "": {"name": _TEXT, "description": _TEXT, "recognised_by": _LIST, "numbers": _TEXT},
-    "rows": {"delimiter": _TEXT, "header": _TEXT, "layouts": _LISTS, "type_row": _FLAG},
-    "fields": dict.fromkeys(FIELDS, _LIST),
-    "time": {"timezone": _TEXT, "day_first": _FLAG},
-    "answered": {"column": _TEXT, "values": _LIST, "positive": _LIST, "present": _LIST},
-    "direction": {"inbound": _LIST, "outbound": _LIST, "internal": _LIST},
-    "legs": {"call_id": _LIST, "pair": _LIST},
-    "callers": {"short_codes": _FLAG},
-}
-
-
 def _check_types(data: dict[str, Any], source: str) -> None:
-    for section, types in _TYPES.items():
+    for section, types in KEYS.items():
         table = data if section == "" else data.get(section, {})
         for key, wanted in types.items():
             if key in table and not _is(table[key], wanted):
@@ -154,21 +218,47 @@ def _check_types(data: dict[str, Any], source: str) -> None:
 
 
 def _is(value: object, wanted: str) -> bool:
-    if wanted in (_TEXT, _FLAG):
-        return isinstance(value, str if wanted == _TEXT else bool)
+    if wanted in (_TEXT, _FLAG, _NUMBER):
+        kinds = {_TEXT: str, _FLAG: bool, _NUMBER: int}
+        return isinstance(value, kinds[wanted]) and (wanted != _NUMBER or not isinstance(value, bool))
+    if wanted in (_PATTERN, _NUMBER_PATTERN):
+        groups = 1 if wanted == _NUMBER_PATTERN else None
+        return isinstance(value, str) and _is_pattern(value, groups) and _LOOKS_AROUND.search(value) is None
+    if wanted in (_TABLE, _PATTERNS):
+        inner = _LIST if wanted == _TABLE else _TEXT
+        whole = isinstance(value, dict) and all(_is(item, inner) for item in value.values())
+        return whole and (wanted == _TABLE or all(map(_is_pattern, dict(value).values())))  # type: ignore[call-overload]
     inner = _TEXT if wanted == _LIST else _LIST
     return (wanted == _LIST and isinstance(value, str)) or (
         isinstance(value, list) and all(_is(item, inner) and (inner == _TEXT or item) for item in value)
     )
 
 
-def _texts(values: str | list[str]) -> list[str]:
+def _is_pattern(text: str, groups: int | None = None) -> bool:
+    try:
+        return groups in (None, re.compile(text).groups)
+    except re.error:
+        return False
+
+
+def _texts(values: str | Iterable[str]) -> Iterable[str]:
     return [values] if isinstance(values, str) else values
 
 
-def _read_directions(table: Mapping[str, str | list[str]]) -> dict[str, str]:
-    return {value.lower(): way for way, values in table.items() for value in _texts(values)}
+def _read_directions(table: Mapping[str, str | Iterable[str]]) -> dict[str, str]:
+    return {fold_value(value): way for way, values in table.items() for value in _texts(values)}
 
 
-def _names(columns: str | list[str]) -> tuple[str, ...]:
-    return tuple(normalise_name(column) for column in _texts(columns))
+def _names(columns: str | Iterable[str]) -> tuple[str, ...]:
+    return tuple(fold_word(column) for column in _texts(columns))
+
+
+def _name(column: str | None) -> str | None:
+    return fold_word(column) if column else None
+
+
+def _values(table: Mapping[str, str | Iterable[str]]) -> dict[str, tuple[str, ...]]:
+    return {
+        fold_word(column): tuple(value if value == NOT_CALLS else fold_value(value) for value in _texts(values))
+        for column, values in table.items()
+    }

@@ -16,12 +16,13 @@ from sentinel_batch.ingestion.loading.deduplication import (
     sort_hashes,
 )
 from sentinel_batch.ingestion.loading.identity import IDENTITY, find_duplicates
-from sentinel_batch.ingestion.loading.legs import collapse_legs
+from sentinel_batch.ingestion.loading.legs import LegRule, collapse_legs
 from sentinel_batch.ingestion.loading.parts import Committed, Part, Repeated, compose_file
 from sentinel_batch.ingestion.loading.shelf import Stamp
 from sentinel_batch.ingestion.loading.staging import Staged
 from sentinel_batch.ingestion.result import FileResult
-from sentinel_batch.ingestion.shaping.rows import Shaping, has_legs
+from sentinel_batch.ingestion.shaping.fields import has_legs
+from sentinel_batch.ingestion.shaping.rows import Shaping
 from sentinel_batch.lake import Lake, Snapshot, StagedFile, scan_parts
 from sentinel_batch.schema import CALL_RECORDS, INGESTS, REJECTED_RECORDS, polars_schema
 
@@ -47,7 +48,9 @@ def find_earlier(tables: Snapshot, ingest_id: str) -> Repeated | None:
         records_processed=row["records_processed"],
         records_rejected=row["records_rejected"],
         rejects_by_reason=json.loads(row["rejects_by_reason"]),
-        duplicates_skipped=row["records_processed"] - row["records_rejected"],
+        records_skipped=row["records_skipped"] or 0,
+        skipped_by_type=json.loads(row["skipped_by_type"] or "{}"),
+        duplicates_skipped=row["records_processed"] - row["records_rejected"] - (row["records_skipped"] or 0),
         legs_collapsed=row["legs_collapsed"],
         notices=[f"The same content was ingested before, from {row['source_file']}."],
     )
@@ -100,12 +103,12 @@ def commit_file(
     notices: list[str] = []
     legs = has_legs(shaping.layout)
     if legs and files:
-        files, collapsed = _collapse(files, known)
+        files, collapsed = _collapse(files, known, shaping)
     if files:
         files = _remove_duplicates(files, known, None if legs else staged.keys)
         files, notices = _leave_out_read_before(files, known, stamp)
     counts, inserted = compose_file(stamp.source_file, before), sum(part.rows for part in files)
-    duplicates = counts.records_processed - counts.records_rejected - inserted
+    duplicates = counts.records_processed - counts.records_rejected - counts.records_skipped - inserted
     committed = Committed(inserted, duplicates, collapsed, *_bounds(files), notices=notices)
     _prepare(
         staged.rejects, lake, known[0], compose_file(stamp.source_file, [*before, committed]), shaping, stamp, run_id
@@ -143,7 +146,7 @@ def _leave_out_read_before(
     return files, notices
 
 
-def _collapse(files: list[StagedFile], known: list[Snapshot]) -> tuple[list[StagedFile], int]:
+def _collapse(files: list[StagedFile], known: list[Snapshot], shaping: Shaping) -> tuple[list[StagedFile], int]:
     first, last = _bounds(files)
     if first is None or last is None:
         return files, 0
@@ -151,7 +154,8 @@ def _collapse(files: list[StagedFile], known: list[Snapshot]) -> tuple[list[Stag
         path for tables in known for path in tables.files(CALL_RECORDS.name, first - _LEG_REACH, last + _LEG_REACH)
     ]
     scratch = files[0].path.parent / "legs"
-    legs = collapse_legs([part.path for part in files], stored, scratch)
+    rule = LegRule.of(shaping.layout.dialect.legs, shaping.numbers.region)
+    legs = collapse_legs([part.path for part in files], stored, scratch, rule)
     kept = [kept for part in files if (kept := rewrite(part, legs.dropped, legs.changes)) is not None]
     return kept, len(legs.dropped) - legs.stored
 
@@ -236,6 +240,8 @@ def _prepare(
         "legs_collapsed": file.legs_collapsed,
         "records_rejected": file.records_rejected,
         "rejects_by_reason": json.dumps(file.rejects_by_reason),
+        "records_skipped": file.records_skipped,
+        "skipped_by_type": json.dumps(file.skipped_by_type),
         "first_call": file.first_call,
         "last_call": file.last_call,
         "processed_at": stamp.processed_at,

@@ -18,6 +18,7 @@ from sentinel_batch.ingestion.loading.parts import (
     Opened,
     Part,
     Repeated,
+    Resolved,
     RowCounts,
     Sized,
     compose_file,
@@ -26,7 +27,9 @@ from sentinel_batch.ingestion.loading.parts import (
 from sentinel_batch.ingestion.loading.shelf import Stamp
 from sentinel_batch.ingestion.loading.staging import RowStaging, Staged
 from sentinel_batch.ingestion.reading.files import hash_file, name_of, spool_stream, unreadable_reported
+from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.source import Source, open_source
+from sentinel_batch.ingestion.resolution.resolution import Resolution, resolve_layout
 from sentinel_batch.ingestion.result import FileResult
 from sentinel_batch.ingestion.shaping.rows import Shaping
 from sentinel_batch.ingestion.values.zones import check_zone
@@ -102,7 +105,10 @@ class FileIngest:
             if day_first is None and source.has_text_dates():
                 yield Counted(source.count_rows())
                 raise _ambiguous_dates(self.name, source)
-            shaping = self._shaping(source, day_first)
+            resolution = self._resolve(source, day_first)
+            yield Resolved(resolution.zone, notices=[*_list_unused(source.layout, resolution), *resolution.notices])
+            source = source.laid_out(resolution.layout)
+            shaping = self._shaping(resolution, day_first)
             stamp = hasher.submit(self._identify, digest, shaping)
             earlier = self._find_earlier(stamp, size)
             if earlier is not None:
@@ -150,13 +156,17 @@ class FileIngest:
                 return said
         return source.decide_day_first() if source.has_text_dates() else None
 
-    def _shaping(self, source: Source, day_first: bool | None) -> Shaping:
-        options, dialect = self.options, source.layout.dialect
+    def _resolve(self, source: Source, day_first: bool | None) -> Resolution:
+        zone = check_zone(source.layout.dialect.timezone or self.options.zone)
+        return resolve_layout(source.layout, source.sample(), zone, day_first)
+
+    def _shaping(self, resolution: Resolution, day_first: bool | None) -> Shaping:
+        options, dialect = self.options, resolution.layout.dialect
         mode = options.numbers if options.numbers_named else dialect.numbers or options.numbers
         return Shaping(
-            layout=source.layout,
+            layout=resolution.layout,
             numbers=self.numbers[mode],
-            zone=check_zone(dialect.timezone or options.zone),
+            zone=resolution.zone,
             local_zone=options.zone,
             day_first=day_first,
             earliest=options.earliest,
@@ -178,19 +188,24 @@ class FileIngest:
         raise RejectRateError(
             f"{self.name}: {rejected} of {rows} rows ({rejected / rows:.1%}) were rejected, {limit}; nothing of the "
             f"file was committed. {reasons}.{shown}",
-            hint="Check the dialect, the region and the time zone; or allow more with --max-reject-rate.",
+            hint="Check the dialect, the region and the time zone; or allow more with --max-reject-rate. To see all of "
+            f"it: sentinel-batch ingest {self.name} --dry-run --max-reject-rate 1",
         )
 
 
 def _describe(source: Source) -> Opened:
-    layout = source.layout
-    notices = [f"Columns that are not used: {', '.join(layout.ignored)}."] if layout.ignored else []
-    return Opened(layout.dialect.name, source.encoding, layout.delimiter, notices=notices)
+    return Opened(source.layout.dialect.name, source.encoding, source.layout.delimiter)
+
+
+def _list_unused(found: Layout, resolution: Resolution) -> list[str]:
+    unused = [name for name in found.ignored if name in resolution.layout.ignored]
+    return [f"Columns that are not used: {', '.join(unused)}."] if unused else []
 
 
 def _ambiguous_dates(name: str, source: Source) -> AmbiguousDatesError:
+    line, column, text = source.example_date()
     return AmbiguousDatesError(
-        f"{name}: dates such as {source.example_date()!r} can be read day first or month first, and no date in the "
+        f"{name}:{line}: dates such as {text!r} in {column} can be read day first or month first, and no date in the "
         "file decides.",
-        hint="Say which: --day-first or --month-first.",
+        hint=f"Say which: sentinel-batch ingest {name} --day-first, or --month-first.",
     )

@@ -35,6 +35,13 @@ class Opened(Part):
 
 
 @dataclass(frozen=True)
+class Resolved(Part):
+    """What the layout left open is settled."""
+
+    timezone: str
+
+
+@dataclass(frozen=True)
 class Identified(Part):
     """The content has a name; no ``ingest_id`` for a file without a line."""
 
@@ -56,6 +63,8 @@ class RowCounts(Part):
     records_processed: int
     records_rejected: int
     rejects_by_reason: dict[str, int]
+    records_skipped: int
+    skipped_by_type: dict[str, int]
     lines_skipped: dict[str, int]
     number_readings: dict[str, int]
     number_types: dict[str, int]
@@ -83,6 +92,8 @@ class Repeated(Part):
     records_processed: int
     records_rejected: int
     rejects_by_reason: dict[str, int]
+    records_skipped: int
+    skipped_by_type: dict[str, int]
     duplicates_skipped: int
     legs_collapsed: int
 
@@ -98,6 +109,7 @@ class Refused(Part):
     duplicates_skipped: ClassVar[int] = 0
     legs_collapsed: ClassVar[int] = 0
     records_rejected: ClassVar[int] = 0
+    records_skipped: ClassVar[int] = 0
 
 
 def refuse(error: SentinelError, parts: Sequence[Part]) -> Refused:

@@ -71,7 +71,7 @@ def ingest(
     Returns
     -------
     IngestResult
-        ``processed = inserted + duplicates + rejected + refused``, in total and for each file.
+        ``processed = inserted + duplicates + rejected + skipped + refused``, in total and for each file.
 
     Raises
     ------

@@ -145,7 +145,8 @@ class RejectPile:
         if rejects.is_empty():
             return
         for row in rejects.head(EXAMPLES - len(self.examples)).iter_rows(named=True):
-            self.examples.append(f"line {row['source_line']}: {row['reason']}: {row['raw'][:160]!r}")
+            column = f" in {row['column']}" if row["column"] else ""
+            self.examples.append(f"line {row['source_line']}: {row['reason']}{column}: {row['raw'][:160]!r}")
         self.reasons.update(rejects["reason"].to_list())
         self._held.append(rejects)
         if sum(frame.height for frame in self._held) > REJECTS_HELD:

@@ -13,7 +13,8 @@ from sentinel_batch.ingestion.loading.deduplication import KeySpill, sort_hashes
 from sentinel_batch.ingestion.loading.parts import RowCounts
 from sentinel_batch.ingestion.loading.shelf import THREADS, RejectPile, Shelf, Stamp
 from sentinel_batch.ingestion.reading.source import Pending, Rows, Source
-from sentinel_batch.ingestion.shaping.rows import REASONS, Shaping, has_legs, shape_rows
+from sentinel_batch.ingestion.shaping.fields import has_legs
+from sentinel_batch.ingestion.shaping.rows import REASONS, Shaping, shape_rows
 from sentinel_batch.lake import StagedFile
 from sentinel_batch.numbers import Tally
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     import numpy as np
     import polars as pl
     from numpy.typing import NDArray
+
+
+TYPES_NAMED = 20
+"""So many types of skipped rows are listed by name."""
+OTHER_TYPES = "(other)"
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ class _ShapedBlock:
     encoding: str
     bytes_read: int
     tally: Tally
+    skipped_types: dict[str, int]
 
 
 class RowStaging:
@@ -90,6 +97,7 @@ class RowStaging:
         self._rows = 0
         self._skipped: Counter[str] = Counter()
         self._tally = Tally()
+        self._skipped_types: Counter[str] = Counter()
         self._encodings: Counter[str] = Counter()
         self._rejects = RejectPile(folder)
 
@@ -102,6 +110,8 @@ class RowStaging:
             records_processed=self._rows,
             records_rejected=reasons.total(),
             rejects_by_reason={reason: reasons[reason] for reason in REASONS if reasons[reason]},
+            records_skipped=self._skipped_types.total(),
+            skipped_by_type=_largest(self._skipped_types),
             lines_skipped=dict(self._skipped),
             number_readings=self._tally.readings,
             number_types=self._tally.kinds,
@@ -128,6 +138,7 @@ class RowStaging:
     def _count(self, block: _ShapedBlock) -> None:
         self._rows += block.rows
         self._skipped.update(block.skipped)
+        self._skipped_types.update(block.skipped_types)
         self._encodings[block.encoding] += 1
         self._tally.add(block.tally)
         self._rejects.add(block.rejects)
@@ -153,7 +164,9 @@ def _shape(pending: Pending, shaping: Shaping) -> _ShapedBlock:
         skipped["header"] = skipped.get("header", 0) + repeated
     keys = None if has_legs(shaping.layout) else sort_hashes(shaped.records)
     total = rows.cells.height + len(rows.ragged) - repeated
-    return _ShapedBlock(shaped.records, rejects, keys, total, skipped, rows.encoding, pending.bytes_read, shaped.tally)
+    return _ShapedBlock(
+        shaped.records, rejects, keys, total, skipped, rows.encoding, pending.bytes_read, shaped.tally, shaped.skipped
+    )
 
 
 def _describe_rejects(rejects: pl.DataFrame, rows: Rows, header: str) -> tuple[pl.DataFrame, int]:
@@ -174,6 +187,13 @@ def _describe_rejects(rejects: pl.DataFrame, rows: Rows, header: str) -> tuple[p
     rejects = pl.concat([rejects, ragged]).sort("source_line")
     kept = rejects.filter(pl.col("raw").str.strip_chars().ne_missing(header)) if header else rejects
     return kept, rejects.height - kept.height
+
+
+def _largest(types: Counter[str]) -> dict[str, int]:
+    """Return the most frequent types; the rest, which a strange file may have by the thousand, together."""
+    named = dict(types.most_common(TYPES_NAMED))
+    rest = types.total() - sum(named.values())
+    return named | ({OTHER_TYPES: named.get(OTHER_TYPES, 0) + rest} if rest else {})
 
 
 def _name_encoding(declared: str, blocks: Counter[str]) -> str:

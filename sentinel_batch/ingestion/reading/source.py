@@ -5,14 +5,14 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentinel_batch.errors import UnreadableFileError
-from sentinel_batch.ingestion.dialects.dialect import Dialect, normalise_name
+from sentinel_batch.ingestion.dialects.dialect import Dialect
 from sentinel_batch.ingestion.reading.blocks import (
     BLOCK_BYTES,
     Block,
@@ -22,9 +22,16 @@ from sentinel_batch.ingestion.reading.blocks import (
     repair_encoding,
 )
 from sentinel_batch.ingestion.reading.files import SAMPLE_BYTES, name_of, open_bytes
-from sentinel_batch.ingestion.reading.layout import Layout, find_layout
-from sentinel_batch.ingestion.reading.splitting import split_block, used_places
-from sentinel_batch.ingestion.values.timestamps import decide_day_first, may_need_day_first, needs_day_first
+from sentinel_batch.ingestion.reading.layout import Layout
+from sentinel_batch.ingestion.reading.recognition import find_layout
+from sentinel_batch.ingestion.reading.splitting import split_block
+from sentinel_batch.ingestion.values.timestamps import (
+    decide_day_first,
+    has_short_years,
+    may_need_day_first,
+    needs_day_first,
+)
+from sentinel_batch.ingestion.values.words import fold_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,26 +117,47 @@ class Source:
         except (pa.ArrowException, OSError) as error:
             raise _damaged_parquet(name_of(self.path), error) from error
 
+    def laid_out(self, layout: Layout) -> Source:
+        """Return the same file, read by another layout."""
+        return Source(self.path, layout, self.form, self._probe)
+
     def has_text_dates(self) -> bool:
         """Tell whether the probed times are written like 03/04/2026."""
         return may_need_day_first("\n".join(self._probe)) and needs_day_first(self._times())
 
-    def example_date(self) -> str:
-        """Return the first such time."""
-        return next(cell for cell in self._times() if needs_day_first([cell]))
+    def example_date(self) -> tuple[int, str, str]:
+        """Return line, column and text of the first such time."""
+        place, times = self._time_place, self._probed().select("source_line", f"c{self._time_place}").rows()
+        line, text = next((line, text) for line, text in times if needs_day_first([text]))
+        return line, self.layout.columns[place], text
+
+    @property
+    def _time_place(self) -> int:
+        return (self.layout.positions("call_timestamp") or self.layout.positions("call_date"))[0]
+
+    def _probed(self, layout: Layout | None = None) -> pl.DataFrame:
+        first = self.layout.first_data_line
+        block = Block("\n".join(self._probe).encode(), first, len(self._probe) - 1, last=False)
+        return split_block(block, layout or self.layout).frame
 
     def _times(self) -> list[str]:
-        place = (self.layout.positions("call_timestamp") or self.layout.positions("call_date"))[0]
-        block = Block("\n".join(self._probe).encode(), 1, len(self._probe) - 1, last=False)
-        cells = split_block(block, self.layout).frame[f"c{place}"]
-        return [cell for cell in cells.to_list() if cell]
+        return [cell for cell in self._probed()[f"c{self._time_place}"].to_list() if cell]
+
+    def sample(self) -> pl.DataFrame:
+        """Return the first rows with all their columns, as ``c0``, ``c1``, …."""
+        layout = replace(self.layout, whole=True)
+        if self.form is not None:
+            return self._probed(layout)
+        pending = next(Source(self.path, layout, None, []).read(), None)
+        return split_block(Block(b"", 1, 0, last=False), layout).frame if pending is None else pending.split().cells
 
     def decide_day_first(self) -> bool | None:
         """Decide from all dates of the file whether the day comes first."""
         if self.form is None:
             return None
         with open_bytes(self.path) as file:
-            return decide_day_first(block.data for block in read_blocks(file, self.form))
+            short = has_short_years(self._times())
+            return decide_day_first((block.data for block in read_blocks(file, self.form)), short=short)
 
     def count_rows(self) -> int:
         """Count the rows without reading their fields."""
@@ -176,7 +204,7 @@ def _open_parquet(path: Path, name: str, dialect: Dialect | None) -> Source | No
             names = pq.read_schema(file).names
     except (pa.ArrowException, OSError) as error:
         raise _damaged_parquet(name, error) from error
-    layout = find_layout([",".join(normalise_name(column) for column in names)], dialect, name)
+    layout = find_layout([",".join(fold_word(column) for column in names)], dialect, name)
     return Source(path, layout, None, []) if layout is not None else None
 
 
@@ -224,7 +252,7 @@ def _split_parquet(batch: Any, layout: Layout, first: int) -> Rows:
 
     frame = pl.DataFrame(batch)
     text = frame.select(_as_text(frame.to_series(place)).alias(f"c{place}") for place in range(frame.width))
-    cells = text.select(f"c{place}" for place in used_places(layout)).with_columns(
+    cells = text.select(f"c{place}" for place in layout.used).with_columns(
         source_line=pl.int_range(first, first + frame.height, dtype=pl.Int64)
     )
     return Rows(cells, lambda line: json.dumps(frame.row(line - first, named=True), default=_plain))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from sentinel_batch.ingestion.reading.blocks import JOINED_LINES, count_byte
 if TYPE_CHECKING:
     import polars as pl
 
+    from sentinel_batch.ingestion.dialects.dialect import Dialect
     from sentinel_batch.ingestion.reading.blocks import Block
     from sentinel_batch.ingestion.reading.layout import Layout
 
@@ -34,6 +35,10 @@ _TRAILER = re.compile(
 _MOMENT = re.compile(r"\d\d?:\d\d|\d{9}")
 
 
+_HIDDEN = "\x1f"
+"""Stands for a delimiter that belongs to a field, while a line is split; as long as that."""
+
+
 @dataclass
 class SplitBlock:
     """A block's fields.
@@ -45,7 +50,7 @@ class SplitBlock:
     ragged
         Line number to raw text of rows whose fields cannot be told apart.
     skipped
-        Kind of line (``blank``, ``trailer``) to how many were no records.
+        Kind of line (``blank``, ``trailer``, ``marker``) to how many were no records.
     continued
         Lines that end a record that began on the line before.
     """
@@ -54,6 +59,16 @@ class SplitBlock:
     ragged: dict[int, str] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     continued: set[int] = field(default_factory=set)
+
+
+def is_marker(line: str, dialect: Dialect) -> bool:
+    """Tell whether a line is no record by the dialect, such as one that begins or ends a file."""
+    return dialect.markers is not None and re.fullmatch(dialect.markers, line) is not None
+
+
+def hide_escaped(line: str, delimiter: str) -> str:
+    """Return a line in which delimiters with a backslash before them are none."""
+    return line.replace("\\" + delimiter, "\\" + _HIDDEN)
 
 
 def split_line(line: str, delimiter: str, widths: Collection[int] = ()) -> list[str]:
@@ -66,13 +81,15 @@ def split_line(line: str, delimiter: str, widths: Collection[int] = ()) -> list[
     delimiter
         One character.
     widths
-        Numbers of fields that a good line may have; the first of three readings that gives one is taken: quotes as in
-        RFC 4180, quotes that end a field only before a delimiter, quotes as plain characters. Without it, the first
+        Numbers of fields that a good line may have; the first of four readings that gives one is taken: quotes as in
+        RFC 4180; the same, but plain characters in a field that is not quoted as a whole; quotes that end a field only
+        before a delimiter; quotes as plain characters. Without it, the first
         reading that is well formed.
     """
     if '"' not in line:
         return line.split(delimiter)
-    readings = [cells for cells in (_split_strict(line, delimiter), _split_lenient(line, delimiter)) if cells]
+    ways = (_split_strict, _split_mixed, _split_lenient)
+    readings = [cells for way in ways if (cells := way(line, delimiter))]
     readings.append(line.split(delimiter))
     return next((cells for cells in readings if not widths or len(cells) in widths), readings[0])
 
@@ -84,8 +101,12 @@ def _strict_field(delimiter: str) -> re.Pattern[str]:
 
 
 def _split_strict(line: str, delimiter: str) -> list[str] | None:
-    pattern, place = _strict_field(delimiter), 0
+    return _split_by(_strict_field(delimiter), line, delimiter)
+
+
+def _split_by(pattern: re.Pattern[str], line: str, delimiter: str) -> list[str] | None:
     cells: list[str] = []
+    place = 0
     while True:
         match = pattern.match(line, place)
         if match is None:
@@ -95,6 +116,17 @@ def _split_strict(line: str, delimiter: str) -> list[str] | None:
         place = match.end()
         if place == len(line):
             return [*cells, ""] if match.group().endswith(delimiter) else cells
+
+
+@lru_cache(maxsize=16)
+def _mixed_field(delimiter: str) -> re.Pattern[str]:
+    mark = re.escape(delimiter)
+    return re.compile(rf'\s*"((?:[^"]|"")*+)"\s*(?:{mark}|$)|([^{mark}]*)(?:{mark}|$)')
+
+
+def _split_mixed(line: str, delimiter: str) -> list[str] | None:
+    """Split a line where ``"User 9" <113>`` stands unquoted beside a quoted field that holds a delimiter."""
+    return _split_by(_mixed_field(delimiter), line, delimiter)
 
 
 @lru_cache(maxsize=16)
@@ -127,6 +159,24 @@ def split_block(block: Block, layout: Layout) -> SplitBlock:
     layout
         The file's layout.
     """
+    if layout.dialect.escape:
+        return _show_escaped(_split_plain(replace(block, data=_hide(block.data, layout)), layout), layout)
+    return _split_plain(block, layout)
+
+
+def _hide(data: bytes, layout: Layout) -> bytes:
+    return data.replace(b"\\" + layout.delimiter.encode(), b"\\" + _HIDDEN.encode())
+
+
+def _show_escaped(split: SplitBlock, layout: Layout) -> SplitBlock:
+    import polars as pl
+
+    shown = pl.selectors.string().str.replace_all("\\" + _HIDDEN, layout.delimiter, literal=True)
+    ragged = {number: line.replace(_HIDDEN, layout.delimiter) for number, line in split.ragged.items()}
+    return replace(split, frame=split.frame.with_columns(shown), ragged=ragged)
+
+
+def _split_plain(block: Block, layout: Layout) -> SplitBlock:
     data, skipped = block.data, {}
     if block.last:
         data, trailer = _cut_trailer(data, layout)
@@ -135,7 +185,7 @@ def split_block(block: Block, layout: Layout) -> SplitBlock:
             blank = cut.count(b"\n") + (not cut.endswith(b"\n")) - trailer
             skipped = {"trailer": trailer} | ({"blank": blank} if blank else {})
     frame = None
-    if layout.delimiter != "fixed" and b'"' not in data:
+    if layout.delimiter != "fixed" and layout.dialect.markers is None and b'"' not in data:
         ends = block.line_ends if data is block.data else data.count(b"\n")
         frame = _read_rectangle(data, layout, block.first_line, ends)
     if frame is not None:
@@ -144,20 +194,6 @@ def split_block(block: Block, layout: Layout) -> SplitBlock:
     for kind, count in skipped.items():
         split.skipped[kind] = split.skipped.get(kind, 0) + count
     return split
-
-
-def used_places(layout: Layout) -> list[int]:
-    """Return the places of the columns that feed anything."""
-    fields = {place for name in layout.dialect.fields for place in layout.positions(name)}
-    return sorted(fields | _extra_places(layout))
-
-
-def _extra_places(layout: Layout) -> set[int]:
-    """Return the places of the columns that tell whether a call was answered, and which call a row belongs to."""
-    dialect = layout.dialect
-    extra = (*dialect.answered_positive, *dialect.answered_present, *dialect.leg_columns, *dialect.leg_pair)
-    names = (*extra, dialect.answered_column or "")
-    return {place for name in names if (place := layout.place(name)) is not None}
 
 
 def _cut_trailer(data: bytes, layout: Layout) -> tuple[bytes, int]:
@@ -179,7 +215,7 @@ def _read_rectangle(data: bytes, layout: Layout, first_line: int, line_ends: int
     if not data or count_byte(data, layout.delimiter.encode()) != lines * (len(layout.columns) - 1):
         return None
     few = {f"c{places[0]}" for name in FEW_VALUES if len(places := layout.positions(name)) == 1}
-    few -= {f"c{place}" for place in _extra_places(layout)}
+    few -= {f"c{place}" for place in layout.extra}
     frame = _read(data, layout, lines, first_line, few=few) if few else None
     return frame if frame is not None else _read(data, layout, lines, first_line)
 
@@ -206,7 +242,7 @@ def _read(
         return None
     if frame.height != lines or frame.width != len(layout.columns):
         return None
-    frame = frame.select(f"c{place}" for place in used_places(layout)).rechunk()
+    frame = frame.select(f"c{place}" for place in layout.used).rechunk()
     return frame.with_columns(source_line=pl.int_range(first_line, first_line + lines, dtype=pl.Int64))
 
 
@@ -220,6 +256,9 @@ def _split_lines(data: bytes, layout: Layout, block: Block) -> SplitBlock:
     )
     if layout.delimiter == "fixed":
         return _cut_spans(lines, layout)
+    if layout.dialect.markers is not None:
+        lines = lines.filter(~pl.col("line").str.contains(f"^(?:{layout.dialect.markers})$"))
+    markers = len(text_lines) - lines.height
     text, width, mark = lines["line"], len(layout.columns), layout.delimiter
     fits = text.str.count_matches(mark, literal=True) == width - 1
     if b'"' in data:
@@ -235,7 +274,9 @@ def _split_lines(data: bytes, layout: Layout, block: Block) -> SplitBlock:
         if frame is not None:
             frame = frame.with_columns(regular["source_line"])
     rest = lines if frame is None else lines.filter(~pl.col("regular"))
-    split = _split_one_by_one(rest, layout, cut_short, block.first_line + lines.height - 1)
+    split = _split_one_by_one(rest, layout, cut_short, block.first_line + len(text_lines) - 1)
+    if markers:
+        split.skipped["marker"] = markers
     if frame is not None:
         split.frame = pl.concat([frame, split.frame]).sort("source_line")
     return split
@@ -246,7 +287,7 @@ def _cut_spans(lines: pl.DataFrame, layout: Layout) -> SplitBlock:
 
     kept = lines.filter(pl.col("line").str.strip_chars() != "")
     cells = []
-    for place in used_places(layout):
+    for place in layout.used:
         start, end = layout.spans[place]
         length = None if end is None else end - start
         cells.append(pl.col("line").str.slice(start, length).str.strip_chars().alias(f"c{place}"))
@@ -257,7 +298,7 @@ def _cut_spans(lines: pl.DataFrame, layout: Layout) -> SplitBlock:
 def _split_one_by_one(rest: pl.DataFrame, layout: Layout, cut_short: bool, last_line: int) -> SplitBlock:
     import polars as pl
 
-    places = used_places(layout)
+    places = layout.used
     rows: dict[str, list[str | None]] = {f"c{place}": [] for place in places}
     numbers: list[int] = []
     split = SplitBlock(pl.DataFrame())

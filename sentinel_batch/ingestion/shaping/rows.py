@@ -7,9 +7,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
 from sentinel_batch.ingestion.reading.layout import Layout
-from sentinel_batch.ingestion.values.cells import is_missing, is_missing_cell, map_distinct, tidy
-from sentinel_batch.ingestion.values.durations import MISSED, read_durations
-from sentinel_batch.ingestion.values.timestamps import bounds_of, read_date_times, read_times
+from sentinel_batch.ingestion.shaping.fields import (
+    find_missing_times,
+    has_legs,
+    read_call_ids,
+    read_call_times,
+    read_directions,
+    read_field,
+    read_parties,
+    read_trunks,
+)
+from sentinel_batch.ingestion.shaping.outcome import read_talk
+from sentinel_batch.ingestion.shaping.selection import select_calls
+from sentinel_batch.ingestion.values.cells import is_missing, tidy
+from sentinel_batch.ingestion.values.timestamps import bounds_of
 from sentinel_batch.ingestion.values.zones import to_local
 from sentinel_batch.numbers import (
     CALLERS,
@@ -32,7 +43,10 @@ STAMPED = ("source_file", "ingest_id", "processed_at")
 """Columns that are the same in all rows of a file, written last."""
 
 _HOUR = 3_600_000_000
-OPTIONAL_TEXT = ("termination_cause", "location_code", "imei", "imsi", "trunk")
+OPTIONAL_TEXT = ("termination_cause", "location_code", "imei", "imsi")
+
+DEVICE_TEXT = ("location_code", "imei", "imsi")
+"""Fields of a party's device: rules take them for the caller's."""
 
 REASONS = (
     "ragged_row",
@@ -84,13 +98,23 @@ class Shaping:
 
 @dataclass(frozen=True)
 class Shaped:
-    """Rows kept, as ``call_records`` without :data:`STAMPED`, and ``source_line, column, reason`` of rows rejected.
+    """What became of rows.
 
-    The tally says how the telephone numbers of all rows were read.
+    Parameters
+    ----------
+    records
+        Rows kept, as ``call_records`` without :data:`STAMPED`.
+    rejects
+        ``source_line, column, reason`` of rows rejected.
+    skipped
+        Number of rows that are no calls, by their type.
+    tally
+        How the telephone numbers of all rows were read.
     """
 
     records: pl.DataFrame
     rejects: pl.DataFrame
+    skipped: dict[str, int]
     tally: Tally
 
 
@@ -106,14 +130,15 @@ def shape_rows(cells: pl.DataFrame, shaping: Shaping) -> Shaped:
     """
     import polars as pl
 
+    cells, skipped = select_calls(cells, shaping.layout)
     frame, plain, tally = _read_fields(cells, shaping)
     if plain and _all_plausible(frame, shaping):
-        return Shaped(_finish(frame, shaping), _no_rejects(), tally)
+        return Shaped(_finish(frame, shaping), _no_rejects(), skipped, tally)
     doubtful = frame.select("source_line", _reason(shaping).alias("reason")).filter(pl.col("reason").is_not_null())
     column = pl.col("reason").replace_strict(_COLUMN_OF, return_dtype=pl.String)
     rejects = doubtful.select("source_line", column.alias("column"), "reason")
     kept = frame.join(rejects, on="source_line", how="anti", maintain_order="left")
-    return Shaped(_finish(kept, shaping), rejects, tally)
+    return Shaped(_finish(kept, shaping), rejects, skipped, tally)
 
 
 _COLUMN_OF = {
@@ -142,16 +167,13 @@ def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> tuple[pl.DataFrame, b
     """Return the fields of all rows, whether both numbers are E.164 in each, and how numbers were read."""
     import polars as pl
 
-    layout, dialect = shaping.layout, shaping.layout.dialect
-    times = _times(cells, shaping)
-    duration = read_durations(_field(cells, layout, "duration_seconds"))
-    said = _said_answered(cells, layout)
-    answered = (duration > 0).fill_null(False) if said is None else said & (duration != MISSED).fill_null(True)
-    quiet = duration == MISSED if said is None else ~answered & (duration.fill_null(0) >= MISSED)
-    if quiet.any():
-        duration = duration.zip_with(~quiet.fill_null(False), pl.zeros(len(duration), pl.Int64, eager=True))
-    caller, caller_kind, tally = shaping.numbers.normalise(_field(cells, layout, "caller_number"))
-    callee, callee_kind, more = shaping.numbers.normalise(_field(cells, layout, "callee_number"))
+    layout = shaping.layout
+    times = read_call_times(cells, layout, shaping.zone, shaping.day_first)
+    duration, answered = read_talk(cells, layout, times, shaping.zone, shaping.day_first)
+    directions = read_directions(cells, layout)
+    callers, callees = read_parties(cells, layout, directions)
+    caller, caller_kind, tally = shaping.numbers.normalise(callers)
+    callee, callee_kind, more = shaping.numbers.normalise(callees)
     tally.add(more)
     frame = pl.DataFrame(
         {
@@ -163,110 +185,44 @@ def _read_fields(cells: pl.DataFrame, shaping: Shaping) -> tuple[pl.DataFrame, b
             "callee_number": callee,
         }
     ).with_columns(_kind(caller_kind).alias("caller_kind"), _kind(callee_kind).alias("callee_kind"))
-    faulty = (times.is_null() | frame["duration_seconds"].is_null()).any()
-    if faulty:
-        frame = frame.with_columns(
-            time_missing=_time_missing(cells, layout),
-            duration_missing=is_missing(_field(cells, layout, "duration_seconds")),
-        )
-    else:
-        frame = frame.with_columns(time_missing=pl.lit(False), duration_missing=pl.lit(False))
-    texts = [tidy(_field(cells, layout, field)).alias(field) for field in OPTIONAL_TEXT if layout.positions(field)]
-    if layout.positions("call_direction"):
-        direction = _field(cells, layout, "call_direction")
-        texts.append(map_distinct(direction, lambda text: _direction(text, dialect.directions)).alias("call_direction"))
+    frame = frame.with_columns(**_faults(cells, frame, layout))
+    texts = [tidy(read_field(cells, layout, field)).alias(field) for field in OPTIONAL_TEXT if layout.positions(field)]
+    if layout.dialect.served_device and directions is not None:
+        texts = [_of_callers(text, directions) if text.name in DEVICE_TEXT else text for text in texts]
+    if layout.positions("trunk"):
+        texts.append(read_trunks(cells, layout).alias("trunk"))
+    if directions is not None:
+        texts.append(directions.alias("call_direction"))
     if has_legs(layout) or layout.positions("call_id"):
-        texts.append(_call_id(cells, layout).alias("call_id"))
+        texts.append(read_call_ids(cells, layout).alias("call_id"))
     return frame.with_columns(texts), caller_kind is None and callee_kind is None, tally
+
+
+def _of_callers(text: pl.Series, directions: pl.Series) -> pl.Series:
+    """Return what is known of the callers' devices: on inbound rows the device is the callee's."""
+    import polars as pl
+
+    own = (directions != "inbound").fill_null(True)
+    return pl.DataFrame([text]).select(pl.when(own).then(pl.col(text.name))).to_series()
+
+
+def _faults(cells: pl.DataFrame, frame: pl.DataFrame, layout: Layout) -> dict[str, pl.Series | pl.Expr]:
+    """Return what tells a time or a duration that is missing from one that is wrong; looked for where any is null."""
+    import polars as pl
+
+    if not frame["call_timestamp"].null_count() and not frame["duration_seconds"].null_count():
+        return {"time_missing": pl.lit(False), "duration_missing": pl.lit(False)}
+    length = "duration_seconds" if layout.positions("duration_seconds") else "end_timestamp"
+    return {
+        "time_missing": find_missing_times(cells, layout),
+        "duration_missing": is_missing(read_field(cells, layout, length)),
+    }
 
 
 def _kind(kind: pl.Series | None) -> pl.Expr | pl.Series:
     import polars as pl
 
     return pl.lit(E164, dtype=pl.Categorical) if kind is None else kind
-
-
-def _field(cells: pl.DataFrame, layout: Layout, field: str) -> pl.Series:
-    import polars as pl
-
-    places = layout.positions(field)
-    if not places:
-        return pl.Series(field, [None], dtype=pl.String).new_from_index(0, cells.height)
-    first = cells[f"c{places[0]}"].alias(field)
-    if len(places) == 1:
-        return first
-    columns = [tidy(cells[f"c{place}"]).alias(str(place)) for place in places]
-    return pl.DataFrame(columns).select(pl.coalesce(pl.all()).alias(field))[field]
-
-
-def _has_two_parts(layout: Layout) -> bool:
-    return not layout.positions("call_timestamp")
-
-
-def _times(cells: pl.DataFrame, shaping: Shaping) -> pl.Series:
-    import polars as pl
-
-    layout = shaping.layout
-    if not _has_two_parts(layout):
-        return read_times(_field(cells, layout, "call_timestamp"), shaping.zone, shaping.day_first)
-    dates, clocks = _field(cells, layout, "call_date"), _field(cells, layout, "call_time")
-    times = read_date_times(dates, clocks, shaping.zone)
-    if not times.null_count():
-        return times
-    joined = pl.concat_str(pl.all(), separator=" ", ignore_nulls=True).alias("call_timestamp")
-    return read_times(pl.DataFrame([dates, clocks]).select(joined).to_series(), shaping.zone, shaping.day_first)
-
-
-def _time_missing(cells: pl.DataFrame, layout: Layout) -> pl.Series:
-    fields = ["call_date", "call_time"] if _has_two_parts(layout) else ["call_timestamp"]
-    missing = [is_missing(_field(cells, layout, field)) for field in fields]
-    return missing[0] if len(missing) == 1 else missing[0] | missing[1]
-
-
-def _direction(typed: str, directions: object) -> str | None:
-    if is_missing_cell(typed):
-        return None
-    text = typed.strip().strip("'").lower()
-    return directions.get(text, text) if isinstance(directions, dict) else text
-
-
-def _said_answered(cells: pl.DataFrame, layout: Layout) -> pl.Series | None:
-    import polars as pl
-
-    dialect = layout.dialect
-    place = layout.place(dialect.answered_column) if dialect.answered_column else None
-    if place is not None:
-        wanted = dialect.answered_values
-        text = map_distinct(cells[f"c{place}"], lambda cell: "1" if cell.strip().strip("'").lower() in wanted else "0")
-        return (text == "1").fill_null(False)
-    said = None
-    for name in dialect.answered_positive:
-        if (place := layout.place(name)) is not None:
-            positive = (cells[f"c{place}"].cast(pl.Float64, strict=False) > 0).fill_null(False)
-            said = positive if said is None else said | positive
-    for name in dialect.answered_present:
-        if (place := layout.place(name)) is not None:
-            present = ~is_missing(cells[f"c{place}"])
-            said = present if said is None else said | present
-    return said
-
-
-def _call_id(cells: pl.DataFrame, layout: Layout) -> pl.Series:
-    import polars as pl
-
-    dialect = layout.dialect
-    if not has_legs(layout):
-        return tidy(_field(cells, layout, "call_id"))
-    places = [layout.columns.index(name) for name in dialect.leg_columns or dialect.leg_pair]
-    ids = pl.DataFrame([tidy(cells[f"c{place}"]).alias(str(place)) for place in places])
-    joined = pl.min_horizontal(pl.all()) if dialect.leg_pair else pl.concat_str(pl.all(), separator="-")
-    return ids.select(joined.alias("call_id"))["call_id"]
-
-
-def has_legs(layout: Layout) -> bool:
-    """Tell whether the file has the columns that say which call a row belongs to."""
-    names = layout.dialect.leg_columns or layout.dialect.leg_pair
-    return bool(names) and all(layout.place(name) is not None for name in names)
 
 
 def _reason(shaping: Shaping) -> pl.Expr:

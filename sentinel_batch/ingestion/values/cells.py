@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def is_missing(text: pl.Series) -> pl.Series:
-    return map_distinct(text, lambda cell: "" if is_missing_cell(cell) else "x").fill_null("") == ""
+    import polars as pl
+
+    return map_distinct(text, lambda cell: "" if is_missing_cell(cell) else "x").cast(pl.String).fill_null("") == ""
 
 
 def is_missing_cell(cell: str | None) -> bool:

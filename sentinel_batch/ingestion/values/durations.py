@@ -11,13 +11,21 @@ if TYPE_CHECKING:
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,3}):(\d{2})(?:\.\d+)?")
 _SECONDS = re.compile(r"(-?\d{1,9})(?:\.\d*)?\s*(?:s|sec|secs|seconds)?", re.IGNORECASE)
 MISSED = -1
+_PARTS = {"milliseconds": 1_000, "microseconds": 1_000_000}
 
 LONGEST_SECONDS = 999_999_999
 """A longer duration is no duration: some 31 years."""
 
 
-def read_durations(text: pl.Series) -> pl.Series:
+def read_durations(text: pl.Series, unit: str = "seconds") -> pl.Series:
     """Read durations into seconds: ``90``, ``90.0``, ``1:30``, ``0:01:30``; fractions are cut off.
+
+    Parameters
+    ----------
+    text
+        Durations as typed.
+    unit
+        Of plain numbers, one of :data:`~sentinel_batch.ingestion.dialects.dialect.UNITS`.
 
     Returns
     -------
@@ -26,9 +34,11 @@ def read_durations(text: pl.Series) -> pl.Series:
     """
     import polars as pl
 
-    seconds = text.cast(pl.Int64, strict=False)
+    seconds = text.cast(pl.Int64, strict=False) if unit == "seconds" else _read_numbers(text, unit)
     seconds = seconds.set(~seconds.is_between(-LONGEST_SECONDS, LONGEST_SECONDS), None)
     left = seconds.is_null() & text.is_not_null()
+    if unit != "seconds":
+        left &= text.str.contains(":", literal=True)
     if not left.any():
         return seconds
     odd = text.filter(left).unique().to_list()
@@ -37,6 +47,25 @@ def read_durations(text: pl.Series) -> pl.Series:
     )
     frame = pl.DataFrame({"text": text, "seconds": seconds}).join(table, on="text", how="left", maintain_order="left")
     return frame.select(pl.coalesce("seconds", "odd").alias("duration_seconds"))["duration_seconds"]
+
+
+def _read_numbers(text: pl.Series, unit: str) -> pl.Series:
+    """Read numbers of another unit than seconds; null for what is no such number, and for times of day."""
+    import polars as pl
+
+    plain = text.cast(pl.String).str.strip_chars(" '\"")
+    number, seconds = pl.col("number"), pl.col("number")
+    if unit == "hhmmss":
+        frame = plain.cast(pl.Int64, strict=False).alias("number").to_frame()
+        good = (number % 100 < 60) & (number // 100 % 100 < 60) & (number >= 0)
+        seconds = pl.when(good).then(number // 10_000 * 3600 + number // 100 % 100 * 60 + number % 100).otherwise(None)
+    else:
+        frame = plain.cast(pl.Float64, strict=False).alias("number").to_frame()
+        scaled = (number * 60).round(6) if unit == "minutes" else number / _PARTS[unit]
+        fits = number.is_not_nan() & scaled.is_between(-LONGEST_SECONDS, LONGEST_SECONDS)
+        seconds = pl.when(fits).then(scaled).otherwise(None).cast(pl.Int64)
+    missed = pl.when(number == MISSED).then(MISSED).otherwise(seconds)
+    return frame.select(missed.cast(pl.Int64).alias(text.name)).to_series()
 
 
 def read_duration(typed: str) -> int | None:

@@ -4,43 +4,51 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, cast
-from zoneinfo import ZoneInfo
 
-from sentinel_batch.ingestion.values.zones import localise
+from sentinel_batch.ingestion.values.zones import localise, rules_of
 
 if TYPE_CHECKING:
     import polars as pl
 
 _MAIN_FORMAT = "%Y-%m-%d %H:%M:%S"
-_NAIVE_FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S%.f", "%Y/%m/%d %H:%M:%S")
+_NAIVE_FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S%.f", "%Y/%m/%d %H:%M:%S", "%Y%m%d%H%M%S%.f")
 _AWARE_FORMATS = (
     "%Y-%m-%dT%H:%M:%S%#z",
     "%Y-%m-%d %H:%M:%S%#z",
+    "%Y%m%d%H%M%S%#z",
     "%a, %d %b %Y %H:%M:%S %z",
     "%a %b %e %H:%M:%S %Y %z",
     "%a %b %e %H:%M:%S %z %Y",
 )
-_DAY_FIRST_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d-%m-%Y %H:%M:%S", "%d.%m.%Y %H:%M:%S")
-_MONTH_FIRST_FORMATS = ("%m/%d/%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S")
-_TEXT_DATE = re.compile(r"(?<!\d)(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})(?!\d)")
-_PART_OF_DATE = re.compile(r"[/.-]\d{1,2}[/.-]\d{4}")
+_DAY_FIRST_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d-%m-%Y %H:%M:%S", "%d.%m.%Y %H:%M:%S", "%d/%m/%y %H:%M:%S")
+_MONTH_FIRST_FORMATS = ("%m/%d/%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S", "%m/%d/%y %H:%M:%S")
+_TEXT_DATE = re.compile(r"(?<!\d)(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d\d)(?!\d)")
+_PART_OF_DATE = re.compile(r"(?<!\d{3})[/.-]\d{1,2}[/.-](?:\d{4}|\d\d)(?!\d)")
 _BYTES_DATE = re.compile(rb"(?<!\d)(\d{1,2})[/.-](\d{1,2})[/.-]\d{4}(?!\d)")
+_BYTES_SHORT_DATE = re.compile(rb"(?<![\d./-])(\d{1,2})([/.-])(\d{1,2})\2\d\d(?=[T\s]+\d{1,2}:|[\",;|\t\n])")
+"""With a year of two digits; more is asked of what surrounds it, as addresses and versions look alike."""
 _CLOCK = (
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?"
 )
 _OFFSET = r"\s*(?P<offset>Z|UTC|GMT|[+-]\d{2}:?\d{2})?"
 _YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}})[T\s]+{_CLOCK}{_OFFSET}$")
-_YEAR_LAST = re.compile(rf"(?P<one>\d{{1,2}})[-/.](?P<two>\d{{1,2}})[-/.](?P<year>\d{{4}})[T\s]+{_CLOCK}{_OFFSET}$")
-_COMPACT = re.compile(r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T?(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)$")
+_YEAR_LAST = re.compile(
+    rf"(?P<one>\d{{1,2}})[-/.](?P<two>\d{{1,2}})[-/.](?P<year>\d{{4}}|\d\d)[T\s]+{_CLOCK}{_OFFSET}$"
+)
+_COMPACT = re.compile(
+    r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T?(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)"
+    rf"(?:[.,](?P<fraction>\d{{1,9}}))?{_OFFSET}$"
+)
 _CTIME = re.compile(
     r"(?:[A-Z][a-z]{2},?\s+)?(?P<name>[A-Z][a-z]{2})\s+(?P<day>\d{1,2})\s+(?P<hour>\d\d?):(?P<minute>\d\d):(?P<second>\d\d)"
     r"(?:\s+(?P<before>[+-]\d{2}:?\d{2}|UTC|GMT))?\s+(?P<year>\d{4})(?:\s+(?P<offset>[+-]\d{2}:?\d{2}|UTC|GMT))?$"
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_LEAST_YEAR = 100
 _DAY = 86_400_000_000
 _CLOCK_ZERO = 0x30303A30303A3030
 """The bytes of ``00:00:00``, last first; XOR with them leaves digits 0 to 9 and nothing of the colons."""
@@ -62,11 +70,26 @@ def needs_day_first(cells: Iterable[str | None]) -> bool:
     return any(cell and _TEXT_DATE.match(cell.strip().strip("'\"")) for cell in cells)
 
 
-def decide_day_first(blocks: Iterable[bytes]) -> bool | None:
-    """Decide from a file's dates whether the day comes first; None when every day and month is at most 12."""
+def has_short_years(cells: Iterable[str | None]) -> bool:
+    """Tell whether the first such date has a year of two digits."""
+    dates = (_TEXT_DATE.match(cell.strip().strip("'\"")) for cell in cells if cell)
+    return next((len(date[3]) == 2 for date in dates if date), False)
+
+
+def decide_day_first(blocks: Iterable[bytes], *, short: bool = False) -> bool | None:
+    """Decide from a file's dates whether the day comes first; None when every day and month is at most 12.
+
+    Parameters
+    ----------
+    blocks
+        The file's bytes.
+    short
+        Whether its dates have years of two digits.
+    """
+    pattern, second = (_BYTES_SHORT_DATE, 3) if short else (_BYTES_DATE, 2)
     for data in blocks:
-        for match in _BYTES_DATE.finditer(data):
-            one, two = int(match[1]), int(match[2])
+        for match in pattern.finditer(data):
+            one, two = int(match[1]), int(match[second])
             if one > 12 >= two:
                 return True
             if two > 12 >= one:
@@ -95,7 +118,7 @@ def read_times(text: pl.Series, zone: str, day_first: bool | None) -> pl.Series:
     import polars as pl
 
     name = text.name
-    times = localise(text.str.to_datetime(_MAIN_FORMAT, time_unit="us", strict=False), zone)
+    times = localise(_parse(text, _MAIN_FORMAT), zone)
     left = times.is_null() & text.is_not_null()
     if not left.any():
         return times
@@ -113,7 +136,7 @@ def read_times(text: pl.Series, zone: str, day_first: bool | None) -> pl.Series:
         probe = typed.head(20).str.to_datetime(pattern, time_unit="us", strict=False)
         if probe.is_null().all() and len(typed) > 20:
             continue
-        found = typed.str.to_datetime(pattern, time_unit="us", strict=False)
+        found = _parse(typed, pattern)
         found = found.dt.convert_time_zone("UTC") if aware else localise(found, zone)
         table = _fill(table, typed, found)
     missing = table["time"].is_null()
@@ -125,6 +148,13 @@ def read_times(text: pl.Series, zone: str, day_first: bool | None) -> pl.Series:
         table.select(name, "time"), on=name, how="left", maintain_order="left"
     )
     return joined.select(pl.coalesce("main", "time").alias(name))[name]
+
+
+def _parse(text: pl.Series, pattern: str) -> pl.Series:
+    """Read times of one notation; the parser takes 26 for the year 26, which is no year of a call."""
+    times = text.str.to_datetime(pattern, time_unit="us", strict=False)
+    first = cast(datetime | None, times.min())
+    return times if first is None or first.year >= _LEAST_YEAR else times.set(times.dt.year() < _LEAST_YEAR, None)
 
 
 def read_date_times(dates: pl.Series, clocks: pl.Series, zone: str) -> pl.Series:
@@ -180,10 +210,17 @@ def read_time(typed: str | None, zone: str, day_first: bool | None) -> datetime 
     if text[:1].isalpha() or text[:1].isdigit():
         try:
             moment = parsedate_to_datetime(text)
-            return _to_utc(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)))
+            return _to_utc(moment if moment.tzinfo else moment.replace(tzinfo=rules_of(zone)))
         except (ValueError, TypeError, IndexError, OverflowError):
             return None
     return None
+
+
+def read_any_time(typed: str, day_first: bool | None) -> datetime | None:
+    """Read one time as a whole column of such would be, epochs included, in any zone; None if it is none."""
+    import polars as pl
+
+    return cast(datetime | None, read_times(pl.Series([typed]), "UTC", day_first)[0])
 
 
 def _assemble(parts: dict[str, str | None], zone: str, day_first: bool | None) -> datetime | None:
@@ -200,7 +237,8 @@ def _assemble(parts: dict[str, str | None], zone: str, day_first: bool | None) -
         hour = hour % 12 + (12 if half.startswith("p") else 0)
     micros = int((parts.get("fraction") or "0").ljust(6, "0")[:6])
     try:
-        date = (int(parts["year"] or 0), int(month or 0), int(day or 0))
+        year = int(parts["year"] or 0)
+        date = (year + 2000 if year < _LEAST_YEAR else year, int(month or 0), int(day or 0))
         clock = (hour, int(parts["minute"] or 0), int(parts.get("second") or 0), micros)
         moment = datetime(*date, *clock, tzinfo=_read_offset(parts.get("offset") or parts.get("before"), zone))
         return _to_utc(moment)
@@ -214,9 +252,9 @@ def _to_utc(moment: datetime) -> datetime | None:
     return None if skipped else utc
 
 
-def _read_offset(text: str | None, zone: str) -> timezone | ZoneInfo:
+def _read_offset(text: str | None, zone: str) -> tzinfo:
     if not text:
-        return ZoneInfo(zone)
+        return rules_of(zone)
     if text in ("Z", "UTC", "GMT"):
         return UTC
     digits = text[1:].replace(":", "")

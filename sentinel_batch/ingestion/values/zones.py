@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import re
+from datetime import datetime, timedelta, timezone, tzinfo
 from functools import cache
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -35,6 +36,33 @@ def check_zone(name: str) -> str:
     return name
 
 
+_FIXED = re.compile(r"UTC([+-])(\d\d):(\d\d)")
+_OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?(\d{2}))?", re.IGNORECASE)
+
+
+def name_offset(minutes: int) -> str:
+    """Return the name of a zone that is always so many minutes ahead of UTC, such as ``UTC+05:30``."""
+    sign, size = "-" if minutes < 0 else "+", abs(minutes)
+    return f"UTC{sign}{size // 60:02d}:{size % 60:02d}" if minutes else "UTC"
+
+
+def tidy_offset(text: str) -> str | None:
+    """Return an offset from UTC as ``+01:00``, from ``+1``, ``UTC+1``, ``+0100``; None if it is none."""
+    match = _OFFSET.fullmatch(text.strip().strip("'\""))
+    if match is None:
+        return "+00:00" if text.strip().upper() in ("Z", "UTC", "GMT", "0", "00:00") else None
+    return f"{match[1]}{int(match[2]):02d}:{match[3] or '00'}"
+
+
+def rules_of(zone: str) -> tzinfo:
+    """Return the rules of a zone: an IANA name, or one of :func:`name_offset`."""
+    match = _FIXED.fullmatch(zone)
+    if match is None:
+        return ZoneInfo(zone)
+    span = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    return timezone(-span if match[1] == "-" else span)
+
+
 def localise(naive: pl.Series, zone: str) -> pl.Series:
     """Return wall-clock times of a zone as UTC; null where a clock change skips them, the earlier where it repeats."""
     offset = constant_offset(naive, zone)
@@ -56,6 +84,9 @@ def constant_offset(naive: pl.Series, zone: str) -> timedelta | None:
 
     Reading the zone's rules for every row costs more than all other work on its time.
     """
+    rules = rules_of(zone)
+    if isinstance(rules, timezone):
+        return rules.utcoffset(None)
     micros = naive.to_physical()
     first, last = cast(int | None, micros.min()), cast(int | None, micros.max())
     if first is None or last is None:
@@ -63,6 +94,6 @@ def constant_offset(naive: pl.Series, zone: str) -> timedelta | None:
     days = (last - first) // _DAY + 3
     if days > _MOST_DAYS or first < 0 or last > _EASY_DAYS * _DAY:
         return None
-    rules, start = ZoneInfo(zone), datetime(1970, 1, 1) + timedelta(microseconds=first - _DAY)
+    start = datetime(1970, 1, 1) + timedelta(microseconds=first - _DAY)
     offsets = {(start + timedelta(days=day)).replace(tzinfo=rules).utcoffset() for day in range(days)}
     return offsets.pop() if len(offsets) == 1 else None

@@ -207,6 +207,8 @@ class Ledger:
             "duplicates_skipped": 0,
             "legs_collapsed": 0,
             "records_rejected": 0,
+            "records_skipped": 0,
+            "skipped_by_type": "{}",
             "rejects_by_reason": "{}",
             "first_call": files[0].first if files else None,
             "last_call": files[-1].last if files else None,

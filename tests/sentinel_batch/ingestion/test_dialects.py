@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from sentinel_batch.numbers import normalise_number
 
 PAGE = Path(__file__).parents[3] / "docs" / "dialects.md"
 TEXT = PAGE.read_text(encoding="utf-8")
+FIXTURES = Path(__file__).parent / "fixtures" / "cdr"
 NAMES = [dialect.name for dialect in list_dialects()]
 
 MOMENT, A, B = "2026-01-22 10:00:00", "08031234567", "08051234567"
@@ -80,7 +82,8 @@ def test_every_shipped_file_is_loaded() -> None:
 
 
 def test_every_dialect_has_a_minimal_file() -> None:
-    assert {name for name, _ in MINIMAL} == set(NAMES)
+    layouts = json.loads((FIXTURES / "expected_layouts.json").read_text("utf-8"))
+    assert {name for name, _ in MINIMAL} | {case["dialect"] for case in layouts} == set(NAMES)
 
 
 @pytest.mark.parametrize(("name", "text"), MINIMAL)
@@ -213,7 +216,7 @@ def test_times_of_the_page_are_read(typed: str, utc: str) -> None:
     assert moment is not None and moment.isoformat()[11:19] == utc
 
 
-@pytest.mark.parametrize("typed", ["22-Jan-2026", "22/01/26", "20260122T140509Z", "46044.5"])
+@pytest.mark.parametrize("typed", ["22-Jan-2026", "46044.5"])
 def test_times_of_the_limits_are_rejected(tmp_path: Path, typed: str) -> None:
     assert f"`{typed}`" in said("Limits")
     time = f"{typed} 14:05:09" if typed.startswith("22") else typed
@@ -326,7 +329,11 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         ('caller_number = "A Number"', "caller_number = 1", "caller_number = 1 must be text or a list of texts"),
         ('call_timestamp = "Setup"', 'call_date = "Setup"', r"call_timestamp \(or call_date and call_time\)"),
         ("[legs]", "[leg]", "unknown key 'leg'. Allowed: answered, callers"),
-        ("short_codes = true", "shortcodes = true", r"unknown key '\[callers\] shortcodes'. Allowed: short_codes"),
+        (
+            "short_codes = true",
+            "shortcodes = true",
+            r"unknown key '\[callers\] shortcodes'. Allowed: outbound, short_codes",
+        ),
         ('"Africa/Accra"', '"Africa/Acra"', "no time zone 'Africa/Acra'"),
         ('name = "harbour"', "", "'name' is missing"),
     ],

@@ -1,0 +1,147 @@
+"""Which dialect a file is of, and where its columns stand: found from its first lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sentinel_batch.errors import UnrecognisedFileError
+from sentinel_batch.ingestion.dialects.catalogue import DIALECTS, load_dialect
+from sentinel_batch.ingestion.dialects.dialect import Dialect
+from sentinel_batch.ingestion.reading.headerless import DELIMITERS, find_headerless
+from sentinel_batch.ingestion.reading.layout import Layout
+from sentinel_batch.ingestion.reading.spans import RULER, find_spans
+from sentinel_batch.ingestion.reading.splitting import split_line
+from sentinel_batch.ingestion.values.words import fold_word
+
+HEADER_LINES = 60
+"""A header is looked for in so many lines."""
+
+
+def find_layout(lines: Sequence[str], dialect: Dialect | None, source: str) -> Layout | None:
+    """Find a file's layout from its first lines.
+
+    Parameters
+    ----------
+    lines
+        The first lines of the file, without their ends.
+    dialect
+        The dialect that the user named, None to find it.
+    source
+        The file's name, for the error.
+
+    Returns
+    -------
+    Layout or None
+        None for a file that has no line but blank ones.
+
+    Raises
+    ------
+    UnrecognisedFileError
+        If no dialect fits.
+    """
+    if not any(line.strip() for line in lines):
+        return None
+    candidates = [dialect] if dialect is not None else [load_dialect(name) for name in DIALECTS]
+    headers = _read_headers(lines, candidates)
+    for candidate in candidates:
+        layout = _find_header(lines, candidate, headers)
+        if layout is None and candidate.header != "required":
+            layout = find_headerless(lines, candidate, source, named=dialect is not None)
+        if layout is not None:
+            return layout
+    raise _unrecognised(lines, dialect, source)
+
+
+def _unrecognised(lines: Sequence[str], dialect: Dialect | None, source: str) -> UnrecognisedFileError:
+    tried = ", ".join(DIALECTS if dialect is None else [dialect.name])
+    number, first = next((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    text = f"{source}:{number}: no dialect fits (tried {tried}). The file starts with {first[:120]!r}."
+    near = _nearest_header(lines, dialect or load_dialect("generic"))
+    if near is not None:
+        line, wanted, columns, missing = near
+        text += (
+            f" Line {line} has columns of {wanted.name} ({', '.join(columns)}), but none for {' and '.join(missing)}"
+            f"{_describe_wanted(wanted, missing)}."
+        )
+    hint = f"Describe it in a TOML file (docs/dialects.md), then: sentinel-batch ingest {source} --dialect mine.toml"
+    if dialect is not None:
+        hint = f"Name another dialect, or have it found: sentinel-batch ingest {source} --dry-run"
+    return UnrecognisedFileError(text, hint=hint)
+
+
+def _describe_wanted(dialect: Dialect, missing: Sequence[str]) -> str:
+    names = [name for field in missing for name in dialect.fields.get(field, ())]
+    return f" (looked for {', '.join(names[:6])}{', …' if len(names) > 6 else ''})" if names else ""
+
+
+def _nearest_header(lines: Sequence[str], dialect: Dialect) -> tuple[int, Dialect, list[str], list[str]] | None:
+    """Return the line that feeds most of a call's fields, what it has of the dialect, and what it lacks."""
+    found = None
+    known = {name for names in dialect.fields.values() for name in names} | set(dialect.recognised_by)
+    for number, line in enumerate(lines[:HEADER_LINES], 1):
+        for delimiter in [dialect.delimiter] if dialect.delimiter in DELIMITERS else DELIMITERS:
+            names = {fold_word(cell) for cell in split_line(line, delimiter)}
+            had, lacks = sorted(names & known), dialect.misses(names)
+            lacks = lacks or sorted(set(dialect.recognised_by) - names)
+            if len(had) > 1 and (found is None or len(had) > len(found[2])):
+                found = (number, dialect, had, lacks)
+    return found
+
+
+@dataclass(frozen=True)
+class _Header:
+    """A line as a header would be read: its place, delimiter, spans of aligned columns, and names."""
+
+    place: int
+    delimiter: str
+    spans: tuple[tuple[int, int | None], ...]
+    names: tuple[str, ...]
+
+
+def _read_headers(lines: Sequence[str], dialects: Sequence[Dialect]) -> list[_Header]:
+    """Return the lines that could be headers, split by each delimiter: once for all dialects."""
+    known = {name for dialect in dialects for names in dialect.fields.values() for name in names}
+    own = [dialect.delimiter for dialect in dialects if dialect.delimiter]
+    delimiters = [*DELIMITERS, "fixed"] if len(own) < len(dialects) else list(dict.fromkeys(own))
+    headers = []
+    for place, line in enumerate(lines[:HEADER_LINES]):
+        for delimiter in delimiters if line.strip() else []:
+            spans = find_spans(lines, place) if delimiter == "fixed" else ()
+            cells = [line[start:end] for start, end in spans] if spans else []
+            cells = split_line(line, delimiter) if delimiter != "fixed" else cells
+            names = tuple(map(_fold, cells)) if len(cells) > 1 else ()
+            if not known.isdisjoint(names):
+                headers.append(_Header(place, delimiter, spans, names))
+    return headers
+
+
+_fold = lru_cache(maxsize=4096)(fold_word)
+
+
+def _find_header(lines: Sequence[str], dialect: Dialect, headers: Sequence[_Header]) -> Layout | None:
+    if dialect.header == "none":
+        return None
+    for header in headers:
+        if dialect.delimiter in (None, header.delimiter) and dialect.recognises(set(header.names)):
+            place = header.place
+            header_lines = 1 + _count_extra_rows(lines[place + 1 : place + 3], dialect, header.delimiter)
+            names, first = _first_only(header.names), place + 1 + header_lines
+            return Layout(dialect, header.delimiter, names, first, lines[place], place, header_lines, header.spans)
+    return None
+
+
+def _first_only(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name if name not in names[:place] else "" for place, name in enumerate(names))
+
+
+def _count_extra_rows(lines: Sequence[str], dialect: Dialect, delimiter: str) -> int:
+    count = 0
+    for line in lines:
+        ruler = bool(RULER.match(line))
+        types = dialect.type_row and line.upper().lstrip('"').startswith(("INTEGER", "VARCHAR", "UNIQUEIDENTIFIER"))
+        if not (ruler or types):
+            break
+        count += 1
+    return count

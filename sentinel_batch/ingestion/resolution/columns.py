@@ -1,0 +1,72 @@
+"""Which of several likely columns feeds a field, and which id names a call."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sentinel_batch.ingestion.reading.layout import Layout
+from sentinel_batch.ingestion.values.cells import is_missing
+from sentinel_batch.ingestion.values.words import fold_value
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MOST_LEGS = 4
+"""An id that more rows than this share on average names something else than a call, such as a customer."""
+
+
+def settle_columns(layout: Layout, sample: pl.DataFrame, notices: list[str]) -> Layout:
+    """Let the best column alone feed each field, the first in the dialect's order that holds anything."""
+    fields, passed = {}, []
+    for field in layout.dialect.fields:
+        names = [layout.columns[place] for place in layout.positions(field)]
+        if not names:
+            continue
+        if field == "call_direction":
+            names = _directing(layout, sample, names)
+        best = next((name for name in names if not _is_empty(layout, sample, name)), names[0] if names else None)
+        if best is None:
+            continue
+        fields[field] = (best,)
+        others = [name for name in names if name != best]
+        if others:
+            passed.append(f"{field} is read from {best}, not from {' or '.join(others)}")
+    times = ("call_date", "call_time")
+    if "call_timestamp" in fields and any(field in fields for field in times):
+        passed.append(f"the time is read from {fields['call_timestamp'][0]}, not from separate columns")
+        fields = {field: names for field, names in fields.items() if field not in times}
+    if fields.get("answer_timestamp") == fields.get("call_timestamp"):
+        fields.pop("answer_timestamp", None)
+    if passed:
+        notices.append(f"Of several columns that could serve, one is read: {'; '.join(passed)}.")
+    return replace(layout, dialect=replace(layout.dialect, fields=fields))
+
+
+def _directing(layout: Layout, sample: pl.DataFrame, names: list[str]) -> list[str]:
+    """Return the columns that hold directions; one that may hold record types does so only if it has such words."""
+    ways, found = layout.dialect.directions, []
+    for name in names:
+        words = sample[f"c{layout.place(name)}"].unique().drop_nulls().to_list()
+        if name not in layout.dialect.skip or any(fold_value(word) in ways for word in words):
+            found.append(name)
+    return found
+
+
+def _is_empty(layout: Layout, sample: pl.DataFrame, name: str) -> bool:
+    return bool(is_missing(sample[f"c{layout.place(name)}"]).all())
+
+
+def settle_legs(layout: Layout, calls: pl.DataFrame, notices: list[str]) -> Layout:
+    """Take the column of the call's id, if the file has one, for what joins the legs of a call."""
+    legs, named = layout.dialect.legs, layout.dialect.fields.get("call_id")
+    if legs.columns or not named:
+        return layout
+    ids = calls[f"c{layout.place(named[0])}"].drop_nulls()
+    distinct = ids.n_unique()
+    if not distinct or len(ids) > MOST_LEGS * distinct:
+        notices.append(f"{named[0]} names no single calls ({len(ids)} rows, {distinct} values): no legs are joined.")
+        return layout
+    if distinct < len(ids):
+        notices.append(f"Rows that share {named[0]} and a number are legs of one call, with the {legs.talk} talk time.")
+    return replace(layout, dialect=replace(layout.dialect, legs=replace(legs, call_id=named)))

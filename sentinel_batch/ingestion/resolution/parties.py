@@ -1,0 +1,47 @@
+"""Who called: in files about a subscriber the first party is always that one, whichever way the call went."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sentinel_batch.ingestion.reading.layout import Layout
+from sentinel_batch.ingestion.shaping.fields import read_directions
+from sentinel_batch.ingestion.values.cells import tidy
+from sentinel_batch.ingestion.values.words import list_words
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_MOST, _FEW = 0.8, 0.2
+
+
+def settle_parties(layout: Layout, calls: pl.DataFrame, notices: list[str]) -> Layout:
+    """Find out whether the caller's column holds the party that the row is about."""
+    dialect = layout.dialect
+    if dialect.subject is not None or not all(
+        layout.positions(name) for name in ("caller_number", "callee_number", "call_direction")
+    ):
+        return layout
+    subject, other = (dialect.fields[name][0] for name in ("caller_number", "callee_number"))
+    headed = subject in list_words("header", "subject") and other in list_words("header", "other")
+    if not headed and not _always_first(layout, calls, subject, other):
+        return layout
+    reason = "as their names say" if headed else f"as {subject} is the same party on outgoing and on incoming rows"
+    notices.append(f"{subject} is the party that a row is about, {reason}: on incoming rows {other} is the caller.")
+    return replace(layout, dialect=replace(dialect, subject=subject, other=(other,)))
+
+
+def _always_first(layout: Layout, calls: pl.DataFrame, subject: str, other: str) -> bool:
+    """Tell whether the same numbers stand first on rows of both directions, and not second."""
+    directions = read_directions(calls, layout)
+    if directions is None:
+        return False
+    first, second = (tidy(calls[f"c{layout.place(name)}"]) for name in (subject, other))
+    inbound = (directions == "inbound").fill_null(False)
+    outbound = (directions == "outbound").fill_null(False)
+    own = first.filter(outbound).unique().drop_nulls().implode()
+    if not inbound.any() or not outbound.any():
+        return False
+    there, elsewhere = first.filter(inbound).is_in(own).mean(), second.filter(inbound).is_in(own).mean()
+    return float(str(there or 0)) >= _MOST and float(str(elsewhere or 0)) <= _FEW

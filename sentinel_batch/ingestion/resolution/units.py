@@ -1,0 +1,123 @@
+"""The unit of a file's durations: from the other times of a row, the column's name, or the way it is written."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from sentinel_batch.ingestion.dialects.catalogue import load_dialect
+from sentinel_batch.ingestion.dialects.dialect import UNITS
+from sentinel_batch.ingestion.reading.layout import Layout
+from sentinel_batch.ingestion.shaping.fields import read_call_times, read_field
+from sentinel_batch.ingestion.values.durations import read_durations
+from sentinel_batch.ingestion.values.timestamps import read_times
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_NAMED = (
+    (r"(^|_)(ms|msec|msecs|millis|milliseconds?|millisecondes?)$", "milliseconds"),
+    (r"(^|_)(us|usec|micros|microseconds?)$", "microseconds"),
+    (r"(^|_)(mn|min|mins|minutes?)$", "minutes"),
+    (r"(^|_)(hhmmss|hms)$", "hhmmss"),
+    (r"(^|_)(s|sec|secs|seconds?|secondes?|sekunden|segundos|billsec)$|^billsec$", "seconds"),
+)
+_LONG_SECONDS = 3 * 3600
+_MOST = 0.8
+_SLACK_SECONDS = 2
+
+
+def settle_unit(layout: Layout, calls: pl.DataFrame, zone: str, day_first: bool | None, notices: list[str]) -> Layout:
+    """Find the unit of durations, where the dialect does not say it.
+
+    The other times of a row decide before the column's name, and that before the way it is written; what none of them
+    decides is taken for seconds, with a notice where that is doubtful.
+    """
+    places = layout.positions("duration_seconds")
+    if layout.dialect.unit is not None or not places:
+        return layout
+    column, text = layout.columns[places[0]], read_field(calls, layout, "duration_seconds")
+    named = next((unit for pattern, unit in _NAMED if re.search(pattern, column)), None)
+    spans = _measure_spans(layout, calls, zone, day_first)
+    measured = None if spans is None else _compare(text, spans, named)
+    if measured is not None:
+        unit, reason = measured, "as the other times of a row show"
+    elif named is not None:
+        unit, reason = named, "as the column's name says"
+    else:
+        unit, reason = _guess(text)
+    if unit != "seconds":
+        notices.append(f"Durations in {column} are {_describe(unit)}, {reason}.")
+    elif measured is None and named is None:
+        notices.extend(_doubts(text, column))
+    return replace(layout, dialect=replace(layout.dialect, unit=unit))
+
+
+def _describe(unit: str) -> str:
+    return "hours, minutes and seconds without colons (000135 is 1 min 35 s)" if unit == "hhmmss" else unit
+
+
+def _measure_spans(layout: Layout, calls: pl.DataFrame, zone: str, day_first: bool | None) -> pl.Series | None:
+    """Return the seconds from answer, or else from the start, to the end of each call; None without such a column."""
+    layout = _with_likely_end(layout)
+    if not layout.positions("end_timestamp"):
+        return None
+    begun = read_call_times(calls, layout, zone, day_first)
+    until = read_times(read_field(calls, layout, "end_timestamp"), zone, day_first)
+    if layout.positions("answer_timestamp"):
+        begun = read_times(read_field(calls, layout, "answer_timestamp"), zone, day_first)
+    return (until - begun).dt.total_seconds()
+
+
+def _with_likely_end(layout: Layout) -> Layout:
+    """Return the layout with an end by its likely name, where the dialect has not named the column of the end."""
+    fields, likely = layout.dialect.fields, load_dialect("generic").fields["end_timestamp"]
+    if layout.positions("end_timestamp"):
+        return layout
+    return replace(layout, dialect=replace(layout.dialect, fields={**fields, "end_timestamp": likely}))
+
+
+def _compare(text: pl.Series, spans: pl.Series, named: str | None) -> str | None:
+    """Return the unit in which most durations are about as long as the times of their rows say; None if several are."""
+    import polars as pl
+
+    fitting = []
+    for unit in UNITS:
+        frame = pl.DataFrame({"read": read_durations(text, unit), "span": spans}).filter(pl.col("span") > 0)
+        frame = frame.filter(pl.col("read").is_null() | (pl.col("read") > 0) | (pl.col("span") > _SLACK_SECONDS))
+        near = pl.col("read").is_between(pl.col("span") / 3, pl.col("span") + _SLACK_SECONDS) & (pl.col("read") > 0)
+        if frame.height and cast(float, frame.select(near.fill_null(False).mean()).item()) >= _MOST:
+            fitting.append(unit)
+    if named in fitting:
+        return named
+    return fitting[0] if len(fitting) == 1 or fitting[:1] == ["seconds"] else None
+
+
+def _guess(text: pl.Series) -> tuple[str, str]:
+    """Take six digits that are all good times of day, zeros in front, for ``HHMMSS``; else seconds."""
+    cells = text.drop_nulls().str.strip_chars(" '\"")
+    padded = cells.filter(cells != "")
+    if len(padded) and padded.str.contains(r"^\d\d[0-5]\d[0-5]\d$").all() and padded.str.starts_with("0").any():
+        return "hhmmss", "as each has six digits that are a time of day, zeros in front"
+    return "seconds", ""
+
+
+def _doubts(text: pl.Series, column: str) -> list[str]:
+    import polars as pl
+
+    numbers = text.cast(pl.String).str.strip_chars(" '\"").cast(pl.Float64, strict=False).drop_nulls()
+    numbers = numbers.filter(numbers > 0)
+    way = 'a dialect\'s [duration] unit = "{}" says so'
+    if not len(numbers):
+        return []
+    broken = numbers.filter(numbers % 1 > 0)
+    if len(broken) and (broken * 100 % 1).round(6).is_in([0.0, 1.0]).all() and cast(float, numbers.median()) < 60:
+        shown = cast(float, broken[0])  # More than two decimals are a machine's seconds, such as 2.407.
+        return [f"Durations in {column} have fractions ({shown:g}) and are taken for seconds; if they are minutes, "
+                f"{way.format('minutes')}."]  # fmt: skip
+    if cast(float, numbers.median()) > _LONG_SECONDS:
+        median = cast(float, numbers.median())
+        return [f"Durations in {column} are long (half are above {median:g}) and are taken for seconds; if "
+                f"they are milliseconds, {way.format('milliseconds')}."]  # fmt: skip
+    return []

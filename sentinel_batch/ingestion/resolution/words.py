@@ -1,0 +1,44 @@
+"""Words of outcome and direction that are not understood: said, because a call's meaning may hang on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from sentinel_batch.ingestion.reading.layout import Layout
+from sentinel_batch.ingestion.shaping.fields import read_directions, read_field
+from sentinel_batch.ingestion.values.words import is_odd_outcome
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_SHOWN = 5
+
+
+def note_outcomes(layout: Layout, calls: pl.DataFrame, notices: list[str]) -> None:
+    """Note outcomes that decide nothing although they are words."""
+    dialect = layout.dialect
+    decides = (dialect.answered_column, *dialect.answered_positive, *dialect.answered_present)
+    if any(name and layout.place(name) is not None for name in decides) or layout.positions("answer_timestamp"):
+        return
+    odd = filter(is_odd_outcome, read_field(calls, layout, "termination_cause").unique().drop_nulls().to_list())
+    if shown := _show(odd):
+        notices.append(
+            f"Outcomes that are not understood: {shown}. Such a call counts as answered if its duration is above 0; a "
+            "dialect's [answered] can say better."
+        )
+
+
+def note_directions(layout: Layout, calls: pl.DataFrame, notices: list[str]) -> None:
+    """Note directions that are none of the known ones where they tell who called."""
+    directions = read_directions(calls, layout)
+    if directions is None or layout.dialect.subject is None:
+        return
+    odd = set(directions.unique().drop_nulls().to_list()) - {"inbound", "outbound", "internal"}
+    if odd:
+        notices.append(f"Directions that are not understood: {_show(odd)}. Their rows are read as outgoing.")
+
+
+def _show(values: Iterable[str]) -> str:
+    listed = sorted(repr(value[:40]) for value in values)
+    return ", ".join(listed[:_SHOWN]) + (f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else "")
