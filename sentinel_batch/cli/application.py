@@ -30,7 +30,7 @@ from sentinel_batch.cli import (
     sim,
 )
 from sentinel_batch.cli.failures import run_reported
-from sentinel_batch.cli.moved import add_old_name
+from sentinel_batch.cli.moved import keep_old_names
 from sentinel_batch.cli.session import Session, with_session
 
 
@@ -79,7 +79,15 @@ def create_app(**settings: Any) -> typer.Typer:
     )
 
 
-app = create_app(cls=ReportedGroup)
+_MOVED = {
+    "generate": (sim.calls.calls, "sim calls"),
+    "simulate": (sim.population.population, "sim population"),
+    "bench-detect": (sim.bench.bench, "sim bench"),
+    "scorecard": (rules.scorecard.scorecard, "rules scorecard"),
+    "calibrate": (rules.calibrate.calibrate, "rules calibrate"),
+}
+
+app = create_app(cls=keep_old_names(ReportedGroup, _MOVED))
 
 
 def _print_version(wanted: bool) -> None:
@@ -120,9 +128,3 @@ app.add_typer(sim.create(create_app), name="sim")
 app.command("maintain")(maintain.maintain)
 app.command("doctor")(doctor.doctor)
 app.add_typer(config.create(create_app), name="config")
-
-add_old_name(app, "generate", sim.calls.calls, "sim calls")
-add_old_name(app, "simulate", sim.population.population, "sim population")
-add_old_name(app, "bench-detect", sim.bench.bench, "sim bench")
-add_old_name(app, "scorecard", rules.scorecard.scorecard, "rules scorecard")
-add_old_name(app, "calibrate", rules.calibrate.calibrate, "rules calibrate")

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import typer
+import typer.main
+from typer.core import TyperGroup
 
 from sentinel_batch.cli.session import Session
 
+Command = Callable[..., Any]
 
-def add_old_name(app: typer.Typer, old: str, command: Callable[..., Any], new: str) -> None:
-    """Let a command go by an old name as well.
+
+def keep_old_names(group: type[TyperGroup], moved: Mapping[str, tuple[Command, str]]) -> type[TyperGroup]:
+    """Return a kind of group whose commands go by old names as well.
+
+    A command is made when its old name is typed: made beforehand, each would cost every start of the program.
 
     Parameters
     ----------
-    app
-        The application or group that had the command.
-    old
-        Its name there.
-    command
-        The command.
-    new
-        Its full name now.
+    group
+        The kind of group.
+    moved
+        Old name to the command and its full name now.
     """
 
+    class GroupWithOldNames(group):  # type: ignore[misc,valid-type]
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:
+            found = super().get_command(ctx, cmd_name)
+            return _rename(cmd_name, *moved[cmd_name]) if found is None and cmd_name in moved else found
+
+    return GroupWithOldNames
+
+
+def _rename(old: str, command: Command, new: str) -> Any:
     @functools.wraps(command)
     def renamed(context: typer.Context, **values: Any) -> Any:
         session = context.ensure_object(Session)
@@ -34,4 +45,6 @@ def add_old_name(app: typer.Typer, old: str, command: Callable[..., Any], new: s
         )
         return command(context, **values)
 
-    app.command(old, hidden=True)(renamed)
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    alone.command(old, hidden=True)(renamed)
+    return typer.main.get_command(alone)
