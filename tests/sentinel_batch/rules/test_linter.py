@@ -29,7 +29,7 @@ def test_a_rule_without_cases_is_named(tmp_path: Path) -> None:
         (
             "TEST_001.toml:1",
             "The rule has no test cases.",
-            "Write TEST_001.cases.yml: calls, and what is to be found in them.",
+            "Write TEST_001.cases.yml: calls, and what the rule should find in them.",
         )
     ]
 
