@@ -38,8 +38,8 @@ class LazyGroup(TyperGroup):
         self.commands: Any = _Commands(self.places, self.old_names)
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Return the names of all commands, without loading one."""
-        return list(self.commands)
+        """Return the names that the help lists, without loading a command: old names are not among them."""
+        return list(self.places)
 
 
 class _Commands(Mapping[str, Any]):

@@ -349,7 +349,7 @@ def test_a_lake_without_calls_has_no_cases(tmp_path: Path) -> None:
             "'x' is not a verdict.",
             "confirmed, false-positive, watch",
         ),
-        (lambda lake: list_cases(lake=lake, status="x"), "'x' is not a status", "unseen"),
+        (lambda lake: list_cases(lake=lake, status="x"), "'x' is not a status.", "unseen"),
         (lambda lake: list_cases(lake=lake, limit=-1), "The limit -1 is negative.", "0 or more"),
         (lambda lake: build_cases(lake=lake, linked=2.0), "linked = 2.0 is not allowed.", "up to 1"),
     ],

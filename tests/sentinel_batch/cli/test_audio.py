@@ -522,7 +522,7 @@ DAMAGE: dict[str, tuple[Callable[[dict], object], str]] = {
     "segment": (lambda d: _with(d, segments=[{"channel": -1}]), "segments.channel = -1"),
     "error": (lambda d: _with(d, error={"code": "missing"}), "holds an error"),
     "empty": (lambda d: {}, "path = None"),
-    "list": (lambda d: [d], "is no JSON object"),
+    "list": (lambda d: [d], "is not a JSON object"),
 }
 
 

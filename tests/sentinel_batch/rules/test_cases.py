@@ -49,9 +49,9 @@ def test_numbers_in_braces_stand_for_several_calls_in_local_time() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- calls: [", "the cases cannot be read"),
-        ("- {name: x, calls: []}", "the cases cannot be read: KeyError('findings')"),
-        ("- {name: x, calls: [], findings: [], colour: red}", "the cases cannot be read: KeyError('colour')"),
+        ("- calls: [", "the test cases cannot be read"),
+        ("- {name: x, calls: []}", "the test cases cannot be read: KeyError('findings')"),
+        ("- {name: x, calls: [], findings: [], colour: red}", "the test cases cannot be read: KeyError('colour')"),
     ],
 )
 def test_cases_that_cannot_be_read_are_named(text: str, message: str, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_cases_that_cannot_be_read_are_named(text: str, message: str, tmp_path: 
 
 def test_a_call_with_an_unknown_column_is_named() -> None:
     case = Case("SDHF_001", "odd", ({"caller": "a", "at": "10:00:00", "colour": "red"},), {}, ())
-    with pytest.raises(RuleError, match=r"Case 'odd' of SDHF_001: unknown colour\.") as caught:
+    with pytest.raises(RuleError, match=r"Test case 'odd' of SDHF_001: unknown colour\.") as caught:
         unfold_calls(case)
     assert "imei" in caught.value.hint
 
@@ -75,7 +75,7 @@ def test_a_call_with_an_unknown_column_is_named() -> None:
 )
 def test_calls_that_cannot_be_read_fail_their_case_alone(row: dict[str, object]) -> None:
     case = Case("SDHF_001", "odd", (row,), {}, ())
-    assert check_case(get_rule("SDHF_001"), case).startswith("Case 'odd' of SDHF_001: its calls cannot be read: ")
+    assert check_case(get_rule("SDHF_001"), case).startswith("Test case 'odd' of SDHF_001: its calls cannot be read: ")
 
 
 def test_a_confidence_beyond_one_fails_its_case(tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ def test_a_rule_without_cases_is_named(tmp_path: Path) -> None:
     assert complaints(tmp_path, cases=None) == [
         (
             "TEST_001.toml:1",
-            "The rule has no cases.",
-            "Write TEST_001.cases.yml: calls, and what is to be found in them.",
+            "The rule has no test cases.",
+            "Write TEST_001.cases.yml: calls, and what the rule should find in them.",
         )
     ]
 

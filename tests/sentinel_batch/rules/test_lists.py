@@ -122,16 +122,16 @@ def test_a_list_may_be_shipped_as_a_file_beside_the_rule(found: Any, tmp_path: P
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([["+1"]], "[rules.WATCHED] watched, entry 1: ['+1'] is no row of list watched."),
-        ([["+1", "dear"]], "entry 1: ['+1', 'dear'] is no row of list watched."),
-        (["+1"], "entry 1: '+1' is no row of list watched."),
+        ([["+1"]], "[rules.WATCHED] watched, entry 1: ['+1'] is not a row of list watched."),
+        ([["+1", "dear"]], "entry 1: ['+1', 'dear'] is not a row of list watched."),
+        (["+1"], "entry 1: '+1' is not a row of list watched."),
         ("none.csv", "none.csv: list watched cannot be read"),
         ("odd.csv", "odd.csv:1: list watched lacks the column price ([rules.WATCHED] watched)."),
-        ("bad.csv", "bad.csv:3: ['+1', 'x'] is no row of list watched."),
-        ("short.csv", "short.csv:2: ['+1', None] is no row of list watched."),
+        ("bad.csv", "bad.csv:3: ['+1', 'x'] is not a row of list watched."),
+        ("short.csv", "short.csv:2: ['+1', None] is not a row of list watched."),
         ("nul\0.csv", "list watched cannot be read: embedded null byte"),
-        ([["+1", float("nan")]], "entry 1: ['+1', nan] is no row of list watched."),
-        ([[["+1"], 2]], "entry 1: [['+1'], 2] is no row of list watched."),
+        ([["+1", float("nan")]], "entry 1: ['+1', nan] is not a row of list watched."),
+        ([[["+1"], 2]], "entry 1: [['+1'], 2] is not a row of list watched."),
         (5, "[rules.WATCHED] watched: 5 is not a list watched."),
     ],
 )
@@ -151,7 +151,7 @@ def test_a_list_that_does_not_fit_is_named(
 @pytest.mark.parametrize("value", [2.5, 2**63, "1e3"])
 def test_a_whole_number_is_not_cut(found: Any, value: object) -> None:
     header = HEADER.replace('types = ["text", "real"]', 'types = ["text", "integer"]').replace("2.5]]", "2]]")
-    with pytest.raises(ConfigurationError, match="is no row of list watched"):
+    with pytest.raises(ConfigurationError, match="is not a row of list watched"):
         found(header, watched=[["+2", value]])
 
 
