@@ -101,11 +101,11 @@ def commit_file(
     """
     files, collapsed = staged.files, 0
     notices: list[str] = []
-    legs = has_legs(shaping.layout)
-    if legs and files:
+    if has_legs(shaping.layout) and files:
         files, collapsed = _collapse(files, known, shaping)
     if files:
-        files = _remove_duplicates(files, known, None if legs else staged.keys)
+        whole = sum(part.rows for part in files) == sum(part.rows for part in staged.files)
+        files = _remove_duplicates(files, known, staged.keys if whole else None)
         files, notices = _leave_out_read_before(files, known, stamp)
     counts, inserted = compose_file(stamp.source_file, before), sum(part.rows for part in files)
     duplicates = counts.records_processed - counts.records_rejected - counts.records_skipped - inserted

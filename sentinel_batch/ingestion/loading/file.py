@@ -29,7 +29,8 @@ from sentinel_batch.ingestion.loading.staging import RowStaging, Staged
 from sentinel_batch.ingestion.reading.files import hash_file, name_of, spool_stream, unreadable_reported
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.source import Source, open_source
-from sentinel_batch.ingestion.resolution.resolution import Resolution, resolve_layout
+from sentinel_batch.ingestion.resolution.finding import Resolution
+from sentinel_batch.ingestion.resolution.resolution import resolve_layout
 from sentinel_batch.ingestion.result import FileResult
 from sentinel_batch.ingestion.shaping.rows import Shaping
 from sentinel_batch.ingestion.values.zones import check_zone

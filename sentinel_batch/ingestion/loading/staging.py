@@ -13,7 +13,6 @@ from sentinel_batch.ingestion.loading.deduplication import KeySpill, sort_hashes
 from sentinel_batch.ingestion.loading.parts import RowCounts
 from sentinel_batch.ingestion.loading.shelf import THREADS, RejectPile, Shelf, Stamp
 from sentinel_batch.ingestion.reading.source import Pending, Rows, Source
-from sentinel_batch.ingestion.shaping.fields import has_legs
 from sentinel_batch.ingestion.shaping.rows import REASONS, Shaping, shape_rows
 from sentinel_batch.lake import StagedFile
 from sentinel_batch.numbers import Tally
@@ -40,7 +39,7 @@ class Staged:
     rejects
         Parquet files of rejected rows.
     keys
-        Key hashes of all records (none where legs are collapsed first).
+        Key hashes of all records.
     examples
         The first rejected rows, worded for the user.
     """
@@ -55,7 +54,7 @@ class Staged:
 class _ShapedBlock:
     records: pl.DataFrame
     rejects: pl.DataFrame
-    keys: NDArray[np.uint64] | None
+    keys: NDArray[np.uint64]
     rows: int
     skipped: dict[str, int]
     encoding: str
@@ -127,8 +126,7 @@ class RowStaging:
             done = 0
             for block in _shape_in_order(self._source, self._shaping, pool):
                 self._count(block)
-                if block.keys is not None:
-                    keys.add(block.keys)
+                keys.add(block.keys)
                 shelf.add(block.records)
                 done += block.bytes_read
                 if self._progress is not None:
@@ -162,7 +160,7 @@ def _shape(pending: Pending, shaping: Shaping) -> _ShapedBlock:
         rejects, repeated = _describe_rejects(rejects, rows, shaping.layout.header_text.strip())
     if repeated:
         skipped["header"] = skipped.get("header", 0) + repeated
-    keys = None if has_legs(shaping.layout) else sort_hashes(shaped.records)
+    keys = sort_hashes(shaped.records)
     total = rows.cells.height + len(rows.ragged) - repeated
     return _ShapedBlock(
         shaped.records, rejects, keys, total, skipped, rows.encoding, pending.bytes_read, shaped.tally, shaped.skipped

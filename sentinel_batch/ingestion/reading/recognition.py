@@ -67,7 +67,7 @@ def _unrecognised(lines: Sequence[str], dialect: Dialect | None, source: str) ->
         )
     hint = f"Describe it in a TOML file (docs/dialects.md), then: sentinel-batch ingest {source} --dialect mine.toml"
     if dialect is not None:
-        hint = f"Name another dialect, or have it found: sentinel-batch ingest {source} --dry-run"
+        hint = f"Name another with --dialect, or have it found: sentinel-batch ingest {source} --dry-run"
     return UnrecognisedFileError(text, hint=hint)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
 from sentinel_batch.ingestion.reading.layout import Layout
+from sentinel_batch.ingestion.resolution.finding import Resolution
 from sentinel_batch.ingestion.shaping.fields import has_two_parts, read_call_times, read_field
 from sentinel_batch.ingestion.values.cells import tidy
 from sentinel_batch.ingestion.values.timestamps import read_times
@@ -39,42 +40,35 @@ class _Measured:
     rows: int
 
 
-def settle_zone(
-    layout: Layout, calls: pl.DataFrame, zone: str, day_first: bool | None, notices: list[str]
-) -> tuple[Layout, str]:
-    """Find the zone of times without an offset, and say how.
-
-    Returns
-    -------
-    tuple
-        The layout, with the column of each row's offset if there is one, and the zone.
-    """
-    text = _time_text(layout, calls)
-    if text.str.contains(_OWN_ZONE).fill_null(True).all():
-        return layout, zone
+def settle_zone(found: Resolution, calls: pl.DataFrame, day_first: bool | None) -> Resolution:
+    """Find the zone of times without an offset: from each row's offset, a zone's name, or a second clock in the row."""
+    layout, zone = found.layout, found.zone
+    if _time_text(layout, calls).str.contains(_OWN_ZONE).fill_null(True).all():
+        return found
     offset = layout.dialect.offset or _find_offset(layout, calls)
     if offset is not None:
-        notices.append(f"Each row's offset from UTC is read from {offset}.")
-        return replace(layout, dialect=replace(layout.dialect, offset=offset)), zone
+        return found.note(f"Each row's offset from UTC is read from {offset}.").settle(offset=offset)
     named = _find_zone_name(layout, calls)
     if named is not None:
-        column, found = named
-        notices.append(f"Times are in {found}, as column {column} says." + _contradict(found == zone, zone))
-        return replace(layout, dialect=replace(layout.dialect, epoch=(column,))), found
+        column, own = named
+        said = f"Times are in {own}, as column {column} says."
+        return _take(found, own, column, said)
     measured = _measure(layout, calls, day_first)
     if measured is None:
-        return layout, zone
+        return found
     begun = read_call_times(calls, layout, "UTC", day_first)
     local = read_call_times(calls, layout, zone, day_first)
     same = bool(((begun - local).dt.total_seconds() == measured.ahead).fill_null(True).all())
-    found = zone if same else name_offset(measured.ahead // 60)
+    own = zone if same else name_offset(measured.ahead // 60)
     rows = f"{measured.rows} row{'' if measured.rows == 1 else 's'}"
-    notices.append(f"Times are in {found}, measured by {measured.column} in {rows}." + _contradict(same, zone))
-    return replace(layout, dialect=replace(layout.dialect, epoch=(measured.column,))), found
+    return _take(found, own, measured.column, f"Times are in {own}, measured by {measured.column} in {rows}.")
 
 
-def _contradict(same: bool, zone: str) -> str:
-    return "" if same else f" The zone that was given, {zone}, contradicts this and is not used for this file."
+def _take(found: Resolution, zone: str, column: str, said: str) -> Resolution:
+    """Return the resolution with the zone that a column shows; the notice tells where another one was given."""
+    if zone != found.zone:
+        said += f" The zone that was given, {found.zone}, contradicts this and is not used for this file."
+    return replace(found, zone=zone).note(said).settle(epoch=(column,))
 
 
 def _time_text(layout: Layout, calls: pl.DataFrame) -> pl.Series:
@@ -145,14 +139,14 @@ def _agree(name: str, begun: pl.Series, second: pl.Series) -> _Measured | None:
     return _Measured(name, int(common[0]), len(ahead))
 
 
-def note_minutes(layout: Layout, calls: pl.DataFrame, notices: list[str]) -> None:
+def note_minutes(found: Resolution, calls: pl.DataFrame) -> Resolution:
     """Note a clock without seconds: calls of one minute cannot be told apart by their time."""
-    text = _time_text(layout, calls).drop_nulls()
+    text = _time_text(found.layout, calls).drop_nulls()
     written = text.str.contains(_WITH_SECONDS)
     whole = text.str.contains(r":00(?:[.,]0+)?\s*(?:Z|UTC|GMT|[+-]\d\d:?\d\d)?'?\"?$") & written
     if not len(text) or not ((~written).all() or (whole.all() and text.n_unique() >= _LEAST_MINUTES)):
-        return
-    notices.append(
+        return found
+    return found.note(
         "Times have whole minutes only: calls of one caller to one callee within a minute have one time, and to rules "
         "that count in seconds they are at once."
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sentinel_batch.ingestion.reading.layout import Layout
+from sentinel_batch.ingestion.resolution.finding import Resolution
 from sentinel_batch.ingestion.values.cells import is_missing
 from sentinel_batch.ingestion.values.words import fold_value
 
@@ -16,9 +17,9 @@ MOST_LEGS = 4
 """An id that more rows than this share on average names something else than a call, such as a customer."""
 
 
-def settle_columns(layout: Layout, sample: pl.DataFrame, notices: list[str]) -> Layout:
+def settle_columns(found: Resolution, sample: pl.DataFrame) -> Resolution:
     """Let the best column alone feed each field, the first in the dialect's order that holds anything."""
-    fields, passed = {}, []
+    layout, fields, passed = found.layout, {}, []
     for field in layout.dialect.fields:
         names = [layout.columns[place] for place in layout.positions(field)]
         if not names:
@@ -39,8 +40,8 @@ def settle_columns(layout: Layout, sample: pl.DataFrame, notices: list[str]) -> 
     if fields.get("answer_timestamp") == fields.get("call_timestamp"):
         fields.pop("answer_timestamp", None)
     if passed:
-        notices.append(f"Of several columns that could serve, one is read: {'; '.join(passed)}.")
-    return replace(layout, dialect=replace(layout.dialect, fields=fields))
+        found = found.note(f"Of several columns that could serve, one is read: {'; '.join(passed)}.")
+    return found.settle(fields=fields)
 
 
 def _directing(layout: Layout, sample: pl.DataFrame, names: list[str]) -> list[str]:
@@ -57,16 +58,18 @@ def _is_empty(layout: Layout, sample: pl.DataFrame, name: str) -> bool:
     return bool(is_missing(sample[f"c{layout.place(name)}"]).all())
 
 
-def settle_legs(layout: Layout, calls: pl.DataFrame, notices: list[str]) -> Layout:
+def settle_legs(found: Resolution, calls: pl.DataFrame) -> Resolution:
     """Take the column of the call's id, if the file has one, for what joins the legs of a call."""
+    layout = found.layout
     legs, named = layout.dialect.legs, layout.dialect.fields.get("call_id")
     if legs.columns or not named:
-        return layout
+        return found
     ids = calls[f"c{layout.place(named[0])}"].drop_nulls()
     distinct = ids.n_unique()
     if not distinct or len(ids) > MOST_LEGS * distinct:
-        notices.append(f"{named[0]} names no single calls ({len(ids)} rows, {distinct} values): no legs are joined.")
-        return layout
+        return found.note(f"{named[0]} names no single calls ({len(ids)} rows, {distinct} values): no legs are joined.")
     if distinct < len(ids):
-        notices.append(f"Rows that share {named[0]} and a number are legs of one call, with the {legs.talk} talk time.")
-    return replace(layout, dialect=replace(layout.dialect, legs=replace(legs, call_id=named)))
+        found = found.note(
+            f"Rows that share {named[0]} and a number are legs of one call, with the {legs.talk} talk time."
+        )
+    return found.settle(legs=replace(legs, call_id=named))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sentinel_batch.ingestion.reading.layout import Layout
+from sentinel_batch.ingestion.resolution.finding import Resolution
 from sentinel_batch.ingestion.shaping.fields import read_directions
 from sentinel_batch.ingestion.values.cells import tidy
 from sentinel_batch.ingestion.values.words import list_words
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 _MOST, _FEW = 0.8, 0.2
 
 
-def settle_parties(layout: Layout, calls: pl.DataFrame, notices: list[str]) -> Layout:
+def settle_parties(found: Resolution, calls: pl.DataFrame) -> Resolution:
     """Find out whether the caller's column holds the party that the row is about."""
-    dialect = layout.dialect
+    layout, dialect = found.layout, found.layout.dialect
     if dialect.subject is not None or not all(
         layout.positions(name) for name in ("caller_number", "callee_number", "call_direction")
     ):
-        return layout
+        return found
     subject, other = (dialect.fields[name][0] for name in ("caller_number", "callee_number"))
     headed = subject in list_words("header", "subject") and other in list_words("header", "other")
     if not headed and not _always_first(layout, calls, subject, other):
-        return layout
+        return found
     reason = "as their names say" if headed else f"as {subject} is the same party on outgoing and on incoming rows"
-    notices.append(f"{subject} is the party that a row is about, {reason}: on incoming rows {other} is the caller.")
-    return replace(layout, dialect=replace(dialect, subject=subject, other=(other,)))
+    said = f"{subject} is the party that a row is about, {reason}: on incoming rows {other} is the caller."
+    return found.note(said).settle(subject=subject, other=other)
 
 
 def _always_first(layout: Layout, calls: pl.DataFrame, subject: str, other: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from sentinel_batch.ingestion.dialects.catalogue import load_dialect
 from sentinel_batch.ingestion.dialects.dialect import UNITS
 from sentinel_batch.ingestion.reading.layout import Layout
+from sentinel_batch.ingestion.resolution.finding import Resolution
 from sentinel_batch.ingestion.shaping.fields import read_call_times, read_field
 from sentinel_batch.ingestion.values.durations import read_durations
 from sentinel_batch.ingestion.values.timestamps import read_times
@@ -28,18 +29,19 @@ _MOST = 0.8
 _SLACK_SECONDS = 2
 
 
-def settle_unit(layout: Layout, calls: pl.DataFrame, zone: str, day_first: bool | None, notices: list[str]) -> Layout:
+def settle_unit(found: Resolution, calls: pl.DataFrame, day_first: bool | None) -> Resolution:
     """Find the unit of durations, where the dialect does not say it.
 
     The other times of a row decide before the column's name, and that before the way it is written; what none of them
     decides is taken for seconds, with a notice where that is doubtful.
     """
+    layout = found.layout
     places = layout.positions("duration_seconds")
     if layout.dialect.unit is not None or not places:
-        return layout
+        return found
     column, text = layout.columns[places[0]], read_field(calls, layout, "duration_seconds")
     named = next((unit for pattern, unit in _NAMED if re.search(pattern, column)), None)
-    spans = _measure_spans(layout, calls, zone, day_first)
+    spans = _measure_spans(layout, calls, found.zone, day_first)
     measured = None if spans is None else _compare(text, spans, named)
     if measured is not None:
         unit, reason = measured, "as the other times of a row show"
@@ -48,10 +50,10 @@ def settle_unit(layout: Layout, calls: pl.DataFrame, zone: str, day_first: bool 
     else:
         unit, reason = _guess(text)
     if unit != "seconds":
-        notices.append(f"Durations in {column} are {_describe(unit)}, {reason}.")
+        found = found.note(f"Durations in {column} are {_describe(unit)}, {reason}.")
     elif measured is None and named is None:
-        notices.extend(_doubts(text, column))
-    return replace(layout, dialect=replace(layout.dialect, unit=unit))
+        found = found.note(*_doubts(text, column))
+    return found.settle(unit=unit)
 
 
 def _describe(unit: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from sentinel_batch.ingestion.reading.layout import Layout
+from sentinel_batch.ingestion.resolution.finding import Resolution
 from sentinel_batch.ingestion.shaping.fields import read_directions, read_field
 from sentinel_batch.ingestion.values.words import is_odd_outcome
 
@@ -15,28 +15,31 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-def note_outcomes(layout: Layout, calls: pl.DataFrame, notices: list[str]) -> None:
+def note_outcomes(found: Resolution, calls: pl.DataFrame) -> Resolution:
     """Note outcomes that decide nothing although they are words."""
-    dialect = layout.dialect
+    layout, dialect = found.layout, found.layout.dialect
     decides = (dialect.answered_column, *dialect.answered_positive, *dialect.answered_present)
     if any(name and layout.place(name) is not None for name in decides) or layout.positions("answer_timestamp"):
-        return
+        return found
     odd = filter(is_odd_outcome, read_field(calls, layout, "termination_cause").unique().drop_nulls().to_list())
-    if shown := _show(odd):
-        notices.append(
-            f"Outcomes that are not understood: {shown}. Such a call counts as answered if its duration is above 0; a "
-            "dialect's [answered] can say better."
-        )
+    shown = _show(odd)
+    if not shown:
+        return found
+    return found.note(
+        f"Outcomes that are not understood: {shown}. Such a call counts as answered if its duration is above 0; a "
+        "dialect's [answered] can say better."
+    )
 
 
-def note_directions(layout: Layout, calls: pl.DataFrame, notices: list[str]) -> None:
+def note_directions(found: Resolution, calls: pl.DataFrame) -> Resolution:
     """Note directions that are none of the known ones where they tell who called."""
-    directions = read_directions(calls, layout)
-    if directions is None or layout.dialect.subject is None:
-        return
+    directions = read_directions(calls, found.layout)
+    if directions is None or found.layout.dialect.subject is None:
+        return found
     odd = set(directions.unique().drop_nulls().to_list()) - {"inbound", "outbound", "internal"}
-    if odd:
-        notices.append(f"Directions that are not understood: {_show(odd)}. Their rows are read as outgoing.")
+    if not odd:
+        return found
+    return found.note(f"Directions that are not understood: {_show(odd)}. Their rows are read as outgoing.")
 
 
 def _show(values: Iterable[str]) -> str:

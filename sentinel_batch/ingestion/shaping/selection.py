@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from sentinel_batch.ingestion.reading.layout import Layout
@@ -23,29 +24,30 @@ def select_calls(cells: pl.DataFrame, layout: Layout) -> tuple[pl.DataFrame, dic
     layout
         The file's layout; its dialect says which rows to keep and which to skip.
     """
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for kept, rules in ((True, layout.dialect.keep), (False, layout.dialect.skip)):
         for column, values in rules.items():
             place = layout.place(column)
             if place is not None:
-                cells = _drop(cells, f"c{place}", values, counts, kept=kept)
+                cells, gone = _drop(cells, f"c{place}", values, kept=kept)
+                counts.update(gone)
     return cells, counts
 
 
 def _drop(
-    cells: pl.DataFrame, column: str, values: tuple[str, ...], counts: dict[str, int], *, kept: bool
-) -> pl.DataFrame:
+    cells: pl.DataFrame, column: str, values: tuple[str, ...], *, kept: bool
+) -> tuple[pl.DataFrame, dict[str, int]]:
     import polars as pl
 
     text = cells[column].cast(pl.String).fill_null("")
     gone = [cell for cell in text.unique().to_list() if _is_named(cell, values) != kept]
     if not gone:
-        return cells
+        return cells, {}
     dropped = text.is_in(gone)
+    counts: Counter[str] = Counter()
     for value, count in text.filter(dropped).value_counts().iter_rows():
-        name = value.strip()[:_LONGEST_TYPE] or "(empty)"
-        counts[name] = counts.get(name, 0) + count
-    return cells.filter(~dropped)
+        counts[value.strip()[:_LONGEST_TYPE] or "(empty)"] += count
+    return cells.filter(~dropped), counts
 
 
 def _is_named(cell: str, values: tuple[str, ...]) -> bool:
