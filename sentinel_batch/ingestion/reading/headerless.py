@@ -11,7 +11,8 @@ from sentinel_batch.errors import UnrecognisedFileError
 from sentinel_batch.ingestion.dialects.catalogue import DIALECTS
 from sentinel_batch.ingestion.dialects.dialect import Dialect
 from sentinel_batch.ingestion.reading.layout import Layout
-from sentinel_batch.ingestion.reading.splitting import hide_escaped, is_marker, split_line
+from sentinel_batch.ingestion.reading.marks import hide_escaped, is_marker
+from sentinel_batch.ingestion.reading.splitting import split_line
 from sentinel_batch.ingestion.values.cells import is_missing_cell
 from sentinel_batch.ingestion.values.durations import read_duration
 from sentinel_batch.ingestion.values.timestamps import read_any_time

@@ -13,11 +13,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sentinel_batch.ingestion.reading.blocks import JOINED_LINES, count_byte
+from sentinel_batch.ingestion.reading.marks import hide_escaped_bytes, show_escaped
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from sentinel_batch.ingestion.dialects.dialect import Dialect
     from sentinel_batch.ingestion.reading.blocks import Block
     from sentinel_batch.ingestion.reading.layout import Layout
 
@@ -33,10 +33,6 @@ _TRAILER = re.compile(
     re.IGNORECASE,
 )
 _MOMENT = re.compile(r"\d\d?:\d\d|\d{9}")
-
-
-_HIDDEN = "\x1f"
-"""Stands for a delimiter that belongs to a field, while a line is split; as long as that."""
 
 
 @dataclass
@@ -59,16 +55,6 @@ class SplitBlock:
     ragged: dict[int, str] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     continued: set[int] = field(default_factory=set)
-
-
-def is_marker(line: str, dialect: Dialect) -> bool:
-    """Tell whether a line is no record by the dialect, such as one that begins or ends a file."""
-    return dialect.markers is not None and re.fullmatch(dialect.markers, line) is not None
-
-
-def hide_escaped(line: str, delimiter: str) -> str:
-    """Return a line in which delimiters with a backslash before them are none."""
-    return line.replace("\\" + delimiter, "\\" + _HIDDEN)
 
 
 def split_line(line: str, delimiter: str, widths: Collection[int] = ()) -> list[str]:
@@ -160,20 +146,9 @@ def split_block(block: Block, layout: Layout) -> SplitBlock:
         The file's layout.
     """
     if layout.dialect.escape:
-        return _show_escaped(_split_plain(replace(block, data=_hide(block.data, layout)), layout), layout)
+        hidden = replace(block, data=hide_escaped_bytes(block.data, layout.delimiter))
+        return show_escaped(_split_plain(hidden, layout), layout.delimiter)
     return _split_plain(block, layout)
-
-
-def _hide(data: bytes, layout: Layout) -> bytes:
-    return data.replace(b"\\" + layout.delimiter.encode(), b"\\" + _HIDDEN.encode())
-
-
-def _show_escaped(split: SplitBlock, layout: Layout) -> SplitBlock:
-    import polars as pl
-
-    shown = pl.selectors.string().str.replace_all("\\" + _HIDDEN, layout.delimiter, literal=True)
-    ragged = {number: line.replace(_HIDDEN, layout.delimiter) for number, line in split.ragged.items()}
-    return replace(split, frame=split.frame.with_columns(shown), ragged=ragged)
 
 
 def _split_plain(block: Block, layout: Layout) -> SplitBlock:
