@@ -8,7 +8,6 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 from batch_base.suggestions import suggest
 from sentinel_batch.errors import RuleError
@@ -18,11 +17,9 @@ from sentinel_batch.rules.findings import RETURNED_COLUMNS
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES, PROVIDED, list_tables
 from sentinel_batch.rules.portability import check_portability, leaves_nulls_to_the_engine
 from sentinel_batch.rules.queries import DETAILS
+from sentinel_batch.rules.reach import find_line
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.trial import try_queries
-
-if TYPE_CHECKING:
-    from sqlglot import exp
 
 
 @dataclass(frozen=True)
@@ -101,10 +98,10 @@ def _lint_query(rule: Rule, query: str) -> Iterator[Violation]:
         return
     tables = list_tables(rule)
     for node, message, hint in check_portability(trees[0], {*rule.parameters, *rule.constants, *PROVIDED}, tables):
-        yield Violation(expansion.locate(_line(node, sql)), message, hint)
+        yield Violation(expansion.locate(find_line(node, sql)), message, hint)
     for column, known in find_unknown_columns(trees[0], tables):
         hint = suggest(column.name, known, f"Columns here: {', '.join(sorted(set(known))) or 'none'}.")
-        yield Violation(expansion.locate(_line(column, sql)), f"There is no column {column.sql()}.", hint)
+        yield Violation(expansion.locate(find_line(column, sql)), f"There is no column {column.sql()}.", hint)
     if leaves_nulls_to_the_engine(sql):
         message = f"Query {query} has an ORDER BY without NULLS FIRST or NULLS LAST."
         yield Violation(expansion.locate(1), message, "Engines disagree on the default: write one of them.")
@@ -185,13 +182,3 @@ def _lint_columns(rule: Rule) -> Iterator[Violation]:
     for name in sorted(read - set(said)):
         hint = "Add it to needed, or to optional if the rule still finds something where it is NULL."
         yield Violation(place, f"The rule reads {name}, which [columns] does not name.", hint)
-
-
-def _line(node: exp.Expression | exp.Func, sql: str) -> int:
-    from sqlglot import exp
-
-    if isinstance(node, exp.Placeholder | exp.Parameter):  # the parser does not say where a value stands
-        found = re.search(rf"\${re.escape(node.name)}\b", sql)
-        return sql.count("\n", 0, found.start() if found else 0) + 1
-    starts = [inner.meta["start"] for inner in node.find_all(exp.Identifier, exp.Star) if "start" in inner.meta]
-    return sql.count("\n", 0, min([*starts, node.meta.get("start", len(sql))]) if starts or node.meta else 0) + 1

@@ -14,6 +14,9 @@ from sentinel_batch.errors import ConfigurationError, RuleError
 if TYPE_CHECKING:
     import polars as pl
 
+RESERVED = ("examined_calls", "profiles", "call_records", "all_profiles")
+"""Tables of the connection on which rules run: no list may take the place of one."""
+
 LIST_TYPES = ("text", "real", "integer")
 """Types of a list's columns."""
 
@@ -132,6 +135,8 @@ def read_list(name: str, table: Any, place: str) -> ReferenceList:
     place = f"{place}: [lists.{name}]"
     if not isinstance(table, dict) or not name.isidentifier() or name != name.lower():
         raise RuleError(f"{place} is no list.", hint="A name is lower case; its value is a table.")
+    if name in RESERVED:
+        raise RuleError(f"{place} has the name of a table.", hint=f"Taken are: {', '.join(RESERVED)}.")
     unknown = [key for key in table if key not in _KEYS]
     columns = table.get("columns")
     if unknown or not isinstance(columns, list) or not columns or not str(table.get("description", "")).strip():

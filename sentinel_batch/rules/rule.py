@@ -219,6 +219,11 @@ class Rule:
             for name, entry in self.lists.items()
         }
 
+    @property
+    def name_for_commands(self) -> str:
+        """What names the rule on the command line: its id, or, of a rule of the user's, its file."""
+        return self.id if self.is_shipped else self.file
+
     def find_line(self, key: str, table: str = "") -> int:
         """Return the line of the TOML file at which a key of a table stands, or, without a table, of the header."""
         text = self.path.read_text(encoding="utf-8-sig") if self.path.is_file() else ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from sentinel_batch.errors import ConfigurationError, RuleError
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES, bind_values
 from sentinel_batch.rules.querying import run_query
+from sentinel_batch.rules.reach import shut_off
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.schema import CALL_RECORDS, polars_schema
 from sentinel_batch.schema import PROFILES as PROFILES_TABLE
@@ -55,4 +56,5 @@ def connect_empty(rule: Rule) -> duckdb.DuckDBPyConnection:
     }
     for name, rows in (tables | rule.resolve_lists()).items():
         connection.register(name, rows.to_arrow())
+    shut_off(connection)
     return connection
