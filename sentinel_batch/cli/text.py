@@ -20,6 +20,11 @@ def format_moment(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
+def count_of(count: int, noun: str) -> str:
+    """Write a number of things: ``1 rule``, ``2 rules``."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def _steers(character: str) -> bool:
     return unicodedata.category(character) in {"Cc", "Cs"} or character in _DIRECTION_CONTROLS
 

@@ -16,7 +16,7 @@ from sentinel_batch.schema import SEVERITIES
 if TYPE_CHECKING:
     from sentinel_batch.reporting.collection import Report
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "1.3"
 """Grows in its second part when keys are added, in its first when they change or go."""
 
 
@@ -35,6 +35,7 @@ def build_document(report: Report) -> dict[str, Any]:
             "volume": report.volume,
             "quality": report.quality,
             "detection": report.detection,
+            "failed_rules": [dict(rule) for rule in report.failed_rules],
             "alerts_total": report.alerts.height,
             "alerts_shown": report.shown.height,
             "alerts_unreviewed": report.alerts.filter(~report.alerts["reviewed"].fill_null(False)).height,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import string
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from batch_base.suggestions import suggest
 from sentinel_batch.errors import RuleError
 from sentinel_batch.rules.books import SHIPPED_FOLDER
+from sentinel_batch.rules.catalogue import list_shipped, taken_id
 from sentinel_batch.rules.columns import find_unknown_columns, list_outputs, read_columns
 from sentinel_batch.rules.findings import RETURNED_COLUMNS
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES, PROVIDED, list_tables
@@ -54,6 +55,19 @@ def lint_rule(rule: Rule) -> list[Violation]:
     if not found:
         found += [Violation(*problem) for problem in try_queries(rule)]
     return list(dict.fromkeys(found))
+
+
+def find_duplicates(rules: Sequence[Rule]) -> list[Violation]:
+    """Return what is wrong with ids that several of these rules have, or a shipped one has, too."""
+    first = {rule.id: rule for rule in list_shipped()}
+    found = []
+    for rule in rules:
+        other = first.setdefault(rule.id, rule)
+        if other.path.resolve() != rule.path.resolve():
+            error = taken_id(rule, other)
+            place, _, message = error.message.partition(": ")
+            found.append(Violation(place, message, error.hint))
+    return found
 
 
 def check_rule(rule: Rule) -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sentinel_batch.errors import RuleError
 from sentinel_batch.rules.inputs import list_tables
@@ -98,7 +98,7 @@ def find_foreign_sources(tree: exp.Query, tables: Collection[str]) -> Iterator[e
     yield from tree.find_all(exp.Lateral)
 
 
-def find_line(node: exp.Expression, sql: str) -> int:
+def find_line(node: exp.Expression | exp.Func, sql: str) -> int:
     """Return the line of the text at which a part of its tree stands, from 1, as far as the parser says it."""
     from sqlglot import exp
 
@@ -125,7 +125,7 @@ def _visible_steps(node: exp.Expression) -> Iterator[str]:
     """Yield the names of the WITHs around a node that stand before it: an engine looks a later one up as a table."""
     from sqlglot import exp
 
-    inside: exp.Expression | None = node
+    inside: Any = node
     while inside is not None:
         around = inside.parent
         if isinstance(around, exp.With):

@@ -53,5 +53,5 @@ def describe_rule(rule: Rule) -> dict[str, Any]:
 def report_failed(out: Output, failed: Sequence[FailedRule]) -> ExitCode:
     """Warn of rules that cannot be used, unless a document did; return the exit code that says so."""
     for rule in () if out.as_json else failed:
-        out.warn(f"{rule.id} was left out. {rule.error.message} {rule.error.hint}")
+        out.error(f"Rule {rule.id} was left out. {rule.error.message}", rule.error.hint)
     return ExitCode.PARTLY_DONE if failed else ExitCode.DONE
