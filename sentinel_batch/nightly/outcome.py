@@ -28,7 +28,8 @@ class Step:
     run_id
         The night.
     name
-        ``inbox``, ``rules``, ``ingest``, ``profiles``, ``detect``, ``alerts``, ``cases``, ``audio``, ``report`` or ``metrics``.
+        ``inbox``, ``rules``, ``ingest``, ``profiles``, ``detect``, ``alerts``, ``cases``, ``audio``, ``report`` or
+        ``metrics``.
     started_at
         UTC.
     status

@@ -67,7 +67,7 @@ def find_duplicates(rules: Sequence[Rule]) -> list[Violation]:
             error = taken_id(rule, other)
             place, _, message = error.message.partition(": ")
             found.append(Violation(place, message, error.hint))
-    return found
+    return list(dict.fromkeys(found))
 
 
 def check_rule(rule: Rule) -> None:

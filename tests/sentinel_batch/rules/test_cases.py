@@ -81,7 +81,7 @@ def test_calls_that_cannot_be_read_fail_their_case_alone(row: dict[str, object])
 def test_a_confidence_beyond_one_fails_its_case(tmp_path: Path) -> None:
     rule = make_rule(tmp_path, QUERY.replace("0.5 AS confidence", "1.5 AS confidence"))
     [case] = read_cases(rule)
-    assert check_case(rule, case) == "finding 1: confidence is 1.5, which is not from 0 to 1"
+    assert "the rule TEST_001 returns 1.5 as confidence." in check_case(rule, case)
 
 
 def test_a_rule_without_a_file_of_cases_has_none(tmp_path: Path) -> None:

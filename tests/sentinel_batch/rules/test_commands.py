@@ -151,23 +151,25 @@ def test_a_rule_that_fails_is_named_and_the_others_run(call: Call, folder: Path)
     assert (done.document["status"], done.document["recorded"], len(done.document["rules"])) == ("partial", True, 18)
     failed = {entry["rule"]: entry["message"] for entry in done.document["failed"]}
     assert "ours/HEADLESS.toml:4: the rule has an unknown entry 'vershun'" in failed["HEADLESS"]
-    assert "ours/BROKEN.sql:5: rule BROKEN, query sliding, step qualifying: " in failed["BROKEN"]
+    assert "ours/BROKEN.sql:5: rule BROKEN, step qualifying: " in failed["BROKEN"]
     text = call("rules", "run", "ours")
     assert text.code == 3
-    assert "BROKEN failed." in text.stderr
-    assert "rules lint BROKEN" in text.stderr
+    assert "Error: Rule BROKEN did not run. ours/BROKEN.sql:5: " in text.stderr
+    assert "\nHint: Correct the rule; " in text.stderr
+    assert "rules lint ours/BROKEN.sql" in text.stderr
     alone = call("rules", "run", "ours/BROKEN.sql", "--json")
     assert (alone.code, alone.document["status"]) == (1, "failed")
     listed = call("rules", "list", "--json")
     assert (listed.code, [entry["rule"] for entry in listed.document["failed"]]) == (3, ["HEADLESS"])
-    assert "HEADLESS was left out." in call("rules", "list").stderr
+    assert "Rule HEADLESS was left out." in call("rules", "list").stderr
 
 
 def test_settings_of_a_rule_that_is_not_there_are_refused(call: Call, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "sentinel.toml").write_text('rules = ["shipped", "./ours"]\n[rule.TEST_01]\nenabled = false\n')
     done = call("rules", "run", "--json")
     assert done.code == 2
-    assert done.document["error"]["message"] == "The configuration has settings of TEST_01, and there is no such rule."
+    message = f"{tmp_path}/sentinel.toml:2: [rule.TEST_01] has settings of TEST_01, and there is no such rule."
+    assert done.document["error"]["message"] == message
     assert done.document["error"]["hint"] == "Did you mean 'TEST_001'?"
     (tmp_path / "sentinel.toml").write_text('rules = ["shipped", "./ours"]\n[rule.TEST_001]\nenabled = false\n')
     assert "TEST_001" not in {rule["rule"] for rule in call("rules", "run", "--json").document["rules"]}
