@@ -211,12 +211,13 @@ def _run_reported(
         If a file of the lake is damaged, or the disk is full.
     """
     import duckdb
+    from polars.exceptions import PanicException
 
     try:
         return _run_task(connection, task, period, read_since, filters, calls_examined)
     except (SentinelError, duckdb.Error, OSError, MemoryError):
         raise
-    except Exception as error:
+    except (Exception, PanicException) as error:
         raise RuleError(
             f"{task.rule.file}: what rule {task.rule.id} returns cannot be used: {first_line(error)} "
             f"({type(error).__name__}).",

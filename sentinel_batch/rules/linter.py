@@ -8,10 +8,12 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 from batch_base.suggestions import suggest
 from sentinel_batch.errors import RuleError
 from sentinel_batch.rules.books import SHIPPED_FOLDER
+from sentinel_batch.rules.case_files import check_calls, read_cases
 from sentinel_batch.rules.catalogue import list_shipped, taken_id
 from sentinel_batch.rules.columns import find_unknown_columns, list_outputs, read_columns
 from sentinel_batch.rules.findings import RETURNED_COLUMNS
@@ -21,6 +23,12 @@ from sentinel_batch.rules.queries import DETAILS
 from sentinel_batch.rules.reach import find_line
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.trial import try_queries
+
+
+if TYPE_CHECKING:
+    from sentinel_batch.rules.expansion import Query
+
+_STEP_BEGINS = re.compile(r"\s*\w+ AS (?:\w+ )?\(")
 
 
 @dataclass(frozen=True)
@@ -104,8 +112,8 @@ def _lint_query(rule: Rule, query: str) -> Iterator[Violation]:
     try:
         trees = sqlglot.parse(sql, dialect="duckdb")
     except SqlglotError as error:
-        place = re.search(r"Line (\d+)", str(error))
-        yield Violation(expansion.locate(int(place[1]) if place else 1), "This is not SQL.", str(error).splitlines()[0])
+        place = re.search(r"[Ll]ine (\d+)", str(error))
+        yield _explain_syntax(expansion, int(place[1]) if place else 1)
         return
     if len(trees) != 1 or not isinstance(trees[0], exp.Select):
         yield Violation(expansion.locate(1), f"Query {query} is not one SELECT.", "Write a single SELECT.")
@@ -169,9 +177,37 @@ def _lint_header(rule: Rule) -> Iterator[Violation]:
     if not rule.false_positives:
         hint = 'Write false_positives = ["…"], a sentence each: whoever reviews an alert needs them.'
         yield Violation(f"{rule.header_file}:1", "The rule names no honest users that look alike.", hint)
+    yield from _lint_cases(rule)
     if not rule.cases_path.is_file():
         hint = f"Write {rule.cases_path.name}: calls, and what is to be found in them."
         yield Violation(f"{rule.header_file}:1", "The rule has no cases.", hint)
+
+
+def _lint_cases(rule: Rule) -> Iterator[Violation]:
+    try:
+        cases = read_cases(rule)
+    except RuleError as error:
+        place, _, message = error.message.partition(": ")
+        yield Violation(place, message, error.hint)
+        return
+    for case in cases:
+        try:
+            check_calls(case)
+        except RuleError as error:
+            yield Violation(case.place, error.message.partition(": ")[2], error.hint)
+
+
+def _explain_syntax(query: Query, line: int) -> Violation:
+    """Say in plain words what a parser stumbles over: mostly a comma that is missing between two parts of a WITH."""
+    before = None
+    for made in query.lines:
+        if before is not None and before.text.rstrip().endswith(")") and _STEP_BEGINS.match(made.text):
+            place = f"{before.file}:{before.number}"
+            return Violation(place, "This is not SQL: a comma is missing.", "End this part of the WITH with a comma.")
+        before = made if made.text.strip() and not made.text.lstrip().startswith("--") else before
+    text = query.lines[min(line, len(query.lines)) - 1].text.strip()
+    hint = f"It breaks off at {text[:60]!r}: look for a missing comma or bracket there, or above."
+    return Violation(query.locate(line), "This is not SQL.", hint)
 
 
 def _lint_columns(rule: Rule) -> Iterator[Violation]:

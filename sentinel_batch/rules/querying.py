@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from batch_base.suggestions import suggest
 from sentinel_batch.errors import RuleError
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES
 from sentinel_batch.rules.queries import DETAILS, TRAILING
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     import polars as pl
 
     from sentinel_batch.rules.rule import Rule
+
+_QUIET = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
+"""Comments and texts: a value that is named there is not read."""
 
 _WHICH = {DETAILS: " (its query details)", TRAILING: " (its query of one trailing window)"}
 
@@ -45,8 +49,11 @@ def run_query(connection: duckdb.DuckDBPyConnection, rule: Rule, query: str, bou
     sql = rule.queries[query]
     named = set(re.findall(r"\$(\w+)", sql))
     parameters = {name: bound[name] for name in named & set(bound)}
+    _check_values(rule, query, named - set(bound), bound)
     try:
-        rows: pl.DataFrame = connection.sql(sql, params=parameters).pl()
+        relation = connection.sql(sql, params=parameters)
+        _check_types(rule, relation)
+        rows: pl.DataFrame = relation.pl()
     except duckdb.Error as error:
         if _may_be_damage(error):
             _read_inputs(connection, rule)
@@ -57,6 +64,25 @@ def run_query(connection: duckdb.DuckDBPyConnection, rule: Rule, query: str, bou
 def first_line(error: Exception) -> str:
     """Return what an engine says, without the details."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _check_types(rule: Rule, relation: duckdb.DuckDBPyRelation) -> None:
+    """Raise for intervals, which no frame can hold: Polars does not refuse them, it panics."""
+    for name, kind in zip(relation.columns, relation.types, strict=True):
+        if "INTERVAL" in str(kind):
+            raise RuleError(
+                f"{rule.file}: rule {rule.id} returns a length of time as {name}.", hint="Return a number of seconds."
+            )
+
+
+def _check_values(rule: Rule, query: str, unknown: set[str], bound: Mapping[str, Any]) -> None:
+    for name in sorted(unknown):
+        sql = _QUIET.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), rule.queries[query])
+        found = re.search(rf"\${name}\b", sql)
+        if found is not None:
+            place = rule.expansions[query].locate(sql.count("\n", 0, found.start()) + 1)
+            hint = suggest(name, bound, f"Known: {', '.join(sorted(bound))}.")
+            raise RuleError(f"{place}: ${name} is not declared.", hint=hint)
 
 
 def _blame(

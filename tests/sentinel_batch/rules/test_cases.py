@@ -9,7 +9,8 @@ import pytest
 
 from sentinel_batch.errors import RuleError
 from sentinel_batch.rules import Rule, get_rule, list_rules
-from sentinel_batch.rules.casebook import Case, check_case, read_cases, unfold_calls
+from sentinel_batch.rules.case_files import Case, read_cases
+from sentinel_batch.rules.casebook import check_case, unfold_calls
 from tests.sentinel_batch.rules.own_rules import QUERY, make_rule
 
 CASES = [pytest.param(rule, case, id=f"{rule.id}: {case.name}") for rule in list_rules() for case in read_cases(rule)]

@@ -14,7 +14,8 @@ from sentinel_batch.errors import ConfigurationError, RuleError
 from sentinel_batch.lake import STAGING, Lake
 from sentinel_batch.rules import Rule, examine_rules, lint_rule, list_rules, load_rule
 from sentinel_batch.rules.books import find_book
-from sentinel_batch.rules.casebook import Case, unfold_calls
+from sentinel_batch.rules.case_files import Case
+from sentinel_batch.rules.casebook import unfold_calls
 from sentinel_batch.rules.linter import find_duplicates
 from sentinel_batch.rules.reach import find_strangers, shut_off
 from sentinel_batch.schema import CALL_RECORDS
