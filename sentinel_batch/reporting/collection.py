@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from sentinel_batch.detection import read_guidance
 from sentinel_batch.reporting.charts import MAX_SUSPECTS
 from sentinel_batch.reporting.evidence import gather_activity, gather_evidence
 from sentinel_batch.reporting.investigation import gather_investigation
@@ -96,6 +97,8 @@ class Report:
         Ranked queue, cases and scorecard.
     failed_rules
         Rules that did not run: ``rule``, ``book``, ``message`` and ``hint`` of each.
+    guidance
+        What to do about alerts: ``rule``, ``name`` and ``remediation`` of each rule that raised one.
     """
 
     period: Period | None
@@ -115,6 +118,7 @@ class Report:
     voices: Voices
     investigation: Investigation
     failed_rules: Sequence[Mapping[str, str]] = ()
+    guidance: Sequence[Mapping[str, str]] = ()
 
 
 def collect_report(
@@ -156,6 +160,7 @@ def collect_report(
         "voices": gather_voices(desk, period, generated_at),
         "investigation": gather_investigation(desk, period),
         "failed_rules": failed_rules,
+        "guidance": read_guidance(alerts["detection_rule"].drop_nulls().unique(), desk.config),
     }  # fmt: skip
     if period is None:
         return Report(**common, **_nothing(tables, run_id))

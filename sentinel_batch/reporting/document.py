@@ -36,6 +36,7 @@ def build_document(report: Report) -> dict[str, Any]:
             "quality": report.quality,
             "detection": report.detection,
             "failed_rules": [dict(rule) for rule in report.failed_rules],
+            "guidance": [dict(entry) for entry in report.guidance],
             "alerts_total": report.alerts.height,
             "alerts_shown": report.shown.height,
             "alerts_unreviewed": report.alerts.filter(~report.alerts["reviewed"].fill_null(False)).height,

@@ -24,7 +24,6 @@ from sentinel_batch.rules.reach import find_line
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.trial import try_queries
 
-
 if TYPE_CHECKING:
     from sentinel_batch.rules.expansion import Query
 

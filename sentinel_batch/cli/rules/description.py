@@ -21,7 +21,10 @@ WordsArgument = Annotated[
 
 def describe_rule(rule: Rule) -> dict[str, Any]:
     """Return what a rule's header says, as plain values."""
-    texts = ("id", "name", "alert_type", "version", "maturity", "book", "description", "nulls", "source", "remediation")
+    texts = (
+        "id", "name", "alert_type", "version", "maturity", "book", "summary", "description", "severity_note", "nulls",
+        "source", "remediation",
+    )  # fmt: skip
     return {
         **{name: getattr(rule, name) for name in texts},
         "confidence": rule.confidence,

@@ -36,7 +36,7 @@ def test(session: Session, rules: WordsArgument = None) -> ExitCode:
 
 
 def _test(rule: Rule) -> list[tuple[str, str, str]]:
-    """Return rule, case and problem of each case; one entry where all cases have the same problem, or there are none."""
+    """Return rule, case and problem of each case; one entry for a problem that all cases have."""
     from sentinel_batch.rules.case_files import read_cases
     from sentinel_batch.rules.casebook import check_case
     from sentinel_batch.rules.trial import try_queries
