@@ -84,9 +84,9 @@ def print_alert(out: Output, alert: dict[str, Any], advice: str | None = None) -
     out.line(f"Seen     {format_moment(alert['first_seen'])} to {format_moment(alert['last_seen'])} UTC")
     out.line(f"Created  {format_moment(alert['created_at'])} UTC")
     if alert["reviewer_notes"]:
-        out.prose(f"Notes    {alert['reviewer_notes']}", indent=" " * 9)
+        out.prose(alert["reviewer_notes"], label="Notes    ")
     if advice:
-        out.prose(f"To do    {advice}", indent=" " * 9)
+        out.prose(advice, label="To do    ")
     _print_events(out, alert.get("events") or [])
 
 
@@ -98,7 +98,7 @@ def _print_explanation(out: Output, explanation: Explanation, advice: str | None
         start, end = format_moment(explanation.window_start), format_moment(explanation.window_end)
         out.line(f"Window   ({start}, {end}] UTC")
     for notice in explanation.notices:
-        out.prose(f"Note     {notice}", indent=" " * 9)
+        out.prose(notice, label="Note     ")
     out.line()
     _print_reasons(out, explanation)
     _print_thresholds(out, explanation.alert)

@@ -54,9 +54,10 @@ class Output:
         """Print a line of payload."""
         _write(sys.stdout, to_printable(text) + "\n")
 
-    def prose(self, text: str, *, indent: str = "") -> None:
-        """Print payload that is meant to be read: broken between words where the terminal ends; blank lines stay."""
-        self.line(wrap(text, shutil.get_terminal_size((80, 24)).columns, indent))
+    def prose(self, text: str, *, label: str = "", indent: str = "") -> None:
+        """Print payload that is meant to be read: broken between words where the terminal ends, beside its label."""
+        width = shutil.get_terminal_size((80, 24)).columns
+        self.line(wrap(text, width, label, indent or " " * len(label)))
 
     def raw(self, text: str) -> None:
         """Print payload as it is, such as CSV."""

@@ -22,12 +22,13 @@ def format_moment(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def wrap(text: str, width: int, indent: str = "") -> str:
-    """Break text between words; its paragraphs stay apart, further lines are indented, and no word is cut."""
+def wrap(text: str, width: int, label: str = "", indent: str = "") -> str:
+    """Break text between words; its paragraphs stay apart, further lines are indented, no word is cut."""
     filled = (
         textwrap.fill(
             " ".join(paragraph.split()),
             max(width, 20),
+            initial_indent=label,
             subsequent_indent=indent,
             break_long_words=False,
             break_on_hyphens=False,

@@ -231,7 +231,7 @@ class Rule:
         adhoc, settings = given or {}, configured or {}
         resolved = {}
         for name, entry in self.lists.items():
-            place = f"the call of rule {self.id}, {name}" if name in adhoc else f"{origin.heading} {name}"
+            place = f"the call of rule {self.id}, {name}" if name in adhoc else f"[{origin.table}] {name}"
             before = origin.locate(name) if name in settings and name not in adhoc else ""
             rows = adhoc.get(name, settings.get(name))
             resolved[name] = entry.resolve(rows, self.path.parent, f"{before}{place}")

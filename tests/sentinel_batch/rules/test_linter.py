@@ -145,7 +145,7 @@ def test_details_that_belong_to_nobody_are_named(tmp_path: Path) -> None:
 def test_what_only_the_engine_refuses_is_named_with_its_place(tmp_path: Path) -> None:
     [(place, message, _)] = complaints(tmp_path, SWEEP.replace("calls > 2", "calls > starts_with(calls, 'x')"))
     assert place == "TEST_001.sql:5"
-    assert message.startswith("rule TEST_001, query sliding, step qualifying: ")
+    assert message.startswith("rule TEST_001, step qualifying: ")
 
 
 def test_the_file_of_a_list_that_is_not_there_is_named(tmp_path: Path) -> None:
