@@ -368,5 +368,6 @@ class Verbs:
         max_alerts: int = 500,
         generated_at: datetime | None = None,
         examined_by: str | None = None,
+        failed_rules: Sequence[Mapping[str, str]] = ...,
     ) -> ReportFiles:
         """Write ``report.html``, ``report.json`` and ``alerts.parquet`` about a period."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from sentinel_batch.cli.explain import print_alert
+from sentinel_batch.cli.explain import advise, print_alert
 from sentinel_batch.cli.output import Column, Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import UsageError
@@ -93,12 +93,14 @@ def show(session: Session, alert_id: Annotated[int, typer.Argument(metavar="ID",
     """Print one alert with its history."""
     from sentinel_batch.alerts import get_alert
 
-    alert = get_alert(alert_id, lake=session.desk())
+    desk = session.desk()
+    alert = get_alert(alert_id, lake=desk)
+    advice = advise(desk.config, alert)
     out = session.output
     if out.as_json:
-        out.document({"status": "success", "alert": alert})
+        out.document({"status": "success", "alert": alert, "remediation": advice})
         return
-    print_alert(out, alert)
+    print_alert(out, alert, advice)
 
 
 @with_session

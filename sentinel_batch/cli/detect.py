@@ -104,7 +104,9 @@ def _severity(name: str | None) -> int | None:
 def _print(out: Output, done: Detections) -> None:
     [detection] = done.by_rule
     opening = "[" if detection.trailing else "("
-    out.note(f"Rule {detection.rule.id} {detection.rule.version}: {_spell(detection.parameters)}")
+    out.note(f"Rule {detection.rule.id} {detection.rule.version}")
+    for name, value in detection.parameters.items():
+        out.note(f"    {name} = {value}")
     out.note(f"Examined {opening}{_iso(detection.since)}, {_iso(detection.until)}]")
     out.note(
         f"Read     {opening}{_iso(detection.read_since)}, {_iso(detection.until)}], {detection.calls_examined:,} calls"
@@ -135,10 +137,6 @@ def _summary(done: Detections) -> str:
     if done.changes is None:
         return f"{found}; nothing recorded (ad-hoc parameters; --save records them)."
     return f"{found}; alerts: " + ", ".join(f"{count} {name}" for name, count in done.changes.counts().items()) + "."
-
-
-def _spell(parameters: dict[str, Any]) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in parameters.items())
 
 
 def _iso(moment: Any) -> str:

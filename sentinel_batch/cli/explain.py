@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,11 +10,13 @@ import typer
 
 from sentinel_batch.cli.output import SEVERITY_MARKS, Column, Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.cli.text import count_of
 
 if TYPE_CHECKING:
     import polars as pl
 
     from sentinel_batch.alerts import Explanation
+    from sentinel_batch.config import Config
 
 _MEASURES = {
     "call_count": "calls",
@@ -21,6 +24,8 @@ _MEASURES = {
     "avg_duration_seconds": "average duration (s)",
 }
 _SHOWN_ROWS = 10
+_ALL = 99.95
+_FILTERS = ("trailing", "direction", "answered_only", "configured")
 _CALL_COLUMNS = ("call_timestamp", "callee_number", "duration_seconds", "termination_cause", "location_code")
 _HEADINGS = {
     "call_timestamp": "Time (UTC)",
@@ -46,44 +51,57 @@ def explain(
     """Explain an alert or a number, down to single calls."""
     from sentinel_batch.alerts import explain as explain_subject
 
-    explanation = explain_subject(subject, lake=session.desk())
+    desk = session.desk()
+    explanation = explain_subject(subject, lake=desk)
+    advice = advise(desk.config, explanation.alert)
     written = explanation.write_calls(calls) if calls is not None else None
     out = session.output
     if out.as_json:
         facts = {"calls_file": written} if written else {}
-        out.document({"status": "success", **explanation.to_dict(), **facts})
+        out.document({"status": "success", **explanation.to_dict(), "remediation": advice, **facts})
         return
-    _print_explanation(out, explanation)
+    _print_explanation(out, explanation, advice)
     if written:
         out.note(f"Calls written to {written}")
 
 
-def print_alert(out: Output, alert: dict[str, Any]) -> None:
-    """Print one alert, and its history where it has one."""
+def advise(config: Config, alert: dict[str, Any] | None) -> str | None:
+    """Return what the rule of an alert says to do; None without an alert, or if the rule is gone."""
+    from sentinel_batch.detection import read_guidance
+
+    found = read_guidance([alert["detection_rule"]], config) if alert is not None else []
+    return found[0]["remediation"] if found else None
+
+
+def print_alert(out: Output, alert: dict[str, Any], advice: str | None = None) -> None:
+    """Print one alert, what to do about it, and its history where it has one."""
     icon, _ = SEVERITY_MARKS[alert["alert_severity"]]
     verdict = alert["disposition"] or alert["status"]
     out.line(f"Alert {alert['id']}  {icon} {alert['alert_severity']}  {alert['suspect_number']}  {verdict}")
-    out.line(alert["evidence_summary"] or "")
+    out.prose(alert["evidence_summary"] or "")
     out.line(f"Rule     {alert['detection_rule']} {alert['rule_version']} ({alert['alert_type']})")
     out.line(f"Window   ({format_moment(alert['window_start'])}, {format_moment(alert['window_end'])}] UTC")
     out.line(f"Seen     {format_moment(alert['first_seen'])} to {format_moment(alert['last_seen'])} UTC")
     out.line(f"Created  {format_moment(alert['created_at'])} UTC")
     if alert["reviewer_notes"]:
-        out.line(f"Notes    {alert['reviewer_notes']}")
+        out.prose(alert["reviewer_notes"], label="Notes    ")
+    if advice:
+        out.prose(advice, label="To do    ")
     _print_events(out, alert.get("events") or [])
 
 
-def _print_explanation(out: Output, explanation: Explanation) -> None:
+def _print_explanation(out: Output, explanation: Explanation, advice: str | None) -> None:
     if explanation.alert is not None:
-        print_alert(out, explanation.alert)
+        print_alert(out, explanation.alert, advice)
     else:
         out.line(f"{explanation.suspect_number}  no alert")
         start, end = format_moment(explanation.window_start), format_moment(explanation.window_end)
         out.line(f"Window   ({start}, {end}] UTC")
     for notice in explanation.notices:
-        out.line(f"Note     {notice}")
+        out.prose(notice, label="Note     ")
     out.line()
     _print_reasons(out, explanation)
+    _print_thresholds(out, explanation.alert)
     _print_evidence(out, explanation.evidence)
     _print_hours(out, explanation.calls_per_hour)
     _print_frame(out, "Top callees", explanation.top_callees)
@@ -109,13 +127,23 @@ def _print_reasons(out: Output, explanation: Explanation) -> None:
     for reason in explanation.reasons:
         threshold = f"{reason.comparison} {reason.threshold:g}" if reason.threshold is not None else ""
         standing = (
-            f"above {reason.percentile:.1f} % of {reason.callers:,} others"
-            if reason.percentile is not None
-            else "no others"
+            "no others"
+            if reason.percentile is None
+            else f"above all {count_of(reason.callers, 'other')}"
+            if reason.percentile >= _ALL
+            else f"above {reason.percentile:.1f} % of {count_of(reason.callers, 'other')}"
         )
         value = "" if reason.value is None else f"{reason.value:,.2f}".removesuffix(".00")
         rows.append((_MEASURES.get(reason.measure, reason.measure), value, threshold, standing))
     out.table(columns, rows)
+
+
+def _print_thresholds(out: Output, alert: dict[str, Any] | None) -> None:
+    """Print what the rule was run with: thresholds of its own have no figure in the table of all rules."""
+    facts = json.loads(alert["parameters"] or "{}") if alert is not None else {}
+    shown = [f"{name} = {value}" for name, value in facts.items() if name not in _FILTERS]
+    if shown:
+        out.prose(f"The rule ran with {', '.join(shown)}.")
 
 
 def _print_evidence(out: Output, evidence: dict[str, Any]) -> None:

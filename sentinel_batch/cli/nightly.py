@@ -55,7 +55,9 @@ def _print(output: Output, result: NightlyResult) -> None:
     if result.recordings is not None:
         show_unread(output, result.recordings.unread)
     for rule in result.failed_rules:
-        output.error(f"Rule {rule['rule']} failed. {rule['message']}", rule["hint"])
+        output.error(f"Rule {rule['rule']} did not run. {rule['message']}", rule["hint"])
+    for notice in result.notices:
+        output.warn(notice)
     if result.since is not None and result.until is not None:
         output.line(f"Examined ({format_moment(result.since)}, {format_moment(result.until)}] UTC")
     output.line("Alerts   " + ", ".join(f"{count} {name}" for name, count in result.alert_counts().items()))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from batch_base.plain import to_plain
 from sentinel_batch.cli.tables import SEVERITY_MARKS, Column, draw_table
-from sentinel_batch.cli.text import format_moment, to_printable
+from sentinel_batch.cli.text import format_moment, to_printable, wrap
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,6 +54,11 @@ class Output:
     def line(self, text: str = "") -> None:
         """Print a line of payload."""
         _write(sys.stdout, to_printable(text) + "\n")
+
+    def prose(self, text: str, *, label: str = "", indent: str = "") -> None:
+        """Print payload that is meant to be read: broken between words where the terminal ends, beside its label."""
+        width = shutil.get_terminal_size((80, 24)).columns
+        self.line(wrap(text, width, label, indent or " " * len(label)))
 
     def raw(self, text: str) -> None:
         """Print payload as it is, such as CSV."""

@@ -19,6 +19,7 @@ SEVERITY_MARKS = {"CRITICAL": ("◆", "bold red"), "HIGH": ("▲", "red"), "MEDI
 
 _GAP = 2
 _NARROWEST_FOLD = 12
+_LONGEST_WORD = 32
 
 
 @dataclass(frozen=True)
@@ -45,21 +46,47 @@ def draw_table(console: Console, columns: Sequence[Column], rows: Iterable[Seque
         A line above.
     """
     cells = [[_cell(value) for value in row] for row in rows]
-    if _least_width(columns, cells) > console.width:
+    widths = _share_width(columns, cells, console.width)
+    if widths is None:
         _draw_cards(console, columns, cells, title)
     else:
-        _draw_grid(console, columns, cells, title)
+        _draw_grid(console, columns, cells, title, widths)
 
 
-def _least_width(columns: Sequence[Column], cells: list[list[Text]]) -> int:
+def _share_width(columns: Sequence[Column], cells: list[list[Text]], width: int) -> list[int] | None:
+    """Return the width of each column, None if they do not fit: those that fold give way, but break no word."""
+    texts = [[column.heading, *(row[index].plain for row in cells)] for index, column in enumerate(columns)]
+    natural = [max(map(_count_cells, column)) for column in texts]
     widths = [
-        max(len(column.heading), *(row[index].cell_len for row in cells), 0) for index, column in enumerate(columns)
+        min(whole, max(_NARROWEST_FOLD, _measure_words(column))) if which.fold else whole
+        for which, column, whole in zip(columns, texts, natural, strict=True)
     ]
-    fitted = [min(w, _NARROWEST_FOLD) if column.fold else w for w, column in zip(widths, columns, strict=True)]
-    return sum(fitted) + _GAP * (len(columns) - 1)
+    spare = width - sum(widths) - _GAP * (len(columns) - 1)
+    if spare < 0:
+        return None
+    while spare and widths != natural:
+        _, narrowest = min(
+            (have, n) for n, (have, whole) in enumerate(zip(widths, natural, strict=True)) if have < whole
+        )
+        widths[narrowest] += 1
+        spare -= 1
+    return widths
 
 
-def _draw_grid(console: Console, columns: Sequence[Column], cells: list[list[Text]], title: str) -> None:
+def _count_cells(text: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _measure_words(texts: Sequence[str]) -> int:
+    """Return the length of the longest word, up to what no table keeps whole."""
+    return min(_LONGEST_WORD, max((_count_cells(word) for text in texts for word in text.split()), default=0))
+
+
+def _draw_grid(
+    console: Console, columns: Sequence[Column], cells: list[list[Text]], title: str, widths: Sequence[int]
+) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -72,9 +99,9 @@ def _draw_grid(console: Console, columns: Sequence[Column], cells: list[list[Tex
         pad_edge=False,
         show_edge=False,
     )
-    for column in columns:
+    for column, width in zip(columns, widths, strict=True):
         justify: Any = "right" if column.numeric else "left"
-        table.add_column(column.heading, justify=justify, overflow="fold", no_wrap=not column.fold)
+        table.add_column(column.heading, justify=justify, overflow="fold", no_wrap=not column.fold, width=width)
     for row in cells:
         table.add_row(*row)
     console.print(table)

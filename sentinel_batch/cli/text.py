@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 import unicodedata
 from datetime import UTC, datetime
 
@@ -18,6 +20,27 @@ def to_printable(text: str) -> str:
 def format_moment(moment: datetime | None) -> str:
     """Write an instant for a table, to the second, without the zone (headings say UTC)."""
     return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def wrap(text: str, width: int, label: str = "", indent: str = "") -> str:
+    """Break text between words; its paragraphs stay apart, further lines are indented, no word is cut."""
+    filled = (
+        textwrap.fill(
+            " ".join(paragraph.split()),
+            max(width, 20),
+            initial_indent=label,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for paragraph in re.split(r"\n\s*\n", text)
+    )
+    return "\n\n".join(filled)
+
+
+def count_of(count: int, noun: str) -> str:
+    """Write a number of things: ``1 rule``, ``2 rules``."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 def _steers(character: str) -> bool:

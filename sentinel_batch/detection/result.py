@@ -43,6 +43,11 @@ class Detections:
         return pl.concat(frames) if frames else pl.DataFrame(schema=polars_schema(FINDING_COLUMNS))
 
     @property
+    def notices(self) -> list[str]:
+        """What about the lists of rules makes it likely that they match nothing, in words."""
+        return list(dict.fromkeys(notice for found in self.by_rule for notice in found.notices))
+
+    @property
     def configured(self) -> bool:
         """True if every rule ran as it is configured: such findings are what a night would record."""
         return all(found.configured for found in self.by_rule)
@@ -68,6 +73,7 @@ class Detections:
             "counts": {"findings": findings.height, **(changes.counts() if changes else {})},
             "rules": [describe_detection(found) for found in self.by_rule],
             "failed": [rule.to_dict() for rule in self.failed],
+            "notices": self.notices,
             "suppressed": changes.suppressed if changes else [],
             "alerts": changes.alerts.to_dicts() if changes else [],
             "findings": findings.to_dicts(),

@@ -276,11 +276,27 @@ def _check_nightly(tables: Snapshot) -> Check:
     text = f"last run {last['started_at']:%Y-%m-%d %H:%M} UTC: {last['outcome']}"
     if last["outcome"] != "done":
         return Check("nightly", "error", f"{text}, {last['message']}", "Fix the cause, then run nightly again.")
+    left_out = _read_counts(last["counts"]).get("failed_rules", [])
+    if left_out:
+        return Check(
+            "nightly",
+            "warning",
+            f"{text}, but {len(left_out)} rule{'s' * (len(left_out) != 1)} did not run: {_some(left_out)}",
+            "See what is wrong: sentinel-batch rules list; then run them over what they missed: rules run ID --since.",
+        )
     age = now() - last["started_at"]
     if age > timedelta(hours=NIGHTLY_FRESH_HOURS):
         hours = age.total_seconds() / 3600
         return Check("nightly", "warning", f"{text}, {hours:.0f} hours ago", "Check that the timer or cron job runs.")
     return Check("nightly", "ok", text)
+
+
+def _read_counts(text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _some(texts: list[str]) -> str:

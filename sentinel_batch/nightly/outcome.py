@@ -28,7 +28,8 @@ class Step:
     run_id
         The night.
     name
-        ``inbox``, ``ingest``, ``profiles``, ``detect``, ``alerts``, ``cases``, ``audio``, ``report`` or ``metrics``.
+        ``inbox``, ``rules``, ``ingest``, ``profiles``, ``detect``, ``alerts``, ``cases``, ``audio``, ``report`` or
+        ``metrics``.
     started_at
         UTC.
     status
@@ -85,6 +86,8 @@ class NightlyResult:
         What came in; None when no file was new.
     failed_rules
         Rules of the user's that could not be used, or failed: ``rule``, ``book``, ``message``, ``hint``.
+    notices
+        What about the lists of rules makes it likely that they match nothing, in words.
     alert_changes
         What became of the findings, per rule.
     recordings
@@ -106,6 +109,7 @@ class NightlyResult:
     until: datetime | None = None
     ingest: IngestResult | None = None
     failed_rules: list[dict[str, str]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     alert_changes: list[AlertChanges] = field(default_factory=list)
     recordings: RecordingsResult | None = None
     report: ReportFiles | None = None
@@ -155,6 +159,7 @@ class NightlyResult:
             "ingest": self.ingest.to_dict() if self.ingest is not None else None,
             "failed_files": self.failed_files,
             "failed_rules": self.failed_rules,
+            "notices": self.notices,
             "alerts": self.alert_counts(),
             "recordings": self.recordings.to_dict() if self.recordings is not None else None,
             "alert_changes": [changes.to_dict() for changes in self.alert_changes],

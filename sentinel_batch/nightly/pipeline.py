@@ -7,7 +7,7 @@ written after all of them: a night that is interrupted anywhere is finished by t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ from sentinel_batch.nightly.period import find_backlog, last_success
 from sentinel_batch.profiles import build_profiles
 from sentinel_batch.recordings import analyse_recordings
 from sentinel_batch.reporting import write_report
+from sentinel_batch.rules import FailedRule, check_rules
 from sentinel_batch.runs import Run, new_run_id, recorded_run
 from sentinel_batch.window import now
 
@@ -138,6 +139,7 @@ class _Night:
             "audio_inbox": None if self.settings.audio_inbox is None else str(self.settings.audio_inbox),
         }
         with recorded_run(self.desk.lake, "nightly", parameters, run_id=self.result.run_id) as run:
+            self._read_rules()
             self._ingest(run)
             found = self._detect(run)
             self._record(found)
@@ -148,10 +150,26 @@ class _Night:
                 raise failure
             if self.result.failed_files or self.result.failed_rules:
                 self.result.status, self.result.exit_code = "partial", ExitCode.PARTLY_DONE
-            run.counts = {
+            if self.result.failed_rules:
+                run.counts["failed_rules"] = [failed["rule"] for failed in self.result.failed_rules]
+            run.counts |= {
                 **{f"{step.name}.{name}": count for step in self.result.steps for name, count in step.counts.items()},
                 "exit_code": int(self.result.exit_code),
             }
+
+    def _read_rules(self) -> None:
+        """Read the books, every night and before all else: what is wrong in the configuration ends the night here."""
+        with self._step("rules") as step:
+            self._take_failed(check_rules(self.settings), step)
+
+    def _take_failed(self, failed: Sequence[FailedRule], step: Step) -> None:
+        """Add rules that failed to the night's, those that failed again with what they say now."""
+        known = {entry["rule"]: entry for entry in self.result.failed_rules}
+        known |= {rule.id: rule.to_dict() for rule in failed}
+        self.result.failed_rules = list(known.values())
+        if failed:
+            step.status = "partial"
+            step.counts["failed_rules"] = [rule.id for rule in failed]
 
     def _ingest(self, run: Run) -> None:
         with self._step("ingest") as step:
@@ -198,10 +216,9 @@ class _Night:
                 return None
             self.result.since, self.result.until = backlog.since, backlog.until
             found = run_detection(lake=self.desk, since=backlog.since, until=backlog.until, record=False)
-            self.result.failed_rules = [failed.to_dict() for failed in found.failed]
-            if self.result.failed_rules:
-                step.status = "partial"
-            step.counts = {
+            self.result.notices = list(found.notices)
+            self._take_failed(found.failed, step)
+            step.counts |= {
                 "rules": len(found.by_rule),
                 "calls_examined": found.calls_examined,
                 "findings": found.findings.height,
@@ -266,6 +283,7 @@ class _Night:
                 since=since,
                 until=until,
                 examined_by=self.result.run_id if self.result.since is not None else None,
+                failed_rules=self.result.failed_rules,
             )
             step.counts = {"alerts": self.result.report.alerts_total}
 

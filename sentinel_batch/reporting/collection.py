@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from sentinel_batch.detection import read_guidance
 from sentinel_batch.reporting.charts import MAX_SUSPECTS
 from sentinel_batch.reporting.evidence import gather_activity, gather_evidence
 from sentinel_batch.reporting.investigation import gather_investigation
@@ -93,6 +95,10 @@ class Report:
         Call recordings, worst first.
     investigation
         Ranked queue, cases and scorecard.
+    failed_rules
+        Rules that did not run: ``rule``, ``book``, ``message`` and ``hint`` of each.
+    guidance
+        What to do about alerts: ``rule``, ``name`` and ``remediation`` of each rule that raised one.
     """
 
     period: Period | None
@@ -111,6 +117,8 @@ class Report:
     activity: pl.DataFrame
     voices: Voices
     investigation: Investigation
+    failed_rules: Sequence[Mapping[str, str]] = ()
+    guidance: Sequence[Mapping[str, str]] = ()
 
 
 def collect_report(
@@ -121,6 +129,7 @@ def collect_report(
     generated_at: datetime,
     max_alerts: int,
     examined_by: str | None = None,
+    failed_rules: Sequence[Mapping[str, str]] = (),
 ) -> Report:
     """Read a report's content.
 
@@ -138,6 +147,8 @@ def collect_report(
         Evidence is read for that many alerts at most, the worst ones.
     examined_by
         A run under way that has examined the period.
+    failed_rules
+        Rules that did not run.
     """
     tables, timezone = desk.tables, desk.config.timezone
     alerts, suppressed = _alerts(tables, period)
@@ -148,6 +159,8 @@ def collect_report(
         "alerts": alerts, "suppressed": suppressed, "shown": shown,
         "voices": gather_voices(desk, period, generated_at),
         "investigation": gather_investigation(desk, period),
+        "failed_rules": failed_rules,
+        "guidance": read_guidance(alerts["detection_rule"].drop_nulls().unique(), desk.config),
     }  # fmt: skip
     if period is None:
         return Report(**common, **_nothing(tables, run_id))

@@ -35,6 +35,8 @@ def build_document(report: Report) -> dict[str, Any]:
             "volume": report.volume,
             "quality": report.quality,
             "detection": report.detection,
+            "failed_rules": [dict(rule) for rule in report.failed_rules],
+            "guidance": [dict(entry) for entry in report.guidance],
             "alerts_total": report.alerts.height,
             "alerts_shown": report.shown.height,
             "alerts_unreviewed": report.alerts.filter(~report.alerts["reviewed"].fill_null(False)).height,

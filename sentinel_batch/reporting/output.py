@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,6 +52,7 @@ def write_report(
     max_alerts: int = MAX_ALERTS,
     generated_at: datetime | None = None,
     examined_by: str | None = None,
+    failed_rules: Sequence[Mapping[str, str]] = (),
     lake: DeskLike = None,
     config: ConfigLike = None,
 ) -> ReportFiles:
@@ -76,6 +77,8 @@ def write_report(
     examined_by
         The run under way that has examined the whole period, if it is not recorded yet; without it the report warns of
         every part of the period that no recorded run has examined.
+    failed_rules
+        Rules that did not run: ``rule``, ``book``, ``message`` and ``hint`` of each.
     lake
         The desk, or the folder of its tables; None is the configured one.
     config
@@ -99,7 +102,13 @@ def write_report(
     desk = open_desk(lake, config).snapshot()
     period = choose_period(desk.tables, run_id=run_id, since=since, until=until)
     report = collect_report(
-        desk, period, run_id=run_id, generated_at=moment, max_alerts=max_alerts, examined_by=examined_by
+        desk,
+        period,
+        run_id=run_id,
+        generated_at=moment,
+        max_alerts=max_alerts,
+        examined_by=examined_by,
+        failed_rules=failed_rules,
     )
     document = build_document(report)
     page = render_page(report, document)

@@ -18,6 +18,7 @@ from typing import Any
 from batch_base.suggestions import suggest
 from sentinel_batch.errors import ConfigurationError, RuleError
 from sentinel_batch.rules.header import read_header
+from sentinel_batch.rules.lists import ReferenceList
 from sentinel_batch.rules.rule import SHIPPED, Rule
 
 SHIPPED_FOLDER = Path(__file__).parent.parent / "rulebook"
@@ -89,6 +90,10 @@ def open_book(folder: Path) -> Book:
             f"There is no folder of rules {folder}.", hint="Name a folder, a pack, or shipped.", folder=str(folder)
         )
     file = folder / PACK_FILE
+    if folder.resolve().name == SHIPPED and not file.is_file():
+        raise ConfigurationError(
+            f"{folder}: a folder of rules cannot be called {SHIPPED!r}.", hint="Give it another name."
+        )
     return Book(**_read_pack(file)) if file.is_file() else Book(folder.resolve().name, folder)
 
 
@@ -159,7 +164,21 @@ def read_rule(path: Path, book: Book) -> Rule:
     except (OSError, UnicodeDecodeError) as error:
         hint = f"Write the rule's header into {path.name}, beside its SQL; sentinel-batch rules new shows how."
         raise RuleError(f"{label}.toml: the rule cannot be read: {error}", hint=hint) from error
-    return read_header(text, path, label, book.name, book.own_steps)
+    rule = read_header(text, path, label, book.name, book.own_steps)
+    for entry in rule.lists.values():
+        _check_list_file(rule, entry, book)
+    return rule
+
+
+def _check_list_file(rule: Rule, entry: ReferenceList, book: Book) -> None:
+    """Raise for a list whose file lies outside the book: a rule from elsewhere must not read what it likes."""
+    if entry.file is None or (rule.path.parent / entry.file).resolve().is_relative_to(book.folder.resolve()):
+        return
+    raise RuleError(
+        f"{rule.header_file}:{rule.find_line('file', f'lists.{entry.name}')}: the file {entry.file} of list "
+        f"{entry.name} lies outside the folder {book.folder} of the rule's book.",
+        hint="Put it into that folder; a file elsewhere is named in the configuration, by whoever runs the rule.",
+    )
 
 
 def _find_rules(folder: Path) -> set[Path]:

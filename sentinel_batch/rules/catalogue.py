@@ -9,7 +9,7 @@ from pathlib import Path
 
 from batch_base.suggestions import suggest
 from sentinel_batch.desk import ConfigLike, open_desk
-from sentinel_batch.errors import RuleError, RuleNotFoundError
+from sentinel_batch.errors import RuleError, RuleNotFoundError, SentinelError
 from sentinel_batch.rules.books import SHIPPED_FOLDER, Book, find_book, find_pack, open_book, read_rule
 from sentinel_batch.rules.rule import SHIPPED, Rule
 
@@ -30,7 +30,7 @@ class FailedRule:
 
     id: str
     book: str
-    error: RuleError
+    error: SentinelError
 
     def to_dict(self) -> dict[str, str]:
         """Return it as plain values."""
@@ -159,8 +159,13 @@ def _add(rule: Rule, rules: dict[str, Rule], failed: list[FailedRule]) -> None:
         return
     if other.path == rule.path:
         return
-    error = RuleError(
-        f"{rule.header_file}: the id {rule.id} is taken: by {other.header_file} of the book {other.book}.",
+    failed.append(FailedRule(rule.id, rule.book, taken_id(rule, other)))
+
+
+def taken_id(rule: Rule, other: Rule) -> RuleError:
+    """Return the error of a rule with the id of another one."""
+    return RuleError(
+        f"{rule.header_file}:{rule.find_line('id')}: the id {rule.id} is taken: by {other.header_file} of the book "
+        f"{other.book}.",
         hint="Give the rule another id, in its header and in the names of its files.",
     )
-    failed.append(FailedRule(rule.id, rule.book, error))

@@ -7,14 +7,17 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from batch_base.suggestions import suggest
+from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
-from sentinel_batch.errors import ConfigurationError, RuleError, UsageError
+from sentinel_batch.errors import ConfigurationError, SentinelError, UsageError
 from sentinel_batch.rules.catalogue import Catalogue, FailedRule, read_catalogue
 from sentinel_batch.rules.execution import Detection, Filters
 from sentinel_batch.rules.queries import TRAILING
+from sentinel_batch.rules.reach import check_reach
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.segments import Plan, run_plans
-from sentinel_batch.rules.settings import is_enabled
+from sentinel_batch.rules.settings import Origin, is_enabled
+from sentinel_batch.rules.trial import try_task
 
 if TYPE_CHECKING:
     import polars as pl
@@ -102,7 +105,8 @@ def examine(
     answered_only
         Count only calls known to be answered.
     parameters
-        Any of the rule's parameters by name, for rules that have others than those above.
+        Any of the rule's parameters by name, for rules that have others than those above; and its lists, as rows or
+        as the path of a CSV file.
 
     Raises
     ------
@@ -132,7 +136,7 @@ def examine(
         },
     }
     filters = Filters(trailing, _check_direction(direction), answered_only)
-    plan = Plan.of(chosen, given, desk.config.rules.get(chosen.id, {}))
+    plan = Plan.of(chosen, given, desk.config.rules.get(chosen.id, {}), Origin.of(desk.config, chosen.id))
     if trailing:
         _check_trailing(chosen, since)
     [found] = run_plans(desk, [plan], since, until, plan.task.window if trailing else DEFAULT_PERIOD, filters)
@@ -170,28 +174,64 @@ def examine_rules(
         As :func:`examine`.
     """
     desk = open_desk(lake, config).snapshot()
-    known, settings = read_catalogue(desk.config), desk.config.rules
-    chosen = known.rules if rules is None else [r if isinstance(r, Rule) else known.get(r) for r in rules]
-    _check_ids(settings, known, chosen)
-    if rules is None:
-        chosen = [rule for rule in chosen if is_enabled(settings.get(rule.id, {}))]
-        for failed in known.failed:
-            _report(failed, on_failure)
-    plans = [plan for rule in chosen for plan in _plan(rule, settings.get(rule.id, {}), on_failure)]
+    plans = _plan_rules(desk.config, rules, on_failure)
     return run_plans(desk, plans, since, until, DEFAULT_PERIOD, Filters(), on_failure)
 
 
-def _plan(rule: Rule, settings: Mapping[str, Any], on_failure: Callable[[FailedRule], None] | None) -> Iterator[Plan]:
-    """Yield the plan of a rule, if its SQL can be read."""
+def check_rules(config: ConfigLike = None) -> list[FailedRule]:
+    """Return the rules of the user's that a night would leave out; no lake is needed: they run on tables without rows.
+
+    Parameters
+    ----------
+    config
+        Settings, or their file; None looks for them as the command line does.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such book, or settings are those of no rule, or do not fit a shipped rule.
+    RuleError
+        If a shipped rule cannot be used.
+    """
+    failed: list[FailedRule] = []
+    for plan in _plan_rules(open_desk(config=config).config, None, failed.append):
+        if not plan.task.rule.is_shipped:
+            try:
+                try_task(plan.task)
+            except SentinelError as error:
+                failed.append(FailedRule(plan.task.rule.id, plan.task.rule.book, error))
+    return failed
+
+
+def _plan_rules(
+    config: Config, rules: Sequence[str | Rule] | None, on_failure: Callable[[FailedRule], None] | None
+) -> list[Plan]:
+    """Return the plans of rules, or of all that are enabled; of those that cannot be used the handler is told."""
+    known = read_catalogue(config)
+    chosen = known.rules if rules is None else [r if isinstance(r, Rule) else known.get(r) for r in rules]
+    _check_ids(config, known, chosen)
+    for failed in known.failed if rules is None else ():
+        _report(failed, on_failure)
+    return [plan for rule in chosen for plan in _plan(rule, config, on_failure, every_night=rules is None)]
+
+
+def _plan(
+    rule: Rule, config: Config, on_failure: Callable[[FailedRule], None] | None, *, every_night: bool
+) -> Iterator[Plan]:
+    """Yield the plan of a rule, if it is to run, and its SQL and settings can be used."""
+    settings, origin = config.rules.get(rule.id, {}), Origin.of(config, rule.id)
     try:
-        is_whole = bool(rule.expansions)
-    except RuleError as error:
+        if every_night and not is_enabled(settings, origin):
+            return
+        for query in rule.expansions:
+            check_reach(rule, query)
+        plan = Plan.of(rule, {}, settings, origin)
+    except SentinelError as error:
         if rule.is_shipped:
             raise
         _report(FailedRule(rule.id, rule.book, error), on_failure)
-        is_whole = False
-    if is_whole:
-        yield Plan.of(rule, {}, settings)
+    else:
+        yield plan
 
 
 def _report(failed: FailedRule, on_failure: Callable[[FailedRule], None] | None) -> None:
@@ -200,13 +240,16 @@ def _report(failed: FailedRule, on_failure: Callable[[FailedRule], None] | None)
     on_failure(failed)
 
 
-def _check_ids(settings: Mapping[str, Any], catalogue: Catalogue, chosen: Sequence[Rule]) -> None:
+def _check_ids(config: Config, catalogue: Catalogue, chosen: Sequence[Rule]) -> None:
     known = [rule.id for rule in (*catalogue.rules, *chosen)] + [failed.id for failed in catalogue.failed]
-    for rule_id in settings:
+    for rule_id in config.rules:
         if rule_id not in known:
+            origin = Origin.of(config, rule_id)
             hint = suggest(rule_id, known, f"The rules are: {', '.join(sorted(set(known)))}.")
             raise ConfigurationError(
-                f"The configuration has settings of {rule_id}, and there is no such rule.", hint=hint, rule=rule_id
+                f"{origin.locate('')}{origin.heading} has settings of {rule_id}, and there is no such rule.",
+                hint=hint,
+                rule=rule_id,
             )
 
 

@@ -13,7 +13,7 @@ from duckdb import ConstantExpression as Constant
 from duckdb import FunctionExpression as Function
 
 from sentinel_batch.desk import Desk
-from sentinel_batch.errors import RuleError, UsageError
+from sentinel_batch.errors import RuleError, SentinelError, UsageError
 from sentinel_batch.lake import damage_reported
 from sentinel_batch.profiles import relate_profiles
 from sentinel_batch.rules.catalogue import FailedRule
@@ -21,9 +21,12 @@ from sentinel_batch.rules.findings import check_rows, shape_findings
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES, bind_values
 from sentinel_batch.rules.parameters import show_value
 from sentinel_batch.rules.queries import DETAILS, SLIDING, TRAILING
-from sentinel_batch.rules.querying import run_query
+from sentinel_batch.rules.querying import first_line, run_query
+from sentinel_batch.rules.reach import shut_off
 from sentinel_batch.rules.rule import Rule
+from sentinel_batch.rules.settings import Origin
 from sentinel_batch.schema import CALL_RECORDS
+from sentinel_batch.schema import PROFILES as PROFILES_TABLE
 from sentinel_batch.window import Period, resolve_period, spell_duration
 
 if TYPE_CHECKING:
@@ -58,6 +61,8 @@ class Detection:
         As asked for. A trailing run reads ``[since, until]``, both ends included, and ``since`` is ``until`` minus W.
     calls_examined
         Number of calls of the read period that passed the filters.
+    notices
+        What about the rule's lists makes it likely that they match nothing, in words.
     """
 
     findings: pl.DataFrame
@@ -72,6 +77,7 @@ class Detection:
     direction: str | None
     answered_only: bool
     calls_examined: int
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,14 +97,24 @@ class Task:
     values: Mapping[str, Any]
     lists: Mapping[str, pl.DataFrame]
     official: bool
+    given_lists: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, rule: Rule, given: Mapping[str, Any], configured: Mapping[str, Any]) -> Task:
-        values = rule.resolve_parameters(given, configured)
-        # Values decide, not the way they were given: typing a configured value again on the command line stays
-        # official.
-        official = values == rule.resolve_parameters(configured=configured)
-        return cls(rule, values, rule.resolve_lists(configured), official)
+    def of(
+        cls, rule: Rule, given: Mapping[str, Any], configured: Mapping[str, Any], origin: Origin | None = None
+    ) -> Task:
+        values = rule.resolve_parameters(given, configured, origin)
+        adhoc = {name: given[name] for name in rule.lists if given.get(name) is not None}
+        official = not adhoc and values == rule.resolve_parameters(configured=configured, origin=origin)
+        lists = rule.resolve_lists(configured, origin, adhoc)
+        doubts = [
+            f"{rule.id}: {doubt}"
+            for name, rows in lists.items()
+            if name in adhoc or name in configured or not rule.is_shipped
+            for doubt in rule.lists[name].find_doubts(rows, chosen=name in adhoc or name in configured)
+        ]
+        return cls(rule, values, lists, official, tuple(adhoc), tuple(doubts))
 
     @property
     def window(self) -> timedelta:
@@ -106,7 +122,8 @@ class Task:
         return window
 
     def shown(self) -> dict[str, Any]:
-        return {n: show_value(v) if isinstance(v, timedelta) else v for n, v in self.values.items()}
+        rows = {name: [list(row) for row in self.lists[name].rows()] for name in self.given_lists}
+        return {n: show_value(v) if isinstance(v, timedelta) else v for n, v in self.values.items()} | rows
 
 
 def examine_tasks(
@@ -168,17 +185,50 @@ def try_tasks(
         with tables.connect(CALL_RECORDS.name, since=min(starts), until=period.until) as connection:
             _create_profiles(connection, desk, tasks, min(starts), period.until)
             # Rules of one window length read the same calls: count once for each start, not once for each rule.
+            shut_off(connection, [tables.path / name for name in (CALL_RECORDS.name, PROFILES_TABLE.name)])
             calls = {start: _count_calls(connection, start, period.until, filters) for start in set(starts)}
             found: list[Detection | None] = []
             for task, start in zip(tasks, starts, strict=True):
                 try:
-                    found.append(_run_task(connection, task, period, start, filters, calls[start]))
+                    found.append(_run_reported(connection, task, period, start, filters, calls[start]))
                 except RuleError as error:
                     if task.rule.is_shipped or on_failure is None:
                         raise
                     on_failure(FailedRule(task.rule.id, task.rule.book, error))
                     found.append(None)
             return found
+
+
+def _run_reported(
+    connection: duckdb.DuckDBPyConnection,
+    task: Task,
+    period: Period,
+    read_since: datetime,
+    filters: Filters,
+    calls_examined: int,
+) -> Detection:
+    """Run a rule; whatever fails, but for the lake itself, is an error of the rule.
+
+    Raises
+    ------
+    RuleError
+        If the rule fails.
+    duckdb.Error, OSError
+        If a file of the lake is damaged, or the disk is full.
+    """
+    import duckdb
+    from polars.exceptions import PanicException
+
+    try:
+        return _run_task(connection, task, period, read_since, filters, calls_examined)
+    except (SentinelError, duckdb.Error, OSError, MemoryError):
+        raise
+    except (Exception, PanicException) as error:
+        raise RuleError(
+            f"{task.rule.file}: what rule {task.rule.id} returns cannot be used: {first_line(error)} "
+            f"({type(error).__name__}).",
+            hint="Return numbers, texts, times, true and false; cast all else to one of them.",
+        ) from error
 
 
 def _count_calls(connection: duckdb.DuckDBPyConnection, read_since: datetime, until: datetime, filters: Filters) -> int:
@@ -222,6 +272,7 @@ def _run_task(
         read_since=read_since,
         **conditions,
         calls_examined=calls_examined,
+        notices=task.notices,
     )
 
 

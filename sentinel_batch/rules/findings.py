@@ -57,7 +57,12 @@ def check_rows(rows: pl.DataFrame, rule: Rule) -> None:
             found = "NULL" if fits else f"a value of type {kind}"
             wanted = "a number" if column in _NUMBERS else "a text" if column == "suspect_number" else "an instant"
             raise RuleError(f"{rule.file}: the rule returns {found} as {column}.", hint=f"Return {wanted} in each row.")
-    # Severities travel as numbers in SQL, because a maximum of texts would rank HIGH below LOW.
+    outside = rows.filter(~pl.col("confidence").is_between(0, 1))["confidence"]
+    if not outside.is_empty():
+        raise RuleError(
+            f"{rule.file}: the rule {rule.id} returns {outside[0]} as confidence.",
+            hint="A confidence is a number from 0 (a guess) to 1 (certain).",
+        )
     steps = set(rows["severity"].to_list()) - set(range(1, len(SEVERITIES) + 1))
     if steps:
         raise RuleError(
@@ -114,6 +119,11 @@ def shape_findings(
 
 class _Sentence(string.Formatter):
     """Formats a value that is not known as such."""
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
+        if not field_name.isidentifier():  # A summary names what a rule returns, and nothing inside of it.
+            raise KeyError(field_name)
+        return super().get_field(field_name, args, kwargs)
 
     def format_field(self, value: Any, format_spec: str) -> str:
         return "unknown" if value is None else str(format(value, format_spec))

@@ -29,6 +29,7 @@ _KNOWN = (
     *TEXTS, "confidence", "severity_note", *_SENTENCES, "maturity", *_DAYS, "weight", "trailing", "severity", *_TABLES,
 )  # fmt: skip
 _ID = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
+_HEADING = re.compile(r"^\s*\[{1,2}\s*([^\[\]]+?)\s*\]", re.MULTILINE)
 _VERSION = re.compile(r"\d+\.\d+(\.\d+)?", re.ASCII)
 _TAG = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
@@ -78,7 +79,9 @@ class _Header:
         for name in self.data:
             if name not in _KNOWN:
                 hint = suggest(name, _KNOWN, f"Known: {', '.join(_KNOWN)}.")
-                raise self.error(f"has an unknown entry {name!r} in its header", hint, key=name)
+                headings = (found[1] for found in _HEADING.finditer(self.text))
+                table = next((heading for heading in headings if heading.partition(".")[0] == name), "")
+                raise self.error(f"has an unknown entry {name!r} in its header", hint, table, "" if table else name)
         texts = {name: self.text_of(name) for name in TEXTS}
         self.check_identity(texts)
         needed, optional = self.columns()

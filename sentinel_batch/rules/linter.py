@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import string
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,13 +16,19 @@ from sqlglot.errors import SqlglotError
 from batch_base.suggestions import suggest
 from sentinel_batch.errors import RuleError
 from sentinel_batch.rules.books import SHIPPED_FOLDER
+from sentinel_batch.rules.case_files import check_calls, read_cases
+from sentinel_batch.rules.catalogue import list_shipped, taken_id
 from sentinel_batch.rules.columns import find_unknown_columns, list_outputs, read_columns
+from sentinel_batch.rules.expansion import Query
 from sentinel_batch.rules.findings import RETURNED_COLUMNS
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES, PROVIDED, list_tables
 from sentinel_batch.rules.portability import check_portability, leaves_nulls_to_the_engine
 from sentinel_batch.rules.queries import DETAILS
+from sentinel_batch.rules.reach import find_line
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.trial import try_queries
+
+_STEP_BEGINS = re.compile(r"\s*\w+ AS (?:\w+ )?\(")
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,19 @@ def lint_rule(rule: Rule) -> list[Violation]:
     return list(dict.fromkeys(found))
 
 
+def find_duplicates(rules: Sequence[Rule]) -> list[Violation]:
+    """Return what is wrong with ids that several of these rules have, or a shipped one has, too."""
+    first = {rule.id: rule for rule in list_shipped()}
+    found = []
+    for rule in rules:
+        other = first.setdefault(rule.id, rule)
+        if other.path.resolve() != rule.path.resolve():
+            error = taken_id(rule, other)
+            place, _, message = error.message.partition(": ")
+            found.append(Violation(place, message, error.hint))
+    return list(dict.fromkeys(found))
+
+
 def check_rule(rule: Rule) -> None:
     """Raise for a rule that :func:`lint_rule` complains about.
 
@@ -89,18 +108,18 @@ def _lint_query(rule: Rule, query: str) -> Iterator[Violation]:
     try:
         trees = sqlglot.parse(sql, dialect="duckdb")
     except SqlglotError as error:
-        place = re.search(r"Line (\d+)", str(error))
-        yield Violation(expansion.locate(int(place[1]) if place else 1), "This is not SQL.", str(error).splitlines()[0])
+        place = re.search(r"[Ll]ine (\d+)", str(error))
+        yield _explain_syntax(expansion, int(place[1]) if place else 1)
         return
     if len(trees) != 1 or not isinstance(trees[0], exp.Select):
         yield Violation(expansion.locate(1), f"Query {query} is not one SELECT.", "Write a single SELECT.")
         return
     tables = list_tables(rule)
     for node, message, hint in check_portability(trees[0], {*rule.parameters, *rule.constants, *PROVIDED}, tables):
-        yield Violation(expansion.locate(_line(node, sql)), message, hint)
+        yield Violation(expansion.locate(find_line(node, sql)), message, hint)
     for column, known in find_unknown_columns(trees[0], tables):
         hint = suggest(column.name, known, f"Columns here: {', '.join(sorted(set(known))) or 'none'}.")
-        yield Violation(expansion.locate(_line(column, sql)), f"There is no column {column.sql()}.", hint)
+        yield Violation(expansion.locate(find_line(column, sql)), f"There is no column {column.sql()}.", hint)
     if leaves_nulls_to_the_engine(sql):
         message = f"Query {query} has an ORDER BY without NULLS FIRST or NULLS LAST."
         yield Violation(expansion.locate(1), message, "Engines disagree on the default: write one of them.")
@@ -154,9 +173,37 @@ def _lint_header(rule: Rule) -> Iterator[Violation]:
     if not rule.false_positives:
         hint = 'Write false_positives = ["…"], a sentence each: whoever reviews an alert needs them.'
         yield Violation(f"{rule.header_file}:1", "The rule names no honest users that look alike.", hint)
+    yield from _lint_cases(rule)
     if not rule.cases_path.is_file():
         hint = f"Write {rule.cases_path.name}: calls, and what the rule should find in them."
         yield Violation(f"{rule.header_file}:1", "The rule has no test cases.", hint)
+
+
+def _lint_cases(rule: Rule) -> Iterator[Violation]:
+    try:
+        cases = read_cases(rule)
+    except RuleError as error:
+        place, _, message = error.message.partition(": ")
+        yield Violation(place, message, error.hint)
+        return
+    for case in cases:
+        try:
+            check_calls(case)
+        except RuleError as error:
+            yield Violation(case.place, error.message.partition(": ")[2], error.hint)
+
+
+def _explain_syntax(query: Query, line: int) -> Violation:
+    """Say in plain words what a parser stumbles over: mostly a comma that is missing between two parts of a WITH."""
+    before = None
+    for made in query.lines:
+        if before is not None and before.text.rstrip().endswith(")") and _STEP_BEGINS.match(made.text):
+            place = f"{before.file}:{before.number}"
+            return Violation(place, "This is not SQL: a comma is missing.", "End this part of the WITH with a comma.")
+        before = made if made.text.strip() and not made.text.lstrip().startswith("--") else before
+    text = query.lines[min(line, len(query.lines)) - 1].text.strip()
+    hint = f"It breaks off at {text[:60]!r}: look for a missing comma or bracket there, or above."
+    return Violation(query.locate(line), "This is not SQL.", hint)
 
 
 def _lint_columns(rule: Rule) -> Iterator[Violation]:
@@ -178,11 +225,3 @@ def _lint_columns(rule: Rule) -> Iterator[Violation]:
     for name in sorted(read - set(said)):
         hint = "Add it to needed, or to optional if the rule still finds something where it is NULL."
         yield Violation(place, f"The rule reads {name}, which [columns] does not name.", hint)
-
-
-def _line(node: exp.Expression | exp.Func, sql: str) -> int:
-    if isinstance(node, exp.Placeholder | exp.Parameter):  # the parser does not say where a value stands
-        found = re.search(rf"\${re.escape(node.name)}\b", sql)
-        return sql.count("\n", 0, found.start() if found else 0) + 1
-    starts = [inner.meta["start"] for inner in node.find_all(exp.Identifier, exp.Star) if "start" in inner.meta]
-    return sql.count("\n", 0, min([*starts, node.meta.get("start", len(sql))]) if starts or node.meta else 0) + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,18 @@ from sentinel_batch.errors import ConfigurationError, RuleError
 if TYPE_CHECKING:
     import polars as pl
 
+RESERVED = ("examined_calls", "profiles", "call_records", "all_profiles")
+"""Tables of the connection on which rules run: no list may take the place of one."""
+
 LIST_TYPES = ("text", "real", "integer")
 """Types of a list's columns."""
 
 _KEYS = ("columns", "types", "default", "file", "description")
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {"text": str, "real": float, "integer": int}
+_NUMBERS = re.compile("prefix|number")
+_WITHOUT_PLUS = r"^(00|[1-9])\d{3,}$"
+"""What is hardly a short code such as 112: the beginning of a number whose plus sign is forgotten."""
+
 _TOO_LARGE = 2**63
 
 
@@ -79,6 +87,31 @@ class ReferenceList:
         schema = {column: kinds[kind] for column, kind in self.columns.items()}
         return pl.DataFrame(rows, schema=schema, orient="row").unique(maintain_order=True)
 
+    def find_doubts(self, rows: pl.DataFrame, *, chosen: bool) -> list[str]:
+        """Return what about the rows makes it likely that they match nothing, in words.
+
+        Parameters
+        ----------
+        rows
+            As :meth:`resolve` returned them.
+        chosen
+            Whether somebody chose them; a list may be empty as it is shipped.
+        """
+        import polars as pl
+
+        if rows.is_empty():
+            return [f"{self.name} is empty: nothing can match it."] if chosen else []
+        found = []
+        for column in (name for name, kind in self.columns.items() if kind == "text" and _NUMBERS.search(name)):
+            odd = rows.filter(pl.col(column).str.contains(_WITHOUT_PLUS))[column]
+            if not odd.is_empty():
+                entries = "1 entry has" if len(odd) == 1 else f"{len(odd)} entries have"
+                found.append(
+                    f"{self.name}: {entries} no plus sign, such as {odd[0]}: full numbers begin with one, so only "
+                    "short codes can match."
+                )
+        return found
+
     def _read(self, path: Path, place: str) -> tuple[tuple[Any, ...], ...]:
         try:
             with path.open(encoding="utf-8-sig", newline="") as file:
@@ -106,13 +139,15 @@ class ReferenceList:
         except (TypeError, ValueError, OverflowError):
             wanted = ", ".join(f"{column} ({kind})" for column, kind in self.columns.items())
             raise ConfigurationError(
-                f"{place}: {row!r} is not a row of list {self.name}.", hint=f"A row is: {wanted}.", name=self.name
+                f"{place}: {row!r} is no row of list {self.name}.",
+                hint=f"A row is: {wanted}; texts stand in quotes.",
+                name=self.name,
             ) from None
 
 
 def _convert(value: Any, kind: str) -> str | float | int:
     """Return a cell in the type of its column; what a short line of a file lacks is None, and no value."""
-    if not isinstance(value, str | int | float):
+    if not isinstance(value, str | int | float) or (kind == "text" and not isinstance(value, str)):
         raise TypeError(value)
     made: str | float | int = _CONVERTERS[kind](value.strip() if isinstance(value, str) else value)
     cut = isinstance(made, int) and (abs(made) >= _TOO_LARGE or (isinstance(value, float) and made != value))
@@ -131,7 +166,9 @@ def read_list(name: str, table: Any, place: str) -> ReferenceList:
     """
     place = f"{place}: [lists.{name}]"
     if not isinstance(table, dict) or not name.isidentifier() or name != name.lower():
-        raise RuleError(f"{place} is not a list.", hint="A name is lower case; its value is a table.")
+        raise RuleError(f"{place} is no list.", hint="A name is lower case; its value is a table.")
+    if name in RESERVED:
+        raise RuleError(f"{place} has the name of a table.", hint=f"Taken are: {', '.join(RESERVED)}.")
     unknown = [key for key in table if key not in _KEYS]
     columns = table.get("columns")
     if unknown or not isinstance(columns, list) or not columns or not str(table.get("description", "")).strip():

@@ -14,6 +14,8 @@ from sentinel_batch.window import DURATIONS_ALLOWED, format_duration, parse_dura
 TYPES = ("duration", "integer", "real")
 """Types of a parameter: a length of time, a whole number, a number with up to six decimals."""
 
+_NOUNS = {"integer": "a whole number", "real": "a number"}
+
 KEYS = ("type", "default", "min", "max", "unit", "description")
 """Keys of a parameter's table."""
 
@@ -48,10 +50,9 @@ class Parameter:
         bounds = f"from {show_value(self.minimum)} to {show_value(self.maximum)}"
         if self.kind == "duration":
             return f"{DURATIONS_ALLOWED}, {bounds}"
-        noun = "a whole number" if self.kind == "integer" else "a number"
-        return f"{noun} {bounds}" + (f" ({self.unit})" if self.unit else "")
+        return f"{_NOUNS[self.kind]} {bounds}" + (f" ({self.unit})" if self.unit else "")
 
-    def check(self, value: Any, place: str, error: type[UsageError] = UsageError) -> Any:
+    def check(self, value: Any, place: str, error: type[UsageError] = UsageError, before: str = "") -> Any:
         """Return the value in the parameter's type.
 
         Parameters
@@ -62,6 +63,8 @@ class Parameter:
             Where it was given, for the message.
         error
             Type of the error to raise.
+        before
+            What the message begins with, such as ``file:line: ``.
 
         Raises
         ------
@@ -71,12 +74,20 @@ class Parameter:
         converted = convert_value(self.kind, value)
         if converted is None or not self.minimum <= converted <= self.maximum:
             raise error(
-                f"{self.name} = {show_value(value)} in {place} is not allowed.",
-                hint=f"Give {self.allowed}.",
+                f"{before}{self.name} = {_quote(value)} in {place} is {self._judge(value)}.",
+                hint=f"Give {self.allowed}{', without quotes' * self._is_quoted(value)}.",
                 name=self.name,
                 value=show_value(value),
             )
         return converted
+
+    def _judge(self, value: Any) -> str:
+        if self._is_quoted(value):
+            return f"a text, not {_NOUNS[self.kind]}"
+        return "not allowed"
+
+    def _is_quoted(self, value: Any) -> bool:
+        return isinstance(value, str) and self.kind != "duration"
 
 
 def read_parameter(name: str, table: Mapping[str, Any]) -> Parameter:
@@ -123,6 +134,10 @@ def convert_value(kind: str, value: Any) -> Any:
 def show_value(value: Any) -> str:
     """Write a parameter's value as a person would type it."""
     return format_duration(value) if isinstance(value, timedelta) else str(value)
+
+
+def _quote(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else show_value(value)
 
 
 def _convert_duration(value: Any) -> timedelta | None:

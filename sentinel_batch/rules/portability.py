@@ -13,6 +13,8 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.dialects.duckdb import DuckDB
 
+from sentinel_batch.rules.reach import explain_reach, find_foreign_sources
+
 Complaints = Iterator[tuple[exp.Expression | exp.Func, str, str]]
 
 FUNCTIONS = frozenset(
@@ -66,11 +68,8 @@ def _check_values(tree: exp.Select, values: Collection[str]) -> Complaints:
 
 
 def _check_tables(tree: exp.Select, tables: Collection[str]) -> Complaints:
-    named = {cte.alias for cte in tree.find_all(exp.CTE)} | set(tables)
-    for node in tree.find_all(exp.Table):
-        if node.name not in named or node.db or not isinstance(node.this, exp.Identifier):
-            hint = f"A rule reads {', '.join(tables)}, and its own steps."
-            yield node, f"The rule reads {node.sql('duckdb')}.", hint
+    for node in find_foreign_sources(tree, tables):
+        yield node, f"The rule reads {node.sql('duckdb')}.", explain_reach(tables)
 
 
 def _check_functions(tree: exp.Select) -> Complaints:

@@ -10,12 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from batch_base.suggestions import suggest
 from sentinel_batch.errors import ConfigurationError, RuleError, UsageError
 from sentinel_batch.rules.ladder import Ladder
 from sentinel_batch.rules.lists import ReferenceList
 from sentinel_batch.rules.parameters import Parameter
 from sentinel_batch.rules.queries import read_queries
-from sentinel_batch.rules.settings import ENABLED, SEGMENTS
+from sentinel_batch.rules.settings import ENABLED, SEGMENTS, Origin
 from sentinel_batch.rules.toml_lines import find_line
 
 if TYPE_CHECKING:
@@ -169,7 +170,10 @@ class Rule:
             raise RuleError(f"{self.file}: the rule's SQL cannot be read: {error}", hint=hint) from error
 
     def resolve_parameters(
-        self, given: Mapping[str, Any] | None = None, configured: Mapping[str, Any] | None = None
+        self,
+        given: Mapping[str, Any] | None = None,
+        configured: Mapping[str, Any] | None = None,
+        origin: Origin | None = None,
     ) -> dict[str, Any]:
         """Return every parameter's value: as given, else as configured, else the default.
 
@@ -179,6 +183,8 @@ class Rule:
             Values of this call, by parameter name; None means not given.
         configured
             The rule's settings in the configuration.
+        origin
+            Where those stand.
 
         Raises
         ------
@@ -188,36 +194,53 @@ class Rule:
             If a given name or value is not allowed.
         """
         values = {name: parameter.default for name, parameter in self.parameters.items()}
+        origin = origin or Origin(f"rules.{self.id}")
         places: tuple[tuple[Mapping[str, Any] | None, str, type[UsageError]], ...] = (
-            (configured, f"[rules.{self.id}] of the configuration", ConfigurationError),
+            (configured, origin.heading, ConfigurationError),
             (given, f"the call of rule {self.id}", UsageError),
         )
         for table, place, error in places:
             for name, value in (table or {}).items():
                 if value is None or name in self.lists or name in (ENABLED, SEGMENTS):
                     continue
+                before = origin.locate(name) if table is configured else ""
                 if name not in self.parameters:
+                    known = [*self.parameters, *self.lists]
                     raise error(
-                        f"Rule {self.id} has no parameter {name!r} ({place}).",
-                        hint=f"Its parameters are: {', '.join([*self.parameters, *self.lists])}.",
+                        f"{before}Rule {self.id} has no parameter {name!r} ({place}).",
+                        hint=suggest(name, known, f"Its parameters and lists are: {', '.join(known)}."),
                         name=name,
                     )
-                values[name] = self.parameters[name].check(value, place, error)
+                values[name] = self.parameters[name].check(value, place, error, before)
         return values
 
-    def resolve_lists(self, configured: Mapping[str, Any] | None = None) -> dict[str, pl.DataFrame]:
-        """Return the rows of every list of the rule: as configured, else as shipped.
+    def resolve_lists(
+        self,
+        configured: Mapping[str, Any] | None = None,
+        origin: Origin | None = None,
+        given: Mapping[str, Any] | None = None,
+    ) -> dict[str, pl.DataFrame]:
+        """Return the rows of every list of the rule: as given for this run, else as configured, else as shipped.
 
         Raises
         ------
         ConfigurationError
             If a configured list cannot be used.
         """
-        given = configured or {}
-        return {
-            name: entry.resolve(given.get(name), self.path.parent, f"[rules.{self.id}] {name}")
-            for name, entry in self.lists.items()
-        }
+        origin = origin or Origin(f"rules.{self.id}")
+        adhoc, settings = given or {}, configured or {}
+        resolved = {}
+        for name, entry in self.lists.items():
+            place = f"the call of rule {self.id}, {name}" if name in adhoc else f"[{origin.table}] {name}"
+            before = origin.locate(name) if name in settings and name not in adhoc else ""
+            rows = adhoc.get(name, settings.get(name))
+            resolved[name] = entry.resolve(rows, self.path.parent, f"{before}{place}")
+        return resolved
+
+    @property
+    def name_for_commands(self) -> str:
+        """What names the rule on the command line: its id, or, of a rule of the user's, its file."""
+        return self.id if self.is_shipped else self.file
 
     def find_line(self, key: str, table: str = "") -> int:
         """Return the line of the TOML file at which a key of a table stands, or, without a table, of the header."""

@@ -14,7 +14,7 @@ from sentinel_batch.profiles import scan_days
 from sentinel_batch.rules.catalogue import FailedRule
 from sentinel_batch.rules.execution import Detection, Filters, Task, try_tasks
 from sentinel_batch.rules.rule import Rule
-from sentinel_batch.rules.settings import SEGMENTS
+from sentinel_batch.rules.settings import SEGMENTS, Origin
 from sentinel_batch.severity import severity_rank
 
 
@@ -34,7 +34,7 @@ class Plan:
     segments: Mapping[str, Task]
 
     @classmethod
-    def of(cls, rule: Rule, given: Mapping[str, Any], configured: Mapping[str, Any]) -> Plan:
+    def of(cls, rule: Rule, given: Mapping[str, Any], configured: Mapping[str, Any], origin: Origin) -> Plan:
         """Return the plan of a rule; parameters that are given for this run go for every segment.
 
         Raises
@@ -44,8 +44,13 @@ class Plan:
         """
         tables = configured.get(SEGMENTS, {})
         base = {name: value for name, value in configured.items() if name != SEGMENTS}
-        own = {} if given else {name: Task.of(rule, {}, {**base, **table}) for name, table in tables.items()}
-        return cls(Task.of(rule, given, base), own)
+        own = {} if given else {name: _plan_segment(rule, base, tables[name], origin.below(name)) for name in tables}
+        return cls(Task.of(rule, given, base, origin), own)
+
+
+def _plan_segment(rule: Rule, base: Mapping[str, Any], table: Mapping[str, Any], origin: Origin) -> Task:
+    rule.resolve_parameters(configured=table, origin=origin)  # What stands in the segment's own table is said to.
+    return Task.of(rule, {}, {**base, **table}, origin)
 
 
 def run_plans(

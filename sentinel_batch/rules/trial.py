@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import duckdb
 import polars as pl
 
 from sentinel_batch.errors import ConfigurationError, RuleError
+from sentinel_batch.rules.execution import Task
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES, bind_values
 from sentinel_batch.rules.querying import run_query
+from sentinel_batch.rules.reach import shut_off
 from sentinel_batch.rules.rule import Rule
+from sentinel_batch.rules.settings import Origin
 from sentinel_batch.schema import CALL_RECORDS, polars_schema
 from sentinel_batch.schema import PROFILES as PROFILES_TABLE
 from sentinel_batch.window import Period
@@ -21,34 +24,43 @@ _PERIOD = Period(datetime(2026, 1, 21, tzinfo=UTC), datetime(2026, 1, 22, tzinfo
 
 def try_queries(rule: Rule) -> Iterator[tuple[str, str, str]]:
     """Yield place, message and hint of each query of a rule that the engine refuses, on tables without rows."""
-    bound = bind_values(rule, rule.resolve_parameters(), _PERIOD)
     try:
-        connection = connect_empty(rule)
+        task = Task.of(rule, {}, {}, Origin(f"rules.{rule.id}"))
     except ConfigurationError as error:
         yield f"{rule.header_file}:1", error.message, error.hint
         return
+    connection = connect_empty(task.lists)
     for query in rule.queries:
         try:
-            run_query(connection, rule, query, bound)
+            run_query(connection, rule, query, bind_values(rule, task.values, _PERIOD))
         except RuleError as error:
             place, _, message = error.message.partition(": ")
             yield place, message, error.hint
 
 
-def connect_empty(rule: Rule) -> duckdb.DuckDBPyConnection:
-    """Return a connection with the tables that a rule reads: no calls, no profiles, and its own lists.
+def try_task(task: Task) -> None:
+    """Run the queries of a rule, with the values and lists that it is to run with, on tables without rows.
 
     Raises
     ------
-    ConfigurationError
-        If a list's file cannot be read.
+    RuleError
+        If the engine refuses one.
     """
+    bound = bind_values(task.rule, task.values, _PERIOD)
+    connection = connect_empty(task.lists)
+    for query in task.rule.queries:
+        run_query(connection, task.rule, query, bound)
+
+
+def connect_empty(lists: Mapping[str, pl.DataFrame]) -> duckdb.DuckDBPyConnection:
+    """Return a connection with the tables that a rule reads: no calls, no profiles, and its own lists."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     tables = {
         EXAMINED_CALLS: pl.DataFrame(schema=polars_schema(CALL_RECORDS.columns)),
         PROFILES: pl.DataFrame(schema=polars_schema(PROFILES_TABLE.columns)),
     }
-    for name, rows in (tables | rule.resolve_lists()).items():
+    for name, rows in {**tables, **lists}.items():
         connection.register(name, rows.to_arrow())
+    shut_off(connection)
     return connection

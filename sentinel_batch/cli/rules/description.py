@@ -21,7 +21,10 @@ WordsArgument = Annotated[
 
 def describe_rule(rule: Rule) -> dict[str, Any]:
     """Return what a rule's header says, as plain values."""
-    texts = ("id", "name", "alert_type", "version", "maturity", "book", "description", "nulls", "source", "remediation")
+    texts = (
+        "id", "name", "alert_type", "version", "maturity", "book", "summary", "description", "severity_note", "nulls",
+        "source", "remediation",
+    )  # fmt: skip
     return {
         **{name: getattr(rule, name) for name in texts},
         "confidence": rule.confidence,
@@ -53,5 +56,5 @@ def describe_rule(rule: Rule) -> dict[str, Any]:
 def report_failed(out: Output, failed: Sequence[FailedRule]) -> ExitCode:
     """Warn of rules that cannot be used, unless a document did; return the exit code that says so."""
     for rule in () if out.as_json else failed:
-        out.warn(f"{rule.id} was left out. {rule.error.message} {rule.error.hint}")
+        out.error(f"Rule {rule.id} was left out. {rule.error.message}", rule.error.hint)
     return ExitCode.PARTLY_DONE if failed else ExitCode.DONE

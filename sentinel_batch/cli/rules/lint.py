@@ -41,7 +41,7 @@ def lint(session: Session, rules: WordsArgument = None) -> ExitCode:
 
 
 def _lint(chosen: Selection) -> list[Violation]:
-    from sentinel_batch.rules.linter import Violation, lint_rule
+    from sentinel_batch.rules.linter import Violation, find_duplicates, lint_rule
 
     found = []
     for failed in chosen.failed:
@@ -49,6 +49,7 @@ def _lint(chosen: Selection) -> list[Violation]:
         found.append(Violation(place, message, failed.error.hint))
     for rule in chosen.rules:
         found += lint_rule(rule)
+    found += find_duplicates(chosen.rules)
     return found + [violation for book in chosen.books for violation in _lint_lock(book, chosen)]
 
 

@@ -52,7 +52,7 @@ def list_rules(
     else:
         columns = (
             Column("Rule"),
-            Column("Version"),
+            Column("Ver."),
             Column("Maturity"),
             Column("Book"),
             Column("Name", fold=True),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.cli.text import count_of
 
 
 @with_session
@@ -31,4 +32,4 @@ def lock(
     if out.as_json:
         out.document({"status": "success", "count": len(chosen.rules), "file": str(path)})
     else:
-        out.line(f"{path}: {len(chosen.rules)} rules.")
+        out.line(f"{path}: {count_of(len(chosen.rules), 'rule')}.")

@@ -12,6 +12,7 @@ from batch_base.plain import to_plain
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.rules.description import WordsArgument
 from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.cli.text import count_of
 from sentinel_batch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -31,14 +32,18 @@ def run(
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Ad-hoc parameter of the one rule; nothing is recorded."),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Ad-hoc parameter or list (values with commas, or a CSV file) of the one rule; nothing is recorded.",
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the findings, record nothing.")] = False,
 ) -> ExitCode:
     """Run rules over one period, and record the findings as alerts.
 
     Rules that are in no configured book are tried out only: their findings are shown, and nothing is recorded.
-    Exit code 3: a rule of yours cannot be used, or failed; it is named, and the others ran.
+    Exit code 3: a rule of yours cannot be used, or failed; it is named, and the others ran. Exit code 1: none ran.
     """
     from sentinel_batch.detection import record_detections, run_detection
     from sentinel_batch.rules import read_catalogue
@@ -62,8 +67,10 @@ def run(
     elif done.by_rule:
         _print_findings(out, done)
         _print_changes(out, done, strangers)
+    for notice in () if out.as_json else done.notices:
+        out.warn(notice)
     for broken in () if out.as_json else done.failed:
-        out.warn(f"{broken.id} failed. {broken.error.message} {broken.error.hint}")
+        out.error(f"Rule {broken.id} did not run. {broken.error.message}", broken.error.hint)
     if not done.by_rule and done.failed:
         return ExitCode.FAILED
     return ExitCode.PARTLY_DONE if done.failed else ExitCode.DONE
@@ -85,6 +92,8 @@ def _only(words: list[str] | None, rules: Sequence[Rule]) -> Rule:
 def _setting(rule: Rule, text: str) -> tuple[str, Any]:
     """Read ``name=value`` in the type of the parameter; a rule checks names and bounds itself."""
     name, equals, value = text.partition("=")
+    if equals and name in rule.lists:
+        return name, _read_list(rule, name, value)
     parameter = rule.parameters.get(name)
     convert = {"integer": int, "real": float}.get(parameter.kind, str) if parameter else str
     try:
@@ -92,12 +101,25 @@ def _setting(rule: Rule, text: str) -> tuple[str, Any]:
             raise ValueError(text)
         return name, convert(value)
     except ValueError:
-        allowed = parameter.allowed if parameter else ", ".join(rule.parameters)
+        allowed = parameter.allowed if parameter else ", ".join([*rule.parameters, *rule.lists])
         raise UsageError(f"--set {text!r} is not allowed.", hint=f"Write NAME=VALUE; allowed: {allowed}.") from None
 
 
+def _read_list(rule: Rule, name: str, text: str) -> str | list[str]:
+    """Read a list's rows: the path of a CSV file, or, where it has one column, values with commas between them."""
+    if text.endswith(".csv"):
+        return text
+    columns = rule.lists[name].columns
+    if len(columns) > 1:
+        raise UsageError(
+            f"--set {name}: a row of this list has {len(columns)} columns, {', '.join(columns)}.",
+            hint=f"Name a CSV file with these columns: --set {name}=rows.csv",
+        )
+    return [value.strip() for value in text.split(",") if value.strip()]
+
+
 def _print_findings(out: Output, done: Detections) -> None:
-    out.note(f"Examined ({to_plain(done.since)}, {to_plain(done.until)}], {len(done.by_rule)} rules")
+    out.note(f"Examined ({to_plain(done.since)}, {to_plain(done.until)}], {count_of(len(done.by_rule), 'rule')}")
     columns = (
         Column("Rule"),
         Column("Severity"),

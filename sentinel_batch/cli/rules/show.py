@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.rules.description import describe_rule
 from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.cli.text import count_of
 
 if TYPE_CHECKING:
     from sentinel_batch.rules import Rule
+    from sentinel_batch.rules.lists import ReferenceList
+
+
+_PROSE = {
+    "Summary of a finding:": "summary",
+    "What to do:": "remediation",
+    "How sure it is:": "confidence",
+    "What NULL means:": "nulls",
+    "Where its thresholds come from:": "source",
+}
+_SHOWN_ENTRIES = 20
 
 
 @with_session
@@ -24,13 +37,22 @@ def show(
 ) -> None:
     """Print what a rule does, its parameters in use, and its SQL."""
     from sentinel_batch.rules.selection import select_rule
+    from sentinel_batch.rules.settings import Origin
 
     config = session.configure()
     chosen = select_rule(rule, config)
-    values = chosen.resolve_parameters(configured=config.rules.get(chosen.id))
+    settings, origin = config.rules.get(chosen.id), Origin.of(config, chosen.id)
+    values = chosen.resolve_parameters(configured=settings, origin=origin)
+    lists = {name: rows.to_dicts() for name, rows in chosen.resolve_lists(settings, origin).items()}
     out = session.output
     if out.as_json:
-        facts = {**describe_rule(chosen), "values": values, "sql": chosen.read_sql(), "queries": dict(chosen.queries)}
+        facts = {
+            **describe_rule(chosen),
+            "values": values,
+            "list_values": lists,
+            "sql": chosen.read_sql(),
+            "queries": dict(chosen.queries),
+        }
         out.document({"status": "success", "rule": facts})
         return
     _print_header(out, chosen)
@@ -44,6 +66,8 @@ def show(
         Column("Meaning", fold=True),
     )
     out.table(columns, rows)
+    for name, entries in lists.items():
+        _print_list(out, chosen.lists[name], entries)
     if not expanded:
         out.line(f"\n{chosen.read_sql().strip()}")
         return
@@ -52,14 +76,38 @@ def show(
 
 
 def _print_header(out: Output, rule: Rule) -> None:
-    out.line(f"{rule.id} {rule.version}: {rule.name} ({rule.alert_type})")
-    out.line(f"{rule.maturity}, book {rule.book}, {rule.file}; tags: {', '.join(rule.tags) or '-'}")
-    out.line(f"\n{rule.description}\n")
-    if rule.severity_note:
-        out.line(f"{rule.severity_note}\n")
-    for rung in rule.ladder.rungs:
-        out.line(f"{rung.level}: {rung.text or rung.when or 'every other finding.'}")
-    out.line("\nHonest users that look like this:")
-    for sentence in rule.false_positives:
-        out.line(f"- {sentence}")
+    out.prose(f"{rule.id} {rule.version}: {rule.name} ({rule.alert_type})")
+    out.prose(f"{rule.maturity}, book {rule.book}, {rule.file}; tags: {', '.join(rule.tags) or '-'}")
+    out.prose(f"Written {rule.created}, changed {rule.updated}; weight {rule.weight:g}")
+    for text in (rule.description, rule.severity_note):
+        if text:
+            out.line()
+            out.prose(text)
     out.line()
+    for rung in rule.ladder.rungs:
+        out.prose(f"{rung.level}: {rung.text or rung.when or 'every other finding.'}", indent="    ")
+    for heading, prose in _PROSE.items():
+        text = getattr(rule, prose)
+        if text:
+            out.line(f"\n{heading}")
+            out.prose(text)
+    _print_sentences(out, "Honest users that look alike:", rule.false_positives)
+    _print_sentences(out, "References:", rule.references)
+    out.line("\nWhat it reads:")
+    out.prose(f"Needed: {', '.join(rule.needed)}." + (f" Of use: {', '.join(rule.optional)}." if rule.optional else ""))
+    out.line()
+
+
+def _print_sentences(out: Output, heading: str, sentences: Sequence[str]) -> None:
+    if sentences:
+        out.line(f"\n{heading}")
+    for sentence in sentences:
+        out.prose(f"- {sentence}", indent="  ")
+
+
+def _print_list(out: Output, entry: ReferenceList, rows: Sequence[dict[str, Any]]) -> None:
+    shown = [" / ".join(str(value) for value in row.values()) for row in rows[:_SHOWN_ENTRIES]]
+    more = f" and {len(rows) - len(shown):,} more" if len(rows) > len(shown) else ""
+    out.line()
+    out.prose(f"List {entry.name} ({', '.join(entry.columns)}): {entry.description}")
+    out.prose(f"{count_of(len(rows), 'row')}: {', '.join(shown) or 'none'}{more}.", indent="    ")

@@ -149,7 +149,16 @@ def test_the_first_night_examines_everything_and_reports(desk: Desk) -> None:
     assert desk.suspects() == SUSPECTS[:2]
     assert result.since == NOON - timedelta(days=9, microseconds=1)
     assert result.until == NOON + timedelta(minutes=59)
-    assert [step.name for step in steps] == ["inbox", "ingest", "profiles", "detect", "alerts", "cases", "report"]
+    assert [step.name for step in steps] == [
+        "inbox",
+        "rules",
+        "ingest",
+        "profiles",
+        "detect",
+        "alerts",
+        "cases",
+        "report",
+    ]
     assert {step.status for step in steps} == {"done"}
     assert counts(result, "ingest")["records_inserted"] == 122
     assert result.report is not None
@@ -204,7 +213,7 @@ def test_an_empty_inbox_is_a_good_night_with_a_report(known_desk: Desk) -> None:
     result = desk.night()
     assert (result.status, result.exit_code) == ("success", ExitCode.DONE)
     statuses = [step.status for step in result.steps]
-    assert statuses == ["done", "skipped", "done", "skipped", "skipped", "skipped", "done"]
+    assert statuses == ["done", "done", "skipped", "done", "skipped", "skipped", "skipped", "done"]
     assert (result.since, result.until) == (None, None)
     assert result.report is not None
     assert result.report.alerts_total == 1

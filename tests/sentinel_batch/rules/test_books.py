@@ -141,7 +141,7 @@ def test_what_cannot_be_read_is_listed_and_the_rest_is_there(tmp_path: Path, con
     assert found == {
         "BROKEN": "BROKEN.toml:4: the rule has an unknown entry 'vershun' in its header.",
         "lower": "lower.sql: the name of a rule's file is its id, in capitals.",
-        "SDHF_001": "SDHF_001.toml: the id SDHF_001 is taken: by simbox/SDHF_001.toml of the book shipped.",
+        "SDHF_001": "SDHF_001.toml:1: the id SDHF_001 is taken: by simbox/SDHF_001.toml of the book shipped.",
     }
     assert all(failed.error.hint and failed.book == "rules" for failed in catalogue.failed)
     with pytest.raises(RuleError, match="vershun"):

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from sentinel_batch.errors import RuleError
-from sentinel_batch.rules import Rule, get_rule, list_rules
-from sentinel_batch.rules.casebook import Case, check_case, read_cases, unfold_calls
+from sentinel_batch.rules import Rule, get_rule, lint_rule, list_rules
+from sentinel_batch.rules.case_files import Case, read_cases
+from sentinel_batch.rules.casebook import check_case, unfold_calls
 from tests.sentinel_batch.rules.own_rules import QUERY, make_rule
 
 CASES = [pytest.param(rule, case, id=f"{rule.id}: {case.name}") for rule in list_rules() for case in read_cases(rule)]
@@ -47,41 +48,70 @@ def test_numbers_in_braces_stand_for_several_calls_in_local_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "message", "hint"),
     [
-        ("- calls: [", "the test cases cannot be read"),
-        ("- {name: x, calls: []}", "the test cases cannot be read: KeyError('findings')"),
-        ("- {name: x, calls: [], findings: [], colour: red}", "the test cases cannot be read: KeyError('colour')"),
+        ("- calls: [", "1: the cases are not YAML: ", "brackets"),
+        ("x: 1", "1: the cases are no list.", "dash"),
+        ("- 7", "1: 7 is no case.", "name, calls"),
+        ("\n- {name: x, calls: []}", "2: case 'x' of TEST_001: it has no findings.", "name, calls, findings"),
+        (
+            "- {name: x, calls: [], findings: [], call: 1}",
+            "1: case 'x' of TEST_001: the case: there is no 'call'.",
+            "'calls'",
+        ),
+        ("- {name: x, calls: 7, findings: []}", "1: case 'x' of TEST_001: its calls are no list of rows.", "calls: []"),
+        (
+            "- {name: x, calls: [], findings: [{suspect: a}]}",
+            "1: case 'x' of TEST_001: findings, row 1: there is no 'suspect'.",
+            "'suspect_number'",
+        ),
+        (
+            "- {name: x, calls: [], findings: [], options: {windw: 2h}}",
+            "1: case 'x' of TEST_001: options: there is no 'windw'.",
+            "'window'",
+        ),
+        (
+            "- {name: x, calls: [], findings: [], options: {lists: {watch: [a]}}}",
+            "1: case 'x' of TEST_001: options, lists: there is no 'watch'.",
+            "Known: none.",
+        ),
     ],
 )
-def test_cases_that_cannot_be_read_are_named(text: str, message: str, tmp_path: Path) -> None:
+def test_cases_that_cannot_be_read_are_named(text: str, message: str, hint: str, tmp_path: Path) -> None:
     rule = make_rule(tmp_path, cases=text)
     with pytest.raises(RuleError) as caught:
         read_cases(rule)
-    assert f"{tmp_path}/TEST_001.cases.yml: {message}" in caught.value.message
-    assert "name, calls, findings" in caught.value.hint
-
-
-def test_a_call_with_an_unknown_column_is_named() -> None:
-    case = Case("SDHF_001", "odd", ({"caller": "a", "at": "10:00:00", "colour": "red"},), {}, ())
-    with pytest.raises(RuleError, match=r"Test case 'odd' of SDHF_001: unknown colour\.") as caught:
-        unfold_calls(case)
-    assert "imei" in caught.value.hint
+    assert caught.value.message.startswith(f"{tmp_path}/TEST_001.cases.yml:{message}")
+    assert hint in caught.value.hint
+    assert any(str(violation).startswith(f"{tmp_path}/TEST_001.cases.yml:{message}") for violation in lint_rule(rule))
 
 
 @pytest.mark.parametrize(
-    "row",
-    [{"caller": "a"}, {"caller": "a", "at": "40 10:00:00"}, {"caller": "a", "at": "10:00:00", "duration": "long"}],
+    ("row", "problem"),
+    [
+        ("{caller: a, at: 10:00:00}", "at = 36000 is read as a number. Put the time into quotes: at: '10:00:00'"),
+        ("{caller: a}", "calls, row 1 has no time."),
+        ("{caller: a, at: '40 10:00:00'}", "at = '40 10:00:00' is no time of January 2026."),
+        ("{callr: a, at: '10:00:00'}", "there is no 'callr'. Did you mean 'caller'?"),
+        ("{caller: a, at: '10:00:00', duration: long}", "duration = 'long' is not a number."),
+        ("{caller: 234, at: '10:00:00'}", "caller = 234 is not a text in quotes."),
+        ("{caller: 'c{0-9}', at: '10:00:00'}", "caller = 'c{0-9}' has no range between its braces."),
+        ("{caller: 'c{9..1}', at: '10:00:00'}", "caller = 'c{9..1}' has a range that counts down."),
+    ],
 )
-def test_calls_that_cannot_be_read_fail_their_case_alone(row: dict[str, object]) -> None:
-    case = Case("SDHF_001", "odd", (row,), {}, ())
-    assert check_case(get_rule("SDHF_001"), case).startswith("Test case 'odd' of SDHF_001: its calls cannot be read: ")
+def test_calls_that_cannot_be_read_fail_their_case_alone(row: str, problem: str, tmp_path: Path) -> None:
+    rule = make_rule(tmp_path, cases=f"- name: odd\n  calls: [{row}]\n  findings: []\n")
+    [case] = read_cases(rule)
+    said = " ".join(check_case(rule, case).replace("Hint: ", "").split())
+    assert said.startswith(f"{tmp_path}/TEST_001.cases.yml:1: case 'odd' of TEST_001: ")
+    assert problem in said
+    assert any(problem in str(violation) for violation in lint_rule(rule))
 
 
 def test_a_confidence_beyond_one_fails_its_case(tmp_path: Path) -> None:
     rule = make_rule(tmp_path, QUERY.replace("0.5 AS confidence", "1.5 AS confidence"))
     [case] = read_cases(rule)
-    assert check_case(rule, case) == "finding 1: confidence is 1.5, which is not from 0 to 1"
+    assert "the rule TEST_001 returns 1.5 as confidence." in check_case(rule, case)
 
 
 def test_a_rule_without_a_file_of_cases_has_none(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from conftest import Call
 
 from sentinel_batch.rules.scaffolding import write_scaffold
-from tests.sentinel_batch.rules.own_rules import HEADER, SWEEP, write_rule
+from tests.sentinel_batch.rules.own_rules import CASES, HEADER, QUERY, SWEEP, write_rule
 
 BROKEN = SWEEP.replace("calls > 2", "cals > 2")
 
@@ -151,23 +151,25 @@ def test_a_rule_that_fails_is_named_and_the_others_run(call: Call, folder: Path)
     assert (done.document["status"], done.document["recorded"], len(done.document["rules"])) == ("partial", True, 18)
     failed = {entry["rule"]: entry["message"] for entry in done.document["failed"]}
     assert "ours/HEADLESS.toml:4: the rule has an unknown entry 'vershun'" in failed["HEADLESS"]
-    assert "ours/BROKEN.sql:5: rule BROKEN, query sliding, step qualifying: " in failed["BROKEN"]
+    assert "ours/BROKEN.sql:5: rule BROKEN, step qualifying: " in failed["BROKEN"]
     text = call("rules", "run", "ours")
     assert text.code == 3
-    assert "BROKEN failed." in text.stderr
-    assert "rules lint BROKEN" in text.stderr
+    assert "Error: Rule BROKEN did not run. ours/BROKEN.sql:5: " in text.stderr
+    assert "\nHint: Correct the rule; " in text.stderr
+    assert "rules lint ours/BROKEN.sql" in text.stderr
     alone = call("rules", "run", "ours/BROKEN.sql", "--json")
     assert (alone.code, alone.document["status"]) == (1, "failed")
     listed = call("rules", "list", "--json")
     assert (listed.code, [entry["rule"] for entry in listed.document["failed"]]) == (3, ["HEADLESS"])
-    assert "HEADLESS was left out." in call("rules", "list").stderr
+    assert "Rule HEADLESS was left out." in call("rules", "list").stderr
 
 
 def test_settings_of_a_rule_that_is_not_there_are_refused(call: Call, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "sentinel.toml").write_text('rules = ["shipped", "./ours"]\n[rule.TEST_01]\nenabled = false\n')
     done = call("rules", "run", "--json")
     assert done.code == 2
-    assert done.document["error"]["message"] == "The configuration has settings of TEST_01, and there is no such rule."
+    message = f"{tmp_path}/sentinel.toml:2: [rule.TEST_01] has settings of TEST_01, and there is no such rule."
+    assert done.document["error"]["message"] == message
     assert done.document["error"]["hint"] == "Did you mean 'TEST_001'?"
     (tmp_path / "sentinel.toml").write_text('rules = ["shipped", "./ours"]\n[rule.TEST_001]\nenabled = false\n')
     assert "TEST_001" not in {rule["rule"] for rule in call("rules", "run", "--json").document["rules"]}
@@ -192,3 +194,89 @@ def test_ad_hoc_parameters_go_to_a_file_as_well(call: Call, folder: Path) -> Non
     done = call("rules", "run", "ours/TEST_001.sql", "--set", "window=1s", "--json").document
     assert (done["recorded"], done["findings"], [rule["rule"] for rule in done["rules"]]) == (False, [], ["TEST_001"])
     assert json.dumps(done)
+
+
+LISTED = SWEEP.replace(
+    "WITH\n{{ sweep",
+    'WITH\n{{ longest_prefix("examined_calls", "caller_number", list="watched", into="found") }},\n\n{{ sweep',
+).replace("calls > 2", "calls > 2 AND suspect_number IN (SELECT caller_number FROM found)")
+LIST = '\n[lists.watched]\ncolumns = ["prefix"]\ndefault = ["+999"]\ndescription = "Watched."\n'
+
+
+def test_a_list_may_be_set_for_one_run(call: Call, folder: Path, tmp_path: Path) -> None:
+    write_rule(folder, LISTED, HEADER + LIST)
+    assert call("rules", "run", "TEST_001", "--json").document["findings"] == []
+    found = call("rules", "run", "TEST_001", "--set", "watched=+999,+234", "--json").document
+    assert found["findings"]
+    assert (found["recorded"], found["notices"]) == (False, [])
+    assert found["rules"][0]["parameters"]["watched"] == [["+999"], ["+234"]]
+    (tmp_path / "watched.csv").write_text("prefix\n+234\n", encoding="utf-8")
+    assert call("rules", "run", "TEST_001", "--set", "watched=watched.csv", "--json").document["findings"]
+    refused = call("rules", "run", "TEST_001", "--set", "wached=+234", "--json")
+    assert (refused.code, refused.document["error"]["hint"]) == (2, "Did you mean 'watched'?")
+    odd = call("rules", "run", "TEST_001", "--set", "watched=234,999888")
+    assert "TEST_001: watched: 2 entries have no plus sign, such as 234: full numbers" not in odd.stderr
+    assert "TEST_001: watched: 1 entry has no plus sign, such as 999888: full numbers" in odd.stderr
+    empty = call("rules", "run", "TEST_001", "--set", "watched=", "--json").document
+    assert empty["notices"] == ["TEST_001: watched is empty: nothing can match it."]
+
+
+def test_numbers_in_a_list_of_texts_are_refused(call: Call, folder: Path, tmp_path: Path) -> None:
+    write_rule(folder, LISTED, HEADER + LIST)
+    text = 'rules = ["shipped", "./ours"]\n[rule.TEST_001]\nwatched = [23480]\n'
+    (tmp_path / "sentinel.toml").write_text(text, encoding="utf-8")
+    done = call("rules", "run", "TEST_001", "--json")
+    assert done.code == 1
+    [failed] = done.document["failed"]
+    assert failed["message"].endswith(
+        "sentinel.toml:3: [rule.TEST_001] watched, entry 1: 23480 is no row of list watched."
+    )
+    assert "texts stand in quotes" in failed["hint"]
+
+
+def test_rules_that_cannot_be_tested_are_one_failure_each(call: Call, folder: Path) -> None:
+    two = CASES + CASES.replace("one call", "another call")
+    write_rule(folder, SWEEP.replace("> 2", "> $hi_calls"), cases=two, rule_id="UNDECLARED")
+    write_rule(folder, QUERY, cases="- {name: x, calls: [}", rule_id="UNREADABLE")
+    done = call("rules", "test", "ours", "--json")
+    found = {case["rule"]: case["problem"] for case in done.document["cases"]}
+    assert [case["rule"] for case in done.document["cases"]].count("UNDECLARED") == 1
+    assert found["UNDECLARED"].startswith("ours/UNDECLARED.sql:5: $hi_calls is not declared.")
+    assert "ours/UNREADABLE.cases.yml:1: the cases are not YAML" in found["UNREADABLE"]
+    assert "TEST_001" in found
+
+
+def test_one_id_twice_is_a_complaint(call: Call, folder: Path) -> None:
+    write_rule(folder / "again", SWEEP)
+    places = [violation["place"] for violation in call("rules", "lint", "ours", "--json").document["violations"]]
+    assert any(place.startswith("ours/") and place.endswith("TEST_001.toml:1") for place in places)
+
+
+def test_a_rule_is_shown_whole(call: Call, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    header = HEADER.replace('remediation = "None."', 'remediation = "' + "Ask the bank. " * 12 + '"')
+    write_rule(folder, LISTED, header + LIST)
+    shown = call("rules", "show", "TEST_001").stdout
+    for text in (
+        "What to do:\nAsk the bank.",
+        "What NULL means:\nNone.",
+        "List watched (prefix)",
+        "1 row: +999.",
+        "weight 0.5",
+    ):
+        assert text in shown
+    assert max(map(len, shown.partition("WITH\n")[0].splitlines())) <= 80
+    rule = call("rules", "show", "TEST_001", "--json").document["rule"]
+    assert (rule["list_values"], rule["summary"]) == ({"watched": [{"prefix": "+999"}]}, "{suspect_number} was found.")
+
+
+def test_what_to_do_stands_where_the_alert_is_read(call: Call, folder: Path) -> None:
+    write_rule(folder, SWEEP, HEADER.replace('remediation = "None."', 'remediation = "Ask the bank first."'))
+    call("rules", "run", "TEST_001")
+    alerts = call("alerts", "list", "--json", "--limit", "500").document["alerts"]
+    own = next(alert["id"] for alert in alerts if alert["detection_rule"] == "TEST_001")
+    assert "To do    Ask the bank first." in call("alerts", "show", str(own)).stdout
+    assert call("alerts", "show", str(own), "--json").document["remediation"] == "Ask the bank first."
+    explained = call("explain", str(own)).stdout
+    assert "To do    Ask the bank first." in explained
+    assert "The rule ran with window = 24h." in explained

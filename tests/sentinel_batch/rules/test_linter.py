@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sentinel_batch.errors import RuleError
 from sentinel_batch.rules import lint_rule
 from sentinel_batch.rules.linter import list_tags
 from tests.sentinel_batch.rules.own_rules import CASES, HEADER, QUERY, SWEEP, make_rule
@@ -144,7 +145,7 @@ def test_details_that_belong_to_nobody_are_named(tmp_path: Path) -> None:
 def test_what_only_the_engine_refuses_is_named_with_its_place(tmp_path: Path) -> None:
     [(place, message, _)] = complaints(tmp_path, SWEEP.replace("calls > 2", "calls > starts_with(calls, 'x')"))
     assert place == "TEST_001.sql:5"
-    assert message.startswith("rule TEST_001, query sliding, step qualifying: ")
+    assert message.startswith("rule TEST_001, step qualifying: ")
 
 
 def test_the_file_of_a_list_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -157,3 +158,20 @@ def test_the_file_of_a_list_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_the_shipped_tags_are_of_three_kinds() -> None:
     assert {tag.partition(".")[0] for tag in list_tags()} == {"fraud", "method", "signal"}
     assert all(meaning.endswith(".") for meaning in list_tags().values())
+
+
+def test_a_missing_comma_is_said_in_plain_words(tmp_path: Path) -> None:
+    for begins, line in (('sweep("examined_calls") }}', 2), ("episodes() }}", 8)):
+        [found] = lint_rule(make_rule(tmp_path, SWEEP.replace(f"{begins},", begins)))
+        assert found.place == f"{tmp_path}/TEST_001.sql:{line}"
+        assert found.message == "This is not SQL: a comma is missing."
+
+
+def test_an_unknown_table_of_the_header_is_named_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(RuleError) as caught:
+        make_rule(tmp_path, header=HEADER + '\n[parameter.min_calls]\ntype = "integer"\n')
+    line = HEADER.count("\n") + 2
+    assert (
+        caught.value.message
+        == f"{tmp_path}/TEST_001.toml:{line}: the rule has an unknown entry 'parameter' in its header."
+    )

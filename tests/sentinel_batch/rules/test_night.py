@@ -53,7 +53,7 @@ def test_a_rule_that_fails_makes_the_night_partial(night: Path) -> None:
     assert (done.status, done.exit_code) == ("partial", ExitCode.PARTLY_DONE)
     failed = {entry["rule"]: entry for entry in done.to_dict()["failed_rules"]}
     assert set(failed) == {"BROKEN", "HEADLESS", "STEPLESS"}
-    assert f"{night}/ours/BROKEN.sql:5: rule BROKEN, query sliding, step qualifying: " in failed["BROKEN"]["message"]
+    assert f"{night}/ours/BROKEN.sql:5: rule BROKEN, step qualifying: " in failed["BROKEN"]["message"]
     assert failed["STEPLESS"]["message"] == f"{night}/ours/STEPLESS.sql:2: There is no step 'swep'."
     assert failed["STEPLESS"]["hint"] == "Did you mean 'sweep'?"
     [step] = [step for step in done.steps if step.name == "detect"]
