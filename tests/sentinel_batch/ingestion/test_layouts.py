@@ -40,15 +40,7 @@ def _read_calls(lake: Path) -> list[dict[str, Any]]:
     return sorted(Lake.open(lake).snapshot().read("call_records").to_dicts(), key=_order)
 
 
-AWAITING = {"tap3_decoded.csv", "msc_mediation.csv", "msc_record_types.csv"}
-"""Layouts whose numbers are international without +, which are read as such only once numbers are graded."""
-
-
-_AWAIT = pytest.mark.xfail(reason="bare international numbers are read at home", strict=False)
-_RIGHT = [pytest.param(case, id=case["file"], marks=[_AWAIT] if case["file"] in AWAITING else []) for case in CASES]
-
-
-@pytest.mark.parametrize("case", _RIGHT)
+@pytest.mark.parametrize("case", CASES, ids=[case["file"] for case in CASES])
 def test_layout_gives_the_right_values(case: dict[str, Any], tmp_path: Path) -> None:
     result = ingest(FOLDER / case["file"], lake=tmp_path / "lake", max_reject_rate=1.0, **case["args"])
 
