@@ -15,7 +15,7 @@ from sentinel_batch.ingestion.reading.marks import hide_escaped, is_marker
 from sentinel_batch.ingestion.reading.splitting import split_line
 from sentinel_batch.ingestion.values.cells import is_missing_cell
 from sentinel_batch.ingestion.values.durations import read_duration
-from sentinel_batch.ingestion.values.timestamps import read_any_time
+from sentinel_batch.ingestion.values.timestamps import is_time
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_LINES = 200
@@ -99,7 +99,7 @@ def _fits(field: str, cell: str, day_first: bool | None) -> bool:
     if _PLAIN_MOMENT.fullmatch(cell) or (field == "end_timestamp" and is_missing_cell(cell)):
         return True
     orders = (True, False) if day_first is None else (day_first,)
-    return any(read_any_time(cell, order) is not None for order in orders)
+    return any(is_time(cell, order) for order in orders)
 
 
 def _misfit(body: Sequence[tuple[int, str]], dialect: Dialect, source: str) -> UnrecognisedFileError:

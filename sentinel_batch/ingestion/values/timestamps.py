@@ -49,6 +49,8 @@ _CTIME = re.compile(
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LEAST_YEAR = 100
+_LEAST_MICROS = -59_011_459_200_000_000
+"""The begin of that year, in microseconds since 1970."""
 _DAY = 86_400_000_000
 _CLOCK_ZERO = 0x30303A30303A3030
 """The bytes of ``00:00:00``, last first; XOR with them leaves digits 0 to 9 and nothing of the colons."""
@@ -153,8 +155,8 @@ def read_times(text: pl.Series, zone: str, day_first: bool | None) -> pl.Series:
 def _parse(text: pl.Series, pattern: str) -> pl.Series:
     """Read times of one notation; the parser takes 26 for the year 26, which is no year of a call."""
     times = text.str.to_datetime(pattern, time_unit="us", strict=False)
-    first = cast(datetime | None, times.min())
-    return times if first is None or first.year >= _LEAST_YEAR else times.set(times.dt.year() < _LEAST_YEAR, None)
+    first = cast(int | None, times.to_physical().min())  # Some years are beyond those of Python's own dates.
+    return times if first is None or first >= _LEAST_MICROS else times.set(times.to_physical() < _LEAST_MICROS, None)
 
 
 def read_date_times(dates: pl.Series, clocks: pl.Series, zone: str) -> pl.Series:
@@ -216,11 +218,11 @@ def read_time(typed: str | None, zone: str, day_first: bool | None) -> datetime 
     return None
 
 
-def read_any_time(typed: str, day_first: bool | None) -> datetime | None:
-    """Read one time as a whole column of such would be, epochs included, in any zone; None if it is none."""
+def is_time(typed: str, day_first: bool | None) -> bool:
+    """Tell whether a text is a time as a whole column of such would be read, epochs included."""
     import polars as pl
 
-    return cast(datetime | None, read_times(pl.Series([typed]), "UTC", day_first)[0])
+    return not read_times(pl.Series([typed]), "UTC", day_first).null_count()
 
 
 def _assemble(parts: dict[str, str | None], zone: str, day_first: bool | None) -> datetime | None:
