@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -128,6 +129,8 @@ class Snapshot:
             connection.execute("SET enable_progress_bar = false")
         connection.execute(f"SET memory_limit = '{memory_limit}'")
         # Spills go to the lake's disk, which was chosen for size, and not into the current folder.
+        with suppress(OSError):  # DuckDB makes the last folder only; a reader that may not write cannot spill.
+            (self.path / STAGING).mkdir(exist_ok=True)
         connection.execute("SET temp_directory = $1", [str(self.path / STAGING / "duckdb")])
         for name in names:
             relate_parts(connection, name, self.files(name, since, until)).create_view(name)

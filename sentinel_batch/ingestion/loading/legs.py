@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sentinel_batch.lake import relate_parts
+from sentinel_batch.numbers import code_of_region
 from sentinel_batch.schema import CALL_RECORDS
 
 if TYPE_CHECKING:
@@ -43,9 +44,7 @@ class LegRule:
     @classmethod
     def of(cls, legs: DialectLegs, region: str) -> LegRule:
         """Return the rule of a dialect, for a switch in a region."""
-        from phonenumbers import country_code_for_region
-
-        return cls(legs.talk, legs.within, legs.share_number, f"+{country_code_for_region(region)}")
+        return cls(legs.talk, legs.within, legs.share_number, f"+{code_of_region(region)}")
 
 
 @dataclass(frozen=True)
