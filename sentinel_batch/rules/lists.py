@@ -139,7 +139,7 @@ class ReferenceList:
         except (TypeError, ValueError, OverflowError):
             wanted = ", ".join(f"{column} ({kind})" for column, kind in self.columns.items())
             raise ConfigurationError(
-                f"{place}: {row!r} is no row of list {self.name}.",
+                f"{place}: {row!r} is not a row of list {self.name}.",
                 hint=f"A row is: {wanted}; texts stand in quotes.",
                 name=self.name,
             ) from None
@@ -166,7 +166,7 @@ def read_list(name: str, table: Any, place: str) -> ReferenceList:
     """
     place = f"{place}: [lists.{name}]"
     if not isinstance(table, dict) or not name.isidentifier() or name != name.lower():
-        raise RuleError(f"{place} is no list.", hint="A name is lower case; its value is a table.")
+        raise RuleError(f"{place} is not a list.", hint="A name is lower case; its value is a table.")
     if name in RESERVED:
         raise RuleError(f"{place} has the name of a table.", hint=f"Taken are: {', '.join(RESERVED)}.")
     unknown = [key for key in table if key not in _KEYS]

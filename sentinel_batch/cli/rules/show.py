@@ -91,7 +91,7 @@ def _print_header(out: Output, rule: Rule) -> None:
         if text:
             out.line(f"\n{heading}")
             out.prose(text)
-    _print_sentences(out, "Honest users that look alike:", rule.false_positives)
+    _print_sentences(out, "Honest users that look like this:", rule.false_positives)
     _print_sentences(out, "References:", rule.references)
     out.line("\nWhat it reads:")
     out.prose(f"Needed: {', '.join(rule.needed)}." + (f" Of use: {', '.join(rule.optional)}." if rule.optional else ""))

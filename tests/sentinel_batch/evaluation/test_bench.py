@@ -114,8 +114,8 @@ def test_the_command_writes_the_page_and_the_figures(folder: Path, figures: dict
     ("plan", "message", "hint"),
     [
         ({"strategies": ("naive", "bold")}, "no strategies 'bold'", "capped"),
-        ({"seeds": ()}, "none, or not distinct", "1,2,3"),
-        ({"seeds": (4, 4)}, "none, or not distinct", "1,2,3"),
+        ({"seeds": ()}, "empty, or not distinct", "1,2,3"),
+        ({"seeds": (4, 4)}, "empty, or not distinct", "1,2,3"),
         ({"seeds": (1, 101)}, "both trained on and measured", "101"),
     ],
 )

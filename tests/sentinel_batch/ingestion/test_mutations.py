@@ -19,6 +19,7 @@ from sentinel_batch.ingestion.loading import file as loading
 from sentinel_batch.ingestion.loading.parts import Committed, Part, compose_file
 from sentinel_batch.ingestion.loading.staging import Staged
 from sentinel_batch.lake import Lake
+from sentinel_batch.schema import CALL_RECORDS
 from sentinel_batch.simulation import MockCDRGenerator
 
 FIXTURES = Path(__file__).parent / "fixtures" / "cdr"
@@ -215,7 +216,7 @@ def test_the_lake_holds_every_row_of_150_mutated_files(mutations: list[Mutation]
     counts = ("records_processed", "records_inserted", "duplicates_skipped", "records_rejected", "records_refused")
     assert [getattr(rehearsal, name) for name in counts] == [getattr(result, name) for name in counts]
     assert again.records_inserted == 0
-    assert records.select("caller_number", "callee_number", "call_timestamp").is_unique().all()
+    assert records.select(CALL_RECORDS.key).is_unique().all()
     assert records.height == result.records_inserted
     assert rejects.height == sum(file.records_rejected for file in result.files if file.status == "inserted")
     check_files(result.files, written)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deltalake import transaction
+from sentinel_batch.lake import commits
 
 from benchmarks.crash import Trial, describe_difference, read_tables
 from sentinel_batch.desk import open_desk
@@ -109,7 +109,7 @@ def test_files_moved_but_never_committed_do_not_count(tmp_path: Path, monkeypatc
     ingest(path, lake=tmp_path / "calm")
     lake = tmp_path / "killed"
 
-    real = transaction.create_table_with_add_actions
+    real = commits.create_table_with_add_actions
 
     def killed(table_uri: str, **given: Any) -> None:
         if table_uri.endswith("call_records"):
@@ -117,7 +117,7 @@ def test_files_moved_but_never_committed_do_not_count(tmp_path: Path, monkeypatc
         real(table_uri, **given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(transaction, "create_table_with_add_actions", killed)
+        patch.setattr(commits, "create_table_with_add_actions", killed)
         with pytest.raises(Killed):
             ingest(path, lake=lake)
     assert list((lake / "call_records").rglob("*.parquet"))

@@ -109,7 +109,7 @@ def quick_report(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         return ReportFiles(*files, period=None, alerts_total=0, alerts_shown=0)
 
     if "real_report" not in request.fixturenames:
-        monkeypatch.setattr("sentinel_batch.reporting.write_report", write)
+        monkeypatch.setattr("sentinel_batch.nightly.pipeline.write_report", write)
 
 
 @pytest.fixture
@@ -374,11 +374,11 @@ def later(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("later")
 def test_known_files_are_not_opened_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sentinel_batch import ingestion
+    from sentinel_batch.nightly import pipeline
 
     desk.receive("a.csv", 0)
     desk.night()
-    monkeypatch.setattr(ingestion, "ingest", lambda *_, **__: pytest.fail("read again"))
+    monkeypatch.setattr(pipeline, "ingest", lambda *_, **__: pytest.fail("read again"))
     assert counts(desk.night(), "ingest") == {"files_unchanged": 1}
 
 
@@ -444,12 +444,12 @@ def assert_same(found: dict[str, pl.DataFrame], expected: dict[str, pl.DataFrame
 
 
 STEPS = {
-    "ingest": "sentinel_batch.ingestion.ingest",
-    "profiles": "sentinel_batch.profiles.build_profiles",
-    "detect": "sentinel_batch.detection.run_detection",
-    "cases": "sentinel_batch.cases.build_cases",
-    "alerts": "sentinel_batch.detection.record_detections",
-    "report": "sentinel_batch.reporting.write_report",
+    "ingest": "sentinel_batch.nightly.pipeline.ingest",
+    "profiles": "sentinel_batch.nightly.pipeline.build_profiles",
+    "detect": "sentinel_batch.nightly.pipeline.run_detection",
+    "cases": "sentinel_batch.nightly.pipeline.build_cases",
+    "alerts": "sentinel_batch.nightly.pipeline.record_detections",
+    "report": "sentinel_batch.nightly.pipeline.write_report",
     "the run's row": "sentinel_batch.runs._append",
 }
 
@@ -499,7 +499,7 @@ def test_a_failing_step_ends_the_night_and_says_why(desk: Desk, monkeypatch: pyt
         raise DiskFullError("The disk is full.", hint="Free space.")
 
     with monkeypatch.context() as patch:
-        patch.setattr("sentinel_batch.reporting.write_report", full)
+        patch.setattr("sentinel_batch.nightly.pipeline.write_report", full)
         result = desk.night(metrics_file=desk.metrics)
     assert (result.status, result.exit_code) == ("failed", ExitCode.FAILED)
     assert result.error == {"code": "disk_full", "message": "The disk is full.", "hint": "Free space."}
@@ -517,7 +517,7 @@ def test_a_defect_is_not_hidden_but_the_monitoring_is_told(desk: Desk, monkeypat
     def broken(**_: object) -> None:
         raise ZeroDivisionError("boom")
 
-    monkeypatch.setattr("sentinel_batch.detection.run_detection", broken)
+    monkeypatch.setattr("sentinel_batch.nightly.pipeline.run_detection", broken)
     with pytest.raises(ZeroDivisionError):
         desk.night(metrics_file=desk.metrics)
     assert metrics(desk)["sentinel_nightly_exit_code"] == 1

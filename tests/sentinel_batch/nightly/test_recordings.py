@@ -72,7 +72,7 @@ def quick_report(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         return ReportFiles(*files, period=None, alerts_total=0, alerts_shown=0)
 
     if "real_report" not in request.fixturenames:
-        monkeypatch.setattr("sentinel_batch.reporting.write_report", write)
+        monkeypatch.setattr("sentinel_batch.nightly.pipeline.write_report", write)
 
 
 def step(result: NightlyResult, name: str) -> dict[str, Any]:
