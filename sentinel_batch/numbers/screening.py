@@ -217,7 +217,10 @@ def _may_keep_prefix(plan: Plan, home: Region) -> bool:
     state = plan.root
     for digit in home.code + home.literal_prefix:
         state = int(plan.children[state, int(digit)])
-    return state != 0
+    reached = {state}
+    for _ in range(LONGEST):
+        reached |= set(plan.children[sorted(reached)].ravel().tolist())
+    return bool((plan.grades[sorted(reached)] & _BASE == VALID).any())
 
 
 def _possible_lengths(plan: Plan) -> NDArray[np.uint32]:
