@@ -18,6 +18,7 @@ from sentinel_batch.alerts.queries import find_rows
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import AlertNotFoundError
 from sentinel_batch.lake import Snapshot
+from sentinel_batch.numbers import normalise_number
 from sentinel_batch.schema import CALL_RECORDS, FRAUD_ALERTS
 
 EXPLAINED_PERIOD = timedelta(hours=24)
@@ -170,9 +171,9 @@ def explain(subject: int | str, *, lake: DeskLike = None, config: ConfigLike = N
     Parameters
     ----------
     subject
-        Id of an alert, or a number as the lake keeps it (E.164). Digits alone are an id if an alert has it, else a
-        number. A number stands for its newest alert that was not merged; without one, its last 24 hours up to its
-        newest call are explained.
+        Id of an alert, or a number in any notation. Digits alone are an id if an alert has it, else a number. A number
+        stands for its newest alert that was not merged; without one, its last 24 hours up to its newest call are
+        explained.
     lake
         The desk, or the folder of its tables; None is the configured one.
     config
@@ -187,8 +188,9 @@ def explain(subject: int | str, *, lake: DeskLike = None, config: ConfigLike = N
     AlertNotFoundError
         If there is no such alert, and no call from such a number.
     """
-    tables = open_desk(lake, config).tables
-    number, alert = _resolve(tables, subject)
+    desk = open_desk(lake, config)
+    tables = desk.tables
+    number, alert = _resolve(tables, subject, desk.config.region)
     if alert is not None:
         window = (alert["window_start"], alert["window_end"])
         span = (alert["episode_start"], alert["episode_end"])
@@ -218,18 +220,29 @@ def explain(subject: int | str, *, lake: DeskLike = None, config: ConfigLike = N
     )
 
 
-def _resolve(tables: Snapshot, subject: int | str) -> tuple[str, dict[str, Any] | None]:
+def _resolve(tables: Snapshot, subject: int | str, region: str) -> tuple[str, dict[str, Any] | None]:
     text = str(subject).strip()
+    number = _as_known(tables, text, region)
     is_id = isinstance(subject, int) or (text.isascii() and text.isdigit() and len(text) <= 18)
     if is_id:
         try:
             [alert] = find_rows(tables, [int(text)])
         except AlertNotFoundError:
-            if isinstance(subject, int) or (_newest_call(tables, text) is None and _newest_alert(tables, text) is None):
+            if isinstance(subject, int) or not _is_known(tables, number):
                 raise
         else:
             return alert["suspect_number"], alert
-    return text, _newest_alert(tables, text)
+    return number, _newest_alert(tables, number)
+
+
+def _as_known(tables: Snapshot, text: str, region: str) -> str:
+    """Return a number in normal form, or as typed if the lake knows it so: an older version may have read it."""
+    normal = normalise_number(text, region)[0] or text
+    return text if text != normal and _is_known(tables, text) else normal
+
+
+def _is_known(tables: Snapshot, number: str) -> bool:
+    return _newest_alert(tables, number) is not None or _newest_call(tables, number) is not None
 
 
 def _newest_alert(tables: Snapshot, number: str) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from sentinel_batch.alerts.states import STATUSES
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import AlertNotFoundError, UsageError
 from sentinel_batch.lake import Snapshot
+from sentinel_batch.numbers import normalise_number
 from sentinel_batch.schema import FRAUD_ALERTS, SEVERITIES
 from sentinel_batch.severity import severity_rank
 
@@ -63,7 +64,8 @@ def list_alerts(
     UsageError
         If a filter has a value that is not allowed.
     """
-    rows = open_desk(lake, config).tables.scan(FRAUD_ALERTS.name).filter(pl.col("status").is_in(_chosen(status)))
+    desk = open_desk(lake, config)
+    rows = desk.tables.scan(FRAUD_ALERTS.name).filter(pl.col("status").is_in(_chosen(status)))
     if severity is not None:
         rows = rows.filter(pl.col("alert_severity").is_in(_severities(severity)))
     if reviewed is not None:
@@ -71,7 +73,7 @@ def list_alerts(
     if suspect is not None and suspect.endswith("*"):
         rows = rows.filter(pl.col("suspect_number").str.starts_with(suspect[:-1]))
     elif suspect is not None:
-        rows = rows.filter(pl.col("suspect_number") == suspect)
+        rows = rows.filter(pl.col("suspect_number").is_in([suspect, normalise_number(suspect, desk.config.region)[0]]))
     if since is not None:
         rows = rows.filter(pl.col("last_seen") >= _aware(since))
     if limit is not None and limit < 0:

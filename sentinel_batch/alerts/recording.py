@@ -182,7 +182,7 @@ def _run(lake: Lake, run_id: str | None, parameters: Mapping[str, Any] | None) -
 def _record(desk: Desk, findings: pl.DataFrame, run_id: str, parameters: Mapping[str, Any] | None) -> AlertChanges:
     moment, tables = now(), desk.lake.snapshot()
     stored = tables.read(FRAUD_ALERTS.name)
-    suppressions = load_suppressions(tables, desk.config.suppressions_file)
+    suppressions = load_suppressions(tables, desk.config)
     episodes = group_episodes(
         stored.filter(pl.col("suspect_number").is_in(findings["suspect_number"].unique().to_list())).to_dicts(),
         [(scope_of(row["detection_rule"], _ad_hoc(row, parameters)), row) for row in findings.to_dicts()],

@@ -17,10 +17,12 @@ from pathlib import Path
 
 import polars as pl
 
+from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import SuppressionError
 from sentinel_batch.history import actor_name
 from sentinel_batch.lake import Snapshot
+from sentinel_batch.numbers import CALLERS, normalise_number
 from sentinel_batch.runs import recorded_run
 from sentinel_batch.schema import FLAG, SUPPRESSIONS, TEXT, polars_schema
 from sentinel_batch.window import now
@@ -79,7 +81,7 @@ def suppress(
     Parameters
     ----------
     pattern
-        A number as the lake keeps it (E.164), or a prefix followed by ``*``.
+        A number in any notation, or a prefix as the lake keeps it (E.164) followed by ``*``.
     reason
         Why; shown with every finding that it covers.
     until
@@ -103,7 +105,12 @@ def suppress(
     """
     desk, moment = open_desk(lake, config), now()
     entry = Suppression(
-        check_pattern(pattern), check_reason(reason), parse_until(until), "lake", moment, actor_name(by)
+        check_pattern(pattern, desk.config.region),
+        check_reason(reason),
+        parse_until(until),
+        "lake",
+        moment,
+        actor_name(by),
     )
     if not entry.is_active(moment):
         raise SuppressionError(
@@ -148,7 +155,8 @@ def unsuppress(
     SuppressionError
         If the list holds no such pattern.
     """
-    desk, wanted = open_desk(lake, config), check_pattern(pattern)
+    desk = open_desk(lake, config)
+    wanted = check_pattern(pattern, desk.config.region)
     with desk.lake.lock(desk.config.lock_timeout):
         entries = desk.lake.snapshot().read(SUPPRESSIONS.name)
         gone = entries.filter(pl.col("pattern") == wanted)
@@ -186,16 +194,17 @@ def list_suppressions(*, lake: DeskLike = None, config: ConfigLike = None, activ
         If the file cannot be read, or one of its lines is invalid.
     """
     desk, moment = open_desk(lake, config), now()
-    entries = load_suppressions(desk.tables, desk.config.suppressions_file)
+    entries = load_suppressions(desk.tables, desk.config)
     chosen = [entry for entry in entries if active is None or entry.is_active(moment) is active]
     return _frame(sorted(chosen, key=lambda entry: (entry.pattern, entry.source)), moment)
 
 
-def load_suppressions(tables: Snapshot, suppressions_file: Path | None) -> list[Suppression]:
-    """Return the entries of the lake's list and of the file, if there is one."""
+def load_suppressions(tables: Snapshot, config: Config) -> list[Suppression]:
+    """Return the entries of the lake's list and of the file that the settings name, if there is one."""
     rows = tables.read(SUPPRESSIONS.name).to_dicts()
     entries = [Suppression(**row) for row in rows]
-    return entries + (read_suppressions(suppressions_file) if suppressions_file is not None else [])
+    file = config.suppressions_file
+    return entries + (read_suppressions(file, config.region) if file is not None else [])
 
 
 def suppression_finder(entries: Iterable[Suppression], moment: datetime) -> Callable[[str], Suppression | None]:
@@ -210,8 +219,8 @@ def suppression_finder(entries: Iterable[Suppression], moment: datetime) -> Call
     return find
 
 
-def read_suppressions(path: str | Path) -> list[Suppression]:
-    """Read a suppression file: UTF-8 CSV with a header line ``number,reason,until``.
+def read_suppressions(path: str | Path, region: str) -> list[Suppression]:
+    """Read a suppression file: UTF-8 CSV with a header line ``number,reason,until``; national numbers in a region.
 
     Raises
     ------
@@ -231,15 +240,22 @@ def read_suppressions(path: str | Path) -> list[Suppression]:
     first_line = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in first_line else ",")
     try:
-        return _parse(file, reader)
+        return _parse(file, reader, region)
     except csv.Error as error:
         raise SuppressionError(
             f"{file}:{reader.line_num}: not CSV: {error}.", hint="One entry per line: number,reason,until"
         ) from error
 
 
-def check_pattern(text: str) -> str:
-    """Return a pattern without the decoration that people and spreadsheets add, or say why it cannot be used."""
+def check_pattern(text: str, region: str) -> str:
+    """Return a number as the lake keeps it, or a prefix without decoration, or say why it cannot be used.
+
+    National numbers are read in the region, as ingest reads them.
+    """
+    if not text.rstrip().endswith("*"):
+        number, kind = normalise_number(text, region)
+        if number is not None and kind in CALLERS:
+            return number
     pattern = re.sub(r"[\s()'.]|(?<=\d)-(?=\d)", "", text)
     pattern = "+" + pattern[2:] if pattern.startswith("00") else pattern
     hint = f"Allowed: {_ALLOWED}."
@@ -277,7 +293,7 @@ def parse_until(value: datetime | date | str | None) -> datetime | None:
     raise SuppressionError(f"The end {value} of the suppression has no offset from UTC.", hint=hint, value=str(value))
 
 
-def _parse(file: Path, reader: Iterable[list[str]]) -> list[Suppression]:
+def _parse(file: Path, reader: Iterable[list[str]], region: str) -> list[Suppression]:
     entries: list[Suppression] = []
     columns: list[str] | None = None
     for record in reader:
@@ -294,7 +310,7 @@ def _parse(file: Path, reader: Iterable[list[str]]) -> list[Suppression]:
             )
         row = dict(zip(columns, cells, strict=False))
         try:
-            pattern, reason = check_pattern(row["number"]), check_reason(row.get("reason", ""))
+            pattern, reason = check_pattern(row["number"], region), check_reason(row.get("reason", ""))
             until = parse_until(row.get("until"))
         except SuppressionError as error:
             raise SuppressionError(f"{place}: {error.message}", hint=error.hint, **error.details) from error

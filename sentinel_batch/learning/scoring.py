@@ -16,6 +16,7 @@ from sentinel_batch.learning.features import FEATURE_NAMES, FEATURES, describe_c
 from sentinel_batch.learning.history import last_day, list_days, load_profiles
 from sentinel_batch.learning.model import Model, open_model
 from sentinel_batch.learning.probability import to_probability
+from sentinel_batch.numbers import normalise_number
 
 SHOWN = 5
 """Reasons shown of each number."""
@@ -120,7 +121,7 @@ def explain_caller(
     Parameters
     ----------
     number
-        As in the call records.
+        A caller, in any notation.
     lake
         The desk, or the folder of its tables; None is the configured one.
     config
@@ -133,8 +134,9 @@ def explain_caller(
     ModelError
         If the model cannot be read, or the number made no call in the trailing days.
     """
-    opened = open_model(model)
-    judged = score_callers(lake=lake, config=config, model=opened, until=until, numbers=[number])
+    opened, desk = open_model(model), open_desk(lake, config)
+    number = normalise_number(number, desk.config.region)[0] or number
+    judged = score_callers(lake=desk, model=opened, until=until, numbers=[number])
     if judged.is_empty():
         raise ModelError(
             f"{number!r} made no call in the {opened.window_days} days that the model looks at.",

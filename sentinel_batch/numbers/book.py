@@ -6,17 +6,18 @@ from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from .decisions import KIND_NAMES, READING_NAMES, UNDECIDED, Decisions
 from .kinds import AUTO, E164, INTERNATIONAL
 from .reading import Read, Reader, reader_of
 from .tally import Tally
-from .typed import WHOLE_FLOAT
+from .typed import LONGEST_TYPED, WHOLE_FLOAT
 
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
     from numpy.typing import NDArray
 
-    from .screening import Decisions, Screen
+    from .screening import Screen
 
 _QUOTES = " '\"\t"
 _SPACED = r"^\+?[0-9(][0-9 ().\-/]{6,30}$"
@@ -24,9 +25,6 @@ _SPACED = r"^\+?[0-9(][0-9 ().\-/]{6,30}$"
 
 _DOTTED = r"^\+?[0-9]{7,17}[.,][0-9]{1,2}$|\(0\)"
 """Those among them that need one: floats with a fraction, and a national zero in parentheses."""
-
-
-_READ = ("number", "kind", "reading")
 
 
 class Normalised(NamedTuple):
@@ -82,10 +80,14 @@ class NumberBook:
         tally = Tally(Counter({(INTERNATIONAL, E164): int(plain.sum())}) if plain.any() else Counter())
         if plain.all():
             return Normalised(numbers, None, tally)
-        rest = self._read_all(numbers.filter(pl.Series(~plain)))
-        tally.add(_count(rest))
-        read = _put_back(numbers, plain, rest)
-        return Normalised(read[numbers.name], None if set(tally.kinds) == {E164} else read["kind"], tally)
+        typed = numbers.filter(pl.Series(~plain))
+        read, decisions = self._read_all(typed)
+        tally.add(_count(typed, read, decisions))
+        whole = _put_back(numbers, plain, read)
+        if set(tally.kinds) == {E164}:
+            return Normalised(whole, None, tally)
+        kinds = pl.repeat(E164, len(numbers), dtype=pl.String, eager=True)
+        return Normalised(whole, _put_back(kinds, plain, pl.Series(KIND_NAMES).gather(decisions.kinds)), tally)
 
     def _find_plain(self, numbers: pl.Series) -> NDArray[np.bool_]:
         """Tell which numbers are valid as they stand: ``+`` and digits."""
@@ -104,130 +106,111 @@ class NumberBook:
         plain: NDArray[np.bool_] = (load_grader().grade(values, digits) == VALID) & (values > 0)
         return plain
 
-    def _read_all(self, typed: pl.Series) -> pl.DataFrame:
-        """Return ``typed, number, kind, reading`` of numbers that are not plain, in their order."""
+    def _read_all(self, typed: pl.Series) -> tuple[pl.Series, Decisions]:
+        """Return the normal forms of numbers that are not plain, and what was decided of each."""
         import polars as pl
 
         frame = _take_apart(typed)
-        parts = [pl.DataFrame(schema={"place": pl.UInt32, **dict.fromkeys(_READ, pl.String)})]
-        for plus in (True, False):
-            part = frame.filter(pl.col("plus") == plus)
-            if part.height:
-                parts.append(self._decide(part, plus=plus))
-        joined = frame.select("place", "typed").join(pl.concat(parts), on="place", how="left", maintain_order="left")
-        left = joined.filter(pl.col("kind").is_null())
-        if left.is_empty():
-            return joined.select("typed", *_READ)
-        table = self._look_up(left["typed"].unique())
-        looked_up = left.select("place", "typed").join(table, on="typed", how="left", nulls_equal=True)
-        whole = pl.concat([joined.filter(pl.col("kind").is_not_null()), looked_up.select(joined.columns)])
-        return whole.sort("place").select("typed", *_READ)
-
-    def _decide(self, part: pl.DataFrame, *, plus: bool) -> pl.DataFrame:
-        values, digits = part["value"].to_numpy(), part["digits"].to_numpy()
-        screen = self._screen
-        if plus:
-            decisions = screen.decide_international(values, digits)
-        else:
-            decisions = screen.decide_dialled(part["text"], values, digits)
-        return _spell(part, decisions, self._reader.home.code)
+        plus, values, digits = (frame[name].to_numpy() for name in ("plus", "value", "digits"))
+        decisions = Decisions.none(len(typed))
+        for chosen in (plus & (digits > 0), ~plus & (digits > 0)):
+            if chosen.any():
+                decide = self._screen.decide_international if plus[chosen][0] else self._screen.decide_dialled
+                decisions.put(chosen, decide(frame["text"].filter(pl.Series(chosen)), values[chosen], digits[chosen]))
+        read = _spell(frame["text"], decisions, self._reader.home.code)
+        left = decisions.kinds == UNDECIDED
+        if not left.any():
+            return read, decisions
+        table = self._look_up(typed.filter(pl.Series(left)))
+        decisions.kinds[left], decisions.readings[left] = table["kind"].to_numpy(), table["reading"].to_numpy()
+        return _put_back(read, ~left, table["number"]), decisions
 
     def _look_up(self, odd: pl.Series) -> pl.DataFrame:
+        """Return ``number, kind, reading`` (the latter as codes), each distinct number worked out once."""
         import polars as pl
 
         if len(self._known) > self._LIMIT:
             self._known = {}
-        known, values = self._known, odd.to_list()
-        results = []
+        known, values = self._known, odd.unique().to_list()
         for value in values:
-            result = known.get(value)
-            if result is None:
-                result = known[value] = self._reader.read(value)
-            results.append(result)
-        table = pl.DataFrame(results, schema=dict.fromkeys(_READ, pl.String), orient="row")
-        return table.with_columns(pl.Series("typed", values, dtype=pl.String))
+            if value not in known:
+                known[value] = self._reader.read(value)
+        read = [known[value] for value in values]
+        table = pl.DataFrame(
+            {
+                "typed": values,
+                "number": [number for number, _, _ in read],
+                "kind": [KIND_NAMES.index(kind) for _, kind, _ in read],
+                "reading": [READING_NAMES.index(reading) for _, _, reading in read],
+            },
+            schema={"typed": pl.String, "number": pl.String, "kind": pl.UInt8, "reading": pl.UInt8},
+        )
+        return odd.to_frame("typed").join(table, on="typed", how="left", maintain_order="left", nulls_equal=True)
 
 
 def _take_apart(typed: pl.Series) -> pl.DataFrame:
-    """Return ``place, typed, text`` (its digits), ``plus, value, digits``; nulls where a text is more than digits."""
+    """Return ``text`` (a number's digits), ``plus, value, digits``; no digits where there is more to the number."""
+
+    frame = _split(typed)
+    odd = (frame["digits"] == 0) & typed.is_not_null()
+    if not odd.any():
+        return frame
+    tidy = _tidy(typed.filter(odd))
+    return _split(_put_back(typed, (~odd).to_numpy(), tidy)) if tidy.null_count() < len(tidy) else frame
+
+
+def _split(typed: pl.Series) -> pl.DataFrame:
     import polars as pl
 
-    text = pl.col("typed")
-    dense = pl.when(text.str.contains(r"^\+?[0-9]+$")).then(text).otherwise(_tidy(text))
-    frame = typed.to_frame("typed").with_row_index("place").with_columns(dense=dense)
-    plus = pl.col("dense").str.starts_with("+")
-    frame = frame.with_columns(plus=plus, text=pl.when(plus).then(pl.col("dense").str.slice(1)).otherwise("dense"))
-    digits = pl.col("text").str.len_bytes()
-    fits = digits.is_between(1, 17)
-    return frame.select(
-        "place",
-        "typed",
-        "text",
-        plus=pl.when(fits).then("plus"),
-        value=pl.when(fits).then("text").cast(pl.UInt64, strict=False),
-        digits=pl.when(fits).then(digits).cast(pl.UInt8),
-    )
+    name, text = pl.col("typed"), pl.col("text")
+    frame = typed.to_frame("typed").with_columns(plus=name.str.starts_with("+").fill_null(False))
+    frame = frame.with_columns(text=pl.when("plus").then(name.str.slice(1)).otherwise(name))
+    fits = text.is_between(pl.lit("0"), pl.lit(":")) & (text.str.len_bytes() <= LONGEST_TYPED)
+    value = pl.when(fits).then(text).cast(pl.UInt64, strict=False)
+    frame = frame.with_columns(value=value)
+    digits = pl.when(pl.col("value").is_not_null()).then(text.str.len_bytes()).otherwise(0).cast(pl.UInt8)
+    return frame.select("text", "plus", digits=digits, value=pl.col("value").fill_null(0))
 
 
-def _tidy(text: pl.Expr) -> pl.Expr:
+def _tidy(typed: pl.Series) -> pl.Series:
     """Take off separators, quotes and ``.0``; null where there is more to it."""
     import polars as pl
 
-    bare = text.str.strip_chars(_QUOTES).str.replace(WHOLE_FLOAT, "$1")
+    bare = pl.col("typed").str.strip_chars(_QUOTES).str.replace(WHOLE_FLOAT, "$1")
     simple = bare.str.contains(_SPACED) & ~bare.str.contains(_DOTTED)
-    return pl.when(simple).then(bare.str.replace_all(r"[ ().\-/]", ""))
+    return typed.to_frame("typed").select(pl.when(simple).then(bare.str.replace_all(r"[ ().\-/]", ""))).to_series()
 
 
-def _spell(part: pl.DataFrame, decisions: Decisions, code: str) -> pl.DataFrame:
-    """Return ``place, number, kind, reading`` of the numbers that are decided."""
+def _spell(text: pl.Series, decisions: Decisions, code: str) -> pl.Series:
+    """Return the normal forms of the numbers that are decided; of others, anything."""
     import polars as pl
 
-    from .screening import KIND_NAMES, READING_NAMES, UNDECIDED
-
+    frame = pl.DataFrame([text, pl.Series("home", decisions.home), pl.Series("cut", decisions.cut)])
     head = pl.when("home").then(pl.lit(f"+{code}")).otherwise(pl.lit("+"))
-    frame = part.select("place", "text").with_columns(
-        pl.Series("home", decisions.home),
-        pl.Series("cut", decisions.cut),
-        pl.Series("kind", decisions.kinds),
-        pl.Series("reading", decisions.readings),
-    )
-    decided = frame.filter(pl.col("kind") != UNDECIDED)
-    return decided.select(
-        "place",
-        number=head + pl.col("text").str.slice(pl.col("cut")),
-        kind=_named("kind", KIND_NAMES),
-        reading=_named("reading", READING_NAMES),
-    )
+    rest = pl.col("text").str.slice(pl.col("cut")) if decisions.cut.any() else pl.col("text")
+    return frame.select(head + rest).to_series()
 
 
-def _named(column: str, names: tuple[str, ...]) -> pl.Expr:
-    import polars as pl
-
-    return pl.lit(pl.Series(names)).gather(pl.col(column)).alias(column)
-
-
-def _put_back(numbers: pl.Series, plain: NDArray[np.bool_], rest: pl.DataFrame) -> pl.DataFrame:
-    """Return ``number`` (under the column's name) and ``kind`` of all numbers, in their order."""
+def _put_back(whole: pl.Series, kept: NDArray[np.bool_], others: pl.Series) -> pl.Series:
+    """Return the whole with others, in their order, in place of what is not kept."""
     import numpy as np
     import polars as pl
 
-    places = pl.Series(np.where(plain, 0, np.cumsum(~plain) - 1))
-    mask = pl.Series(plain)
-    number, kind = rest["number"].gather(places), rest["kind"].gather(places)
-    return pl.DataFrame(
-        [
-            numbers.zip_with(mask, number).alias(numbers.name),
-            pl.repeat(E164, len(numbers), dtype=pl.String, eager=True).zip_with(mask, kind).alias("kind"),
-        ]
-    )
+    if not kept.any():
+        return others.alias(whole.name)
+    places = np.where(kept, 0, np.cumsum(~kept) - 1)
+    return whole.zip_with(pl.Series(kept), others.gather(places)).alias(whole.name)
 
 
-def _count(read: pl.DataFrame) -> Tally:
-    import polars as pl
+def _count(typed: pl.Series, read: pl.Series, decisions: Decisions) -> Tally:
+    """Return how many were read in which way, and the first of each."""
+    import numpy as np
 
-    first = [pl.col("typed").first(), pl.col("number").first(), pl.len().alias("count")]
+    ways = decisions.kinds.astype(np.intp) * len(READING_NAMES) + decisions.readings
+    counts = np.bincount(ways)
     tally = Tally()
-    for row in read.group_by("reading", "kind").agg(first).iter_rows(named=True):
-        way = row["reading"], row["kind"]
-        tally.counts[way], tally.examples[way] = row["count"], (row["typed"], row["number"])
+    for code in np.flatnonzero(counts):
+        way = READING_NAMES[code % len(READING_NAMES)], KIND_NAMES[code // len(READING_NAMES)]
+        place = int(np.argmax(ways == code))
+        tally.counts[way], tally.examples[way] = int(counts[code]), (typed[place], read[place])
     return tally

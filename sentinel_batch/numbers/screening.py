@@ -11,25 +11,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .decisions import Decisions
 from .grading import load_grader
 from .kinds import (
-    AS_TYPED,
     BARE_FIRST,
     BARE_INTERNATIONAL,
-    E164,
     EXIT_CODE,
     HOME_CODE,
     HOME_ONLY,
     IMPOSSIBLE,
     INTERNATIONAL,
-    KINDS,
     NATIONAL,
     NATIONAL_OR_FOREIGN,
     POSSIBLE,
-    READINGS,
 )
-from .plan import LONGEST, MARKED, NO_NUMBER, VALID, Plan
+from .plan import LONGEST, MARKED, NO_NUMBER, VALID, Plan, Region
 from .reading import SHORT_CODE_DIGITS, SHORTEST, Reader
+from .typed import LONGEST_TYPED
 
 if TYPE_CHECKING:
     import polars as pl
@@ -39,39 +37,8 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
     Integers = NDArray[np.uint64]
 
-KIND_NAMES, READING_NAMES = tuple(KINDS), tuple(READINGS)
-"""Names of the codes that stand in :class:`Decisions`."""
-
-UNDECIDED = 255
-"""Kind of a number that is left to :class:`Reader`."""
-
 _BASE = MARKED - 1
-_LONGEST_TYPED = 17
-_POWERS = np.array([10**power for power in range(_LONGEST_TYPED + 2)], dtype=np.uint64)
-
-
-@dataclass
-class Decisions:
-    """What became of each number: it is ``+``, the home code where ``home``, and its digits from ``cut`` on."""
-
-    kinds: Bytes
-    readings: Bytes
-    cut: Bytes
-    home: Flags
-
-    @classmethod
-    def none(cls, count: int) -> Decisions:
-        """Return so many numbers, all undecided."""
-        kinds, readings = np.full(count, UNDECIDED, np.uint8), np.full(count, READING_NAMES.index(AS_TYPED), np.uint8)
-        return cls(kinds, readings, np.zeros(count, np.uint8), np.zeros(count, np.bool_))
-
-    def take(self, chosen: Flags, reading: str, *, cut: Bytes | int = 0, home: bool = False, kind: str = E164) -> None:
-        """Decide the chosen numbers that are not yet decided."""
-        fresh = chosen & (self.kinds == UNDECIDED)
-        self.kinds[fresh] = KIND_NAMES.index(kind)
-        self.readings[fresh] = READING_NAMES.index(reading)
-        self.cut[fresh] = cut if isinstance(cut, int) else cut[fresh]
-        self.home[fresh] = home
+_POWERS = np.array([10**power for power in range(LONGEST_TYPED + 2)], dtype=np.uint64)
 
 
 class Screen:
@@ -87,16 +54,19 @@ class Screen:
         self._reader, self._home = reader, reader.home
         self._code = self._home.code
         self._is_main = reader.plan.codes[self._code] == self._home.name
+        self._keeps_prefix = _may_keep_prefix(reader.plan, self._home)
         self._lengths = _possible_lengths(reader.plan)
         self._grade = load_grader().grade
 
-    def decide_international(self, values: Integers, digits: Bytes) -> Decisions:
+    def decide_international(self, text: pl.Series, values: Integers, digits: Bytes) -> Decisions:
         """Decide numbers with ``+``.
 
         Parameters
         ----------
+        text
+            Their digits.
         values
-            Their digits as whole numbers.
+            The same as whole numbers.
         digits
             How many they are, at most 17.
         """
@@ -128,12 +98,12 @@ class Screen:
             How many they are, at most 17.
         """
         decisions, begins = Decisions.none(len(values)), _Beginnings(values, digits)
-        long = (digits > SHORT_CODE_DIGITS) & (digits <= _LONGEST_TYPED)
+        long = (digits > SHORT_CODE_DIGITS) & (digits <= LONGEST_TYPED)
         exits, own = self._find_exits(text, begins), begins.having(self._code)
         cut, known = self._find_prefix(text, begins)
-        bare = self._grade(values, digits)
-        as_national = self._is_valid(values, digits)
-        stripped = (cut > 0) & self._is_valid(*_cut_off(values, digits, cut))
+        bare = self._grade_where(values >= _POWERS[digits - 1], values, digits)
+        as_national = self._is_valid((cut == 0) | self._keeps_prefix, values, digits)
+        stripped = self._is_valid(cut > 0, *_cut_off(values, digits, cut))
         nothing_home = long & ~exits & ~own & ~as_national & ~stripped & known
         foreign = long & (bare == VALID) & ~own
         if self._reader.mode == BARE_FIRST:
@@ -172,16 +142,23 @@ class Screen:
             if code:
                 inner, rest = _cut_off(values, digits, np.uint8(len(code)))
                 led = begins.having(code) & (inner >= _POWERS[np.maximum(rest, 1) - 1]) & (rest >= SHORTEST)
-                valid = self._grade(inner, rest) == VALID
+                valid = self._grade_where(led, inner, rest) == VALID
                 decisions.take(chosen & led & valid & (nothing_home | (code == own)), EXIT_CODE, cut=len(code))
 
-    def _is_valid(self, national: Integers, digits: Bytes) -> Flags:
-        """Tell which national numbers are valid at home."""
-        head, size = np.uint64(self._code), len(self._code)
-        fits = digits <= LONGEST - size
-        values = np.where(fits, national + head * _POWERS[np.where(fits, digits, 0)], np.uint64(0))
-        grades = self._grade(values, np.where(fits, digits + np.uint8(size), np.uint8(0)))
-        valid: Flags = grades & _BASE == VALID
+    def _grade_where(self, chosen: Flags, values: Integers, digits: Bytes) -> Bytes:
+        """Return the grades of the chosen numbers; 0 of all others."""
+        if chosen.all():
+            return self._grade(values, digits)
+        grades = np.zeros(len(values), np.uint8)
+        if chosen.any():
+            grades[chosen] = self._grade(values[chosen], digits[chosen])
+        return grades
+
+    def _is_valid(self, chosen: Flags, national: Integers, digits: Bytes) -> Flags:
+        """Tell which of the chosen national numbers are valid at home."""
+        fits = chosen & (digits <= LONGEST - len(self._code))
+        full = national + np.uint64(self._code) * _POWERS[np.where(fits, digits, 0)]
+        valid: Flags = self._grade_where(fits, full, digits + np.uint8(len(self._code))) & _BASE == VALID
         return valid
 
     def _find_exits(self, text: pl.Series, begins: _Beginnings) -> Flags:
@@ -210,9 +187,8 @@ class Screen:
         cut = len(self._code) + len(prefix)
         inner, rest = _cut_off(values, digits, np.uint8(cut))
         begun = _Beginnings(values, digits).having(self._code + prefix)
-        full = np.where(begun, inner + np.uint64(self._code) * _POWERS[rest], np.uint64(0))
-        sizes = np.where(begun, rest + np.uint8(len(self._code)), np.uint8(0))
-        return begun & (self._grade(full, sizes) == VALID), cut
+        full = inner + np.uint64(self._code) * _POWERS[np.where(begun, rest, 0)]
+        return begun & (self._grade_where(begun, full, rest + np.uint8(len(self._code))) == VALID), cut
 
 
 @dataclass(frozen=True)
@@ -223,7 +199,7 @@ class _Beginnings:
     def having(self, head: str) -> Flags:
         """Tell which numbers begin with these digits."""
         fits = self.digits >= len(head)
-        rest = np.where(fits, self.digits - np.uint8(len(head)), np.uint8(_LONGEST_TYPED + 1))
+        rest = np.where(fits, self.digits - np.uint8(len(head)), np.uint8(LONGEST_TYPED + 1))
         begun: Flags = fits & (self.values // _POWERS[rest] == np.uint64(head))
         return begun
 
@@ -232,6 +208,19 @@ def _cut_off(values: Integers, digits: Bytes, cut: Bytes | np.uint8) -> tuple[In
     """Return numbers without so many of their first digits, and how many they still have."""
     rest = digits - np.minimum(digits, cut)
     return values % _POWERS[rest], rest
+
+
+def _may_keep_prefix(plan: Plan, home: Region) -> bool:
+    """Tell whether a number at home may begin with the digits of the national prefix, and keep them."""
+    if home.literal_prefix is None:
+        return True
+    state = plan.root
+    for digit in home.code + home.literal_prefix:
+        state = int(plan.children[state, int(digit)])
+    reached = {state}
+    for _ in range(LONGEST):
+        reached |= set(plan.children[sorted(reached)].ravel().tolist())
+    return bool((plan.grades[sorted(reached)] & _BASE == VALID).any())
 
 
 def _possible_lengths(plan: Plan) -> NDArray[np.uint32]:

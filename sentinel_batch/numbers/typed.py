@@ -16,8 +16,12 @@ SEPARATORS = r"[\s().\-/]+"
 WHOLE_FLOAT = r"^(\+?[0-9]{7,17})[.,]0{1,2}$"
 """Pattern of a number that a spreadsheet or a data frame holds as a float."""
 
+LONGEST_TYPED = 17
+"""Digits of the longest number that is looked at as a number: an exit code, and 15."""
+
 _ANONYMOUS = {"anonymous", "anonyme", "private", "withheld", "restricted", "unavailable", "unknown", "masque", "prive"}
 _SEPARATORS = re.compile(SEPARATORS)
+_ZERO = re.compile(r"\(0\)(?=.*[0-9])")
 _FORMULA = re.compile(r'^="?(.*?)"?$')
 _URI = re.compile(r"^(?:sips?|tel):([^@;>]*)", re.IGNORECASE)
 _WHOLE_FLOAT = re.compile(WHOLE_FLOAT)
@@ -72,7 +76,7 @@ def _read_float(typed: str) -> str | None:
 
 
 def _read_dense(typed: str, exact: str) -> Digits | tuple[str, str]:
-    dense = _SEPARATORS.sub("", exact.replace("(0)", "") if exact.startswith("+") else exact)
+    dense = _SEPARATORS.sub("", _ZERO.sub("", exact) if exact.startswith("+") else exact)
     digits = dense.removeprefix("+")
     if not any(character.isdigit() for character in digits):
         return typed, NOTHING

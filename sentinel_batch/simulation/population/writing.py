@@ -18,6 +18,7 @@ import polars as pl
 from sentinel_batch.desk import Desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import StagedFile
+from sentinel_batch.numbers import E164, NumberBook
 from sentinel_batch.schema import CALL_RECORDS, INGESTS, polars_schema
 from sentinel_batch.window import now
 
@@ -70,6 +71,12 @@ class Ledger:
     @cached_property
     def _numbers(self) -> pl.Series:
         return _plus(self.directory.digits)
+
+    @cached_property
+    def _kinds(self) -> pl.Series:
+        kinds = NumberBook("NG").normalise(self._numbers).kinds
+        valid = pl.repeat(E164, len(self._numbers), dtype=pl.String, eager=True)
+        return (valid if kinds is None else kinds).cast(pl.Categorical)
 
     @cached_property
     def _prefixes(self) -> pl.Series:
@@ -172,13 +179,13 @@ class Ledger:
                 "imsi": self._subscriptions.gather(self._renewed(calls, day)),
                 "trunk": _pick(TRUNKS, trunk),
                 "local_hour": pl.Series((calls.second // 3_600).astype(np.int8)),
+                "number_type": self._kinds.gather(calls.callee),
                 "callee_prefix": self._prefixes.gather(calls.callee),
                 "source_line": pl.Series(np.arange(first_line + 2, first_line + 2 + len(calls))),
             }
         )
         return frame.with_columns(
             pl.col("call_timestamp").cast(pl.Datetime("us")).dt.replace_time_zone("UTC"),
-            number_type=pl.lit("e164", dtype=pl.Categorical),
             local_date=pl.lit(date),
             iso_weekday=pl.lit(date.isoweekday(), dtype=pl.Int8),
         )

@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sentinel_batch.lake import commits
 
 from benchmarks.crash import Trial, describe_difference, read_tables
 from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import DiskFullError, ExitCode, LakeLockedError
 from sentinel_batch.ingestion import ingest
-from sentinel_batch.lake import Lake
+from sentinel_batch.lake import Lake, commits
 from sentinel_batch.simulation import MockCDRGenerator
 
 WHERE = ("ingest_id", "source_file", "source_line")

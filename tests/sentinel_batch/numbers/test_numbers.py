@@ -140,6 +140,7 @@ DRESSED = st.tuples(DIGITS, st.sampled_from(["{}", " {} ", "'{}'", "{}.0", "{}.5
 )
 @example(["17582345678", "75823456780", "+17582345678", "0017582345678"], "BS", "auto")
 @example([None, None], "NG", "auto")
+@example(["00372-3212345", "003723212345"], "JP", "national")
 def test_many_are_read_as_one_is(numbers: list[str | None], region: str, mode: str) -> None:
     reader = reader_of(region, mode)
     expected = [reader.read(number) for number in numbers]

@@ -291,7 +291,12 @@ def test_findings_do_not_depend_on_how_nights_are_cut(tmp_path: Path) -> None:
         ({"since": "0001-01-01"}, UsageError, "leaves no room for a window of 24 h", "later since"),
         ({"since": "24h", "trailing": True}, UsageError, "exclude each other", "Leave out since"),
         ({"rule": "SDHF_999"}, RuleNotFoundError, "no rule 'SDHF_999'", "SDHF_001"),
-        ({"settings": {"min_destinations": 5}}, ConfigurationError, "no parameter 'min_destinations'", "'min_unique_destinations'"),
+        (
+            {"settings": {"min_destinations": 5}},
+            ConfigurationError,
+            "no parameter 'min_destinations'",
+            "'min_unique_destinations'",
+        ),
         ({"settings": {"window": 24}}, ConfigurationError, "window = 24 in [rules.SDHF_001]", "24h"),
     ],
 )

@@ -74,8 +74,11 @@ def test_derived_columns_are_those_that_ingest_would_compute() -> None:
 
 def test_numbers_stand_as_ingest_would_normalise_them() -> None:
     calls = simulated().calls
-    sample = pl.concat([calls["caller_number"], calls["callee_number"]]).unique().sort().gather_every(37)
-    assert [normalise_number(number, "NG") for number in sample] == [(number, "e164") for number in sample]
+    sample = calls.unique("callee_number").sort("callee_number").gather_every(37)
+    read = [normalise_number(number, "NG") for number in sample["callee_number"]]
+    assert read == list(sample.select("callee_number", "number_type").iter_rows())
+    callers = calls["caller_number"].unique().sort().gather_every(37)
+    assert [normalise_number(number, "NG")[0] for number in callers] == callers.to_list()
 
 
 def test_what_rules_need_is_filled_for_served_callers_and_only_for_them() -> None:
