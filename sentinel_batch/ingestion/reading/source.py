@@ -180,6 +180,15 @@ def open_source(path: Path, name: str, dialect: Dialect | None) -> Source | None
         magic = file.read(4)
     if magic == b"PAR1":
         return _open_parquet(path, name, dialect)
+    form, lines = _read_first_lines(path)
+    layout = find_layout(lines, dialect, name)
+    if layout is None:
+        return None
+    start = layout.first_data_line - 1
+    return Source(path, layout, form, lines[start : start + _PROBE_LINES])
+
+
+def _read_first_lines(path: Path) -> tuple[TextForm, list[str]]:
     with open_bytes(path) as file:
         sample = file.read(SAMPLE_BYTES)
     form = recognise_text(sample)
@@ -188,11 +197,37 @@ def open_source(path: Path, name: str, dialect: Dialect | None) -> Source | None
     lines = text.split("\n")
     if len(sample) == SAMPLE_BYTES and len(lines) > 1:
         lines.pop()
-    layout = find_layout(lines, dialect, name)
-    if layout is None:
-        return None
-    start = layout.first_data_line - 1
-    return Source(path, layout, form, lines[start : start + _PROBE_LINES])
+    return form, lines
+
+
+def read_first_lines(path: Path) -> list[str]:
+    """Return the first lines of a text file, decompressed; of a Parquet file the columns and rows, as CSV.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it is no Parquet file although it begins as one.
+    """
+    with path.open("rb") as file:
+        magic = file.read(4)
+    return _read_first_lines(path)[1] if magic != b"PAR1" else _read_parquet_lines(path)
+
+
+def _read_parquet_lines(path: Path) -> list[str]:
+    import polars as pl
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as raw, pq.ParquetFile(raw) as file:
+            names = [fold_word(column) for column in file.schema_arrow.names]
+            batch = next(file.iter_batches(batch_size=_PROBE_LINES), None)
+            if batch is not None:
+                batch.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged_parquet(name_of(path), error) from error
+    text = pl.DataFrame() if batch is None else pl.DataFrame(_as_text(column) for column in pl.DataFrame(batch))
+    return [",".join(names), *text.write_csv(include_header=False).splitlines()]
 
 
 def _open_parquet(path: Path, name: str, dialect: Dialect | None) -> Source | None:
