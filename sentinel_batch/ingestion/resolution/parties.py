@@ -29,7 +29,7 @@ def settle_parties(found: Resolution, calls: pl.DataFrame) -> Resolution:
         return found
     reason = "as their names say" if headed else f"as {subject} is the same party on outgoing and on incoming rows"
     said = f"{subject} is the party that a row is about, {reason}: on incoming rows {other} is the caller."
-    return found.note(said).settle(subject=subject, other=other)
+    return found.note(said).settle(subject=subject, other=(other,))
 
 
 def _always_first(layout: Layout, calls: pl.DataFrame, subject: str, other: str) -> bool:

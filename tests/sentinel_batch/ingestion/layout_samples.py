@@ -11,7 +11,7 @@ import polars as pl
 from sentinel_batch.ingestion import FileResult, ingest
 from sentinel_batch.lake import Lake
 
-FOLDER = Path(__file__).parents[2] / "fixtures" / "cdr" / "layouts"
+FOLDER = Path(__file__).parent / "fixtures" / "cdr" / "layouts"
 A, B, C = "08031230001", "08051230001", "08051230002"
 A_E164, B_E164, C_E164 = "+2348031230001", "+2348051230001", "+2348051230002"
 MOMENT = "2026-09-01 10:00:00"
