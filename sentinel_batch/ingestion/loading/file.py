@@ -25,8 +25,8 @@ from sentinel_batch.ingestion.loading.parts import (
     compose_file,
     refuse,
 )
-from sentinel_batch.ingestion.loading.shelf import Stamp
 from sentinel_batch.ingestion.loading.settling import resolve_source, shape_by
+from sentinel_batch.ingestion.loading.shelf import Stamp
 from sentinel_batch.ingestion.loading.staging import RowStaging, Staged
 from sentinel_batch.ingestion.preview.view import view_layout
 from sentinel_batch.ingestion.reading.files import hash_file, name_of, spool_stream, unreadable_reported

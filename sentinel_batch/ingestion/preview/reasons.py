@@ -22,11 +22,12 @@ def explain_layout(layout: Layout, spelt: Mapping[str, str]) -> str:
     dialect = layout.dialect
     if layout.header_lines:
         columns = dialect.recognised_by or _list_feeding(layout)
-        whose = "the columns that it is recognised by" if dialect.recognised_by else "a column for all that a call needs"
+        whose = "the columns that it is recognised by" if dialect.recognised_by else "a column for each needed field"
         return f"line {layout.preamble_lines + 1} is a header with {whose}: {_join(columns, spelt)}"
-    told = [f"what a call holds in {_join(dialect.content, spelt)}"] if dialect.content else []
-    holds = ["a time and a length where it says", *told]
-    return f"there is no header, and most rows have its {len(layout.columns)} columns, {' and '.join(holds)}"
+    time, *_, length = [name for name in _list_feeding(layout)[2:]]
+    content = f", and in {_join(dialect.content, spelt)} what it writes there" if dialect.content else ""
+    holds = f"a time in {spelt.get(time, time)}, a duration or an end in {spelt.get(length, length)}"
+    return f"there is no header; most rows have {len(layout.columns)} columns, with {holds}{content}"
 
 
 def _list_feeding(layout: Layout) -> list[str]:

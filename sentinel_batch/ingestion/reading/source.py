@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sentinel_batch.errors import UnreadableFileError
 from sentinel_batch.ingestion.dialects.dialect import Dialect
@@ -151,13 +151,14 @@ class Source:
         pending = next(Source(self.path, layout, None, []).read(), None)
         return split_block(Block(b"", 1, 0, last=False), layout).frame if pending is None else pending.split().cells
 
-    def decide_day_first(self) -> bool | None:
-        """Decide from all dates of the file whether the day comes first."""
+    def decide_day_first(self, *, sampled: bool = False) -> bool | None:
+        """Decide from all dates of the file, or from those of its first lines only, whether the day comes first."""
         if self.form is None:
             return None
         with open_bytes(self.path) as file:
             short = has_short_years(self._times())
-            return decide_day_first((block.data for block in read_blocks(file, self.form)), short=short)
+            read: BinaryIO = io.BytesIO(file.read(SAMPLE_BYTES)) if sampled else file
+            return decide_day_first((block.data for block in read_blocks(read, self.form)), short=short)
 
     def count_rows(self) -> int:
         """Count the rows without reading their fields."""
