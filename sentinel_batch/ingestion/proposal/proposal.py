@@ -107,7 +107,8 @@ class _Reading:
             try:
                 source = open_source(self.file, self.name, dialect)
             except UnrecognisedFileError as error:
-                notices.append(error.message)
+                if dialect is not None:  # Of the others, the near misses tell more.
+                    notices.append(" ".join(filter(None, (error.message, error.hint))))
                 continue
             if source is None:
                 raise NoInputError(f"{self.name} has no line.", hint="Name a file that holds calls.")
