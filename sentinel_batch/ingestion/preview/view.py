@@ -36,6 +36,9 @@ STORED = (
 )
 """Columns of a call that are shown."""
 
+_SAME = STORED[:5]
+"""Rows that are alike in these are shown once."""
+
 
 @dataclass(frozen=True)
 class FieldView:
@@ -170,7 +173,7 @@ def _shape_calls(sample: pl.DataFrame, shaping: Shaping) -> tuple[tuple[dict[str
     if sample.is_empty():
         return (), [], ["There are no rows to show."]
     shaped = shape_rows(sample, shaping)
-    records = shaped.records.head(CALLS)
+    records = shaped.records.unique(_SAME, keep="first", maintain_order=True).head(CALLS)
     lines = records["source_line"].to_list() if "source_line" in records.columns else []
     rows = records.select(name for name in STORED if name in records.columns).to_dicts()
     calls = tuple({name: _cut(value) for name, value in row.items() if value is not None} for row in rows)

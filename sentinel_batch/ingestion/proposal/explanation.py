@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sentinel_batch.ingestion.dialects.catalogue import load_dialect
 from sentinel_batch.ingestion.dialects.dialect import Dialect
 from sentinel_batch.ingestion.preview.view import STORED, FieldView, LayoutView
+from sentinel_batch.ingestion.proposal.drafting import PLACEHOLDER
 from sentinel_batch.ingestion.proposal.writing import Remark
 from sentinel_batch.ingestion.reading.layout import Layout
+from sentinel_batch.ingestion.values.words import fold_word
 
 
 def describe_head(path: str, recognised: str, view: LayoutView | None, told: Sequence[str]) -> list[str]:
@@ -56,15 +59,18 @@ def comment_lines(
     found = {
         ("", "name"): "choose one",
         ("", "description"): "what writes such files",
-        ("rows", "header"): "line 1 and later" if layout.header_lines else "there is none in this file",
-        ("duration", "unit"): f"as {origin} writes them" if origin and origin != "generic" else _unit_reason(view),
+        ("rows", "header"): "there is none in this file",
+        ("duration", "unit"): f"as {origin} writes them"
+        if origin and load_dialect(origin).unit
+        else _unit_reason(view),
     }
     if layout.header_lines:
         found["rows", "header"] = f"line {layout.preamble_lines + 1} of this file"
     if view is not None:
         found |= {("fields", field.field): _explain_field(field, view) for field in view.fields}
-    for field in layout.dialect.fields:
-        found.setdefault(("fields", field), "by its name; FILL IN where it is not a column")
+    for field, columns in layout.dialect.fields.items():
+        absent = columns == (fold_word(PLACEHOLDER.format(field)),)
+        found.setdefault(("fields", field), "no column seems to hold it" if absent else "by its name")
     found |= {("fields", field): reason for field, reason in guessed.items()}
     if layout.dialect.day_first is not None:
         found["time", "day_first"] = "as the dates of the first lines show, or as you said"

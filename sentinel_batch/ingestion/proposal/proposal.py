@@ -103,7 +103,7 @@ class _Reading:
     def _open(self) -> tuple[Source | None, tuple[str, ...]]:
         """Open the file by the dialect that was named, else by that which is found; None where none fits."""
         notices = []
-        for dialect in dict.fromkeys((self.options.dialect, None)) if self.options.dialect else (None,):
+        for dialect in (self.options.dialect, None) if self.options.dialect else (None,):
             try:
                 source = open_source(self.file, self.name, dialect)
             except UnrecognisedFileError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +74,7 @@ class Remark:
 
 
 def write_dialect(
-    layout: Layout, spelt: Mapping[str, str], head: Iterable[str], comments: Comments, remarks: Iterable[Remark] = ()
+    layout: Layout, spelt: Mapping[str, str], head: Iterable[str], comments: Comments, remarks: Sequence[Remark] = ()
 ) -> str:
     """Return the text of a file that :func:`~sentinel_batch.ingestion.load_dialect` reads as this dialect.
 
@@ -98,10 +98,9 @@ def write_dialect(
         for key, value in keys.items():
             why = comments.get((section, key)) or _USUAL.get((section, key), "")
             lines.append(_write_line(key, value, why))
-        for remark in remarks:
-            if remark.section == section:
-                lines += ["", f"[{section}]"] if not keys else []
-                lines.append("# " + _write_line(remark.key, remark.value, remark.why))
+        open_keys = [remark for remark in remarks if remark.section == section]
+        lines += ["", f"[{section}]"] if open_keys and not keys else []
+        lines += ["# " + _write_line(remark.key, remark.value, remark.why) for remark in open_keys]
     return "\n".join(lines) + "\n"
 
 
