@@ -71,7 +71,7 @@ def comment_lines(
     for field, columns in layout.dialect.fields.items():
         absent = columns == (fold_word(PLACEHOLDER.format(field)),)
         found.setdefault(("fields", field), "no column seems to hold it" if absent else "by its name")
-    found |= {("fields", field): reason for field, reason in guessed.items()}
+    found |= {("fields", field): f"{reason}; {found['fields', field]}" for field, reason in guessed.items()}
     if layout.dialect.day_first is not None:
         found["time", "day_first"] = "as the dates of the first lines show, or as you said"
     return found

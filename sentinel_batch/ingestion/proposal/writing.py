@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sentinel_batch.ingestion.dialects.dialect import LEG_GAP_SECONDS, Dialect
+from sentinel_batch.ingestion.dialects.dialect import CLOCKS, FIELDS, LEG_GAP_SECONDS, Dialect
 from sentinel_batch.ingestion.preview.spelling import list_known
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.values.words import fold_word
@@ -144,7 +144,7 @@ def _list_keys(layout: Layout, spell: Callable[[str], str]) -> dict[str, dict[st
             "keep": table(dialect.keep),
             "skip": table(dialect.skip),
         },
-        "fields": {field: _one_or_more(names(columns)) for field, columns in dialect.fields.items()},
+        "fields": {field: _one_or_more(names(dialect.fields.get(field, ()))) for field in (*FIELDS, *CLOCKS)},
         "time": {
             "timezone": dialect.timezone,
             "day_first": dialect.day_first,

@@ -251,3 +251,25 @@ def test_a_dry_run_shows_how_each_file_is_read_and_a_run_does_not(tmp_path: Path
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(NoInputError, match="no file"):
         propose_dialect(tmp_path)
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "dialects.md"
+
+
+def test_the_walk_through_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    section = PAGE.read_text("utf-8").split("\n## A dialect in minutes\n")[1].split("\n## ")[0]
+    text, toml = (section.split(f"```{kind}\n")[1].split("```")[0] for kind in ("csv", "toml"))
+    monkeypatch.chdir(tmp_path)
+    _write(tmp_path, text, "night.csv")
+
+    proposal = propose_dialect("night.csv")
+    assert proposal.to_toml() == toml, "docs/dialects.md does not show what is proposed now"
+    assert " ".join(section.split()).count(str(proposal.near_misses[0])) == 1
+    _write(tmp_path, toml, "night.toml")
+    (file,) = ingest("night.csv", lake=tmp_path / "lake", dialect="night.toml").files
+    assert (file.records_inserted, file.notices) == (3, [])
+    wanted = [[cell.strip() for cell in row.strip("|").split("|")] for row in section.splitlines() if row[:3] == "| 2"]
+    columns = ["caller_number", "callee_number", "duration_seconds", "answered"]
+    moment = pl.col("call_timestamp").dt.strftime("%Y-%m-%d %H:%M:%S")
+    calls = _read(tmp_path / "lake").select(moment, *(pl.col(name).cast(pl.String) for name in columns))
+    assert [list(row) for row in calls.rows()] == wanted
