@@ -61,10 +61,16 @@ def draft_dialect(table: Table, name: str) -> Draft:
     columns = tuple(map(fold_word, table.names))
     fields = {field: kept for field, names in generic.fields.items() if (kept := _present(names, columns))}
     lacks = [field for field in generic.misses(set(columns)) if field in REQUIRED]
-    candidates = {field: _find_candidates(table, columns, fields, field) for field in lacks}
+    taken = {column for names in fields.values() for column in names}
+    held = {
+        spelt: table.describe(place)
+        for place, spelt in enumerate(table.names)
+        if columns[place] and columns[place] not in taken and columns.index(columns[place]) == place
+    }
+    candidates = {field: _find_candidates(held, REQUIRED[field]) for field in lacks}
     guessed: dict[str, str] = {}
     for field in lacks:
-        taken = {column for names in fields.values() for column in names}
+        taken |= {column for names in fields.values() for column in names}
         free = [spelt for spelt in candidates[field] if fold_word(spelt) not in taken]
         best = _choose(free, generic.fields[field])
         if best is not None:
@@ -89,17 +95,17 @@ def _present(names: tuple[str, ...], columns: tuple[str, ...]) -> tuple[str, ...
     return tuple(name for name in names if name in columns)
 
 
-def _find_candidates(
-    table: Table, columns: tuple[str, ...], fields: Mapping[str, tuple[str, ...]], field: str
-) -> dict[str, str]:
-    taken = {column for names in fields.values() for column in names}
-    found = {}
-    for place, name in enumerate(columns):
-        held = table.describe(place)
-        others = {"duration": ("number", "time"), "time": (), "number": ("time",)}[REQUIRED[field]]
-        if name and name not in taken and REQUIRED[field] in held and not held.keys() & set(others):
-            found[table.names[place]] = held[REQUIRED[field]]
-    return found
+_LIKELIER = {"duration": ("number", "time"), "time": (), "number": ("time",)}
+"""What a column that could be this is taken for instead if it could be that too."""
+
+
+def _find_candidates(held: Mapping[str, Mapping[str, str]], kind: str) -> dict[str, str]:
+    """Return the columns that hold one kind of values, and these in words."""
+    return {
+        spelt: kinds[kind]
+        for spelt, kinds in held.items()
+        if kind in kinds and kinds.keys().isdisjoint(_LIKELIER[kind])
+    }
 
 
 def _choose(columns: list[str], names: tuple[str, ...]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sentinel_batch.errors import UnrecognisedFileError
@@ -13,7 +13,7 @@ from sentinel_batch.ingestion.reading.headerless import DELIMITERS
 from sentinel_batch.ingestion.reading.splitting import split_line
 from sentinel_batch.ingestion.values.cells import is_missing_cell
 from sentinel_batch.ingestion.values.durations import read_duration
-from sentinel_batch.ingestion.values.timestamps import is_time
+from sentinel_batch.ingestion.values.timestamps import read_times
 from sentinel_batch.ingestion.values.words import fold_word
 
 _LINES = 200
@@ -21,8 +21,8 @@ _LEAST_COLUMNS = 3
 _ALIKE = 0.6
 """So large a share of the lines must have the same number of columns."""
 _MOST = 0.9
-_NUMBER = re.compile(r"(?:sips?:|tel:)?\+?\(?\d[\d ()./-]{5,19}(?:@.*)?")
-_MOMENT = re.compile(r".*\d[:/.-]\d.*|(?:19|20)\d{12}|1[0-9]{9}(?:\.\d+)?")
+_NUMBER = re.compile(r"(?:sips?:|tel:)?\+?\(?\d[\d ()./-]{7,19}(?:@.*)?")
+_MOMENT = re.compile(r".*\d:\d\d.*|.*\d[/.-]\d{1,2}[/.-]\d.*|(?:19|20)\d{12}|1[0-9]{9}(?:\.\d+)?")
 _LONGEST_CALL = 7 * 86_400
 
 
@@ -52,7 +52,16 @@ class Table:
         cells = [row[place].strip().strip("'\"") for row in self.rows if not is_missing_cell(row[place])]
         if not cells:
             return {}
-        return {kind: held(cells) for kind, (test, held) in _KINDS.items() if _most(test, cells)}
+        moments = _find_moments(cells)
+        kinds = {
+            "number": (
+                [_NUMBER.fullmatch(cell) is not None and cell not in moments for cell in cells],
+                "telephone numbers",
+            ),
+            "time": ([cell in moments for cell in cells], "times"),
+            "duration": (list(map(_is_length, cells)), _describe_lengths(cells)),
+        }
+        return {kind: held for kind, (fits, held) in kinds.items() if sum(fits) >= _MOST * len(cells)}
 
 
 def find_table(lines: Sequence[str], source: str) -> Table:
@@ -93,15 +102,19 @@ def _build(body: Sequence[tuple[int, str]], delimiter: str, width: int) -> Table
 def _is_header(cells: Sequence[str]) -> bool:
     """Tell whether these are names: at least two words, no number of a party, and no time."""
     words = [cell for cell in cells if re.search(r"[A-Za-z]{2}", fold_word(cell))]
-    return len(words) >= 2 and not any(_is_number(cell.strip()) or _is_moment(cell.strip()) for cell in cells)
+    plain = [cell.strip().strip("'\"") for cell in cells]
+    return len(words) >= 2 and not any(map(_NUMBER.fullmatch, plain)) and not _find_moments(plain)
 
 
-def _is_number(cell: str) -> bool:
-    return _NUMBER.fullmatch(cell) is not None and not _is_moment(cell)
+def _find_moments(cells: Iterable[str]) -> set[str]:
+    """Return the cells that are times as a whole column of such would be read, whichever comes first in 03/04/2026."""
+    import polars as pl
 
-
-def _is_moment(cell: str) -> bool:
-    return _MOMENT.fullmatch(cell) is not None and any(is_time(cell, order) for order in (True, False))
+    likely = pl.Series([cell for cell in dict.fromkeys(cells) if _MOMENT.fullmatch(cell)], dtype=pl.String)
+    if likely.is_empty():
+        return set()
+    read = [likely.filter(read_times(likely, "UTC", order).is_not_null()) for order in (True, False)]
+    return {cell for series in read for cell in series.to_list()}
 
 
 def _is_length(cell: str) -> bool:
@@ -113,14 +126,3 @@ def _describe_lengths(cells: Sequence[str]) -> str:
     if any(":" in cell for cell in cells):
         return "times of day"
     return "numbers with fractions" if any("." in cell for cell in cells) else "whole numbers"
-
-
-_KINDS: dict[str, tuple[Callable[[str], bool], Callable[[Sequence[str]], str]]] = {
-    "number": (_is_number, lambda _: "telephone numbers"),
-    "time": (_is_moment, lambda _: "times"),
-    "duration": (_is_length, _describe_lengths),
-}
-
-
-def _most(test: Callable[[str], bool], cells: Sequence[str]) -> bool:
-    return sum(map(test, cells)) >= _MOST * len(cells)

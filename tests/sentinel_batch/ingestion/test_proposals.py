@@ -264,7 +264,7 @@ def test_the_walk_through_of_the_page(tmp_path: Path, monkeypatch: pytest.Monkey
 
     proposal = propose_dialect("night.csv")
     assert proposal.to_toml() == toml, "docs/dialects.md does not show what is proposed now"
-    assert " ".join(section.split()).count(str(proposal.near_misses[0])) == 1
+    assert " ".join(section.split()).count(str(proposal.near_misses[0])) == 2
     _write(tmp_path, toml, "night.toml")
     (file,) = ingest("night.csv", lake=tmp_path / "lake", dialect="night.toml").files
     assert (file.records_inserted, file.notices) == (3, [])
