@@ -28,9 +28,12 @@ from .detection import Detections as Detections
 from .detection import run_detection as run_detection
 from .errors import ExitCode as ExitCode
 from .errors import SentinelError as SentinelError
+from .ingestion import DialectProposal as DialectProposal
 from .ingestion import FileResult as FileResult
 from .ingestion import IngestResult as IngestResult
+from .ingestion import LayoutView as LayoutView
 from .ingestion import ingest as ingest
+from .ingestion import propose_dialect as propose_dialect
 from .lake import Lake as Lake
 from .lake import Snapshot as Snapshot
 from .learning import calibrate_rules as calibrate_rules

@@ -63,6 +63,7 @@ class RootGroup(ReportedGroup, LazyGroup):
         "doctor": "doctor:doctor",
         "alerts": "alerts:create",
         "cases": "cases:create",
+        "dialects": "dialects:create",
         "rules": "rules:create",
         "profiles": "profiles:create",
         "model": "model:create",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sentinel_batch.cli.dialects.view import print_fields
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode
@@ -51,7 +52,9 @@ def ingest(
         float | None,
         typer.Option("--max-reject-rate", metavar="SHARE", help="Refuse a file above it [default 0.05]."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and write nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count, show how each file is read, and write nothing.")
+    ] = False,
     day_first: Annotated[
         bool | None,
         typer.Option("--day-first/--month-first", help="How to read 03/04/2026 where the file leaves it open."),
@@ -88,6 +91,10 @@ def _print(out: Output, result: IngestResult) -> None:
         f" ({result.processing_time_seconds:.1f} s)"
     )
     for file in result.files:
+        if file.preview is not None:
+            out.line()
+            out.line(f"{file.path}:")
+            print_fields(out, file.preview)
         _print_remarks(out, file)
 
 

@@ -2,5 +2,9 @@ from .dialects.catalogue import list_dialects as list_dialects
 from .dialects.catalogue import load_dialect as load_dialect
 from .dialects.dialect import Dialect as Dialect
 from .loading.run import ingest as ingest
+from .preview.view import LayoutView as LayoutView
+from .proposal.misses import NearMiss as NearMiss
+from .proposal.proposal import propose_dialect as propose_dialect
+from .proposal.result import DialectProposal as DialectProposal
 from .result import FileResult as FileResult
 from .result import IngestResult as IngestResult

@@ -45,6 +45,9 @@ class FileResult:
         ``code``, ``message`` and ``hint`` where the file was not taken.
     first_call, last_call
         Times of the oldest and newest call that was inserted.
+    preview
+        Of a dry run: how the file is read, and its first calls as they would be stored
+        (:class:`~sentinel_batch.ingestion.preview.view.LayoutView` as a dictionary).
     """
 
     path: str
@@ -72,6 +75,7 @@ class FileResult:
     error: dict[str, Any] | None = None
     first_call: datetime | None = None
     last_call: datetime | None = None
+    preview: dict[str, Any] | None = None
 
 
 @dataclass

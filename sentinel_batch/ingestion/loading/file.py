@@ -17,6 +17,7 @@ from sentinel_batch.ingestion.loading.parts import (
     Identified,
     Opened,
     Part,
+    Previewed,
     Repeated,
     Resolved,
     RowCounts,
@@ -24,16 +25,16 @@ from sentinel_batch.ingestion.loading.parts import (
     compose_file,
     refuse,
 )
+from sentinel_batch.ingestion.loading.settling import resolve_source, shape_by
 from sentinel_batch.ingestion.loading.shelf import Stamp
 from sentinel_batch.ingestion.loading.staging import RowStaging, Staged
+from sentinel_batch.ingestion.preview.view import view_layout
 from sentinel_batch.ingestion.reading.files import hash_file, name_of, spool_stream, unreadable_reported
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.source import Source, open_source
 from sentinel_batch.ingestion.resolution.finding import Resolution
-from sentinel_batch.ingestion.resolution.resolution import resolve_layout
 from sentinel_batch.ingestion.result import FileResult
 from sentinel_batch.ingestion.shaping.rows import Shaping
-from sentinel_batch.ingestion.values.zones import check_zone
 from sentinel_batch.lake import Lake, Snapshot, full_disk_reported
 from sentinel_batch.numbers import NumberBook
 from sentinel_batch.window import now
@@ -106,10 +107,12 @@ class FileIngest:
             if day_first is None and source.has_text_dates():
                 yield Counted(source.count_rows())
                 raise _ambiguous_dates(self.name, source)
-            resolution = self._resolve(source, day_first)
+            resolution = resolve_source(source, self.options, day_first)
             yield Resolved(resolution.zone, notices=[*_list_unused(source.layout, resolution), *resolution.notices])
+            shaping = shape_by(resolution, self.options, self.numbers, day_first)
+            if self.options.preview:
+                yield Previewed(view_layout(self.name, source, resolution, shaping).to_dict())
             source = source.laid_out(resolution.layout)
-            shaping = self._shaping(resolution, day_first)
             stamp = hasher.submit(self._identify, digest, shaping)
             earlier = self._find_earlier(stamp, size)
             if earlier is not None:
@@ -156,23 +159,6 @@ class FileIngest:
             if said is not None:
                 return said
         return source.decide_day_first() if source.has_text_dates() else None
-
-    def _resolve(self, source: Source, day_first: bool | None) -> Resolution:
-        zone = check_zone(source.layout.dialect.timezone or self.options.zone)
-        return resolve_layout(source.layout, source.sample(), zone, day_first)
-
-    def _shaping(self, resolution: Resolution, day_first: bool | None) -> Shaping:
-        options, dialect = self.options, resolution.layout.dialect
-        mode = options.numbers if options.numbers_named else dialect.numbers or options.numbers
-        return Shaping(
-            layout=resolution.layout,
-            numbers=self.numbers[mode],
-            zone=resolution.zone,
-            local_zone=options.zone,
-            day_first=day_first,
-            earliest=options.earliest,
-            latest=options.latest,
-        )
 
     def _report_progress(self, size: int) -> Callable[[int], None] | None:
         progress = self.options.progress

@@ -37,9 +37,17 @@ class Options:
     latest: datetime
     lock_timeout: float
     progress: Progress | None
+    preview: bool
 
 
-def read_options(config: Config, *, strict: bool, day_first: bool | None, progress: Progress | None) -> Options:
+def read_options(
+    config: Config,
+    *,
+    strict: bool = False,
+    day_first: bool | None = None,
+    progress: Progress | None = None,
+    preview: bool = False,
+) -> Options:
     """Return the settings of an ingest, checked.
 
     Raises
@@ -65,4 +73,5 @@ def read_options(config: Config, *, strict: bool, day_first: bool | None, progre
         latest=now() + FUTURE,
         lock_timeout=config.lock_timeout,
         progress=progress,
+        preview=preview,
     )

@@ -42,6 +42,13 @@ class Resolved(Part):
 
 
 @dataclass(frozen=True)
+class Previewed(Part):
+    """How the file is read, for people."""
+
+    preview: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Identified(Part):
     """The content has a name; no ``ingest_id`` for a file without a line."""
 

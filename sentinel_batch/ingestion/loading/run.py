@@ -60,7 +60,7 @@ def ingest(
     max_reject_rate
         Refuse a file with a larger share of rejects than this, 0 to 1; None is the configured one.
     dry_run
-        Count what would happen and write nothing.
+        Count what would happen, show how each file is read (``preview``), and write nothing.
     day_first
         How 03/04/2026 is read; None decides from the file.
     run_id
@@ -88,7 +88,7 @@ def ingest(
         dialect=dialect, timezone=timezone, region=region, numbers=numbers, max_reject_rate=max_reject_rate
     )
     given = [paths] if isinstance(paths, str | Path) else list(paths)
-    options = read_options(desk.config, strict=strict, day_first=day_first, progress=progress)
+    options = read_options(desk.config, strict=strict, day_first=day_first, progress=progress, preview=dry_run)
     found = find_files(given)
     if dry_run:
         return _rehearse(found, desk, options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
@@ -127,6 +128,6 @@ def _refuse(source: str, number: int, dialect: Dialect, text: str) -> Unrecognis
     header = "Without" if dialect.header == "none" else "No line is a header of the dialect, and without"
     return UnrecognisedFileError(
         f"{source}:{number}: no dialect fits (tried {dialect.name}). {header} a header it {text}.",
-        hint=f"Mend [rows] layouts, [fields] or [time] of the dialect, then: sentinel-batch ingest {source} --dry-run "
-        f"--dialect {dialect.name if dialect.name in DIALECTS else dialect.name + '.toml'}",
+        hint=f"Mend [rows] layouts, [fields] or [time] of the dialect, then: sentinel-batch dialects show "
+        f"{shlex.quote(source)} --dialect {dialect.name if dialect.name in DIALECTS else dialect.name + '.toml'}",
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
+from batch_base.suggestions import find_nearest
 from sentinel_batch.errors import UnrecognisedFileError
 from sentinel_batch.ingestion.dialects.catalogue import DIALECTS, load_dialect
 from sentinel_batch.ingestion.dialects.dialect import Dialect
@@ -59,16 +62,39 @@ def _unrecognised(lines: Sequence[str], dialect: Dialect | None, source: str) ->
     number, first = next((number, line) for number, line in enumerate(lines, 1) if line.strip())
     text = f"{source}:{number}: no dialect fits (tried {tried}). The file starts with {first[:120]!r}."
     near = _nearest_header(lines, dialect or load_dialect("generic"))
+    meant = ""
     if near is not None:
-        line, wanted, columns, missing = near
+        line, wanted, columns, missing, names = near
         text += (
             f" Line {line} has columns of {wanted.name} ({', '.join(columns)}), but none for {' and '.join(missing)}"
             f"{_describe_wanted(wanted, missing)}."
         )
-    hint = f"Describe it in a TOML file (docs/dialects.md), then: sentinel-batch ingest {source} --dialect mine.toml"
-    if dialect is not None:
-        hint = f"Name another with --dialect, or have it found: sentinel-batch ingest {source} --dry-run"
-    return UnrecognisedFileError(text, hint=hint)
+        meant = suggest_columns(wanted, missing, names) if dialect is not None else ""
+    return UnrecognisedFileError(
+        text, hint=" ".join(filter(None, (meant, next_command(source, named=dialect is not None))))
+    )
+
+
+def next_command(source: str, *, named: bool) -> str:
+    """Return what to type when a file does not fit: a dialect that was named, or any."""
+    file = shlex.quote(source)
+    if named:
+        return f"See what fits: sentinel-batch dialects show {file}, or name another with --dialect."
+    return (
+        f"See what comes near: sentinel-batch dialects show {file}. For a dialect to go on from: sentinel-batch "
+        f"dialects propose {file} --out my.toml, then: sentinel-batch ingest {file} --dialect my.toml"
+    )
+
+
+def suggest_columns(dialect: Dialect, missing: Sequence[str], names: Iterable[str]) -> str:
+    """Return which columns of the file may have been meant by those that a dialect names."""
+    options, found = [name for name in names if name], []
+    for field in missing:
+        for column in dialect.fields.get(field, (field,)):
+            near = find_nearest(column, options)
+            if near is not None:
+                found.append(f"Did you mean {near} by {column}?")
+    return " ".join(dict.fromkeys(found[:3]))
 
 
 def _describe_wanted(dialect: Dialect, missing: Sequence[str]) -> str:
@@ -76,17 +102,27 @@ def _describe_wanted(dialect: Dialect, missing: Sequence[str]) -> str:
     return f" (looked for {', '.join(names[:6])}{', …' if len(names) > 6 else ''})" if names else ""
 
 
-def _nearest_header(lines: Sequence[str], dialect: Dialect) -> tuple[int, Dialect, list[str], list[str]] | None:
-    """Return the line that feeds most of a call's fields, what it has of the dialect, and what it lacks."""
+class _Near(NamedTuple):
+    """A line that feeds some of a call's fields: what it has of a dialect, what it lacks, and all its names."""
+
+    line: int
+    dialect: Dialect
+    had: list[str]
+    lacks: list[str]
+    names: tuple[str, ...]
+
+
+def _nearest_header(lines: Sequence[str], dialect: Dialect) -> _Near | None:
+    """Return the line that feeds most of a call's fields."""
     found = None
     known = {name for names in dialect.fields.values() for name in names} | set(dialect.recognised_by)
     for number, line in enumerate(lines[:HEADER_LINES], 1):
         for delimiter in [dialect.delimiter] if dialect.delimiter in DELIMITERS else DELIMITERS:
-            names = {fold_word(cell) for cell in split_line(line, delimiter)}
-            had, lacks = sorted(names & known), dialect.misses(names)
-            lacks = lacks or sorted(set(dialect.recognised_by) - names)
-            if len(had) > 1 and (found is None or len(had) > len(found[2])):
-                found = (number, dialect, had, lacks)
+            names = tuple(map(fold_word, split_line(line, delimiter)))
+            had, lacks = sorted(known.intersection(names)), dialect.misses(set(names))
+            lacks = lacks or sorted(set(dialect.recognised_by).difference(names))
+            if len(had) > 1 and (found is None or len(had) > len(found.had)):
+                found = _Near(number, dialect, had, lacks, names)
     return found
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sentinel_batch.errors import UnreadableFileError
 from sentinel_batch.ingestion.dialects.dialect import Dialect
@@ -151,13 +151,14 @@ class Source:
         pending = next(Source(self.path, layout, None, []).read(), None)
         return split_block(Block(b"", 1, 0, last=False), layout).frame if pending is None else pending.split().cells
 
-    def decide_day_first(self) -> bool | None:
-        """Decide from all dates of the file whether the day comes first."""
+    def decide_day_first(self, *, sampled: bool = False) -> bool | None:
+        """Decide from all dates of the file, or from those of its first lines only, whether the day comes first."""
         if self.form is None:
             return None
         with open_bytes(self.path) as file:
             short = has_short_years(self._times())
-            return decide_day_first((block.data for block in read_blocks(file, self.form)), short=short)
+            read: BinaryIO = io.BytesIO(file.read(SAMPLE_BYTES)) if sampled else file
+            return decide_day_first((block.data for block in read_blocks(read, self.form)), short=short)
 
     def count_rows(self) -> int:
         """Count the rows without reading their fields."""
@@ -180,6 +181,15 @@ def open_source(path: Path, name: str, dialect: Dialect | None) -> Source | None
         magic = file.read(4)
     if magic == b"PAR1":
         return _open_parquet(path, name, dialect)
+    form, lines = _read_first_lines(path)
+    layout = find_layout(lines, dialect, name)
+    if layout is None:
+        return None
+    start = layout.first_data_line - 1
+    return Source(path, layout, form, lines[start : start + _PROBE_LINES])
+
+
+def _read_first_lines(path: Path) -> tuple[TextForm, list[str]]:
     with open_bytes(path) as file:
         sample = file.read(SAMPLE_BYTES)
     form = recognise_text(sample)
@@ -188,11 +198,37 @@ def open_source(path: Path, name: str, dialect: Dialect | None) -> Source | None
     lines = text.split("\n")
     if len(sample) == SAMPLE_BYTES and len(lines) > 1:
         lines.pop()
-    layout = find_layout(lines, dialect, name)
-    if layout is None:
-        return None
-    start = layout.first_data_line - 1
-    return Source(path, layout, form, lines[start : start + _PROBE_LINES])
+    return form, lines
+
+
+def read_first_lines(path: Path) -> list[str]:
+    """Return the first lines of a text file, decompressed; of a Parquet file the columns and rows, as CSV.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it is no Parquet file although it begins as one.
+    """
+    with path.open("rb") as file:
+        magic = file.read(4)
+    return _read_first_lines(path)[1] if magic != b"PAR1" else _read_parquet_lines(path)
+
+
+def _read_parquet_lines(path: Path) -> list[str]:
+    import polars as pl
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as raw, pq.ParquetFile(raw) as file:
+            names = [fold_word(column) for column in file.schema_arrow.names]
+            batch = next(file.iter_batches(batch_size=_PROBE_LINES), None)
+            if batch is not None:
+                batch.validate(full=True)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged_parquet(name_of(path), error) from error
+    text = pl.DataFrame() if batch is None else pl.DataFrame(_as_text(column) for column in pl.DataFrame(batch))
+    return [",".join(names), *text.write_csv(include_header=False).splitlines()]
 
 
 def _open_parquet(path: Path, name: str, dialect: Dialect | None) -> Source | None:

@@ -8,6 +8,7 @@ from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.resolution.clock import note_minutes, settle_zone
 from sentinel_batch.ingestion.resolution.columns import settle_columns, settle_legs
 from sentinel_batch.ingestion.resolution.finding import Resolution
+from sentinel_batch.ingestion.resolution.mistakes import note_mistakes
 from sentinel_batch.ingestion.resolution.parties import settle_parties
 from sentinel_batch.ingestion.resolution.units import settle_unit
 from sentinel_batch.ingestion.resolution.words import note_directions, note_outcomes
@@ -31,7 +32,7 @@ def resolve_layout(layout: Layout, sample: pl.DataFrame, zone: str, day_first: b
     day_first
         How 03/04/2026 is read.
     """
-    found = Resolution(layout, zone)
+    found = note_mistakes(Resolution(layout, zone), sample)
     if layout.dialect.guess:
         found = settle_columns(found, sample)
     calls, _ = select_calls(sample, found.layout)
