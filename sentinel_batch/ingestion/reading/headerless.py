@@ -126,8 +126,9 @@ def _misfit(body: Sequence[tuple[int, str]], dialect: Dialect, source: str) -> U
 
 def _refuse(source: str, number: int, dialect: Dialect, text: str) -> UnrecognisedFileError:
     header = "Without" if dialect.header == "none" else "No line is a header of the dialect, and without"
+    file, named = shlex.quote(source), dialect.name if dialect.name in DIALECTS else dialect.name + ".toml"
     return UnrecognisedFileError(
         f"{source}:{number}: no dialect fits (tried {dialect.name}). {header} a header it {text}.",
-        hint=f"Mend [rows] layouts, [fields] or [time] of the dialect, then: sentinel-batch dialects show "
-        f"{shlex.quote(source)} --dialect {dialect.name if dialect.name in DIALECTS else dialect.name + '.toml'}",
+        hint=f"See what fits: sentinel-batch dialects show {file}. Or mend [rows] layouts, [fields] or [time] of the "
+        f"dialect, then: sentinel-batch ingest {file} --dry-run --dialect {named}",
     )
