@@ -58,6 +58,7 @@ ON_CALLS: dict[str, Callable[[Place], Any]] = {
     "open": lambda at: sb.open(at.lake),
     "run_detection": lambda at: sb.run_detection(lake=at.lake),
     "ingest": lambda at: sb.ingest([at.csv], lake=at.lake),
+    "propose_dialect": lambda at: sb.propose_dialect(at.csv),
     "examine": lambda at: sb.examine(lake=at.lake),
     "detect": lambda at: sb.detect(lake=at.lake),
     "record_alerts": lambda at: sb.record_alerts(sb.detect(lake=at.lake), lake=at.lake),
