@@ -15,7 +15,7 @@ trap 'stop_asterisk; rm -rf "$work"' EXIT
 source "$(dirname "$0")/asterisk.bash"
 unpack_asterisk
 configure_asterisk cdr_csv
-cp "$work/root/etc/asterisk/cdr.conf" "$work/etc"
+cp "$unpacked/etc/asterisk/cdr.conf" "$work/etc"
 cat >"$work/etc/extensions.conf" <<'CONFIGURATION'
 [calls]
 exten => 600,1,Wait(0.2)

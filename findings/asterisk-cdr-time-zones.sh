@@ -19,7 +19,7 @@ unshare --map-root-user --mount true 2>/dev/null ||
     skip "needs unshare --map-root-user, to give Asterisk a zone of its own"
 unpack_asterisk
 configure_asterisk cdr_csv cdr_custom func_cdr func_strings
-cp "$work/root/etc/asterisk/cdr.conf" "$work/etc"
+cp "$unpacked/etc/asterisk/cdr.conf" "$work/etc"
 grep -n '^usegmtime' "$work/etc/cdr.conf"
 cat >"$work/etc/cdr_custom.conf" <<'CONFIGURATION'
 [mappings]

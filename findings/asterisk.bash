@@ -1,18 +1,20 @@
 # Asterisk 16.28 of Debian 11, unpacked into $work and run from there with a configuration of its own. Sourced by
 # asterisk-*.sh; nothing is installed, and no port is opened.
 
+unpacked=$work/unpacked
+
 skip() {
     echo "skipped: $*"
     exit 0
 }
 
-# Download the package and what it needs beside what is installed, from the archive that apt-get uses, into $work/root.
+# Download the package and what it needs beside what is installed, from the archive that apt-get uses, into $unpacked.
 unpack_asterisk() {
     command -v apt-get >/dev/null || skip "needs apt-get"
     local archive
     archive=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 '/debian/*$') || true
     [ -n "$archive" ] || skip "needs an archive of Debian among apt's sources"
-    mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial" "$work/root"
+    mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial" "$unpacked"
     local keys=/usr/share/keyrings/debian-archive-keyring.gpg
     echo "deb [signed-by=$keys] $archive bullseye main" >"$work/apt/sources.list"
     local apt=(apt-get -qq -o Debug::NoLocking=1 -o Dir::Etc::SourceList="$work/apt/sources.list"
@@ -21,10 +23,10 @@ unpack_asterisk() {
     "${apt[@]}" install --yes --download-only --no-install-recommends asterisk >>"$work/apt/log" 2>&1 ||
         skip "the archive has no asterisk for Debian 11"
     for package in "$work"/apt/cache/archives/*.deb; do
-        dpkg -x "$package" "$work/root"
+        dpkg -x "$package" "$unpacked"
     done
-    export LD_LIBRARY_PATH=$work/root/usr/lib/x86_64-linux-gnu:$work/root/usr/lib
-    "$work/root/usr/sbin/asterisk" -V
+    export LD_LIBRARY_PATH=$unpacked/usr/lib/x86_64-linux-gnu:$unpacked/usr/lib
+    "$unpacked/usr/sbin/asterisk" -V
 }
 
 # Write a configuration with the modules named beside those that each call needs.
@@ -33,11 +35,11 @@ configure_asterisk() {
     cat >"$work/etc/asterisk.conf" <<CONFIGURATION
 [directories]
 astetcdir => $work/etc
-astmoddir => $work/root/usr/lib/asterisk/modules
+astmoddir => $unpacked/usr/lib/asterisk/modules
 astvarlibdir => $work/var/lib
 astdbdir => $work/var/lib
 astkeydir => $work/var/keys
-astdatadir => $work/root/usr/share/asterisk
+astdatadir => $unpacked/usr/share/asterisk
 astagidir => $work/var/agi
 astspooldir => $work/var/spool
 astrundir => $work/var/run
@@ -52,7 +54,7 @@ CONFIGURATION
 
 # Run Asterisk, by the command given before it if there is one, until it answers.
 start_asterisk() {
-    "$@" "$work/root/usr/sbin/asterisk" -C "$work/etc/asterisk.conf" -f >"$work/var/log/console" 2>&1 &
+    "$@" "$unpacked/usr/sbin/asterisk" -C "$work/etc/asterisk.conf" -f >"$work/var/log/console" 2>&1 &
     for _ in $(seq 100); do
         tell_asterisk "core waitfullybooted" 2>/dev/null | grep -q "fully booted" && return
         sleep 0.2
@@ -62,7 +64,7 @@ start_asterisk() {
 }
 
 tell_asterisk() {
-    "$work/root/usr/sbin/asterisk" -C "$work/etc/asterisk.conf" -rx "$1"
+    "$unpacked/usr/sbin/asterisk" -C "$work/etc/asterisk.conf" -rx "$1"
 }
 
 stop_asterisk() {

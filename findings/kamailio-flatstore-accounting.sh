@@ -19,10 +19,10 @@ if ! apt-get -qq download kamailio 2>/dev/null; then
     echo "skipped: needs Debian's package kamailio (apt-get update as root, then again)"
     exit 0
 fi
-dpkg -x kamailio_*.deb root
-libraries=$work/root/usr/lib/x86_64-linux-gnu/kamailio
+dpkg -x kamailio_*.deb unpacked
+libraries=$work/unpacked/usr/lib/x86_64-linux-gnu/kamailio
 export LD_LIBRARY_PATH=$libraries
-root/usr/sbin/kamailio -v | head -1
+unpacked/usr/sbin/kamailio -v | head -1
 read -r proxy callee < <(python3 -c '
 import socket
 ends = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
@@ -63,7 +63,7 @@ request_route {
     t_relay();
 }
 CONFIGURATION
-root/usr/sbin/kamailio -f kamailio.cfg -DD -E -Y "$work" >log 2>&1 &
+unpacked/usr/sbin/kamailio -f kamailio.cfg -DD -E -Y "$work" >log 2>&1 &
 sleep 2
 if ! kill -0 $!; then
     tail -5 log
