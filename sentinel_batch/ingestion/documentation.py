@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from sentinel_batch.errors import UsageError
+from sentinel_batch.generated_pages import replace_parts, take_place
 from sentinel_batch.ingestion.dialects.catalogue import list_dialects
 from sentinel_batch.ingestion.dialects.dialect import Dialect
 from sentinel_batch.ingestion.shaping.rows import REASONS
 
-_BEGIN = "<!-- begin {name}: made by python -m sentinel_batch.ingestion.documentation; do not edit -->"
-_END = "<!-- end {name} -->"
+_MAKER = "sentinel_batch.ingestion.documentation"
 _HEADERS = {"required": "A header is required.", "optional": "With or without a header.", "none": "No header."}
 _DELIMITERS = {"\t": "a tab", "fixed": "aligned columns"}
 _MEANINGS = {
@@ -58,13 +55,7 @@ def render_page(page: str) -> str:
     UsageError
         If a mark is missing.
     """
-    for name, part in (("dialects", render_dialects()), ("reasons", render_reasons())):
-        begin, end = _BEGIN.format(name=name), _END.format(name=name)
-        found = re.search(re.escape(begin) + ".*?" + re.escape(end), page, re.DOTALL)
-        if found is None:
-            raise UsageError(f"The page has no part {name!r}.", hint=f"Put {begin} and {end} where it belongs.")
-        page = f"{page[: found.start()]}{begin}\n\n{part}\n\n{end}{page[found.end() :]}"
-    return page
+    return replace_parts(page, {"dialects": render_dialects(), "reasons": render_reasons()}, _MAKER)
 
 
 def _render(dialect: Dialect) -> str:
@@ -167,12 +158,7 @@ def main(arguments: list[str]) -> None:
     UsageError
         If they name none, or several.
     """
-    if len(arguments) != 1:
-        raise UsageError(
-            f"Got {len(arguments)} arguments.",
-            hint="Usage: python -m sentinel_batch.ingestion.documentation docs/dialects.md",
-        )
-    page = Path(arguments[0])
+    page = take_place(arguments, _MAKER, "docs/dialects.md")
     page.write_text(render_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     print(page)
 

@@ -58,8 +58,6 @@ def count_equal_rows(name: str, rows: pl.LazyFrame) -> pl.LazyFrame:
 
     Rows are equal if they have the same key; where a column of it is empty in both, that is the same, too.
     """
-    import polars as pl
-
     return rows.with_columns(nth=pl.int_range(pl.len()).over(TABLES[name].key))
 
 

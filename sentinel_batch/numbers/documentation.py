@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import sys
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 
-from sentinel_batch.errors import UsageError
+from sentinel_batch.generated_pages import replace_parts, take_place
 
 from .kinds import KINDS, READINGS
 from .overlaps import Overlap, find_overlaps
@@ -24,8 +22,7 @@ SHOWN = 3
 
 PAIRS = "numbers-ambiguous.csv"
 
-_BEGIN = "<!-- begin {name}: made by python -m sentinel_batch.numbers.documentation; do not edit -->"
-_END = "<!-- end {name} -->"
+_MAKER = "sentinel_batch.numbers.documentation"
 _COLUMNS = ("home_code", "home_regions", "foreign_code", "foreign_regions", "numbers", "example", "read_as")
 
 
@@ -38,13 +35,7 @@ def render_page(page: str) -> str:
         If a mark is missing.
     """
     parts = {"kinds": _list(KINDS, "number_type"), "readings": _list(READINGS, "reading"), "pairs": render_pairs()}
-    for name, part in parts.items():
-        begin, end = _BEGIN.format(name=name), _END.format(name=name)
-        found = re.search(re.escape(begin) + ".*?" + re.escape(end), page, re.DOTALL)
-        if found is None:
-            raise UsageError(f"The page has no part {name!r}.", hint=f"Put {begin} and {end} where it belongs.")
-        page = f"{page[: found.start()]}{begin}\n\n{part}\n\n{end}{page[found.end() :]}"
-    return page
+    return replace_parts(page, parts, _MAKER)
 
 
 def render_pairs() -> str:
@@ -119,12 +110,7 @@ def main(arguments: list[str]) -> None:
     UsageError
         If they name none, or several.
     """
-    if len(arguments) != 1:
-        raise UsageError(
-            f"Got {len(arguments)} arguments.",
-            hint="Usage: python -m sentinel_batch.numbers.documentation docs/numbers.md",
-        )
-    page = Path(arguments[0])
+    page = take_place(arguments, _MAKER, "docs/numbers.md")
     page.write_text(render_page(page.read_text(encoding="utf-8")), encoding="utf-8")
     page.with_name(PAIRS).write_text(render_csv(), encoding="utf-8")
     print(page, page.with_name(PAIRS))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from sentinel_batch.errors import UsageError
+from sentinel_batch.generated_pages import take_place
 from sentinel_batch.rules.arguments import ALLOWED, Argument
 from sentinel_batch.rules.catalogue import list_shipped
 from sentinel_batch.rules.inputs import PROFILES
@@ -245,11 +245,7 @@ def main(arguments: list[str]) -> None:
     UsageError
         If they name none, or several.
     """
-    if len(arguments) != 1:
-        raise UsageError(
-            f"Got {len(arguments)} arguments.", hint="Usage: python -m sentinel_batch.rules.documentation docs"
-        )
-    for page in write_pages(arguments[0]):
+    for page in write_pages(take_place(arguments, "sentinel_batch.rules.documentation", "docs")):
         print(page)
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 from duckdb import ColumnExpression as Column
 from duckdb import ConstantExpression as Constant
 from duckdb import FunctionExpression as Function
@@ -30,7 +31,6 @@ from sentinel_batch.schema import PROFILES as PROFILES_TABLE
 from sentinel_batch.window import Period, resolve_period, spell_duration
 
 if TYPE_CHECKING:
-    import duckdb
     import polars as pl
 
 
@@ -184,8 +184,8 @@ def try_tasks(
             return []
         with tables.connect(CALL_RECORDS.name, since=min(starts), until=period.until) as connection:
             _create_profiles(connection, desk, tasks, min(starts), period.until)
-            # Rules of one window length read the same calls: count once for each start, not once for each rule.
             shut_off(connection, [tables.path / name for name in (CALL_RECORDS.name, PROFILES_TABLE.name)])
+            # Rules of one window length read the same calls: count once for each start, not once for each rule.
             calls = {start: _count_calls(connection, start, period.until, filters) for start in set(starts)}
             found: list[Detection | None] = []
             for task, start in zip(tasks, starts, strict=True):
@@ -216,7 +216,6 @@ def _run_reported(
     duckdb.Error, OSError
         If a file of the lake is damaged, or the disk is full.
     """
-    import duckdb
     from polars.exceptions import PanicException
 
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sentinel_batch.desk import ConfigLike, open_desk
 from sentinel_batch.errors import NoInputError, UnrecognisedFileError
-from sentinel_batch.ingestion.dialects.catalogue import load_dialect
+from sentinel_batch.ingestion.dialects.catalogue import DIALECTS, load_dialect
 from sentinel_batch.ingestion.dialects.dialect import Dialect
 from sentinel_batch.ingestion.loading.options import Options, read_options
 from sentinel_batch.ingestion.loading.settling import resolve_source, shape_by
@@ -180,8 +180,6 @@ class _Reading:
 
 
 def _fingerprint(name: str) -> str | None:
-    from sentinel_batch.ingestion.dialects.catalogue import DIALECTS
-
     return load_dialect(name).fingerprint if name in DIALECTS else None
 
 
