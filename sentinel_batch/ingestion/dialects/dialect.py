@@ -32,6 +32,9 @@ UNITS = ("seconds", "milliseconds", "microseconds", "minutes", "hhmmss")
 TALK_RULES = ("longest", "sum", "first", "last")
 """Which leg's talk time is the call's."""
 
+REPEATS = ("copies", "calls")
+"""What rows of one file are that are equal and have no call id: copies of one call, or calls of their own."""
+
 LEG_GAP_SECONDS = 86_400
 """Rows with one call id that start further apart are different calls: switches use ids again."""
 
@@ -101,6 +104,9 @@ class Dialect:
     keep, skip
         Column to values of the rows that are calls, or are not; see also
         :data:`~sentinel_batch.ingestion.values.words.NOT_CALLS`.
+    repeats
+        What equal rows without a call id are, one of :data:`REPEATS`; None takes them for calls of their own where
+        the clock has no seconds.
     timezone
         Zone of times without an offset; None is the run's.
     epoch
@@ -157,6 +163,7 @@ class Dialect:
     content: Mapping[str, str]
     keep: Mapping[str, tuple[str, ...]]
     skip: Mapping[str, tuple[str, ...]]
+    repeats: str | None
     timezone: str | None
     epoch: tuple[str, ...]
     offset: str | None

@@ -14,6 +14,7 @@ from sentinel_batch.ingestion.dialects.dialect import (
     CLOCKS,
     FIELDS,
     LEG_GAP_SECONDS,
+    REPEATS,
     TALK_RULES,
     UNITS,
     Dialect,
@@ -53,6 +54,7 @@ KEYS: dict[str, dict[str, str]] = {
         "content": _PATTERNS,
         "keep": _TABLE,
         "skip": _TABLE,
+        "repeats": _TEXT,
     },
     "fields": dict.fromkeys((*FIELDS, *CLOCKS), _LIST),
     "time": {"timezone": _TEXT, "day_first": _FLAG, "epoch": _LIST, "offset": _TEXT},
@@ -81,6 +83,7 @@ KEYS: dict[str, dict[str, str]] = {
 _OPTIONS = {
     ("rows", "delimiter"): DELIMITERS,
     ("rows", "header"): ("required", "optional", "none"),
+    ("rows", "repeats"): REPEATS,
     ("duration", "unit"): UNITS,
     ("legs", "talk"): TALK_RULES,
 }
@@ -133,6 +136,7 @@ def _build(data: dict[str, Any], fingerprint: str) -> Dialect:
         content={fold_word(column): pattern for column, pattern in rows.get("content", {}).items()},
         keep=_values(rows.get("keep", {})),
         skip=_values(rows.get("skip", {})),
+        repeats=rows.get("repeats"),
         timezone=time.get("timezone"),
         epoch=_names(time.get("epoch", [])),
         offset=_name(time.get("offset")),

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from sentinel_batch.ingestion.loading.deduplication import Lines
 
 _LEG_REACH = timedelta(days=1)
 
@@ -105,8 +104,9 @@ def commit_file(
         files, collapsed = _collapse(files, known, shaping)
     if files:
         whole = sum(part.rows for part in files) == sum(part.rows for part in staged.files)
-        files = _remove_duplicates(files, known, staged.keys if whole else None)
-        files, notices = _leave_out_read_before(files, known, stamp)
+        files, notices = _remove_duplicates(files, known, staged.keys if whole else None, shaping)
+        files, read_before = _leave_out_read_before(files, known, stamp)
+        notices += read_before
     counts, inserted = compose_file(stamp.source_file, before), sum(part.rows for part in files)
     duplicates = counts.records_processed - counts.records_rejected - counts.records_skipped - inserted
     committed = Committed(inserted, duplicates, collapsed, *_bounds(files), notices=notices)
@@ -160,28 +160,48 @@ def _collapse(files: list[StagedFile], known: list[Snapshot], shaping: Shaping) 
     return kept, len(legs.dropped) - legs.stored
 
 
-def _remove_duplicates(files: list[StagedFile], known: list[Snapshot], keys: KeySpill | None) -> list[StagedFile]:
-    """Return the files without duplicates; ``keys`` are the hashes of their rows, None works them out."""
+def _remove_duplicates(
+    files: list[StagedFile], known: list[Snapshot], keys: KeySpill | None, shaping: Shaping
+) -> tuple[list[StagedFile], list[str]]:
+    """Return the files without duplicates, and notices; ``keys`` are the hashes of their rows, None works them out."""
     import numpy as np
 
     first, last = _bounds(files)
     if first is None or last is None:
-        return files
+        return files, []
     stored = [path for tables in known for path in tables.files(CALL_RECORDS.name, first, last)]
     paths = [part.path for part in files]
     folder = paths[0].parent
     new = keys if keys is not None else _hash_files(paths, folder / "rehashed")
     old = _hash_files(stored, folder / "stored", first, last)
-    gone: list[Lines] = []
-    for clashes in find_clashes(new, old):
-        rows = pick_rows(clashes, paths, *IDENTITY, "source_line")
-        held = pick_rows(clashes, stored, *IDENTITY)
-        found = find_duplicates(rows, held, repeats_are_calls=False)
-        gone += [found.repeated.to_numpy(), found.stored.to_numpy()]
-    if not gone:
-        return files
-    lines = np.unique(np.concatenate(gone))
-    return [kept for part in files if (kept := rewrite(part, lines)) is not None]
+    repeats_are_calls = shaping.layout.dialect.repeats == "calls"
+    found = [
+        find_duplicates(
+            pick_rows(clashes, paths, *IDENTITY, "source_line"),
+            pick_rows(clashes, stored, *IDENTITY),
+            repeats_are_calls=repeats_are_calls,
+        )
+        for clashes in find_clashes(new, old)
+    ]
+    if not found:
+        return files, []
+    lines = np.unique(np.concatenate([part.to_numpy() for each in found for part in (each.repeated, each.stored)]))
+    kept = [kept for part in files if (kept := rewrite(part, lines)) is not None]
+    return kept, _note_repeats(sum(len(each.repeated) for each in found), sum(each.told_apart for each in found))
+
+
+def _note_repeats(copies: int, calls: int) -> list[str]:
+    """Say what was made of rows that equal an earlier one of the file."""
+    equal = "a row before them in the file in both numbers, time, duration and outcome"
+    notices = []
+    if copies:
+        notices.append(f"{copies:,} rows equal {equal}, and count as copies of it (duplicates).")
+    if calls:
+        notices.append(
+            f"{calls:,} rows equal {equal}, and count as calls of their own, as the times do not tell calls apart. If "
+            'they are copies, say [rows] repeats = "copies" in a dialect.'
+        )
+    return notices
 
 
 def _hash_files(

@@ -29,6 +29,7 @@ _USUAL = {
     ("rows", "content"): "what these columns hold where there is no header",
     ("rows", "keep"): "all other rows are no calls",
     ("rows", "skip"): "rows with these values are no calls",
+    ("rows", "repeats"): "equal rows without a call id: calls, or copies of one call",
     ("time", "timezone"): "of times without an offset",
     ("time", "epoch"): "a second clock: the zone is measured by it, file by file",
     ("time", "offset"): "each row's offset from UTC",
@@ -143,6 +144,7 @@ def _list_keys(layout: Layout, spell: Callable[[str], str]) -> dict[str, dict[st
             "content": table(dialect.content),
             "keep": table(dialect.keep),
             "skip": table(dialect.skip),
+            "repeats": dialect.repeats,
         },
         "fields": {field: _one_or_more(names(dialect.fields.get(field, ()))) for field in (*FIELDS, *CLOCKS)},
         "time": {

@@ -139,14 +139,14 @@ def _agree(name: str, begun: pl.Series, second: pl.Series) -> _Measured | None:
     return _Measured(name, int(common[0]), len(ahead))
 
 
-def note_minutes(found: Resolution, calls: pl.DataFrame) -> Resolution:
-    """Note a clock without seconds: calls of one minute cannot be told apart by their time."""
+def settle_repeats(found: Resolution, calls: pl.DataFrame) -> Resolution:
+    """Note a clock without seconds: calls of one minute cannot be told apart by their time, so equal rows are calls."""
     text = _time_text(found.layout, calls).drop_nulls()
     written = text.str.contains(_WITH_SECONDS)
     whole = text.str.contains(r":00(?:[.,]0+)?\s*(?:Z|UTC|GMT|[+-]\d\d:?\d\d)?'?\"?$") & written
     if not len(text) or not ((~written).all() or (whole.all() and text.n_unique() >= _LEAST_MINUTES)):
         return found
-    return found.note(
+    return found.settle(repeats=found.layout.dialect.repeats or "calls").note(
         "Times have whole minutes only: calls of one caller to one callee within a minute have one time, and to rules "
         "that count in seconds they are at once."
     )

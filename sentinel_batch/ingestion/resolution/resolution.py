@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sentinel_batch.ingestion.reading.layout import Layout
-from sentinel_batch.ingestion.resolution.clock import note_minutes, settle_zone
+from sentinel_batch.ingestion.resolution.clock import settle_repeats, settle_zone
 from sentinel_batch.ingestion.resolution.columns import settle_columns, settle_legs
 from sentinel_batch.ingestion.resolution.finding import Resolution
 from sentinel_batch.ingestion.resolution.mistakes import note_mistakes
@@ -41,4 +41,4 @@ def resolve_layout(layout: Layout, sample: pl.DataFrame, zone: str, day_first: b
     if layout.dialect.guess:
         found = settle_legs(settle_parties(found, calls), calls)
     found = settle_unit(settle_zone(found, calls, day_first), calls, day_first)
-    return note_directions(note_outcomes(note_minutes(found, calls), calls), calls)
+    return note_directions(note_outcomes(settle_repeats(found, calls), calls), calls)

@@ -107,6 +107,52 @@ def test_calls_of_one_second_that_last_differently_are_kept(tmp_path: Path) -> N
     assert seconds["duration_seconds"].to_list() == [0, 7, 8, 7]
 
 
+@pytest.mark.parametrize(
+    ("time", "repeats", "inserted", "said"),
+    [
+        (
+            "09:00",
+            None,
+            3,
+            "2 rows equal a row before them in the file in both numbers, time, duration and outcome, and "
+            "count as calls of their own",
+        ),
+        (
+            "09:00",
+            "copies",
+            1,
+            "2 rows equal a row before them in the file in both numbers, time, duration and outcome, "
+            "and count as copies",
+        ),
+        ("09:00:01", None, 1, "count as copies"),
+        ("09:00:01", "calls", 3, "count as calls of their own"),
+    ],
+)
+def test_equal_rows_are_calls_where_the_clock_has_no_seconds(
+    tmp_path: Path, time: str, repeats: str | None, inserted: int, said: str
+) -> None:
+    path, lake = tmp_path / "a.csv", tmp_path / "lake"
+    path.write_text(HEADER + line(time, 0) * 3)
+    dialect = tmp_path / "own.toml"
+    columns = HEADER.strip().split(",")
+    rows = f'[rows]\nrepeats = "{repeats}"\n' if repeats else ""
+    dialect.write_text('name = "own"\n' + rows + "[fields]\n" + "".join(f'{name} = "{name}"\n' for name in columns))
+    first = ingest(path, lake=lake, dialect=dialect)
+    assert (first.records_inserted, first.duplicates_skipped) == (inserted, 3 - inserted)
+    assert said in " ".join(first.files[0].notices)
+    path.write_text(path.read_text() + line(time, 0) + line(time.replace("09", "10"), 0))
+    again = ingest(path, lake=lake, dialect=dialect)
+    assert again.records_inserted == (2 if inserted == 3 else 1)
+
+
+def test_equal_rows_with_a_call_id_are_copies_at_any_clock(tmp_path: Path) -> None:
+    row = "2026-01-22 09:00,+2348031234567,+2348051234567,0,"
+    path = tmp_path / "a.csv"
+    path.write_text("start_time,caller,callee,duration,call_id\n" + "".join(f"{row}{i}\n" for i in "xxyy"))
+    result = ingest(path, lake=tmp_path / "lake")
+    assert (result.records_inserted, result.duplicates_skipped) == (2, 2)
+
+
 @pytest.mark.parametrize("options", [{"timezone": "UTC"}, {"region": "GH"}, {"dialect": "generic"}])
 def test_the_same_content_read_otherwise_doubles_no_call(tmp_path: Path, options: dict[str, Any]) -> None:
     lake, path = tmp_path / "lake", tmp_path / "a.csv"
