@@ -24,10 +24,11 @@ _TOLERANCE_SECONDS = 300
 """A channel exists for a while before its call record begins; longer waits say nothing of the zone."""
 _MOST_SECONDS = 14 * 3600
 _AGREEING = 0.9
+_MINUTE_MICROS = 60_000_000
 _LEAST_MINUTES = 10
 _OWN_ZONE = r"^\s*'?\d{9,16}(?:\.\d+)?'?\s*$|:\d\d(?:[.,]\d+)?\s*(?:Z|UTC|GMT|[+-]\d\d:?\d\d)\b"
 _EPOCH = r"(?:^|[^\d.])(1\d{9})(?:\d{3})?(?:\.\d+)?(?:\D|$)"
-_WITH_SECONDS = r"\d:\d\d:\d\d|\d{9}"
+_WITH_SECONDS = r"\d[:.]\d\d[:.]\d\d|[T\s]\d{6}|^\d{6}$|^\d{9,11}(?:\.|$)|\d{13}"
 _OFFSET_NAME = re.compile(r"(^|_)(utc|gmt|tz|zone|timezone|offset|fuseau|decalage)(_|$)")
 
 
@@ -139,12 +140,15 @@ def _agree(name: str, begun: pl.Series, second: pl.Series) -> _Measured | None:
     return _Measured(name, int(common[0]), len(ahead))
 
 
-def settle_repeats(found: Resolution, calls: pl.DataFrame) -> Resolution:
+def settle_repeats(found: Resolution, calls: pl.DataFrame, day_first: bool | None) -> Resolution:
     """Note a clock without seconds: calls of one minute cannot be told apart by their time, so equal rows are calls."""
-    text = _time_text(found.layout, calls).drop_nulls()
-    written = text.str.contains(_WITH_SECONDS)
-    whole = text.str.contains(r":00(?:[.,]0+)?\s*(?:Z|UTC|GMT|[+-]\d\d:?\d\d)?'?\"?$") & written
-    if not len(text) or not ((~written).all() or (whole.all() and text.n_unique() >= _LEAST_MINUTES)):
+    import polars as pl
+
+    begun = read_call_times(calls, found.layout, found.zone, day_first).drop_nulls()
+    whole = (begun.cast(pl.Int64) % _MINUTE_MICROS == 0).all()
+    # A few times may all fall on a full minute by chance, where seconds are written.
+    told = _time_text(found.layout, calls).str.contains(_WITH_SECONDS).any() and begun.n_unique() < _LEAST_MINUTES
+    if not len(begun) or not whole or told:
         return found
     return found.settle(repeats=found.layout.dialect.repeats or "calls").note(
         "Times have whole minutes only: calls of one caller to one callee within a minute have one time, and to rules "

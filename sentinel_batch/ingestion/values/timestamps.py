@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     import polars as pl
 
 _MAIN_FORMAT = "%Y-%m-%d %H:%M:%S"
-_NAIVE_FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S%.f", "%Y/%m/%d %H:%M:%S", "%Y%m%d%H%M%S%.f")
+_NAIVE_FORMATS = (
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y%m%d%H%M%S%.f",
+    "%d-%b-%Y %H:%M:%S",
+    "%Y-%m-%d-%H.%M.%S%.f",
+)
 _AWARE_FORMATS = (
     "%Y-%m-%dT%H:%M:%S%#z",
     "%Y-%m-%d %H:%M:%S%#z",
@@ -34,6 +41,8 @@ _CLOCK = (
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?"
 )
+_DOTTED = r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})[:.](?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?"
+"""The clock of databases that write dots: ``09.00.05.123456``."""
 _OFFSET = r"\s*(?P<offset>Z|UTC|GMT|[+-]\d{2}:?\d{2})?"
 _YEAR_FIRST = re.compile(rf"(?P<year>\d{{4}})[-/.](?P<month>\d{{1,2}})[-/.](?P<day>\d{{1,2}})[T\s]+{_CLOCK}{_OFFSET}$")
 _YEAR_LAST = re.compile(
@@ -43,12 +52,20 @@ _COMPACT = re.compile(
     r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)T?(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)"
     rf"(?:[.,](?P<fraction>\d{{1,9}}))?{_OFFSET}$"
 )
+_SHORT_COMPACT = r"^(\d{12}|2\d{9})$"
+"""Without seconds, without the century, or without both; epochs of ten digits begin with 2 from 2033 only."""
+_DASHED = re.compile(rf"(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)-{_DOTTED}$")
+_NAMED = re.compile(
+    r"(?P<day>\d{1,2})[-/. ](?P<name>[A-Za-z]{3})[-/. ](?P<year>\d{4}|\d\d)[T:\s]+"
+    rf"(?:{_CLOCK}|{re.sub('<', '<dotted_', _DOTTED)}\s*(?P<dotted_half>[AaPp][Mm])?){_OFFSET}$"
+)
 _CTIME = re.compile(
     r"(?:[A-Z][a-z]{2},?\s+)?(?P<name>[A-Z][a-z]{2})\s+(?P<day>\d{1,2})\s+(?P<hour>\d\d?):(?P<minute>\d\d):(?P<second>\d\d)"
     r"(?:\s+(?P<before>[+-]\d{2}:?\d{2}|UTC|GMT))?\s+(?P<year>\d{4})(?:\s+(?P<offset>[+-]\d{2}:?\d{2}|UTC|GMT))?$"
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LEAST_YEAR = 100
+_SHORT_YEARS = range(1970, 2070)
 _LEAST_MICROS = -59_011_459_200_000_000
 """The begin of that year, in microseconds since 1970."""
 _DAY = 86_400_000_000
@@ -59,7 +76,7 @@ _CLOCK_SHAPE = 0xF0F0FFF0F0FFF0F0
 """Adding the former to a digit above 9 sets a bit of the latter."""
 _CLOCK_PAIRS = 0x00FF0000FF0000FF
 """Where hours, minutes and seconds stand once their digits are joined, lowest first."""
-_EPOCH_UNITS = {9: 1_000_000, 10: 1_000_000, 11: 1_000_000, 12: 1_000, 13: 1_000, 15: 1, 16: 1}
+_EPOCH_UNITS = {9: 1_000_000, 10: 1_000_000, 11: 1_000_000, 13: 1_000, 15: 1, 16: 1}
 
 
 def may_need_day_first(text: str) -> bool:
@@ -126,7 +143,9 @@ def read_times(text: pl.Series, zone: str, day_first: bool | None) -> pl.Series:
         return times
     distinct = text.filter(left).unique()
     odd = distinct.str.strip_chars(" \t\n'\"")
-    table = pl.DataFrame({name: distinct, "typed": odd}).with_columns(_read_epochs(odd).alias("time"))
+    table = pl.DataFrame({name: distinct, "typed": odd}).with_columns(
+        _read_epochs(odd).fill_null(_read_short(odd, zone)).alias("time")
+    )
     formats = [(naive, False) for naive in _NAIVE_FORMATS] + [(aware, True) for aware in _AWARE_FORMATS]
     if day_first is not None:
         formats += [(naive, False) for naive in (_DAY_FIRST_FORMATS if day_first else _MONTH_FIRST_FORMATS)]
@@ -205,10 +224,12 @@ def _read_clocks(clocks: pl.Series) -> pl.Series:
 def read_time(typed: str | None, zone: str, day_first: bool | None) -> datetime | None:
     """Read one time in any of the notations known, or None."""
     text = (typed or "").strip().strip("'\"")
-    for pattern in (_YEAR_FIRST, _YEAR_LAST, _COMPACT, _CTIME):
+    for pattern in (_YEAR_FIRST, _YEAR_LAST, _COMPACT, _NAMED, _DASHED, _CTIME):
         match = pattern.match(text)
         if match:
-            return _assemble(match.groupdict(), zone, day_first)
+            parts = match.groupdict()
+            dotted = {name.removeprefix("dotted_"): part for name, part in parts.items() if name.startswith("dotted_")}
+            return _assemble(parts | (dotted if dotted.get("hour") else {}), zone, day_first)
     if text[:1].isalpha() or text[:1].isdigit():
         try:
             moment = parsedate_to_datetime(text)
@@ -216,6 +237,24 @@ def read_time(typed: str | None, zone: str, day_first: bool | None) -> datetime 
         except (ValueError, TypeError, IndexError, OverflowError):
             return None
     return None
+
+
+def _read_short(text: pl.Series, zone: str) -> pl.Series:
+    """Read ``YYYYMMDDHHMM``, ``YYMMDDHHMMSS`` or ``YYMMDDHHMM``; digits that are a time in two ways are none."""
+    import polars as pl
+
+    digits = text.str.extract(_SHORT_COMPACT)
+    if digits.null_count() == len(digits):
+        return localise(pl.Series(text.name, [None] * len(text), dtype=pl.Datetime("us")), zone)
+    minutes = digits.str.len_bytes() == len("2601221405")
+    padded = pl.select(pl.when(minutes).then(digits + "00").otherwise(digits)).to_series()
+    readings = (
+        digits.set(minutes, None).str.to_datetime("%Y%m%d%H%M", time_unit="us", strict=False),
+        padded.str.to_datetime("%y%m%d%H%M%S", time_unit="us", strict=False),
+    )
+    likely = [reading.set(~reading.dt.year().is_in(_SHORT_YEARS), None) for reading in readings]
+    both = likely[0].is_not_null() & likely[1].is_not_null()
+    return localise(likely[0].fill_null(likely[1]).set(both, None).alias(text.name), zone)
 
 
 def is_time(typed: str, day_first: bool | None) -> bool:
@@ -232,7 +271,8 @@ def _assemble(parts: dict[str, str | None], zone: str, day_first: bool | None) -
             return None
         day, month = (parts["one"], parts["two"]) if day_first else (parts["two"], parts["one"])
     if parts.get("name"):
-        month = str(_MONTHS.index(parts["name"] or "") + 1) if parts["name"] in _MONTHS else None
+        name = (parts["name"] or "").title()
+        month = str(_MONTHS.index(name) + 1) if name in _MONTHS else None
     hour = int(parts["hour"] or 0)
     half = (parts.get("half") or "").lower()
     if half:
@@ -268,7 +308,8 @@ def _read_epochs(text: pl.Series) -> pl.Series:
     import polars as pl
 
     frame = pl.DataFrame({"text": text}).with_columns(
-        whole=pl.col("text").str.extract(r"^(\d{9,16})(?:\.\d+)?$"), part=pl.col("text").str.extract(r"^\d+\.(\d{1,6})")
+        whole=pl.col("text").str.extract(r"^(1\d{9}|\d{9}|\d{11}|\d{13}|\d{15,16})(?:\.\d+)?$"),
+        part=pl.col("text").str.extract(r"^\d+\.(\d{1,6})"),
     )
     length = pl.col("whole").str.len_bytes().cast(pl.Int64)
     unit = length.replace_strict(_EPOCH_UNITS, default=None, return_dtype=pl.Int64)

@@ -84,9 +84,14 @@ def test_a_dialect_can_name_the_second_clock(tmp_path: Path) -> None:
     assert "measured by good in 1 row. The zone that was given, Asia/Tokyo" in done.notice("measured")
 
 
-@pytest.mark.parametrize("text", ["2026-09-01 10:00", "01/09/2026 10:00", "2026-09-01 10:00 +0100"])
+@pytest.mark.parametrize("text", ["2026-09-01 10:00", "01/09/2026 10:00", "2026-09-01 10:00 +0100", "202609011000"])
 def test_a_clock_without_seconds_is_said(tmp_path: Path, text: str) -> None:
     assert read(tmp_path, headed(CALL, f"A,B,{text},9"), day_first=True).notice("whole minutes")
+
+
+@pytest.mark.parametrize("text", ["20260901 100000", "20260901T100000Z", "2026-09-01-10.00.00.000000", "1788256800"])
+def test_one_time_at_a_full_minute_says_nothing_of_the_clock(tmp_path: Path, text: str) -> None:
+    assert not read(tmp_path, headed(CALL, f"A,B,{text},9")).notice("whole minutes")
 
 
 @pytest.mark.parametrize(("seconds", "said"), [(["00"] * 12, True), (["00"] * 11 + ["01"], False), (["00"] * 9, False)])
