@@ -39,27 +39,32 @@ def examples(number: int, *, quick: int | None = None) -> int:
     return min(number, max(_LEAST, number // 8) if quick is None else quick)
 
 
-def slow_but(quick: Collection[Value] | Callable[[Value], bool], values: Iterable[Value]) -> list[Any]:
+def slow_but(
+    quick: Collection[Any], values: Iterable[Value], key: Callable[[Value], Any] = lambda value: value
+) -> list[Any]:
     """Mark parameters of a test as slow, but for those that stand for the others in the quick run.
 
     Parameters
     ----------
     quick
-        Parameters that the quick run has too, or what is true of them. Each must be among ``values``.
+        Keys of the parameters that the quick run has too.
     values
         All parameters; a tuple holds one of each of several arguments.
+    key
+        Of a parameter; by default itself.
 
     Raises
     ------
     ValueError
-        If no parameter is left for the quick run, or one that was named is none.
+        If no parameter is left for the quick run, or a key is that of none.
     """
-    known = list(values)
-    kept = [quick(value) if callable(quick) else value in quick for value in known]
-    if not any(kept) or (not callable(quick) and sum(kept) < len(quick)):
-        raise ValueError(f"{quick} are not among the parameters {known}.")
-    slow = pytest.mark.slow
+    known = [(value, key(value)) for value in values]
+    strange = [wanted for wanted in quick if all(wanted != own for _, own in known)]
+    if strange or not quick:
+        raise ValueError(f"There are no parameters {strange}, or none at all for the quick run.")
     return [
-        value if keep else pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=slow)
-        for value, keep in zip(known, kept, strict=True)
+        value
+        if own in quick
+        else pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow)
+        for value, own in known
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def test_fixture(case: dict[str, Any], tmp_path: Path) -> None:
         assert (row["duration_seconds"], row["answered"]) in found.select("duration_seconds", "answered").rows(), row
 
 
-@pytest.mark.parametrize("case", slow_but(lambda case: case["file"] in AGAIN, CASES), ids=IDS)
+@pytest.mark.parametrize("case", slow_but(AGAIN, CASES, itemgetter("file")), ids=IDS)
 def test_fixture_again_inserts_nothing(case: dict[str, Any], tmp_path: Path) -> None:
     options = {"lake": tmp_path / "lake", "max_reject_rate": 1.0, **case["args"]}
     first = ingest(FOLDER / case["file"], **options)
