@@ -55,7 +55,7 @@ WORKING: dict[str, list[str]] = {
 """Arguments with which each command succeeds on the lake of the fixture."""
 
 LONG = {"nightly", "report", "rules test"}
-"""Commands that take seconds; the quick run gives them their common options in one place only."""
+"""Commands that take seconds: the quick run leaves it at one call of each."""
 
 FAILING: dict[str, tuple[list[str], int, str]] = {
     "sim calls": (["x.csv", "300", "1", "60", "--dirty", "2"], 2, "usage"),
