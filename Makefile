@@ -25,7 +25,7 @@ REPORTS := reports
 help:
 	@echo "make run    load the sample calls and recordings, detect, score, list the alerts, write the report"
 	@echo "make demo   simulate a population with SIM boxes in it, find them, group them into cases, write the report"
-	@echo "make test   run the tests, but not the slow ones, and properties on a quarter of their examples"
+	@echo "make test   run the tests, but not the slow ones, and properties on an eighth of their examples"
 	@echo "make test-slow   run the slow tests, and properties on all their examples"
 	@echo "make test-all    run all tests"
 	@echo "make lint   ruff, mypy, import contracts"

@@ -135,7 +135,7 @@ def _load(text: str, file: str) -> tuple[list[Any], list[int]]:
     import yaml
 
     try:
-        node, entries = yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text) or []
+        node, entries = _parse(text)
     except yaml.YAMLError as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
         place = f"{file}:{mark.line + 1}" if mark is not None else file
@@ -148,6 +148,21 @@ def _load(text: str, file: str) -> tuple[list[Any], list[int]]:
     if not isinstance(entries, list):
         raise RuleError(f"{file}:1: the cases are no list.", hint="Begin each case with a dash: - name: …")
     return entries, [entry.start_mark.line + 1 for entry in (node.value if entries and node is not None else ())]
+
+
+def _parse(text: str) -> tuple[Any, Any]:
+    """Return the node of a YAML text, which has its lines, and its value."""
+    import yaml
+
+    try:
+        return _build(yaml.CSafeLoader(text))
+    except (AttributeError, yaml.YAMLError):  # PyYAML without libyaml; or an error, which the other parser says better
+        return _build(yaml.SafeLoader(text))
+
+
+def _build(loader: Any) -> tuple[Any, Any]:
+    node = loader.get_single_node()
+    return node, (loader.construct_document(node) or [] if node is not None else [])
 
 
 def _read_case(rule: Rule, entry: Any, place: str) -> Case:

@@ -1,4 +1,4 @@
-"""From a generated file to its SIM boxes: exactly those, for fifty seeds, clean and dirty; ten in the quick run."""
+"""From a generated file to its SIM boxes: exactly those, for fifty seeds, clean and dirty; five in the quick run."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from thoroughness import slow_but
 
 from sentinel_batch.ingestion import ingest
 from sentinel_batch.rules import detect
 from sentinel_batch.simulation import MockCDRGenerator
 
 RECORDS, SIMBOXES, CALLS = 5000, 3, 75
-SEEDS = [*range(10), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(10, 50))]
+SEEDS = slow_but(range(5), range(50))
 
 
 @pytest.mark.parametrize("dirty", [0.0, 0.01])

@@ -85,7 +85,7 @@ def find_row(result: BatchResult, path: str) -> dict[str, object]:
     return result.recordings.row(by_predicate=pl.col("path") == path, named=True)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 300) -> None:
     """Wait until something holds."""
     end = time.monotonic() + seconds
     while not condition():

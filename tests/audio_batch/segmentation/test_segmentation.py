@@ -150,7 +150,9 @@ def facts_at_once(path: Path, segment: float, hop: float) -> list[tuple[object, 
     return facts(path, chunk_duration=500, segment_seconds=segment, hop_seconds=hop)
 
 
-@settings(deadline=None, max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=examples(25, quick=6), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     chunk=st.one_of(st.floats(0.05, 5), st.floats(5, 100)),
     segment=st.sampled_from([0.5, 2.5, 4.0, 7.3]),

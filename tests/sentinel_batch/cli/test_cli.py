@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Call
+from thoroughness import slow_but
 
 from sentinel_batch import build_profiles, suppress
 from sentinel_batch.cli.documentation import list_commands
@@ -52,6 +53,9 @@ WORKING: dict[str, list[str]] = {
     "config show": [],
 }
 """Arguments with which each command succeeds on the lake of the fixture."""
+
+LONG = {"nightly", "report", "rules test"}
+"""Commands that take seconds: the quick run leaves it at one call of each."""
 
 FAILING: dict[str, tuple[list[str], int, str]] = {
     "sim calls": (["x.csv", "300", "1", "60", "--dirty", "2"], 2, "usage"),
@@ -138,7 +142,7 @@ def test_every_command_is_covered() -> None:
     assert set(WORKING) == set(FAILING) == names
 
 
-@pytest.mark.parametrize("name", WORKING)
+@pytest.mark.parametrize("name", slow_but(WORKING.keys() - LONG, WORKING))
 def test_common_options_stand_before_or_after_the_name(
     name: str, ready: Call, calls_lake: Path, calls_file: Path, simboxes: list[str]
 ) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 import zstandard
+from thoroughness import slow_but
 
 from sentinel_batch.ingestion import IngestResult, ingest
 from sentinel_batch.ingestion.loading import deduplication, shelf
@@ -234,28 +235,40 @@ TEXTS = {
 }
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_block_borders_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+BORDERS = [(name, size) for name in TEXTS for size in (61, 500)]
+"""Blocks that are shorter than most lines, and blocks of several lines."""
+
+QUICK_BORDERS = [
+    ("cut short", 500),
+    ("crlf", 500),
+    ("quoted newlines", 61),
+    ("preamble and trailer", 500),
+    ("dirty", 500),
+    ("utf-16, odd byte", 500),
+]
+
+
+@pytest.mark.parametrize(("name", "size"), slow_but(QUICK_BORDERS, BORDERS))
+def test_block_borders_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, size: int) -> None:
     path = write(tmp_path / "a.csv", TEXTS[name]())
     options: dict[str, Any] = {"max_reject_rate": 1.0}
     whole = ingest(path, lake=tmp_path / "whole", **options)
     assert whole.records_inserted > 100
     monkeypatch.setattr(blocks, "_LONGEST_TOP_UP", 7)
-    for size in (61, 500):
-        monkeypatch.setattr(blocks, "_TAIL_BYTES", size - 1)
-        monkeypatch.setattr(blocks.read_blocks, "__defaults__", (size,))
-        monkeypatch.setattr("sentinel_batch.ingestion.reading.source.BLOCK_BYTES", size)
-        monkeypatch.setattr("sentinel_batch.ingestion.reading.source.LEAST_BLOCK_BYTES", size)
-        assert len(list(_blocks(path))) > 3
-        lake = tmp_path / f"blocks of {size}"
-        parts = ingest(path, lake=lake, **options)
-        assert counts(parts) == counts(whole)
-        assert parts.files[0].lines_skipped == whole.files[0].lines_skipped
-        assert parts.files[0].rejects_by_reason == whole.files[0].rejects_by_reason
-        assert table(lake).equals(table(tmp_path / "whole"))
-        places = (lake, tmp_path / "whole")
-        rejects = [Lake.open(place).snapshot().read("rejected_records").sort("source_line") for place in places]
-        assert rejects[0].equals(rejects[1])
+    monkeypatch.setattr(blocks, "_TAIL_BYTES", size - 1)
+    monkeypatch.setattr(blocks.read_blocks, "__defaults__", (size,))
+    monkeypatch.setattr("sentinel_batch.ingestion.reading.source.BLOCK_BYTES", size)
+    monkeypatch.setattr("sentinel_batch.ingestion.reading.source.LEAST_BLOCK_BYTES", size)
+    assert len(list(_blocks(path))) > 3
+    lake = tmp_path / "blocks"
+    parts = ingest(path, lake=lake, **options)
+    assert counts(parts) == counts(whole)
+    assert parts.files[0].lines_skipped == whole.files[0].lines_skipped
+    assert parts.files[0].rejects_by_reason == whole.files[0].rejects_by_reason
+    assert table(lake).equals(table(tmp_path / "whole"))
+    places = (lake, tmp_path / "whole")
+    rejects = [Lake.open(place).snapshot().read("rejected_records").sort("source_line") for place in places]
+    assert rejects[0].equals(rejects[1])
 
 
 def _blocks(path: Path) -> list[object]:

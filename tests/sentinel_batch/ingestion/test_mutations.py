@@ -13,6 +13,7 @@ import pytest
 import zstandard
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from thoroughness import examples
 
 from sentinel_batch.ingestion import FileResult, ingest
 from sentinel_batch.ingestion.loading import file as loading
@@ -23,7 +24,7 @@ from sentinel_batch.schema import CALL_RECORDS
 from sentinel_batch.simulation import MockCDRGenerator
 
 FIXTURES = Path(__file__).parent / "fixtures" / "cdr"
-FILES_AT_ONCE = 50
+FILES_AT_ONCE = examples(50, quick=20)
 DERANDOMIZE = "SENTINEL_TEST_RANDOM" not in os.environ
 ERRORS = {"unreadable_file", "unrecognised_file", "ambiguous_dates"}
 INJECTED = (b"\x00", b"\r", b"\n", b'"', b"'", b"\xff", b"\xe9", b"\xc3", b",", b";", b"|", b"\t", b'"\n"', b"\x1a")
@@ -187,9 +188,9 @@ SETTINGS = settings(
 BATCHES = st.lists(MUTATION, min_size=FILES_AT_ONCE, max_size=FILES_AT_ONCE)
 
 
-@settings(SETTINGS, max_examples=5)
+@settings(SETTINGS, max_examples=examples(5, quick=2))
 @given(BATCHES)
-def test_every_row_of_250_mutated_files_is_accounted_for(mutations: list[Mutation]) -> None:
+def test_every_row_of_mutated_files_is_accounted_for(mutations: list[Mutation]) -> None:
     read_all(mutations)
 
 
@@ -200,9 +201,9 @@ def test_every_row_of_2000_mutated_files_is_accounted_for(mutations: list[Mutati
     read_all(mutations)
 
 
-@settings(SETTINGS, max_examples=3)
+@settings(SETTINGS, max_examples=examples(3, quick=1))
 @given(BATCHES)
-def test_the_lake_holds_every_row_of_150_mutated_files(mutations: list[Mutation]) -> None:
+def test_the_lake_holds_every_row_of_mutated_files(mutations: list[Mutation]) -> None:
     with TemporaryDirectory() as folder:
         inbox = Path(folder) / "inbox"
         inbox.mkdir()

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from thoroughness import examples, slow_but
 
 from sentinel_batch.ingestion.loading import deduplication
 from sentinel_batch.ingestion.loading.deduplication import KeySpill, find_clashes
@@ -21,7 +22,7 @@ from sentinel_batch.ingestion.values.durations import LONGEST_SECONDS, read_dura
 from sentinel_batch.ingestion.values.timestamps import read_times
 from sentinel_batch.numbers import E164, KINDS, NumberBook, normalise_number
 
-SETTINGS = settings(derandomize=True, database=None, deadline=None, max_examples=150)
+SETTINGS = settings(derandomize=True, database=None, deadline=None, max_examples=examples(150))
 
 # -- numbers -------------------------------------------------------------------------------------------------
 
@@ -124,8 +125,8 @@ def read(cells: list[str | None], zone: str = "UTC", day_first: bool | None = Tr
     return read_times(pl.Series("t", cells, dtype=pl.String), zone, day_first).to_list()
 
 
-@pytest.mark.parametrize("notation", NAIVE)
-@settings(SETTINGS, max_examples=40)
+@pytest.mark.parametrize("notation", slow_but(("main", "day first unpadded", "half days", "ctime"), NAIVE))
+@settings(SETTINGS, max_examples=examples(40))
 @given(moments=st.lists(MOMENTS, min_size=1, max_size=30), zone=st.sampled_from(ZONES))
 @example(moments=[datetime(2026, 3, 29, 2, 30), datetime(2026, 10, 25, 2, 30)], zone="Europe/Paris")
 @example(moments=[datetime(2026, 3, 29, 2, 30)], zone="Europe/Paris")

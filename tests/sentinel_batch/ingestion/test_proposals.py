@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 import tomllib
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from thoroughness import slow_but
 
 from sentinel_batch.errors import NoInputError, UnrecognisedFileError
 from sentinel_batch.ingestion import ingest, load_dialect, propose_dialect
@@ -19,6 +21,14 @@ from sentinel_batch.lake import Lake
 
 FOLDER = Path(__file__).parent / "fixtures" / "cdr"
 PATHS = sorted(path for path in FOLDER.rglob("*") if path.is_file() and is_readable_kind(path))
+QUICK = {
+    "asterisk_21_fields_legs.csv", "compressed.csv.gz", "cucm.csv", "day_first_ambiguous.csv",
+    "delimiter_semicolon.csv", "empty.csv", "epoch_seconds.csv", "fixed_width.txt", "generic_french.csv",
+    "header_alone.csv", "kamailio_flatstore.log", "k04_sms_data_as_calls.csv", "k10_headerless_taken_for_asterisk.csv",
+    "msc_record_types.csv", "not_recognised_binary.csv", "not_recognised_other_table.csv", "preamble_and_trailer.csv",
+    "tap3_decoded.csv", "typed.parquet", "utf16_le_bom.csv",
+}  # fmt: skip
+"""Files of the quick run: one of every kind of table, time and dialect that a proposal tells apart."""
 OWN = ("ingest_id", "processed_at")
 """Columns that tell one ingest of a file from another."""
 
@@ -34,7 +44,11 @@ def _write(folder: Path, text: str, name: str = "calls.csv") -> Path:
     return path
 
 
-@pytest.mark.parametrize("path", PATHS, ids=[str(path.relative_to(FOLDER)) for path in PATHS])
+@pytest.mark.parametrize(
+    "path",
+    slow_but(QUICK, PATHS, attrgetter("name")),
+    ids=[str(path.relative_to(FOLDER)) for path in PATHS],
+)
 def test_the_proposed_dialect_gives_the_same_records(path: Path, tmp_path: Path) -> None:
     options: dict[str, Any] = {"max_reject_rate": 1.0}
     plain = ingest(path, lake=tmp_path / "plain", **options)

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thoroughness import examples
 
 from sentinel_batch.ingestion import ingest
 from sentinel_batch.ingestion.reading import splitting
@@ -41,7 +42,7 @@ def _expected(date: str | None, clock: str | None) -> datetime | None:
     return day + timedelta(hours=int(match[1]), minutes=int(match[2]), seconds=int(match[3])) if match else None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.lists(st.tuples(dates, clocks), min_size=1, max_size=12))
 def test_times_read_at_once_are_those_read_one_by_one(rows: list[tuple[str | None, str | None]]) -> None:
     days, moments = (pl.Series(values, dtype=pl.String) for values in zip(*rows, strict=True))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thoroughness import examples
 
 from sentinel_batch.errors import ModelError
 from sentinel_batch.learning.measures import average_precision, precision_at, recall_at, reliability
@@ -28,7 +29,7 @@ def _plain_average_precision(rows: list[tuple[int, int, int]]) -> float | None:
     return area
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(ROWS)
 def test_average_precision_agrees_with_plain_arithmetic(rows: list[tuple[int, int, int]]) -> None:
     labels, scores, weights = zip(*rows, strict=True)

@@ -314,7 +314,9 @@ def test_an_empty_lake_can_be_maintained(tmp_path: Path) -> None:
     assert (result.archived, result.compacted, result.vacuumed_files) == ([], [], 0)
 
 
-@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(12, quick=3), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     steps=st.lists(
         st.one_of(

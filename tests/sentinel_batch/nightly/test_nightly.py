@@ -20,6 +20,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from thoroughness import slow_but
 
 from sentinel_batch.config import load_config
 from sentinel_batch.errors import DiskFullError, ExitCode, LakeLockedError, UsageError
@@ -468,18 +469,22 @@ def undisturbed(_first_night: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return calm.tables()
 
 
-@pytest.mark.parametrize("target", STEPS.values(), ids=STEPS)
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+INTERRUPTED = [(after, step) for step in STEPS for after in ("before", "after")]
+QUICK_INTERRUPTED = [("after", "ingest"), ("before", "alerts"), ("after", "alerts"), ("before", "the run's row")]
+
+
+@pytest.mark.parametrize(("when", "step"), slow_but(QUICK_INTERRUPTED, INTERRUPTED))
 def test_a_night_interrupted_at_a_step_is_finished_by_the_next(
-    known_desk: Desk, undisturbed: dict[str, pl.DataFrame], monkeypatch: pytest.MonkeyPatch, target: str, after: bool
+    known_desk: Desk, undisturbed: dict[str, pl.DataFrame], monkeypatch: pytest.MonkeyPatch, when: str, step: str
 ) -> None:
+    target = STEPS[step]
     desk = known_desk
     receive_two(desk)
     module, name = target.rsplit(".", 1)
     real = getattr(sys.modules.get(module) or __import__(module, fromlist=[name]), name)
 
     def killed(*given: Any, **options: Any) -> None:
-        if after:
+        if when == "after":
             real(*given, **options)
         raise KeyboardInterrupt
 
@@ -537,14 +542,21 @@ NIGHT = """
 """
 
 
-def test_kill_9_at_any_moment_loses_and_doubles_nothing(tmp_path: Path) -> None:
+MOMENTS = (("started", 0.3), ("inbox", 0.02), ("inbox", 0.3), ("ingest", 0.0), ("alerts", 0.05))
+"""A step that has ended, and the seconds from then to the kill."""
+
+
+@pytest.mark.parametrize(
+    "moments", [MOMENTS[3:4], pytest.param(MOMENTS, marks=pytest.mark.slow)], ids=["after the ingest", "five in a row"]
+)
+def test_kill_9_at_any_moment_loses_and_doubles_nothing(tmp_path: Path, moments: tuple[tuple[str, float], ...]) -> None:
     desk, calm = Desk(tmp_path / "killed"), Desk(tmp_path / "calm")
     for other in (desk, calm):
         for n in range(6):
             other.receive(f"{n}.csv", n, at=NOON + timedelta(hours=n))
     calm.night()
     command = [sys.executable, "-c", textwrap.dedent(NIGHT), str(desk.root), str(desk.inbox)]
-    for awaited, delay in (("started", 0.3), ("inbox", 0.02), ("inbox", 0.3), ("ingest", 0.0), ("alerts", 0.05)):
+    for awaited, delay in moments:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         assert any(line.strip() == awaited for line in process.stdout)
@@ -591,6 +603,7 @@ def test_a_second_night_at_the_same_time_does_nothing(desk: Desk) -> None:
     assert desk.nights().height == 1
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_do_the_work_once(desk: Desk) -> None:
     script = textwrap.dedent(NIGHT)
     for n in range(4):

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from thoroughness import examples
 
 from sentinel_batch.errors import ConfigurationError, DialectError
 from sentinel_batch.ingestion import FileResult, ingest, load_dialect
@@ -28,7 +29,7 @@ from sentinel_batch.numbers import (
 from sentinel_batch.numbers.documentation import PAIRS, render_csv, render_page
 from sentinel_batch.numbers.reading import reader_of
 
-SETTINGS = settings(derandomize=True, database=None, deadline=None, max_examples=100)
+SETTINGS = settings(derandomize=True, database=None, deadline=None, max_examples=examples(100))
 DOCS = Path(__file__).parents[3] / "docs"
 
 # -- the order of readings -----------------------------------------------------------------------------------

@@ -205,7 +205,7 @@ def assert_agree(frame: pl.DataFrame, rows: list[dict[str, Any]]) -> None:
             assert value == close, (row["number"], row["local_date"], name)
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(60, quick=10), deadline=None)
 @given(calls, st.booleans())
 def test_profiles_are_what_their_definitions_say(rows: list[dict[str, Any]], local: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -214,7 +214,7 @@ def test_profiles_are_what_their_definitions_say(rows: list[dict[str, Any]], loc
         assert_agree(read_profiles(lake=lake), rows)
 
 
-@settings(max_examples=examples(15), deadline=None)
+@settings(max_examples=examples(15, quick=3), deadline=None)
 @given(calls, st.integers(1, 7), st.integers(0, 9))
 def test_parts_single_days_and_unstored_days_give_the_same(rows: list[dict[str, Any]], at_once: int, day: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -230,7 +230,7 @@ def test_parts_single_days_and_unstored_days_give_the_same(rows: list[dict[str, 
         assert read_profiles(lake=lake).equals(whole)
 
 
-@settings(max_examples=examples(15), deadline=None)
+@settings(max_examples=examples(15, quick=3), deadline=None)
 @given(calls, calls)
 def test_late_calls_bring_every_day_up_to_date(rows: list[dict[str, Any]], late: list[dict[str, Any]]) -> None:
     known = {(row["caller"], row["callee"], row["minute"]) for row in rows}

@@ -11,12 +11,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import Outcome
 from detection_lake import make_lake
-from typer.testing import CliRunner
 
-from sentinel_batch.cli import profiles, risk
-from sentinel_batch.cli.application import ReportedGroup, create_app, start
 from sentinel_batch.config import Config
 from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import LakeDamagedError, LakeLockedError, UsageError
@@ -24,20 +20,11 @@ from sentinel_batch.lake import Lake
 from sentinel_batch.profiles import build_profiles, load_days, read_profiles, relate_profiles, scan_profiles
 from sentinel_batch.profiles.keys import NumberKeys
 from sentinel_batch.profiles.segments import read_segments
+from tests.sentinel_batch.profiles.profile_commands import call
 
 NOON = datetime(2026, 1, 20, 12, tzinfo=UTC)
 DAYS = [date(2026, 1, 20), date(2026, 1, 21), date(2026, 1, 22)]
 A, B = "+2348030000001", "+2348030000002"
-
-
-def call(*arguments: object) -> Outcome:
-    """Run ``profiles`` or ``risk`` on the command line."""
-    app = create_app(cls=ReportedGroup)
-    app.callback()(start)
-    app.add_typer(profiles.create(create_app), name="profiles")
-    app.command("risk")(risk.risk)
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    return Outcome(result.exit_code, result.stdout, result.stderr)
 
 
 @pytest.fixture

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pytest
 
 from sentinel_batch.lake import Lake
 from sentinel_batch.schema import TABLES, polars_schema
@@ -215,27 +212,3 @@ def mixed_alerts(count: int, *, hostile: bool = False) -> list[dict[str, Any]]:
             "detection_rule": HOSTILE["image"],
         }
     return made
-
-
-@pytest.fixture(scope="session")
-def make_lake(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Lake]:
-    """Give a function that makes a filled lake of its own."""
-
-    def make(alerts: int = 14, **options: Any) -> Lake:
-        lake = Lake.create(tmp_path_factory.mktemp("lake") / "lake é")
-        hostile = bool(options.get("hostile"))
-        return fill(lake, mixed_alerts(alerts, hostile=hostile) if alerts else [], **options)
-
-    return make
-
-
-@pytest.fixture(scope="session")
-def lake(make_lake: Callable[..., Lake]) -> Lake:
-    """A lake of two days with fourteen alerts, one of them merged and one suppressed; read it only."""
-    return make_lake()
-
-
-@pytest.fixture(scope="session")
-def out(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Give a function that makes a fresh folder."""
-    return lambda: tmp_path_factory.mktemp("out")

@@ -22,7 +22,6 @@ from sentinel_batch.lake import Lake
 from sentinel_batch.reporting import ReportFiles, output, write_report
 from sentinel_batch.reporting.document import load_schema
 from sentinel_batch.reporting.text import clip, visible
-from tests.sentinel_batch.reporting import report_lake
 from tests.sentinel_batch.reporting.report_lake import (
     BEGIN,
     GENERATED_AT,
@@ -34,8 +33,6 @@ from tests.sentinel_batch.reporting.report_lake import (
     rows,
     run_row,
 )
-
-lake, make_lake, out = report_lake.lake, report_lake.make_lake, report_lake.out
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from sentinel_batch.lake import Lake
 from sentinel_batch.reporting import write_report
 from sentinel_batch.reporting.document import load_schema
 from sentinel_batch.reporting.investigation import draw_network
-from tests.sentinel_batch.cases.test_cases import BOX, Book, accuse, everybody_else
+from tests.sentinel_batch.cases.case_samples import BOX, Book, accuse, everybody_else
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 IMEI = "356938035643809"

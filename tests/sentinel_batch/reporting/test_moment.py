@@ -13,10 +13,8 @@ import pytest
 from sentinel_batch.desk import open_desk
 from sentinel_batch.lake import Lake, Snapshot
 from sentinel_batch.reporting import write_report
-from tests.sentinel_batch.reporting import report_lake
 from tests.sentinel_batch.reporting.report_lake import BEGIN, GENERATED_AT, rows
 
-make_lake, out = report_lake.make_lake, report_lake.out
 SUSPECTS = ("+2348035550000", "+2348035550001")
 
 

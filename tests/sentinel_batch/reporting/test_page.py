@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +12,10 @@ import pytest
 from sentinel_batch.desk import open_desk
 from sentinel_batch.lake import Lake
 from sentinel_batch.reporting import ReportFiles, bundle, write_report
-from tests.sentinel_batch.reporting import report_lake
+from tests.sentinel_batch.reporting.pages import requested, visit
 from tests.sentinel_batch.reporting.report_lake import GENERATED_AT, HOSTILE
 
-lake, make_lake, out = report_lake.lake, report_lake.make_lake, report_lake.out
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.browser
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (test extra)")
-    if CHROMIUM is None or DRIVER is None:
-        pytest.skip("chromium and chromedriver are not installed: the page is not tried in a browser")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    options.unhandled_prompt_behavior = "ignore"
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -59,15 +25,9 @@ def hostile(make_lake: Callable[..., Lake], out: Callable[[], Path]) -> ReportFi
     )
 
 
-def visit(browser: Any, path: Path, fragment: str = "") -> None:
-    browser.get("about:blank")
-    browser.get_log("browser")
-    browser.get_log("performance")
-    browser.get(path.as_uri() + fragment)
-    deadline = time.monotonic() + 30
-    while not browser.execute_script("return document.documentElement.dataset.drawn"):
-        assert time.monotonic() < deadline, browser.get_log("browser")
-        time.sleep(0.05)
+@pytest.fixture(scope="module")
+def plain(lake: Lake, out: Callable[[], Path]) -> ReportFiles:
+    return write_report(lake=open_desk(lake, timezone="Africa/Lagos"), out=out(), generated_at=GENERATED_AT)
 
 
 def shown(browser: Any) -> list[int]:
@@ -80,12 +40,6 @@ def shown(browser: Any) -> list[int]:
 
 def open_all(browser: Any) -> None:
     browser.execute_script("document.querySelectorAll('#table > tbody th button').forEach(button => button.click())")
-
-
-def requested(browser: Any) -> set[str]:
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    urls = {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
-    return {url for url in urls if not url.startswith(("about:", "data:"))}
 
 
 def test_page_is_drawn_without_errors_and_without_network(browser: Any, hostile: ReportFiles) -> None:
@@ -129,9 +83,8 @@ def test_injected_script_and_handler_are_blocked_by_the_policy(
     assert len([entry for entry in browser.get_log("browser") if "Content Security Policy" in entry["message"]]) >= 3
 
 
-def test_filter_is_kept_in_the_address(browser: Any, lake: Lake, out: Callable[[], Path]) -> None:
-    files = write_report(lake=open_desk(lake, timezone="Africa/Lagos"), out=out(), generated_at=GENERATED_AT)
-    visit(browser, files.html)
+def test_filter_is_kept_in_the_address(browser: Any, plain: ReportFiles) -> None:
+    visit(browser, plain.html)
     everything = shown(browser)
     assert len(everything) == 12
     box = browser.find_element("id", "f-text")
@@ -153,7 +106,7 @@ def test_filter_is_kept_in_the_address(browser: Any, lake: Lake, out: Callable[[
     high = shown(browser)
     assert high == sorted(high) and len(high) == 4
     fragment = browser.execute_script("return location.hash")
-    visit(browser, files.html, fragment)
+    visit(browser, plain.html, fragment)
     assert shown(browser) == high
     assert browser.find_element("id", "f-severity").get_attribute("value") == "HIGH"
     assert browser.find_element("css selector", "th[data-key=id]").get_attribute("aria-sort") == "ascending"
@@ -162,8 +115,8 @@ def test_filter_is_kept_in_the_address(browser: Any, lake: Lake, out: Callable[[
     assert browser.get_log("browser") == []
 
 
-def test_every_column_sorts_both_ways(browser: Any, lake: Lake, out: Callable[[], Path]) -> None:
-    visit(browser, write_report(lake=open_desk(lake, timezone="UTC"), out=out(), generated_at=GENERATED_AT).html)
+def test_every_column_sorts_both_ways(browser: Any, plain: ReportFiles) -> None:
+    visit(browser, plain.html)
     for key, cell in (("calls", 4), ("average", 6), ("suspect", 2), ("first", 7)):
         column = (
             f"return [...document.querySelectorAll('#table > tbody')].map(b => b.rows[0].cells[{cell}].textContent)"
@@ -176,9 +129,8 @@ def test_every_column_sorts_both_ways(browser: Any, lake: Lake, out: Callable[[]
         assert sorted(map(str, (seen[0] == order, seen[1] == order))) == ["False", "True"], key
 
 
-def test_wrong_hash_falls_back(browser: Any, lake: Lake, out: Callable[[], Path]) -> None:
-    files = write_report(lake=open_desk(lake, timezone="UTC"), out=out(), generated_at=GENERATED_AT)
-    visit(browser, files.html, "#severity=%3Cscript%3E&sort=-__proto__&reviewed=x&open=999,constructor")
+def test_wrong_hash_falls_back(browser: Any, plain: ReportFiles) -> None:
+    visit(browser, plain.html, "#severity=%3Cscript%3E&sort=-__proto__&reviewed=x&open=999,constructor")
     assert len(shown(browser)) == 12
     assert browser.get_log("browser") == []
 
@@ -195,8 +147,7 @@ def test_page_never_scrolls_sideways(browser: Any, hostile: ReportFiles, width: 
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_colours_have_contrast(browser: Any, lake: Lake, out: Callable[[], Path]) -> None:
-    files = write_report(lake=open_desk(lake, timezone="UTC"), out=out(), generated_at=GENERATED_AT)
+def test_colours_have_contrast(browser: Any, plain: ReportFiles) -> None:
     styles = (
         "const s = getComputedStyle(document.documentElement);"
         "return Object.fromEntries(['page','panel','row','text','soft','accent','good',"
@@ -206,7 +157,7 @@ def test_colours_have_contrast(browser: Any, lake: Lake, out: Callable[[], Path]
     for scheme in ("light", "dark"):
         features = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", features)
-        visit(browser, files.html)
+        visit(browser, plain.html)
         colours = browser.execute_script(styles)
         for ink in ("text", "soft", "accent", "good", "CRITICAL", "HIGH", "MEDIUM", "LOW"):
             for paper in ("page", "panel", "row"):
@@ -214,8 +165,8 @@ def test_colours_have_contrast(browser: Any, lake: Lake, out: Callable[[], Path]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
-def test_print_shows_every_summary_and_no_controls(browser: Any, lake: Lake, out: Callable[[], Path]) -> None:
-    visit(browser, write_report(lake=open_desk(lake, timezone="UTC"), out=out(), generated_at=GENERATED_AT).html)
+def test_print_shows_every_summary_and_no_controls(browser: Any, plain: ReportFiles) -> None:
+    visit(browser, plain.html)
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     try:
         assert not browser.find_element("id", "tools").is_displayed()

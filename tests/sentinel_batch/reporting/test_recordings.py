@@ -22,11 +22,9 @@ from sentinel_batch.reporting.recording_page import clock, say
 from sentinel_batch.reporting.recordings import choose_worst, describe_recording
 from sentinel_batch.schema import RECORDINGS
 from sentinel_batch.window import now
-from tests.sentinel_batch.reporting import report_lake
-from tests.sentinel_batch.reporting import test_page as page_tests
-from tests.sentinel_batch.reporting.test_page import requested, visit
+from tests.sentinel_batch.reporting.pages import requested, visit
+from tests.sentinel_batch.reporting.report_lake import GENERATED_AT
 
-make_lake, out, browser, lake = report_lake.make_lake, report_lake.out, page_tests.browser, report_lake.lake
 SUSPECT = "+2348035550000"
 
 
@@ -125,9 +123,9 @@ def test_a_report_of_a_period_has_the_calls_in_it(heard: Lake, out: Callable[[],
 
 
 def test_a_report_has_nothing_that_came_after_it(heard: Lake, out: Callable[[], Path]) -> None:
-    old = write_report(lake=open_desk(heard, timezone="UTC"), out=out(), generated_at=report_lake.GENERATED_AT)
+    old = write_report(lake=open_desk(heard, timezone="UTC"), out=out(), generated_at=GENERATED_AT)
     kept = json.loads(old.json.read_text())["recordings"]["total"]
-    assert kept == (0 if now() > report_lake.GENERATED_AT else 6)
+    assert kept == (0 if now() > GENERATED_AT else 6)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +148,7 @@ def test_the_time_of_a_call_is_read_from_the_manifest(context: str | None, expec
 
 
 def test_without_recordings_there_is_no_section(lake: Lake, out: Callable[[], Path]) -> None:
-    files = write_report(lake=open_desk(lake, timezone="UTC"), out=out(), generated_at=report_lake.GENERATED_AT)
+    files = write_report(lake=open_desk(lake, timezone="UTC"), out=out(), generated_at=GENERATED_AT)
     empty = json.loads(files.json.read_text())
     jsonschema.Draft202012Validator(load_schema()).validate(empty)
     assert empty["recordings"]["total"] == 0
@@ -229,8 +227,9 @@ def test_hostile_names_stay_text(browser: Any, files: ReportFiles) -> None:
     assert HOSTILE_NAME in text
     assert "speaks for <b>synthetic</b>" in text
     assert browser.execute_script("return document.querySelectorAll('[onerror], #voices b, img[src=x]').length") == 0
+    page = browser.find_element("tag name", "main").text
     for words in ("0 = human to 1 = synthetic", SUSPECT, "too little speech", "fake-1", "SHA-256", "critical_risk"):
-        assert words in browser.find_element("tag name", "main").text, words
+        assert words in page, words
 
 
 @pytest.mark.browser

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from thoroughness import slow_but
 
 from sentinel_batch.errors import RuleError
 from sentinel_batch.rules import Rule, get_rule, lint_rule, list_rules
@@ -13,10 +14,21 @@ from sentinel_batch.rules.case_files import Case, read_cases
 from sentinel_batch.rules.casebook import check_case, unfold_calls
 from tests.sentinel_batch.rules.own_rules import QUERY, make_rule
 
-CASES = [pytest.param(rule, case, id=f"{rule.id}: {case.name}") for rule in list_rules() for case in read_cases(rule)]
+BOOK = {rule.id: read_cases(rule) for rule in list_rules()}
+CASES = [(rule, case) for rule in list_rules() for case in BOOK[rule.id]]
+QUICK = {
+    next((rule, case.name) for case in cases if bool(case.findings) == found)
+    for rule, cases in BOOK.items()
+    for found in (True, False)
+}
+"""The first case of every rule with findings, and the first without."""
 
 
-@pytest.mark.parametrize(("rule", "case"), CASES)
+@pytest.mark.parametrize(
+    ("rule", "case"),
+    slow_but(QUICK, CASES, lambda pair: (pair[0].id, pair[1].name)),
+    ids=[f"{rule.id}: {case.name}" for rule, case in CASES],
+)
 def test_case(rule: Rule, case: Case) -> None:
     assert check_case(rule, case) == ""
 

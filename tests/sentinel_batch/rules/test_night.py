@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
 
-from sentinel_batch import MockCDRGenerator, list_alerts, load_config, run_nightly
+from sentinel_batch import MockCDRGenerator, build_profiles, ingest, list_alerts, load_config, run_nightly
 from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import ExitCode, RuleError
 from sentinel_batch.nightly import NightlyResult
@@ -17,18 +18,38 @@ from tests.sentinel_batch.rules.own_rules import HEADER, SWEEP, write_rule
 BROKEN = SWEEP.replace("calls > 2", "cals > 2")
 
 
-@pytest.fixture
-def night(tmp_path: Path) -> Path:
-    """A folder with calls in an inbox and a configuration that names a folder of rules."""
-    (tmp_path / "inbox").mkdir()
+@pytest.fixture(scope="module")
+def _ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("night")
+    (folder / "inbox").mkdir()
     MockCDRGenerator(seed=7).save_to_file(
-        tmp_path / "inbox" / "calls.csv", total_records=600, simbox_callers=1, simbox_calls_per_caller=80
+        folder / "inbox" / "calls.csv", total_records=600, simbox_callers=1, simbox_calls_per_caller=80
     )
-    (tmp_path / "sentinel.toml").write_text(
+    (folder / "sentinel.toml").write_text(
         'rules = ["shipped", "./ours"]\nlake = "lake"\ninbox = "inbox"\nreports = "reports"\n', encoding="utf-8"
     )
-    write_rule(tmp_path / "ours", SWEEP.replace("calls > 2", "calls > 60"))
-    return tmp_path
+    write_rule(folder / "ours", SWEEP.replace("calls > 2", "calls > 60"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def _filled(_ready: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = shutil.copytree(_ready, tmp_path_factory.mktemp("filled") / "night")
+    ingest(folder / "inbox", lake=folder / "lake")
+    build_profiles(lake=folder / "lake")
+    return folder
+
+
+@pytest.fixture
+def night(_ready: Path, tmp_path: Path) -> Path:
+    """A folder with calls in an inbox and a configuration that names a folder of rules."""
+    return Path(shutil.copytree(_ready, tmp_path / "night"))
+
+
+@pytest.fixture
+def filled(_filled: Path, tmp_path: Path) -> Path:
+    """The same folder, with the calls in its lake."""
+    return Path(shutil.copytree(_filled, tmp_path / "night"))
 
 
 def run(folder: Path) -> NightlyResult:
@@ -61,34 +82,31 @@ def test_a_rule_that_fails_makes_the_night_partial(night: Path) -> None:
     assert {"SDHF_001", "TEST_001"} <= set(list_alerts(lake=night / "lake")["detection_rule"])
 
 
-def test_without_a_handler_the_first_failure_is_raised(night: Path) -> None:
-    run(night)
-    broken = load_rule(write_rule(night / "ours", BROKEN, rule_id="BROKEN"))
-    desk = open_desk(night / "lake", rules=["shipped", str(night / "ours")])
+def test_without_a_handler_the_first_failure_is_raised(filled: Path) -> None:
+    broken = load_rule(write_rule(filled / "ours", BROKEN, rule_id="BROKEN"))
+    desk = open_desk(filled / "lake", rules=["shipped", str(filled / "ours")])
     for rules in (None, ["BROKEN"], [broken]):
         with pytest.raises(RuleError, match=r"BROKEN\.sql:5"):
             examine_rules(rules, lake=desk)
     failed: list[FailedRule] = []
-    assert examine_rules([broken], lake=night / "lake", on_failure=failed.append) == []
+    assert examine_rules([broken], lake=filled / "lake", on_failure=failed.append) == []
     assert [entry.id for entry in failed] == ["BROKEN"]
 
 
-def test_a_segment_s_own_run_fails_with_its_rule(night: Path) -> None:
-    run(night)
-    rule = load_rule(night / "ours" / "TEST_001.sql")
-    bad = load_rule(write_rule(night / "ours", BROKEN, rule_id="BROKEN"))
+def test_a_segment_s_own_run_fails_with_its_rule(filled: Path) -> None:
+    rule = load_rule(filled / "ours" / "TEST_001.sql")
+    bad = load_rule(write_rule(filled / "ours", BROKEN, rule_id="BROKEN"))
     settings = {id_: {"segments": {"trunk": {"window": "12h"}}} for id_ in ("TEST_001", "BROKEN")}
     failed: list[FailedRule] = []
-    found = examine_rules([bad, rule], lake=open_desk(night / "lake", rules=settings), on_failure=failed.append)
+    found = examine_rules([bad, rule], lake=open_desk(filled / "lake", rules=settings), on_failure=failed.append)
     assert [detection.rule.id for detection in found] == ["TEST_001"]
     assert {entry.id for entry in failed} == {"BROKEN"}
 
 
-def test_a_shipped_rule_that_fails_ends_the_run(night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(night)
-    path = write_rule(night / "elsewhere", BROKEN, rule_id="BROKEN")
+def test_a_shipped_rule_that_fails_ends_the_run(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_rule(filled / "elsewhere", BROKEN, rule_id="BROKEN")
     shipped = dataclasses.replace(load_rule(path), book="shipped")
     known = Catalogue((shipped, get_rule("SDHF_001")))
     monkeypatch.setattr("sentinel_batch.rules.engine.read_catalogue", lambda config: known)
     with pytest.raises(RuleError, match=r"BROKEN\.sql:5"):
-        examine_rules(lake=night / "lake", on_failure=lambda failed: None)
+        examine_rules(lake=filled / "lake", on_failure=lambda failed: None)

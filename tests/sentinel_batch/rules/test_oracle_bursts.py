@@ -9,6 +9,7 @@ import json
 import random
 
 import pytest
+from thoroughness import slow_but
 
 from tests.sentinel_batch.rules.call_oracle import DAY, Call, group_by, join_windows, run_rule, second, unique
 
@@ -60,7 +61,7 @@ def draw_rings(randomness: random.Random) -> list[Call]:
     return unique(calls)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", slow_but(range(4), range(8)))
 def test_bursts_agree_with_brute_force(seed: int) -> None:
     calls = draw_rings(random.Random(seed))
     since, until = random.Random(-seed).choice([(-20, 40), (0, 60), (-DAY, 70), (10, 30)])
@@ -114,7 +115,7 @@ def find_callbacks(calls: list[Call], since: int, until: int, within: int) -> di
     return found
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", slow_but(range(4), range(8)))
 def test_callbacks_agree_with_brute_force(seed: int) -> None:
     calls = draw_rings(random.Random(1000 + seed))
     since, until = random.Random(-seed).choice([(-20, 40), (0, 90), (-DAY, 90)])
@@ -178,7 +179,7 @@ def draw_sweeps(randomness: random.Random) -> list[Call]:
     return unique(calls)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", slow_but(range(4), range(8)))
 def test_runs_agree_with_brute_force(seed: int) -> None:
     calls = draw_sweeps(random.Random(seed))
     since, until = random.Random(-seed).choice([(-90, 200), (0, 30), (-10, 60)])
@@ -227,7 +228,7 @@ def draw_crowds(randomness: random.Random) -> list[Call]:
     return unique(calls)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", slow_but(range(4), range(8)))
 def test_crowds_agree_with_brute_force(seed: int) -> None:
     calls = draw_crowds(random.Random(seed))
     since, until = random.Random(-seed).choice([(-9, 700), (0, 12), (3, 300)])

@@ -182,7 +182,7 @@ EDGES = Case(
 )
 
 
-@settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(150, quick=15), deadline=None, suppress_health_check=list(HealthCheck))
 @example(EDGES)
 @given(cases())
 def test_the_rule_agrees_with_brute_force(case: Case) -> None:

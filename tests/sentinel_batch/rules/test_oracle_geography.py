@@ -11,6 +11,7 @@ import random
 from itertools import pairwise
 
 import pytest
+from thoroughness import slow_but
 
 from tests.sentinel_batch.rules.call_oracle import Call, group_by, join_windows, run_rule, second, unique
 
@@ -48,7 +49,7 @@ def draw_calls_abroad(randomness: random.Random) -> list[Call]:
     )
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", slow_but(range(4), SEEDS))
 def test_calls_to_watched_countries_agree_with_brute_force(seed: int) -> None:
     calls = draw_calls_abroad(random.Random(seed))
     since, until = draw_period(random.Random(seed), [(-200, 400), (0, 200), (50, 90)])
@@ -98,7 +99,7 @@ def draw_night(randomness: random.Random) -> list[Call]:
     return unique(calls)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", slow_but(range(4), SEEDS))
 def test_night_traffic_agrees_with_brute_force(seed: int) -> None:
     calls = draw_night(random.Random(seed))
     since, until = draw_period(random.Random(seed), [(-20 * HOUR, 9 * HOUR), (HOUR, 9 * HOUR), (-HOUR, 4 * HOUR)])
@@ -159,7 +160,7 @@ def draw_journeys(randomness: random.Random) -> list[Call]:
     )
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", slow_but(range(4), SEEDS))
 def test_jumps_agree_with_brute_force(seed: int) -> None:
     calls = draw_journeys(random.Random(seed))
     since, until = draw_period(random.Random(seed), [(-10, 6 * HOUR), (HOUR, 3 * HOUR), (300, 2 * HOUR)])
@@ -224,7 +225,7 @@ def draw_identities(randomness: random.Random) -> list[Call]:
     return unique(calls)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", slow_but(range(4), SEEDS))
 def test_invalid_numbers_agree_with_brute_force(seed: int) -> None:
     calls = draw_identities(random.Random(seed))
     since, until = draw_period(random.Random(seed), [(-200, 400), (0, 200), (50, 90)])

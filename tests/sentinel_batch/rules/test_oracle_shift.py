@@ -105,7 +105,7 @@ def try_behaviour(trial: Trial) -> int:
 
 
 @pytest.mark.parametrize("attempt", [try_night, try_behaviour])
-@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25, quick=6), deadline=None, suppress_health_check=list(HealthCheck))
 @given(trial=trials())
 def test_rules_agree_with_brute_force(attempt: Callable[[Trial], int], trial: Trial) -> None:
     attempt(trial)

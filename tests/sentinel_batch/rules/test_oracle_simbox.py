@@ -25,7 +25,7 @@ from tests.sentinel_batch.rules.simbox_oracle import (
 )
 
 LADDER = {"critical_minutes": 30, "high_minutes": 15, "medium_minutes": 5}
-SETTINGS = settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
+SETTINGS = settings(max_examples=examples(25, quick=6), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def draw_days(randomness: random.Random, numbers: int, draw: Any) -> list[Day]:

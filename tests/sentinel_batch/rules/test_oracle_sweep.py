@@ -268,7 +268,7 @@ WIDE = Trial(10, -10, 20, 1)
 
 
 @pytest.mark.parametrize("rule_id", RULES)
-@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25, quick=6), deadline=None, suppress_health_check=list(HealthCheck))
 @example(trial=WIDE)
 @example(trial=Trial(window=1, since=0, until=5, seed=2))
 @given(trial=trials())

@@ -18,7 +18,7 @@ from sentinel_batch.errors import LakeDamagedError, UsageError
 from sentinel_batch.lake import Lake
 from sentinel_batch.scores import assess_event, assess_risk, rank_risks
 from sentinel_batch.scores.risk import score_counts
-from tests.sentinel_batch.profiles.test_profiles import call
+from tests.sentinel_batch.profiles.profile_commands import call
 
 END = datetime(2026, 1, 22, 12, tzinfo=UTC)
 BOX, PERSON = "+2348031111111", "+2348032222222"

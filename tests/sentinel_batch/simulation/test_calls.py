@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from thoroughness import examples
+from thoroughness import examples, slow_but
 
 from sentinel_batch.errors import UsageError
 from sentinel_batch.simulation import MockCDRGenerator, truth_path
@@ -61,7 +61,7 @@ def qualifying(rows: list[Row]) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("seed", [*range(10), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(10, 50))])
+@pytest.mark.parametrize("seed", slow_but(range(10), range(50)))
 def test_exactly_the_sim_boxes_qualify(seed: int) -> None:
     text, numbers = MockCDRGenerator(seed).generate_csv(5000, 3, 75)
     assert len(set(numbers)) == 3
@@ -142,7 +142,7 @@ def check_simboxes(calls: dict[str, list[tuple[dt.datetime, str, int]]], numbers
             assert max(own)[0] - min(own)[0] < dt.timedelta(hours=23)
 
 
-@settings(max_examples=examples(25), deadline=None)
+@settings(max_examples=examples(25, quick=6), deadline=None)
 @given(seed=st.integers(0, 2**64))
 def test_numbers_never_collide(seed: int) -> None:
     plan = NumberPlan.draw(np.random.default_rng(seed))

@@ -1,0 +1,67 @@
+"""Lakes that the report's tests only read, and a browser, each made once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sentinel_batch.lake import Lake
+from tests.sentinel_batch.reporting.report_lake import fill, mixed_alerts
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (test extra)")
+    if CHROMIUM is None or DRIVER is None:
+        pytest.skip("chromium and chromedriver are not installed: the page is not tried in a browser")
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    options.unhandled_prompt_behavior = "ignore"
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="session")
+def make_lake(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Lake]:
+    """Give a function that makes a filled lake of its own."""
+
+    def make(alerts: int = 14, **options: Any) -> Lake:
+        lake = Lake.create(tmp_path_factory.mktemp("lake") / "lake é")
+        hostile = bool(options.get("hostile"))
+        return fill(lake, mixed_alerts(alerts, hostile=hostile) if alerts else [], **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def lake(make_lake: Callable[..., Lake]) -> Lake:
+    """A lake of two days with fourteen alerts, one of them merged and one suppressed; read it only."""
+    return make_lake()
+
+
+@pytest.fixture(scope="session")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """Give a function that makes a fresh folder."""
+    return lambda: tmp_path_factory.mktemp("out")
