@@ -128,6 +128,15 @@ def _measured(wall: float, cpu: float) -> dict[str, float]:
 CASES = {"ingest": run_ingest, "numbers": run_numbers, "library": run_library}
 
 
+def measure(folder: Path, notation: str, millions: float, repeat: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Measure the reading of the numbers alone, and the ingest of the file, in turns."""
+    path = folder / "numbers.csv"
+    make_file(path, notation, millions)
+    turns = [(ask("numbers", path), ask("ingest", path)) for _ in range(repeat)]
+    path.unlink()
+    return turns
+
+
 def ask(case: str, path: Path) -> dict[str, Any]:
     """Run one case in a fresh process."""
     command = [sys.executable, "-m", "benchmarks.numbers", "--case", case, "--file", str(path)]
