@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .decisions import KIND_NAMES, READING_NAMES, UNDECIDED, Decisions
 from .kinds import AUTO, E164, INTERNATIONAL
-from .reading import Read, Reader, reader_of
+from .reading import Reader, reader_of
 from .tally import Tally
 from .typed import LONGEST_TYPED, WHOLE_FLOAT
 
@@ -60,7 +60,7 @@ class NumberBook:
 
     def __init__(self, region: str, mode: str = AUTO) -> None:
         self.region, self.mode = region, mode
-        self._known: dict[str | None, Read] = {}
+        self._known: dict[str | None, tuple[str | None, int, int]] = {}
 
     @cached_property
     def _reader(self) -> Reader:
@@ -91,6 +91,7 @@ class NumberBook:
 
     def _find_plain(self, numbers: pl.Series) -> NDArray[np.bool_]:
         """Tell which numbers are valid as they stand: ``+`` and digits."""
+        import numpy as np
         import polars as pl
 
         from .grading import load_grader
@@ -98,9 +99,12 @@ class NumberBook:
 
         name = pl.col(numbers.name)
         kept = name.is_between(pl.lit("+1"), pl.lit("+:")) & name.str.len_bytes().is_between(8, 16)
+        frame = numbers.to_frame().select(kept=kept.fill_null(False))
+        if not frame["kept"].any():  # National and bare notation: to read their digits here would be for nothing.
+            return np.zeros(len(numbers), np.bool_)
         frame = numbers.to_frame().select(
             digits=name.str.len_bytes().cast(pl.UInt8, strict=False).fill_null(1) - 1,
-            value=pl.when(kept).then(name.str.slice(1).cast(pl.UInt64, strict=False)).fill_null(0),
+            value=pl.when(frame["kept"]).then(name.cast(pl.UInt64, strict=False)).fill_null(0),  # It reads the plus.
         )
         values, digits = frame["value"].to_numpy(), frame["digits"].to_numpy()
         plain: NDArray[np.bool_] = (load_grader().grade(values, digits) == VALID) & (values > 0)
@@ -134,14 +138,15 @@ class NumberBook:
         known, values = self._known, odd.unique().to_list()
         for value in values:
             if value not in known:
-                known[value] = self._reader.read(value)
+                number, kind, reading = self._reader.read(value)
+                known[value] = number, KIND_NAMES.index(kind), READING_NAMES.index(reading)
         read = [known[value] for value in values]
         table = pl.DataFrame(
             {
                 "typed": values,
                 "number": [number for number, _, _ in read],
-                "kind": [KIND_NAMES.index(kind) for _, kind, _ in read],
-                "reading": [READING_NAMES.index(reading) for _, _, reading in read],
+                "kind": [kind for _, kind, _ in read],
+                "reading": [reading for _, _, reading in read],
             },
             schema={"typed": pl.String, "number": pl.String, "kind": pl.UInt8, "reading": pl.UInt8},
         )
@@ -185,10 +190,14 @@ def _spell(text: pl.Series, decisions: Decisions, code: str) -> pl.Series:
     """Return the normal forms of the numbers that are decided; of others, anything."""
     import polars as pl
 
-    frame = pl.DataFrame([text, pl.Series("home", decisions.home), pl.Series("cut", decisions.cut)])
+    cut, home = decisions.cut, decisions.home
+    frame = pl.DataFrame([text, pl.Series("home", home), pl.Series("cut", cut)])
     head = pl.when("home").then(pl.lit(f"+{code}")).otherwise(pl.lit("+"))
-    rest = pl.col("text").str.slice(pl.col("cut")) if decisions.cut.any() else pl.col("text")
-    return frame.select(head + rest).to_series()
+    if home.all() or not home.any():  # One head and one cut for all, as is usual, cost a third.
+        head = pl.lit(f"+{code}" if home[0] else "+")
+    start = pl.lit(int(cut[0])) if (cut == cut[0]).all() else pl.col("cut")
+    rest = pl.col("text").str.slice(start) if cut.any() else pl.col("text")
+    return frame.select(pl.concat_str(head, rest).alias(text.name)).to_series()
 
 
 def _put_back(whole: pl.Series, kept: NDArray[np.bool_], others: pl.Series) -> pl.Series:

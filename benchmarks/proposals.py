@@ -1,0 +1,87 @@
+"""How long a look at a huge file takes: ``python -m benchmarks.proposals [--gigabytes 10]``.
+
+``dialects propose`` and ``dialects show`` read the first lines only, and must go on to. Each call is a process of its own,
+start-up included, as the analyst waits for it; before the first, the file's pages are dropped from the cache, where the
+system allows it, and the file is written with plain writes: a sparse one would be no file of that size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.data import make_calls
+
+HERE = Path(__file__).parent
+GIGABYTE = 1_000_000_000
+COMMANDS = ("propose", "show")
+LIMIT = "under 2 s"
+_BLOCK_ROWS = 1_000_000
+_PACKED_SHARE = 10
+"""The packed file holds so many times less, as packing is slow: only its first lines are unpacked, whatever its size."""
+
+
+def make_files(folder: Path, gigabytes: float) -> list[Path]:
+    """Write a file of so many gigabytes, and a packed one of a tenth of its rows; return both."""
+    block, plain, packed = folder / "block.csv", folder / "large.csv", folder / "large.csv.gz"
+    make_calls(block, _BLOCK_ROWS)
+    header, rows = block.read_bytes().split(b"\n", 1)
+    times = max(int(gigabytes * GIGABYTE) // len(rows), 1)
+    with plain.open("wb") as file:
+        file.write(header + b"\n")
+        for _ in range(times):
+            file.write(rows)
+        file.flush()
+        os.fsync(file.fileno())
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    piece = gzip.compress(rows, 1)  # Members one after the other are one file.
+    with packed.open("wb") as file:
+        file.write(gzip.compress(header + b"\n", 1))
+        for _ in range(max(times // _PACKED_SHARE, 1)):
+            file.write(piece)
+    block.unlink()
+    return [plain, packed]
+
+
+def measure(path: Path, command: str, repeat: int) -> list[float]:
+    """Return the seconds of each turn of a command on a file."""
+    line = [str(Path(sys.executable).with_name("sentinel-batch")), "dialects", command, str(path)]
+    return [_time(line) for _ in range(repeat)]
+
+
+def describe(path: Path) -> str:
+    """Return a file's size as it stands in the table."""
+    return f"{path.stat().st_size / GIGABYTE:.1f} GB{' of gzip' if path.suffix == '.gz' else ''}"
+
+
+def _time(line: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run(line, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=HERE.parent)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.proposals", description=__doc__)
+    parser.add_argument("--gigabytes", type=float, default=10, help="size of the file")
+    parser.add_argument("--repeat", type=int, default=5, help="turns of each command")
+    parser.add_argument("--folder", type=Path, default=HERE.parent / "data" / "work" / "benchmarks")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for path in make_files(options.folder, options.gigabytes):
+        for command in COMMANDS:
+            times = measure(path, command, options.repeat)
+            spread = f"{min(times):.2f} to {max(times):.2f} s in {len(times)} turns"
+            print(f"dialects {command}, {describe(path)}: {statistics.median(times):.2f} s ({spread}), {LIMIT}")
+        path.unlink()
+
+
+if __name__ == "__main__":
+    main()
