@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.resolution.finding import Resolution
-from sentinel_batch.ingestion.shaping.fields import read_directions
+from sentinel_batch.ingestion.shaping.fields import goes, read_directions
 from sentinel_batch.ingestion.values.cells import tidy
 from sentinel_batch.ingestion.values.words import list_words
 
@@ -38,8 +38,7 @@ def _always_first(layout: Layout, calls: pl.DataFrame, subject: str, other: str)
     if directions is None:
         return False
     first, second = (tidy(calls[f"c{layout.place(name)}"]) for name in (subject, other))
-    inbound = (directions == "inbound").fill_null(False)
-    outbound = (directions == "outbound").fill_null(False)
+    inbound, outbound = goes(directions, "inbound"), goes(directions, "outbound")
     own = first.filter(outbound).unique().drop_nulls().implode()
     if not inbound.any() or not outbound.any():
         return False

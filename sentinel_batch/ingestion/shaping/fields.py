@@ -90,6 +90,13 @@ def read_direction(typed: str, words: Mapping[str, str]) -> str | None:
     return words.get(fold_value(typed), re.sub(r"^[\s']+|[\s']+$", "", typed).lower())
 
 
+def goes(directions: pl.Series, way: str) -> pl.Series:
+    """Tell which calls go a way; words of the file that needed no change are still categories, which do not compare."""
+    import polars as pl
+
+    return (directions.cast(pl.String) == way).fill_null(False)
+
+
 def read_parties(cells: pl.DataFrame, layout: Layout, directions: pl.Series | None) -> tuple[pl.Series, pl.Series]:
     """Return caller and callee as typed; where a row is about one party, its direction tells which is which."""
     import polars as pl
@@ -103,7 +110,7 @@ def read_parties(cells: pl.DataFrame, layout: Layout, directions: pl.Series | No
         {
             "subject": _read_party(cells, layout, subject),
             "other": _read_party(cells, layout, other),
-            "inbound": directions == "inbound",
+            "inbound": goes(directions, "inbound"),
         }
     )
     swapped = frame.select(
@@ -134,7 +141,7 @@ def _fill_caller(caller: pl.Series, cells: pl.DataFrame, layout: Layout, directi
     places = _find_places(layout, [layout.dialect.outbound_caller])
     if directions is None or not places:
         return caller
-    missing = is_missing(caller) & (directions == "outbound").fill_null(False)
+    missing = is_missing(caller) & goes(directions, "outbound")
     return caller.zip_with(~missing, _read_party(cells, layout, places).cast(caller.dtype))
 
 

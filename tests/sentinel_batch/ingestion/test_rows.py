@@ -100,6 +100,24 @@ def test_on_incoming_rows_of_a_subject_the_other_called(tmp_path: Path) -> None:
     assert done.notice("a_party is the party that a row is about")
 
 
+@pytest.mark.parametrize(
+    ("inbound", "outbound"),
+    [("inbound", "outbound"), ("Inbound", "Outbound"), ("0", "1"), ("->", "<-"), ("", ""), ("", "outbound")],
+)
+@pytest.mark.parametrize("header", ["caller,callee,direction", "subscriber,other_party,direction", "own"])
+def test_any_words_of_direction_let_a_file_be_read(tmp_path: Path, header: str, inbound: str, outbound: str) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text(
+        'name = "own"\n[fields]\ncaller_number = "subscriber"\ncallee_number = "other_party"\n'
+        'call_timestamp = "start_time"\nduration_seconds = "duration"\ncall_direction = "direction"\n'
+        '[direction]\nsubject = "subscriber"\nother = "other_party"\n[callers]\noutbound = "account"\n'
+    )
+    options = {"dialect": own} if header == "own" else {}
+    columns = "subscriber,other_party,direction" if header == "own" else header
+    rows = [f"A,B,{inbound},{MOMENT},45,A", f"A,B,{outbound},{MOMENT},46,A"]
+    assert read(tmp_path, headed(f"{columns},start_time,duration,account", *rows), **options).file.records_inserted == 2
+
+
 def test_headers_say_who_a_row_is_about(tmp_path: Path) -> None:
     text = headed("msisdn,other_party,date_time,duration,call_direction", "A,B,T,9,Incoming", "A,C,T,9,Emis")
     assert sorted(read(tmp_path, text).rows("caller_number", "callee_number")) == [(A_E164, C_E164), (B_E164, A_E164)]
