@@ -80,6 +80,10 @@ class UnreadableFileError(SentinelError):
     """The file cannot be opened, decompressed or decoded."""
 
 
+class DefectError(SentinelError):
+    """A fault of this program, met while it read one file; the others are read."""
+
+
 class RejectRateError(SentinelError):
     """More rows of a file were rejected than allowed; nothing of it was committed."""
 

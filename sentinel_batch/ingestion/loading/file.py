@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from sentinel_batch.errors import AmbiguousDatesError, RejectRateError, UnreadableFileError, UnrecognisedFileError
+from sentinel_batch.errors import (
+    AmbiguousDatesError,
+    DefectError,
+    RejectRateError,
+    SentinelError,
+    UnreadableFileError,
+    UnrecognisedFileError,
+)
 from sentinel_batch.ingestion.loading.commit import commit_file, find_earlier, may_be_known
 from sentinel_batch.ingestion.loading.options import Options
 from sentinel_batch.ingestion.loading.parts import (
@@ -87,6 +96,10 @@ class FileIngest:
                     parts.append(part)
         except (UnreadableFileError, UnrecognisedFileError, AmbiguousDatesError, RejectRateError) as error:
             parts.append(refuse(error, parts))
+        except (SentinelError, OSError, MemoryError):  # Of the lake or the machine: no other file would fare better.
+            raise
+        except Exception as error:
+            parts.append(refuse(_defect(self.name, error), parts))
         return compose_file(self.name, parts)
 
     def _stages(self, before: Sequence[Part]) -> Iterator[Part]:
@@ -178,6 +191,18 @@ class FileIngest:
             hint="Check the dialect, the region and the time zone; or allow more with --max-reject-rate. To see all of "
             f"it: sentinel-batch ingest {self.name} --dry-run --max-reject-rate 1",
         )
+
+
+def _defect(name: str, error: Exception) -> DefectError:
+    first = next(iter(str(error).splitlines()), "")
+    places = [frame for frame in traceback.extract_tb(error.__traceback__) if "sentinel_batch" in frame.filename]
+    place = f" at {Path(places[-1].filename).name}:{places[-1].lineno}" if places else ""
+    return DefectError(
+        f"{name}: a defect of Sentinel Batch ({type(error).__name__}: {first}{place}) kept this file from being read; "
+        "nothing of it was committed, and the other files are read.",
+        hint="Please report it with the file's first lines, numbers made up. A dialect of your own may read the file: "
+        f"sentinel-batch dialects propose {shlex.quote(name)}",
+    )
 
 
 def _describe(source: Source) -> Opened:

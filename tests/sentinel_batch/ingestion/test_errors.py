@@ -379,6 +379,26 @@ def test_file_that_vanishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert str(gone) in (result.files[0].error or {})["message"]
 
 
+def test_a_defect_met_in_one_file_costs_that_file_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.csv", "b.csv"):
+        write(tmp_path / name, HEADER + rows(3, 3 * (name == "b.csv")))
+
+    def fail(*values: Any) -> Any:
+        if not met:
+            met.append(values)
+            raise NotImplementedError("no eq")
+        return resolve(*values)
+
+    from sentinel_batch.ingestion.loading import file
+
+    resolve, met = file.resolve_source, []
+    monkeypatch.setattr(file, "resolve_source", fail)
+    first, second = ingest([tmp_path / "a.csv", tmp_path / "b.csv"], lake=tmp_path / "lake").files
+    assert (first.status, second.status, second.records_inserted) == ("refused", "inserted", 3)
+    assert first.error is not None and first.error["code"] == "defect"
+    assert "NotImplementedError: no eq" in first.error["message"]
+
+
 def test_a_line_without_end_is_refused_before_memory_runs_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sentinel_batch.ingestion.reading.blocks.LONGEST_LINE", 40 << 20)
     path = tmp_path / "endless.csv"
