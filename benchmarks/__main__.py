@@ -238,7 +238,9 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="also 100 million rows, once (20 GB of disk, minutes)")
     parser.add_argument("--subscribers", type=int, default=100_000, help="size of the simulated population; 0: none")
     parser.add_argument("--days", type=int, default=14, help="days of the simulated population")
-    parser.add_argument("--numbers", type=float, default=5.0, help="distinct numbers of each notation, millions; 0: none")
+    parser.add_argument(
+        "--numbers", type=float, default=5.0, help="distinct numbers of each notation, millions; 0: none"
+    )
     parser.add_argument("--gigabytes", type=float, default=10.0, help="size of the file that is looked at; 0: none")
     parser.add_argument("--repeat", type=int, default=3, help="turns of engine and yardstick")
     parser.add_argument("--folder", type=Path, default=HERE.parent / "data" / "work" / "benchmarks")

@@ -1,7 +1,7 @@
 """How long a look at a huge file takes: ``python -m benchmarks.proposals [--gigabytes 10]``.
 
-``dialects propose`` and ``dialects show`` read the first lines only, and must go on to. Each call is a process of its own,
-start-up included, as the analyst waits for it; before the first, the file's pages are dropped from the cache, where the
+``dialects propose`` and ``dialects show`` read the first lines only, and must go on to. Each call is a process of its
+own, start-up included, as the analyst waits for it; before the first, the file's pages are dropped from the cache, where the
 system allows it, and the file is written with plain writes: a sparse one would be no file of that size.
 """
 
@@ -24,7 +24,7 @@ COMMANDS = ("propose", "show")
 LIMIT = "under 2 s"
 _BLOCK_ROWS = 1_000_000
 _PACKED_SHARE = 10
-"""The packed file holds so many times less, as packing is slow: only its first lines are unpacked, whatever its size."""
+"""The packed file has a tenth of the rows, as packing is slow: only its first lines are unpacked anyway."""
 
 
 def make_files(folder: Path, gigabytes: float) -> list[Path]:
