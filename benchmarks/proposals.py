@@ -24,7 +24,7 @@ COMMANDS = ("propose", "show")
 LIMIT = "under 2 s"
 _BLOCK_ROWS = 1_000_000
 _PACKED_SHARE = 10
-"""The packed file holds so many times less, as packing is slow: only its first lines are unpacked in any case."""
+"""The packed file has a tenth of the rows, as packing is slow: only its first lines are unpacked anyway."""
 
 
 def make_files(folder: Path, gigabytes: float) -> list[Path]:

@@ -46,6 +46,12 @@ def list_dialects() -> tuple[Dialect, ...]:
     return tuple(map(_load_own, DIALECTS))
 
 
+def is_shipped(dialect: Dialect) -> bool:
+    """Tell whether a dialect comes with Sentinel Batch, or was drafted from such a one."""
+    names = sorted(DIALECTS, key=lambda name: name != dialect.name)  # Its own first, as each takes 2 ms to load.
+    return any(dialect.fingerprint == _load_own(name).fingerprint for name in names)
+
+
 def load_dialect(name: str | Path) -> Dialect:
     """Return a dialect by name, or from a TOML file of the user's.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,13 +136,17 @@ def rewrite(file: StagedFile, gone: Lines, changes: pl.DataFrame | None = None) 
     """Rewrite a staged file without some source lines, and with changed values; None when nothing is left."""
     import polars as pl
 
-    frame = pl.read_parquet(file.path, glob=False, hive_partitioning=False)
-    lines = frame["source_line"].to_numpy()
+    changed = changes is not None and not changes.is_empty()
+    if not len(gone) and not changed:
+        return file
+    read = partial(pl.read_parquet, file.path, glob=False, hive_partitioning=False)
+    lines = read(columns=["source_line"]).to_series().to_numpy()  # Few files have such lines: the others stay unread.
     low, high = int(lines.min()), int(lines.max())
     near = gone[np.searchsorted(gone, low) : np.searchsorted(gone, high, side="right")]
-    changed = changes is not None and changes["source_line"].is_between(low, high).any()
+    changed = changes is not None and changed and changes["source_line"].is_between(low, high).any()
     if not len(near) and not changed:
         return file
+    frame = read()
     kept = frame.filter(~pl.col("source_line").is_in(pl.Series(near).implode()))
     if changed and changes is not None:
         kept = kept.update(changes, on="source_line", how="left")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sentinel_batch.lake import relate_parts
+from sentinel_batch.ingestion.loading.deduplication import HELD_KEYS
+from sentinel_batch.lake import relate_parts, scan_parts
 from sentinel_batch.numbers import code_of_region
 from sentinel_batch.schema import CALL_RECORDS
 
@@ -83,6 +84,8 @@ def collapse_legs(staged: Sequence[Path], stored: Sequence[Path], scratch: Path,
     import duckdb
     import polars as pl
 
+    if not stored and not _may_repeat(staged):
+        return Legs(np.empty(0, np.int64), 0, pl.DataFrame())
     connection = duckdb.connect()
     connection.execute("SET memory_limit = '1GB'")
     connection.execute("SET TimeZone = 'UTC'")
@@ -106,6 +109,21 @@ def collapse_legs(staged: Sequence[Path], stored: Sequence[Path], scratch: Path,
     connection.close()
     gone = np.unique(pl.concat(dropped).to_numpy())
     return Legs(gone, same, kept.filter(~pl.col("source_line").is_in(gone.tolist())))
+
+
+def _may_repeat(staged: Sequence[Path]) -> bool:
+    """Tell whether a call id may occur twice: most files of a PBX have one row a call, and need no grouping.
+
+    By hashes of the ids, which cost a fraction of a grouping; of more rows than are held in memory it is not asked.
+    """
+    import polars as pl
+
+    rows = scan_parts(CALL_RECORDS.name, staged, partitions=False)
+    if rows.select(pl.len()).collect().item() > HELD_KEYS:
+        return True
+    ids = rows.select(pl.col("call_id").drop_nulls().hash()).collect(engine="streaming")
+    hashes = np.sort(ids.to_series().to_numpy())
+    return bool((hashes[1:] == hashes[:-1]).any())
 
 
 _TALK = {

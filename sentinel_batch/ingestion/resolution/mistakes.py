@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from batch_base.suggestions import find_nearest
-from sentinel_batch.ingestion.dialects.catalogue import list_dialects
+from sentinel_batch.ingestion.dialects.catalogue import is_shipped
 from sentinel_batch.ingestion.dialects.dialect import Dialect
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.resolution.finding import Resolution
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def note_mistakes(found: Resolution, sample: pl.DataFrame) -> Resolution:
     """Note what an own dialect names in vain; a shipped one names the columns of many releases."""
     layout = found.layout
-    if any(layout.dialect.fingerprint == shipped.fingerprint for shipped in list_dialects()):
+    if is_shipped(layout.dialect):
         return found
     return found.note(*_strange_columns(layout), *_strange_values(layout, sample))
 
