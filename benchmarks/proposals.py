@@ -1,8 +1,8 @@
 """How long a look at a huge file takes: ``python -m benchmarks.proposals [--gigabytes 10]``.
 
 ``dialects propose`` and ``dialects show`` read the first lines only, and must go on to. Each call is a process of its
-own, start-up included, as the analyst waits for it; before the first, the file's pages are dropped from the cache, where the
-system allows it, and the file is written with plain writes: a sparse one would be no file of that size.
+own, start-up included, as the analyst waits for it; before the first, the file's pages are dropped from the cache,
+where the system allows it, and the file is written with plain writes: a sparse one would be no file of that size.
 """
 
 from __future__ import annotations
