@@ -43,7 +43,7 @@ class Result:
     ratio: float | None = None
     limit: str = ""
     spread: tuple[float, ...] = ()
-    """What was measured in each turn: the ratio, or the seconds where there is no yardstick."""
+    """The ratio of each turn."""
     rules: dict[str, float] = field(default_factory=dict)
     """Rule to the median of its seconds, where rules ran."""
 
@@ -164,10 +164,10 @@ def measure_proposals(folder: Path, gigabytes: float, repeat: int) -> list[Resul
     results = []
     for path in proposals.make_files(folder, gigabytes):
         for command in proposals.COMMANDS:
-            times = proposals.measure(path, command, repeat)
-            median, size = statistics.median(times), proposals.describe(path)
-            name = f"dialects {command}"
-            results.append(Result(name, size, median, median, 0, limit=proposals.LIMIT, spread=tuple(times)))
+            ours, theirs = zip(*proposals.measure(path, command, repeat), strict=True)
+            size = proposals.describe(path)
+            pair = list(ours), list(theirs)
+            results.append(compare(f"dialects {command}", size, "sentinel-batch --help", proposals.LIMIT, *pair))
         path.unlink()
     return results
 
@@ -225,10 +225,7 @@ def write_results(results: list[Result]) -> str:
 
 
 def _tell_spread(row: Result) -> str:
-    if not row.spread:
-        return ""
-    unit = "" if row.ratio is not None else " s"
-    return f"{len(row.spread)}: {min(row.spread):.2f} to {max(row.spread):.2f}{unit}"
+    return f"{len(row.spread)}: {min(row.spread):.2f} to {max(row.spread):.2f}" if row.spread else ""
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """How long a look at a huge file takes: ``python -m benchmarks.proposals [--gigabytes 10]``.
 
 ``dialects propose`` and ``dialects show`` read the first lines only, and must go on to. Each call is a process of its
-own, start-up included, as the analyst waits for it; before the first, the file's pages are dropped from the cache,
-where the system allows it, and the file is written with plain writes: a sparse one would be no file of that size.
+own, start-up included, as the analyst waits for it. The yardstick, in turns, is ``sentinel-batch --help``. The file is
+written with plain writes (a sparse one would be no file of that size), and its pages are dropped from the cache before
+the first call, where the system allows it.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import argparse
 import gzip
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from benchmarks.data import make_calls
 
@@ -47,13 +50,15 @@ def make_files(folder: Path, gigabytes: float) -> list[Path]:
         for _ in range(max(times // _PACKED_SHARE, 1)):
             file.write(piece)
     block.unlink()
+    block.with_suffix(".truth.json").unlink(missing_ok=True)
     return [plain, packed]
 
 
-def measure(path: Path, command: str, repeat: int) -> list[float]:
-    """Return the seconds of each turn of a command on a file."""
-    line = [str(Path(sys.executable).with_name("sentinel-batch")), "dialects", command, str(path)]
-    return [_time(line) for _ in range(repeat)]
+def measure(path: Path, command: str, repeat: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return wall-clock and processor time of each turn of a command on a file, and of the yardstick."""
+    program = str(Path(sys.executable).with_name("sentinel-batch"))
+    lines = [program, "dialects", command, str(path)], [program, "--help"]
+    return [(_time(lines[0]), _time(lines[1])) for _ in range(repeat)]
 
 
 def describe(path: Path) -> str:
@@ -61,10 +66,12 @@ def describe(path: Path) -> str:
     return f"{path.stat().st_size / GIGABYTE:.1f} GB{' of gzip' if path.suffix == '.gz' else ''}"
 
 
-def _time(line: list[str]) -> float:
-    start = time.perf_counter()
+def _time(line: list[str]) -> dict[str, Any]:
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(line, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=HERE.parent)
-    return time.perf_counter() - start
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"seconds": seconds, "cpu_seconds": processor, "peak_bytes": 0}
 
 
 def main() -> None:
@@ -77,9 +84,12 @@ def main() -> None:
     options.folder.mkdir(parents=True, exist_ok=True)
     for path in make_files(options.folder, options.gigabytes):
         for command in COMMANDS:
-            times = measure(path, command, options.repeat)
-            spread = f"{min(times):.2f} to {max(times):.2f} s in {len(times)} turns"
-            print(f"dialects {command}, {describe(path)}: {statistics.median(times):.2f} s ({spread}), {LIMIT}")
+            turns = measure(path, command, options.repeat)
+            times = [ours["seconds"] for ours, _ in turns]
+            processor, usual = (statistics.median(turn[place]["cpu_seconds"] for turn in turns) for place in (0, 1))
+            spread = f"{min(times):.2f} to {max(times):.2f} in {len(times)} turns"
+            said = f"{statistics.median(times):.2f} s ({spread}), CPU {processor:.2f} s, --help {usual:.2f} s"
+            print(f"dialects {command}, {describe(path)}: {said}, {LIMIT}")
         path.unlink()
 
 

@@ -80,7 +80,7 @@ class NumberBook:
         tally = Tally(Counter({(INTERNATIONAL, E164): int(plain.sum())}) if plain.any() else Counter())
         if plain.all():
             return Normalised(numbers, None, tally)
-        typed = numbers.filter(pl.Series(~plain))
+        typed = numbers.filter(pl.Series(~plain)) if plain.any() else numbers  # A file mostly keeps to one notation.
         read, decisions = self._read_all(typed)
         tally.add(_count(typed, read, decisions))
         whole = _put_back(numbers, plain, read)
@@ -118,8 +118,12 @@ class NumberBook:
         plus, values, digits = (frame[name].to_numpy() for name in ("plus", "value", "digits"))
         decisions = Decisions.none(len(typed))
         for chosen in (plus & (digits > 0), ~plus & (digits > 0)):
-            if chosen.any():
-                decide = self._screen.decide_international if plus[chosen][0] else self._screen.decide_dialled
+            if not chosen.any():
+                continue
+            decide = self._screen.decide_international if plus[chosen.argmax()] else self._screen.decide_dialled
+            if chosen.all():
+                decisions = decide(frame["text"], values, digits)
+            else:
                 decisions.put(chosen, decide(frame["text"].filter(pl.Series(chosen)), values[chosen], digits[chosen]))
         read = _spell(frame["text"], decisions, self._reader.home.code)
         left = decisions.kinds == UNDECIDED
