@@ -237,7 +237,7 @@ def _split_lines(data: bytes, layout: Layout, block: Block) -> SplitBlock:
     text, width, mark = lines["line"], len(layout.columns), layout.delimiter
     fits = text.str.count_matches(mark, literal=True) == width - 1
     if b'"' in data:
-        cell = f'(?:"[^"]*"|[^"{re.escape(mark)}]*)'
+        cell = f'(?:"(?:[^"]|"")*"|[^"{re.escape(mark)}]*)'
         well_quoted = text.str.contains(f"^{cell}(?:{re.escape(mark)}{cell}){{{width - 1}}}$")
         fits = well_quoted | (fits & ~text.str.contains('"', literal=True))
     lines = lines.with_columns(regular=fits & (text.str.strip_chars() != ""))
