@@ -76,7 +76,7 @@ _CLOCK_SHAPE = 0xF0F0FFF0F0FFF0F0
 """Adding the former to a digit above 9 sets a bit of the latter."""
 _CLOCK_PAIRS = 0x00FF0000FF0000FF
 """Where hours, minutes and seconds stand once their digits are joined, lowest first."""
-_EPOCH_UNITS = {9: 1_000_000, 10: 1_000_000, 11: 1_000_000, 13: 1_000, 15: 1, 16: 1}
+_EPOCH_UNITS = {9: 1_000_000, 10: 1_000_000, 11: 1_000_000, 12: 1_000, 13: 1_000, 15: 1, 16: 1}
 
 
 def may_need_day_first(text: str) -> bool:
@@ -143,9 +143,7 @@ def read_times(text: pl.Series, zone: str, day_first: bool | None) -> pl.Series:
         return times
     distinct = text.filter(left).unique()
     odd = distinct.str.strip_chars(" \t\n'\"")
-    table = pl.DataFrame({name: distinct, "typed": odd}).with_columns(
-        _read_epochs(odd).fill_null(_read_short(odd, zone)).alias("time")
-    )
+    table = pl.DataFrame({name: distinct, "typed": odd}).with_columns(_read_digits(odd, zone).alias("time"))
     formats = [(naive, False) for naive in _NAIVE_FORMATS] + [(aware, True) for aware in _AWARE_FORMATS]
     if day_first is not None:
         formats += [(naive, False) for naive in (_DAY_FIRST_FORMATS if day_first else _MONTH_FIRST_FORMATS)]
@@ -239,22 +237,26 @@ def read_time(typed: str | None, zone: str, day_first: bool | None) -> datetime 
     return None
 
 
-def _read_short(text: pl.Series, zone: str) -> pl.Series:
-    """Read ``YYYYMMDDHHMM``, ``YYMMDDHHMMSS`` or ``YYMMDDHHMM``; digits that are a time in two ways are none."""
+def _read_digits(text: pl.Series, zone: str) -> pl.Series:
+    """Read ``YYYYMMDDHHMM``, ``YYMMDDHHMMSS`` or ``YYMMDDHHMM``, and epochs; what is two of the former is no time."""
     import polars as pl
 
     digits = text.str.extract(_SHORT_COMPACT)
+    epochs = _read_epochs(text)
     if digits.null_count() == len(digits):
-        return localise(pl.Series(text.name, [None] * len(text), dtype=pl.Datetime("us")), zone)
+        return epochs
     minutes = digits.str.len_bytes() == len("2601221405")
     padded = pl.select(pl.when(minutes).then(digits + "00").otherwise(digits)).to_series()
     readings = (
         digits.set(minutes, None).str.to_datetime("%Y%m%d%H%M", time_unit="us", strict=False),
         padded.str.to_datetime("%y%m%d%H%M%S", time_unit="us", strict=False),
     )
-    likely = [reading.set(~reading.dt.year().is_in(_SHORT_YEARS), None) for reading in readings]
-    both = likely[0].is_not_null() & likely[1].is_not_null()
-    return localise(likely[0].fill_null(likely[1]).set(both, None).alias(text.name), zone)
+    long, short = (reading.set(~reading.dt.year().is_in(_SHORT_YEARS), None) for reading in readings)
+    both = long.is_not_null() & short.is_not_null()
+    read = localise(long.fill_null(short).alias(text.name), zone)
+    # A local time that a clock change skips is no epoch either.
+    taken = long.is_not_null() | short.is_not_null()
+    return read.zip_with(taken, epochs).set(both, None)
 
 
 def is_time(typed: str, day_first: bool | None) -> bool:
@@ -308,7 +310,7 @@ def _read_epochs(text: pl.Series) -> pl.Series:
     import polars as pl
 
     frame = pl.DataFrame({"text": text}).with_columns(
-        whole=pl.col("text").str.extract(r"^(1\d{9}|\d{9}|\d{11}|\d{13}|\d{15,16})(?:\.\d+)?$"),
+        whole=pl.col("text").str.extract(r"^(\d{9,16})(?:\.\d+)?$"),
         part=pl.col("text").str.extract(r"^\d+\.(\d{1,6})"),
     )
     length = pl.col("whole").str.len_bytes().cast(pl.Int64)

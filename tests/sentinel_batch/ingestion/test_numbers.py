@@ -181,8 +181,8 @@ def test_mixed_notations(moments: list[datetime], random: object) -> None:
         ("2601221405", "2026-01-22 14:05:00"),
         ("1769072405", "2026-01-22 09:00:05"),  # an epoch
         ("201011121314", None),  # 12 November 2010, 13:14, or 11 October 2020, 12:13:14
-        ("202611311405", None),
-        ("2613221405", None),
+        ("946771200000", "2000-01-02 00:00:00"),  # an epoch in milliseconds
+        ("2613221405", "2052-10-22 14:50:05"),  # no day of a month 13, so an epoch
     ],
 )
 def test_digits_without_century_or_seconds(typed: str, utc: str | None) -> None:
