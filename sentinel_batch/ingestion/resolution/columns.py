@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.resolution.finding import Resolution
 from sentinel_batch.ingestion.values.cells import is_missing
-from sentinel_batch.ingestion.values.words import fold_value
+from sentinel_batch.ingestion.values.words import fold_value, read_way
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,13 +45,19 @@ def settle_columns(found: Resolution, sample: pl.DataFrame) -> Resolution:
 
 
 def _directing(layout: Layout, sample: pl.DataFrame, names: list[str]) -> list[str]:
-    """Return the columns that hold directions; one that may hold record types does so only if it has such words."""
-    ways, found = layout.dialect.directions, []
+    """Return the columns that hold directions, first those with known words; a record's type serves only with such.
+
+    One letter in a column of types is no direction: ``I`` may be international.
+    """
+    ways, known, others = layout.dialect.directions, [], []
     for name in names:
-        words = sample[f"c{layout.place(name)}"].unique().drop_nulls().to_list()
-        if name not in layout.dialect.skip or any(fold_value(word) in ways for word in words):
-            found.append(name)
-    return found
+        typed = name in layout.dialect.skip
+        words = sample[f"c{layout.place(name)}"].cast(str).unique().drop_nulls().to_list()
+        if any(read_way(word, ways) and (not typed or len(fold_value(word)) > 1) for word in words):
+            known.append(name)
+        elif not typed:
+            others.append(name)
+    return known + others
 
 
 def _is_empty(layout: Layout, sample: pl.DataFrame, name: str) -> bool:

@@ -39,6 +39,6 @@ def resolve_layout(layout: Layout, sample: pl.DataFrame, zone: str, day_first: b
     if calls.is_empty():
         return found
     if layout.dialect.guess:
-        found = settle_legs(settle_parties(found, calls), calls)
+        found = settle_legs(settle_parties(found, calls, day_first), calls)
     found = settle_unit(settle_zone(found, calls, day_first), calls, day_first)
     return note_directions(note_outcomes(settle_repeats(found, calls, day_first), calls), calls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -46,7 +47,18 @@ def is_odd_outcome(text: str) -> bool:
 
 
 def is_not_call(text: str) -> bool:
-    """Tell whether a record type names something other than a call, such as ``SMS-MO`` or ``Données``."""
+    """Tell whether a record type names something other than a call, such as ``SMS-MO``, ``Data call`` or ``4G``."""
     word = fold_word(text)
     parts = {word, *word.split("_")}
-    return bool(parts & list_words("record", "not_calls")) and not parts & list_words("record", "calls")
+    if parts & list_words("record", "calls"):
+        return False
+    if parts & list_words("record", "not_calls") or re.search("sms|mms", word):
+        return True
+    return bool(parts & list_words("record", "bearers")) and not parts & list_words("record", "maybe_calls")
+
+
+def read_way(text: str, words: Mapping[str, str]) -> str | None:
+    """Return what a direction means, None if it is none of these words; ``VOICE-TERM`` is read as ``TERM``."""
+    folded = fold_value(text)
+    medium = list_words("direction", "medium")
+    return words.get(folded) or words.get("_".join(part for part in folded.split("_") if part not in medium))
