@@ -120,6 +120,9 @@ class Dialect:
     answered_column, answered_values, unanswered_values
         A call is answered when this column has one of the former values (in any case), and not when it has one of the
         latter. Without values, the words known of outcomes count.
+    codes
+        What numbers of an outcome are, one of :data:`~sentinel_batch.ingestion.values.codes.CODES`; None finds it in
+        the file.
     answered_positive
         A call is answered when any of these columns has a number above 0.
     answered_present
@@ -172,6 +175,7 @@ class Dialect:
     answered_column: str | None
     answered_values: tuple[str, ...]
     unanswered_values: tuple[str, ...]
+    codes: str | None
     answered_positive: tuple[str, ...]
     answered_present: tuple[str, ...]
     directions: Mapping[str, str]

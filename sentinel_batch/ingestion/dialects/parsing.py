@@ -20,6 +20,7 @@ from sentinel_batch.ingestion.dialects.dialect import (
     Dialect,
     Legs,
 )
+from sentinel_batch.ingestion.values.codes import CODES
 from sentinel_batch.ingestion.values.words import NOT_CALLS, fold_value, fold_word, list_words
 from sentinel_batch.ingestion.values.zones import check_zone
 from sentinel_batch.numbers import MODES
@@ -59,7 +60,14 @@ KEYS: dict[str, dict[str, str]] = {
     "fields": dict.fromkeys((*FIELDS, *CLOCKS), _LIST),
     "time": {"timezone": _TEXT, "day_first": _FLAG, "epoch": _LIST, "offset": _TEXT},
     "duration": {"unit": _TEXT},
-    "answered": {"column": _TEXT, "values": _LIST, "unanswered": _LIST, "positive": _LIST, "present": _LIST},
+    "answered": {
+        "column": _TEXT,
+        "values": _LIST,
+        "unanswered": _LIST,
+        "codes": _TEXT,
+        "positive": _LIST,
+        "present": _LIST,
+    },
     "direction": {
         "inbound": _LIST,
         "outbound": _LIST,
@@ -85,6 +93,7 @@ _OPTIONS = {
     ("rows", "header"): ("required", "optional", "none"),
     ("rows", "repeats"): REPEATS,
     ("duration", "unit"): UNITS,
+    ("answered", "codes"): CODES,
     ("legs", "talk"): TALK_RULES,
 }
 
@@ -145,6 +154,7 @@ def _build(data: dict[str, Any], fingerprint: str) -> Dialect:
         answered_column=_name(answered.get("column")),
         answered_values=tuple(map(fold_value, _texts(answered.get("values", [])))),
         unanswered_values=tuple(map(fold_value, _texts(answered.get("unanswered", [])))),
+        codes=answered.get("codes"),
         answered_positive=_names(answered.get("positive", [])),
         answered_present=_names(answered.get("present", [])),
         directions=_read_directions(words or {way: list_words("direction", way) for way in _DIRECTIONS}),

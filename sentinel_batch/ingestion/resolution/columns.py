@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.resolution.finding import Resolution
 from sentinel_batch.ingestion.values.cells import is_missing
-from sentinel_batch.ingestion.values.words import fold_value
+from sentinel_batch.ingestion.values.codes import find_codes
+from sentinel_batch.ingestion.values.words import fold_value, read_outcome, read_way
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,6 +27,8 @@ def settle_columns(found: Resolution, sample: pl.DataFrame) -> Resolution:
             continue
         if field == "call_direction":
             names = _directing(layout, sample, names)
+        if field == "termination_cause":
+            names = sorted(names, key=lambda name: not _tells_outcomes(layout, sample, name))
         best = next((name for name in names if not _is_empty(layout, sample, name)), names[0] if names else None)
         if best is None:
             continue
@@ -45,13 +48,26 @@ def settle_columns(found: Resolution, sample: pl.DataFrame) -> Resolution:
 
 
 def _directing(layout: Layout, sample: pl.DataFrame, names: list[str]) -> list[str]:
-    """Return the columns that hold directions; one that may hold record types does so only if it has such words."""
-    ways, found = layout.dialect.directions, []
+    """Return the columns that hold directions, first those with known words; a record's type serves only with such.
+
+    One letter in a column of types is no direction: ``I`` may be international.
+    """
+    ways, known, others = layout.dialect.directions, [], []
     for name in names:
-        words = sample[f"c{layout.place(name)}"].unique().drop_nulls().to_list()
-        if name not in layout.dialect.skip or any(fold_value(word) in ways for word in words):
-            found.append(name)
-    return found
+        typed = name in layout.dialect.skip
+        words = sample[f"c{layout.place(name)}"].cast(str).unique().drop_nulls().to_list()
+        if any(read_way(word, ways) and (not typed or len(fold_value(word)) > 1) for word in words):
+            known.append(name)
+        elif not typed:
+            others.append(name)
+    return known + others
+
+
+def _tells_outcomes(layout: Layout, sample: pl.DataFrame, name: str) -> bool:
+    """Tell whether some value of a column is understood as answered or unanswered."""
+    values = sample[f"c{layout.place(name)}"].cast(str).unique().drop_nulls().to_list()
+    codes = find_codes(name, values)
+    return any(read_outcome(value, codes) is not None for value in values)
 
 
 def _is_empty(layout: Layout, sample: pl.DataFrame, name: str) -> bool:

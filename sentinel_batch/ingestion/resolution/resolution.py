@@ -9,6 +9,7 @@ from sentinel_batch.ingestion.resolution.clock import settle_repeats, settle_zon
 from sentinel_batch.ingestion.resolution.columns import settle_columns, settle_legs
 from sentinel_batch.ingestion.resolution.finding import Resolution
 from sentinel_batch.ingestion.resolution.mistakes import note_mistakes
+from sentinel_batch.ingestion.resolution.outcomes import settle_outcomes
 from sentinel_batch.ingestion.resolution.parties import settle_parties
 from sentinel_batch.ingestion.resolution.units import settle_unit
 from sentinel_batch.ingestion.resolution.words import note_directions, note_outcomes
@@ -39,6 +40,7 @@ def resolve_layout(layout: Layout, sample: pl.DataFrame, zone: str, day_first: b
     if calls.is_empty():
         return found
     if layout.dialect.guess:
-        found = settle_legs(settle_parties(found, calls), calls)
-    found = settle_unit(settle_zone(found, calls, day_first), calls, day_first)
+        found = settle_legs(settle_parties(found, calls, day_first), calls)
+    found = settle_zone(settle_outcomes(found, calls), calls, day_first)
+    found = settle_unit(found, calls, day_first)
     return note_directions(note_outcomes(settle_repeats(found, calls, day_first), calls), calls)

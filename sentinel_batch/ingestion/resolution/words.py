@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.resolution.finding import Resolution
 from sentinel_batch.ingestion.shaping.fields import read_directions, read_field
+from sentinel_batch.ingestion.values.cells import tidy
+from sentinel_batch.ingestion.values.codes import split_code
 from sentinel_batch.ingestion.values.words import is_odd_outcome
 
 if TYPE_CHECKING:
@@ -21,14 +24,21 @@ def note_outcomes(found: Resolution, calls: pl.DataFrame) -> Resolution:
     decides = (dialect.answered_column, *dialect.answered_positive, *dialect.answered_present)
     if any(name and layout.place(name) is not None for name in decides) or layout.positions("answer_timestamp"):
         return found
-    odd = filter(is_odd_outcome, read_field(calls, layout, "termination_cause").unique().drop_nulls().to_list())
-    shown = _show(odd)
+    outcomes = tidy(read_field(calls, layout, "termination_cause")).cast(str).unique().drop_nulls().to_list()
+    shown = _show(outcome for outcome in outcomes if _is_odd(outcome, layout))
     if not shown:
         return found
     return found.note(
         f"Outcomes that are not understood: {shown}. Such a call counts as answered if its duration is above 0; a "
         "dialect's [answered] can say better."
     )
+
+
+def _is_odd(outcome: str, layout: Layout) -> bool:
+    """Tell whether an outcome is not understood; of a number that is said where nobody has vouched for the column."""
+    dialect = layout.dialect
+    code = split_code(outcome) if dialect.guess and dialect.codes is None else None
+    return is_odd_outcome(outcome, dialect.codes) or (code is not None and code[2] == "")
 
 
 def note_directions(found: Resolution, calls: pl.DataFrame) -> Resolution:

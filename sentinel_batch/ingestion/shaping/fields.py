@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.values.cells import is_missing, is_missing_cell, map_distinct, tidy
 from sentinel_batch.ingestion.values.timestamps import read_date_times, read_times
-from sentinel_batch.ingestion.values.words import fold_value
+from sentinel_batch.ingestion.values.words import read_way
 from sentinel_batch.ingestion.values.zones import tidy_offset
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def read_direction(typed: str, words: Mapping[str, str]) -> str | None:
     """Return ``inbound``, ``outbound`` or ``internal``; another word as it stands, in lower case; None for nothing."""
     if is_missing_cell(typed):
         return None
-    return words.get(fold_value(typed), re.sub(r"^[\s']+|[\s']+$", "", typed).lower())
+    return read_way(typed, words) or re.sub(r"^[\s']+|[\s']+$", "", typed).lower()
 
 
 def goes(directions: pl.Series, way: str) -> pl.Series:

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-_NO_TIME = r"^[0\s:/.T-]*$"
-"""Zeros instead of a time, as MySQL and CUCM write it."""
+_NO_TIME = (
+    r"^[0\s:/.T-]*$"
+    r"|^\s*(?:0001|1601|1899|1900|1969|1970)[-/.]?(?:01[-/.]?01|12[-/.]?3[01])(?:\D|\d{6}$|$)"
+    r"|^\s*(?:0?1[-/.]0?1|3[01][-/.]12|12[-/.]3[01])[-/.](?:0001|1601|1899|1900|1969|1970)(?:\D|$)"
+)
+"""What databases and switches write instead of a time: zeros, or the first moment that they count from."""
 
 
 def read_talk(
@@ -66,21 +70,30 @@ def _read_length(cells: pl.DataFrame, layout: Layout, begun: pl.Series, zone: st
 
 def read_said(cells: pl.DataFrame, layout: Layout) -> pl.Series | None:
     """Return what the file says of each call, null where it says nothing; None where it never does."""
-    import polars as pl
-
     dialect = layout.dialect
     place = layout.place(dialect.answered_column) if dialect.answered_column else None
     if place is not None:
-        return _said_by_values(cells[f"c{place}"], layout)
+        return _or_by_time(_said_by_values(cells[f"c{place}"], layout), cells, layout)
     told = [name for name in (*dialect.answered_positive, *dialect.answered_present) if layout.place(name) is not None]
     if told:
         return _said_by_columns(cells, layout)
-    said = _by_distinct(read_field(cells, layout, "termination_cause"), read_outcome)
-    if layout.positions("answer_timestamp"):
-        answer = read_field(cells, layout, "answer_timestamp")
-        present = ~(is_missing(answer) | answer.cast(pl.String).str.contains(_NO_TIME).fill_null(True))
-        said = present if said is None else said.fill_null(present)
-    return said
+    said = _by_distinct(read_field(cells, layout, "termination_cause"), lambda cell: read_outcome(cell, dialect.codes))
+    return _or_by_time(said, cells, layout)
+
+
+def _or_by_time(said: pl.Series | None, cells: pl.DataFrame, layout: Layout) -> pl.Series | None:
+    """Return what was said of each call, and where nothing was, whether there is a time of answer."""
+    if not layout.positions("answer_timestamp"):
+        return said
+    present = ~is_no_time(read_field(cells, layout, "answer_timestamp"))
+    return present if said is None else said.fill_null(present)
+
+
+def is_no_time(text: pl.Series) -> pl.Series:
+    """Tell which cells stand for no time: empty ones, zeros, and the first moment of a calendar."""
+    import polars as pl
+
+    return is_missing(text) | text.cast(pl.String).str.contains(_NO_TIME).fill_null(True)
 
 
 def _said_by_values(text: pl.Series, layout: Layout) -> pl.Series | None:
@@ -90,7 +103,7 @@ def _said_by_values(text: pl.Series, layout: Layout) -> pl.Series | None:
         value = fold_value(cell)
         if value in answered or value in unanswered:
             return value in answered
-        return read_outcome(cell) if not answered else None if unanswered else False
+        return read_outcome(cell, layout.dialect.codes) if not answered else None if unanswered else False
 
     said = _by_distinct(text, say)
     return said if not answered or unanswered or said is None else said.fill_null(False)
