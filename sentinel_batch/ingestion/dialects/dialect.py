@@ -26,8 +26,12 @@ FIELDS = (
 CLOCKS = ("answer_timestamp", "end_timestamp")
 """Further times of a call: where there is no duration, talk time is end - answer, or else end - start."""
 
-UNITS = ("seconds", "milliseconds", "microseconds", "minutes", "hhmmss")
-"""Units of a duration; ``hhmmss`` is 000135 for 1 min 35 s. Times of day such as 0:01:35 are read under each."""
+UNITS = ("seconds", "milliseconds", "microseconds", "tenths", "minutes", "hhmmss", "hhmm")
+"""Units of a duration; ``tenths`` are of a second, ``hhmmss`` is 000135 for 1 min 35 s, and ``hhmm``
+0135 or 01:35 for 1 h 35 min.
+
+Times of day with seconds, such as 0:01:35, are read under each, 01:35 as minutes and seconds under all but the last.
+"""
 
 TALK_RULES = ("longest", "sum", "first", "last")
 """Which leg's talk time is the call's."""
