@@ -119,6 +119,8 @@ class Dialect:
         A column with each row's offset from UTC, such as ``+0100``.
     day_first
         Whether 03/04/2026 is the third of April; None finds it in the file.
+    year_first
+        Whether dates begin with a year of two digits, such as 26/04/03; where not, the file may show it.
     unit
         Of durations, one of :data:`UNITS`; None finds it in the file.
     answered_column, answered_values, unanswered_values
@@ -133,6 +135,8 @@ class Dialect:
         A call is answered when any of these columns is not empty.
     directions
         Value in the file (lower case) to ``inbound``, ``outbound`` or ``internal``; the usual words, if not given.
+    own_directions
+        Whether those are the dialect's own.
     subject, other
         The column of the party that the row is about, and those of the other one, best first: the caller of an inbound
         call is the other.
@@ -175,6 +179,7 @@ class Dialect:
     epoch: tuple[str, ...]
     offset: str | None
     day_first: bool | None
+    year_first: bool
     unit: str | None
     answered_column: str | None
     answered_values: tuple[str, ...]
@@ -183,6 +188,7 @@ class Dialect:
     answered_positive: tuple[str, ...]
     answered_present: tuple[str, ...]
     directions: Mapping[str, str]
+    own_directions: bool
     subject: str | None
     other: tuple[str, ...]
     served_device: bool
