@@ -117,6 +117,8 @@ class Dialect:
         Columns of which one begins with the time in epoch seconds: the zone is measured by it.
     offset
         A column with each row's offset from UTC, such as ``+0100``.
+    offset_unit
+        Of numbers in it: ``hours``, ``minutes`` or ``seconds``; None reads ``+1`` and ``+0130``.
     day_first
         Whether 03/04/2026 is the third of April; None finds it in the file.
     year_first
@@ -178,6 +180,7 @@ class Dialect:
     timezone: str | None
     epoch: tuple[str, ...]
     offset: str | None
+    offset_unit: str | None
     day_first: bool | None
     year_first: bool
     unit: str | None

@@ -58,7 +58,14 @@ KEYS: dict[str, dict[str, str]] = {
         "repeats": _TEXT,
     },
     "fields": dict.fromkeys((*FIELDS, *CLOCKS), _LIST),
-    "time": {"timezone": _TEXT, "day_first": _FLAG, "year_first": _FLAG, "epoch": _LIST, "offset": _TEXT},
+    "time": {
+        "timezone": _TEXT,
+        "day_first": _FLAG,
+        "year_first": _FLAG,
+        "epoch": _LIST,
+        "offset": _TEXT,
+        "offset_unit": _TEXT,
+    },
     "duration": {"unit": _TEXT},
     "answered": {
         "column": _TEXT,
@@ -93,6 +100,7 @@ _OPTIONS = {
     ("rows", "header"): ("required", "optional", "none"),
     ("rows", "repeats"): REPEATS,
     ("duration", "unit"): UNITS,
+    ("time", "offset_unit"): ("hours", "minutes", "seconds"),
     ("answered", "codes"): CODES,
     ("legs", "talk"): TALK_RULES,
 }
@@ -149,6 +157,7 @@ def _build(data: dict[str, Any], fingerprint: str) -> Dialect:
         timezone=time.get("timezone"),
         epoch=_names(time.get("epoch", [])),
         offset=_name(time.get("offset")),
+        offset_unit=time.get("offset_unit"),
         day_first=time.get("day_first"),
         year_first=time.get("year_first", False),
         unit=data.get("duration", {}).get("unit"),

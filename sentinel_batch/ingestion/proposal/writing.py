@@ -38,6 +38,7 @@ _USUAL = {
     ("answered", "column"): "tells whether a call was answered",
     ("answered", "values"): "answered",
     ("answered", "unanswered"): "not answered",
+    ("time", "offset_unit"): "of numbers in that column",
     ("time", "year_first"): "dates begin with a year of two digits",
     ("answered", "codes"): "what numbers of an outcome are",
     ("answered", "positive"): "answered where any of these is above 0",
@@ -155,6 +156,7 @@ def _list_keys(layout: Layout, spell: Callable[[str], str]) -> dict[str, dict[st
             "year_first": dialect.year_first or None,
             "epoch": _one_or_more(names(dialect.epoch)),
             "offset": name(dialect.offset),
+            "offset_unit": dialect.offset_unit,
         },
         "duration": {"unit": dialect.unit},
         "answered": {

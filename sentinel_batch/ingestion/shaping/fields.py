@@ -60,7 +60,11 @@ def _with_offset(cells: pl.DataFrame, layout: Layout, text: pl.Series) -> pl.Ser
     place = layout.place(layout.dialect.offset) if layout.dialect.offset else None
     if place is None:
         return text
-    offset = map_distinct(cells[f"c{place}"].cast(pl.String), tidy_offset).fill_null("").alias("offset")
+    offset = (
+        map_distinct(cells[f"c{place}"].cast(pl.String), lambda cell: tidy_offset(cell, layout.dialect.offset_unit))
+        .fill_null("")
+        .alias("offset")
+    )
     return pl.DataFrame([text.str.strip_chars(" '\""), offset]).select(pl.concat_str(pl.all()).alias(text.name))[
         text.name
     ]

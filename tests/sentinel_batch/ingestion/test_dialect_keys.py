@@ -151,7 +151,7 @@ def test_a_pattern_that_cannot_be_used_is_named(tmp_path: Path, top: str, rows: 
     ("rule", "place"),
     [
         ('[answered]\ncolumn = "res"\nvalues = ["ANSWERED"]', "[answered] values"),
-        ('[rows]\nskip = { res = ["Message"] }', "[rows] skip"), ('[rows]\nkeep = { res = ["VOICE"] }', "[rows] keep"),
+        ('[rows]\nskip = { res = ["Message"] }', "[rows] skip"), ('[rows]\nkeep = { res = ["Speech"] }', "[rows] keep"),
         ('[direction]\ninbound = ["E"]\noutbound = ["S"]\nsubject = "x"\nother = "y"', "[direction]"),
     ],
 )  # fmt: skip
