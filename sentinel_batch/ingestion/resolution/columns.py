@@ -77,12 +77,12 @@ def _is_empty(layout: Layout, sample: pl.DataFrame, name: str) -> bool:
 
 def settle_pairs(found: Resolution, calls: pl.DataFrame) -> Resolution:
     """Where only one leg of two names the other, join them by the id of the leg that is named."""
+    import polars as pl
+
     legs = found.layout.dialect.legs
     places = [found.layout.place(name) for name in legs.pair]
     if len(places) != len(_PAIR) or None in places:
         return found
-    import polars as pl
-
     ids = pl.DataFrame({name: tidy(calls[f"c{place}"]).cast(str) for name, place in zip(_PAIR, places, strict=True)})
     named = ids["other"].drop_nulls()
     others = ids.filter(ids["own"].is_in(named.implode()))
