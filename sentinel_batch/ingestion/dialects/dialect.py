@@ -26,8 +26,12 @@ FIELDS = (
 CLOCKS = ("answer_timestamp", "end_timestamp")
 """Further times of a call: where there is no duration, talk time is end - answer, or else end - start."""
 
-UNITS = ("seconds", "milliseconds", "microseconds", "minutes", "hhmmss")
-"""Units of a duration; ``hhmmss`` is 000135 for 1 min 35 s. Times of day such as 0:01:35 are read under each."""
+UNITS = ("seconds", "milliseconds", "microseconds", "tenths", "minutes", "hhmmss", "hhmm")
+"""Units of a duration; ``tenths`` are of a second, ``hhmmss`` is 000135 for 1 min 35 s, and ``hhmm``
+0135 or 01:35 for 1 h 35 min.
+
+Times of day with seconds, such as 0:01:35, are read under each, 01:35 as minutes and seconds under all but the last.
+"""
 
 TALK_RULES = ("longest", "sum", "first", "last")
 """Which leg's talk time is the call's."""
@@ -113,8 +117,12 @@ class Dialect:
         Columns of which one begins with the time in epoch seconds: the zone is measured by it.
     offset
         A column with each row's offset from UTC, such as ``+0100``.
+    offset_unit
+        Of numbers in it: ``hours``, ``minutes`` or ``seconds``; None reads ``+1`` and ``+0130``.
     day_first
         Whether 03/04/2026 is the third of April; None finds it in the file.
+    year_first
+        Whether dates begin with a year of two digits, such as 26/04/03; where not, the file may show it.
     unit
         Of durations, one of :data:`UNITS`; None finds it in the file.
     answered_column, answered_values, unanswered_values
@@ -129,6 +137,8 @@ class Dialect:
         A call is answered when any of these columns is not empty.
     directions
         Value in the file (lower case) to ``inbound``, ``outbound`` or ``internal``; the usual words, if not given.
+    own_directions
+        Whether those are the dialect's own.
     subject, other
         The column of the party that the row is about, and those of the other one, best first: the caller of an inbound
         call is the other.
@@ -170,7 +180,9 @@ class Dialect:
     timezone: str | None
     epoch: tuple[str, ...]
     offset: str | None
+    offset_unit: str | None
     day_first: bool | None
+    year_first: bool
     unit: str | None
     answered_column: str | None
     answered_values: tuple[str, ...]
@@ -179,6 +191,7 @@ class Dialect:
     answered_positive: tuple[str, ...]
     answered_present: tuple[str, ...]
     directions: Mapping[str, str]
+    own_directions: bool
     subject: str | None
     other: tuple[str, ...]
     served_device: bool

@@ -116,6 +116,7 @@ class FileIngest:
                 yield Identified(digest.result(), notices=["The file is empty."])
                 return
             yield _describe(source)
+            source = source if self.options.day_first is not None else source.with_date_order()
             day_first = self._day_first(source)
             if day_first is None and source.has_text_dates():
                 yield Counted(source.count_rows())

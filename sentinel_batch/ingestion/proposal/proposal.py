@@ -95,6 +95,7 @@ class _Reading:
         source, notices = self._open()
         if source is None:
             return self._propose_draft(notices)
+        source = source if self.options.day_first is not None else source.with_date_order(sampled=True)
         day_first = self._day_first(source)
         view, settled = self._view(source, day_first)
         toml = self._write(settled, view, day_first)

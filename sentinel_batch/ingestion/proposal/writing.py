@@ -38,6 +38,8 @@ _USUAL = {
     ("answered", "column"): "tells whether a call was answered",
     ("answered", "values"): "answered",
     ("answered", "unanswered"): "not answered",
+    ("time", "offset_unit"): "of numbers in that column",
+    ("time", "year_first"): "dates begin with a year of two digits",
     ("answered", "codes"): "what numbers of an outcome are",
     ("answered", "positive"): "answered where any of these is above 0",
     ("answered", "present"): "answered where any of these is not empty",
@@ -151,8 +153,10 @@ def _list_keys(layout: Layout, spell: Callable[[str], str]) -> dict[str, dict[st
         "time": {
             "timezone": dialect.timezone,
             "day_first": dialect.day_first,
+            "year_first": dialect.year_first or None,
             "epoch": _one_or_more(names(dialect.epoch)),
             "offset": name(dialect.offset),
+            "offset_unit": dialect.offset_unit,
         },
         "duration": {"unit": dialect.unit},
         "answered": {

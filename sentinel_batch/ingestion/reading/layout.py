@@ -30,6 +30,8 @@ class Layout:
         For ``fixed``: start and end (None is the line's end) of each column, in characters.
     whole
         Whether columns that feed nothing are read too.
+    preamble
+        The lines before the header.
     """
 
     dialect: Dialect
@@ -41,6 +43,7 @@ class Layout:
     header_lines: int
     spans: tuple[tuple[int, int | None], ...] = ()
     whole: bool = False
+    preamble: str = ""
 
     def positions(self, field: str) -> list[int]:
         """Return the places of the columns that feed a field, best first."""

@@ -167,7 +167,9 @@ def _find_header(lines: Sequence[str], dialect: Dialect, headers: Sequence[_Head
             place = header.place
             header_lines = 1 + _count_extra_rows(lines[place + 1 : place + 3], dialect, header.delimiter)
             names, first = _first_only(header.names), place + 1 + header_lines
-            return Layout(dialect, header.delimiter, names, first, lines[place], place, header_lines, header.spans)
+            before = "\n".join(lines[:place])
+            form = (dialect, header.delimiter, names, first, lines[place], place, header_lines, header.spans)
+            return Layout(*form, preamble=before)
     return None
 
 

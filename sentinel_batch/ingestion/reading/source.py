@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property, partial
@@ -27,11 +28,13 @@ from sentinel_batch.ingestion.reading.recognition import find_layout
 from sentinel_batch.ingestion.reading.splitting import split_block
 from sentinel_batch.ingestion.values.timestamps import (
     decide_day_first,
+    decide_order,
     has_short_years,
     may_need_day_first,
     needs_day_first,
 )
 from sentinel_batch.ingestion.values.words import fold_word
+from sentinel_batch.window import now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,6 +90,7 @@ class Source:
         self.layout = layout
         self.form = form
         self._probe = probe
+        self._order: tuple[str | None] | None = None
 
     @property
     def encoding(self) -> str:
@@ -123,6 +127,8 @@ class Source:
 
     def has_text_dates(self) -> bool:
         """Tell whether the probed times are written like 03/04/2026."""
+        if self.layout.dialect.year_first:
+            return False
         return may_need_day_first("\n".join(self._probe)) and needs_day_first(self._times())
 
     def example_date(self) -> tuple[int, str, str]:
@@ -155,10 +161,30 @@ class Source:
         """Decide from all dates of the file, or from those of its first lines only, whether the day comes first."""
         if self.form is None:
             return None
+        if has_short_years(self._times()):
+            return {"day": True, "month": False}.get(self._decide_order(sampled=sampled) or "")
+        with self._dated(sampled=sampled) as blocks:
+            return decide_day_first(blocks)
+
+    def with_date_order(self, *, sampled: bool = False) -> Source:
+        """Return the same file, its dates read with the year first where that has two digits and comes first."""
+        short = self.form is not None and self.has_text_dates() and has_short_years(self._times())
+        if not short or self.layout.dialect.day_first is not None or self._decide_order(sampled=sampled) != "year":
+            return self
+        return self.laid_out(replace(self.layout, dialect=replace(self.layout.dialect, year_first=True)))
+
+    def _decide_order(self, *, sampled: bool) -> str | None:
+        if self._order is None:
+            with self._dated(sampled=sampled) as blocks:
+                self._order = (decide_order(blocks, now().year),)
+        return self._order[0]
+
+    @contextmanager
+    def _dated(self, *, sampled: bool) -> Iterator[Iterator[bytes]]:
+        """Yield the bytes of the file, or of its first lines, block after block."""
         with open_bytes(self.path) as file:
-            short = has_short_years(self._times())
             read: BinaryIO = io.BytesIO(file.read(SAMPLE_BYTES)) if sampled else file
-            return decide_day_first((block.data for block in read_blocks(read, self.form)), short=short)
+            yield iter(()) if self.form is None else (block.data for block in read_blocks(read, self.form))
 
     def count_rows(self) -> int:
         """Count the rows without reading their fields."""

@@ -12,17 +12,17 @@ from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.resolution.finding import Resolution
 from sentinel_batch.ingestion.shaping.fields import has_two_parts, read_call_times, read_field
 from sentinel_batch.ingestion.values.cells import tidy
+from sentinel_batch.ingestion.values.durations import read_durations
 from sentinel_batch.ingestion.values.timestamps import read_times
-from sentinel_batch.ingestion.values.zones import name_offset, tidy_offset
+from sentinel_batch.ingestion.values.zones import OFFSETS, find_offset_unit, name_offset, tidy_offset
 
 if TYPE_CHECKING:
     import polars as pl
 
 _STEP_SECONDS = 900
-"""Offsets from UTC are whole quarters of an hour."""
+"""Offsets from UTC are whole quarters of an hour, and not any of them."""
 _TOLERANCE_SECONDS = 300
 """A channel exists for a while before its call record begins; longer waits say nothing of the zone."""
-_MOST_SECONDS = 14 * 3600
 _AGREEING = 0.9
 _MINUTE_MICROS = 60_000_000
 _LEAST_MINUTES = 10
@@ -30,6 +30,20 @@ _OWN_ZONE = r"^\s*'?\d{9,16}(?:\.\d+)?'?\s*$|:\d\d(?:[.,]\d+)?\s*(?:Z|UTC|GMT|[+
 _EPOCH = r"(?:^|[^\d.])(1\d{9})(?:\d{3})?(?:\.\d+)?(?:\D|$)"
 _WITH_SECONDS = r"\d[:.]\d\d[:.]\d\d|[T\s]\d{6}|^\d{6}$|^\d{9,11}(?:\.|$)|\d{13}"
 _OFFSET_NAME = re.compile(r"(^|_)(utc|gmt|tz|zone|timezone|offset|fuseau|decalage)(_|$)")
+_SURE_OFFSET = re.compile(r"(^|_)(offset|decalage)(_|$)|^(utc|gmt)(_|$)")
+"""Columns whose numbers are offsets even without a sign."""
+_SURE_ZONE = re.compile(r"(^|_)(tz|timezone|time_zone|offset|fuseau|decalage)(_|$)")
+_LIKE_ZONE = re.compile(r"[+-]?\d{1,6}(?:\.\d+)?|[A-Z]{2,5}|[A-Za-z]+/[A-Za-z_/]+")
+_UTC_NAME = re.compile(r"(^|_)(utc|gmt|zulu)(_|$)")
+_UNRELATED = re.compile(r"expir|valid|token|renew|birth|activ|subscri|due(_|$)")
+"""Columns whose times are not those of a call."""
+_END_NAME = re.compile(r"(^|_)(end|ended|stop|disconnect|release|hangup|finish|fin)")
+_START_NAME = re.compile(r"(^|_)(start|begin|setup|invite|id)|id$|debut")
+_PREAMBLE = re.compile(r"(?<!\d )\b(UTC|GMT)\b\s*([+-]\d{1,2}(?::?\d{2})?)?")
+_ABOUT_TIMES = re.compile(
+    r"\b(times?|time ?zone|timestamps?|zone|tz|dates?|heures?|fuseau|zeiten|horas?)\b", re.IGNORECASE
+)
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -42,21 +56,35 @@ class _Measured:
 
 
 def settle_zone(found: Resolution, calls: pl.DataFrame, day_first: bool | None) -> Resolution:
-    """Find the zone of times without an offset: from each row's offset, a zone's name, or a second clock in the row."""
+    """Find the zone of times without an offset.
+
+    Each row's offset tells it, a column with a zone's name, the name of the time's own column, a second clock in the
+    row, or the lines before the header, in this order.
+    """
     layout, zone = found.layout, found.zone
     if _time_text(layout, calls).str.contains(_OWN_ZONE).fill_null(True).all():
         return found
-    offset = layout.dialect.offset or _find_offset(layout, calls)
+    offset = (layout.dialect.offset, (layout.dialect.offset_unit,)) if layout.dialect.offset else None
+    offset = offset or _find_offset(layout, calls)
     if offset is not None:
-        return found.note(f"Each row's offset from UTC is read from {offset}.").settle(offset=offset)
+        column, (unit,) = offset
+        measure = f", in {unit}" if unit else ""
+        said = f"Each row's offset from UTC is read from {column}{measure}."
+        return found.note(said).settle(offset=column, offset_unit=unit)
     named = _find_zone_name(layout, calls)
     if named is not None:
         column, own = named
         said = f"Times are in {own}, as column {column} says."
         return _take(found, own, column, said)
-    measured = _measure(layout, calls, day_first)
+    found = found.note(*_doubt_zones(layout, calls, zone))
+    begins = layout.columns[(layout.positions("call_timestamp") or layout.positions("call_time"))[0]]
+    if _UTC_NAME.search(begins):
+        return _take(found, "UTC", None, f"Times are in UTC, as the name of {begins} says.")
+    measured, doubts = _measure(layout, calls, day_first)
     if measured is None:
-        return found
+        told = _read_preamble(layout.preamble)
+        found = found.note(*doubts)
+        return found if told is None else _take(found, told[0], None, f"Times are in {told[0]}, as {told[1]!r} says.")
     begun = read_call_times(calls, layout, "UTC", day_first)
     local = read_call_times(calls, layout, zone, day_first)
     same = bool(((begun - local).dt.total_seconds() == measured.ahead).fill_null(True).all())
@@ -65,11 +93,26 @@ def settle_zone(found: Resolution, calls: pl.DataFrame, day_first: bool | None) 
     return _take(found, own, measured.column, f"Times are in {own}, measured by {measured.column} in {rows}.")
 
 
-def _take(found: Resolution, zone: str, column: str, said: str) -> Resolution:
+def _read_preamble(text: str) -> tuple[str, str] | None:
+    """Return the zone that a line before the header gives for the times of the file, and that line."""
+    for line in text.splitlines():
+        told = _PREAMBLE.search(line)
+        offset = tidy_offset(told[1] + (told[2] or "")) if told is not None and _ABOUT_TIMES.search(line) else None
+        if offset is not None:
+            minutes = int(offset[0] + "1") * (int(offset[1:3]) * 60 + int(offset[4:]))
+            return (name_offset(minutes), line.strip(" #;,\t")) if minutes in OFFSETS else None
+        zones = [word for word in re.findall(r"[A-Za-z]+/[A-Za-z_/]+", line) if word in available_timezones()]
+        if len(zones) == 1:
+            return zones[0], line.strip(" #;,\t")
+    return None
+
+
+def _take(found: Resolution, zone: str, column: str | None, said: str) -> Resolution:
     """Return the resolution with the zone that a column shows; the notice tells where another one was given."""
     if zone != found.zone:
         said += f" The zone that was given, {found.zone}, contradicts this and is not used for this file."
-    return replace(found, zone=zone).note(said).settle(epoch=(column,))
+    found = replace(found, zone=zone).note(said)
+    return found if column is None else found.settle(epoch=(column,))
 
 
 def _time_text(layout: Layout, calls: pl.DataFrame) -> pl.Series:
@@ -85,13 +128,29 @@ def _others(layout: Layout, calls: pl.DataFrame) -> Iterator[tuple[str, pl.Serie
             yield name, calls[f"c{place}"].cast(str)
 
 
-def _find_offset(layout: Layout, calls: pl.DataFrame) -> str | None:
+def _find_offset(layout: Layout, calls: pl.DataFrame) -> tuple[str, tuple[str | None]] | None:
+    """Return the column of each row's offset from UTC, and its unit."""
     for name, text in _others(layout, calls):
-        values = tidy(text).drop_nulls().unique().to_list()
-        signed = any(re.search(r"[+-]", value) for value in values)
-        if values and signed and _OFFSET_NAME.search(name) and all(tidy_offset(value) for value in values):
-            return name
+        values = tidy(text).drop_nulls().unique().to_list() if _OFFSET_NAME.search(name) else []
+        signed = any(re.search(r"[+-]", value) for value in values) or _SURE_OFFSET.search(name)
+        unit = find_offset_unit(name, values) if values and signed else None
+        if unit is not None:
+            return name, unit
     return None
+
+
+def _doubt_zones(layout: Layout, calls: pl.DataFrame, zone: str) -> list[str]:
+    """Say which columns seem to tell zones or offsets, and cannot be read as such."""
+    notices = []
+    for name, text in _others(layout, calls):
+        values = sorted(tidy(text).drop_nulls().unique().to_list()) if _SURE_ZONE.search(name) else []
+        if values and all(_LIKE_ZONE.fullmatch(value) for value in values):
+            shown = ", ".join(map(repr, values[:_SHOWN])) + (", …" if len(values) > _SHOWN else "")
+            notices.append(
+                f"Column {name} holds {shown}, which is not understood as one zone or as offsets from UTC, and is not "
+                f"used: times are read in {zone} if nothing else tells."
+            )
+    return notices
 
 
 def _find_zone_name(layout: Layout, calls: pl.DataFrame) -> tuple[str, str] | None:
@@ -102,38 +161,51 @@ def _find_zone_name(layout: Layout, calls: pl.DataFrame) -> tuple[str, str] | No
     return None
 
 
-def _measure(layout: Layout, calls: pl.DataFrame, day_first: bool | None) -> _Measured | None:
+def _measure(layout: Layout, calls: pl.DataFrame, day_first: bool | None) -> tuple[_Measured | None, list[str]]:
+    """Return what a second clock shows, and which of them might show two things."""
+    import polars as pl
+
     begun = read_call_times(calls, layout, "UTC", day_first)
-    epochs = layout.dialect.epoch
+    lasted = read_durations(read_field(calls, layout, "duration_seconds"), layout.dialect.unit or "seconds")
+    ended = begun + (lasted.fill_null(0) * 1_000_000).cast(pl.Duration("us"))
+    doubts = []
     for name, text in _others(layout, calls):
-        if epochs and name not in epochs:
+        if (layout.dialect.epoch and name not in layout.dialect.epoch) or _UNRELATED.search(name):
             continue
-        measured = _agree(name, begun, _read_second_clock(text, day_first))
-        if measured is not None:
-            return measured
-    return None
+        second = _read_second_clock(name, text, day_first)
+        ways = [_agree(name, clock, second) for clock in (begun, ended)]
+        found = [way for way in ways if way is not None]
+        if len({way.ahead for way in found}) == 1:
+            return found[0], []
+        told = ways[1] if _END_NAME.search(name) else ways[0] if _START_NAME.search(name) else None
+        if told is not None:
+            return told, []
+        if found:
+            zones = " or ".join(name_offset(way.ahead // 60) for way in found)
+            doubts.append(f"{name} may show that times are in {zones}, as it may be begin or end of a call: not used.")
+    return None, doubts
 
 
-def _read_second_clock(text: pl.Series, day_first: bool | None) -> pl.Series:
-    """Read what knows its own zone: an epoch, alone or at the start of an id, or a time with an offset."""
+def _read_second_clock(name: str, text: pl.Series, day_first: bool | None) -> pl.Series:
+    """Read what knows its own zone: an epoch, alone or at the start of an id, a time with an offset, a UTC column."""
     import polars as pl
 
     epoch = text.str.extract(_EPOCH).cast(pl.Int64, strict=False)
     if epoch.null_count() < len(epoch):
         return (epoch * 1_000_000).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     aware = text.str.contains(_OWN_ZONE).fill_null(False)
-    return read_times(text.set(~aware, None), "UTC", day_first)
+    return read_times(text if _UTC_NAME.search(name) else text.set(~aware, None), "UTC", day_first)
 
 
 def _agree(name: str, begun: pl.Series, second: pl.Series) -> _Measured | None:
-    """Return by how much the clocks differ if nearly all rows agree on a whole number of quarter hours."""
+    """Return by how much the clocks differ if nearly all rows agree on an offset that some place has."""
     import polars as pl
 
     ahead = (begun - second).dt.total_seconds().drop_nulls()
     if len(ahead) * 2 <= len(begun) or not len(ahead):
         return None
     steps = (ahead / _STEP_SECONDS).round().cast(pl.Int64) * _STEP_SECONDS
-    good = ((ahead - steps).abs() <= _TOLERANCE_SECONDS) & (steps.abs() <= _MOST_SECONDS)
+    good = ((ahead - steps).abs() <= _TOLERANCE_SECONDS) & (steps / 60).is_in(sorted(map(float, OFFSETS)))
     common = steps.filter(good).mode().sort()
     if not len(common) or (steps.filter(good) == common[0]).sum() < _AGREEING * len(ahead):
         return None

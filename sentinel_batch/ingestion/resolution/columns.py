@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.resolution.finding import Resolution
-from sentinel_batch.ingestion.values.cells import is_missing
+from sentinel_batch.ingestion.values.cells import is_missing, tidy
 from sentinel_batch.ingestion.values.codes import find_codes
 from sentinel_batch.ingestion.values.words import fold_value, read_outcome, read_way
 
 if TYPE_CHECKING:
     import polars as pl
 
+_PAIR = ("own", "other")
 MOST_LEGS = 4
 """An id that more rows than this share on average names something else than a call, such as a customer."""
 
@@ -72,6 +73,23 @@ def _tells_outcomes(layout: Layout, sample: pl.DataFrame, name: str) -> bool:
 
 def _is_empty(layout: Layout, sample: pl.DataFrame, name: str) -> bool:
     return bool(is_missing(sample[f"c{layout.place(name)}"]).all())
+
+
+def settle_pairs(found: Resolution, calls: pl.DataFrame) -> Resolution:
+    """Where only one leg of two names the other, join them by the id of the leg that is named."""
+    import polars as pl
+
+    legs = found.layout.dialect.legs
+    places = [found.layout.place(name) for name in legs.pair]
+    if len(places) != len(_PAIR) or None in places:
+        return found
+    ids = pl.DataFrame({name: tidy(calls[f"c{place}"]).cast(str) for name, place in zip(_PAIR, places, strict=True)})
+    named = ids["other"].drop_nulls()
+    others = ids.filter(ids["own"].is_in(named.implode()))
+    if not others.height or others["other"].null_count() * 2 <= others.height:
+        return found
+    own, other = legs.pair
+    return found.settle(legs=replace(legs, pair=(), call_id=(other,), otherwise=own))
 
 
 def settle_legs(found: Resolution, calls: pl.DataFrame) -> Resolution:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from batch_base.suggestions import find_nearest
@@ -14,6 +14,8 @@ from sentinel_batch.ingestion.values.words import NOT_CALLS, fold_value, read_ou
 
 if TYPE_CHECKING:
     import polars as pl
+
+_SHOWN = 5
 
 
 def note_mistakes(found: Resolution, sample: pl.DataFrame) -> Resolution:
@@ -58,16 +60,34 @@ def _list_columns(dialect: Dialect) -> Iterator[tuple[str, tuple[str, ...]]]:
 def _strange_values(layout: Layout, sample: pl.DataFrame) -> Iterator[str]:
     dialect = layout.dialect
     if dialect.answered_column:
-        likely = [
-            value for value in _list_values(layout, sample, dialect.answered_column) if read_outcome(value) is not False
+        there = _list_values(layout, sample, dialect.answered_column)
+        likely = [value for value in there if read_outcome(value) is not False]
+        near = [
+            said
+            for value in dialect.answered_values
+            for said in _compare("[answered] values", dialect.answered_column, value, likely, dialect.unanswered_values)
         ]
-        for value in dialect.answered_values:
-            yield from _compare("[answered] values", dialect.answered_column, value, likely, dialect.unanswered_values)
+        yield from near or _miss("[answered] values", dialect.answered_column, dialect.answered_values, there)
     for key, rules in (("keep", dialect.keep), ("skip", dialect.skip)):
         for column, values in rules.items():
-            there = _list_values(layout, sample, column)
-            for value in values:
-                yield from _compare(f"[rows] {key}", column, value, there, values) if value != NOT_CALLS else ()
+            there, place = _list_values(layout, sample, column), f"[rows] {key}"
+            named = [value for value in values if value != NOT_CALLS]
+            near = [said for value in named for said in _compare(place, column, value, there, values)]
+            yield from near or (_miss(place, column, named, there) if NOT_CALLS not in values else ())
+    ways = dialect.fields.get("call_direction", ()) if dialect.own_directions else ()
+    for column in ways[:1]:
+        there = [value for name in ways for value in _list_values(layout, sample, name)]
+        yield from _miss("[direction]", column, list(dialect.directions), there)
+
+
+def _miss(place: str, column: str, named: Sequence[str], there: Sequence[str]) -> Iterator[str]:
+    """Yield that a column holds none of the values that are named, and what it holds."""
+    if named and there and not set(named) & set(there):
+        listed = ", ".join(map(repr, there[:_SHOWN])) + (", …" if len(there) > _SHOWN else "")
+        yield (
+            f"{place} of the dialect names {', '.join(map(repr, named[:_SHOWN]))}: {column} holds nothing of that in "
+            f"the first rows, but {listed}."
+        )
 
 
 def _list_values(layout: Layout, sample: pl.DataFrame, column: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.resolution.clock import settle_repeats, settle_zone
-from sentinel_batch.ingestion.resolution.columns import settle_columns, settle_legs
+from sentinel_batch.ingestion.resolution.columns import settle_columns, settle_legs, settle_pairs
 from sentinel_batch.ingestion.resolution.finding import Resolution
 from sentinel_batch.ingestion.resolution.mistakes import note_mistakes
 from sentinel_batch.ingestion.resolution.outcomes import settle_outcomes
@@ -34,11 +34,14 @@ def resolve_layout(layout: Layout, sample: pl.DataFrame, zone: str, day_first: b
         How 03/04/2026 is read.
     """
     found = note_mistakes(Resolution(layout, zone), sample)
+    if layout.dialect.year_first:
+        found = found.note("Dates begin with a year of two digits, such as 26/04/03 for 2026-04-03.")
     if layout.dialect.guess:
         found = settle_columns(found, sample)
     calls, _ = select_calls(sample, found.layout)
     if calls.is_empty():
         return found
+    found = settle_pairs(found, calls)
     if layout.dialect.guess:
         found = settle_legs(settle_parties(found, calls, day_first), calls)
     found = settle_zone(settle_outcomes(found, calls), calls, day_first)

@@ -11,6 +11,7 @@ from sentinel_batch.ingestion.dialects.dialect import UNITS
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.resolution.finding import Resolution
 from sentinel_batch.ingestion.shaping.fields import read_call_times, read_field
+from sentinel_batch.ingestion.shaping.outcome import is_no_time
 from sentinel_batch.ingestion.values.durations import read_durations
 from sentinel_batch.ingestion.values.timestamps import read_times
 
@@ -20,17 +21,19 @@ if TYPE_CHECKING:
 _NAMED = (
     (r"(^|_)(ms|msec|msecs|millis|milliseconds?|millisecondes?)$", "milliseconds"),
     (r"(^|_)(us|usec|micros|microseconds?)$", "microseconds"),
+    (r"(^|_)(tenths|ds|decisec|deciseconds?)$", "tenths"),
     (r"(^|_)(mn|min|mins|minutes?)$", "minutes"),
     (r"(^|_)(hhmmss|hms)$", "hhmmss"),
+    (r"(^|_)hhmm$", "hhmm"),
     (r"(^|_)(s|sec|secs|seconds?|secondes?|sekunden|segundos|billsec)$|^billsec$", "seconds"),
 )
 _LONG_SECONDS = 3 * 3600
-_MOST = 0.8
+_MOST, _FEW = 0.8, 0.2
 _SLACK_SECONDS = 2
 
 
 def settle_unit(found: Resolution, calls: pl.DataFrame, day_first: bool | None) -> Resolution:
-    """Find the unit of durations, where the dialect does not say it.
+    """Find the unit of durations, where the dialect does not say it, and whether they count the ringing.
 
     The other times of a row decide before the column's name, and that before the way it is written; what none of them
     decides is taken for seconds, with a notice where that is doubtful.
@@ -41,7 +44,12 @@ def settle_unit(found: Resolution, calls: pl.DataFrame, day_first: bool | None) 
         return found
     column, text = layout.columns[places[0]], read_field(calls, layout, "duration_seconds")
     named = next((unit for pattern, unit in _NAMED if re.search(pattern, column)), None)
-    spans = _measure_spans(layout, calls, found.zone, day_first)
+    whole, talk = _measure_spans(layout, calls, found.zone, day_first)
+    if whole is not None and talk is not None and _counts_ringing(text, whole, talk, named):
+        fields = {field: names for field, names in layout.dialect.fields.items() if field != "duration_seconds"}
+        said = f"{column} counts the ringing too: it is end - start. Talk time is end - answer."
+        return found.note(said).settle(fields=fields)
+    spans = whole if talk is None else talk
     measured = None if spans is None else _compare(text, spans, named)
     if measured is not None:
         unit, reason = measured, "as the other times of a row show"
@@ -50,26 +58,69 @@ def settle_unit(found: Resolution, calls: pl.DataFrame, day_first: bool | None) 
     else:
         unit, reason = _guess(text)
     if unit != "seconds":
-        found = found.note(f"Durations in {column} are {_describe(unit)}, {reason}.")
+        found = found.note(f"Durations in {column} are {_DESCRIBED.get(unit, unit)}, {reason}.")
     elif measured is None and named is None:
         found = found.note(*_doubts(text, column))
+    if spans is not None and measured is None:
+        found = found.note(*_disagreements(text, spans, unit, column))
     return found.settle(unit=unit)
 
 
-def _describe(unit: str) -> str:
-    return "hours, minutes and seconds without colons (000135 is 1 min 35 s)" if unit == "hhmmss" else unit
+_DESCRIBED = {
+    "hhmmss": "hours, minutes and seconds without colons (000135 is 1 min 35 s)",
+    "hhmm": "hours and minutes (01:35 is 1 h 35 min)",
+    "tenths": "tenths of a second",
+}
 
 
-def _measure_spans(layout: Layout, calls: pl.DataFrame, zone: str, day_first: bool | None) -> pl.Series | None:
-    """Return the seconds from answer, or else from the start, to the end of each call; None without such a column."""
+def _measure_spans(
+    layout: Layout, calls: pl.DataFrame, zone: str, day_first: bool | None
+) -> tuple[pl.Series | None, pl.Series | None]:
+    """Return the seconds from the start and from the answer to the end of each call; None without such a column."""
     layout = _with_likely_end(layout)
     if not layout.positions("end_timestamp"):
-        return None
-    begun = read_call_times(calls, layout, zone, day_first)
+        return None, None
     until = read_times(read_field(calls, layout, "end_timestamp"), zone, day_first)
-    if layout.positions("answer_timestamp"):
-        begun = read_times(read_field(calls, layout, "answer_timestamp"), zone, day_first)
-    return (until - begun).dt.total_seconds()
+    whole = (until - read_call_times(calls, layout, zone, day_first)).dt.total_seconds()
+    if not layout.positions("answer_timestamp"):
+        return whole, None
+    answer = read_field(calls, layout, "answer_timestamp").cast(str)
+    answered = read_times(answer.set(is_no_time(answer), None), zone, day_first)
+    return whole, (until - answered).dt.total_seconds()
+
+
+def _counts_ringing(text: pl.Series, whole: pl.Series, talk: pl.Series, named: str | None) -> bool:
+    """Tell whether durations are end - start, in whatever unit, where that is longer than end - answer."""
+    import polars as pl
+
+    rung = (whole - talk >= _SLACK_SECONDS) & (talk >= 0)
+    if not rung.fill_null(False).any():
+        return False
+    for unit in (named,) if named else UNITS:
+        read = pl.DataFrame({"read": read_durations(text, unit), "whole": whole, "talk": talk}).filter(rung)
+        to_whole, to_talk = ((pl.col("read") - pl.col(name)).abs() for name in ("whole", "talk"))
+        if read.select(((to_whole <= 1) & (to_talk > 1)).fill_null(False).mean()).item() >= _MOST:
+            return True
+    return False
+
+
+def _disagreements(text: pl.Series, spans: pl.Series, unit: str, column: str) -> list[str]:
+    """Say which durations differ from the other times of their rows, with the first that does."""
+    import polars as pl
+
+    rows = pl.DataFrame({"text": text.cast(str), "read": read_durations(text, unit), "span": spans})
+    rows = rows.filter(pl.col("text").str.contains("[1-9]"), pl.col("span").is_not_null())
+    wrong = rows.filter(
+        ~pl.col("read").is_between(pl.col("span") - 1 - _SLACK_SECONDS, pl.col("span") + _SLACK_SECONDS)
+    )
+    if wrong.height <= _FEW * rows.height:
+        return []
+    shown = wrong.row(0, named=True)
+    return [
+        f"Durations in {column} differ from the other times of their rows in {wrong.height} of {rows.height} rows, "
+        f"such as {shown['text']!r} where those are {shown['span']} s apart; {column} is believed, in "
+        f"{_DESCRIBED.get(unit, unit)}."
+    ]
 
 
 def _with_likely_end(layout: Layout) -> Layout:
@@ -86,8 +137,8 @@ def _compare(text: pl.Series, spans: pl.Series, named: str | None) -> str | None
 
     fitting = []
     for unit in UNITS:
-        frame = pl.DataFrame({"read": read_durations(text, unit), "span": spans}).filter(pl.col("span") > 0)
-        frame = frame.filter(pl.col("read").is_null() | (pl.col("read") > 0) | (pl.col("span") > _SLACK_SECONDS))
+        frame = pl.DataFrame({"text": text.cast(str), "read": read_durations(text, unit), "span": spans})
+        frame = frame.filter(pl.col("span") > 0, pl.col("text").str.contains("[1-9]"))
         near = pl.col("read").is_between(pl.col("span") / 3, pl.col("span") + _SLACK_SECONDS) & (pl.col("read") > 0)
         if frame.height and cast(float, frame.select(near.fill_null(False).mean()).item()) >= _MOST:
             fitting.append(unit)

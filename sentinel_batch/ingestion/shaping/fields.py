@@ -6,22 +6,25 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from sentinel_batch.ingestion.dialects.dialect import CLOCKS
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.values.cells import is_missing, is_missing_cell, map_distinct, tidy
-from sentinel_batch.ingestion.values.timestamps import read_date_times, read_times
+from sentinel_batch.ingestion.values.timestamps import add_century, read_date_times, read_times
 from sentinel_batch.ingestion.values.words import read_way
 from sentinel_batch.ingestion.values.zones import tidy_offset
 
 if TYPE_CHECKING:
     import polars as pl
 
+_DATED = ("call_timestamp", "call_date", *CLOCKS)
 _CHANNEL = r"^([A-Za-z0-9_]+/.+)-[0-9a-f]{8}(?:;\d+)?$"
 """Asterisk's name of a channel: technology/peer, then a number of the call, and which end of a local channel."""
 
 
 def read_field(cells: pl.DataFrame, layout: Layout, field: str) -> pl.Series:
     """Return the text of a field: of its columns in each row the first that is not empty; null where it has none."""
-    return _read_first(cells, layout.positions(field)).alias(field)
+    text = _read_first(cells, layout.positions(field)).alias(field)
+    return add_century(text) if layout.dialect.year_first and field in _DATED else text
 
 
 def _read_first(cells: pl.DataFrame, places: Sequence[int]) -> pl.Series:
@@ -57,7 +60,11 @@ def _with_offset(cells: pl.DataFrame, layout: Layout, text: pl.Series) -> pl.Ser
     place = layout.place(layout.dialect.offset) if layout.dialect.offset else None
     if place is None:
         return text
-    offset = map_distinct(cells[f"c{place}"].cast(pl.String), tidy_offset).fill_null("").alias("offset")
+    offset = (
+        map_distinct(cells[f"c{place}"].cast(pl.String), lambda cell: tidy_offset(cell, layout.dialect.offset_unit))
+        .fill_null("")
+        .alias("offset")
+    )
     return pl.DataFrame([text.str.strip_chars(" '\""), offset]).select(pl.concat_str(pl.all()).alias(text.name))[
         text.name
     ]

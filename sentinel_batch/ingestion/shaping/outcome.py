@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+_FRACTION = re.compile(r"^[^-]*[1-9]")
 _NO_TIME = (
     r"^[0\s:/.T-]*$"
     r"|^\s*(?:0001|1601|1899|1900|1969|1970)[-/.]?(?:01[-/.]?01|12[-/.]?3[01])(?:\D|\d{6}$|$)"
@@ -29,8 +31,8 @@ def read_talk(
 ) -> tuple[pl.Series, pl.Series]:
     """Return talk time in seconds, and whether each call was answered.
 
-    A call is answered if the file says so; where it says neither, if its duration is above 0. One that was not has no
-    talk time, whatever its duration.
+    A call is answered if the file says so; where it says neither, if its duration is above 0, be it a fraction of a
+    second. One that was not has no talk time, whatever its duration.
 
     Parameters
     ----------
@@ -47,7 +49,7 @@ def read_talk(
 
     duration = _read_length(cells, layout, begun, zone, day_first)
     said = read_said(cells, layout)
-    talked = (duration > 0).fill_null(False)
+    talked = (duration > 0).fill_null(False) | _has_fraction(cells, layout, duration)
     answered = talked if said is None else said.fill_null(talked) & (duration != MISSED).fill_null(True)
     quiet = duration == MISSED if said is None else ~answered & (duration.fill_null(0) >= MISSED)
     if said is not None and said.null_count():
@@ -55,6 +57,16 @@ def read_talk(
     if quiet.any():
         duration = duration.zip_with(~quiet.fill_null(False), pl.zeros(len(duration), pl.Int64, eager=True))
     return duration, answered
+
+
+def _has_fraction(cells: pl.DataFrame, layout: Layout, duration: pl.Series) -> pl.Series:
+    """Tell which durations of 0 s were more than 0 before their fraction was cut off: somebody answered."""
+    none = (duration == 0).fill_null(False)
+    if not layout.positions("duration_seconds") or not none.any():
+        return none & False
+    text = read_field(cells, layout, "duration_seconds")
+    parts = [cell for cell in text.filter(none).unique().drop_nulls().to_list() if _FRACTION.search(cell)]
+    return none & text.cast(str).is_in(parts) if parts else none & False
 
 
 def _read_length(cells: pl.DataFrame, layout: Layout, begun: pl.Series, zone: str, day_first: bool | None) -> pl.Series:

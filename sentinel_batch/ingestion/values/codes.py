@@ -10,8 +10,8 @@ CODES = ("sip", "q850")
 
 _CODED = re.compile(r"(sip)?[\s:/_.-]*(\d{1,3})(?![\d.])[\s:/_.-]*(.*)", re.IGNORECASE | re.DOTALL)
 _UNANSWERED = frozenset(
-    (1, 2, 3, 5, 17, 18, 19, 20, 21, 22, 23, 25, 26, 28, 34, 42, 43, 44, 46, 47, 49, 50, 52, 53, 54, 55, 57, 58, 62, 63)
-    + (65, 66, 69, 70, 79, 81, 83, 85, 86, 87, 88, 91)
+    {1, 2, 3, 5, *range(17, 24), 25, 26, 28, 34, 42, 43, 44, 46, 47, 49, 50, *range(52, 56), 57, 58, 62, 63}
+    | {65, 66, 69, 70, 79, 81, 83, *range(85, 89), 91}
 )
 """Causes of calls that were never connected. Of the others, such as 16 (normal clearing), 31, 38 or 41, calls end that
 were answered or not."""

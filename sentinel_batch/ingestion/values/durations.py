@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,3}):(\d{2})(?:\.\d+)?")
 _SECONDS = re.compile(r"(-?\d{1,9})(?:\.\d*)?\s*(?:s|sec|secs|seconds)?", re.IGNORECASE)
 MISSED = -1
-_PARTS = {"milliseconds": 1_000, "microseconds": 1_000_000}
+_PARTS = {"milliseconds": 1_000, "microseconds": 1_000_000, "tenths": 10}
 
 LONGEST_SECONDS = 999_999_999
 """A longer duration is no duration: some 31 years."""
@@ -43,7 +43,7 @@ def read_durations(text: pl.Series, unit: str = "seconds") -> pl.Series:
         return seconds
     odd = text.filter(left).unique().to_list()
     table = pl.DataFrame(
-        {"text": odd, "odd": [read_duration(cell) for cell in odd]}, schema={"text": pl.String, "odd": pl.Int64}
+        {"text": odd, "odd": [read_duration(cell, unit) for cell in odd]}, schema={"text": pl.String, "odd": pl.Int64}
     )
     frame = pl.DataFrame({"text": text, "seconds": seconds}).join(table, on="text", how="left", maintain_order="left")
     return frame.select(pl.coalesce("seconds", "odd").alias("duration_seconds"))["duration_seconds"]
@@ -55,7 +55,11 @@ def _read_numbers(text: pl.Series, unit: str) -> pl.Series:
 
     plain = text.cast(pl.String).str.strip_chars(" '\"")
     number, seconds = pl.col("number"), pl.col("number")
-    if unit == "hhmmss":
+    if unit == "hhmm":
+        frame = plain.cast(pl.Int64, strict=False).alias("number").to_frame()
+        good = (number % 100 < 60) & (number >= 0)
+        seconds = pl.when(good).then(number // 100 * 3600 + number % 100 * 60).otherwise(None)
+    elif unit == "hhmmss":
         frame = plain.cast(pl.Int64, strict=False).alias("number").to_frame()
         good = (number % 100 < 60) & (number // 100 % 100 < 60) & (number >= 0)
         seconds = pl.when(good).then(number // 10_000 * 3600 + number // 100 % 100 * 60 + number % 100).otherwise(None)
@@ -68,8 +72,8 @@ def _read_numbers(text: pl.Series, unit: str) -> pl.Series:
     return frame.select(missed.cast(pl.Int64).alias(text.name)).to_series()
 
 
-def read_duration(typed: str) -> int | None:
-    """Read one duration into whole seconds, or None."""
+def read_duration(typed: str, unit: str = "seconds") -> int | None:
+    """Read one duration that is no plain number of its unit into whole seconds, or None."""
     text = typed.strip().strip("'\"").strip()
     match = _SECONDS.fullmatch(text)
     if match:
@@ -77,5 +81,7 @@ def read_duration(typed: str) -> int | None:
     clock = _CLOCK.fullmatch(text.lstrip("-"))
     if clock is None or int(clock[3]) > 59 or (clock[1] and int(clock[2]) > 59):
         return None
+    if unit == "hhmm" and clock[1] is None:
+        return int(clock[2]) * 3600 + int(clock[3]) * 60
     seconds = int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + int(clock[3])
     return -max(seconds, 2) if text.startswith("-") and seconds else seconds

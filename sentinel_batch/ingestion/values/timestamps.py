@@ -35,7 +35,7 @@ _MONTH_FIRST_FORMATS = ("%m/%d/%Y %H:%M:%S", "%m-%d-%Y %H:%M:%S", "%m/%d/%y %H:%
 _TEXT_DATE = re.compile(r"(?<!\d)(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d\d)(?!\d)")
 _PART_OF_DATE = re.compile(r"(?<!\d{3})[/.-]\d{1,2}[/.-](?:\d{4}|\d\d)(?!\d)")
 _BYTES_DATE = re.compile(rb"(?<!\d)(\d{1,2})[/.-](\d{1,2})[/.-]\d{4}(?!\d)")
-_BYTES_SHORT_DATE = re.compile(rb"(?<![\d./-])(\d{1,2})([/.-])(\d{1,2})\2\d\d(?=[T\s]+\d{1,2}:|[\",;|\t\n])")
+_BYTES_SHORT_DATE = re.compile(rb"(?<![\d./-])(\d{1,2})([/.-])(\d{1,2})\2(\d\d)(?=[T\s]+\d{1,2}:|[\",;|\t\n])")
 """With a year of two digits; more is asked of what surrounds it, as addresses and versions look alike."""
 _CLOCK = (
     r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
@@ -77,6 +77,7 @@ _CLOCK_SHAPE = 0xF0F0FFF0F0FFF0F0
 _CLOCK_PAIRS = 0x00FF0000FF0000FF
 """Where hours, minutes and seconds stand once their digits are joined, lowest first."""
 _EPOCH_UNITS = {9: 1_000_000, 10: 1_000_000, 11: 1_000_000, 12: 1_000, 13: 1_000, 15: 1, 16: 1}
+_RECENT_YEARS, _OLD_YEARS = 2, 5
 
 
 def may_need_day_first(text: str) -> bool:
@@ -95,25 +96,61 @@ def has_short_years(cells: Iterable[str | None]) -> bool:
     return next((len(date[3]) == 2 for date in dates if date), False)
 
 
-def decide_day_first(blocks: Iterable[bytes], *, short: bool = False) -> bool | None:
-    """Decide from a file's dates whether the day comes first; None when every day and month is at most 12.
-
-    Parameters
-    ----------
-    blocks
-        The file's bytes.
-    short
-        Whether its dates have years of two digits.
-    """
-    pattern, second = (_BYTES_SHORT_DATE, 3) if short else (_BYTES_DATE, 2)
+def decide_day_first(blocks: Iterable[bytes]) -> bool | None:
+    """Decide from a file's dates whether the day comes first; None when every day and month is at most 12."""
     for data in blocks:
-        for match in pattern.finditer(data):
-            one, two = int(match[1]), int(match[second])
+        for match in _BYTES_DATE.finditer(data):
+            one, two = int(match[1]), int(match[2])
             if one > 12 >= two:
                 return True
             if two > 12 >= one:
                 return False
     return None
+
+
+def decide_order(blocks: Iterable[bytes], this_year: int) -> str | None:
+    """Decide what dates with years of two digits begin with, ``day``, ``month`` or ``year``; None if that is in doubt.
+
+    An order in which some date is none, or of a year to come, is out. Of those left, the one counts in which the dates
+    lie in fewer years than in all others; else the one in which they are of the last two years, where in all others
+    they are older than five.
+
+    Parameters
+    ----------
+    blocks
+        The file's bytes.
+    this_year
+        No call is of a later one.
+    """
+    orders = {"day": (2, 1, 0), "month": (2, 0, 1), "year": (0, 1, 2)}
+    years: dict[str, set[int]] = {order: set() for order in orders}
+    seen: set[tuple[int, int, int]] = set()
+    for data in blocks:
+        dates = {(int(match[1]), int(match[3]), int(match[4])) for match in _BYTES_SHORT_DATE.finditer(data)} - seen
+        for order in list(years):
+            turned = [tuple(date[place] for place in orders[order]) for date in dates]
+            if all(year + 2000 <= this_year and 1 <= month <= 12 and 1 <= day <= 31 for year, month, day in turned):
+                years[order].update(year + 2000 for year, _, _ in turned)
+            else:
+                del years[order]
+        seen |= dates
+        if len(years) < 2:
+            break
+    if not seen or not years:
+        return None
+    fewest, *others = sorted(years, key=lambda order: len(years[order]))
+    if all(len(years[fewest]) < len(years[other]) for other in others):
+        return fewest
+    newest, *others = sorted(years, key=lambda order: -max(years[order]))
+    recent = this_year - max(years[newest]) < _RECENT_YEARS
+    return newest if recent and all(this_year - max(years[other]) > _OLD_YEARS for other in others) else None
+
+
+def add_century(text: pl.Series) -> pl.Series:
+    """Return times that begin with a year of two digits with one of four."""
+    import polars as pl
+
+    return text.cast(pl.String).str.replace(r"^(\s*['\"]?)(\d\d)([-/.]\d{1,2}[-/.]\d{1,2})(\D|$)", "${1}20$2$3$4")
 
 
 def read_times(text: pl.Series, zone: str, day_first: bool | None) -> pl.Series:

@@ -37,7 +37,7 @@ def check_zone(name: str) -> str:
 
 
 _FIXED = re.compile(r"UTC([+-])(\d\d):(\d\d)")
-_OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])(\d{1,2})(?::?(\d{2}))?", re.IGNORECASE)
+_OFFSET = re.compile(r"(?:UTC|GMT)?\s*([+-])?(\d{1,2})(?::?(\d{2}))?", re.IGNORECASE)
 
 
 def name_offset(minutes: int) -> str:
@@ -46,12 +46,65 @@ def name_offset(minutes: int) -> str:
     return f"UTC{sign}{size // 60:02d}:{size % 60:02d}" if minutes else "UTC"
 
 
-def tidy_offset(text: str) -> str | None:
-    """Return an offset from UTC as ``+01:00``, from ``+1``, ``UTC+1``, ``+0100``; None if it is none."""
-    match = _OFFSET.fullmatch(text.strip().strip("'\""))
+OFFSETS = frozenset(
+    {minutes * 60 for minutes in range(-12, 15)} | {-570, -210, -150, 210, 270, 330, 345, 390, 525, 570, 630, 765, 825}
+)
+"""Minutes that some place's clock is ahead of UTC, in summer or winter, by the time zone database of 2026."""
+
+_UNIT_MINUTES = {"hours": 60.0, "minutes": 1.0, "seconds": 1 / 60}
+_UNIT_NAMES = ((r"(^|_)min", "minutes"), (r"(^|_)sec", "seconds"), (r"(^|_)(h|hrs?|hours?)(_|$)", "hours"))
+_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
+_PADDED = re.compile(r"[+-]?\d{4}|[+-]0\d")
+
+
+def tidy_offset(text: str, unit: str | None = None) -> str | None:
+    """Return an offset from UTC as ``+01:00``, from ``+1``, ``UTC+1``, ``+0100``; None if it is none.
+
+    Parameters
+    ----------
+    text
+        As typed.
+    unit
+        Of a number, one that :func:`find_offset_unit` returns; None reads it as hours, or hours and minutes.
+    """
+    plain = text.strip().strip("'\"")
+    if unit is not None and _NUMBER.fullmatch(plain):
+        minutes = round(float(plain) * _UNIT_MINUTES[unit])
+        return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
+    match = _OFFSET.fullmatch(plain)
     if match is None:
-        return "+00:00" if text.strip().upper() in ("Z", "UTC", "GMT", "0", "00:00") else None
-    return f"{match[1]}{int(match[2]):02d}:{match[3] or '00'}"
+        return "+00:00" if plain.upper() in ("Z", "UTC", "GMT", "0", "00:00") else None
+    return f"{match[1] or '+'}{int(match[2]):02d}:{match[3] or '00'}"
+
+
+def find_offset_unit(column: str, values: list[str]) -> tuple[str | None] | None:
+    """Return the unit of a column's offsets from UTC, None where they are clock times such as ``+0530``.
+
+    Its name decides, or the one unit in which every number is an offset that some place has.
+
+    Returns
+    -------
+    tuple of one, or None
+        ``hours``, ``minutes``, ``seconds``, or None within the tuple; None where the values are no offsets for certain.
+    """
+    plain = [value.strip().strip("'\"") for value in values]
+    clocks = (None,) if _are_offsets(plain, None) else None
+    if not all(_NUMBER.fullmatch(value) for value in plain):
+        return clocks
+    named = next((unit for pattern, unit in _UNIT_NAMES if re.search(pattern, column)), None)
+    if named is None and clocks and all(_PADDED.fullmatch(value) for value in plain):
+        return clocks
+    units: tuple[str, ...] = (named,) if named else tuple(_UNIT_MINUTES)
+    return next(((unit,) for unit in units if _are_offsets(plain, unit)), None if named else clocks)
+
+
+def _are_offsets(values: list[str], unit: str | None) -> bool:
+    if unit is not None:
+        return all(round(float(value) * _UNIT_MINUTES[unit], 6) in OFFSETS for value in values)
+    tidied = [tidy_offset(value) for value in values]
+    return all(
+        text is not None and int(text[0] + "1") * (int(text[1:3]) * 60 + int(text[4:])) in OFFSETS for text in tidied
+    )
 
 
 def rules_of(zone: str) -> tzinfo:

@@ -113,3 +113,32 @@ def test_one_date_decides_years_of_two_digits(tmp_path: Path, delimiter: str) ->
     days = [f"{day:02d}/09/26".replace("/", delimiter) for day in (4, 5, 21)]
     text = headed(f"{CALL},address", *(f"A,B,{day} 10:00:0{place},9,10.13.26.7" for place, day in enumerate(days)))
     assert [clock[:10] for clock in read(tmp_path, text).clocks] == ["2026-09-04", "2026-09-05", "2026-09-21"]
+
+
+@pytest.mark.parametrize(
+    ("days", "first"),
+    [
+        (("26/09/01", "26/09/14"), "2026-09-01"), (("26-09-27", "26-09-28"), "2026-09-27"),
+        (("13/09/26", "14/09/26"), "2026-09-13"), (("26.08.31", "26.09.01"), "2026-08-31"),
+        (("09/13/26", "09/14/26"), "2026-09-13"), (("14/09/26", "14/09/26"), "2026-09-14"),
+        (("26/09/05", "26/09/05"), "2026-09-05"), (("31/12/25", "01/01/26"), "2025-12-31"),
+        (("25/12/31", "26/01/01"), "2025-12-31"),
+    ],
+)  # fmt: skip
+def test_the_file_shows_where_years_of_two_digits_stand(tmp_path: Path, days: tuple[str, str], first: str) -> None:
+    rows = [f"A,B,{day} 10:00:0{place},9" for place, day in enumerate(days)]
+    done = read(tmp_path, headed(CALL, *rows))
+    assert (done.file.error, done.clocks[:1]) == (None, [f"{first} 09:00:00"])
+
+
+@pytest.mark.parametrize("day", ["25/09/26", "04/09/26", "26/09/25"])
+def test_years_of_two_digits_in_doubt_are_refused(tmp_path: Path, day: str) -> None:
+    refused = read(tmp_path, headed(CALL, f"A,B,{day} 10:00:00,9")).file
+    assert refused.error is not None and refused.error["code"] == "ambiguous_dates"
+
+
+def test_a_dialect_says_that_the_year_comes_first(tmp_path: Path) -> None:
+    fields = 'caller_number="caller"\ncallee_number="callee"\ncall_timestamp="start_time"\nduration_seconds="duration"'
+    (tmp_path / "own.toml").write_text(f'name="own"\n[fields]\n{fields}\n[time]\nyear_first=true\n')
+    done = read(tmp_path, headed(CALL, "A,B,04/09/03 10:00:00,9"), dialect=tmp_path / "own.toml")
+    assert done.clocks == ["2004-09-03 09:00:00"]

@@ -65,7 +65,8 @@ def test_a_dialect_names_the_codes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "moment", ["1970-01-01 00:00:00", "1970-01-01T01:00:00+01:00", "0001-01-01 00:00:00", "1900-01-01 00:00:00",
-               "01/01/1970 00:00", "31.12.1969 23:00:00", "0000-00-00 00:00:00", "19700101000000", "1899-12-30 00:00:00"],
+               "01/01/1970 00:00", "31.12.1969 23:00:00", "0000-00-00 00:00:00", "19700101000000",
+               "1899-12-30 00:00:00"],
 )  # fmt: skip
 def test_the_first_moment_of_a_calendar_is_no_answer(tmp_path: Path, moment: str) -> None:
     text = headed(f"{CALL},answer_time", "A,B,T,20,2026-09-01 10:00:05", f"A,C,T,20,{moment}")
@@ -75,7 +76,8 @@ def test_the_first_moment_of_a_calendar_is_no_answer(tmp_path: Path, moment: str
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("Switched off", False), ("Out of coverage", False), ("Failed - busy", False), ("KO", False), ("Apagado", False),
+        ("Switched off", False), ("Out of coverage", False), ("Failed - busy", False), ("KO", False),
+        ("Apagado", False),
         ("Comunicando", False), ("Não atendeu", False), ("Teilnehmer besetzt", False), ("sonnerie sans réponse", False),
         ("erfolglos", False), ("Nessuna risposta", False), ("Persa", False), ("Non risposto", False),
         ("Hung up before answer", False), ("SIP 404", False), ("SIP/200", True), ("Answered elsewhere", None),

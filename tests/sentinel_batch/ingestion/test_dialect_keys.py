@@ -11,6 +11,7 @@ from sentinel_batch.errors import DialectError
 from sentinel_batch.ingestion import ingest, load_dialect
 from sentinel_batch.ingestion.result import FileResult
 from sentinel_batch.lake import Lake
+from tests.sentinel_batch.ingestion.layout_samples import headed, read
 
 BASE = """
 name = "mine"
@@ -144,3 +145,20 @@ def test_a_pattern_that_cannot_be_used_is_named(tmp_path: Path, top: str, rows: 
     with pytest.raises(DialectError) as caught:
         load_dialect(path)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rule", "place"),
+    [
+        ('[answered]\ncolumn = "res"\nvalues = ["ANSWERED"]', "[answered] values"),
+        ('[rows]\nskip = { res = ["Message"] }', "[rows] skip"), ('[rows]\nkeep = { res = ["Speech"] }', "[rows] keep"),
+        ('[direction]\ninbound = ["E"]\noutbound = ["S"]\nsubject = "x"\nother = "y"', "[direction]"),
+    ],
+)  # fmt: skip
+def test_values_that_the_file_does_not_hold_are_said(tmp_path: Path, rule: str, place: str) -> None:
+    fields = 'caller_number="x"\ncallee_number="y"\ncall_timestamp="t"\nduration_seconds="d"\ncall_direction="res"'
+    (tmp_path / "own.toml").write_text(f'name="own"\n[fields]\n{fields}\n{rule}\n')
+    text = headed("x,y,t,d,res", "A,B,T,45,VOI", "A,C,T,0,TXT")
+    said = read(tmp_path, text, dialect=tmp_path / "own.toml").notice("holds nothing of that")
+    assert said.startswith(place)
+    assert "but 'voi', 'txt'" in said
