@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 FIELDS = (
     "caller_number",
@@ -185,6 +186,11 @@ class Dialect:
     short_callers: bool
     guess: bool
     fingerprint: str
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """Columns that feed a field or say what a row is."""
+        return frozenset({name for names in self.fields.values() for name in names}.union(self.keep, self.skip))
 
     def misses(self, columns: set[str]) -> list[str]:
         """Return the fields that a call needs and that no column of a header with these (normalised) names feeds."""

@@ -21,6 +21,7 @@ from sentinel_batch.ingestion.proposal.table import Table, find_table
 from sentinel_batch.ingestion.proposal.writing import write_dialect, write_name
 from sentinel_batch.ingestion.reading.files import name_of, unreadable_reported
 from sentinel_batch.ingestion.reading.layout import Layout
+from sentinel_batch.ingestion.reading.recognition import fold_columns
 from sentinel_batch.ingestion.reading.source import Source, open_source, read_first_lines
 from sentinel_batch.ingestion.values.words import fold_word
 from sentinel_batch.numbers import MODES, NumberBook
@@ -161,7 +162,7 @@ class _Reading:
         draft = draft_dialect(table, write_name(self.file.name))
         misses = find_misses(table, draft.candidates)
         lacks = [f"No column was found for {field}: fill it in." for field in draft.missing]
-        draft = replace(draft, remarks=(*map(str, misses), *lacks))
+        draft = replace(draft, remarks=(*map(str, misses), *draft.remarks, *lacks))
         view, layout, day_first = None, _lay_out(table, draft), None
         if not draft.missing:
             source, problem = self._open_draft(draft.dialect)
@@ -186,7 +187,7 @@ def _fingerprint(name: str) -> str | None:
 def _lay_out(table: Table, draft: Draft) -> Layout:
     """Return the layout of a table by a draft; placeholders count as columns, so that they are written."""
     headed = table.header_line is not None
-    columns = tuple(map(fold_word, table.names))
+    columns = fold_columns(table.names, draft.dialect)
     placeholders = tuple(fold_word(PLACEHOLDER.format(field)) for field in draft.missing)
     text = table.delimiter.join(f'"{name}"' for name in table.names) if headed else ""
     return Layout(draft.dialect, table.delimiter, (*columns, *placeholders), 1, text, 0, int(headed))

@@ -16,6 +16,7 @@ from sentinel_batch.ingestion.reading.headerless import DELIMITERS, find_headerl
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.spans import RULER, find_spans
 from sentinel_batch.ingestion.reading.splitting import split_line
+from sentinel_batch.ingestion.values.headers import fold_header
 from sentinel_batch.ingestion.values.words import fold_word
 
 HEADER_LINES = 60
@@ -118,7 +119,7 @@ def _nearest_header(lines: Sequence[str], dialect: Dialect) -> _Near | None:
     known = {name for names in dialect.fields.values() for name in names} | set(dialect.recognised_by)
     for number, line in enumerate(lines[:HEADER_LINES], 1):
         for delimiter in [dialect.delimiter] if dialect.delimiter in DELIMITERS else DELIMITERS:
-            names = tuple(map(fold_word, split_line(line, delimiter)))
+            names = fold_columns(split_line(line, delimiter), dialect)
             had, lacks = sorted(known.intersection(names)), dialect.misses(set(names))
             lacks = lacks or sorted(set(dialect.recognised_by).difference(names))
             if len(had) > 1 and (found is None or len(had) > len(found.had)):
@@ -128,12 +129,12 @@ def _nearest_header(lines: Sequence[str], dialect: Dialect) -> _Near | None:
 
 @dataclass(frozen=True)
 class _Header:
-    """A line as a header would be read: its place, delimiter, spans of aligned columns, and names."""
+    """A line as a header would be read: its place, delimiter, spans of aligned columns, and cells."""
 
     place: int
     delimiter: str
     spans: tuple[tuple[int, int | None], ...]
-    names: tuple[str, ...]
+    cells: tuple[str, ...]
 
 
 def _read_headers(lines: Sequence[str], dialects: Sequence[Dialect]) -> list[_Header]:
@@ -147,23 +148,35 @@ def _read_headers(lines: Sequence[str], dialects: Sequence[Dialect]) -> list[_He
             spans = find_spans(lines, place) if delimiter == "fixed" else ()
             cells = [line[start:end] for start, end in spans] if spans else []
             cells = split_line(line, delimiter) if delimiter != "fixed" else cells
-            names = tuple(map(_fold, cells)) if len(cells) > 1 else ()
+            names = (*map(_fold, cells), *map(_fold_hump, cells)) if len(cells) > 1 else ()
             if not known.isdisjoint(names):
-                headers.append(_Header(place, delimiter, spans, names))
+                headers.append(_Header(place, delimiter, spans, tuple(cells)))
     return headers
 
 
 _fold = lru_cache(maxsize=4096)(fold_word)
+_fold_hump = lru_cache(maxsize=4096)(fold_header)
+
+
+def fold_columns(cells: Iterable[str], dialect: Dialect) -> tuple[str, ...]:
+    """Return the names of a header's columns as a dialect compares them.
+
+    Where the dialect goes by likely names, one that it does not know is split into the words of its CamelCase.
+    """
+    if not dialect.guess:
+        return tuple(map(_fold, cells))
+    return tuple(_fold(cell) if _fold(cell) in dialect.named else _fold_hump(cell) for cell in cells)
 
 
 def _find_header(lines: Sequence[str], dialect: Dialect, headers: Sequence[_Header]) -> Layout | None:
     if dialect.header == "none":
         return None
     for header in headers:
-        if dialect.delimiter in (None, header.delimiter) and dialect.recognises(set(header.names)):
+        names = fold_columns(header.cells, dialect)
+        if dialect.delimiter in (None, header.delimiter) and dialect.recognises(set(names)):
             place = header.place
             header_lines = 1 + _count_extra_rows(lines[place + 1 : place + 3], dialect, header.delimiter)
-            names, first = _first_only(header.names), place + 1 + header_lines
+            names, first = _first_only(names), place + 1 + header_lines
             return Layout(dialect, header.delimiter, names, first, lines[place], place, header_lines, header.spans)
     return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,13 +26,14 @@ from sentinel_batch.ingestion.reading.files import SAMPLE_BYTES, name_of, open_b
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.recognition import find_layout
 from sentinel_batch.ingestion.reading.splitting import split_block
+from sentinel_batch.ingestion.values.cells import is_missing_cell
 from sentinel_batch.ingestion.values.timestamps import (
     decide_day_first,
     has_short_years,
+    is_time_of_day,
     may_need_day_first,
     needs_day_first,
 )
-from sentinel_batch.ingestion.values.words import fold_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,9 +133,15 @@ class Source:
         line, text = next((line, text) for line, text in times if needs_day_first([text]))
         return line, self.layout.columns[place], text
 
-    @property
+    @cached_property
     def _time_place(self) -> int:
-        return (self.layout.positions("call_timestamp") or self.layout.positions("call_date"))[0]
+        """The place of the column with the dates of the calls: not one with times of day only, if there is another."""
+        fields = ("call_timestamp", "call_date") if self.layout.dialect.guess else ("call_timestamp",)
+        places = [place for field in fields for place in self.layout.positions(field)]
+        places = places or self.layout.positions("call_date")
+        frame = self._probed()
+        dated = (place for place in places if not _holds_times_of_day(frame[f"c{place}"]))
+        return next(dated, places[0])
 
     def _probed(self, layout: Layout | None = None) -> pl.DataFrame:
         first = self.layout.first_data_line
@@ -163,6 +171,11 @@ class Source:
     def count_rows(self) -> int:
         """Count the rows without reading their fields."""
         return sum(rows.cells.height + len(rows.ragged) for rows in (pending.split() for pending in self.read()))
+
+
+def _holds_times_of_day(column: pl.Series) -> bool:
+    cells = [cell for cell in column.cast(str).drop_nulls().unique().to_list() if not is_missing_cell(cell)]
+    return all(is_time_of_day(cell.strip(" '\"")) for cell in cells)
 
 
 def open_source(path: Path, name: str, dialect: Dialect | None) -> Source | None:
@@ -221,7 +234,7 @@ def _read_parquet_lines(path: Path) -> list[str]:
 
     try:
         with path.open("rb") as raw, pq.ParquetFile(raw) as file:
-            names = [fold_word(column) for column in file.schema_arrow.names]
+            names = list(map(_write_name, file.schema_arrow.names))
             batch = next(file.iter_batches(batch_size=_PROBE_LINES), None)
             if batch is not None:
                 batch.validate(full=True)
@@ -240,8 +253,13 @@ def _open_parquet(path: Path, name: str, dialect: Dialect | None) -> Source | No
             names = pq.read_schema(file).names
     except (pa.ArrowException, OSError) as error:
         raise _damaged_parquet(name, error) from error
-    layout = find_layout([",".join(fold_word(column) for column in names)], dialect, name)
+    layout = find_layout([",".join(map(_write_name, names))], dialect, name)
     return Source(path, layout, None, []) if layout is not None else None
+
+
+def _write_name(column: str) -> str:
+    """Return a column's name as it can stand in a header, without what delimits; it is compared without that anyway."""
+    return re.sub(r"[\s\"',;|]+", " ", column)
 
 
 def _damaged_parquet(name: str, error: Exception) -> UnreadableFileError:

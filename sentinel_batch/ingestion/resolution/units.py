@@ -10,9 +10,9 @@ from sentinel_batch.ingestion.dialects.catalogue import load_dialect
 from sentinel_batch.ingestion.dialects.dialect import UNITS
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.resolution.finding import Resolution
-from sentinel_batch.ingestion.shaping.fields import read_call_times, read_field
+from sentinel_batch.ingestion.resolution.moments import names_utc, says_utc
+from sentinel_batch.ingestion.shaping.fields import read_call_times, read_clocks, read_field
 from sentinel_batch.ingestion.values.durations import read_durations
-from sentinel_batch.ingestion.values.timestamps import read_times
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,15 +66,16 @@ def _measure_spans(layout: Layout, calls: pl.DataFrame, zone: str, day_first: bo
     if not layout.positions("end_timestamp"):
         return None
     begun = read_call_times(calls, layout, zone, day_first)
-    until = read_times(read_field(calls, layout, "end_timestamp"), zone, day_first)
+    until = read_clocks(calls, layout, "end_timestamp", begun, zone, day_first)
     if layout.positions("answer_timestamp"):
-        begun = read_times(read_field(calls, layout, "answer_timestamp"), zone, day_first)
+        begun = read_clocks(calls, layout, "answer_timestamp", begun, zone, day_first)
     return (until - begun).dt.total_seconds()
 
 
 def _with_likely_end(layout: Layout) -> Layout:
     """Return the layout with an end by its likely name, where the dialect has not named the column of the end."""
-    fields, likely = layout.dialect.fields, load_dialect("generic").fields["end_timestamp"]
+    fields = layout.dialect.fields
+    likely = tuple(n for n in load_dialect("generic").fields["end_timestamp"] if names_utc([n]) == says_utc(fields))
     if layout.positions("end_timestamp"):
         return layout
     return replace(layout, dialect=replace(layout.dialect, fields={**fields, "end_timestamp": likely}))

@@ -76,6 +76,15 @@ _CLOCK_SHAPE = 0xF0F0FFF0F0FFF0F0
 """Adding the former to a digit above 9 sets a bit of the latter."""
 _CLOCK_PAIRS = 0x00FF0000FF0000FF
 """Where hours, minutes and seconds stand once their digits are joined, lowest first."""
+_TIME_OF_DAY = re.compile(
+    r"(?:[01]?\d|2[0-3])[:h][0-5]\d(?:[:m][0-5]\d(?:[.,]\d+)?s?)?\s*(?:[ap]\.?m\.?)?|(?:[01]\d|2[0-3])[0-5]\d[0-5]\d",
+    re.IGNORECASE,
+)
+_DATE_ALONE = re.compile(
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d\d)|(?:19|20)\d{6}|\d\d(?:0\d|1[0-2])[0-3]\d"
+    r"|\d{1,2}[-/. ][a-z]{3}[-/. ](?:\d{4}|\d\d)",
+    re.IGNORECASE,
+)
 _EPOCH_UNITS = {9: 1_000_000, 10: 1_000_000, 11: 1_000_000, 13: 1_000, 15: 1, 16: 1}
 
 
@@ -262,6 +271,16 @@ def is_time(typed: str, day_first: bool | None) -> bool:
     import polars as pl
 
     return not read_times(pl.Series([typed]), "UTC", day_first).null_count()
+
+
+def is_time_of_day(cell: str) -> bool:
+    """Tell whether a cell is a time of day without a date, such as ``10:05:30``, ``10h05`` or ``100530``."""
+    return _TIME_OF_DAY.fullmatch(cell) is not None
+
+
+def is_date_alone(cell: str) -> bool:
+    """Tell whether a cell is a date without a time of day, such as ``01/09/2026`` or ``260901``."""
+    return _DATE_ALONE.fullmatch(cell) is not None
 
 
 def _assemble(parts: dict[str, str | None], zone: str, day_first: bool | None) -> datetime | None:

@@ -1,0 +1,78 @@
+"""When a call began, where date and time of day stand apart, and where the column's name says UTC."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sentinel_batch.ingestion import propose_dialect
+from tests.sentinel_batch.ingestion.layout_samples import headed, read
+
+AT_NINE, ANSWERED = ["2026-09-01 09:00:00"], [(45, True)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "row"),
+    [
+        ("caller,callee,Start Date,Start Time,duration", "A,B,2026-09-01,10:00:00,45"),
+        ("caller,callee,Start Time,Start Date,duration", "A,B,10:00:00,2026-09-01,45"),
+        ("caller,callee,date_debut,heure_debut_appel,duration", "A,B,2026-09-01,10:00:00,45"),
+        ("caller,callee,Fecha,Hora inicio,duration", "A,B,2026-09-01,10:00:00,45"),
+        ("caller,callee,Datum,Uhrzeit,duration", "A,B,01-Sep-2026,10:00:00,45"),
+        ("caller,callee,date,start_time,duration", "A,B,20260901,10:00:00,45"),
+        ("caller,callee,dateForStartOfCharge,timeForStartOfCharge,duration", "A,B,260901,100000,45"),
+        ("caller,callee,Date,Time,duration", "A,B,2026-09-01,10:00:00 AM,45"),
+        ("caller,callee,date,time,created_at,duration", "A,B,2026-09-01,10:00:00,2026-09-30 00:00:00,45"),
+        ("caller,callee,time,duration", "A,B,T,45"),
+        ("caller,callee,start_date,start_time,end_date,end_time", "A,B,2026-09-01,10:00:00,2026-09-01,10:00:45"),
+        ("caller,callee,start_time,end_time", "A,B,T,10:00:45"),
+        ("caller,callee,start_time,answer_time,end_time", "A,B,T,10:00:05,10:00:50"),
+    ],
+)
+def test_date_and_time_of_day_may_stand_apart(tmp_path: Path, columns: str, row: str) -> None:
+    done = read(tmp_path, headed(columns, row))
+    assert (done.file.dialect, done.clocks, done.talk) == ("generic", AT_NINE, ANSWERED)
+
+
+def test_days_and_months_of_dates_that_stand_apart_are_told_apart(tmp_path: Path) -> None:
+    rows = ("A,B,01/09/2026,10:00:00,45", "A,B,14/09/2026,10:02:00,45")
+    done = read(tmp_path, headed("caller,callee,Start Date,Start Time,duration", *rows))
+    assert done.clocks == ["2026-09-01 09:00:00", "2026-09-14 09:02:00"]
+    refused = read(tmp_path / "x", headed("caller,callee,Start Date,Start Time,duration", rows[0])).file.error
+    assert refused is not None and "'01/09/2026' in start_date" in refused["message"]
+
+
+def test_an_end_as_a_time_of_day_may_be_of_the_next_day(tmp_path: Path) -> None:
+    done = read(tmp_path, headed("caller,callee,date,time,end_time", "A,B,2026-09-01,23:59:30,00:00:15"))
+    assert done.talk == ANSWERED
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "unread"),
+    [
+        ("caller,callee,Start Time (UTC),duration", "A,B,T,45", ""),
+        ("caller,callee,start_time_utc,duration", "A,B,T,45", ""),
+        ("caller,callee,startTimeUTC,duration", "A,B,T,45", ""),
+        ("caller,callee,gmt_start_time,local_start_time,duration", "A,B,T,2026-09-01 11:00:00,45", ""),
+        ("caller,callee,start_time,start_time_utc,duration", "A,B,2026-09-01 12:00:00,T,45", "start_time"),
+        ("caller,callee,date_utc,time_utc,duration", "A,B,2026-09-01,10:00:00,45", ""),
+        ("caller,callee,start_time_utc,end_time,duration", "A,B,T,2026-09-01 11:00:45,45", ""),
+    ],
+)
+def test_a_name_that_says_utc_decides_the_zone(tmp_path: Path, columns: str, row: str, unread: str) -> None:
+    done = read(tmp_path, headed(columns, row))
+    assert (done.file.timezone, done.clocks, done.talk) == ("UTC", ["2026-09-01 10:00:00"], ANSWERED)
+    assert "Africa/Lagos, contradicts this" in done.notice("Times are in UTC, as the name of")
+    assert f"not from {unread}" in done.notice("several columns") or not unread
+
+    toml = tmp_path / "own.toml"
+    toml.write_text(propose_dialect(tmp_path / "calls.csv", timezone="Africa/Lagos").toml, "utf-8")
+    assert 'timezone = "UTC"' in toml.read_text("utf-8")
+    again = read(tmp_path / "again", headed(columns, row), dialect=toml)
+    assert (again.clocks, again.talk) == (done.clocks, done.talk)
+
+
+def test_a_column_that_is_no_time_is_no_answer(tmp_path: Path) -> None:
+    done = read(tmp_path, headed("caller,callee,start_time,response_time,duration", "A,B,T,0.35,45", "A,C,T,,0"))
+    assert done.talk == [(45, True), (0, False)]
