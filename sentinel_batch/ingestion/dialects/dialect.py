@@ -36,6 +36,9 @@ TALK_RULES = ("longest", "sum", "first", "last")
 REPEATS = ("copies", "calls")
 """What rows of one file are that are equal and have no call id: copies of one call, or calls of their own."""
 
+PLACEHOLDER = "FILL IN the column of {}"
+"""Stands in a proposed dialect for the column of a field that none seems to hold."""
+
 LEG_GAP_SECONDS = 86_400
 """Rows with one call id that start further apart are different calls: switches use ids again."""
 

@@ -32,7 +32,8 @@ _LENGTH = {
 }
 _NO_LENGTH = {
     "code", "id", "status", "cause", "type", "port", "sip", "reason", "account", "seq", "sequence", "index", "no", "nr",
-    "line", "count", "price", "cost", "rate", "amount", "charge", "tag", "version", "flags", "cell", "lac",
+    "line", "count", "price", "cost", "rate", "amount", "charge", "tag", "version", "flags", "ref", "reference",
+    "cell", "lac",
 }  # fmt: skip
 _MOST = 0.6
 _MOST_WORDS = 40
@@ -81,7 +82,7 @@ def choose_time(table: Table, held: Mapping[str, str], free: Sequence[str]) -> F
 
 def choose_duration(table: Table, held: Mapping[str, str], free: Sequence[str]) -> Found:
     """Choose the column of the duration; that of a call's end if none seems to hold durations."""
-    measured = _find_measured(table, held, free)
+    measured = _find_measured(table, held)
     if measured is not None:
         return {"duration_seconds": (measured, "GUESSED, as it is as long as two times of its row are apart: check it")}
     likely = [n for n in held if not _NO_LENGTH.intersection(_words(n)) and not _counts_rows(table.column(n))]
@@ -131,9 +132,9 @@ def _counts_rows(cells: Sequence[str]) -> bool:
     return len(numbers) == len(cells) > 1 and all(b - a == 1 for a, b in pairwise(numbers))
 
 
-def _find_measured(table: Table, held: Mapping[str, str], free: Sequence[str]) -> str | None:
+def _find_measured(table: Table, held: Mapping[str, str]) -> str | None:
     """Return the column whose values are the seconds between two times of the same row."""
-    times = [moments for name in free if (moments := table.read_moments(name)) is not None]
+    times = [moments for name in dict.fromkeys(table.names) if (moments := table.read_moments(name)) is not None]
     for first, last in permutations(times[:6], 2):
         spans = [(b - a).total_seconds() if a and b else None for a, b in zip(first, last, strict=True)]
         if not any(span and span > 0 for span in spans):

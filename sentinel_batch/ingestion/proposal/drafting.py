@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sentinel_batch.ingestion.dialects.catalogue import load_dialect
-from sentinel_batch.ingestion.dialects.dialect import Dialect
+from sentinel_batch.ingestion.dialects.dialect import PLACEHOLDER, Dialect
 from sentinel_batch.ingestion.proposal.choosing import (
     Found,
     choose_duration,
@@ -25,8 +25,6 @@ REQUIRED = {
     "duration_seconds": "duration",
 }
 """Fields that a call needs, and what their columns hold."""
-
-PLACEHOLDER = "FILL IN the column of {}"
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 from sentinel_batch.desk import ConfigLike, open_desk
 from sentinel_batch.errors import NoInputError, UnrecognisedFileError
 from sentinel_batch.ingestion.dialects.catalogue import DIALECTS, load_dialect
-from sentinel_batch.ingestion.dialects.dialect import Dialect
+from sentinel_batch.ingestion.dialects.dialect import PLACEHOLDER, Dialect
 from sentinel_batch.ingestion.loading.options import Options, read_options
 from sentinel_batch.ingestion.loading.settling import resolve_source, shape_by
 from sentinel_batch.ingestion.preview.spelling import spell_columns
 from sentinel_batch.ingestion.preview.view import LayoutView, view_layout
-from sentinel_batch.ingestion.proposal.drafting import PLACEHOLDER, Draft, draft_dialect
+from sentinel_batch.ingestion.proposal.drafting import Draft, draft_dialect
 from sentinel_batch.ingestion.proposal.explanation import comment_lines, describe_head, list_remarks
 from sentinel_batch.ingestion.proposal.misses import find_misses
 from sentinel_batch.ingestion.proposal.result import DialectProposal
@@ -106,7 +106,7 @@ class _Reading:
         notices = []
         for dialect in (self.options.dialect, None) if self.options.dialect else (None,):
             try:
-                source = open_source(self.file, self.name, dialect)
+                source = open_source(self.file, self.name, dialect, self.options.given)
             except UnrecognisedFileError as error:
                 if dialect is not None:  # Of the others, the near misses tell more.
                     notices.append(" ".join(filter(None, (error.message, error.hint))))
@@ -133,7 +133,8 @@ class _Reading:
             )
         numbers = {mode: NumberBook(self.options.region, mode) for mode in MODES}
         shaping = shape_by(resolution, self.options, numbers, day_first)
-        return view_layout(self.name, source, resolution, shaping), resolution.layout
+        view = view_layout(self.name, source, resolution, shaping, self.options.given)
+        return view, _allow_extensions(resolution.layout, view)
 
     def _write(
         self, layout: Layout, view: LayoutView | None, day_first: bool | None, draft: Draft | None = None
@@ -178,6 +179,12 @@ class _Reading:
             return open_source(self.file, self.name, dialect), ()
         except UnrecognisedFileError as error:
             return None, (error.message,)
+
+
+def _allow_extensions(layout: Layout, view: LayoutView) -> Layout:
+    """Return the layout with a dialect that allows extensions to call, where nothing would be stored without."""
+    refused = any("caller_short_code" in notice for notice in view.notices)
+    return replace(layout, dialect=replace(layout.dialect, short_callers=True)) if refused else layout
 
 
 def _fingerprint(name: str) -> str | None:

@@ -23,6 +23,7 @@ from sentinel_batch.ingestion.reading.blocks import (
     repair_encoding,
 )
 from sentinel_batch.ingestion.reading.files import SAMPLE_BYTES, name_of, open_bytes
+from sentinel_batch.ingestion.reading.given import NOTHING_GIVEN, Given
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.recognition import find_layout
 from sentinel_batch.ingestion.reading.splitting import split_block
@@ -178,7 +179,7 @@ def _holds_times_of_day(column: pl.Series) -> bool:
     return all(is_time_of_day(cell.strip(" '\"")) for cell in cells)
 
 
-def open_source(path: Path, name: str, dialect: Dialect | None) -> Source | None:
+def open_source(path: Path, name: str, dialect: Dialect | None, given: Given = NOTHING_GIVEN) -> Source | None:
     """Open a file and find its layout; None for a file with no line but blank ones.
 
     Parameters
@@ -189,13 +190,15 @@ def open_source(path: Path, name: str, dialect: Dialect | None) -> Source | None
         What to call it in errors.
     dialect
         The dialect that the user named; None finds it.
+    given
+        Options to repeat in the commands that errors name.
     """
     with path.open("rb") as file:
         magic = file.read(4)
     if magic == b"PAR1":
-        return _open_parquet(path, name, dialect)
+        return _open_parquet(path, name, dialect, given)
     form, lines = _read_first_lines(path)
-    layout = find_layout(lines, dialect, name)
+    layout = find_layout(lines, dialect, name, given)
     if layout is None:
         return None
     start = layout.first_data_line - 1
@@ -244,7 +247,7 @@ def _read_parquet_lines(path: Path) -> list[str]:
     return [",".join(names), *text.write_csv(include_header=False).splitlines()]
 
 
-def _open_parquet(path: Path, name: str, dialect: Dialect | None) -> Source | None:
+def _open_parquet(path: Path, name: str, dialect: Dialect | None, given: Given) -> Source | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -253,7 +256,7 @@ def _open_parquet(path: Path, name: str, dialect: Dialect | None) -> Source | No
             names = pq.read_schema(file).names
     except (pa.ArrowException, OSError) as error:
         raise _damaged_parquet(name, error) from error
-    layout = find_layout([",".join(map(_write_name, names))], dialect, name)
+    layout = find_layout([",".join(map(_write_name, names))], dialect, name, given)
     return Source(path, layout, None, []) if layout is not None else None
 
 
