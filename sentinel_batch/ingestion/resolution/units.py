@@ -12,7 +12,7 @@ from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.resolution.finding import Resolution
 from sentinel_batch.ingestion.resolution.moments import names_utc, says_utc
 from sentinel_batch.ingestion.shaping.fields import read_call_times, read_clocks, read_field
-from sentinel_batch.ingestion.values.durations import read_durations
+from sentinel_batch.ingestion.values.durations import DECIMAL_COMMA, read_durations
 
 if TYPE_CHECKING:
     import polars as pl
@@ -109,7 +109,8 @@ def _guess(text: pl.Series) -> tuple[str, str]:
 def _doubts(text: pl.Series, column: str) -> list[str]:
     import polars as pl
 
-    numbers = text.cast(pl.String).str.strip_chars(" '\"").cast(pl.Float64, strict=False).drop_nulls()
+    plain = text.cast(pl.String).str.strip_chars(" '\"").str.replace(DECIMAL_COMMA, "$1.$2")
+    numbers = plain.cast(pl.Float64, strict=False).drop_nulls()
     numbers = numbers.filter(numbers > 0)
     way = 'a dialect\'s [duration] unit = "{}" says so'
     if not len(numbers):

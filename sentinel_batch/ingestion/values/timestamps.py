@@ -38,7 +38,7 @@ _BYTES_DATE = re.compile(rb"(?<!\d)(\d{1,2})[/.-](\d{1,2})[/.-]\d{4}(?!\d)")
 _BYTES_SHORT_DATE = re.compile(rb"(?<![\d./-])(\d{1,2})([/.-])(\d{1,2})\2\d\d(?=[T\s]+\d{1,2}:|[\",;|\t\n])")
 """With a year of two digits; more is asked of what surrounds it, as addresses and versions look alike."""
 _CLOCK = (
-    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
+    r"(?P<hour>\d{1,2})[:hH](?P<minute>\d{2})(?:[:m](?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?s?)?"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?"
 )
 _DOTTED = r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})[:.](?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?"
@@ -62,6 +62,9 @@ _NAMED = re.compile(
 _CTIME = re.compile(
     r"(?:[A-Z][a-z]{2},?\s+)?(?P<name>[A-Z][a-z]{2})\s+(?P<day>\d{1,2})\s+(?P<hour>\d\d?):(?P<minute>\d\d):(?P<second>\d\d)"
     r"(?:\s+(?P<before>[+-]\d{2}:?\d{2}|UTC|GMT))?\s+(?P<year>\d{4})(?:\s+(?P<offset>[+-]\d{2}:?\d{2}|UTC|GMT))?$"
+)
+_MONTH_NAMED = re.compile(
+    rf"(?P<name>[A-Za-z]{{3}})[a-z]*\.?\s+(?P<day>\d{{1,2}}),?\s+(?P<year>\d{{4}}),?[T\s]+{_CLOCK}{_OFFSET}$"
 )
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LEAST_YEAR = 100
@@ -233,7 +236,7 @@ def _read_clocks(clocks: pl.Series) -> pl.Series:
 def read_time(typed: str | None, zone: str, day_first: bool | None) -> datetime | None:
     """Read one time in any of the notations known, or None."""
     text = (typed or "").strip().strip("'\"")
-    for pattern in (_YEAR_FIRST, _YEAR_LAST, _COMPACT, _NAMED, _DASHED, _CTIME):
+    for pattern in (_YEAR_FIRST, _YEAR_LAST, _COMPACT, _NAMED, _MONTH_NAMED, _DASHED, _CTIME):
         match = pattern.match(text)
         if match:
             parts = match.groupdict()

@@ -76,3 +76,56 @@ def test_a_name_that_says_utc_decides_the_zone(tmp_path: Path, columns: str, row
 def test_a_column_that_is_no_time_is_no_answer(tmp_path: Path) -> None:
     done = read(tmp_path, headed("caller,callee,start_time,response_time,duration", "A,B,T,0.35,45", "A,C,T,,0"))
     assert done.talk == [(45, True), (0, False)]
+
+
+@pytest.mark.parametrize("written", ["Sep 01 2026 10:00:00", "September 1, 2026 10:00 AM", "2026-09-01 10h00"])
+def test_times_with_the_month_in_front_and_with_an_h(tmp_path: Path, written: str) -> None:
+    assert read(tmp_path, headed("caller;callee;start;duration", f"A;B;{written};45", delimiter=";")).clocks == AT_NINE
+
+
+@pytest.mark.parametrize(
+    ("column", "written", "seconds"),
+    [
+        ("duration", "1 min 35 sec", 95), ("duration", "2m 5s", 125), ("duration", "PT1M35S", 95),
+        ("duration", "1 h 05 min", 3900), ("duration", "20 sec", 20), ("Durée (mn)", "1,5", 90),
+        ("Durée (mn)", "1 min 5 s", 65), ("duration", "35,5", 35),
+    ],
+)  # fmt: skip
+def test_durations_with_names_and_with_a_decimal_comma(tmp_path: Path, column: str, written: str, seconds: int) -> None:
+    done = read(tmp_path, headed(f"caller;callee;start;{column}", f"A;B;T;{written}", delimiter=";"))
+    assert done.talk == [(seconds, True)]
+
+
+@pytest.mark.parametrize("written", ["1,500", "PT", "min", "5 apples", "1 min 5 min"])
+def test_what_may_mean_anything_is_no_duration(tmp_path: Path, written: str) -> None:
+    done = read(tmp_path, headed("caller;callee;start;duration", f"A;B;T;{written}", delimiter=";"))
+    assert done.file.rejects_by_reason == {"bad_duration": 1}
+
+
+def test_fractions_with_a_comma_are_doubted_as_those_with_a_point(tmp_path: Path) -> None:
+    done = read(tmp_path, headed("caller;callee;start;duration", "A;B;T;1,5", delimiter=";"))
+    assert "have fractions (1.5)" in done.notice("if they are minutes")
+
+
+@pytest.mark.parametrize(
+    ("line", "trailers"),
+    [
+        ("Total;2;;;00:01:35", 1), ("Total;;;;00:01:35", 1), ("TOTAL DURATION;;;;1:35", 1),
+        ("Total;B;2026-09-01;10:05:00;00:01:35", 0), ("Sum;2;;10:05:00;00:01:35", 0),
+    ],
+)  # fmt: skip
+def test_a_total_of_durations_is_a_trailer(tmp_path: Path, line: str, trailers: int) -> None:
+    rows = ("A;B;2026-09-01;10:00:00;00:00:45", "A;C;2026-09-01;10:01:00;00:00:50", line)
+    done = read(tmp_path, headed("caller;callee;date;time;duration", *rows, delimiter=";"))
+    assert done.file.lines_skipped.get("trailer", 0) == trailers
+    assert done.file.records_processed == 3 - trailers
+
+
+@pytest.mark.parametrize("written", ["x204", "ext. 204", "EXT 204", "204"])
+def test_extensions_may_be_written_with_their_name(tmp_path: Path, written: str) -> None:
+    done = read(tmp_path, headed("caller;callee;start;duration", f"{written};B;T;45", delimiter=";"))
+    assert done.file.rejects_by_reason == {"caller_short_code": 1}
+    whole = read(
+        tmp_path / "whole", headed("caller;callee;start;duration", f"08031230001 x204;{written};T;45", delimiter=";")
+    )
+    assert whole.rows("caller_number", "callee_number") == [("+2348031230001", "204")]
