@@ -30,6 +30,7 @@ _LENGTH = {
     "secs",
     "seconds",
 }
+_TALK = {"talk", "bill", "billed", "billable", "billing", "rated", "rating", "conversation"}
 _NO_LENGTH = {
     "code", "id", "status", "cause", "type", "port", "sip", "reason", "account", "seq", "sequence", "index", "no", "nr",
     "line", "count", "price", "cost", "rate", "amount", "charge", "tag", "version", "flags", "ref", "reference",
@@ -38,6 +39,7 @@ _NO_LENGTH = {
 _MOST = 0.6
 _MOST_WORDS = 40
 _SLACK_SECONDS = 1
+_LEAST_SPAN_SECONDS = 5
 
 
 def choose_party(field: str, held: Mapping[str, str]) -> Found:
@@ -88,6 +90,7 @@ def choose_duration(table: Table, held: Mapping[str, str], free: Sequence[str]) 
     likely = [n for n in held if not _NO_LENGTH.intersection(_words(n)) and not _counts_rows(table.column(n))]
     named = [name for name in likely if _LENGTH.intersection(_words(name))]
     ends = [name for name in free if _END.intersection(_words(name)) and table.holds_times(name)]
+    named.sort(key=lambda name: _TALK.isdisjoint(_words(name)))
     best = next(iter(named), None) or _nearest(likely, "duration_seconds")
     if best is None and ends:
         return {"end_timestamp": (ends[0], "GUESSED, as it holds times and its name says an end: check it")}
@@ -137,7 +140,7 @@ def _find_measured(table: Table, held: Mapping[str, str]) -> str | None:
     times = [moments for name in dict.fromkeys(table.names) if (moments := table.read_moments(name)) is not None]
     for first, last in permutations(times[:6], 2):
         spans = [(b - a).total_seconds() if a and b else None for a, b in zip(first, last, strict=True)]
-        if not any(span and span > 0 for span in spans):
+        if not any(span and span > _LEAST_SPAN_SECONDS for span in spans):
             continue
         for name in held:
             lengths = table.read_lengths(name)

@@ -107,7 +107,7 @@ def _drop_parts(
     table: Table, columns: Sequence[str], fields: Mapping[str, tuple[str, ...]]
 ) -> dict[str, tuple[str, ...]]:
     """Return the fields without the parts of a time, unless the time of a call is in two columns."""
-    whole = [n for n in fields.get("call_timestamp", ()) if not table.holds_part(table.names[columns.index(n)])]
+    whole = [n for n in fields.get("call_timestamp", ()) if "time" in table.describe(columns.index(n))]
     drop = (
         {"call_date", "call_time"} if whole or not {"call_date", "call_time"} <= fields.keys() else {"call_timestamp"}
     )

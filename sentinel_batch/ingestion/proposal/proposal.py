@@ -23,6 +23,7 @@ from sentinel_batch.ingestion.reading.files import name_of, unreadable_reported
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.recognition import fold_columns
 from sentinel_batch.ingestion.reading.source import Source, open_source, read_first_lines
+from sentinel_batch.ingestion.shaping.rows import Shaping, shape_rows
 from sentinel_batch.ingestion.values.words import fold_word
 from sentinel_batch.numbers import MODES, NumberBook
 
@@ -134,7 +135,15 @@ class _Reading:
         numbers = {mode: NumberBook(self.options.region, mode) for mode in MODES}
         shaping = shape_by(resolution, self.options, numbers, day_first)
         view = view_layout(self.name, source, resolution, shaping, self.options.given)
-        return view, _allow_extensions(resolution.layout, view)
+        return view, self._allow_extensions(source, shaping)
+
+    def _allow_extensions(self, source: Source, shaping: Shaping) -> Layout:
+        """Return the layout with a dialect that lets extensions call, where an ingest refuses the file for them."""
+        layout, sample = shaping.layout, source.sample()
+        reasons = shape_rows(sample, shaping).rejects["reason"]
+        if (reasons == "caller_short_code").sum() <= self.options.max_reject_rate * sample.height:
+            return layout
+        return replace(layout, dialect=replace(layout.dialect, short_callers=True))
 
     def _write(
         self, layout: Layout, view: LayoutView | None, day_first: bool | None, draft: Draft | None = None
@@ -179,12 +188,6 @@ class _Reading:
             return open_source(self.file, self.name, dialect), ()
         except UnrecognisedFileError as error:
             return None, (error.message,)
-
-
-def _allow_extensions(layout: Layout, view: LayoutView) -> Layout:
-    """Return the layout with a dialect that allows extensions to call, where nothing would be stored without."""
-    refused = any("caller_short_code" in notice for notice in view.notices)
-    return replace(layout, dialect=replace(layout.dialect, short_callers=True)) if refused else layout
 
 
 def _fingerprint(name: str) -> str | None:

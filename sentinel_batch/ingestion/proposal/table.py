@@ -66,10 +66,6 @@ class Table:
         cells = self.column(name)
         return bool(cells) and all(map(is_time_of_day, cells))
 
-    def holds_part(self, name: str) -> bool:
-        """Tell whether a column holds dates only, or times of day only."""
-        return self.holds_dates(name) or self.holds_clocks(name)
-
     def holds_times(self, name: str) -> bool:
         """Tell whether a column holds times, with a date or without."""
         return "time" in self.describe(self.names.index(name)) or self.holds_clocks(name)

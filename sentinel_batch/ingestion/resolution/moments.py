@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Fields = dict[str, tuple[str, ...]]
 _BEGINS = ("call_timestamp", "call_date", "call_time")
 _UTC = {"utc", "gmt"}
+_MOST = 0.9
 
 
 def settle_times(layout: Layout, sample: pl.DataFrame, fields: Mapping[str, tuple[str, ...]]) -> tuple[Fields, str]:
@@ -54,24 +55,31 @@ def settle_times(layout: Layout, sample: pl.DataFrame, fields: Mapping[str, tupl
 def _choose(listed: Mapping[str, list[str]], held: Mapping[str, str]) -> Fields | None:
     """Return what feeds the time of a call; None where nothing holds both a date and a time of day."""
     ordered = list(dict.fromkeys((*listed["call_date"], *listed["call_timestamp"], *listed["call_time"])))
-    date = next((name for name in ordered if held[name] == "date"), None)
+    dates = [name for name in ordered if held[name] == "date"]
+    dates += [name for name in listed["call_date"] if held[name] == "text"]
     clocks = [name for name in (*listed["call_time"], *listed["call_timestamp"]) if held[name] == "clock"]
+    clocks += [name for name in listed["call_time"] if held[name] == "text" and name not in dates]
     for name in (*listed["call_timestamp"], *ordered):
         if held[name] == "moment":
             return {"call_timestamp": (name,)}
-        if held[name] and date is not None and clocks:
-            return {"call_date": (date,), "call_time": (name if name in clocks else clocks[0],)}
+        if held[name] and dates and clocks:
+            return {"call_date": (dates[0],), "call_time": (name if name in clocks else clocks[0],)}
     return None
 
 
 def _hold(column: pl.Series) -> str:
-    """Return ``date``, ``clock`` or ``moment`` for what a column holds; empty for nothing."""
-    cells = tidy(column).drop_nulls().cast(str).unique(maintain_order=True).head(200).to_list()
-    if not cells:
+    """Return ``date``, ``clock``, ``moment`` or other ``text`` for what most of a column is; empty for nothing."""
+    cells = tidy(column).drop_nulls().cast(str).unique(maintain_order=True).head(200)
+    if cells.is_empty():
         return ""
-    if all(map(is_time_of_day, cells)):
-        return "clock"
-    return "date" if all(map(is_date_alone, cells)) else "moment"
+    for kind, fits in (("clock", is_time_of_day), ("date", is_date_alone)):
+        if sum(map(fits, cells.to_list())) >= _MOST * len(cells):
+            return kind
+    return "moment" if _reads(cells) else "text"
+
+
+def _reads(cells: pl.Series) -> bool:
+    return any(read_times(cells, "UTC", order).is_not_null().any() for order in (True, False))
 
 
 def _tells_times(layout: Layout, sample: pl.DataFrame, name: str) -> bool:
@@ -79,7 +87,7 @@ def _tells_times(layout: Layout, sample: pl.DataFrame, name: str) -> bool:
     cells = tidy(sample[f"c{layout.place(name)}"]).drop_nulls().cast(str).unique(maintain_order=True).head(200)
     if all(map(is_time_of_day, cells.to_list())):
         return True
-    return any(read_times(cells, "UTC", order).is_not_null().mean() or 0 for order in (True, False))
+    return _reads(cells)
 
 
 def _agree(fields: Fields, utc: bool) -> Fields:

@@ -129,3 +129,8 @@ def test_extensions_may_be_written_with_their_name(tmp_path: Path, written: str)
         tmp_path / "whole", headed("caller;callee;start;duration", f"08031230001 x204;{written};T;45", delimiter=";")
     )
     assert whole.rows("caller_number", "callee_number") == [("+2348031230001", "204")]
+
+
+def test_a_date_in_a_notation_of_its_own_is_read_with_its_time_of_day(tmp_path: Path) -> None:
+    done = read(tmp_path, headed("caller,callee,Date,Time,duration", "A,B,1 Sep 2026,10:00:00,45", "A,B,x,10:00:00,45"))
+    assert (done.clocks, done.file.rejects_by_reason) == (AT_NINE, {"bad_timestamp": 1})

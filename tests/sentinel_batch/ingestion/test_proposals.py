@@ -222,6 +222,14 @@ def test_callers_that_are_extensions_are_allowed_by_what_is_proposed(tmp_path: P
     assert plain.error is None or "[callers] short_codes = true" in plain.error["hint"]
 
 
+def test_a_few_callers_that_are_extensions_are_allowed_too_if_the_file_is_refused_for_them(tmp_path: Path) -> None:
+    row = "08031230001,08051230001,2026-09-01 10:00:00,45"
+    path = _write(tmp_path, f"caller,callee,start_time,duration\n{row}\n{row}\n305{row[11:]}\n")
+    assert tomllib.loads(propose_dialect(path).toml)["callers"] == {"short_codes": True}
+    calm = _write(tmp_path, "caller,callee,start_time,duration\n" + f"{row}\n" * 60 + f"305{row[11:]}\n", "calm.csv")
+    assert "callers" not in tomllib.loads(propose_dialect(calm).toml)
+
+
 def test_another_column_with_the_whole_numbers_of_callers_is_named(tmp_path: Path) -> None:
     text = (
         "caller,caller_normalised,callee,start_time,duration\n201,+2348031230001,08051230001,2026-09-01 10:00:00,45\n"
@@ -266,6 +274,11 @@ def test_words_tell_which_rows_are_no_calls(tmp_path: Path) -> None:
     [
         ("id;A-no;B-no;when;sip code;hang-up end", ["1;T;486;E", "2;T;200;E"], ("end_timestamp", "hang-up end")),
         ("id;A-no;B-no;when;until;x;y", ["1;T;E;9;45", "2;T;E;8;45"], ("duration_seconds", "y")),
+        (
+            "id;A-no;B-no;when;cost;total length;rated length",
+            ["1;T;0.1;50;45", "2;T;0.2;9;7"],
+            ("duration_seconds", "rated length"),
+        ),
         ("id;A-no;B-no;when;sip code;ref", ["1;T;486;7", "2;T;200;9"], ("duration_seconds", "FILL IN")),
     ],
 )
