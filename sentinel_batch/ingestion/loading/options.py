@@ -78,12 +78,12 @@ def read_options(
         lock_timeout=config.lock_timeout,
         progress=progress,
         preview=preview,
-        given=_repeat(config, day_first),
+        given=repeat_options(config, day_first),
     )
 
 
-def _repeat(config: Config, day_first: bool | None) -> Given:
-    """Return the options that were given, for the commands that messages name."""
+def repeat_options(config: Config, day_first: bool | None) -> Given:
+    """Return the options that were given to a command, for those that its messages name."""
     typed = [
         f"--{name} {shlex.quote(str(getattr(config, name)))}"
         for name in ("timezone", "region", "numbers")

@@ -79,3 +79,13 @@ def test_what_is_to_be_filled_in_is_named_with_the_columns_that_are_left(call: C
     assert (
         "Fill in the column of callee_number in" in said and "my.toml. Columns that are not used are: colour." in said
     )
+
+
+def test_what_a_look_at_a_file_names_has_the_options_that_were_given(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Caller,Colour,Start,Duration\n0241234567,red,01/09/2026 10:00:00,45\n")
+    given = ("--region", "GH", "--timezone", "Africa/Accra", "--day-first")
+    shown = " ".join(call("dialects", "show", "a.csv", *given).stderr.split())
+    assert "dialects propose a.csv --timezone Africa/Accra --region GH --day-first --out my.toml" in shown
+    said = " ".join(call("dialects", "propose", "a.csv", *given, "--out", "my.toml").stderr.split())
+    assert "fill in the column of callee_number" in said
+    assert "ingest a.csv --timezone Africa/Accra --region GH --day-first --dialect my.toml --dry-run" in said
