@@ -122,4 +122,6 @@ def _print_remarks(out: Output, file: FileResult) -> None:
     for notice in file.notices:
         out.note(f"{file.path}: {notice}")
     if file.error is not None:
-        out.error(f"{file.path}: {file.error['message']}", file.error.get("hint", ""))
+        message = file.error["message"]
+        named = message.startswith((f"{file.path}:", f"{file.path} "))
+        out.error(message if named else f"{file.path}: {message}", file.error.get("hint", ""))

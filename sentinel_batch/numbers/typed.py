@@ -27,6 +27,8 @@ _URI = re.compile(r"^(?:sips?|tel):([^@;>]*)", re.IGNORECASE)
 _WHOLE_FLOAT = re.compile(WHOLE_FLOAT)
 _BROKEN_FLOAT = re.compile(r"\+?[0-9]{7,17}[.,][0-9]{1,2}")
 _SCIENTIFIC = re.compile(r"\+?([0-9])(?:[.,]([0-9]+))?[eE]\+?([0-9]{1,2})")
+_EXTENSION = re.compile(r"(.*\d|)[ ,;]{0,3}(?:x|ext|extension|poste)[ .:]{0,3}(\d{1,7})", re.IGNORECASE)
+"""An extension, alone or behind the number that it is reached by."""
 _STARRED = re.compile(r"[0-9*#]+")
 
 
@@ -55,6 +57,9 @@ def read_typed(text: str | None) -> Digits | tuple[str | None, str]:
     uri = _URI.match(typed)
     if uri and not any(character.isalpha() for character in uri[1]):
         typed = uri[1]
+    extension = _EXTENSION.fullmatch(typed)
+    if extension:
+        typed = extension[1] or extension[2]
     if typed.lower() in _ANONYMOUS:
         return typed.lower(), ANONYMOUS
     exact = _read_float(typed)

@@ -40,6 +40,7 @@ def propose(
     Exit code 3: no dialect fits, and what is guessed or missing in the proposed one is marked.
     """
     from sentinel_batch.ingestion import propose_dialect
+    from sentinel_batch.ingestion.loading.options import repeat_options
     from sentinel_batch.ingestion.proposal.saving import check_target, save_proposal
 
     if out_file is not None:
@@ -57,7 +58,8 @@ def propose(
             out.line(line)
     else:
         print_proposal(out, proposal)
-        out.note(f"Wrote {out_file}. Look through it, then:")
-        command = ["sentinel-batch", "ingest", str(file), "--dialect", str(out_file), "--dry-run"]
-        out.note(f"  {shlex.join(command)}")
+        open_fields = f" and fill in the column of {' and '.join(proposal.missing)}" if proposal.missing else ""
+        out.note(f"Wrote {out_file}. Look through it{open_fields}, then:")
+        named = f"--dialect {shlex.quote(str(out_file))}"
+        out.note(f"  {repeat_options(config, day_first).type_anew('ingest', str(file), named, '--dry-run')}")
     return judge(proposal)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-
 from sentinel_batch.cli.dialects.options import (
     DayFirstOption,
     DialectOption,
@@ -32,6 +30,7 @@ def show(
     Exit code 3: no dialect fits; what comes near is named.
     """
     from sentinel_batch.ingestion import propose_dialect
+    from sentinel_batch.ingestion.loading.options import repeat_options
 
     config = session.configure(dialect=dialect, timezone=timezone, region=region, numbers=numbers)
     proposal = propose_dialect(file, config=config, day_first=day_first)
@@ -42,5 +41,6 @@ def show(
         return judge(proposal)
     print_proposal(out, proposal)
     if not proposal.recognised:
-        out.note(f"For a dialect to go on from: sentinel-batch dialects propose {shlex.quote(str(file))} --out my.toml")
+        command = repeat_options(config, day_first).type_anew("dialects propose", str(file), "--out my.toml")
+        out.note(f"For a dialect to go on from: {command}")
     return judge(proposal)

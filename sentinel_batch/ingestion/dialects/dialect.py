@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 FIELDS = (
     "caller_number",
@@ -38,6 +39,9 @@ TALK_RULES = ("longest", "sum", "first", "last")
 
 REPEATS = ("copies", "calls")
 """What rows of one file are that are equal and have no call id: copies of one call, or calls of their own."""
+
+PLACEHOLDER = "FILL IN the column of {}"
+"""Stands in a proposed dialect for the column of a field that none seems to hold."""
 
 LEG_GAP_SECONDS = 86_400
 """Rows with one call id that start further apart are different calls: switches use ids again."""
@@ -202,6 +206,11 @@ class Dialect:
     short_callers: bool
     guess: bool
     fingerprint: str
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """Columns that feed a field or say what a row is."""
+        return frozenset({name for names in self.fields.values() for name in names}.union(self.keep, self.skip))
 
     def misses(self, columns: set[str]) -> list[str]:
         """Return the fields that a call needs and that no column of a header with these (normalised) names feeds."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from batch_base.suggestions import find_nearest
-from sentinel_batch.errors import DialectError
+from sentinel_batch.errors import DialectError, UsageError
 from sentinel_batch.ingestion.dialects.dialect import (
     CLOCKS,
     FIELDS,
@@ -239,7 +239,10 @@ def _check_types(data: dict[str, Any], source: str) -> None:
         )
     zone = data.get("time", {}).get("timezone")
     if zone is not None:
-        check_zone(zone)
+        try:
+            check_zone(zone)
+        except UsageError as error:
+            raise DialectError(f"{source}: [time] timezone = {zone!r}. {error.message}", hint=error.hint) from error
 
 
 def _is(value: object, wanted: str) -> bool:

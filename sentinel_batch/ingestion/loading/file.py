@@ -37,8 +37,10 @@ from sentinel_batch.ingestion.loading.parts import (
 from sentinel_batch.ingestion.loading.settling import resolve_source, shape_by
 from sentinel_batch.ingestion.loading.shelf import Stamp
 from sentinel_batch.ingestion.loading.staging import RowStaging, Staged
+from sentinel_batch.ingestion.preview.advice import advise
 from sentinel_batch.ingestion.preview.view import view_layout
 from sentinel_batch.ingestion.reading.files import hash_file, name_of, spool_stream, unreadable_reported
+from sentinel_batch.ingestion.reading.given import Given
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.source import Source, open_source
 from sentinel_batch.ingestion.resolution.finding import Resolution
@@ -111,7 +113,7 @@ class FileIngest:
         yield Sized(size)
         with unreadable_reported(self.path), ThreadPoolExecutor(1) as hasher:
             digest = hasher.submit(hash_file, local)
-            source = open_source(local, self.name, self.options.dialect)
+            source = open_source(local, self.name, self.options.dialect, self.options.given)
             if source is None:
                 yield Identified(digest.result(), notices=["The file is empty."])
                 return
@@ -120,19 +122,19 @@ class FileIngest:
             day_first = self._day_first(source)
             if day_first is None and source.has_text_dates():
                 yield Counted(source.count_rows())
-                raise _ambiguous_dates(self.name, source)
+                raise _ambiguous_dates(self.name, source, self.options.given)
             resolution = resolve_source(source, self.options, day_first)
             yield Resolved(resolution.zone, notices=[*_list_unused(source.layout, resolution), *resolution.notices])
             shaping = shape_by(resolution, self.options, self.numbers, day_first)
             if self.options.preview:
-                yield Previewed(view_layout(self.name, source, resolution, shaping).to_dict())
+                yield Previewed(view_layout(self.name, source, resolution, shaping, self.options.given).to_dict())
             source = source.laid_out(resolution.layout)
             stamp = hasher.submit(self._identify, digest, shaping)
             earlier = self._find_earlier(stamp, size)
             if earlier is not None:
                 yield Identified(stamp.result().sha256, stamp.result().ingest_id)
                 yield earlier
-                self._check_rejects(earlier, [])
+                self._check_rejects(earlier, [], source)
                 return
             rows = RowStaging(source, shaping, stamp, self.staging, self._report_progress(size))
             try:
@@ -142,7 +144,7 @@ class FileIngest:
                 yield rows.counts
         if not rows.counts.records_processed:
             return
-        self._check_rejects(rows.counts, staged.examples)
+        self._check_rejects(rows.counts, staged.examples, source)
         yield self._commit(staged, before, shaping, stamp.result())
 
     def _find_earlier(self, stamp: Future[Stamp], size: int) -> Repeated | None:
@@ -178,19 +180,21 @@ class FileIngest:
         progress = self.options.progress
         return None if progress is None else lambda done: progress(self.name, done, size)
 
-    def _check_rejects(self, counts: RowCounts | Repeated, examples: Sequence[str]) -> None:
+    def _check_rejects(self, counts: RowCounts | Repeated, examples: Sequence[str], source: Source) -> None:
         rejected, rows = counts.records_rejected, counts.records_processed
         allowed = 0.0 if self.options.strict else self.options.max_reject_rate
         if not rejected or rejected <= allowed * rows:
             return
         reasons = ", ".join(f"{reason}: {count}" for reason, count in counts.rejects_by_reason.items())
         limit = "--strict allows none" if self.options.strict else f"--max-reject-rate allows {allowed:.1%}"
-        shown = "".join(f"\n  {example}" for example in examples[:3])
+        shown = "".join(f"\n  {self.name}:{example}" for example in examples[:3])
+        given = self.options.given
+        advice = advise(counts.rejects_by_reason, source.layout, source.sample(), self.name, given)
         raise RejectRateError(
             f"{self.name}: {rejected} of {rows} rows ({rejected / rows:.1%}) were rejected, {limit}; nothing of the "
             f"file was committed. {reasons}.{shown}",
-            hint="Check the dialect, the region and the time zone; or allow more with --max-reject-rate. To see all of "
-            f"it: sentinel-batch ingest {self.name} --dry-run --max-reject-rate 1",
+            hint=f"{advice} Or allow more with --max-reject-rate. To see all of it: "
+            f"{given.type('ingest', self.name, '--dry-run', '--max-reject-rate 1')}",
         )
 
 
@@ -215,10 +219,11 @@ def _list_unused(found: Layout, resolution: Resolution) -> list[str]:
     return [f"Columns that are not used: {', '.join(unused)}."] if unused else []
 
 
-def _ambiguous_dates(name: str, source: Source) -> AmbiguousDatesError:
+def _ambiguous_dates(name: str, source: Source, given: Given) -> AmbiguousDatesError:
     line, column, text = source.example_date()
     return AmbiguousDatesError(
         f"{name}:{line}: dates such as {text!r} in {column} can be read day first or month first, and no date in the "
         "file decides.",
-        hint=f"Say which: sentinel-batch ingest {name} --day-first, or --month-first.",
+        hint=f"Say which: {given.type('ingest', name, '--day-first')}, or: "
+        f"{given.type('ingest', name, '--month-first')}",
     )

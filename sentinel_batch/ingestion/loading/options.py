@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from sentinel_batch.config import Config
 from sentinel_batch.errors import UsageError
 from sentinel_batch.ingestion.dialects.catalogue import load_dialect
 from sentinel_batch.ingestion.dialects.dialect import Dialect
+from sentinel_batch.ingestion.reading.given import NOTHING_GIVEN, Given
 from sentinel_batch.ingestion.values.zones import check_zone
 from sentinel_batch.numbers import is_region
 from sentinel_batch.window import now
@@ -38,6 +41,7 @@ class Options:
     lock_timeout: float
     progress: Progress | None
     preview: bool
+    given: Given = NOTHING_GIVEN
 
 
 def read_options(
@@ -74,4 +78,22 @@ def read_options(
         lock_timeout=config.lock_timeout,
         progress=progress,
         preview=preview,
+        given=repeat_options(config, day_first),
     )
+
+
+def repeat_options(config: Config, day_first: bool | None) -> Given:
+    """Return the options that were given to a command, for those that its messages name."""
+    typed = [
+        f"--{name} {shlex.quote(str(getattr(config, name)))}"
+        for name in ("timezone", "region", "numbers")
+        if config.origin(name).startswith(("flag", "argument"))
+    ]
+    order = {True: ["--day-first"], False: ["--month-first"], None: list[str]()}[day_first]
+    return Given(_shorten(config.dialect), " ".join([*typed, *order]))
+
+
+def _shorten(dialect: str | Path | None) -> str:
+    """Return a dialect as it can be typed: a path from the current folder, if it is below that."""
+    path = Path(dialect or "")
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(dialect or "")

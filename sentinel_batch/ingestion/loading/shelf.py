@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -140,13 +140,11 @@ class RejectPile:
         self.reasons: Counter[str] = Counter()
         self.examples: list[str] = []
 
-    def add(self, rejects: pl.DataFrame) -> None:
-        """Add the rejects of one block."""
+    def add(self, rejects: pl.DataFrame, examples: Sequence[str]) -> None:
+        """Add the rejects of one block, and the first ones of them in words."""
         if rejects.is_empty():
             return
-        for row in rejects.head(EXAMPLES - len(self.examples)).iter_rows(named=True):
-            column = f" in {row['column']}" if row["column"] else ""
-            self.examples.append(f"line {row['source_line']}: {row['reason']}{column}: {row['raw'][:160]!r}")
+        self.examples += examples[: EXAMPLES - len(self.examples)]
         self.reasons.update(rejects["reason"].to_list())
         self._held.append(rejects)
         if sum(frame.height for frame in self._held) > REJECTS_HELD:

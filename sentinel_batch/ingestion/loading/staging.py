@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentinel_batch.ingestion.loading.deduplication import KeySpill, sort_hashes
+from sentinel_batch.ingestion.loading.examples import describe_examples
 from sentinel_batch.ingestion.loading.parts import RowCounts
-from sentinel_batch.ingestion.loading.shelf import THREADS, RejectPile, Shelf, Stamp
+from sentinel_batch.ingestion.loading.shelf import EXAMPLES, THREADS, RejectPile, Shelf, Stamp
 from sentinel_batch.ingestion.reading.source import Pending, Rows, Source
 from sentinel_batch.ingestion.shaping.rows import REASONS, Shaping, shape_rows
 from sentinel_batch.lake import StagedFile
@@ -54,6 +55,7 @@ class Staged:
 class _ShapedBlock:
     records: pl.DataFrame
     rejects: pl.DataFrame
+    examples: list[str]
     keys: NDArray[np.uint64]
     rows: int
     skipped: dict[str, int]
@@ -139,7 +141,7 @@ class RowStaging:
         self._skipped_types.update(block.skipped_types)
         self._encodings[block.encoding] += 1
         self._tally.add(block.tally)
-        self._rejects.add(block.rejects)
+        self._rejects.add(block.rejects, block.examples)
 
 
 def _shape_in_order(source: Source, shaping: Shaping, pool: ThreadPoolExecutor) -> Iterator[_ShapedBlock]:
@@ -155,15 +157,25 @@ def _shape_in_order(source: Source, shaping: Shaping, pool: ThreadPoolExecutor) 
 def _shape(pending: Pending, shaping: Shaping) -> _ShapedBlock:
     rows = pending.split()
     shaped = shape_rows(rows.cells, shaping)
-    rejects, skipped, repeated = shaped.rejects, dict(rows.skipped), 0
+    rejects, skipped, repeated, examples = shaped.rejects, dict(rows.skipped), 0, list[str]()
     if rejects.height or rows.ragged:
         rejects, repeated = _describe_rejects(rejects, rows, shaping.layout.header_text.strip())
+        examples = describe_examples(rejects.head(EXAMPLES), rows.cells, shaping.layout)
     if repeated:
         skipped["header"] = skipped.get("header", 0) + repeated
     keys = sort_hashes(shaped.records)
     total = rows.cells.height + len(rows.ragged) - repeated
     return _ShapedBlock(
-        shaped.records, rejects, keys, total, skipped, rows.encoding, pending.bytes_read, shaped.tally, shaped.skipped
+        shaped.records,
+        rejects,
+        examples,
+        keys,
+        total,
+        skipped,
+        rows.encoding,
+        pending.bytes_read,
+        shaped.tally,
+        shaped.skipped,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sentinel_batch.ingestion.dialects.dialect import Dialect
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.splitting import split_line
+from sentinel_batch.ingestion.values.headers import fold_header
 from sentinel_batch.ingestion.values.words import fold_word
 
 LONGEST_NAME = 80
@@ -19,9 +20,9 @@ def spell_columns(layout: Layout) -> dict[str, str]:
         cells = split_line(text, layout.delimiter) if text else []
     spelt = {name: name for name in layout.columns if name}
     for cell in reversed(cells):
-        name, plain = fold_word(cell), cell.strip().strip("'\"").strip()
-        if name in spelt and plain and len(plain) <= LONGEST_NAME and fold_word(plain) == name:
-            spelt[name] = plain
+        plain = cell.strip().strip("'\"").strip()
+        if plain and len(plain) <= LONGEST_NAME and fold_word(plain) == fold_word(cell):
+            spelt |= {name: plain for name in (fold_word(cell), fold_header(cell)) if name in spelt}
     return spelt
 
 

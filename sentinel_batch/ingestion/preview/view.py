@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sentinel_batch.ingestion.dialects.dialect import CLOCKS, FIELDS
+from sentinel_batch.ingestion.preview.advice import advise
 from sentinel_batch.ingestion.preview.reasons import explain_layout
 from sentinel_batch.ingestion.preview.spelling import spell_columns
+from sentinel_batch.ingestion.reading.given import NOTHING_GIVEN, Given
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.source import Source
 from sentinel_batch.ingestion.resolution.finding import Resolution
@@ -114,7 +116,13 @@ class LayoutView:
         return facts | {"fields": [_to_json(vars(field)) for field in self.fields]}
 
 
-def view_layout(name: str, source: Source, resolution: Resolution, shaping: Shaping) -> LayoutView:
+def view_layout(
+    name: str,
+    source: Source,
+    resolution: Resolution,
+    shaping: Shaping,
+    given: Given = NOTHING_GIVEN,
+) -> LayoutView:
     """Show how a file is read.
 
     Parameters
@@ -127,10 +135,12 @@ def view_layout(name: str, source: Source, resolution: Resolution, shaping: Shap
         What was settled about it.
     shaping
         How its rows become calls.
+    given
+        Options to repeat in the commands that are named.
     """
     layout, dialect = resolution.layout, resolution.layout.dialect
     spelt, sample = spell_columns(layout), source.sample().head(_TRIED_ROWS)
-    calls, lines, remarks = _shape_calls(sample, shaping)
+    calls, lines, remarks = _shape_calls(sample, shaping, name, given)
     rows = sample.filter(sample["source_line"].is_in(lines)) if lines else sample.head(CALLS)
     fields = tuple(_view_field(field, layout, spelt, rows) for field in (*FIELDS, *CLOCKS) if layout.positions(field))
     fed = {view.field for view in fields}
@@ -168,7 +178,9 @@ def _view_field(field: str, layout: Layout, spelt: Mapping[str, str], rows: pl.D
     return FieldView(field, names, tuple(cell[:_LONGEST_CELL] for cell in cells))
 
 
-def _shape_calls(sample: pl.DataFrame, shaping: Shaping) -> tuple[tuple[dict[str, Any], ...], list[int], list[str]]:
+def _shape_calls(
+    sample: pl.DataFrame, shaping: Shaping, name: str, given: Given
+) -> tuple[tuple[dict[str, Any], ...], list[int], list[str]]:
     """Return the first calls, their lines, and what became of the rows when there are none."""
     if sample.is_empty():
         return (), [], ["There are no rows to show."]
@@ -182,7 +194,9 @@ def _shape_calls(sample: pl.DataFrame, shaping: Shaping) -> tuple[tuple[dict[str
     reasons = shaped.rejects["reason"].value_counts(sort=True).sort(["count", "reason"], descending=[True, False])
     told = [f"{reason} {count}" for reason, count in reasons.iter_rows()]
     told += [f"no call ({kind}) {count}" for kind, count in shaped.skipped.items()]
-    return (), lines, [f"None of the first {sample.height} rows would be stored: {', '.join(told)}."]
+    said = f"None of the first {sample.height} rows would be stored: {', '.join(told)}."
+    counts = dict(reasons.iter_rows())
+    return (), lines, [f"{said} {advise(counts, shaping.layout, sample, name, given)}" if counts else said]
 
 
 def _cut(value: Any) -> Any:

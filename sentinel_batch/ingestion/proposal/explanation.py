@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sentinel_batch.ingestion.dialects.catalogue import load_dialect
-from sentinel_batch.ingestion.dialects.dialect import Dialect
+from sentinel_batch.ingestion.dialects.dialect import PLACEHOLDER, Dialect
 from sentinel_batch.ingestion.preview.view import STORED, FieldView, LayoutView
-from sentinel_batch.ingestion.proposal.drafting import PLACEHOLDER
 from sentinel_batch.ingestion.proposal.writing import Remark
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.values.words import fold_word

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sentinel_batch.ingestion.dialects.catalogue import list_dialects
 from sentinel_batch.ingestion.dialects.dialect import Dialect
 from sentinel_batch.ingestion.proposal.table import Table
-from sentinel_batch.ingestion.values.words import fold_word
+from sentinel_batch.ingestion.reading.recognition import fold_columns
 
 SHOWN = 3
 _NEAR = 0.5
@@ -62,8 +62,7 @@ def find_misses(table: Table, candidates: Mapping[str, Mapping[str, str]]) -> tu
     """
     if table.header_line is None:
         return ()
-    spelt = {fold_word(name): name for name in reversed(table.names)}
-    near = [(_score(miss), miss) for dialect in list_dialects() if (miss := _compare(dialect, spelt, candidates))]
+    near = [(_score(miss), miss) for dialect in list_dialects() if (miss := _compare(dialect, table.names, candidates))]
     return tuple(miss for _, miss in sorted(near, key=lambda pair: pair[0])[:SHOWN])
 
 
@@ -71,9 +70,8 @@ def _score(miss: NearMiss) -> tuple[int, int]:
     return len(miss.lacks) + len(miss.lacks_columns), -len(miss.found)
 
 
-def _compare(
-    dialect: Dialect, spelt: Mapping[str, str], candidates: Mapping[str, Mapping[str, str]]
-) -> NearMiss | None:
+def _compare(dialect: Dialect, names: Sequence[str], candidates: Mapping[str, Mapping[str, str]]) -> NearMiss | None:
+    spelt = dict(zip(reversed(fold_columns(names, dialect)), reversed(names), strict=True))
     columns = set(spelt)
     lacks, absent = dialect.misses(columns), [name for name in dialect.recognised_by if name not in columns]
     fed = [name for names in dialect.fields.values() for name in names if name in columns]

@@ -8,12 +8,12 @@ from pathlib import Path
 from sentinel_batch.desk import ConfigLike, open_desk
 from sentinel_batch.errors import NoInputError, UnrecognisedFileError
 from sentinel_batch.ingestion.dialects.catalogue import DIALECTS, load_dialect
-from sentinel_batch.ingestion.dialects.dialect import Dialect
+from sentinel_batch.ingestion.dialects.dialect import PLACEHOLDER, Dialect
 from sentinel_batch.ingestion.loading.options import Options, read_options
 from sentinel_batch.ingestion.loading.settling import resolve_source, shape_by
 from sentinel_batch.ingestion.preview.spelling import spell_columns
 from sentinel_batch.ingestion.preview.view import LayoutView, view_layout
-from sentinel_batch.ingestion.proposal.drafting import PLACEHOLDER, Draft, draft_dialect
+from sentinel_batch.ingestion.proposal.drafting import Draft, draft_dialect
 from sentinel_batch.ingestion.proposal.explanation import comment_lines, describe_head, list_remarks
 from sentinel_batch.ingestion.proposal.misses import find_misses
 from sentinel_batch.ingestion.proposal.result import DialectProposal
@@ -21,7 +21,9 @@ from sentinel_batch.ingestion.proposal.table import Table, find_table
 from sentinel_batch.ingestion.proposal.writing import write_dialect, write_name
 from sentinel_batch.ingestion.reading.files import name_of, unreadable_reported
 from sentinel_batch.ingestion.reading.layout import Layout
+from sentinel_batch.ingestion.reading.recognition import fold_columns
 from sentinel_batch.ingestion.reading.source import Source, open_source, read_first_lines
+from sentinel_batch.ingestion.shaping.rows import Shaping, shape_rows
 from sentinel_batch.ingestion.values.words import fold_word
 from sentinel_batch.numbers import MODES, NumberBook
 
@@ -106,7 +108,7 @@ class _Reading:
         notices = []
         for dialect in (self.options.dialect, None) if self.options.dialect else (None,):
             try:
-                source = open_source(self.file, self.name, dialect)
+                source = open_source(self.file, self.name, dialect, self.options.given)
             except UnrecognisedFileError as error:
                 if dialect is not None:  # Of the others, the near misses tell more.
                     notices.append(" ".join(filter(None, (error.message, error.hint))))
@@ -133,7 +135,16 @@ class _Reading:
             )
         numbers = {mode: NumberBook(self.options.region, mode) for mode in MODES}
         shaping = shape_by(resolution, self.options, numbers, day_first)
-        return view_layout(self.name, source, resolution, shaping), resolution.layout
+        view = view_layout(self.name, source, resolution, shaping, self.options.given)
+        return view, self._allow_extensions(source, shaping)
+
+    def _allow_extensions(self, source: Source, shaping: Shaping) -> Layout:
+        """Return the layout with a dialect that lets extensions call, where an ingest refuses the file for them."""
+        layout, sample = shaping.layout, source.sample()
+        reasons = shape_rows(sample, shaping).rejects["reason"]
+        if (reasons == "caller_short_code").sum() <= self.options.max_reject_rate * sample.height:
+            return layout
+        return replace(layout, dialect=replace(layout.dialect, short_callers=True))
 
     def _write(
         self, layout: Layout, view: LayoutView | None, day_first: bool | None, draft: Draft | None = None
@@ -162,7 +173,7 @@ class _Reading:
         draft = draft_dialect(table, write_name(self.file.name))
         misses = find_misses(table, draft.candidates)
         lacks = [f"No column was found for {field}: fill it in." for field in draft.missing]
-        draft = replace(draft, remarks=(*map(str, misses), *lacks))
+        draft = replace(draft, remarks=(*map(str, misses), *draft.remarks, *lacks))
         view, layout, day_first = None, _lay_out(table, draft), None
         if not draft.missing:
             source, problem = self._open_draft(draft.dialect)
@@ -187,7 +198,7 @@ def _fingerprint(name: str) -> str | None:
 def _lay_out(table: Table, draft: Draft) -> Layout:
     """Return the layout of a table by a draft; placeholders count as columns, so that they are written."""
     headed = table.header_line is not None
-    columns = tuple(map(fold_word, table.names))
+    columns = fold_columns(table.names, draft.dialect)
     placeholders = tuple(fold_word(PLACEHOLDER.format(field)) for field in draft.missing)
     text = table.delimiter.join(f'"{name}"' for name in table.names) if headed else ""
     return Layout(draft.dialect, table.delimiter, (*columns, *placeholders), 1, text, 0, int(headed))

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sentinel_batch.errors import UnrecognisedFileError
 from sentinel_batch.ingestion.preview.spelling import LONGEST_NAME
@@ -13,7 +14,7 @@ from sentinel_batch.ingestion.reading.headerless import DELIMITERS
 from sentinel_batch.ingestion.reading.splitting import split_line
 from sentinel_batch.ingestion.values.cells import is_missing_cell
 from sentinel_batch.ingestion.values.durations import read_duration
-from sentinel_batch.ingestion.values.timestamps import read_times
+from sentinel_batch.ingestion.values.timestamps import is_date_alone, is_time_of_day, read_times
 from sentinel_batch.ingestion.values.words import fold_word
 
 _LINES = 200
@@ -46,6 +47,42 @@ class Table:
     header_line: int | None
     names: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+    def column(self, name: str) -> list[str]:
+        """Return what a column holds, without what stands for nothing."""
+        return [cell for cell in self._cells(name) if not is_missing_cell(cell)]
+
+    def _cells(self, name: str) -> list[str]:
+        place = self.names.index(name)
+        return [row[place].strip().strip("'\"") for row in self.rows]
+
+    def holds_dates(self, name: str) -> bool:
+        """Tell whether a column holds dates without a time of day."""
+        cells = self.column(name)
+        return bool(cells) and all(map(is_date_alone, cells))
+
+    def holds_clocks(self, name: str) -> bool:
+        """Tell whether a column holds times of day without a date."""
+        cells = self.column(name)
+        return bool(cells) and all(map(is_time_of_day, cells))
+
+    def holds_times(self, name: str) -> bool:
+        """Tell whether a column holds times, with a date or without."""
+        return "time" in self.describe(self.names.index(name)) or self.holds_clocks(name)
+
+    def read_moments(self, name: str) -> list[datetime | None] | None:
+        """Return the times of a column, row by row; None for a column of anything else."""
+        import polars as pl
+
+        if "time" not in self.describe(self.names.index(name)):
+            return None
+        cells = pl.Series(self._cells(name), dtype=pl.String)
+        read = [read_times(cells, "UTC", order) for order in (True, False)]
+        return min(read, key=pl.Series.null_count).to_list()
+
+    def read_lengths(self, name: str) -> list[int | None]:
+        """Return the durations of a column in seconds, row by row."""
+        return list(map(read_duration, self._cells(name)))
 
     def describe(self, place: int) -> dict[str, str]:
         """Return what a column may be (``number``, ``time``, ``duration``), and in words what it holds."""

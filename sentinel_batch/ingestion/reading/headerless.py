@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
 
 from sentinel_batch.errors import UnrecognisedFileError
-from sentinel_batch.ingestion.dialects.catalogue import DIALECTS
 from sentinel_batch.ingestion.dialects.dialect import Dialect
+from sentinel_batch.ingestion.reading.given import Given
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.marks import hide_escaped, is_marker
 from sentinel_batch.ingestion.reading.splitting import split_line
@@ -25,7 +24,7 @@ SAMPLE_LINES = 200
 _PLAIN_MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
 
 
-def find_headerless(lines: Sequence[str], dialect: Dialect, source: str, *, named: bool) -> Layout | None:
+def find_headerless(lines: Sequence[str], dialect: Dialect, source: str, given: Given | None) -> Layout | None:
     """Find the layout of lines without a header, None where they are not of this dialect.
 
     A dialect that was named is believed: only the number of columns must be one of its layouts, and at least every
@@ -39,8 +38,8 @@ def find_headerless(lines: Sequence[str], dialect: Dialect, source: str, *, name
         The dialect to try.
     source
         The file's name, for the error.
-    named
-        Whether the user named the dialect.
+    given
+        Options to repeat in the command that the error names; None where the user did not name the dialect.
 
     Raises
     ------
@@ -62,8 +61,8 @@ def find_headerless(lines: Sequence[str], dialect: Dialect, source: str, *, name
             longest = layout if count else longest
         if fitting * 2 > len(body):
             return longest
-    if named:
-        raise _misfit(body, dialect, source)
+    if given is not None:
+        raise _misfit(body, dialect, source, given)
     return None
 
 
@@ -103,7 +102,7 @@ def _fits(field: str, cell: str, day_first: bool | None) -> bool:
     return any(is_time(cell, order) for order in orders)
 
 
-def _misfit(body: Sequence[tuple[int, str]], dialect: Dialect, source: str) -> UnrecognisedFileError:
+def _misfit(body: Sequence[tuple[int, str]], dialect: Dialect, source: str, given: Given) -> UnrecognisedFileError:
     """Return the error for the first line that is not as a named dialect says."""
     widths = {len(columns): columns for columns in dialect.layouts}
     delimiters = [dialect.delimiter] if dialect.delimiter else DELIMITERS
@@ -116,19 +115,20 @@ def _misfit(body: Sequence[tuple[int, str]], dialect: Dialect, source: str) -> U
             misfit = _find_misfit(row, layout)
             if misfit is not None:
                 field, column, value = misfit
-                return _refuse(source, number, dialect, f"takes {field} from {column}, which holds {value[:80]!r}")
+                return _refuse(
+                    source, number, dialect, given, f"takes {field} from {column}, which holds {value[:80]!r}"
+                )
     number, line = body[0]
     counts = {len(split_line(line, delimiter, widths)): delimiter for delimiter in delimiters}
     allowed = " or ".join(map(str, sorted(widths)))
     found = f"has {allowed} columns, and this line {max(counts)} at {counts[max(counts)]!r}: {line[:120]!r}"
-    return _refuse(source, number, dialect, found)
+    return _refuse(source, number, dialect, given, found)
 
 
-def _refuse(source: str, number: int, dialect: Dialect, text: str) -> UnrecognisedFileError:
+def _refuse(source: str, number: int, dialect: Dialect, given: Given, text: str) -> UnrecognisedFileError:
     header = "Without" if dialect.header == "none" else "No line is a header of the dialect, and without"
-    file, named = shlex.quote(source), dialect.name if dialect.name in DIALECTS else dialect.name + ".toml"
     return UnrecognisedFileError(
         f"{source}:{number}: no dialect fits (tried {dialect.name}). {header} a header it {text}.",
-        hint=f"See what fits: sentinel-batch dialects show {file}. Or mend [rows] layouts, [fields] or [time] of the "
-        f"dialect, then: sentinel-batch ingest {file} --dry-run --dialect {named}",
+        hint=f"See what fits: {given.type_anew('dialects show', source)}. Or mend [rows] layouts, [fields] or [time] "
+        f"of the dialect, then: {given.type('ingest', source, '--dry-run')}",
     )

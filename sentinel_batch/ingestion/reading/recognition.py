@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,18 +10,26 @@ from typing import NamedTuple
 from batch_base.suggestions import find_nearest
 from sentinel_batch.errors import UnrecognisedFileError
 from sentinel_batch.ingestion.dialects.catalogue import DIALECTS, load_dialect
-from sentinel_batch.ingestion.dialects.dialect import Dialect
+from sentinel_batch.ingestion.dialects.dialect import PLACEHOLDER, Dialect
+from sentinel_batch.ingestion.reading.given import NOTHING_GIVEN, Given
 from sentinel_batch.ingestion.reading.headerless import DELIMITERS, find_headerless
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.spans import RULER, find_spans
 from sentinel_batch.ingestion.reading.splitting import split_line
+from sentinel_batch.ingestion.values.headers import fold_header
 from sentinel_batch.ingestion.values.words import fold_word
 
+_SHOWN = 3
 HEADER_LINES = 60
 """A header is looked for in so many lines."""
 
 
-def find_layout(lines: Sequence[str], dialect: Dialect | None, source: str) -> Layout | None:
+def find_layout(
+    lines: Sequence[str],
+    dialect: Dialect | None,
+    source: str,
+    given: Given = NOTHING_GIVEN,
+) -> Layout | None:
     """Find a file's layout from its first lines.
 
     Parameters
@@ -33,6 +40,8 @@ def find_layout(lines: Sequence[str], dialect: Dialect | None, source: str) -> L
         The dialect that the user named, None to find it.
     source
         The file's name, for the error.
+    given
+        Options to repeat in the commands that the error names.
 
     Returns
     -------
@@ -52,15 +61,15 @@ def find_layout(lines: Sequence[str], dialect: Dialect | None, source: str) -> L
     for candidate in candidates:
         layout = _find_header(lines, candidate, headers)
         if layout is None and candidate.header != "required":
-            layout = find_headerless(lines, candidate, source, named=dialect is not None)
+            layout = find_headerless(lines, candidate, source, None if dialect is None else given)
         if layout is not None:
             return layout
-    raise _unrecognised(lines, dialect, source)
+    raise _unrecognised(lines, dialect, source, given)
 
 
-def _unrecognised(lines: Sequence[str], dialect: Dialect | None, source: str) -> UnrecognisedFileError:
-    tried = ", ".join(DIALECTS if dialect is None else [dialect.name])
+def _unrecognised(lines: Sequence[str], dialect: Dialect | None, source: str, given: Given) -> UnrecognisedFileError:
     number, first = next((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    tried = dialect.name if dialect is not None else _name_tried(lines)
     text = f"{source}:{number}: no dialect fits (tried {tried}). The file starts with {first[:120]!r}."
     near = _nearest_header(lines, dialect or load_dialect("generic"))
     meant = ""
@@ -70,20 +79,46 @@ def _unrecognised(lines: Sequence[str], dialect: Dialect | None, source: str) ->
             f" Line {line} has columns of {wanted.name} ({', '.join(columns)}), but none for {' and '.join(missing)}"
             f"{_describe_wanted(wanted, missing)}."
         )
+        blank = _list_blank(wanted, missing)
+        if blank:
+            return UnrecognisedFileError(text, hint=_say_blank(blank, names, set(columns), source, given))
         meant = suggest_columns(wanted, missing, names) if dialect is not None else ""
-    return UnrecognisedFileError(
-        text, hint=" ".join(filter(None, (meant, next_command(source, named=dialect is not None))))
+    return UnrecognisedFileError(text, hint=" ".join(filter(None, (meant, next_command(source, given)))))
+
+
+def _name_tried(lines: Sequence[str]) -> str:
+    """Name the dialects that have most of a line's columns, and count the others."""
+    cells = [split_line(line, delimiter) for line in lines[:HEADER_LINES] for delimiter in DELIMITERS]
+    score = {
+        name: max((len(dialect.named.intersection(fold_columns(row, dialect))) for row in cells), default=0)
+        for name in DIALECTS
+        for dialect in [load_dialect(name)]
+    }
+    near = [name for name in sorted(score, key=lambda name: -score[name]) if score[name]][:_SHOWN] or ["generic"]
+    return f"{', '.join(near)} and {len(DIALECTS) - len(near)} more"
+
+
+def _list_blank(dialect: Dialect, missing: Sequence[str]) -> list[str]:
+    """Return the fields whose column a proposed dialect leaves to be filled in."""
+    return [field for field in missing if dialect.fields.get(field) == (fold_word(PLACEHOLDER.format(field)),)]
+
+
+def _say_blank(blank: Sequence[str], names: Sequence[str], used: set[str], source: str, given: Given) -> str:
+    free = ", ".join(name for name in names if name and name not in used) or "none"
+    file = given.dialect or "the dialect"
+    return (
+        f"Fill in the column of {' and '.join(blank)} in {file}. Columns that are not used are: {free}. "
+        f"Then: {given.type('ingest', source, '--dry-run')}"
     )
 
 
-def next_command(source: str, *, named: bool) -> str:
+def next_command(source: str, given: Given) -> str:
     """Return what to type when a file does not fit: a dialect that was named, or any."""
-    file = shlex.quote(source)
-    if named:
-        return f"See what fits: sentinel-batch dialects show {file}, or name another with --dialect."
-    return (
-        f"See what comes near: sentinel-batch dialects show {file}. For a dialect to go on from: sentinel-batch "
-        f"dialects propose {file} --out my.toml, then: sentinel-batch ingest {file} --dialect my.toml"
+    if given.dialect:
+        found = given.type_anew("dialects show", source)
+        return f"See what is missing: {given.type('dialects show', source)}. See what fits: {found}"
+    return f"See what comes near: {given.type('dialects show', source)}. For a dialect to go on from: " + (
+        given.type_proposal(source)
     )
 
 
@@ -94,7 +129,7 @@ def suggest_columns(dialect: Dialect, missing: Sequence[str], names: Iterable[st
         for column in dialect.fields.get(field, (field,)):
             near = find_nearest(column, options)
             if near is not None:
-                found.append(f"Did you mean {near} by {column}?")
+                found.append(f"The file has no column {column}. Did you mean {near}?")
     return " ".join(dict.fromkeys(found[:3]))
 
 
@@ -119,7 +154,7 @@ def _nearest_header(lines: Sequence[str], dialect: Dialect) -> _Near | None:
     known = {name for names in dialect.fields.values() for name in names} | set(dialect.recognised_by)
     for number, line in enumerate(lines[:HEADER_LINES], 1):
         for delimiter in [dialect.delimiter] if dialect.delimiter in DELIMITERS else DELIMITERS:
-            names = tuple(map(fold_word, split_line(line, delimiter)))
+            names = fold_columns(split_line(line, delimiter), dialect)
             had, lacks = sorted(known.intersection(names)), dialect.misses(set(names))
             lacks = lacks or sorted(set(dialect.recognised_by).difference(names))
             if len(had) > 1 and (found is None or len(had) > len(found.had)):
@@ -129,12 +164,12 @@ def _nearest_header(lines: Sequence[str], dialect: Dialect) -> _Near | None:
 
 @dataclass(frozen=True)
 class _Header:
-    """A line as a header would be read: its place, delimiter, spans of aligned columns, and names."""
+    """A line as a header would be read: its place, delimiter, spans of aligned columns, and cells."""
 
     place: int
     delimiter: str
     spans: tuple[tuple[int, int | None], ...]
-    names: tuple[str, ...]
+    cells: tuple[str, ...]
 
 
 def _read_headers(lines: Sequence[str], dialect: Dialect | None) -> list[_Header]:
@@ -147,13 +182,23 @@ def _read_headers(lines: Sequence[str], dialect: Dialect | None) -> list[_Header
             spans = find_spans(lines, place) if delimiter == "fixed" else ()
             cells = [line[start:end] for start, end in spans] if spans else []
             cells = split_line(line, delimiter) if delimiter != "fixed" else cells
-            names = tuple(map(_fold, cells)) if len(cells) > 1 else ()
-            if names:
-                headers.append(_Header(place, delimiter, spans, names))
+            if len(cells) > 1:
+                headers.append(_Header(place, delimiter, spans, tuple(cells)))
     return headers
 
 
 _fold = lru_cache(maxsize=4096)(fold_word)
+_fold_hump = lru_cache(maxsize=4096)(fold_header)
+
+
+def fold_columns(cells: Iterable[str], dialect: Dialect) -> tuple[str, ...]:
+    """Return the names of a header's columns as a dialect compares them.
+
+    Where the dialect goes by likely names, one that it does not know is split into the words of its CamelCase.
+    """
+    if not dialect.guess:
+        return tuple(map(_fold, cells))
+    return tuple(_fold(cell) if _fold(cell) in dialect.named else _fold_hump(cell) for cell in cells)
 
 
 def _find_header(lines: Sequence[str], dialect: Dialect, headers: Sequence[_Header]) -> Layout | None:
@@ -161,12 +206,13 @@ def _find_header(lines: Sequence[str], dialect: Dialect, headers: Sequence[_Head
         return None
     known = {name for names in dialect.fields.values() for name in names}
     for header in headers:
-        if dialect.delimiter not in (None, header.delimiter) or known.isdisjoint(header.names):
+        if dialect.delimiter not in (None, header.delimiter):
             continue
-        if dialect.recognises(set(header.names)):
+        names = fold_columns(header.cells, dialect)
+        if not known.isdisjoint(names) and dialect.recognises(set(names)):
             place = header.place
             header_lines = 1 + _count_extra_rows(lines[place + 1 : place + 3], dialect, header.delimiter)
-            names, first = _first_only(header.names), place + 1 + header_lines
+            names, first = _first_only(names), place + 1 + header_lines
             before = "\n".join(lines[:place])
             form = (dialect, header.delimiter, names, first, lines[place], place, header_lines, header.spans)
             return Layout(*form, preamble=before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,17 +24,19 @@ from sentinel_batch.ingestion.reading.blocks import (
     repair_encoding,
 )
 from sentinel_batch.ingestion.reading.files import SAMPLE_BYTES, name_of, open_bytes
+from sentinel_batch.ingestion.reading.given import NOTHING_GIVEN, Given
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.recognition import find_layout
 from sentinel_batch.ingestion.reading.splitting import split_block
+from sentinel_batch.ingestion.values.cells import is_missing_cell
 from sentinel_batch.ingestion.values.timestamps import (
     decide_day_first,
     decide_order,
     has_short_years,
+    is_time_of_day,
     may_need_day_first,
     needs_day_first,
 )
-from sentinel_batch.ingestion.values.words import fold_word
 from sentinel_batch.window import now
 
 if TYPE_CHECKING:
@@ -137,9 +140,15 @@ class Source:
         line, text = next((line, text) for line, text in times if needs_day_first([text]))
         return line, self.layout.columns[place], text
 
-    @property
+    @cached_property
     def _time_place(self) -> int:
-        return (self.layout.positions("call_timestamp") or self.layout.positions("call_date"))[0]
+        """The place of the column with the dates of the calls: not one with times of day only, if there is another."""
+        fields = ("call_timestamp", "call_date") if self.layout.dialect.guess else ("call_timestamp",)
+        places = [place for field in fields for place in self.layout.positions(field)]
+        places = places or self.layout.positions("call_date")
+        frame = self._probed()
+        dated = (place for place in places if not _holds_times_of_day(frame[f"c{place}"]))
+        return next(dated, places[0])
 
     def _probed(self, layout: Layout | None = None) -> pl.DataFrame:
         first = self.layout.first_data_line
@@ -191,7 +200,12 @@ class Source:
         return sum(rows.cells.height + len(rows.ragged) for rows in (pending.split() for pending in self.read()))
 
 
-def open_source(path: Path, name: str, dialect: Dialect | None) -> Source | None:
+def _holds_times_of_day(column: pl.Series) -> bool:
+    cells = [cell for cell in column.cast(str).drop_nulls().unique().to_list() if not is_missing_cell(cell)]
+    return all(is_time_of_day(cell.strip(" '\"")) for cell in cells)
+
+
+def open_source(path: Path, name: str, dialect: Dialect | None, given: Given = NOTHING_GIVEN) -> Source | None:
     """Open a file and find its layout; None for a file with no line but blank ones.
 
     Parameters
@@ -202,13 +216,15 @@ def open_source(path: Path, name: str, dialect: Dialect | None) -> Source | None
         What to call it in errors.
     dialect
         The dialect that the user named; None finds it.
+    given
+        Options to repeat in the commands that errors name.
     """
     with path.open("rb") as file:
         magic = file.read(4)
     if magic == b"PAR1":
-        return _open_parquet(path, name, dialect)
+        return _open_parquet(path, name, dialect, given)
     form, lines = _read_first_lines(path)
-    layout = find_layout(lines, dialect, name)
+    layout = find_layout(lines, dialect, name, given)
     if layout is None:
         return None
     start = layout.first_data_line - 1
@@ -247,7 +263,7 @@ def _read_parquet_lines(path: Path) -> list[str]:
 
     try:
         with path.open("rb") as raw, pq.ParquetFile(raw) as file:
-            names = [fold_word(column) for column in file.schema_arrow.names]
+            names = list(map(_write_name, file.schema_arrow.names))
             batch = next(file.iter_batches(batch_size=_PROBE_LINES), None)
             if batch is not None:
                 batch.validate(full=True)
@@ -257,7 +273,7 @@ def _read_parquet_lines(path: Path) -> list[str]:
     return [",".join(names), *text.write_csv(include_header=False).splitlines()]
 
 
-def _open_parquet(path: Path, name: str, dialect: Dialect | None) -> Source | None:
+def _open_parquet(path: Path, name: str, dialect: Dialect | None, given: Given) -> Source | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -266,8 +282,13 @@ def _open_parquet(path: Path, name: str, dialect: Dialect | None) -> Source | No
             names = pq.read_schema(file).names
     except (pa.ArrowException, OSError) as error:
         raise _damaged_parquet(name, error) from error
-    layout = find_layout([",".join(fold_word(column) for column in names)], dialect, name)
+    layout = find_layout([",".join(map(_write_name, names))], dialect, name, given)
     return Source(path, layout, None, []) if layout is not None else None
+
+
+def _write_name(column: str) -> str:
+    """Return a column's name as it can stand in a header, without what delimits; it is compared without that anyway."""
+    return re.sub(r"[\s\"',;|]+", " ", column)
 
 
 def _damaged_parquet(name: str, error: Exception) -> UnreadableFileError:

@@ -32,6 +32,7 @@ _TRAILER = re.compile(
     r"|footer|generated|\d+ (rows?|records?|lignes?|enregistrements?)\b)|^\s*#|^[\s|+=*-]{3,}$",
     re.IGNORECASE,
 )
+_BEGINS = ("call_timestamp", "call_date", "call_time")
 _MOMENT = re.compile(r"\d\d?:\d\d|\d{9}")
 
 
@@ -179,10 +180,20 @@ def _cut_trailer(data: bytes, layout: Layout) -> tuple[bytes, int]:
             last -= 1
         start = data.rfind(b"\n", 0, last) + 1
         line = data[start:last].decode("utf-8", "replace")
-        if not line or len(line) > 500 or not _TRAILER.search(line) or _MOMENT.search(line):
+        if not line or len(line) > 500 or not _TRAILER.search(line) or _may_be_call(line, layout):
             break
         end, count = start, count + 1
     return data[:end] if count else data, count
+
+
+def _may_be_call(line: str, layout: Layout) -> bool:
+    """Tell whether a line that begins as a trailer may be a call: it has a long number, or when the call began."""
+    if not _MOMENT.search(line):
+        return False
+    cells = split_line(line, layout.delimiter) if layout.delimiter != "fixed" else []
+    places = [place for field in _BEGINS for place in layout.positions(field)]
+    told = [cells[place] for place in places if place < len(cells)]
+    return not told or any(cell.strip() for cell in told) or re.search(r"\d{9}", line) is not None
 
 
 def _read_rectangle(data: bytes, layout: Layout, first_line: int, line_ends: int) -> pl.DataFrame | None:

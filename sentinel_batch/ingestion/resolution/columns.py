@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.resolution.finding import Resolution
+from sentinel_batch.ingestion.resolution.moments import says_utc, settle_times
 from sentinel_batch.ingestion.values.cells import is_missing, tidy
 from sentinel_batch.ingestion.values.codes import find_codes
 from sentinel_batch.ingestion.values.words import fold_value, read_outcome, read_way
@@ -15,37 +17,44 @@ if TYPE_CHECKING:
     import polars as pl
 
 _PAIR = ("own", "other")
+_TIMES = ("call_timestamp", "call_date", "call_time")
 MOST_LEGS = 4
 """An id that more rows than this share on average names something else than a call, such as a customer."""
 
 
 def settle_columns(found: Resolution, sample: pl.DataFrame) -> Resolution:
     """Let the best column alone feed each field, the first in the dialect's order that holds anything."""
-    layout, fields, passed = found.layout, {}, []
+    layout, passed = found.layout, list[str]()
+    fields: dict[str, tuple[str, ...]] = {}
     for field in layout.dialect.fields:
         names = [layout.columns[place] for place in layout.positions(field)]
-        if not names:
-            continue
         if field == "call_direction":
             names = _directing(layout, sample, names)
         if field == "termination_cause":
             names = sorted(names, key=lambda name: not _tells_outcomes(layout, sample, name))
-        best = next((name for name in names if not _is_empty(layout, sample, name)), names[0] if names else None)
-        if best is None:
+        if not names:
             continue
+        best = next((name for name in names if not _is_empty(layout, sample, name)), names[0])
         fields[field] = (best,)
         others = [name for name in names if name != best]
-        if others:
+        if others and field not in _TIMES:
             passed.append(f"{field} is read from {best}, not from {' or '.join(others)}")
-    times = ("call_date", "call_time")
-    if "call_timestamp" in fields and any(field in fields for field in times):
-        passed.append(f"the time is read from {fields['call_timestamp'][0]}, not from separate columns")
-        fields = {field: names for field, names in fields.items() if field not in times}
-    if fields.get("answer_timestamp") == fields.get("call_timestamp"):
-        fields.pop("answer_timestamp", None)
+    fields, said = settle_times(layout, sample, fields)
+    passed = [said, *passed] if said else passed
     if passed:
         found = found.note(f"Of several columns that could serve, one is read: {'; '.join(passed)}.")
-    return found.settle(fields=fields)
+    return _settle_utc(found, fields).settle(fields=fields)
+
+
+def _settle_utc(found: Resolution, fields: Mapping[str, tuple[str, ...]]) -> Resolution:
+    """Read times in UTC where the name of their column says so."""
+    if not says_utc(fields):
+        return found
+    column = fields.get("call_timestamp", fields.get("call_time", ("",)))[0]
+    said = f"Times are in UTC, as the name of {column} says."
+    if found.zone != "UTC":
+        said += f" The zone that was given, {found.zone}, contradicts this and is not used for this file."
+    return replace(found, zone="UTC").note(said).settle(timezone="UTC")
 
 
 def _directing(layout: Layout, sample: pl.DataFrame, names: list[str]) -> list[str]:

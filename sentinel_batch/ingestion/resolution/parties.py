@@ -64,7 +64,9 @@ def _always_first(found: Resolution, calls: pl.DataFrame, columns: tuple[str, st
         return False
     parties = (tidy(calls[f"c{found.layout.place(name)}"]).cast(str) for name in columns)
     rows = pl.DataFrame([*(text.alias(name) for text, name in zip(parties, ("first", "second"), strict=True))])
-    rows = rows.with_columns(way=directions.cast(pl.String), time=read_call_times(calls, found.layout, "UTC", day_first))
+    rows = rows.with_columns(
+        way=directions.cast(pl.String), time=read_call_times(calls, found.layout, "UTC", day_first)
+    )
     inbound, outbound = rows.filter(pl.col("way") == "inbound"), rows.filter(pl.col("way") == "outbound")
     if inbound.is_empty() or outbound.is_empty():
         return False

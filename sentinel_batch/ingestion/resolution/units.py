@@ -10,10 +10,10 @@ from sentinel_batch.ingestion.dialects.catalogue import load_dialect
 from sentinel_batch.ingestion.dialects.dialect import UNITS
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.resolution.finding import Resolution
-from sentinel_batch.ingestion.shaping.fields import read_call_times, read_field
+from sentinel_batch.ingestion.resolution.moments import names_utc, says_utc
+from sentinel_batch.ingestion.shaping.fields import read_call_times, read_clocks, read_field
 from sentinel_batch.ingestion.shaping.outcome import is_no_time
-from sentinel_batch.ingestion.values.durations import read_durations
-from sentinel_batch.ingestion.values.timestamps import read_times
+from sentinel_batch.ingestion.values.durations import DECIMAL_COMMA, read_durations
 
 if TYPE_CHECKING:
     import polars as pl
@@ -80,12 +80,13 @@ def _measure_spans(
     layout = _with_likely_end(layout)
     if not layout.positions("end_timestamp"):
         return None, None
-    until = read_times(read_field(calls, layout, "end_timestamp"), zone, day_first)
-    whole = (until - read_call_times(calls, layout, zone, day_first)).dt.total_seconds()
+    begun = read_call_times(calls, layout, zone, day_first)
+    until = read_clocks(calls, layout, "end_timestamp", begun, zone, day_first)
+    whole = (until - begun).dt.total_seconds()
     if not layout.positions("answer_timestamp"):
         return whole, None
-    answer = read_field(calls, layout, "answer_timestamp").cast(str)
-    answered = read_times(answer.set(is_no_time(answer), None), zone, day_first)
+    none = is_no_time(read_field(calls, layout, "answer_timestamp").cast(str))
+    answered = read_clocks(calls, layout, "answer_timestamp", begun, zone, day_first).set(none, None)
     return whole, (until - answered).dt.total_seconds()
 
 
@@ -125,7 +126,8 @@ def _disagreements(text: pl.Series, spans: pl.Series, unit: str, column: str) ->
 
 def _with_likely_end(layout: Layout) -> Layout:
     """Return the layout with an end by its likely name, where the dialect has not named the column of the end."""
-    fields, likely = layout.dialect.fields, load_dialect("generic").fields["end_timestamp"]
+    fields = layout.dialect.fields
+    likely = tuple(n for n in load_dialect("generic").fields["end_timestamp"] if names_utc([n]) == says_utc(fields))
     if layout.positions("end_timestamp"):
         return layout
     return replace(layout, dialect=replace(layout.dialect, fields={**fields, "end_timestamp": likely}))
@@ -159,7 +161,8 @@ def _guess(text: pl.Series) -> tuple[str, str]:
 def _doubts(text: pl.Series, column: str) -> list[str]:
     import polars as pl
 
-    numbers = text.cast(pl.String).str.strip_chars(" '\"").cast(pl.Float64, strict=False).drop_nulls()
+    plain = text.cast(pl.String).str.strip_chars(" '\"").str.replace(DECIMAL_COMMA, "$1.$2")
+    numbers = plain.cast(pl.Float64, strict=False).drop_nulls()
     numbers = numbers.filter(numbers > 0)
     way = 'a dialect\'s [duration] unit = "{}" says so'
     if not len(numbers):

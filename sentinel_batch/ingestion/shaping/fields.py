@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from sentinel_batch.ingestion.dialects.dialect import CLOCKS
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.values.cells import is_missing, is_missing_cell, map_distinct, tidy
-from sentinel_batch.ingestion.values.timestamps import add_century, read_date_times, read_times
+from sentinel_batch.ingestion.values.timestamps import add_century, is_time_of_day, read_date_times, read_times
 from sentinel_batch.ingestion.values.words import read_way
-from sentinel_batch.ingestion.values.zones import tidy_offset
+from sentinel_batch.ingestion.values.zones import tidy_offset, to_local
 
 if TYPE_CHECKING:
     import polars as pl
@@ -51,7 +51,29 @@ def read_call_times(cells: pl.DataFrame, layout: Layout, zone: str, day_first: b
             return times
     joined = pl.concat_str(pl.all(), separator=" ", ignore_nulls=True).alias("call_timestamp")
     text = pl.DataFrame([dates, clocks]).select(joined).to_series()
+    text = text.str.replace(r"^(\d{6}|\d{8}) (\d{6})$", "$1$2")
+    text = text.str.replace(r"^(\d{4})(\d\d)(\d\d) (\d+[:h])", "$1-$2-$3 $4")
     return read_times(_with_offset(cells, layout, text), zone, day_first)
+
+
+def read_clocks(
+    cells: pl.DataFrame, layout: Layout, field: str, begun: pl.Series, zone: str, day_first: bool | None
+) -> pl.Series:
+    """Return a further time of each call, UTC; a time of day without a date is the first one after the call began."""
+    import polars as pl
+
+    text = read_field(cells, layout, field)
+    known = text.cast(pl.String).str.strip_chars(" '\"")
+    if not known.drop_nulls().unique().map_elements(_may_be_clock, return_dtype=pl.Boolean).all():
+        return read_times(text, zone, day_first)
+    days = to_local(begun, zone).dt.strftime("%Y-%m-%d ").alias("day")
+    frame = pl.DataFrame([days, known.alias("clock")])
+    moment = read_times(frame.select(pl.concat_str("day", "clock").alias(field))[field], zone, day_first)
+    return moment.zip_with((moment >= begun).fill_null(True), moment.dt.offset_by("1d"))
+
+
+def _may_be_clock(cell: str) -> bool:
+    return is_missing_cell(cell) or is_time_of_day(cell)
 
 
 def _with_offset(cells: pl.DataFrame, layout: Layout, text: pl.Series) -> pl.Series:

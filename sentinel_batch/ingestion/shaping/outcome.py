@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sentinel_batch.ingestion.reading.layout import Layout
-from sentinel_batch.ingestion.shaping.fields import read_field
+from sentinel_batch.ingestion.shaping.fields import read_clocks, read_field
 from sentinel_batch.ingestion.values.cells import is_missing
 from sentinel_batch.ingestion.values.durations import MISSED, read_durations
-from sentinel_batch.ingestion.values.timestamps import read_times
 from sentinel_batch.ingestion.values.words import fold_value, read_outcome
 
 if TYPE_CHECKING:
@@ -74,9 +73,10 @@ def _read_length(cells: pl.DataFrame, layout: Layout, begun: pl.Series, zone: st
 
     if layout.positions("duration_seconds"):
         return read_durations(read_field(cells, layout, "duration_seconds"), layout.dialect.unit or "seconds")
-    answer, end = layout.positions("answer_timestamp"), read_field(cells, layout, "end_timestamp")
-    since = read_times(read_field(cells, layout, "answer_timestamp"), zone, day_first) if answer else begun
-    frame = pl.DataFrame({"since": since, "until": read_times(end, zone, day_first)})
+    answer = layout.positions("answer_timestamp")
+    since = read_clocks(cells, layout, "answer_timestamp", begun, zone, day_first) if answer else begun
+    until = read_clocks(cells, layout, "end_timestamp", begun, zone, day_first)
+    frame = pl.DataFrame({"since": since, "until": until})
     return frame.select((pl.col("until") - pl.col("since")).dt.total_seconds().alias("duration_seconds")).to_series()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.shaping.fields import (
     find_missing_times,
+    goes,
     has_legs,
     read_call_ids,
     read_call_times,
@@ -202,7 +203,7 @@ def _of_callers(text: pl.Series, directions: pl.Series) -> pl.Series:
     """Return what is known of the callers' devices: on inbound rows the device is the callee's."""
     import polars as pl
 
-    own = (directions != "inbound").fill_null(True)
+    own = ~goes(directions, "inbound")
     return pl.DataFrame([text]).select(pl.when(own).then(pl.col(text.name))).to_series()
 
 

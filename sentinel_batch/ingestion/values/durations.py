@@ -9,7 +9,16 @@ if TYPE_CHECKING:
     import polars as pl
 
 _CLOCK = re.compile(r"(?:(\d+):)?(\d{1,3}):(\d{2})(?:\.\d+)?")
-_SECONDS = re.compile(r"(-?\d{1,9})(?:\.\d*)?\s*(?:s|sec|secs|seconds)?", re.IGNORECASE)
+_SECONDS = re.compile(r"(-?\d{1,9})(?:\.\d*|,\d{1,2})?\s*(?:s|sec|secs|seconds)?", re.IGNORECASE)
+_WORDED = re.compile(
+    r"(?=.*\d\s{0,3}[a-z])(?:PT)?(?:(\d{1,6})\s{0,3}(?:h|hrs?|hours?|heures?|horas?|ore|std)\.?)?[\s,]{0,3}"
+    r"(?:(\d{1,6})\s{0,3}(?:m|mn|mins?|minutes?|minutos?|minuti|minuten)\.?)?[\s,]{0,3}"
+    r"(?:(\d{1,9})(?:\.\d+)?\s{0,3}(?:s|secs?|seconds?|secondes?|segundos?|secondi|sek|sekunden)\.?)?",
+    re.IGNORECASE,
+)
+"""Hours, minutes and seconds with their names: ``1 min 35 sec``, ``2m 5s``, ``PT1M35S``."""
+DECIMAL_COMMA = r"^(-?\d+),(\d{1,2})$"
+"""With three digits after it the comma may as well be one of thousands."""
 MISSED = -1
 _PARTS = {"milliseconds": 1_000, "microseconds": 1_000_000, "tenths": 10}
 
@@ -18,7 +27,7 @@ LONGEST_SECONDS = 999_999_999
 
 
 def read_durations(text: pl.Series, unit: str = "seconds") -> pl.Series:
-    """Read durations into seconds: ``90``, ``90.0``, ``1:30``, ``0:01:30``; fractions are cut off.
+    """Read durations into seconds: ``90``, ``90.0``, ``1:30``, ``0:01:30``, ``1 min 30 s``; fractions are cut off.
 
     Parameters
     ----------
@@ -38,7 +47,7 @@ def read_durations(text: pl.Series, unit: str = "seconds") -> pl.Series:
     seconds = seconds.set(~seconds.is_between(-LONGEST_SECONDS, LONGEST_SECONDS), None)
     left = seconds.is_null() & text.is_not_null()
     if unit != "seconds":
-        left &= text.str.contains(":", literal=True)
+        left &= text.str.contains("[:a-zA-Z]")
     if not left.any():
         return seconds
     odd = text.filter(left).unique().to_list()
@@ -53,7 +62,7 @@ def _read_numbers(text: pl.Series, unit: str) -> pl.Series:
     """Read numbers of another unit than seconds; null for what is no such number, and for times of day."""
     import polars as pl
 
-    plain = text.cast(pl.String).str.strip_chars(" '\"")
+    plain = text.cast(pl.String).str.strip_chars(" '\"").str.replace(DECIMAL_COMMA, "$1.$2")
     number, seconds = pl.col("number"), pl.col("number")
     if unit == "hhmm":
         frame = plain.cast(pl.Int64, strict=False).alias("number").to_frame()
@@ -78,6 +87,10 @@ def read_duration(typed: str, unit: str = "seconds") -> int | None:
     match = _SECONDS.fullmatch(text)
     if match:
         return int(match[1])
+    worded = _WORDED.fullmatch(text)
+    if worded is not None:
+        hours, minutes, seconds = (int(part or 0) for part in worded.groups())
+        return hours * 3600 + minutes * 60 + seconds
     clock = _CLOCK.fullmatch(text.lstrip("-"))
     if clock is None or int(clock[3]) > 59 or (clock[1] and int(clock[2]) > 59):
         return None

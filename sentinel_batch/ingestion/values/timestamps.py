@@ -38,7 +38,7 @@ _BYTES_DATE = re.compile(rb"(?<!\d)(\d{1,2})[/.-](\d{1,2})[/.-]\d{4}(?!\d)")
 _BYTES_SHORT_DATE = re.compile(rb"(?<![\d./-])(\d{1,2})([/.-])(\d{1,2})\2(\d\d)(?=[T\s]+\d{1,2}:|[\",;|\t\n])")
 """With a year of two digits; more is asked of what surrounds it, as addresses and versions look alike."""
 _CLOCK = (
-    r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?"
+    r"(?P<hour>\d{1,2})[:hH](?P<minute>\d{2})(?:[:m](?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?s?)?"
     r"\s*(?P<half>[AaPp]\.?[Mm]\.?)?"
 )
 _DOTTED = r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})[:.](?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?"
@@ -63,6 +63,9 @@ _CTIME = re.compile(
     r"(?:[A-Z][a-z]{2},?\s+)?(?P<name>[A-Z][a-z]{2})\s+(?P<day>\d{1,2})\s+(?P<hour>\d\d?):(?P<minute>\d\d):(?P<second>\d\d)"
     r"(?:\s+(?P<before>[+-]\d{2}:?\d{2}|UTC|GMT))?\s+(?P<year>\d{4})(?:\s+(?P<offset>[+-]\d{2}:?\d{2}|UTC|GMT))?$"
 )
+_MONTH_NAMED = re.compile(
+    rf"(?P<name>[A-Za-z]{{3}})[a-z]*\.?\s+(?P<day>\d{{1,2}}),?\s+(?P<year>\d{{4}}),?[T\s]+{_CLOCK}{_OFFSET}$"
+)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LEAST_YEAR = 100
 _SHORT_YEARS = range(1970, 2070)
@@ -78,6 +81,15 @@ _CLOCK_PAIRS = 0x00FF0000FF0000FF
 """Where hours, minutes and seconds stand once their digits are joined, lowest first."""
 _EPOCH_UNITS = {9: 1_000_000, 10: 1_000_000, 11: 1_000_000, 12: 1_000, 13: 1_000, 15: 1, 16: 1}
 _RECENT_YEARS, _OLD_YEARS = 2, 5
+_TIME_OF_DAY = re.compile(
+    r"(?:[01]?\d|2[0-3])[:h][0-5]\d(?:[:m][0-5]\d(?:[.,]\d+)?s?)?\s*(?:[ap]\.?m\.?)?|(?:[01]\d|2[0-3])[0-5]\d[0-5]\d",
+    re.IGNORECASE,
+)
+_DATE_ALONE = re.compile(
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d\d)|(?:19|20)\d{6}|\d\d(?:0\d|1[0-2])[0-3]\d"
+    r"|\d{1,2}[-/. ][a-z]{3}[-/. ](?:\d{4}|\d\d)",
+    re.IGNORECASE,
+)
 
 
 def may_need_day_first(text: str) -> bool:
@@ -259,7 +271,7 @@ def _read_clocks(clocks: pl.Series) -> pl.Series:
 def read_time(typed: str | None, zone: str, day_first: bool | None) -> datetime | None:
     """Read one time in any of the notations known, or None."""
     text = (typed or "").strip().strip("'\"")
-    for pattern in (_YEAR_FIRST, _YEAR_LAST, _COMPACT, _NAMED, _DASHED, _CTIME):
+    for pattern in (_YEAR_FIRST, _YEAR_LAST, _COMPACT, _NAMED, _MONTH_NAMED, _DASHED, _CTIME):
         match = pattern.match(text)
         if match:
             parts = match.groupdict()
@@ -301,6 +313,16 @@ def is_time(typed: str, day_first: bool | None) -> bool:
     import polars as pl
 
     return not read_times(pl.Series([typed]), "UTC", day_first).null_count()
+
+
+def is_time_of_day(cell: str) -> bool:
+    """Tell whether a cell is a time of day without a date, such as ``10:05:30``, ``10h05`` or ``100530``."""
+    return _TIME_OF_DAY.fullmatch(cell) is not None
+
+
+def is_date_alone(cell: str) -> bool:
+    """Tell whether a cell is a date without a time of day, such as ``01/09/2026`` or ``260901``."""
+    return _DATE_ALONE.fullmatch(cell) is not None
 
 
 def _assemble(parts: dict[str, str | None], zone: str, day_first: bool | None) -> datetime | None:

@@ -6,8 +6,9 @@ import re
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import cache
 from typing import TYPE_CHECKING, cast
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from batch_base.suggestions import suggest
 from sentinel_batch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,7 +32,10 @@ def check_zone(name: str) -> str:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise UsageError(
-            f"There is no time zone {name!r}.", hint="Use an IANA name such as Africa/Lagos, Europe/Paris or UTC."
+            f"There is no time zone {name!r}.",
+            hint=suggest(
+                name, sorted(available_timezones()), "Use an IANA name such as Africa/Lagos, Europe/Paris or UTC."
+            ),
         ) from error
     return name
 

@@ -155,6 +155,11 @@ FIELDS = '[fields]\ncaller_number="a"\ncallee_number="b"\nduration_seconds="d"\n
 @pytest.mark.parametrize(
     ("text", "said", "hint"),
     [
+        (
+            'name = "x"\n[time]\ntimezone = "Africa/Lagoz"\n' + FIELDS,
+            "[time] timezone = 'Africa/Lagoz'",
+            "Africa/Lagos",
+        ),
         ("name = [", "not valid TOML", "docs/dialects.md"),
         ('name = "x"\nfeilds = 1\n', "unknown key 'feilds'", "Did you mean fields?"),
         ('name = "x"\n[rows]\ndelimeter = ","\n' + FIELDS, "[rows] delimeter", "Did you mean delimiter?"),
@@ -305,8 +310,8 @@ def test_too_many_rejects(tmp_path: Path) -> None:
     assert (file.status, file.error["code"]) == ("refused", "reject_rate")
     assert f"{path}: 4 of 20 rows (20.0%) were rejected, --max-reject-rate allows 5.0%" in message
     assert "missing_caller: 2" in message and "bad_timestamp: 1" in message and "ragged_row: 1" in message
-    assert [line.split(":")[0].strip() for line in message.splitlines()[1:]] == ["line 18", "line 19", "line 20"]
-    assert "2026-13-22,10:00:00" in message
+    assert [line.split(":")[1] for line in message.splitlines()[1:]] == ["18", "19", "20"]
+    assert "a.csv:20: call_date '2026-13-22' and call_time '10:00:00': bad_timestamp" in message
     assert "--max-reject-rate" in file.error["hint"] and "dialect" in file.error["hint"]
     assert file.records_refused == 20
     assert_nothing_of_it(tmp_path / "lake", file)

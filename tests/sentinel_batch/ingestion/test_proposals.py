@@ -203,10 +203,92 @@ def test_a_dialect_of_ones_own_that_does_not_fit_says_what_was_meant(tmp_path: P
     (file,) = ingest(path, lake=tmp_path / "lake", dialect=_write(tmp_path, own, "own.toml")).files
 
     assert file.error is not None
-    assert "Did you mean callee by calee?" in file.error["hint"]
+    assert "The file has no column calee. Did you mean callee?" in file.error["hint"]
     assert f"sentinel-batch dialects show {shlex.quote(str(path))}" in file.error["hint"]
     proposal = propose_dialect(path, dialect=tmp_path / "own.toml")
-    assert any("Did you mean callee by calee?" in notice for notice in proposal.notices)
+    assert any("Did you mean callee?" in notice for notice in proposal.notices)
+
+
+@pytest.mark.parametrize("caller", ["caller", "extension"])
+def test_callers_that_are_extensions_are_allowed_by_what_is_proposed(tmp_path: Path, caller: str) -> None:
+    text = f"{caller},callee,start_time,duration\n201,08051230001,2026-09-01 10:00:00,45\n"
+    path = _write(tmp_path, text)
+    proposal = propose_dialect(path)
+    assert tomllib.loads(proposal.toml)["callers"] == {"short_codes": True}
+    toml = _write(tmp_path, proposal.toml, "my.toml")
+    (file,) = ingest(path, lake=tmp_path / "lake", dialect=toml).files
+    assert (file.records_inserted, file.error) == (1, None)
+    (plain,) = ingest(path, lake=tmp_path / "plain").files
+    assert plain.error is None or "[callers] short_codes = true" in plain.error["hint"]
+
+
+def test_a_few_callers_that_are_extensions_are_allowed_too_if_the_file_is_refused_for_them(tmp_path: Path) -> None:
+    row = "08031230001,08051230001,2026-09-01 10:00:00,45"
+    path = _write(tmp_path, f"caller,callee,start_time,duration\n{row}\n{row}\n305{row[11:]}\n")
+    assert tomllib.loads(propose_dialect(path).toml)["callers"] == {"short_codes": True}
+    calm = _write(tmp_path, "caller,callee,start_time,duration\n" + f"{row}\n" * 60 + f"305{row[11:]}\n", "calm.csv")
+    assert "callers" not in tomllib.loads(propose_dialect(calm).toml)
+
+
+def test_another_column_with_the_whole_numbers_of_callers_is_named(tmp_path: Path) -> None:
+    text = (
+        "caller,caller_normalised,callee,start_time,duration\n201,+2348031230001,08051230001,2026-09-01 10:00:00,45\n"
+    )
+    (file,) = ingest(_write(tmp_path, text), lake=tmp_path / "lake").files
+    assert file.error is not None
+    assert "Column caller_normalised holds whole numbers" in file.error["hint"]
+
+
+@pytest.mark.parametrize(
+    ("column", "words", "field", "taken"),
+    [
+        ("Zust", ["beantwortet", "besetzt", "verbunden"], "termination_cause", "Zust"),
+        ("Sentido de x", ["saliente", "recibida", "saliente"], "call_direction", "Sentido de x"),
+        ("Farbe", ["rot", "blau", "rot"], "termination_cause", None),
+    ],
+)
+def test_words_tell_which_column_holds_outcomes_and_directions(
+    tmp_path: Path, column: str, words: list[str], field: str, taken: str | None
+) -> None:
+    rows = [f"08031230001;08051230001;2026-09-01 10:0{at}:00;4{at};{word}" for at, word in enumerate(words)]
+    proposal = propose_dialect(_write(tmp_path, "\n".join([f"Nr A x;Nr B x;Quando;Tempo;{column}", *rows, ""])))
+    assert tomllib.loads(proposal.toml)["fields"].get(field) == taken
+    assert (field in proposal.guessed) == (taken is not None)
+
+
+def test_words_tell_which_rows_are_no_calls(tmp_path: Path) -> None:
+    rows = ["08031230001;08051230001;2026-09-01 10:00:00;45;Voz", "08031230001;08051230001;2026-09-01 10:01:00;0;SMS"]
+    path = _write(tmp_path, "\n".join(["Nr A x;Nr B x;Quando;Tempo;Klasse", *rows, ""]))
+    proposal = propose_dialect(path)
+    assert (
+        tomllib.loads(proposal.toml)["rows"]["skip"] == {"Klasse": ["@not-calls"]}
+        and "Klasse: GUESSED" in proposal.toml
+    )
+    toml = _write(tmp_path, proposal.toml, "my.toml")
+    (file,) = ingest(path, lake=tmp_path / "lake", dialect=toml).files
+    assert (file.records_inserted, file.skipped_by_type) == (1, {"SMS": 1})
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "fed"),
+    [
+        ("id;A-no;B-no;when;sip code;hang-up end", ["1;T;486;E", "2;T;200;E"], ("end_timestamp", "hang-up end")),
+        ("id;A-no;B-no;when;until;x;y", ["1;T;E;9;45", "2;T;E;8;45"], ("duration_seconds", "y")),
+        (
+            "id;A-no;B-no;when;cost;total length;rated length",
+            ["1;T;0.1;50;45", "2;T;0.2;9;7"],
+            ("duration_seconds", "rated length"),
+        ),
+        ("id;A-no;B-no;when;sip code;ref", ["1;T;486;7", "2;T;200;9"], ("duration_seconds", "FILL IN")),
+    ],
+)
+def test_codes_and_running_numbers_are_no_durations(
+    tmp_path: Path, header: str, rows: list[str], fed: tuple[str, str]
+) -> None:
+    parties = "08031230001;08051230001"
+    lines = [row.replace(";T;", f";{parties};2026-09-01 10:00:00;").replace("E", "2026-09-01 10:00:45") for row in rows]
+    proposal = propose_dialect(_write(tmp_path, "\n".join([header, *lines, ""])))
+    assert tomllib.loads(proposal.toml)["fields"][fed[0]].startswith(fed[1])
 
 
 def test_mistyped_columns_and_values_of_a_dialect_are_noticed(tmp_path: Path) -> None:
