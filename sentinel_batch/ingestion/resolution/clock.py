@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.resolution.finding import Resolution
+from sentinel_batch.ingestion.resolution.moments import names_utc
 from sentinel_batch.ingestion.shaping.fields import has_two_parts, read_call_times, read_field
 from sentinel_batch.ingestion.values.cells import tidy
 from sentinel_batch.ingestion.values.durations import read_durations
@@ -34,7 +35,6 @@ _SURE_OFFSET = re.compile(r"(^|_)(offset|decalage)(_|$)|^(utc|gmt)(_|$)")
 """Columns whose numbers are offsets even without a sign."""
 _SURE_ZONE = re.compile(r"(^|_)(tz|timezone|time_zone|offset|fuseau|decalage)(_|$)")
 _LIKE_ZONE = re.compile(r"[+-]?\d{1,6}(?:\.\d+)?|[A-Z]{2,5}|[A-Za-z]+/[A-Za-z_/]+")
-_UTC_NAME = re.compile(r"(^|_)(utc|gmt|zulu)(_|$)")
 _UNRELATED = re.compile(r"expir|valid|token|renew|birth|activ|subscri|due(_|$)")
 """Columns whose times are not those of a call."""
 _END_NAME = re.compile(r"(^|_)(end|ended|stop|disconnect|release|hangup|finish|fin)")
@@ -78,8 +78,9 @@ def settle_zone(found: Resolution, calls: pl.DataFrame, day_first: bool | None) 
         return _take(found, own, column, said)
     found = found.note(*_doubt_zones(layout, calls, zone))
     begins = layout.columns[(layout.positions("call_timestamp") or layout.positions("call_time"))[0]]
-    if _UTC_NAME.search(begins):
-        return _take(found, "UTC", None, f"Times are in UTC, as the name of {begins} says.")
+    if names_utc([begins]):
+        said = f"Times are in UTC, as the name of {begins} says."
+        return _take(found, "UTC", None, said).settle(timezone="UTC")
     measured, doubts = _measure(layout, calls, day_first)
     if measured is None:
         told = _read_preamble(layout.preamble)
@@ -194,7 +195,7 @@ def _read_second_clock(name: str, text: pl.Series, day_first: bool | None) -> pl
     if epoch.null_count() < len(epoch):
         return (epoch * 1_000_000).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     aware = text.str.contains(_OWN_ZONE).fill_null(False)
-    return read_times(text if _UTC_NAME.search(name) else text.set(~aware, None), "UTC", day_first)
+    return read_times(text if names_utc([name]) else text.set(~aware, None), "UTC", day_first)
 
 
 def _agree(name: str, begun: pl.Series, second: pl.Series) -> _Measured | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.resolution.finding import Resolution
-from sentinel_batch.ingestion.resolution.moments import says_utc, settle_times
+from sentinel_batch.ingestion.resolution.moments import settle_times
 from sentinel_batch.ingestion.values.cells import is_missing, tidy
 from sentinel_batch.ingestion.values.codes import find_codes
 from sentinel_batch.ingestion.values.words import fold_value, read_outcome, read_way
@@ -43,18 +42,7 @@ def settle_columns(found: Resolution, sample: pl.DataFrame) -> Resolution:
     passed = [said, *passed] if said else passed
     if passed:
         found = found.note(f"Of several columns that could serve, one is read: {'; '.join(passed)}.")
-    return _settle_utc(found, fields).settle(fields=fields)
-
-
-def _settle_utc(found: Resolution, fields: Mapping[str, tuple[str, ...]]) -> Resolution:
-    """Read times in UTC where the name of their column says so."""
-    if not says_utc(fields):
-        return found
-    column = fields.get("call_timestamp", fields.get("call_time", ("",)))[0]
-    said = f"Times are in UTC, as the name of {column} says."
-    if found.zone != "UTC":
-        said += f" The zone that was given, {found.zone}, contradicts this and is not used for this file."
-    return replace(found, zone="UTC").note(said).settle(timezone="UTC")
+    return found.settle(fields=fields)
 
 
 def _directing(layout: Layout, sample: pl.DataFrame, names: list[str]) -> list[str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Fields = dict[str, tuple[str, ...]]
 _BEGINS = ("call_timestamp", "call_date", "call_time")
-_UTC = {"utc", "gmt"}
+_UTC = {"utc", "gmt", "zulu"}
 _MOST = 0.9
 
 
