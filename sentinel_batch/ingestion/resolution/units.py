@@ -13,7 +13,9 @@ from sentinel_batch.ingestion.resolution.finding import Resolution
 from sentinel_batch.ingestion.resolution.moments import names_utc, says_utc
 from sentinel_batch.ingestion.shaping.fields import read_call_times, read_clocks, read_field
 from sentinel_batch.ingestion.shaping.outcome import is_no_time
+from sentinel_batch.ingestion.values.cells import tidy
 from sentinel_batch.ingestion.values.durations import DECIMAL_COMMA, read_durations
+from sentinel_batch.ingestion.values.words import fold_word
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,6 +29,8 @@ _NAMED = (
     (r"(^|_)hhmm$", "hhmm"),
     (r"(^|_)(s|sec|secs|seconds?|secondes?|sekunden|segundos|billsec)$|^billsec$", "seconds"),
 )
+_UNITS_NAME = re.compile(r"(^|_)(units?|uom|unite|unidad|unidade|einheit)$")
+_SHOWN = 5
 _LONG_SECONDS = 3 * 3600
 _MOST, _FEW = 0.8, 0.2
 _SLACK_SECONDS = 2
@@ -44,6 +48,8 @@ def settle_unit(found: Resolution, calls: pl.DataFrame, day_first: bool | None) 
         return found
     column, text = layout.columns[places[0]], read_field(calls, layout, "duration_seconds")
     named = next((unit for pattern, unit in _NAMED if re.search(pattern, column)), None)
+    told, doubts = _find_told_unit(layout, calls)
+    found = found.note(*doubts)
     whole, talk = _measure_spans(layout, calls, found.zone, day_first)
     if whole is not None and talk is not None and _counts_ringing(text, whole, talk, named):
         fields = {field: names for field, names in layout.dialect.fields.items() if field != "duration_seconds"}
@@ -56,10 +62,10 @@ def settle_unit(found: Resolution, calls: pl.DataFrame, day_first: bool | None) 
     elif named is not None:
         unit, reason = named, "as the column's name says"
     else:
-        unit, reason = _guess(text)
+        unit, reason = told or _guess(text)
     if unit != "seconds":
         found = found.note(f"Durations in {column} are {_DESCRIBED.get(unit, unit)}, {reason}.")
-    elif measured is None and named is None:
+    elif measured is None and named is None and told is None:
         found = found.note(*_doubts(text, column))
     if spans is not None and measured is None:
         found = found.note(*_disagreements(text, spans, unit, column))
@@ -71,6 +77,22 @@ _DESCRIBED = {
     "hhmm": "hours and minutes (01:35 is 1 h 35 min)",
     "tenths": "tenths of a second",
 }
+
+
+def _find_told_unit(layout: Layout, calls: pl.DataFrame) -> tuple[tuple[str, str] | None, list[str]]:
+    """Return the unit that a column of units names, with the reason; or what is doubtful about it."""
+    for place, name in enumerate(layout.columns):
+        if not _UNITS_NAME.search(name) or f"c{place}" not in calls.columns:
+            continue
+        held = sorted(tidy(calls[f"c{place}"]).cast(str).drop_nulls().unique().to_list())
+        units = {next((unit for pattern, unit in _NAMED if re.search(pattern, fold_word(word))), None) for word in held}
+        if len(units) == 1 and None not in units:
+            return (str(units.pop()), f"as column {name} says"), []
+        if units - {None}:
+            shown = ", ".join(map(repr, held[:_SHOWN]))
+            said = f"Column {name} holds {shown}: durations are read in one unit, whatever it says of a row."
+            return None, [said]
+    return None, []
 
 
 def _measure_spans(

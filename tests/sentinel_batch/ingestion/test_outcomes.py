@@ -186,3 +186,20 @@ def test_without_an_answer_it_is_end_less_start(tmp_path: Path, end: str) -> Non
     done = read(tmp_path, headed(f"{CALL},{end}", f"A,B,{MOMENT},2026-09-01 10:01:35", f"A,C,{MOMENT},"))
     assert done.talk == [(95, True)]
     assert done.file.rejects_by_reason == {"missing_duration": 1}
+
+
+@pytest.mark.parametrize(
+    ("units", "seconds", "said"),
+    [
+        ("MIN MIN", [120, 180], "as column unit says"),
+        ("SEC SEC", [2, 3], ""),
+        ("MIN SEC", [2, 3], "Column unit holds 'MIN', 'SEC': durations are read in one unit"),
+    ],
+)
+def test_a_column_may_name_the_unit(tmp_path: Path, units: str, seconds: list[int], said: str) -> None:
+    rows = [
+        f"A,{party},{MOMENT},{number},{unit}" for party, number, unit in zip("BC", (2, 3), units.split(), strict=True)
+    ]
+    done = read(tmp_path, headed("caller,callee,start_time,usage,unit", *rows))
+    assert [row[0] for row in sorted(done.rows("duration_seconds"))] == seconds
+    assert bool(done.notice(said)) == bool(said) or not said
