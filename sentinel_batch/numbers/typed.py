@@ -13,7 +13,7 @@ MISSING_TOKENS = ("", "null", "none", "nil", "-", "--", r"\n", "n/a", "na", "nan
 SEPARATORS = r"[\s().\-/]+"
 """Pattern of what may stand between digits."""
 
-WHOLE_FLOAT = r"^(\+?[0-9]{7,17})[.,]0{1,2}$"
+WHOLE_FLOAT = r"^(\+?[0-9]{1,17})[.,]0{1,2}$"
 """Pattern of a number that a spreadsheet or a data frame holds as a float."""
 
 LONGEST_TYPED = 17
