@@ -382,6 +382,22 @@ CASE_EVENTS = Table(
     },
 )
 
+BOX_TRACES = Table(
+    "box_traces",
+    {
+        "number": TEXT,
+        "kind": TEXT,
+        "value": TEXT,
+        "calls": INTEGER,
+        "completed": INTEGER,
+        "minutes": REAL,
+        "local_date": DATE,
+    },
+    partition_by=("local_date",),
+    key=("number", "kind", "value", "local_date"),
+)
+"""What each heavy one-way caller did on a local day: calls by callee, caller, cell, handset and hour."""
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -400,6 +416,7 @@ TABLES: dict[str, Table] = {
         CASE_MEMBERS,
         CASE_LINKS,
         CASE_EVENTS,
+        BOX_TRACES,
     )
 }
 

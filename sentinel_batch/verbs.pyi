@@ -11,6 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from sentinel_batch.alerts.explanation import Explanation
 from sentinel_batch.alerts.recording import AlertChanges
+from sentinel_batch.boxes.finding import Moment as BoxesMoment
+from sentinel_batch.boxes.result import Boxes
 from sentinel_batch.cases.building import CaseChanges
 from sentinel_batch.cases.queries import CaseFile
 from sentinel_batch.detection.result import Detections
@@ -180,6 +182,9 @@ class Verbs:
         limit: int | None = None,
     ) -> Path:
         """Write alerts to one plain file, which appears complete or not at all."""
+
+    def find_boxes(self, *, since: BoxesMoment = None, until: BoxesMoment = None, callees: int | None = None) -> Boxes:
+        """Find SIM boxes: groups of at least three heavy one-way callers that belong together beyond chance."""
 
     def get_alert(self, alert_id: int) -> dict[str, Any]:
         """Return one alert, whatever its status."""

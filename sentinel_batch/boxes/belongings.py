@@ -1,0 +1,68 @@
+"""What two candidates both use, in shares of their calls: cells, handsets, models of handsets."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from sentinel_batch.boxes.likelihood import hedge
+from sentinel_batch.boxes.pairs import Pairs, look_up
+from sentinel_batch.profiles.grouping import RealArray
+
+FAINTEST_SHARE = 0.04
+"""What a candidate uses for less of its calls is passing by."""
+
+_HALF = 0.5
+
+
+class SharedUse:
+    """Evidence of using the same things: the rarer among the candidates, the more.
+
+    With the shares f of a candidate's calls over what it uses, the e-value of i and j is ``sum f_i f_j / q``, where q
+    is the average share of all candidates but i: for a j taken at random it is 1 on average, whatever the crowds. Half
+    a candidate is added to q, so that what nobody else uses is not infinitely telling. Of both directions the smaller
+    counts. Nothing is said of candidates of whom nothing is known.
+
+    Parameters
+    ----------
+    kind
+        Name of the evidence.
+    calls
+        Candidates × things: how many calls.
+    """
+
+    def __init__(self, kind: str, calls: sparse.csr_array) -> None:
+        self.kind = kind
+        self.shares = _share(calls)
+        self.known = np.asarray(self.shares.sum(axis=1)).ravel() > 0
+        self.number = int(self.known.sum())
+        self.ratios = self._compare()
+
+    def _compare(self) -> sparse.csr_array:
+        use = np.asarray(self.shares.sum(axis=0)).ravel()
+        scaled = self.shares.copy()
+        scaled.data = scaled.data * max(self.number - 1, 1) / (use[scaled.indices] - scaled.data + _HALF)
+        directed = (scaled @ self.shares.T).tocsr()
+        # Both directions have entries at the same places, so the minimum keeps them.
+        return sparse.csr_array(sparse.triu(directed.minimum(directed.T), k=1))
+
+    def propose(self) -> Pairs:
+        """Return the pairs that use the same more than chance would have it."""
+        found = self.ratios.tocoo()
+        kept = found.data > 3.0
+        return Pairs(found.row[kept].astype(np.int64), found.col[kept].astype(np.int64))
+
+    def weigh(self, pairs: Pairs) -> RealArray:
+        """Return the evidence of pairs, in nats."""
+        both = self.known[pairs.a] & self.known[pairs.b]
+        evidence: RealArray = np.where(both, hedge(look_up(self.ratios, pairs.a, pairs.b)), 0.0)
+        return evidence
+
+
+def _share(calls: sparse.csr_array) -> sparse.csr_array:
+    total = np.asarray(calls.sum(axis=1)).ravel()
+    shares = sparse.csr_array(calls, dtype=np.float64, copy=True)
+    shares.data = shares.data / np.repeat(np.maximum(total, 1.0), np.diff(shares.indptr))
+    shares.data[shares.data < FAINTEST_SHARE] = 0.0
+    shares.eliminate_zeros()
+    return shares
