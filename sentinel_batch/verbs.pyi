@@ -12,6 +12,8 @@ from pathlib import Path
 from sentinel_batch.alerts.explanation import Explanation
 from sentinel_batch.alerts.recording import AlertChanges
 from sentinel_batch.boxes.finding import Moment as BoxesMoment
+from sentinel_batch.boxes.queries import BoxFile
+from sentinel_batch.boxes.recording import BoxChanges
 from sentinel_batch.boxes.result import Boxes
 from sentinel_batch.cases.building import CaseChanges
 from sentinel_batch.cases.queries import CaseFile
@@ -189,6 +191,9 @@ class Verbs:
     def get_alert(self, alert_id: int) -> dict[str, Any]:
         """Return one alert, whatever its status."""
 
+    def get_box(self, box_id: int) -> BoxFile:
+        """Return one box, whatever its status, with members and links."""
+
     def get_case(self, case_id: int) -> CaseFile:
         """Return one case, whatever its status, with members, links and history."""
 
@@ -223,6 +228,9 @@ class Verbs:
         limit: int | None = None,
     ) -> pl.DataFrame:
         """Return alerts, worst first: by severity, then most unique destinations, then oldest id."""
+
+    def list_boxes(self, *, limit: int | None = None) -> pl.DataFrame:
+        """Return the boxes that stand (columns of ``schema.BOXES``), the most evidence first."""
 
     def list_cases(self, *, status: str | Sequence[str] | None = None, limit: int | None = None) -> pl.DataFrame:
         """Return cases, worst first: by severity, then loss, then oldest."""
@@ -287,6 +295,9 @@ class Verbs:
         parameters: Mapping[str, Any] | None = None,
     ) -> AlertChanges:
         """Record findings as alerts: new ones are opened, known ones grow, repeated ones change nothing."""
+
+    def record_boxes(self, *, until: BoxesMoment = None, run_id: str | None = None) -> BoxChanges:
+        """Find boxes and keep them: known ones go on, new ones are opened; repeating it changes nothing."""
 
     def review_alerts(
         self,
