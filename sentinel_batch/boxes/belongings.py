@@ -1,4 +1,4 @@
-"""What two candidates both use, in shares of their calls: cells, handsets, models of handsets."""
+"""What two candidates both use, in shares of their calls: cells, handsets and their models."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from sentinel_batch.boxes.likelihood import hedge
-from sentinel_batch.boxes.pairs import Pairs, look_up
+from sentinel_batch.boxes.pairs import Pairs, join_pairs, look_up
 from sentinel_batch.profiles.grouping import RealArray
 
 FAINTEST_SHARE = 0.04
@@ -25,14 +25,11 @@ class SharedUse:
 
     Parameters
     ----------
-    kind
-        Name of the evidence.
     calls
         Candidates × things: how many calls.
     """
 
-    def __init__(self, kind: str, calls: sparse.csr_array) -> None:
-        self.kind = kind
+    def __init__(self, calls: sparse.csr_array) -> None:
         self.shares = _share(calls)
         self.known = np.asarray(self.shares.sum(axis=1)).ravel() > 0
         self.number = int(self.known.sum())
@@ -52,11 +49,46 @@ class SharedUse:
         kept = found.data > 3.0
         return Pairs(found.row[kept].astype(np.int64), found.col[kept].astype(np.int64))
 
+    def compare(self, pairs: Pairs) -> RealArray:
+        """Return the e-values of pairs, 1 where nothing is known of one of the two."""
+        both = self.known[pairs.a] & self.known[pairs.b]
+        ratios: RealArray = np.where(both, look_up(self.ratios, pairs.a, pairs.b), 1.0)
+        return ratios
+
+
+class SameSite(SharedUse):
+    """Evidence of the same cells."""
+
+    kind = "same_site"
+
     def weigh(self, pairs: Pairs) -> RealArray:
         """Return the evidence of pairs, in nats."""
-        both = self.known[pairs.a] & self.known[pairs.b]
-        evidence: RealArray = np.where(both, hedge(look_up(self.ratios, pairs.a, pairs.b)), 0.0)
-        return evidence
+        return hedge(self.compare(pairs))
+
+
+class SameHandset:
+    """Evidence of the same handsets, or of handsets of the same model.
+
+    Who shares a handset shares its model, too, so these are one kind of evidence: the average of both e-values.
+
+    Parameters
+    ----------
+    handsets, models
+        Candidates × handsets (14 digits of the IMEI), and × models (TAC): how many calls.
+    """
+
+    kind = "same_handset"
+
+    def __init__(self, handsets: sparse.csr_array, models: sparse.csr_array) -> None:
+        self.handsets, self.models = SharedUse(handsets), SharedUse(models)
+
+    def propose(self) -> Pairs:
+        """Return the pairs that share handsets, or models more than chance would have it."""
+        return join_pairs((self.handsets.propose(), self.models.propose()), len(self.handsets.known))
+
+    def weigh(self, pairs: Pairs) -> RealArray:
+        """Return the evidence of pairs, in nats."""
+        return hedge((self.handsets.compare(pairs) + self.models.compare(pairs)) / 2.0)
 
 
 def _share(calls: sparse.csr_array) -> sparse.csr_array:

@@ -14,8 +14,7 @@ from sentinel_batch.boxes.pairs import Pairs
 
 KINDS = {
     "common_callees": "common callees",
-    "same_handset": "same handset",
-    "same_model": "same model of handset",
+    "same_handset": "same handset or model",
     "same_site": "same site",
     "number_range": "numbers bought together",
     "mutual_calls": "calls to each other",
@@ -84,9 +83,6 @@ class Words:
             return f"{self.common.count(pair)[0]:.0f} common one-way callees where {self._expect(pair)} are expected"
         if kind == "same_handset":
             return self._describe_handsets(a, b)
-        if kind == "same_model":
-            models = sorted({handset[:8] for handset in self._shared_models(a, b)})
-            return f"handsets of model {', '.join(models)}" if models else "handsets of different models"
         if kind == "same_site":
             return self._describe_site(a, b)
         if kind == "number_range":
@@ -106,12 +102,9 @@ class Words:
         mine, others = (self.uses.handsets[self.numbers[place]] for place in (a, b))
         shared = [handset for handset in mine if handset in set(others)]
         if not shared:
-            return "different handsets"
+            models = sorted({handset[:8] for handset in mine} & {handset[:8] for handset in others})
+            return f"handsets of model {', '.join(models)}" if models else "handsets of different models"
         return f"handset {shared[0]} carried both" + (f", and {len(shared) - 1} more" if len(shared) > 1 else "")
-
-    def _shared_models(self, a: int, b: int) -> list[str]:
-        others = {handset[:8] for handset in self.uses.handsets[self.numbers[b]]}
-        return [handset for handset in self.uses.handsets[self.numbers[a]] if handset[:8] in others]
 
     def _describe_site(self, a: int, b: int) -> str:
         mine, others = (self.uses.cells[self.numbers[place]] for place in (a, b))

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sentinel_batch.boxes.belongings import SharedUse
+from sentinel_batch.boxes.belongings import SameHandset, SameSite
 from sentinel_batch.boxes.callees import CommonCallees
 from sentinel_batch.boxes.candidates import Candidates
 from sentinel_batch.boxes.communities import FEWEST_MEMBERS, Group, join_groups, start_groups
@@ -82,9 +82,8 @@ class Comparison:
         self.common = CommonCallees(candidates.callees, trade)
         self.proposing: Sequence[Proposing] = [
             self.common,
-            SharedUse("same_handset", candidates.handsets),
-            SharedUse("same_model", candidates.models),
-            SharedUse("same_site", candidates.cells),
+            SameHandset(candidates.handsets, candidates.models),
+            SameSite(candidates.cells),
             NumberRange(candidates.digits),
             MutualCalls(candidates.mutual),
         ]
