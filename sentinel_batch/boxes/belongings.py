@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from sentinel_batch.boxes.likelihood import hedge
-from sentinel_batch.boxes.pairs import Pairs, join_pairs, look_up
+from sentinel_batch.boxes.pairs import Pairs, look_up
 from sentinel_batch.profiles.grouping import RealArray
 
 FAINTEST_SHARE = 0.04
@@ -66,29 +66,38 @@ class SameSite(SharedUse):
         return hedge(self.compare(pairs))
 
 
-class SameHandset:
-    """Evidence of the same handsets, or of handsets of the same model.
-
-    Who shares a handset shares its model, too, so these are one kind of evidence: the average of both e-values.
-
-    Parameters
-    ----------
-    handsets, models
-        Candidates × handsets (14 digits of the IMEI), and × models (TAC): how many calls.
-    """
+class SameHandset(SharedUse):
+    """Evidence of the same handsets."""
 
     kind = "same_handset"
 
-    def __init__(self, handsets: sparse.csr_array, models: sparse.csr_array) -> None:
-        self.handsets, self.models = SharedUse(handsets), SharedUse(models)
+    def weigh(self, pairs: Pairs) -> RealArray:
+        """Return the evidence of pairs, in nats."""
+        return hedge(self.compare(pairs))
 
-    def propose(self) -> Pairs:
-        """Return the pairs that share handsets, or models more than chance would have it."""
-        return join_pairs((self.handsets.propose(), self.models.propose()), len(self.handsets.known))
+
+class SameModel(SharedUse):
+    """Evidence of handsets of the same model.
+
+    Parameters
+    ----------
+    calls
+        Candidates × models (TAC): how many calls.
+    handsets
+        The same handsets: who shares one shares its model, which then says nothing more.
+    """
+
+    kind = "same_model"
+
+    def __init__(self, calls: sparse.csr_array, handsets: SameHandset) -> None:
+        super().__init__(calls)
+        self.handsets = handsets
 
     def weigh(self, pairs: Pairs) -> RealArray:
         """Return the evidence of pairs, in nats."""
-        return hedge((self.handsets.compare(pairs) + self.models.compare(pairs)) / 2.0)
+        shared = look_up(self.handsets.ratios, pairs.a, pairs.b) > 0
+        evidence: RealArray = np.where(shared, 0.0, hedge(self.compare(pairs)))
+        return evidence
 
 
 def _share(calls: sparse.csr_array) -> sparse.csr_array:

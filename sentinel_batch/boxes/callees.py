@@ -32,6 +32,9 @@ class CommonCallees:
     ----------
     called
         Candidates × callees, 1 where the callee was called and never called back.
+
+    Attributes
+    ----------
     trade
         How many times as many common callees as chance gives are between strangers of the same trade: boxes of
         different owners all call the families of emigrants. See :func:`~sentinel_batch.boxes.linking.measure_trade`.
@@ -39,8 +42,8 @@ class CommonCallees:
 
     kind = "common_callees"
 
-    def __init__(self, called: sparse.csr_array, trade: float = 1.0) -> None:
-        self.trade = trade
+    def __init__(self, called: sparse.csr_array) -> None:
+        self.trade = 1.0
         degree = np.asarray(called.sum(axis=0)).ravel()
         limit = max(HOTLINE_LEAST, HOTLINE_SHARE * called.shape[0])
         listed = called[:, degree <= limit]

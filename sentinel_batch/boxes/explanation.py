@@ -14,7 +14,8 @@ from sentinel_batch.boxes.pairs import Pairs
 
 KINDS = {
     "common_callees": "common callees",
-    "same_handset": "same handset or model",
+    "same_handset": "same handset",
+    "same_model": "same model of handset",
     "same_site": "same site",
     "number_range": "numbers bought together",
     "mutual_calls": "calls to each other",
@@ -83,6 +84,8 @@ class Words:
             return f"{self.common.count(pair)[0]:.0f} common one-way callees where {self._expect(pair)} are expected"
         if kind == "same_handset":
             return self._describe_handsets(a, b)
+        if kind == "same_model":
+            return self._describe_models(a, b)
         if kind == "same_site":
             return self._describe_site(a, b)
         if kind == "number_range":
@@ -102,9 +105,13 @@ class Words:
         mine, others = (self.uses.handsets[self.numbers[place]] for place in (a, b))
         shared = [handset for handset in mine if handset in set(others)]
         if not shared:
-            models = sorted({handset[:8] for handset in mine} & {handset[:8] for handset in others})
-            return f"handsets of model {', '.join(models)}" if models else "handsets of different models"
+            return "different handsets"
         return f"handset {shared[0]} carried both" + (f", and {len(shared) - 1} more" if len(shared) > 1 else "")
+
+    def _describe_models(self, a: int, b: int) -> str:
+        mine, others = ({handset[:8] for handset in self.uses.handsets[self.numbers[place]]} for place in (a, b))
+        models = sorted(mine & others)
+        return f"handsets of model {', '.join(models)}" if models else "handsets of different models"
 
     def _describe_site(self, a: int, b: int) -> str:
         mine, others = (self.uses.cells[self.numbers[place]] for place in (a, b))

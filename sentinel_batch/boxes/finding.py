@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from sentinel_batch.boxes.candidates import Candidates, choose_candidates
-from sentinel_batch.boxes.communities import Group
+from sentinel_batch.boxes.communities import FEWEST_MEMBERS, Group
 from sentinel_batch.boxes.explanation import KINDS, Words, read_uses
 from sentinel_batch.boxes.likelihood import FALSE_GROUPS
 from sentinel_batch.boxes.linking import Comparison, Links, find_groups
@@ -76,7 +77,7 @@ def find_boxes(
     if desk.tables.newest_call is None:
         return find_nothing("The lake holds no calls.")
     days = choose_days(desk, since, until)
-    return search(desk, days, read_traces(desk, days))
+    return search(desk, days, read_traces(desk, days, desk.config.box_callees))
 
 
 def choose_days(desk: Desk, since: Moment, until: Moment) -> list[date]:
@@ -103,6 +104,9 @@ def choose_days(desk: Desk, since: Moment, until: Moment) -> list[date]:
 def search(desk: Desk, days: Sequence[date], traces: pl.DataFrame) -> Boxes:
     """Return what :func:`find_boxes` does, from the traces of the window."""
     candidates = choose_candidates(traces, days, callees=desk.config.box_callees, share=ONE_WAY_SHARE)
+    if len(candidates) < FEWEST_MEMBERS:
+        nothing = find_nothing(f"Only {len(candidates)} callers called so many who never called them.")
+        return replace(nothing, first_day=days[0], last_day=days[-1], candidates=len(candidates))
     comparison = Comparison(candidates)
     found = _Description(candidates, comparison, traces, find_groups(candidates, comparison))
     return Boxes(
@@ -124,7 +128,7 @@ def _notice(candidates: Candidates, traces: pl.DataFrame) -> tuple[str, ...]:
     if "cell" not in kinds:
         notices.append("No call has a cell: sites were not compared.")
     seen = traces["local_date"].n_unique()
-    if seen < len(candidates.days):
+    if 0 < seen < len(candidates.days):
         notices.append(f"{len(candidates.days) - seen} of {len(candidates.days)} days of the window have no calls.")
     return tuple(notices)
 

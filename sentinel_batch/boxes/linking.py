@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from sentinel_batch.boxes.belongings import SameHandset, SameSite
+from sentinel_batch.boxes.belongings import SameHandset, SameModel, SameSite
 from sentinel_batch.boxes.callees import CommonCallees
 from sentinel_batch.boxes.candidates import Candidates
 from sentinel_batch.boxes.communities import FEWEST_MEMBERS, Group, join_groups, start_groups
@@ -19,6 +19,9 @@ from sentinel_batch.boxes.manner import SameManner
 from sentinel_batch.boxes.pairs import Pairs, join_pairs
 from sentinel_batch.boxes.ranges import NumberRange
 from sentinel_batch.profiles.grouping import RealArray
+
+LIKENESS = ("same_hours", "same_manner", "same_model")
+"""Kinds by which all boxes of a trade are alike, whoever owns them: they support a tie, and make none."""
 
 _ROUNDS = 5
 
@@ -61,8 +64,10 @@ class Links:
 
     @property
     def total(self) -> RealArray:
-        """The evidence of all kinds together, in nats."""
-        total: RealArray = self.evidence.sum(axis=0)
+        """The evidence of all kinds together, in nats; likeness counts as much as ties, at most."""
+        alike = np.isin(self.kinds, LIKENESS)
+        ties = self.evidence[~alike].sum(axis=0)
+        total: RealArray = ties + np.minimum(self.evidence[alike].sum(axis=0), np.maximum(ties, 0.0))
         return total
 
 
@@ -73,16 +78,15 @@ class Comparison:
     ----------
     candidates
         The callers, or groups of them as if each were one.
-    trade
-        As for :class:`~sentinel_batch.boxes.callees.CommonCallees`.
     """
 
-    def __init__(self, candidates: Candidates, trade: float = 1.0) -> None:
+    def __init__(self, candidates: Candidates) -> None:
         self.size = len(candidates)
-        self.common = CommonCallees(candidates.callees, trade)
+        self.common = CommonCallees(candidates.callees)
+        handsets = SameHandset(candidates.handsets)
         self.proposing: Sequence[Proposing] = [
             self.common,
-            SameHandset(candidates.handsets, candidates.models),
+            handsets,
             SameSite(candidates.cells),
             NumberRange(candidates.digits),
             MutualCalls(candidates.mutual),
@@ -92,6 +96,7 @@ class Comparison:
             Lives(candidates.first, candidates.last, len(candidates.days)),
             SameHours(candidates.hours),
             SameManner(candidates.manner),
+            SameModel(candidates.models, handsets),
         ]
         self.kinds: Sequence[Evidence] = [*self.proposing, *supporting]
 
@@ -125,13 +130,13 @@ def find_groups(candidates: Candidates, comparison: Comparison) -> list[Group]:
         if len(joined) == len(groups):
             break
         groups = joined
-        merged = candidates.merge([group.members for group in groups])
-        comparison = Comparison(merged, measure_trade(merged, groups))
+        comparison = Comparison(candidates.merge([group.members for group in groups]))
+        comparison.common.trade = measure_trade(comparison, groups)
     found = [group for group in groups if len(group.members) >= FEWEST_MEMBERS]
     return sorted(found, key=lambda group: (-len(group.members), group.members))
 
 
-def measure_trade(merged: Candidates, groups: Sequence[Group]) -> float:
+def measure_trade(comparison: Comparison, groups: Sequence[Group]) -> float:
     """Return how many times as many callees two groups have in common as chance gives, at the median; at least 1.
 
     Boxes all call the same part of a country, whoever owns them. Most pairs of groups are of different boxes, so their
@@ -140,7 +145,7 @@ def measure_trade(merged: Candidates, groups: Sequence[Group]) -> float:
     places = np.flatnonzero([len(group.members) >= FEWEST_MEMBERS for group in groups])
     if len(places) < 2:
         return 1.0
-    common = CommonCallees(merged.callees)
     a, b = np.triu_indices(len(places), k=1)
     pairs = Pairs(places[a], places[b])
+    common = comparison.common
     return max(1.0, float(np.median(common.count(pairs) / common.expect(pairs))))

@@ -7,12 +7,14 @@ from scipy import stats
 
 from sentinel_batch.boxes.likelihood import hedge
 from sentinel_batch.boxes.pairs import Pairs
-from sentinel_batch.profiles.grouping import RealArray
+from sentinel_batch.profiles.grouping import IntArray, RealArray
 
 NEARNESS = (0.05, 0.1)
 """Widths of the kernels, in shares of the candidates; both are tried, with equal weight."""
 
 _REFERENCES = 512
+_BLOCK = 1_000
+_HALF = 0.5
 
 
 class SameManner:
@@ -35,14 +37,23 @@ class SameManner:
         self.ranks = stats.rankdata(manner, axis=0) / max(len(manner), 1)
         size = len(manner)
         references = np.unique(np.linspace(0, size - 1, min(size, _REFERENCES)).astype(np.int64))
-        self.typical = np.array([self._average(place, references) for place in range(size)]).reshape(size, -1)
+        parts = [self._average(start, references) for start in range(0, size, _BLOCK)]
+        self.typical = np.concatenate([*parts, np.zeros((0, len(NEARNESS)))])
 
-    def _average(self, place: int, references: np.ndarray) -> RealArray:
-        others = references[references != place]
-        distance = np.abs(self.ranks[others] - self.ranks[place]).mean(axis=1)
-        # Half a perfect likeness among the references is added: what is unlike all of them is not infinitely telling.
-        kernels = [(np.exp(-((distance / width) ** 2)).sum() + 0.5) / (len(others) + 1) for width in NEARNESS]
-        return np.array(kernels)
+    def _average(self, start: int, references: IntArray) -> RealArray:
+        """Return the average kernels between a block of candidates and the references, themselves left out."""
+        block = self.ranks[start : start + _BLOCK]
+        distance = sum(
+            np.abs(block[:, [column]] - self.ranks[references, column]) for column in range(self.ranks.shape[1])
+        )
+        itself = references == np.arange(start, start + len(block))[:, None]
+        number = len(references) - itself.sum(axis=1)
+        kernels = []
+        for width in NEARNESS:
+            near = np.exp(-((distance / self.ranks.shape[1] / width) ** 2))
+            # Half a perfect likeness is added: what is unlike all references is not infinitely telling.
+            kernels.append((np.where(itself, 0.0, near).sum(axis=1) + _HALF) / (number + 1))
+        return np.column_stack(kernels)
 
     def weigh(self, pairs: Pairs) -> RealArray:
         """Return the evidence of pairs, in nats."""

@@ -62,8 +62,18 @@ def trace_days(desk: Desk, days: Sequence[date], run_id: str) -> tuple[date, ...
     return standing.stale
 
 
-def read_traces(desk: Desk, days: Sequence[date]) -> pl.DataFrame:
-    """Return the traces of local days: stored ones from the table, the others computed and not kept."""
+def read_traces(desk: Desk, days: Sequence[date], least: int) -> pl.DataFrame:
+    """Return the traces of local days: stored ones from the table, the others computed and not kept.
+
+    Parameters
+    ----------
+    desk
+        Gives the tables, and the time zone.
+    days
+        Consecutive days, oldest first.
+    least
+        Callers who called fewer numbers, each day's counted anew, are left out.
+    """
     with damage_reported(desk.tables.path):
         standing = look_at(desk, days)
         files = [file for day in standing.fresh for file in standing.stored[day].files]
@@ -71,7 +81,10 @@ def read_traces(desk: Desk, days: Sequence[date]) -> pl.DataFrame:
         stored = scan_parts(BOX_TRACES.name, files) if files else pl.LazyFrame(schema=columns)
         computed = [trace_day(desk, day, standing).lazy() for day in standing.stale]
         rows = pl.concat([stored.select(list(columns)), *(part.select(list(columns)) for part in computed)])
-        return rows.filter(pl.col("kind") != _DAY).collect()
+        # Counted first, in two narrow columns: most callers that are traced on some day are candidates on none.
+        counted = rows.filter(pl.col("kind") == "callee").group_by("number").len()
+        busy = counted.filter(pl.col("len") >= least).select("number").collect(engine="streaming")
+        return rows.join(busy.lazy(), on="number", how="semi").collect(engine="streaming")
 
 
 @dataclass(frozen=True)
