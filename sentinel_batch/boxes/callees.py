@@ -33,17 +33,20 @@ class CommonCallees:
     called
         Candidates × callees, 1 where the callee was called and never called back.
 
-    Attributes
+    trades
+        Block of each candidate (:func:`~sentinel_batch.boxes.trades.assign_trades`): p is multiplied by how many times
+        as many common callees as chance gives the candidates of two blocks have, on average, at least by 1. Boxes of
+        different owners all call the families of emigrants. (A degree-corrected block model.)
+
+    References
     ----------
-    trade
-        How many times as many common callees as chance gives are between strangers of the same trade: boxes of
-        different owners all call the families of emigrants. See :func:`~sentinel_batch.boxes.linking.measure_trade`.
+    Chung and Lu, Connected components in random graphs with given expected degree sequences (2002).
+    Karrer and Newman, Stochastic blockmodels and community structure in networks, Physical Review E 83 (2011).
     """
 
     kind = "common_callees"
 
-    def __init__(self, called: sparse.csr_array) -> None:
-        self.trade = 1.0
+    def __init__(self, called: sparse.csr_array, trades: IntArray) -> None:
         degree = np.asarray(called.sum(axis=0)).ravel()
         limit = max(HOTLINE_LEAST, HOTLINE_SHARE * called.shape[0])
         listed = called[:, degree <= limit]
@@ -56,6 +59,23 @@ class CommonCallees:
         self.trials = np.asarray(self.shared.sum(axis=1)).ravel()
         self.met = self.shared @ self.others
         self.common, self.logs = self._overlap()
+        self.trades = trades
+        self.affinity = self._compare_trades()
+
+    def _compare_trades(self) -> RealArray:
+        """Return, for each two blocks, the common callees of their candidates over those that chance gives."""
+        number = int(self.trades.max(initial=0)) + 1
+        places = (self.trades, np.arange(len(self.trades)))
+        blocks = sparse.csr_array((np.ones(len(self.trades)), places), shape=(number, len(self.trades)))
+        called = blocks @ self.shared
+        common = (called @ called.T).toarray()
+        # A candidate has all callees in common with itself, and is left out on both sides.
+        common[np.diag_indices(number)] -= blocks @ self.trials
+        size, met = blocks @ self.size, blocks @ self.met
+        expected = np.outer(met, size) + np.outer(size, met)
+        expected[np.diag_indices(number)] -= 2 * (blocks @ (self.met * self.size))
+        ratios: RealArray = common / np.maximum(expected / 2 / self.total, 1e-9)
+        return np.maximum(ratios, 1.0)
 
     def _overlap(self) -> tuple[sparse.csr_array, sparse.csr_array]:
         """Return, for each pair a < b, the common callees, and the sum of the logarithms of k - 1 over them."""
@@ -92,7 +112,8 @@ class CommonCallees:
         return hedge(self._ratio(a, b, common, spread))
 
     def _ratio(self, a: IntArray, b: IntArray, common: RealArray, spread: RealArray) -> RealArray:
-        chance = np.minimum(self.trade * spread * self.size[b] / self.total, 1.0)
+        usual = self.affinity[self.trades[a], self.trades[b]]
+        chance = np.minimum(usual * spread * self.size[b] / self.total, 1.0)
         ratios = np.zeros(len(a))
         for share in SHARES:
             gain = np.log1p(share * (1.0 - chance) / chance)

@@ -41,6 +41,8 @@ class Candidates:
         Calls by cell, by handset (14 digits of the IMEI) and by model of handset (TAC, 8 digits).
     hours
         Candidates × 24.
+    weekdays
+        Candidates × 7, Monday first.
     sums
         Candidates × :data:`SUMS`.
     first, last
@@ -57,6 +59,7 @@ class Candidates:
     handsets: sparse.csr_array
     models: sparse.csr_array
     hours: RealArray
+    weekdays: RealArray
     sums: RealArray
     first: IntArray
     last: IntArray
@@ -88,6 +91,7 @@ class Candidates:
             handsets=(taken @ self.handsets).tocsr(),
             models=(taken @ self.models).tocsr(),
             hours=taken @ self.hours,
+            weekdays=taken @ self.weekdays,
             sums=taken @ self.sums,
             first=np.array([self.first[list(group)].min() for group in groups]),
             last=np.array([self.last[list(group)].max() for group in groups]),
@@ -154,7 +158,8 @@ def choose_candidates(traces: pl.DataFrame, days: Sequence[date], *, callees: in
         _matrix(numbers, _values(traces, "cell")),
         _matrix(numbers, handsets),
         _matrix(numbers, models),
-        _hours(numbers, traces),
+        _count_by(numbers, traces, pl.col("value").cast(pl.Int64), 24),
+        _count_by(numbers, traces, pl.col("local_date").dt.weekday().cast(pl.Int64) - 1, 7),
         figures.select(SUMS).to_numpy().astype(np.float64),
         *spans,
         days,
@@ -226,8 +231,10 @@ def _matrix(numbers: pl.DataFrame, rows: pl.DataFrame) -> sparse.csr_array:
     return sparse.csr_array((placed["calls"].to_numpy().astype(np.float64), places), shape=shape)
 
 
-def _hours(numbers: pl.DataFrame, traces: pl.DataFrame) -> RealArray:
-    rows = _values(traces, "hour").join(numbers, on="number").group_by("row", "value").agg(pl.col("calls").sum())
-    hours = np.zeros((numbers.height, 24))
-    hours[rows["row"].to_numpy(), rows["value"].cast(pl.Int64).to_numpy()] = rows["calls"].to_numpy()
-    return hours
+def _count_by(numbers: pl.DataFrame, traces: pl.DataFrame, slot: pl.Expr, slots: int) -> RealArray:
+    """Return candidates × slots of the day or week: calls in each."""
+    rows = traces.filter(pl.col("kind") == "hour").join(numbers, on="number")
+    sums = rows.group_by("row", slot.alias("slot")).agg(pl.col("calls").sum())
+    counts = np.zeros((numbers.height, slots))
+    counts[sums["row"].to_numpy(), sums["slot"].to_numpy()] = sums["calls"].to_numpy()
+    return counts

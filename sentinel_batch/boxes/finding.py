@@ -14,11 +14,12 @@ import polars as pl
 
 from sentinel_batch.boxes.candidates import Candidates, choose_candidates
 from sentinel_batch.boxes.communities import FEWEST_MEMBERS, Group
+from sentinel_batch.boxes.conduct import doubt_group
 from sentinel_batch.boxes.explanation import KINDS, Words, read_uses
 from sentinel_batch.boxes.likelihood import FALSE_GROUPS
 from sentinel_batch.boxes.linking import Comparison, Links, find_groups
 from sentinel_batch.boxes.pairs import Pairs
-from sentinel_batch.boxes.result import BOX_COLUMNS, LINK_COLUMNS, MEMBER_COLUMNS, Boxes, find_nothing
+from sentinel_batch.boxes.result import BOX_COLUMNS, CROWD_COLUMNS, LINK_COLUMNS, MEMBER_COLUMNS, Boxes, find_nothing
 from sentinel_batch.boxes.traces import read_traces
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
@@ -116,6 +117,7 @@ def search(desk: Desk, days: Sequence[date], traces: pl.DataFrame) -> Boxes:
         pl.DataFrame(found.boxes, schema=BOX_COLUMNS),
         pl.DataFrame(found.members, schema=MEMBER_COLUMNS),
         pl.DataFrame(found.links, schema=LINK_COLUMNS),
+        pl.DataFrame(found.crowds, schema=CROWD_COLUMNS),
         _notice(candidates, traces),
     )
 
@@ -134,7 +136,7 @@ def _notice(candidates: Candidates, traces: pl.DataFrame) -> tuple[str, ...]:
 
 
 class _Description:
-    """Rows about groups: boxes, members and links."""
+    """Rows about groups: boxes, their members and links, and crowds."""
 
     def __init__(
         self, candidates: Candidates, comparison: Comparison, traces: pl.DataFrame, groups: Sequence[Group]
@@ -150,13 +152,23 @@ class _Description:
         self.boxes: list[Row] = []
         self.members: list[Row] = []
         self.links: list[Row] = []
-        for number, group in enumerate(ordered, start=1):
-            self._add(number, group)
+        self.crowds: list[Row] = []
+        for group in ordered:
+            self._add(group)
 
-    def _add(self, number: int, group: Group) -> None:
+    def _add(self, group: Group) -> None:
         places = np.array(group.members, dtype=np.int64)
         a, b = np.triu_indices(len(places), k=1)
         links = self.comparison.weigh(Pairs(places[a], places[b]))
+        doubt = doubt_group(self.candidates, group.members)
+        if doubt is None:
+            self._add_box(len(self.boxes) + 1, group, links)
+            return
+        facts = {"evidence": round(group.evidence, 3), "bound": round(group.bound, 3), "why": _sum_up(links)}
+        numbers = [self.numbers[place] for place in group.members]
+        self.crowds.append({"member_count": len(numbers), "numbers": numbers, "doubt": doubt, **facts})
+
+    def _add_box(self, number: int, group: Group, links: Links) -> None:
         best = {
             place: float(links.total[(links.pairs.a == place) | (links.pairs.b == place)].max())
             for place in group.members

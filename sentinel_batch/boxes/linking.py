@@ -18,10 +18,14 @@ from sentinel_batch.boxes.lives import Lives
 from sentinel_batch.boxes.manner import SameManner
 from sentinel_batch.boxes.pairs import Pairs, join_pairs
 from sentinel_batch.boxes.ranges import NumberRange
-from sentinel_batch.profiles.grouping import RealArray
+from sentinel_batch.boxes.trades import assign_trades
+from sentinel_batch.profiles.grouping import IntArray, RealArray
 
 LIKENESS = ("same_hours", "same_manner", "same_model")
 """Kinds by which all boxes of a trade are alike, whoever owns them: they support a tie, and make none."""
+
+_SUPPORT = np.array([1.0, 2.0, 1.0])
+"""How much support counts for each nat of ties: between callers, a caller and a group, two groups."""
 
 _ROUNDS = 5
 
@@ -51,23 +55,34 @@ class Links:
     Parameters
     ----------
     pairs
-        Pairs of candidates.
+        Pairs of candidates, or of groups.
     kinds
         Names of the kinds of evidence.
     evidence
         Kinds × pairs, in nats.
+    groups
+        How many of the two are groups.
     """
 
     pairs: Pairs
     kinds: tuple[str, ...]
     evidence: RealArray
+    groups: IntArray
 
     @property
     def total(self) -> RealArray:
-        """The evidence of all kinds together, in nats; likeness counts as much as ties, at most."""
-        alike = np.isin(self.kinds, LIKENESS)
-        ties = self.evidence[~alike].sum(axis=0)
-        total: RealArray = ties + np.minimum(self.evidence[alike].sum(axis=0), np.maximum(ties, 0.0))
+        """The evidence of all kinds together, in nats.
+
+        What all boxes of a trade have in common, whoever owns them, supports ties and makes none: hours, manner and
+        models count as much as all the rest, at most. So do the callees of whole groups, who are a good part of all
+        emigrants' families. For a single caller and a group both together count twice as much as the rest, at most.
+        """
+        callees = self.evidence[[kind == "common_callees" for kind in self.kinds]].sum(axis=0)
+        likeness = self.evidence[np.isin(self.kinds, LIKENESS)].sum(axis=0)
+        wide = np.where(self.groups > 0, callees, 0.0)
+        ties = self.evidence.sum(axis=0) - likeness - wide
+        most = _SUPPORT[self.groups] * np.maximum(ties, 0.0)
+        total: RealArray = ties + np.minimum(likeness + wide, most)
         return total
 
 
@@ -78,11 +93,15 @@ class Comparison:
     ----------
     candidates
         The callers, or groups of them as if each were one.
+    sizes
+        Members of each; None if all are single callers.
     """
 
-    def __init__(self, candidates: Candidates) -> None:
+    def __init__(self, candidates: Candidates, sizes: Sequence[int] | None = None) -> None:
         self.size = len(candidates)
-        self.common = CommonCallees(candidates.callees)
+        self.grouped = np.array(sizes if sizes is not None else [1] * self.size) > 1
+        manner = SameManner(candidates.manner)
+        self.common = CommonCallees(candidates.callees, assign_trades(manner.ranks))
         handsets = SameHandset(candidates.handsets)
         self.proposing: Sequence[Proposing] = [
             self.common,
@@ -95,7 +114,7 @@ class Comparison:
         supporting: Sequence[Evidence] = [
             Lives(candidates.first, candidates.last, len(candidates.days)),
             SameHours(candidates.hours),
-            SameManner(candidates.manner),
+            manner,
             SameModel(candidates.models, handsets),
         ]
         self.kinds: Sequence[Evidence] = [*self.proposing, *supporting]
@@ -107,7 +126,8 @@ class Comparison:
     def weigh(self, pairs: Pairs) -> Links:
         """Weigh given pairs."""
         names = tuple(kind.kind for kind in self.kinds)
-        return Links(pairs, names, np.stack([kind.weigh(pairs) for kind in self.kinds]))
+        groups = self.grouped[pairs.a].astype(np.int64) + self.grouped[pairs.b]
+        return Links(pairs, names, np.stack([kind.weigh(pairs) for kind in self.kinds]), groups)
 
 
 def find_groups(candidates: Candidates, comparison: Comparison) -> list[Group]:
@@ -130,22 +150,7 @@ def find_groups(candidates: Candidates, comparison: Comparison) -> list[Group]:
         if len(joined) == len(groups):
             break
         groups = joined
-        comparison = Comparison(candidates.merge([group.members for group in groups]))
-        comparison.common.trade = measure_trade(comparison, groups)
+        members = [group.members for group in groups]
+        comparison = Comparison(candidates.merge(members), [len(group) for group in members])
     found = [group for group in groups if len(group.members) >= FEWEST_MEMBERS]
     return sorted(found, key=lambda group: (-len(group.members), group.members))
-
-
-def measure_trade(comparison: Comparison, groups: Sequence[Group]) -> float:
-    """Return how many times as many callees two groups have in common as chance gives, at the median; at least 1.
-
-    Boxes all call the same part of a country, whoever owns them. Most pairs of groups are of different boxes, so their
-    median tells what that alone explains.
-    """
-    places = np.flatnonzero([len(group.members) >= FEWEST_MEMBERS for group in groups])
-    if len(places) < 2:
-        return 1.0
-    a, b = np.triu_indices(len(places), k=1)
-    pairs = Pairs(places[a], places[b])
-    common = comparison.common
-    return max(1.0, float(np.median(common.count(pairs) / common.expect(pairs))))

@@ -11,7 +11,9 @@ import polars as pl
 
 from sentinel_batch.errors import UsageError
 
-BOX_COLUMNS = {
+Columns = dict[str, type[pl.DataType] | pl.DataType]
+
+BOX_COLUMNS: Columns = {
     "box": pl.Int64,
     "member_count": pl.Int64,
     "probability": pl.Float64,
@@ -28,7 +30,16 @@ BOX_COLUMNS = {
     "why": pl.String,
 }
 
-MEMBER_COLUMNS = {
+CROWD_COLUMNS: Columns = {
+    "member_count": pl.Int64,
+    "numbers": pl.List(pl.String),
+    "doubt": pl.String,
+    "evidence": pl.Float64,
+    "bound": pl.Float64,
+    "why": pl.String,
+}
+
+MEMBER_COLUMNS: Columns = {
     "box": pl.Int64,
     "number": pl.String,
     "evidence": pl.Float64,
@@ -43,7 +54,7 @@ MEMBER_COLUMNS = {
     "top_handset": pl.String,
 }
 
-LINK_COLUMNS = {
+LINK_COLUMNS: Columns = {
     "box": pl.Int64,
     "number_a": pl.String,
     "number_b": pl.String,
@@ -74,6 +85,9 @@ class Boxes:
     links
         The strongest links of each member, one row per kind of evidence that speaks for or against it by half a nat:
         ``box``, ``number_a`` < ``number_b``, ``kind``, ``evidence`` (nats), ``words``.
+    crowds
+        Groups that belong together as well, but are rather honest: ``member_count``, ``numbers``, ``doubt`` (why),
+        ``evidence``, ``bound`` and ``why``. They are no boxes.
     notices
         What was not there to be compared, in words.
     """
@@ -84,6 +98,7 @@ class Boxes:
     boxes: pl.DataFrame
     members: pl.DataFrame
     links: pl.DataFrame
+    crowds: pl.DataFrame
     notices: Sequence[str] = ()
 
     def box(self, number: int) -> Boxes:
@@ -113,11 +128,13 @@ class Boxes:
             "boxes": self.boxes.to_dicts(),
             "members": self.members.to_dicts(),
             "links": self.links.to_dicts(),
+            "crowds": self.crowds.to_dicts(),
             "notices": list(self.notices),
         }
 
 
 def find_nothing(notice: str) -> Boxes:
     """Return that nothing was found, and why."""
-    boxes, members, links = (pl.DataFrame(schema=kinds) for kinds in (BOX_COLUMNS, MEMBER_COLUMNS, LINK_COLUMNS))
-    return Boxes(None, None, 0, boxes, members, links, (notice,))
+    kinds = (BOX_COLUMNS, MEMBER_COLUMNS, LINK_COLUMNS, CROWD_COLUMNS)
+    boxes, members, links, crowds = (pl.DataFrame(schema=columns) for columns in kinds)
+    return Boxes(None, None, 0, boxes, members, links, crowds, (notice,))

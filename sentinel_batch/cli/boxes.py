@@ -148,8 +148,10 @@ def _print_boxes(out: Output, found: Boxes) -> None:
         out.note(f"{found.candidates:,} callers compared, {found.first_day} to {found.last_day}.")
     if found.boxes.is_empty():
         out.line("No boxes.")
-        return
-    out.table(_COLUMNS, [_row(row) for row in found.boxes.to_dicts()])
+    else:
+        out.table(_COLUMNS, [_row(row) for row in found.boxes.to_dicts()])
+    for crowd in found.crowds.to_dicts():
+        out.note(f"No box: {crowd['member_count']} numbers from {crowd['numbers'][0]} on, {crowd['doubt']}.")
 
 
 def _row(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -110,6 +110,41 @@ def test_windows_that_cannot_be(filled: Lake) -> None:
         find_boxes(filled, callees=10).box(7)
 
 
+# -- honest crowds ----------------------------------------------------------------------------------------------------
+
+
+def add_crowd(network: Network, kind: str) -> list[str]:
+    """Add eight lines of a firm in one place, with customers in common: as tied as a box is."""
+    lines = [f"+2341460{n:05}" for n in range(3_000, 3_024, 3)]
+    pool = [f"+23493{n:08}" for n in range(300)]
+    for number in lines:
+        for day in range(network.days):
+            if kind == "office" and DAYS[day].weekday() >= 5:
+                continue
+            seconds = 8 if kind == "codes" else 150
+            network.add(number, calls=12, cell="LOS001", callees=pool, first=day, last=day, seconds=seconds)
+    if kind == "called":
+        for customer in pool:
+            network.add(customer, calls=1, callees=lines, last=0)
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("kind", "doubt"), [("called", "called 300 times"), ("codes", "last 8 s"), ("office", "closed at night and on Sat")]
+)
+def test_an_honest_crowd_is_no_box_and_is_named_with_the_reason(tmp_path: Path, kind: str, doubt: str) -> None:
+    network = plan_network()
+    lines = add_crowd(network, kind)
+    if kind == "office":
+        network.rows = [row for row in network.rows if row[0] not in lines or 8 * 3_600 <= row[3] < 18 * 3_600]
+    found = find_boxes(network.save(tmp_path / "lake"), callees=10)
+    assert not set(lines) & set(found.members["number"])
+    assert set(found.members["number"]) == {*BOX, *NEW_SIMS}
+    [crowd] = found.crowds.to_dicts()
+    assert doubt in crowd["doubt"]
+    assert set(crowd["numbers"]) <= set(lines)
+
+
 # -- nights -----------------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from sentinel_batch.boxes.candidates import Candidates
 from sentinel_batch.boxes.contacts import MutualCalls
 from sentinel_batch.boxes.habits import SameHours
 from sentinel_batch.boxes.likelihood import FALSE_GROUPS, bound_leaf, bound_tree, hedge
-from sentinel_batch.boxes.linking import Comparison, find_groups
+from sentinel_batch.boxes.linking import Comparison, Links, find_groups
 from sentinel_batch.boxes.lives import Lives
 from sentinel_batch.boxes.manner import SameManner
 from sentinel_batch.boxes.pairs import Pairs, look_up
@@ -134,7 +134,7 @@ def evidence_of(kind: str, rng: np.random.Generator) -> np.ndarray:
     )
     if kind == "callees":
         called = sparse.csr_array((rng.random((SIZE, 400)) < rng.random(400) ** 3).astype(float))
-        return CommonCallees(called).weigh(pairs)
+        return CommonCallees(called, np.zeros(SIZE, dtype=np.int64)).weigh(pairs)
     if kind == "use":
         return hedge(SharedUse(used).compare(pairs))
     if kind == "range":
@@ -161,7 +161,7 @@ def test_rare_callees_tell_more_than_hotlines() -> None:
     called[2:, 5:10] = 1
     called[:, 10] = 1
     called[np.arange(40), 12 + np.arange(40)] = 1
-    common = CommonCallees(sparse.csr_array(called))
+    common = CommonCallees(sparse.csr_array(called), np.zeros(40, dtype=np.int64))
     rare, crowded = common.weigh(Pairs(np.array([0, 2]), np.array([1, 3])))
     assert rare > 3 > 1 > crowded
     assert common.expect(Pairs(np.array([0]), np.array([1])))[0] < common.expect(Pairs(np.array([2]), np.array([3])))[0]
@@ -178,6 +178,29 @@ def test_nothing_is_said_of_what_is_not_known() -> None:
     cells = np.zeros((10, 2))
     cells[:3, 0] = 5
     assert SharedUse(sparse.csr_array(cells)).compare(Pairs(np.array([0]), np.array([9]))).tolist() == [1.0]
+
+
+def test_callees_of_a_trade_tie_nobody() -> None:
+    """Two trades of 120 callers each, with callees of their own, of whom each calls a few at random."""
+    rng = np.random.default_rng(3)
+    size = 120
+    called = np.zeros((2 * size, 1_200))
+    for caller in range(2 * size):
+        called[caller, (caller // size) * 600 + rng.choice(600, 40, replace=False)] = 1
+    trades = np.repeat([0, 1], size)
+    pairs = every_pair(size)
+    known = CommonCallees(sparse.csr_array(called), trades)
+    ignored = CommonCallees(sparse.csr_array(called), np.zeros(2 * size, dtype=np.int64))
+    assert known.affinity == pytest.approx(np.array([[2.0, 1.0], [1.0, 2.0]]), rel=0.05)
+    assert float(np.exp(known.weigh(pairs)).mean()) < 1.05 < float(np.exp(ignored.weigh(pairs)).mean())
+
+
+def test_likeness_supports_a_tie_and_makes_none() -> None:
+    kinds = ("common_callees", "same_site", "same_manner")
+    evidence = np.array([[0.0, 5.0, 5.0], [-0.7, 3.0, 3.0], [6.0, 20.0, 20.0]])
+    pairs = Pairs(np.arange(3), np.arange(3) + 3)
+    # A caller and a group of whom only the manner agrees; two callers; a caller and a group that share callees, too.
+    assert Links(pairs, kinds, evidence, np.array([1, 0, 1])).total == pytest.approx([-0.7, 16.0, 9.0])
 
 
 # -- bounds -----------------------------------------------------------------------------------------------------------
