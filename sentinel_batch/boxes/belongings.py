@@ -7,7 +7,7 @@ from scipy import sparse
 
 from sentinel_batch.boxes.likelihood import hedge
 from sentinel_batch.boxes.pairs import Pairs, look_up
-from sentinel_batch.profiles.grouping import RealArray
+from sentinel_batch.profiles.grouping import FlagArray, RealArray
 
 FAINTEST_SHARE = 0.04
 """What a candidate uses for less of its calls is passing by."""
@@ -67,37 +67,54 @@ class SameSite(SharedUse):
 
 
 class SameHandset(SharedUse):
-    """Evidence of the same handsets."""
+    """Evidence of the same handsets.
 
-    kind = "same_handset"
-
-    def weigh(self, pairs: Pairs) -> RealArray:
-        """Return the evidence of pairs, in nats."""
-        return hedge(self.compare(pairs))
-
-
-class SameModel(SharedUse):
-    """Evidence of handsets of the same model.
+    Who shares a handset shares its model, too, so both are one e-value, the average of theirs. It is told in two parts:
+    here where a handset is shared, else by :class:`SameModel`.
 
     Parameters
     ----------
-    calls
-        Candidates × models (TAC): how many calls.
+    handsets, models
+        Candidates × handsets (14 digits of the IMEI), and × models (TAC): how many calls.
+    """
+
+    kind = "same_handset"
+
+    def __init__(self, handsets: sparse.csr_array, models: sparse.csr_array) -> None:
+        super().__init__(handsets)
+        self.models = SharedUse(models)
+
+    def average(self, pairs: Pairs) -> RealArray:
+        """Return the evidence of handsets and models together, in nats."""
+        return hedge((self.compare(pairs) + self.models.compare(pairs)) / 2.0)
+
+    def is_shared(self, pairs: Pairs) -> FlagArray:
+        """Tell which pairs share a handset."""
+        shared: FlagArray = look_up(self.ratios, pairs.a, pairs.b) > 0
+        return shared
+
+    def weigh(self, pairs: Pairs) -> RealArray:
+        """Return the evidence of pairs, in nats; 0 for those that share no handset."""
+        return np.where(self.is_shared(pairs), self.average(pairs), 0.0)
+
+
+class SameModel:
+    """Evidence of handsets of the same model, or of different ones, where no handset is shared.
+
+    Parameters
+    ----------
     handsets
-        The same handsets: who shares one shares its model, which then says nothing more.
+        What handsets and models say together.
     """
 
     kind = "same_model"
 
-    def __init__(self, calls: sparse.csr_array, handsets: SameHandset) -> None:
-        super().__init__(calls)
+    def __init__(self, handsets: SameHandset) -> None:
         self.handsets = handsets
 
     def weigh(self, pairs: Pairs) -> RealArray:
-        """Return the evidence of pairs, in nats."""
-        shared = look_up(self.handsets.ratios, pairs.a, pairs.b) > 0
-        evidence: RealArray = np.where(shared, 0.0, hedge(self.compare(pairs)))
-        return evidence
+        """Return the evidence of pairs, in nats; 0 for those that share a handset."""
+        return np.where(self.handsets.is_shared(pairs), 0.0, self.handsets.average(pairs))
 
 
 def _share(calls: sparse.csr_array) -> sparse.csr_array:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from sentinel_batch.boxes.likelihood import hedge
+from sentinel_batch.boxes.likelihood import RARELY, hedge
 from sentinel_batch.boxes.pairs import Pairs, look_up
 from sentinel_batch.profiles.grouping import RealArray
-
-RARELY = 0.1
-"""In what share of the pairs of a box there are calls to each other: few boxes call themselves."""
 
 _HALF = 0.5
 

@@ -23,6 +23,9 @@ from sentinel_batch.profiles.grouping import RealArray
 FALSE_GROUPS = math.exp(-3)
 """Chance that a lake of unrelated callers shows any group at all: 5 %."""
 
+RARELY = 0.1
+"""Weight of a kind that few pairs of a box show."""
+
 _SIZES = math.log(math.pi**2 / 6 - 1.25)
 """Every size from 3 up gets a share of that chance that falls with its square; these shares add up to this."""
 

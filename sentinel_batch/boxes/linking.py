@@ -102,7 +102,7 @@ class Comparison:
         self.grouped = np.array(sizes if sizes is not None else [1] * self.size) > 1
         manner = SameManner(candidates.manner)
         self.common = CommonCallees(candidates.callees, assign_trades(manner.ranks))
-        handsets = SameHandset(candidates.handsets)
+        handsets = SameHandset(candidates.handsets, candidates.models)
         self.proposing: Sequence[Proposing] = [
             self.common,
             handsets,
@@ -115,7 +115,7 @@ class Comparison:
             Lives(candidates.first, candidates.last, len(candidates.days)),
             SameHours(candidates.hours),
             manner,
-            SameModel(candidates.models, handsets),
+            SameModel(handsets),
         ]
         self.kinds: Sequence[Evidence] = [*self.proposing, *supporting]
 
