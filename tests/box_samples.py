@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 from detection_lake import make_lake
 
-from sentinel_batch.boxes.candidates import Candidates, choose_candidates
+from sentinel_batch.boxes.candidates import Candidates
+from sentinel_batch.boxes.selection import choose_candidates
 from sentinel_batch.lake import Lake
 from sentinel_batch.schema import BOX_TRACES, CALL_RECORDS, polars_schema
 

@@ -78,23 +78,26 @@ class CommonCallees:
         return np.maximum(ratios, 1.0)
 
     def _overlap(self) -> tuple[sparse.csr_array, sparse.csr_array]:
-        """Return, for each pair a < b, the common callees, and the sum of the logarithms of k - 1 over them."""
+        """Return, for pairs a < b, the common callees, if at least two, and the sum of ln(k - 1) over them."""
         # One added, so that a logarithm of 0 is no hole in the second matrix, whose rows then lie as those of the
         # first.
-        weighted = (self.shared * (np.log(self.others) + 1.0)).tocsr()
+        weighted = sparse.csr_array(self.shared * (np.log(self.others) + 1.0))
         turned = self.shared.T.tocsr()
-        counts, sums = [], []
+        size = self.shared.shape[0]
+        found = []
         # By blocks of rows: the product of all at once would hold every pair that shares a single callee.
-        for start in range(0, self.shared.shape[0], _BLOCK):
-            rows = slice(start, start + _BLOCK)
-            count = (self.shared[rows] @ turned).tocoo()
-            kept = (count.row + start < count.col) & (count.data >= 2)
-            place = (count.row[kept], count.col[kept])
-            total = (weighted[rows] @ turned).tocsr()
-            shape = (count.shape[0], count.shape[1])
-            counts.append(sparse.csr_array((count.data[kept], place), shape=shape))
-            sums.append(sparse.csr_array((look_up(total, *place) - count.data[kept], place), shape=shape))
-        return sparse.vstack(counts, format="csr"), sparse.vstack(sums, format="csr")
+        for start in range(0, size, _BLOCK):
+            # What lies before the block was paired with it in earlier blocks.
+            rest = turned[:, start:]
+            count, total = (part[start : start + _BLOCK] @ rest for part in (self.shared, weighted))
+            count.sort_indices()
+            total.sort_indices()
+            one = np.repeat(np.arange(count.shape[0]), np.diff(count.indptr))
+            kept = (count.data >= 2) & (one < count.indices)
+            place = (one[kept] + start, count.indices[kept] + start)
+            found.append((*place, count.data[kept], total.data[kept] - count.data[kept]))
+        a, b, common, logs = (np.concatenate(column) for column in zip(*found, strict=True))
+        return tuple(sparse.csr_array((values, (a, b)), shape=(size, size)) for values in (common, logs))
 
     def propose(self) -> Pairs:
         """Return the pairs whose common callees speak for a link."""

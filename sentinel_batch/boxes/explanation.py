@@ -9,8 +9,9 @@ from datetime import date
 import polars as pl
 
 from sentinel_batch.boxes.callees import CommonCallees
-from sentinel_batch.boxes.candidates import Candidates, read_handsets
+from sentinel_batch.boxes.candidates import Candidates
 from sentinel_batch.boxes.pairs import Pairs
+from sentinel_batch.boxes.selection import read_handsets
 
 KINDS = {
     "common_callees": "common callees",
@@ -24,6 +25,9 @@ KINDS = {
     "same_manner": "same manner of calling",
 }
 """Kind of evidence to what an analyst calls it."""
+
+
+_LEAST = 0.1
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,9 @@ def read_uses(traces: pl.DataFrame, numbers: Sequence[str]) -> Uses:
     cells: dict[str, dict[date, str]] = {number: {} for number in numbers}
     for number, day, cell in daily.select("number", "local_date", "value").iter_rows():
         cells[number][day] = cell
-    counted = read_handsets(mine).group_by("number", "value").agg(pl.col("calls").sum())
+    counted = (
+        read_handsets(mine.filter(pl.col("kind") == "handset")).group_by("number", "value").agg(pl.col("calls").sum())
+    )
     ranked = counted.sort("calls", "value", descending=[True, False])
     handsets: dict[str, list[str]] = {number: [] for number in numbers}
     for number, handset in ranked.select("number", "value").iter_rows():
@@ -76,12 +82,20 @@ class Words:
         self.numbers = candidates.numbers
         self.common = common
         self.uses = uses
+        self._shared: dict[tuple[int, int], tuple[float, float]] = {}
+
+    def prepare(self, pairs: Pairs) -> None:
+        """Look the common callees of pairs up, all at once, before they are described."""
+        facts = zip(pairs.a, pairs.b, self.common.count(pairs), self.common.expect(pairs), strict=True)
+        self._shared = {(int(a), int(b)): (float(common), float(expected)) for a, b, common, expected in facts}
 
     def describe(self, kind: str, pair: Pairs) -> str:
-        """Return what one kind of evidence says of one pair."""
+        """Return what one kind of evidence says of one pair that was prepared."""
         a, b = int(pair.a[0]), int(pair.b[0])
         if kind == "common_callees":
-            return f"{self.common.count(pair)[0]:.0f} common one-way callees where {self._expect(pair)} are expected"
+            common, expected = self._shared[a, b]
+            chance = f"{expected:.1f}" if expected >= _LEAST else f"fewer than {_LEAST}"
+            return f"{common:.0f} common one-way callees where {chance} are expected"
         if kind == "same_handset":
             return self._describe_handsets(a, b)
         if kind == "same_model":
@@ -96,10 +110,6 @@ class Words:
         if kind == "lives":
             return self._describe_lives(a, b)
         return {"same_hours": "calls in the same hours", "same_manner": "calls in the same manner"}[kind]
-
-    def _expect(self, pair: Pairs) -> str:
-        expected = float(self.common.expect(pair)[0])
-        return f"{expected:.1f}" if expected >= 0.05 else "fewer than 0.1"
 
     def _describe_handsets(self, a: int, b: int) -> str:
         mine, others = (self.uses.handsets[self.numbers[place]] for place in (a, b))

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-from sentinel_batch.boxes.candidates import Candidates, choose_candidates
+from sentinel_batch.boxes.candidates import Candidates
 from sentinel_batch.boxes.communities import FEWEST_MEMBERS, Group
 from sentinel_batch.boxes.conduct import doubt_group
 from sentinel_batch.boxes.explanation import KINDS, Words, read_uses
@@ -20,6 +20,7 @@ from sentinel_batch.boxes.likelihood import FALSE_GROUPS
 from sentinel_batch.boxes.linking import Comparison, Links, find_groups
 from sentinel_batch.boxes.pairs import Pairs
 from sentinel_batch.boxes.result import BOX_COLUMNS, CROWD_COLUMNS, LINK_COLUMNS, MEMBER_COLUMNS, Boxes, find_nothing
+from sentinel_batch.boxes.selection import choose_candidates
 from sentinel_batch.boxes.traces import read_traces
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
@@ -228,6 +229,7 @@ class _Description:
                 chosen.append(place)
                 for end in ends:
                     shown[end] = shown.get(end, 0) + 1
+        self.words.prepare(links.pairs.choose(np.array(chosen, dtype=np.int64)))
         return [row for place in chosen for row in self._describe_link(number, links, place)]
 
     def _describe_link(self, number: int, links: Links, place: int) -> list[Row]:
