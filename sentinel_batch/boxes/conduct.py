@@ -14,6 +14,9 @@ MOST_INCOMING = 0.1
 SHORT_TALK = 0.4
 """A group whose answered calls last less than this share of the candidates' median is not paid for minutes."""
 
+FAMILIAR = 2.0
+"""A group that calls each of its callees more often than this is a circle of friends, or has a list."""
+
 FULL_WEEK = 7
 CLOSED_DAY = 0.02
 CLOSED_NIGHT = 0.02
@@ -25,13 +28,16 @@ _NIGHT_HOURS = (*range(7), *range(21, 24))
 def doubt_group(candidates: Candidates, members: Sequence[int]) -> str | None:
     """Say why a group is rather an honest crowd than a SIM box; None if nothing speaks for that.
 
-    A box carries paid conversations from abroad: nobody calls it, its calls last as long as conversations do, and it
-    does not close, because those who pay it do not. The yardsticks are the other candidates, and the week.
+    A box carries paid conversations from abroad, to whom its customers want: nobody calls it, it has hardly a callee
+    twice, its calls last as long as conversations do, and it does not close, because those who pay it do not. The
+    yardsticks are the other candidates, and the week.
     """
     places = list(members)
     callees, _, calls, completed, minutes, incoming, _ = candidates.sums[places].sum(axis=0)
     if incoming > MOST_INCOMING * calls:
         return f"called {incoming:,.0f} times for {calls:,.0f} calls that it made to {callees:,.0f} callees"
+    if calls > FAMILIAR * callees:
+        return f"called each of its {callees:,.0f} callees {calls / callees:.1f} times"
     talk = candidates.sums[:, 4] / np.maximum(candidates.sums[:, 3], 1.0)
     usual = float(np.median(talk))
     if minutes < SHORT_TALK * usual * completed:

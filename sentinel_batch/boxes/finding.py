@@ -21,7 +21,7 @@ from sentinel_batch.boxes.linking import Comparison, Links, find_groups
 from sentinel_batch.boxes.pairs import Pairs
 from sentinel_batch.boxes.result import BOX_COLUMNS, CROWD_COLUMNS, LINK_COLUMNS, MEMBER_COLUMNS, Boxes, find_nothing
 from sentinel_batch.boxes.selection import choose_candidates
-from sentinel_batch.boxes.traces import read_traces
+from sentinel_batch.boxes.traces import count_needed, read_traces
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.history import Row
@@ -68,7 +68,8 @@ def find_boxes(
         The window; whole local days that overlap it are looked at, at most 28. By default the last days up to the
         newest call, as many as the setting ``box_days`` says.
     callees
-        A candidate has at least so many callees who never called it; None takes the setting ``box_callees``.
+        A candidate has at least so many callees who never called it, in a window of ``box_days`` (in a younger lake
+        fewer in proportion, but ten); None takes the setting ``box_callees``.
 
     Raises
     ------
@@ -79,7 +80,7 @@ def find_boxes(
     if desk.tables.newest_call is None:
         return find_nothing("The lake holds no calls.")
     days = choose_days(desk, since, until)
-    return search(desk, days, read_traces(desk, days, desk.config.box_callees))
+    return search(desk, days, read_traces(desk, days))
 
 
 def choose_days(desk: Desk, since: Moment, until: Moment) -> list[date]:
@@ -105,9 +106,10 @@ def choose_days(desk: Desk, since: Moment, until: Moment) -> list[date]:
 
 def search(desk: Desk, days: Sequence[date], traces: pl.DataFrame) -> Boxes:
     """Return what :func:`find_boxes` does, from the traces of the window."""
-    candidates = choose_candidates(traces, days, callees=desk.config.box_callees, share=ONE_WAY_SHARE)
+    needed = count_needed(desk.config, traces["local_date"].n_unique())
+    candidates = choose_candidates(traces, days, callees=needed, share=ONE_WAY_SHARE)
     if len(candidates) < FEWEST_MEMBERS:
-        nothing = find_nothing(f"Only {len(candidates)} callers called so many who never called them.")
+        nothing = find_nothing(f"Only {len(candidates)} callers have {needed} callees who never called them.")
         return replace(nothing, first_day=days[0], last_day=days[-1], candidates=len(candidates))
     comparison = Comparison(candidates)
     found = _Description(candidates, comparison, traces, find_groups(candidates, comparison))

@@ -90,7 +90,7 @@ def _record(desk: Desk, until: Moment, run_id: str) -> BoxChanges:
     days = choose_days(desk, None, until)
     trace_days(desk, days, run_id)
     snapshot = desk.snapshot()
-    found = search(snapshot, days, read_traces(snapshot, days, desk.config.box_callees))
+    found = search(snapshot, days, read_traces(snapshot, days))
     writer = _Writer(snapshot.tables, found, run_id)
     for place, continuation in enumerate(continue_boxes(writer.groups, writer.standing)):
         writer.add(place, continuation)

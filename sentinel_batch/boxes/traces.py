@@ -7,6 +7,7 @@ number, were made in each cell, with each handset and in each hour.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
+from sentinel_batch.config import Config
 from sentinel_batch.desk import Desk
 from sentinel_batch.lake import Snapshot, StagedFile, damage_reported, full_disk_reported, scan_parts
 from sentinel_batch.profiles.calls import list_files, scan_days
@@ -26,6 +28,9 @@ VERSION = "1"
 
 DAY_CALLEES = 4
 """A caller is traced on a day on which at least so many callees had never called it."""
+
+FEWEST_CALLEES = 10
+"""A candidate has at least so many one-way callees, however short the window is, unless the settings ask for fewer."""
 
 _DAY = "day"
 
@@ -62,7 +67,17 @@ def trace_days(desk: Desk, days: Sequence[date], run_id: str) -> tuple[date, ...
     return standing.stale
 
 
-def read_traces(desk: Desk, days: Sequence[date], least: int) -> pl.DataFrame:
+def count_needed(config: Config, days: int) -> int:
+    """Return how many callees a candidate needs, if so many days of the window have calls.
+
+    As many as ``box_callees`` says in ``box_days``, fewer in proportion where a lake is younger, but ten: the more
+    unrelated callers there are beside them, the more the SIMs of a box stand out.
+    """
+    share = math.ceil(config.box_callees * days / config.box_days)
+    return min(config.box_callees, max(FEWEST_CALLEES, share))
+
+
+def read_traces(desk: Desk, days: Sequence[date]) -> pl.DataFrame:
     """Return the traces of local days: stored ones from the table, the others computed and not kept.
 
     Parameters
@@ -70,9 +85,7 @@ def read_traces(desk: Desk, days: Sequence[date], least: int) -> pl.DataFrame:
     desk
         Gives the tables, and the time zone.
     days
-        Consecutive days, oldest first.
-    least
-        Callers who called fewer numbers, each day's counted anew, are left out.
+        Consecutive days, oldest first; callers who called too few numbers in them to be candidates are left out.
     """
     with damage_reported(desk.tables.path):
         standing = look_at(desk, days)
@@ -82,6 +95,7 @@ def read_traces(desk: Desk, days: Sequence[date], least: int) -> pl.DataFrame:
         computed = [trace_day(desk, day, standing).lazy() for day in standing.stale]
         rows = pl.concat([stored.select(list(columns)), *(part.select(list(columns)) for part in computed)])
         # Counted first, in two narrow columns: most callers that are traced on some day are candidates on none.
+        least = count_needed(desk.config, len(standing.fresh) + len(standing.stale))
         counted = rows.filter(pl.col("kind") == "callee").group_by("number").len()
         busy = counted.filter(pl.col("len") >= least).select("number").collect(engine="streaming")
         return rows.join(busy.lazy(), on="number", how="semi").collect(engine="streaming")

@@ -13,7 +13,8 @@ from sentinel_batch.boxes import find_boxes, get_box, list_boxes, record_boxes
 from sentinel_batch.boxes.continuation import Continuation, Marks, continue_boxes
 from sentinel_batch.boxes.finding import choose_days
 from sentinel_batch.boxes.queries import list_standing_members
-from sentinel_batch.boxes.traces import look_at, read_traces, trace_days
+from sentinel_batch.boxes.traces import count_needed, look_at, read_traces, trace_days
+from sentinel_batch.config import Config
 from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import BoxNotFoundError, UsageError
 from sentinel_batch.lake import Lake
@@ -99,6 +100,12 @@ def test_an_empty_lake_and_a_quiet_one_have_no_boxes(tmp_path: Path) -> None:
     assert record_boxes(Lake.open(tmp_path / "quiet")).counts() == dict.fromkeys(
         ("created", "updated", "unchanged", "merged"), 0
     )
+
+
+@pytest.mark.parametrize(("days", "needed"), [(1, 10), (6, 10), (7, 15), (14, 30)])
+def test_a_young_lake_needs_fewer_callees(days: int, needed: int) -> None:
+    assert count_needed(Config(box_callees=30, box_days=14), days) == needed
+    assert count_needed(Config(box_callees=8, box_days=14), days) == 8
 
 
 def test_windows_that_cannot_be(filled: Lake) -> None:
@@ -202,12 +209,12 @@ def test_a_night_traces_its_new_day_only_and_late_calls_trace_theirs_again(tmp_p
 
 def test_stored_traces_are_those_that_are_computed(tmp_path: Path, network: Network) -> None:
     lake = network.save(tmp_path / "lake")
-    desk = open_desk(lake)
+    desk = open_desk(lake, box_callees=5)
     days = choose_days(desk, None, None)
     order = ("number", "kind", "value", "local_date")
-    computed = read_traces(desk, days, 5).sort(order)
+    computed = read_traces(desk, days).sort(order)
     trace_days(desk, days, "a")
-    assert read_traces(desk, days, 5).sort(order).equals(computed)
+    assert read_traces(desk, days).sort(order).equals(computed)
     callees = computed.filter(pl.col("kind") == "callee")
     calls = lake.snapshot().read(CALL_RECORDS.name)
     mine = calls.filter(pl.col("caller_number") == BOX[3])
