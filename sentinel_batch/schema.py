@@ -396,7 +396,8 @@ BOX_TRACES = Table(
     partition_by=("local_date",),
     key=("number", "kind", "value", "local_date"),
 )
-"""What each heavy one-way caller did on a local day: calls by callee, caller, cell, handset and hour."""
+"""What each heavy one-way caller did on a local day: calls by callee, caller, cell, handset and hour, and how many
+callees had never called it (kind ``silent``)."""
 
 BOXES = Table(
     "boxes",

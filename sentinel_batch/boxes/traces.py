@@ -32,7 +32,7 @@ DAY_CALLEES = 4
 FEWEST_CALLEES = 10
 """A candidate has at least so many one-way callees, however short the window is, unless the settings ask for fewer."""
 
-_DAY = "day"
+_DAY, _SILENT = "day", "silent"
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,10 @@ def trace_days(desk: Desk, days: Sequence[date], run_id: str) -> tuple[date, ...
     """
     with damage_reported(desk.lake.path), full_disk_reported(desk.lake.path):
         standing = look_at(desk, days)
+        callers = _choose_callers(desk, standing.stale)
         with desk.lake.staging() as folder:
             for day in standing.stale:
-                rows = trace_day(desk, day, standing)
+                rows = trace_day(desk, day, standing, callers)
                 file = folder / f"traces-{run_id}-{day}.parquet"
                 rows.drop("local_date").write_parquet(file)
                 staged = StagedFile(file, file.name, {"local_date": day.isoformat()}, rows.height)
@@ -92,12 +93,15 @@ def read_traces(desk: Desk, days: Sequence[date]) -> pl.DataFrame:
         files = [file for day in standing.fresh for file in standing.stored[day].files]
         columns = polars_schema(BOX_TRACES.columns)
         stored = scan_parts(BOX_TRACES.name, files) if files else pl.LazyFrame(schema=columns)
-        computed = [trace_day(desk, day, standing).lazy() for day in standing.stale]
+        callers = _choose_callers(desk, standing.stale)
+        computed = [trace_day(desk, day, standing, callers).lazy() for day in standing.stale]
         rows = pl.concat([stored.select(list(columns)), *(part.select(list(columns)) for part in computed)])
-        # Counted first, in two narrow columns: most callers that are traced on some day are candidates on none.
+        # Counted first: most callers that are traced on some day are candidates on none. A callee who never called is
+        # one of every day on which it was called, so that the days' numbers add up to enough at least.
         least = count_needed(desk.config, len(standing.fresh) + len(standing.stale))
-        counted = rows.filter(pl.col("kind") == "callee").group_by("number").len()
-        busy = counted.filter(pl.col("len") >= least).select("number").collect(engine="streaming")
+        silent = rows.filter(pl.col("kind") == _SILENT).group_by("number").agg(pl.col("calls").sum())
+        busy = silent.filter(pl.col("calls") >= least).select("number").collect(engine="streaming")
+        rows = rows.filter(~pl.col("kind").is_in([_DAY, _SILENT]))
         return rows.join(busy.lazy(), on="number", how="semi").collect(engine="streaming")
 
 
@@ -160,9 +164,21 @@ def list_traced(tables: Snapshot, first: date, last: date) -> dict[date, TracedD
     return {day: TracedDay(tuple(files[day]), calls, value) for day, calls, value in sorted(marks.iter_rows())}
 
 
-def trace_day(desk: Desk, day: date, standing: Standing) -> pl.DataFrame:
-    """Return the rows of a day, in a fixed order, after one that says what they were made from."""
-    callers = _choose_callers(desk, day)
+def trace_day(desk: Desk, day: date, standing: Standing, callers: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of a day, in a fixed order, after one that says what they were made from.
+
+    Parameters
+    ----------
+    desk
+        Gives the tables.
+    day
+        A local day.
+    standing
+        What the lake has of it.
+    callers
+        ``number, local_date, silent``: who is traced on which day, and how many callees had never called.
+    """
+    today = callers.filter(pl.col("local_date") == day)
     scan = scan_days(list_files(desk.tables, day, day), day, day, standing.zone)
     # Many feeds do not say whether a call was answered; then a call that lasted counts as answered.
     answered = pl.coalesce("answered", pl.col("duration_seconds") > 0).fill_null(False)
@@ -170,7 +186,7 @@ def trace_day(desk: Desk, day: date, standing: Standing) -> pl.DataFrame:
         "caller_number", "callee_number", "local_hour", "imei", "location_code",
         answered=answered, minutes=pl.when(answered).then(pl.col("duration_seconds") / 60.0).otherwise(0.0),
     )  # fmt: skip
-    wanted = callers.lazy()
+    wanted = today.select("number").lazy()
     made = calls.rename({"caller_number": "number"}).join(wanted, on="number", how="semi")
     received = calls.rename({"callee_number": "number"}).join(wanted, on="number", how="semi")
     parts = [
@@ -180,16 +196,27 @@ def trace_day(desk: Desk, day: date, standing: Standing) -> pl.DataFrame:
         _count(made, "handset", pl.col("imei")),
         _count(made, "hour", pl.col("local_hour").cast(pl.String)),
     ]
-    rows = pl.concat(pl.collect_all(parts, engine="streaming")).sort("kind", "number", "value")
+    silent = today.select(
+        "number",
+        kind=pl.lit(_SILENT),
+        value=pl.lit(""),
+        calls="silent",
+        completed=pl.lit(0, pl.Int64),
+        minutes=pl.lit(0.0),
+    )
+    rows = pl.concat([silent, *pl.collect_all(parts, engine="streaming")]).sort("kind", "number", "value")
     mark = {"number": "", "kind": _DAY, "value": standing.definition, "calls": standing.calls[day]}
     first = pl.DataFrame([{**mark, "completed": 0, "minutes": 0.0}], schema=rows.schema)
     return pl.concat([first, rows]).with_columns(local_date=pl.lit(day))
 
 
-def _choose_callers(desk: Desk, day: date) -> pl.DataFrame:
-    profiles = load_days(desk, day, day).scan()
-    silent = pl.col("unique_callees") - pl.col("callees_calling_back")
-    return profiles.filter(silent >= DAY_CALLEES).select("number").collect()
+def _choose_callers(desk: Desk, days: Sequence[date]) -> pl.DataFrame:
+    """Return who is traced on some days, from the profiles: ``number, local_date, silent``."""
+    silent = (pl.col("unique_callees") - pl.col("callees_calling_back")).alias("silent")
+    if not days:
+        return pl.DataFrame(schema={"number": pl.String, "local_date": pl.Date, "silent": pl.Int64})
+    profiles = load_days(desk, min(days), max(days)).scan().filter(pl.col("local_date").is_in(list(days)))
+    return profiles.select("number", "local_date", silent).filter(pl.col("silent") >= DAY_CALLEES).collect()
 
 
 def _count(calls: pl.LazyFrame, kind: str, value: pl.Expr) -> pl.LazyFrame:
