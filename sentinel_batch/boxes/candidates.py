@@ -12,7 +12,16 @@ from scipy import sparse
 
 from sentinel_batch.profiles.grouping import IntArray, RealArray
 
-SUMS = ("callees", "one_way_callees", "calls", "completed", "minutes", "incoming_calls", "active_days")
+SUMS = (
+    "callees",
+    "one_way_callees",
+    "outside_calls",
+    "outside_completed",
+    "outside_minutes",
+    "incoming_calls",
+    "calls",
+    "active_days",
+)
 """What is added up of each candidate."""
 
 
@@ -23,8 +32,8 @@ class Candidates:
     Parameters
     ----------
     figures
-        ``number, callees, one_way_callees, calls, completed, minutes, incoming_calls, first_day, last_day``; calls
-        from and to other candidates are left out, but of ``calls``.
+        ``number``, :data:`SUMS`, ``minutes``, ``first_day``, ``last_day``; calls from and to other candidates are in
+        ``calls`` and ``minutes`` only.
     digits
         The numbers as integers, -1 where they are no E.164 number.
     callees
@@ -95,9 +104,16 @@ class Candidates:
     def manner(self) -> RealArray:
         """Candidates × figures: shares of callees that never called back and of calls that were answered, calls
         received and repeated for one made, minutes of an answered call, calls on an active day."""
-        callees, one_way, calls, completed, minutes, incoming, days = self.sums.T
-        figures = (one_way / callees, completed / calls, incoming / calls, callees / calls)
-        return np.column_stack([*figures, minutes / np.maximum(completed, 1.0), calls / days])
+        callees, one_way, outside, completed, _, incoming, calls, days = self.sums.T
+        figures = (one_way / callees, completed / outside, incoming / outside, callees / outside)
+        return np.column_stack([*figures, self.talk, calls / days])
+
+    @property
+    def talk(self) -> RealArray:
+        """Minutes of an answered call, of each candidate; 0 without any."""
+        completed, minutes = (self.sums[:, SUMS.index(name)] for name in ("outside_completed", "outside_minutes"))
+        lasting: RealArray = minutes / np.maximum(completed, 1.0)
+        return lasting
 
     @property
     def numbers(self) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sentinel_batch.boxes.candidates import Candidates
+from sentinel_batch.boxes.candidates import SUMS, Candidates
 
 MOST_INCOMING = 0.1
 """A group that is called more than so often for each call that it makes is known to those whom it calls."""
@@ -33,15 +33,16 @@ def doubt_group(candidates: Candidates, members: Sequence[int]) -> str | None:
     yardsticks are the other candidates, and the week.
     """
     places = list(members)
-    callees, _, calls, completed, minutes, incoming, _ = candidates.sums[places].sum(axis=0)
+    sums = dict(zip(SUMS, candidates.sums[places].sum(axis=0), strict=True))
+    callees, calls, incoming = sums["callees"], sums["outside_calls"], sums["incoming_calls"]
     if incoming > MOST_INCOMING * calls:
         return f"called {incoming:,.0f} times for {calls:,.0f} calls that it made to {callees:,.0f} callees"
     if calls > FAMILIAR * callees:
         return f"called each of its {callees:,.0f} callees {calls / callees:.1f} times"
-    talk = candidates.sums[:, 4] / np.maximum(candidates.sums[:, 3], 1.0)
-    usual = float(np.median(talk))
-    if minutes < SHORT_TALK * usual * completed:
-        return f"answered calls last {60 * minutes / completed:.0f} s, where others' last {60 * usual:.0f} s"
+    usual = float(np.median(candidates.talk))
+    talk = sums["outside_minutes"] / max(sums["outside_completed"], 1.0)
+    if talk < SHORT_TALK * usual:
+        return f"answered calls last {60 * talk:.0f} s, where others' last {60 * usual:.0f} s"
     week, hours = candidates.weekdays[places].sum(axis=0), candidates.hours[places].sum(axis=0)
     span = candidates.last[places].max() - candidates.first[places].min() + 1
     night = hours[list(_NIGHT_HOURS)].sum() / max(hours.sum(), 1.0)

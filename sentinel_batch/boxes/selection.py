@@ -42,14 +42,18 @@ def choose_candidates(traces: pl.DataFrame, days: Sequence[date], *, callees: in
         Least share of them among the callees.
     """
     parts, names = _code_numbers(_part(traces))
-    made = parts["callee"].group_by("number", callee="value").agg(pl.col("calls").sum())
+    made = parts["callee"].group_by("number", callee="value").agg(pl.col("calls", "completed", "minutes").sum())
     back = parts["caller"].group_by("number", callee="value").agg(back=pl.col("calls").sum())
     pairs = made.join(back, on=["number", "callee"], how="left")
     silent = pl.col("back").is_null()
     suspects = pairs.group_by("number").agg(silent.sum()).filter(pl.col("back") >= callees).select("number")
     pairs = pairs.join(suspects, on="number", how="semi")
     outside = pairs.join(suspects, left_on="callee", right_on="number", how="anti")
-    counted = outside.group_by("number").agg(callees=pl.len(), one_way_callees=silent.sum())
+    counted = outside.group_by("number").agg(
+        pl.col("calls", "completed", "minutes").sum().name.prefix("outside_"),
+        callees=pl.len(),
+        one_way_callees=silent.sum(),
+    )
     enough = (pl.col("one_way_callees") >= callees) & (pl.col("one_way_callees") >= share * pl.col("callees"))
     numbers = counted.filter(enough).sort("number").with_row_index("row")
     mine = {kind: rows.join(numbers.select("number", "row"), on="number") for kind, rows in parts.items()}
@@ -111,7 +115,7 @@ def _measure(
 ) -> tuple[pl.DataFrame, IntArray, IntArray]:
     """Return the figures of candidates, and their first and last day, counted from the first of the window."""
     sums = made.group_by("row").agg(
-        pl.col("calls", "completed", "minutes").sum(),
+        pl.col("calls", "minutes").sum(),
         active_days=pl.col("local_date").n_unique(),
         first_day=pl.col("local_date").min(),
         last_day=pl.col("local_date").max(),
