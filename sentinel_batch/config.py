@@ -117,8 +117,8 @@ class Config:
     risk_destinations: float = 50.0
     risk_duration: float = 3.0
     risk_calls: float = 100.0
-    box_callees: int = 14
-    box_days: int = 7
+    box_callees: int = 20
+    box_days: int = 14
     lock_timeout: float = 600.0
     dialect: str | None = None
     audio_inbox: Path | None = None

@@ -44,8 +44,8 @@ class Candidates:
         Calls by cell, by handset (14 digits of the IMEI) and by model of handset (TAC, 8 digits).
     hours
         Candidates × 24.
-    weekdays
-        Candidates × 7, Monday first.
+    daily
+        Candidates × days of the window.
     sums
         Candidates × :data:`SUMS`.
     first, last
@@ -62,7 +62,7 @@ class Candidates:
     handsets: sparse.csr_array
     models: sparse.csr_array
     hours: RealArray
-    weekdays: RealArray
+    daily: RealArray
     sums: RealArray
     first: IntArray
     last: IntArray
@@ -94,7 +94,7 @@ class Candidates:
             handsets=(taken @ self.handsets).tocsr(),
             models=(taken @ self.models).tocsr(),
             hours=taken @ self.hours,
-            weekdays=taken @ self.weekdays,
+            daily=taken @ self.daily,
             sums=taken @ self.sums,
             first=np.array([self.first[list(group)].min() for group in groups]),
             last=np.array([self.last[list(group)].max() for group in groups]),

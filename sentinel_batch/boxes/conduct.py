@@ -17,12 +17,16 @@ SHORT_TALK = 0.4
 FAMILIAR = 2.0
 """A group that calls each of its callees more often than this is a circle of friends, or has a list."""
 
-FULL_WEEK = 7
-CLOSED_DAY = 0.02
-CLOSED_NIGHT = 0.02
-"""Shares of the calls on the quietest day of the week and from 21:00 to 07:00: less of both is a closed office."""
+OFFICE_HOURS, OFFICE_SHARE = 10, 0.95
+"""An office makes nearly all of its calls within so many hours of the day,"""
 
-_NIGHT_HOURS = (*range(7), *range(21, 24))
+CLOSED_DAY, WEEK = 0.02, 7
+"""and hardly any on one day of a week (a window that is shorter does not tell);"""
+
+WEEKEND = 2
+"""and it is there all the time, but for a weekend at either end of the window: SIMs come and go, offices do not."""
+
+_DAY_HOURS = 24
 
 
 def doubt_group(candidates: Candidates, members: Sequence[int]) -> str | None:
@@ -43,12 +47,21 @@ def doubt_group(candidates: Candidates, members: Sequence[int]) -> str | None:
     talk = sums["outside_minutes"] / max(sums["outside_completed"], 1.0)
     if talk < SHORT_TALK * usual:
         return f"answered calls last {60 * talk:.0f} s, where others' last {60 * usual:.0f} s"
-    week, hours = candidates.weekdays[places].sum(axis=0), candidates.hours[places].sum(axis=0)
-    span = candidates.last[places].max() - candidates.first[places].min() + 1
-    night = hours[list(_NIGHT_HOURS)].sum() / max(hours.sum(), 1.0)
-    if span >= FULL_WEEK and week.min() < CLOSED_DAY * week.sum() and night < CLOSED_NIGHT:
-        return f"closed at night and on {_WEEKDAYS[int(week.argmin())]}s"
+    if _keeps_office_hours(candidates, places):
+        return (
+            f"{OFFICE_SHARE:.0%} of its calls lie in {OFFICE_HOURS} hours of the day, and not on every day of the week"
+        )
     return None
 
 
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+def _keeps_office_hours(candidates: Candidates, places: Sequence[int]) -> bool:
+    hours = candidates.hours[places].sum(axis=0)
+    # Twice around the clock, for those who work past midnight.
+    added = np.cumsum(np.concatenate([[0.0], hours, hours]))
+    busiest = (added[OFFICE_HOURS:] - added[:-OFFICE_HOURS])[:_DAY_HOURS].max()
+    seen = np.flatnonzero(candidates.daily.sum(axis=0))
+    days = candidates.daily[places].sum(axis=0)[seen]
+    open_days = np.flatnonzero(days)
+    there = open_days[0] <= WEEKEND and open_days[-1] >= len(days) - 1 - WEEKEND
+    closed = there and (len(days) < WEEK or days.min() < CLOSED_DAY * days.sum())
+    return bool(busiest >= OFFICE_SHARE * hours.sum() and closed)

@@ -73,7 +73,7 @@ def choose_candidates(traces: pl.DataFrame, days: Sequence[date], *, callees: in
         _matrix(size, handsets),
         _matrix(size, handsets.with_columns(pl.col("value").str.slice(0, _TAC_DIGITS))),
         _count_by(size, mine["hour"], pl.col("value").cast(pl.Int64), 24),
-        _count_by(size, mine["hour"], pl.col("local_date").dt.weekday().cast(pl.Int64) - 1, 7),
+        _count_by(size, mine["hour"], (pl.col("local_date") - days[0]).dt.total_days(), len(days)),
         figures.select(SUMS).to_numpy().astype(np.float64),
         first,
         last,
@@ -145,7 +145,7 @@ def _place(values: pl.Series, rows: pl.Series, columns: pl.Series, shape: tuple[
 
 
 def _count_by(size: int, rows: pl.DataFrame, slot: pl.Expr, slots: int) -> RealArray:
-    """Return candidates × slots of the day or week: calls in each."""
+    """Return candidates × hours or days: calls in each."""
     sums = rows.group_by("row", slot.alias("slot")).agg(pl.col("calls").sum())
     counts = np.zeros((size, slots))
     counts[sums["row"].to_numpy(), sums["slot"].to_numpy()] = sums["calls"].to_numpy()

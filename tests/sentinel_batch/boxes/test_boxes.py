@@ -138,7 +138,8 @@ def add_crowd(network: Network, kind: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("kind", "doubt"), [("called", "called 300 times"), ("codes", "last 8 s"), ("office", "closed at night and on Sat")]
+    ("kind", "doubt"),
+    [("called", "called 300 times"), ("codes", "last 8 s"), ("office", "95% of its calls lie in 10 hours")],
 )
 def test_an_honest_crowd_is_no_box_and_is_named_with_the_reason(tmp_path: Path, kind: str, doubt: str) -> None:
     network = plan_network()
@@ -261,10 +262,9 @@ def test_the_commands_find_list_show_and_explain(tmp_path: Path, network: Networ
     listed = call("boxes", "list", "--json", *lake).document
     assert (listed["count"], listed["boxes"][0]["box_id"]) == (1, 1)
     shown = call("boxes", "show", 1, *lake).stdout
-    assert "10 SIMs, 8 of them" not in shown
     assert all(number in shown for number in BOX)
     explained = call("boxes", "explain", 1, "--number", BOX[4], *lake)
-    assert "both on cell KAN007 on 7 of 7 days" in " ".join(explained.stdout.split())
+    assert "both on cell KAN007 on 10 of 10 days" in " ".join(explained.stdout.split())
     document = call("boxes", "explain", 1, "--number", BOX[4], "--json", *lake).document
     assert document["explanation"]
     assert all(BOX[4] in sentence for sentence in document["explanation"])
