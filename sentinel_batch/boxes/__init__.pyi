@@ -1,3 +1,4 @@
+from .alerting import describe_boxes as describe_boxes
 from .finding import find_boxes as find_boxes
 from .queries import BoxFile as BoxFile
 from .queries import get_box as get_box

@@ -33,6 +33,10 @@ class BoxChanges:
         What was found in its window; ``found.boxes`` counts from 1, and ``ids`` tells which box each is.
     ids
         Id of each found box, in the order of ``found.boxes``.
+    boxes
+        Rows of ``boxes`` of those that were found, in the same order.
+    members
+        Box id to the numbers of its members, those that are quiet now included.
     created, updated, unchanged, merged
         Ids of boxes.
     """
@@ -40,6 +44,8 @@ class BoxChanges:
     run_id: str
     found: Boxes
     ids: list[int] = field(default_factory=list)
+    boxes: list[Row] = field(default_factory=list)
+    members: dict[int, list[str]] = field(default_factory=dict)
     created: list[int] = field(default_factory=list)
     updated: list[int] = field(default_factory=list)
     unchanged: list[int] = field(default_factory=list)
@@ -129,6 +135,8 @@ class _Writer:
         row = self._row(box_id, before, self.found[place], members)
         links = [_rename(link, box_id) for link in self.found_links.get(self.found[place]["box"], ())]
         self.changes.ids.append(box_id)
+        self.changes.boxes.append(row)
+        self.changes.members[box_id] = [member["number"] for member in members]
         for other in continuation.absorbed:
             self.rows.append({**self.stored[other], "status": MERGED, "merged_into": box_id, "updated_at": self.moment})
             self.changes.merged.append(other)

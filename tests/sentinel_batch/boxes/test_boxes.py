@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -9,7 +11,8 @@ import pytest
 from box_samples import BOX, DAYS, Network
 from conftest import Call
 
-from sentinel_batch.boxes import find_boxes, get_box, list_boxes, record_boxes
+from sentinel_batch.alerts import list_alerts, record_alerts
+from sentinel_batch.boxes import describe_boxes, find_boxes, get_box, list_boxes, record_boxes
 from sentinel_batch.boxes.continuation import Continuation, Marks, continue_boxes
 from sentinel_batch.boxes.finding import choose_days
 from sentinel_batch.boxes.queries import list_standing_members
@@ -222,6 +225,31 @@ def test_stored_traces_are_those_that_are_computed(tmp_path: Path, network: Netw
     mine = calls.filter(pl.col("caller_number") == BOX[3], pl.col("local_date").is_in(days))
     assert callees.filter(pl.col("number") == BOX[3])["calls"].sum() == mine.height
     assert callees.filter(pl.col("number") == BOX[3])["minutes"].sum() == pytest.approx(4 * mine.height)
+
+
+# -- alerts -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_box_is_one_alert_with_its_members_and_stays_one(tmp_path: Path, network: Network) -> None:
+    lake = network.save(tmp_path / "lake", last=5)
+    desk = open_desk(lake, box_callees=10, box_days=4)
+    first = record_alerts(describe_boxes(record_boxes(desk), "Africa/Lagos", newest(lake)), lake=desk)
+    network.extend(lake, tmp_path / "later", first=6, last=9)
+    changes = record_boxes(desk)
+    later = record_alerts(describe_boxes(changes, "Africa/Lagos", newest(lake)), lake=desk)
+    assert (first.created, later.created, later.updated) == ([1], [], [1])
+    [alert] = list_alerts(lake=desk).to_dicts()
+    assert (alert["alert_type"], alert["suspect_number"]) == ("SIMBOX_GROUP", changes.boxes[0]["lead_number"])
+    assert alert["alert_severity"] == "HIGH"
+    assert set(json.loads(alert["evidence"])["members"]) == {*BOX, *NEW_SIMS}
+    assert "Box 1: 10 SIMs that belong together" in alert["evidence_summary"]
+    assert alert["last_seen"] == newest(lake)
+
+
+def newest(lake: Lake) -> datetime:
+    found = lake.snapshot().newest_call
+    assert found is not None
+    return found
 
 
 # -- continuation -----------------------------------------------------------------------------------------------------
