@@ -11,6 +11,13 @@ from .alerts import record_alerts as record_alerts
 from .alerts import review_alerts as review_alerts
 from .alerts import suppress as suppress
 from .alerts import unsuppress as unsuppress
+from .boxes import BoxChanges as BoxChanges
+from .boxes import Boxes as Boxes
+from .boxes import BoxFile as BoxFile
+from .boxes import find_boxes as find_boxes
+from .boxes import get_box as get_box
+from .boxes import list_boxes as list_boxes
+from .boxes import record_boxes as record_boxes
 from .cases import CaseChanges as CaseChanges
 from .cases import CaseFile as CaseFile
 from .cases import assign_case as assign_case

@@ -70,6 +70,8 @@ class Config:
         CSV with columns number and segment: what kind of customer a number is.
     risk_destinations, risk_duration, risk_calls
         Scales of the risk score's three parts: destinations, seconds of average duration, and calls in 24 hours.
+    box_callees, box_days
+        Callers with so many callees who never called back, in so many days, are compared in the search for SIM boxes.
     lock_timeout
         Seconds to wait for another writer.
     dialect
@@ -115,6 +117,8 @@ class Config:
     risk_destinations: float = 50.0
     risk_duration: float = 3.0
     risk_calls: float = 100.0
+    box_callees: int = 20
+    box_days: int = 14
     lock_timeout: float = 600.0
     dialect: str | None = None
     audio_inbox: Path | None = None
@@ -366,8 +370,8 @@ def _number(value: Any, base: Path, *, lowest: float, highest: float) -> float:
     return number
 
 
-def _workers(value: Any, base: Path) -> int:
-    number = _number(value, base, lowest=1, highest=1024)
+def _whole(value: Any, base: Path, *, lowest: int, highest: int) -> int:
+    number = _number(value, base, lowest=lowest, highest=highest)
     if number != int(number):
         raise ValueError(value)
     return int(number)
@@ -400,6 +404,8 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "risk_destinations": (_POSITIVE, partial(_number, lowest=1e-6, highest=1e9)),
     "risk_duration": (_POSITIVE, partial(_number, lowest=1e-6, highest=1e9)),
     "risk_calls": (_POSITIVE, partial(_number, lowest=1e-6, highest=1e9)),
+    "box_callees": ("a whole number from 5 to 10000", partial(_whole, lowest=5, highest=10_000)),
+    "box_days": ("a whole number from 2 to 28", partial(_whole, lowest=2, highest=28)),
     "lock_timeout": ("a number of seconds, 0 or more", partial(_number, lowest=0.0, highest=1e9)),
     "dialect": ("the name of a dialect, or the path of a dialect file ending in .toml", _named_or_file),
     "audio_inbox": ("a folder", _path),
@@ -411,6 +417,6 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "local_rate": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),
     "currency": ("a three-letter currency code such as NGN", _currency),
     "packs": ("a folder", _path),
-    "audio_workers": ("a whole number from 1 to 1024", _workers),
+    "audio_workers": ("a whole number from 1 to 1024", partial(_whole, lowest=1, highest=1024)),
 }
 """Setting to what it may be and its converter."""

@@ -104,6 +104,10 @@ class CaseNotFoundError(UsageError):
     """No case has that id."""
 
 
+class BoxNotFoundError(UsageError):
+    """No box has that id."""
+
+
 class SuppressionError(UsageError):
     """A line of the suppression list is invalid."""
 

@@ -382,6 +382,86 @@ CASE_EVENTS = Table(
     },
 )
 
+BOX_TRACES = Table(
+    "box_traces",
+    {
+        "number": TEXT,
+        "kind": TEXT,
+        "value": TEXT,
+        "calls": INTEGER,
+        "completed": INTEGER,
+        "minutes": REAL,
+        "local_date": DATE,
+    },
+    partition_by=("local_date",),
+    key=("number", "kind", "value", "local_date"),
+)
+"""What each heavy one-way caller did on a local day: calls by callee, caller, cell, handset and hour, and how many
+callees had never called it (kind ``silent``)."""
+
+BOXES = Table(
+    "boxes",
+    {
+        "box_id": INTEGER,
+        "status": TEXT,
+        "lead_number": TEXT,
+        "member_count": INTEGER,
+        "active_members": INTEGER,
+        "probability": REAL,
+        "evidence": REAL,
+        "bound": REAL,
+        "call_count": INTEGER,
+        "minutes": REAL,
+        "callees": INTEGER,
+        "one_way_callees": INTEGER,
+        "incoming_calls": INTEGER,
+        "first_day": DATE,
+        "last_day": DATE,
+        "top_cell": TEXT,
+        "why": TEXT,
+        "created_at": TIMESTAMP,
+        "updated_at": TIMESTAMP,
+        "merged_into": INTEGER,
+        "run_id": TEXT,
+        "content_id": TEXT,
+    },
+    key=("box_id",),
+)
+"""Groups of callers that belong together; the members and links of a box are the rows that carry its ``content_id``."""
+
+BOX_MEMBERS = Table(
+    "box_members",
+    {
+        "box_id": INTEGER,
+        "number": TEXT,
+        "evidence": REAL,
+        "call_count": INTEGER,
+        "minutes": REAL,
+        "callees": INTEGER,
+        "one_way_callees": INTEGER,
+        "incoming_calls": INTEGER,
+        "first_day": DATE,
+        "last_day": DATE,
+        "top_cell": TEXT,
+        "top_handset": TEXT,
+        "last_found": DATE,
+        "content_id": TEXT,
+    },
+)
+
+BOX_LINKS = Table(
+    "box_links",
+    {
+        "box_id": INTEGER,
+        "number_a": TEXT,
+        "number_b": TEXT,
+        "kind": TEXT,
+        "evidence": REAL,
+        "words": TEXT,
+        "content_id": TEXT,
+    },
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -400,6 +480,10 @@ TABLES: dict[str, Table] = {
         CASE_MEMBERS,
         CASE_LINKS,
         CASE_EVENTS,
+        BOX_TRACES,
+        BOXES,
+        BOX_MEMBERS,
+        BOX_LINKS,
     )
 }
 

@@ -11,6 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 from sentinel_batch.alerts.explanation import Explanation
 from sentinel_batch.alerts.recording import AlertChanges
+from sentinel_batch.boxes.finding import Moment as BoxesMoment
+from sentinel_batch.boxes.queries import BoxFile
+from sentinel_batch.boxes.recording import BoxChanges
+from sentinel_batch.boxes.result import Boxes
 from sentinel_batch.cases.building import CaseChanges
 from sentinel_batch.cases.queries import CaseFile
 from sentinel_batch.detection.result import Detections
@@ -181,8 +185,14 @@ class Verbs:
     ) -> Path:
         """Write alerts to one plain file, which appears complete or not at all."""
 
+    def find_boxes(self, *, since: BoxesMoment = None, until: BoxesMoment = None, callees: int | None = None) -> Boxes:
+        """Find SIM boxes: groups of at least three heavy one-way callers that belong together beyond chance."""
+
     def get_alert(self, alert_id: int) -> dict[str, Any]:
         """Return one alert, whatever its status."""
+
+    def get_box(self, box_id: int) -> BoxFile:
+        """Return one box, whatever its status, with members and links."""
 
     def get_case(self, case_id: int) -> CaseFile:
         """Return one case, whatever its status, with members, links and history."""
@@ -218,6 +228,9 @@ class Verbs:
         limit: int | None = None,
     ) -> pl.DataFrame:
         """Return alerts, worst first: by severity, then most unique destinations, then oldest id."""
+
+    def list_boxes(self, *, limit: int | None = None) -> pl.DataFrame:
+        """Return the boxes that stand (columns of ``schema.BOXES``), the most evidence first."""
 
     def list_cases(self, *, status: str | Sequence[str] | None = None, limit: int | None = None) -> pl.DataFrame:
         """Return cases, worst first: by severity, then loss, then oldest."""
@@ -282,6 +295,9 @@ class Verbs:
         parameters: Mapping[str, Any] | None = None,
     ) -> AlertChanges:
         """Record findings as alerts: new ones are opened, known ones grow, repeated ones change nothing."""
+
+    def record_boxes(self, *, until: BoxesMoment = None, run_id: str | None = None) -> BoxChanges:
+        """Find boxes and keep them: known ones go on, new ones are opened; repeating it changes nothing."""
 
     def review_alerts(
         self,

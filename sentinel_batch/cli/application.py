@@ -62,6 +62,7 @@ class RootGroup(ReportedGroup, LazyGroup):
         "maintain": "maintain:maintain",
         "doctor": "doctor:doctor",
         "alerts": "alerts:create",
+        "boxes": "boxes:create",
         "cases": "cases:create",
         "dialects": "dialects:create",
         "rules": "rules:create",

@@ -28,8 +28,8 @@ class Step:
     run_id
         The night.
     name
-        ``inbox``, ``rules``, ``ingest``, ``profiles``, ``detect``, ``alerts``, ``cases``, ``audio``, ``report`` or
-        ``metrics``.
+        ``inbox``, ``rules``, ``ingest``, ``profiles``, ``detect``, ``alerts``, ``boxes``, ``cases``, ``audio``,
+        ``report`` or ``metrics``.
     started_at
         UTC.
     status
@@ -89,7 +89,7 @@ class NightlyResult:
     notices
         What about the lists of rules makes it likely that they match nothing, in words.
     alert_changes
-        What became of the findings, per rule.
+        What became of the findings: of the rules, then of the boxes.
     recordings
         What the recordings were found to be; None when no audio inbox is configured.
     report

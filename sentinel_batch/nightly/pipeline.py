@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from sentinel_batch.alerts import record_alerts
+from sentinel_batch.boxes import describe_boxes, record_boxes
 from sentinel_batch.cases import build_cases
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.detection import Detections, record_detections, run_detection
@@ -143,6 +145,7 @@ class _Night:
             self._ingest(run)
             found = self._detect(run)
             self._record(found)
+            self._find_boxes(found)
             self._group(found)
             failure = self._listen()
             self._report()
@@ -233,6 +236,21 @@ class _Night:
                 recorded = record_detections(found, lake=self.desk, run_id=self.result.run_id)
                 self.result.alert_changes = [recorded.changes] if recorded.changes is not None else []
             step.counts = dict(self.result.alert_counts())
+
+    def _find_boxes(self, found: Detections | None) -> None:
+        """Find boxes among all heavy one-way callers, whatever the rules say, and open one alert for each."""
+        with self._step("boxes") as step:
+            until = self.newest_call
+            if found is None or until is None:
+                step.status = "skipped"
+                return
+            done = record_boxes(lake=self.desk, until=until, run_id=self.result.run_id)
+            step.counts = {"candidates": done.found.candidates, **done.counts()}
+            findings = describe_boxes(done, self.settings.timezone, until)
+            if not findings.is_empty():
+                changes = record_alerts(findings, lake=self.desk, run_id=self.result.run_id)
+                self.result.alert_changes.append(changes)
+                step.counts |= {f"alerts_{name}": count for name, count in changes.counts().items()}
 
     def _group(self, found: Detections | None) -> None:
         with self._step("cases") as step:

@@ -38,7 +38,7 @@ FIRST_NIGHT = NOON + timedelta(minutes=59)
 VOLATILE = ["run_id", "created_at", "updated_at", "processed_at", "started_at", "at"]
 TABLES = (
     "call_records", "rejected_records", "ingests", "profiles", "fraud_alerts", "alert_events", "cases", "case_members",
-    "case_links",
+    "case_links", "box_traces", "boxes", "box_members", "box_links",
 )  # fmt: skip
 
 
@@ -157,6 +157,7 @@ def test_the_first_night_examines_everything_and_reports(desk: Desk) -> None:
         "profiles",
         "detect",
         "alerts",
+        "boxes",
         "cases",
         "report",
     ]
@@ -214,7 +215,7 @@ def test_an_empty_inbox_is_a_good_night_with_a_report(known_desk: Desk) -> None:
     result = desk.night()
     assert (result.status, result.exit_code) == ("success", ExitCode.DONE)
     statuses = [step.status for step in result.steps]
-    assert statuses == ["done", "done", "skipped", "done", "skipped", "skipped", "skipped", "done"]
+    assert statuses == ["done", "done", "skipped", "done", *["skipped"] * 4, "done"]
     assert (result.since, result.until) == (None, None)
     assert result.report is not None
     assert result.report.alerts_total == 1
@@ -448,6 +449,7 @@ STEPS = {
     "ingest": "sentinel_batch.nightly.pipeline.ingest",
     "profiles": "sentinel_batch.nightly.pipeline.build_profiles",
     "detect": "sentinel_batch.nightly.pipeline.run_detection",
+    "boxes": "sentinel_batch.nightly.pipeline.record_boxes",
     "cases": "sentinel_batch.nightly.pipeline.build_cases",
     "alerts": "sentinel_batch.nightly.pipeline.record_detections",
     "report": "sentinel_batch.nightly.pipeline.write_report",
@@ -709,7 +711,7 @@ def test_metrics(desk: Desk) -> None:
     assert found['sentinel_nightly_files{outcome="inserted"}'] == 2
     assert sum(value for name, value in found.items() if 'change="created"' in name) == 2
     assert found['sentinel_nightly_alerts{severity="MEDIUM",change="created"}'] == 2
-    for name in ("ingest", "profiles", "detect", "alerts", "cases", "report"):
+    for name in ("ingest", "profiles", "detect", "alerts", "boxes", "cases", "report"):
         assert f'sentinel_nightly_step_duration_seconds{{step="{name}",status="done"}}' in found
     assert desk.metrics.stat().st_mode & 0o777 == 0o644
     assert [path.name for path in desk.metrics.parent.iterdir()] == ["sentinel.prom"]

@@ -88,7 +88,19 @@ def test_recordings_are_analysed_after_the_alerts_and_stand_in_the_report(desk: 
     result = desk.night(audio_manifest=desk.root / "m.csv")
     assert (result.status, result.exit_code) == ("success", ExitCode.DONE)
     names = [step.name for step in result.steps]
-    assert names == ["inbox", "rules", "ingest", "profiles", "detect", "alerts", "cases", "audio", "report", "metrics"]
+    assert names == [
+        "inbox",
+        "rules",
+        "ingest",
+        "profiles",
+        "detect",
+        "alerts",
+        "boxes",
+        "cases",
+        "audio",
+        "report",
+        "metrics",
+    ]
     line = json.loads(json.dumps(step(result, "audio")))
     assert line["status"] == "done"
     found = {"scored": 2, "likely_real": 1, "likely_synthetic": 1}

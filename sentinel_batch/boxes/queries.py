@@ -1,0 +1,126 @@
+"""Reading of boxes that were kept: lists, and single ones with members and links."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from sentinel_batch.boxes.storage import STANDING
+from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
+from sentinel_batch.errors import BoxNotFoundError, UsageError
+from sentinel_batch.history import Row
+from sentinel_batch.lake import Snapshot
+from sentinel_batch.schema import BOX_LINKS, BOX_MEMBERS, BOXES
+
+
+@dataclass(frozen=True)
+class BoxFile:
+    """One box with all that belongs to it.
+
+    Parameters
+    ----------
+    box
+        Its row of ``boxes``.
+    members
+        Rows of ``box_members``, the most evidence first.
+    links
+        Rows of ``box_links``: what ties members, in nats and in words, pair by pair, the most evidence first.
+    """
+
+    box: Row
+    members: pl.DataFrame
+    links: pl.DataFrame
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {"box": dict(self.box), "members": self.members.to_dicts(), "links": self.links.to_dicts()}
+
+    def explain(self, number: str | None = None) -> list[str]:
+        """Return a sentence for each pair of members, or for each pair of one of them.
+
+        Raises
+        ------
+        UsageError
+            If the number is no member.
+        """
+        if number is not None and number not in self.members["number"].to_list():
+            raise UsageError(
+                f"{number} is no member of box {self.box['box_id']}.",
+                hint=f"sentinel-batch boxes show {self.box['box_id']} names its members.",
+            )
+        pairs = self.links.group_by("number_a", "number_b", maintain_order=True).agg("words", "evidence")
+        chosen = [row for row in pairs.iter_rows() if number is None or number in row[:2]]
+        return [f"{a} and {b}: {_say(words, nats)} ({sum(nats):+.1f} nats)." for a, b, words, nats in chosen]
+
+
+def _say(words: list[str], nats: list[float]) -> str:
+    speaking = [word for word, part in zip(words, nats, strict=True) if part > 0]
+    return "; ".join(speaking)
+
+
+def list_boxes(*, lake: DeskLike = None, config: ConfigLike = None, limit: int | None = None) -> pl.DataFrame:
+    """Return the boxes that stand (columns of ``schema.BOXES``), the most evidence first.
+
+    Parameters
+    ----------
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
+    limit
+        At most so many rows; None for all.
+
+    Raises
+    ------
+    UsageError
+        If the limit is negative.
+    """
+    if limit is not None and limit < 0:
+        raise UsageError(f"The limit {limit} is negative.", hint="Allowed: 0 or more; leave it out for all boxes.")
+    rows = open_desk(lake, config).tables.scan(BOXES.name).filter(pl.col("status") == STANDING)
+    ordered = rows.sort(pl.col("evidence") - pl.col("bound"), "box_id", descending=[True, False]).collect()
+    return ordered if limit is None else ordered.head(limit)
+
+
+def get_box(box_id: int, *, lake: DeskLike = None, config: ConfigLike = None) -> BoxFile:
+    """Return one box, whatever its status, with members and links.
+
+    Parameters
+    ----------
+    box_id
+        Its id.
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
+
+    Raises
+    ------
+    BoxNotFoundError
+        If there is none of that id.
+    """
+    tables = open_desk(lake, config).tables
+    rows = tables.scan(BOXES.name).filter(pl.col("box_id") == box_id).collect().to_dicts()
+    if not rows:
+        raise BoxNotFoundError(
+            f"There is no box {box_id}.", hint="sentinel-batch boxes list names them.", box_id=box_id
+        )
+    members = _belonging(tables, BOX_MEMBERS.name, rows[0]).sort("evidence", "number", descending=[True, False])
+    links = _belonging(tables, BOX_LINKS.name, rows[0])
+    total = pl.col("evidence").sum().over("number_a", "number_b")
+    order = (-total, pl.col("number_a"), pl.col("number_b"), -pl.col("evidence"))
+    return BoxFile(rows[0], members, links.sort(*order))
+
+
+def list_standing_members(tables: Snapshot) -> pl.DataFrame:
+    """Return ``box_id, number, probability`` of the members of every box that stands, by box and number."""
+    boxes = tables.scan(BOXES.name).filter(pl.col("status") == STANDING).select("box_id", "content_id", "probability")
+    members = tables.scan(BOX_MEMBERS.name).join(boxes, on=["box_id", "content_id"])
+    return members.select("box_id", "number", "probability").sort("box_id", "number").collect()
+
+
+def _belonging(tables: Snapshot, name: str, box: Row) -> pl.DataFrame:
+    mine = (pl.col("box_id") == box["box_id"]) & (pl.col("content_id") == box["content_id"])
+    return tables.scan(name).filter(mine).drop("content_id").collect()
