@@ -119,7 +119,8 @@ def _build(desk: Desk, tables: Snapshot, period: Period, linked: float, run_id: 
     changes = CaseChanges(run_id, len(numbers))
     if len(numbers) < 2:
         return changes
-    links = pl.concat([find_links(tables, numbers, period), link_boxes(boxes)])
+    # Members of a box without an alert of their own are tied by the box, and need not be compared pair by pair.
+    links = pl.concat([find_links(tables, alerts["suspect_number"], period), link_boxes(boxes)])
     stored = {row["case_id"]: row for row in tables.read(CASES.name).to_dicts()}
     known = current_rows(tables, CASE_MEMBERS.name)
     growing = {case_id: row for case_id, row in stored.items() if row["status"] in OPEN_STATUSES}
