@@ -79,25 +79,20 @@ class CommonCallees:
 
     def _overlap(self) -> tuple[sparse.csr_array, sparse.csr_array]:
         """Return, for pairs a < b, the common callees, if at least two, and the sum of ln(k - 1) over them."""
-        # One added, so that a logarithm of 0 is no hole in the second matrix, whose rows then lie as those of the
-        # first.
-        weighted = sparse.csr_array(self.shared * (np.log(self.others) + 1.0))
+        # Count and sum in one product, as the two parts of a complex number.
+        weighted = sparse.csr_array(self.shared * (1.0 + 1j * np.log(self.others)))
         turned = self.shared.T.tocsr()
         size = self.shared.shape[0]
         found = []
         # By blocks of rows: the product of all at once would hold every pair that shares a single callee.
         for start in range(0, size, _BLOCK):
             # What lies before the block was paired with it in earlier blocks.
-            rest = turned[:, start:]
-            count, total = (part[start : start + _BLOCK] @ rest for part in (self.shared, weighted))
-            count.sort_indices()
-            total.sort_indices()
-            one = np.repeat(np.arange(count.shape[0]), np.diff(count.indptr))
-            kept = (count.data >= 2) & (one < count.indices)
-            place = (one[kept] + start, count.indices[kept] + start)
-            found.append((*place, count.data[kept], total.data[kept] - count.data[kept]))
-        a, b, common, logs = (np.concatenate(column) for column in zip(*found, strict=True))
-        return tuple(sparse.csr_array((values, (a, b)), shape=(size, size)) for values in (common, logs))
+            both = (weighted[start : start + _BLOCK] @ turned[:, start:]).tocoo()
+            kept = (both.data.real > 1.5) & (both.row < both.col)
+            found.append((both.row[kept] + start, both.col[kept] + start, both.data[kept]))
+        a, b, sums = (np.concatenate(column) for column in zip(*found, strict=True))
+        common, logs = (sparse.csr_array((values, (a, b)), shape=(size, size)) for values in (sums.real, sums.imag))
+        return common, logs
 
     def propose(self) -> Pairs:
         """Return the pairs whose common callees speak for a link."""

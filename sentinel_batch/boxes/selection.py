@@ -11,6 +11,7 @@ from scipy import sparse
 
 from sentinel_batch.boxes.candidates import SUMS, Candidates
 from sentinel_batch.profiles.grouping import IntArray, RealArray
+from sentinel_batch.profiles.keys import NumberKeys
 from sentinel_batch.schema import BOX_TRACES, polars_schema
 
 PLACEHOLDERS = ("01234567891234", "12345678901234", "35000000000000", "86000000000000")
@@ -41,7 +42,7 @@ def choose_candidates(traces: pl.DataFrame, days: Sequence[date], *, callees: in
     share
         Least share of them among the callees.
     """
-    parts, names = _code_numbers(_part(traces))
+    parts, keys = _key_numbers(_part(traces))
     made = parts["callee"].group_by("number", callee="value").agg(pl.col("calls", "completed", "minutes").sum())
     back = parts["caller"].group_by("number", callee="value").agg(back=pl.col("calls").sum())
     pairs = made.join(back, on=["number", "callee"], how="left")
@@ -63,10 +64,11 @@ def choose_candidates(traces: pl.DataFrame, days: Sequence[date], *, callees: in
     among = mine["callee"].join(numbers.select(value="number", column="row"), on="value")
     handsets = read_handsets(mine["handset"])
     size = numbers.height
-    figures = figures.with_columns(number=names.gather(figures["number"]))
+    digits = figures["number"].to_numpy()
     return Candidates(
-        figures,
-        _read_digits(figures),
+        figures.with_columns(number=keys.decode(digits)),
+        # Keys of what is no number are negative.
+        np.maximum(digits, -1),
         _matrix(size, one_way.select("row", value="callee", calls=1.0)),
         _place(among["calls"], among["row"], among["column"], (size, size)),
         _matrix(size, mine["cell"]),
@@ -88,18 +90,17 @@ def _part(traces: pl.DataFrame) -> Parts:
     return {kind: found.get(kind, empty) for kind in _KINDS}
 
 
-def _code_numbers(parts: Parts) -> tuple[Parts, pl.Series]:
-    """Put integers in the place of numbers, in order of the numbers; return them, too.
-
-    Joining and grouping by text takes several times as long.
-    """
-    columns = [rows["number"] for rows in parts.values()] + [parts[kind]["value"] for kind in ("callee", "caller")]
-    names = pl.concat(columns).unique().sort()
-    kind = pl.Enum(names)
-    coded = {name: rows.with_columns(pl.col("number").cast(kind).to_physical()) for name, rows in parts.items()}
-    for name in ("callee", "caller"):
-        coded[name] = coded[name].with_columns(pl.col("value").cast(kind).to_physical())
-    return coded, names
+def _key_numbers(parts: Parts) -> tuple[Parts, NumberKeys]:
+    """Put integers in the place of numbers: joining and grouping by text takes several times as long."""
+    keys = NumberKeys()
+    columns = [(kind, "number") for kind in parts] + [("callee", "value"), ("caller", "value")]
+    for kind, name in columns:
+        rows = parts[kind].select(pl.col(name).filter(keys.express(name).is_null()).unique())
+        keys.learn(rows[name])
+    keyed = dict(parts)
+    for kind, name in columns:
+        keyed[kind] = keyed[kind].with_columns(keys.express(name).alias(name))
+    return keyed, keys
 
 
 def read_handsets(rows: pl.DataFrame) -> pl.DataFrame:
@@ -124,12 +125,6 @@ def _measure(
     joined = numbers.join(sums, on="row", how="left").join(incoming, on="row", how="left").sort("row")
     since = [(joined[name] - days[0]).dt.total_days().to_numpy().astype(np.int64) for name in ("first_day", "last_day")]
     return joined.with_columns(pl.col("incoming_calls").fill_null(0)).drop("row"), since[0], since[1]
-
-
-def _read_digits(numbers: pl.DataFrame) -> IntArray:
-    regular = pl.col("number").str.contains(r"^\+[1-9][0-9]{5,17}$")
-    digits = pl.when(regular).then(pl.col("number").str.slice(1).cast(pl.Int64, strict=False)).fill_null(-1)
-    return numbers.select(digits).to_series().to_numpy()
 
 
 def _matrix(size: int, rows: pl.DataFrame) -> sparse.csr_array:

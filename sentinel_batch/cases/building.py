@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from sentinel_batch.boxes import BOX_RULE, list_standing_members
 from sentinel_batch.cases.commits import CASE_HISTORY, commit_cases, current_rows
 from sentinel_batch.cases.grouping import LINKED, group_suspects
-from sentinel_batch.cases.links import find_links, weigh_pairs
+from sentinel_batch.cases.links import find_links, link_boxes, weigh_pairs
 from sentinel_batch.cases.losses import Rates
 from sentinel_batch.cases.matching import OPEN_STATUSES, Match, match_groups
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
@@ -71,7 +72,8 @@ def build_cases(
     """Group the suspects of alerts into cases, and continue those of earlier nights; repeating it changes nothing.
 
     Alerts count that are open, or that were confirmed or put on watch, whose suspect called in the period, and whose
-    findings together reach :data:`LEAST_SCORE`. Losses are priced at the rates of the settings.
+    findings together reach :data:`LEAST_SCORE`. So do all members of boxes that an alert is on, whether they have one
+    of their own or not; a box is one case. Losses are priced at the rates of the settings.
 
     Parameters
     ----------
@@ -112,16 +114,18 @@ def build_cases(
 
 def _build(desk: Desk, tables: Snapshot, period: Period, linked: float, run_id: str) -> CaseChanges:
     alerts = _alerts(tables, period, weigh_rules(desk.config))
-    numbers = alerts["suspect_number"].unique().to_list()
+    boxes = _boxes(tables, period, alerts)
+    numbers = sorted({*alerts["suspect_number"], *boxes["number"]})
     changes = CaseChanges(run_id, len(numbers))
     if len(numbers) < 2:
         return changes
-    links = find_links(tables, numbers, period)
+    # Members of a box without an alert of their own are tied by the box, and need not be compared pair by pair.
+    links = pl.concat([find_links(tables, alerts["suspect_number"], period), link_boxes(boxes)])
     stored = {row["case_id"]: row for row in tables.read(CASES.name).to_dicts()}
     known = current_rows(tables, CASE_MEMBERS.name)
     growing = {case_id: row for case_id, row in stored.items() if row["status"] in OPEN_STATUSES}
     members_of = {case_id: known.filter(known["case_id"] == case_id)["number"].to_list() for case_id in growing}
-    activity = _activity(tables, period, alerts, known)
+    activity = _activity(tables, period, sorted({*numbers, *known["number"]}))
     writer = _Writer(alerts, links, stored, known, Rates.of(desk.config), run_id, changes, activity)
     for match in match_groups(group_suspects(weigh_pairs(links), linked=linked), members_of):
         writer.add(match)
@@ -139,9 +143,15 @@ def _alerts(tables: Snapshot, period: Period, weights: Mapping[str, float]) -> p
     return alerts.filter(pl.col("suspect_number").is_in(weighed["suspect_number"].implode()))
 
 
-def _activity(tables: Snapshot, period: Period, alerts: pl.DataFrame, known: pl.DataFrame) -> dict[str, Row]:
+def _boxes(tables: Snapshot, period: Period, alerts: pl.DataFrame) -> pl.DataFrame:
+    """Return the members of boxes that an alert is on and that called in the period, with what ties them."""
+    leads = alerts.filter(pl.col("detection_rule") == BOX_RULE)["suspect_number"]
+    members = list_standing_members(tables).filter(pl.col("lead_number").is_in(leads.unique().to_list()))
+    return members.filter(pl.col("last_day") >= period.since.date())
+
+
+def _activity(tables: Snapshot, period: Period, numbers: Sequence[str]) -> dict[str, Row]:
     """Return what each number did in the period: calls, minutes, where and with what mostly."""
-    numbers = sorted({*alerts["suspect_number"], *known["number"]})
     with tables.connect(CALL_RECORDS.name, since=period.since, until=period.until) as connection:
         connection.register("wanted", pl.DataFrame({"number": numbers}).to_arrow())
         rows = connection.sql(
@@ -263,7 +273,9 @@ class _Writer:
         facts = {
             "severity": max((member["severity"] for member in members), key=SEVERITY_RANK.__getitem__),
             # The most frequent type; its name breaks ties.
-            "alert_type": min(kinds, key=lambda kind: (-kinds[kind], kind)) if kinds else (before or {})["alert_type"],
+            "alert_type": min(kinds, key=lambda kind: (-kinds[kind], kind))
+            if kinds
+            else (before or {}).get("alert_type", BOX_RULE),
             "member_count": len(members),
             "link_count": len(links),
             "alert_count": len({i for member in members for i in json.loads(member["alert_ids"])}),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import duckdb
 
 KINDS = (
+    "same_box",
     "same_handset",
     "calls_each_other",
     "shared_callees",
@@ -216,6 +217,28 @@ def find_links(tables: Snapshot, numbers: Iterable[str], period: Period) -> pl.D
         found += [_query(connection, kind, sql) for kind, sql in _SUPPORTING.items()]
     rank = pl.col("kind").replace_strict(list(KINDS), list(range(len(KINDS))), return_dtype=pl.Int8)
     return pl.concat(found).filter(pl.col("strength") >= FAINTEST).sort("number_a", "number_b", rank)
+
+
+def link_boxes(members: pl.DataFrame) -> pl.DataFrame:
+    """Link the members of each box to its first: what ties them is told by the box.
+
+    Parameters
+    ----------
+    members
+        ``box_id, number, probability, member_count, why``, from :func:`sentinel_batch.boxes.list_standing_members`.
+    """
+    first = pl.col("number").min().over("box_id")
+    return (
+        members.with_columns(number_a=first)
+        .filter(pl.col("number") != pl.col("number_a"))
+        .select(
+            "number_a",
+            number_b="number",
+            kind=pl.lit("same_box"),
+            strength=pl.col("probability"),
+            evidence=pl.format("box {} of {} SIMs: {}", "box_id", "member_count", "why"),
+        )
+    )
 
 
 def weigh_pairs(links: pl.DataFrame) -> pl.DataFrame:

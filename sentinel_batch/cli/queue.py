@@ -22,6 +22,7 @@ _QUEUE = (
     Column("Model", numeric=True),
     Column("Severity"),
     Column("Case", numeric=True),
+    Column("Box", numeric=True),
     Column("Alerts", fold=True),
     Column("Why", fold=True),
 )
@@ -39,9 +40,9 @@ def queue(
 ) -> None:
     """Rank the suspects, one row per number: whom to look at first.
 
-    The score joins what all rules found, the size of the number's case and, if one is named, the probability of a
-    model, which can raise a number but never remove one. By contrast, risk scores every caller by the last 24 hours
-    alone, without rules, and model score lists what the model alone suspects.
+    The score joins what all rules found, the number's box, the size of its case and, if one is named, the probability
+    of a model, which can raise a number but never remove one. By contrast, risk scores every caller by the last 24
+    hours alone, without rules, and model score lists what the model alone suspects.
     """
     from sentinel_batch.scores import rank_suspects
 
@@ -69,6 +70,7 @@ def _print_queue(out: Output, rows: pl.DataFrame) -> None:
                 show_share(row["model_probability"]),
                 row["severity"],
                 row["case_id"],
+                row["box_id"],
                 " ".join(map(str, row["alert_ids"])),
                 "; ".join(row["reasons"]),
             )

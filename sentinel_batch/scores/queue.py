@@ -8,8 +8,10 @@ from pathlib import Path
 
 import polars as pl
 
-from sentinel_batch.alerts import list_alerts
-from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
+from sentinel_batch.alerts import STATUSES, list_alerts
+from sentinel_batch.boxes import BOX_RULE
+from sentinel_batch.boxes import list_standing_members as list_standing_box_members
+from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.learning.model import Model, open_model
@@ -29,7 +31,7 @@ CHANCE_MEMBERS = 3
 
 _COLUMNS = (
     "rank", "suspect_number", "score", "rule_score", "model_probability", "severity", "rules", "alert_ids", "case_id",
-    "first_seen", "last_seen", "reasons",
+    "box_id", "first_seen", "last_seen", "reasons",
 )  # fmt: skip
 
 
@@ -49,7 +51,8 @@ def rank_suspects(
     each with its best finding: 0 without a finding, towards 1 with many that agree. A model's probability p is joined
     to it as one more witness, ``1 - (1 - rule_score) * (1 - p)``. So a model raises a number or leaves it where it is,
     and never takes one out of the queue; numbers that only the model suspects are queued as well, from its threshold.
-    So is the number's case, if it has n > 3 members: ``0.8 * (1 - 3 / n)``; a box is many SIMs.
+    So is the number's case, if it has n > 3 members: ``0.8 * (1 - 3 / n)``; a box is many SIMs. And so is its box, with
+    the probability that the box is no chance find: members without any alert are queued, too.
 
     Parameters
     ----------
@@ -71,8 +74,8 @@ def rank_suspects(
     polars.DataFrame
         ``rank`` (from 1), ``suspect_number``, ``score``, ``rule_score``, ``model_probability`` (NULL without a model,
         or without calls in its window), ``severity`` (the worst), ``rules``, ``alert_ids``, ``case_id`` (NULL without
-        cases), ``first_seen``, ``last_seen``, ``reasons`` (in words, the weightiest first). Equal scores are ordered
-        by severity, number of rules and number.
+        cases), ``box_id`` (NULL outside boxes), ``first_seen``, ``last_seen``, ``reasons`` (in words, the weightiest
+        first). Equal scores are ordered by severity, number of rules and number.
 
     Raises
     ------
@@ -90,6 +93,7 @@ def rank_suspects(
     queue = fuse_findings(alerts, weigh_rules(desk.config))
     scores = None if judge is None else score_callers(lake=desk, model=judge, until=until)
     queue = _judge(queue, scores, judge)
+    queue = _add_boxes(queue, _within(_list_members(desk, alerts), since, until))
     queue = _order(_fuse(_locate_cases(queue, desk.tables)))
     queue = queue if limit is None else queue.head(limit)
     return queue if scores is None or judge is None else _add_model_reasons(queue, scores, judge)
@@ -124,6 +128,42 @@ def _judge(queue: pl.DataFrame, scores: pl.DataFrame | None, model: Model | None
     )
 
 
+def _list_members(desk: Desk, alerts: pl.DataFrame) -> pl.DataFrame:
+    """Return the members of boxes, each in its newest, as rows of the queue that no rule has a say in.
+
+    A box whose alert has been dealt with, and is not among those that are queued, is left out.
+    """
+    newest = list_standing_box_members(desk.tables).sort("box_id").unique("number", keep="last", maintain_order=True)
+    every, queued = (
+        rows.filter(pl.col("detection_rule") == BOX_RULE) for rows in (list_alerts(lake=desk, status=STATUSES), alerts)
+    )
+    done = set(every["suspect_number"]) - set(queued["suspect_number"])
+    newest = newest.filter(~pl.col("lead_number").is_in(list(done)))
+    moment = pl.Datetime("us", "UTC")
+    words = pl.format(f"{BOX_RULE}: one of {{}} SIMs of box {{}}: {{}}", "member_count", "box_id", "why")
+    return newest.select(
+        suspect_number="number",
+        box_id="box_id",
+        box_probability="probability",
+        rule_score=pl.lit(0.0),
+        severity=pl.lit(-1, dtype=pl.Int64),
+        first_seen=pl.col("first_day").cast(moment),
+        last_seen=pl.col("last_day").dt.offset_by("1d").cast(moment),
+        reasons=pl.concat_list(words),
+    )
+
+
+def _add_boxes(queue: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
+    """Add the boxes of the numbers, and members that neither rules nor the model suspect."""
+    known = members.select("suspect_number", "box_id", "box_probability", box_reasons="reasons")
+    joined = queue.join(known, on="suspect_number", how="left").with_columns(
+        reasons=pl.concat_list("reasons", pl.col("box_reasons").fill_null([]))
+    )
+    raised = members.filter(~pl.col("suspect_number").is_in(queue["suspect_number"].implode()))
+    together = pl.concat([joined.drop("box_reasons"), raised], how="diagonal")
+    return together.with_columns(pl.col("rules", "alert_ids").fill_null([]))
+
+
 def _locate_cases(queue: pl.DataFrame, tables: Snapshot) -> pl.DataFrame:
     sized = list_standing_members(tables).with_columns(case_size=pl.len().over("case_id"))
     # A number can be in an old case and a new one; the newest is the one that somebody works on.
@@ -131,7 +171,9 @@ def _locate_cases(queue: pl.DataFrame, tables: Snapshot) -> pl.DataFrame:
     return queue.join(newest, on="suspect_number", how="left")
 
 
-def fuse_witnesses(rule_score: pl.Expr, probability: pl.Expr, case_size: pl.Expr) -> pl.Expr:
+def fuse_witnesses(
+    rule_score: pl.Expr, probability: pl.Expr, case_size: pl.Expr, box_probability: pl.Expr | None = None
+) -> pl.Expr:
     """Return the score that the queue is ordered by; a witness that is NULL says nothing.
 
     Parameters
@@ -140,15 +182,20 @@ def fuse_witnesses(rule_score: pl.Expr, probability: pl.Expr, case_size: pl.Expr
         What the rules, and the model, say: 0 to 1.
     case_size
         Members of the number's case.
+    box_probability
+        That the number's box is no chance find; None leaves boxes out.
     """
     # Grows with the size of the case: four suspects may meet by chance, forty in one box do not.
     case = CASE_WEIGHT * (1 - CHANCE_MEMBERS / pl.max_horizontal(case_size, CHANCE_MEMBERS))
-    doubts = [1 - witness.fill_null(0.0) for witness in (rule_score, probability, case)]
-    return 1 - doubts[0] * doubts[1] * doubts[2]
+    witnesses = [rule_score, probability, case, *([] if box_probability is None else [box_probability])]
+    doubt = pl.lit(1.0)
+    for witness in witnesses:
+        doubt = doubt * (1 - witness.fill_null(0.0))
+    return 1 - doubt
 
 
 def _fuse(queue: pl.DataFrame) -> pl.DataFrame:
-    witnesses = (pl.col(name) for name in ("rule_score", "model_probability", "case_size"))
+    witnesses = (pl.col(name) for name in ("rule_score", "model_probability", "case_size", "box_probability"))
     return queue.with_columns(score=fuse_witnesses(*witnesses))
 
 

@@ -114,6 +114,10 @@ ON_POPULATION: dict[str, Callable[[Place], Any]] = {
     "scan_profiles": lambda at: sb.scan_profiles(at.lake),
     "examine_rules": lambda at: list(sb.examine_rules(lake=at.lake, since="1d")),
     "link_suspects": _link,
+    "find_boxes": lambda at: sb.find_boxes(at.lake),
+    "record_boxes": lambda at: sb.record_boxes(at.lake),
+    "list_boxes": lambda at: sb.list_boxes(lake=at.lake),
+    "get_box": lambda at: sb.get_box(1, lake=at.lake),
     "build_cases": lambda at: sb.build_cases(at.lake),
     "list_cases": lambda at: sb.list_cases(lake=at.lake),
     "get_case": lambda at: sb.get_case(1, lake=at.lake),
@@ -156,6 +160,7 @@ def _population(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sb.build_profiles(lake)
     for found in sb.examine_rules(lake=lake, since="3d"):
         sb.record_alerts(found.findings, lake=lake)
+    sb.record_boxes(lake)
     sb.build_cases(lake)
     return lake
 

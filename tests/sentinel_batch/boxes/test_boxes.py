@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -11,17 +11,19 @@ import pytest
 from box_samples import BOX, DAYS, Network
 from conftest import Call
 
-from sentinel_batch.alerts import list_alerts, record_alerts
+from sentinel_batch.alerts import list_alerts, record_alerts, review_alerts
 from sentinel_batch.boxes import describe_boxes, find_boxes, get_box, list_boxes, record_boxes
 from sentinel_batch.boxes.continuation import Continuation, Marks, continue_boxes
 from sentinel_batch.boxes.finding import choose_days
 from sentinel_batch.boxes.queries import list_standing_members
 from sentinel_batch.boxes.traces import count_needed, look_at, read_traces, trace_days
+from sentinel_batch.cases import build_cases, get_case
 from sentinel_batch.config import Config
 from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import BoxNotFoundError, UsageError
 from sentinel_batch.lake import Lake
 from sentinel_batch.schema import BOX_LINKS, BOX_MEMBERS, BOX_TRACES, BOXES, CALL_RECORDS
+from sentinel_batch.scores import rank_suspects
 
 SINCE = "2026-01-05T00:00:00+01:00"
 NEW_SIMS = [f"+2348136{n:06}" for n in (260_335, 260_339)]
@@ -244,6 +246,38 @@ def test_a_box_is_one_alert_with_its_members_and_stays_one(tmp_path: Path, netwo
     assert set(json.loads(alert["evidence"])["members"]) == {*BOX, *NEW_SIMS}
     assert "Box 1: 10 SIMs that belong together" in alert["evidence_summary"]
     assert alert["last_seen"] == newest(lake)
+
+
+def test_members_are_queued_with_the_probability_of_their_box_until_it_is_dealt_with(
+    tmp_path: Path, network: Network
+) -> None:
+    lake = network.save(tmp_path / "lake")
+    desk = open_desk(lake, box_callees=10)
+    changes = record_boxes(desk)
+    record_alerts(describe_boxes(changes, "Africa/Lagos", newest(lake)), lake=desk)
+    queue = rank_suspects(desk)
+    assert set(queue["suspect_number"]) == {*BOX, *NEW_SIMS}
+    assert queue["box_id"].to_list() == [1] * 10
+    assert queue["score"].min() >= changes.boxes[0]["probability"] > 0.95
+    assert queue["reasons"][-1][0].startswith("SIMBOX_GROUP: one of 10 SIMs of box 1: ")
+    assert rank_suspects(desk, since=newest(lake) + timedelta(days=2)).is_empty()
+    review_alerts([1], disposition="false-positive", notes="a call shop", lake=desk)
+    assert rank_suspects(desk).is_empty()
+
+
+def test_a_box_is_one_case_and_sims_join_it(tmp_path: Path, network: Network) -> None:
+    lake = network.save(tmp_path / "lake", last=5)
+    desk = open_desk(lake, box_callees=10, box_days=4)
+    record_alerts(describe_boxes(record_boxes(desk), "Africa/Lagos", newest(lake)), lake=desk)
+    assert build_cases(desk).created == [1]
+    assert set(get_case(1, lake=desk).members["number"]) == set(BOX)
+    network.extend(lake, tmp_path / "later", first=6, last=9)
+    record_alerts(describe_boxes(record_boxes(desk), "Africa/Lagos", newest(lake)), lake=desk)
+    assert (build_cases(desk).updated, build_cases(desk).unchanged) == ([1], [1])
+    case = get_case(1, lake=desk)
+    assert set(case.members["number"]) == {*BOX, *NEW_SIMS}
+    assert case.case["alert_type"] == "SIMBOX_GROUP"
+    assert case.links["evidence"].str.starts_with("box 1 of 10 SIMs: ").sum() == 9
 
 
 def newest(lake: Lake) -> datetime:
