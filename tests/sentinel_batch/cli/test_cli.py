@@ -42,6 +42,8 @@ WORKING: dict[str, list[str]] = {
     "profiles list": [],
     "cases build": [],
     "cases list": [],
+    "boxes find": [],
+    "boxes list": [],
     "dialects list": [],
     "dialects show": ["{calls}"],
     "dialects propose": ["{calls}"],
@@ -81,6 +83,8 @@ FAILING: dict[str, tuple[list[str], int, str]] = {
     "profiles list": (["--since", "yesterday"], 2, "usage"),
     "cases build": (["--since", "yesterday"], 2, "usage"),
     "cases list": (["--status", "none"], 2, "usage"),
+    "boxes find": (["--since", "yesterday"], 2, "usage"),
+    "boxes list": (["--limit", "-1"], 2, "usage"),
     "dialects list": (["--unknown"], 2, "usage"),
     "dialects show": (["nowhere"], 4, "no_input"),
     "dialects propose": (["{calls}", "--out", "dialect.txt"], 2, "usage"),
@@ -97,6 +101,7 @@ NEEDS_LAKE = {
     "detect", "rules run", "explain", "report", "maintain", "alerts list", "alerts show", "alerts review",
     "alerts export", "alerts suppress", "alerts unsuppress", "alerts suppressions", "risk", "queue", "rules scorecard",
     "profiles build", "profiles show", "profiles list", "cases build", "cases list",
+    "boxes find", "boxes list",
 }  # fmt: skip
 
 
@@ -124,7 +129,7 @@ def _arguments(name: str, calls_file: Path, suspect: str) -> list[str]:
 
 def test_every_command_is_covered() -> None:
     # These have tests of their own: test_audio.py, test_cases.py, test_learning.py, test_population.py,
-    # evaluation/, rules/test_commands.py.
+    # evaluation/, rules/test_commands.py, boxes/.
     elsewhere = (
         "audio ",
         "model ",
@@ -137,6 +142,8 @@ def test_every_command_is_covered() -> None:
         "cases assign",
         "cases mark",
         "cases close",
+        "boxes show",
+        "boxes explain",
     )
     names = {name for name in list_commands() if not name.startswith(elsewhere)}
     assert set(WORKING) == set(FAILING) == names
