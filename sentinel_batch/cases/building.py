@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from sentinel_batch.boxes import BOX_RULE, list_standing_members
+from sentinel_batch.cases.calls import read_calls
 from sentinel_batch.cases.commits import CASE_HISTORY, commit_cases, current_rows
 from sentinel_batch.cases.grouping import LINKED, group_suspects
 from sentinel_batch.cases.links import find_links, link_boxes, weigh_pairs
@@ -21,7 +22,7 @@ from sentinel_batch.errors import UsageError
 from sentinel_batch.history import Row
 from sentinel_batch.lake import Lake, Snapshot
 from sentinel_batch.runs import recorded_run
-from sentinel_batch.schema import CALL_RECORDS, CASE_MEMBERS, CASES, FRAUD_ALERTS, SEVERITIES, SEVERITY_RANK
+from sentinel_batch.schema import CASE_MEMBERS, CASES, FRAUD_ALERTS, SEVERITIES, SEVERITY_RANK
 from sentinel_batch.scores.fusion import fuse_findings, weigh_rules
 from sentinel_batch.window import Period, now, resolve_period
 
@@ -119,14 +120,14 @@ def _build(desk: Desk, tables: Snapshot, period: Period, linked: float, run_id: 
     changes = CaseChanges(run_id, len(numbers))
     if len(numbers) < 2:
         return changes
-    # Members of a box without an alert of their own are tied by the box, and need not be compared pair by pair.
-    links = pl.concat([find_links(tables, alerts["suspect_number"], period), link_boxes(boxes)])
     stored = {row["case_id"]: row for row in tables.read(CASES.name).to_dicts()}
     known = current_rows(tables, CASE_MEMBERS.name)
+    calls = read_calls(tables, [*numbers, *known["number"]], period)
+    # Members of a box without an alert of their own are tied by the box, and need not be compared pair by pair.
+    links = pl.concat([find_links(tables, alerts["suspect_number"], calls, period), link_boxes(boxes)])
     growing = {case_id: row for case_id, row in stored.items() if row["status"] in OPEN_STATUSES}
     members_of = {case_id: known.filter(known["case_id"] == case_id)["number"].to_list() for case_id in growing}
-    activity = _activity(tables, period, sorted({*numbers, *known["number"]}))
-    writer = _Writer(alerts, links, stored, known, Rates.of(desk.config), run_id, changes, activity)
+    writer = _Writer(alerts, links, stored, known, Rates.of(desk.config), run_id, changes, _activity(calls))
     for match in match_groups(group_suspects(weigh_pairs(links), linked=linked), members_of):
         writer.add(match)
     writer.commit(desk.lake, tables)
@@ -150,25 +151,22 @@ def _boxes(tables: Snapshot, period: Period, alerts: pl.DataFrame) -> pl.DataFra
     return members.filter(pl.col("last_day") >= period.since.date())
 
 
-def _activity(tables: Snapshot, period: Period, numbers: Sequence[str]) -> dict[str, Row]:
+def _activity(calls: pl.DataFrame) -> dict[str, Row]:
     """Return what each number did in the period: calls, minutes, where and with what mostly."""
-    with tables.connect(CALL_RECORDS.name, since=period.since, until=period.until) as connection:
-        connection.register("wanted", pl.DataFrame({"number": numbers}).to_arrow())
-        rows = connection.sql(
-            """
-            SELECT caller_number AS number, count(*) AS call_count,
-                   sum(CASE WHEN coalesce(answered, duration_seconds > 0) THEN duration_seconds ELSE 0 END) / 60.0
-                       AS minutes,
-                   min(call_timestamp) AS first_seen, max(call_timestamp) AS last_seen,
-                   mode(location_code ORDER BY location_code) AS top_cell, mode(imei ORDER BY imei) AS top_imei
-            FROM call_records
-            WHERE caller_number IN (SELECT number FROM wanted)
-              AND call_timestamp > $since AND call_timestamp <= $until
-            GROUP BY caller_number
-            """,
-            params={"since": period.since, "until": period.until},
-        ).pl()
-    return {row["number"]: row for row in rows.to_dicts()}
+    talked = pl.when(pl.col("answered").fill_null(pl.col("seconds") > 0)).then("seconds").otherwise(0)
+    sums = calls.group_by("number").agg(
+        call_count=pl.len(),
+        minutes=talked.sum() / 60,
+        first_seen=pl.col("begun").min(),
+        last_seen=pl.col("begun").max(),
+    )
+    for name in ("cell", "imei"):
+        counts = (
+            calls.drop_nulls(name).group_by("number", name).agg(pl.len()).sort("len", name, descending=[True, False])
+        )
+        most = counts.group_by("number").agg(pl.col(name).first().alias(f"top_{name}"))
+        sums = sums.join(most, on="number", how="left")
+    return {row["number"]: row for row in sums.to_dicts()}
 
 
 @dataclass
