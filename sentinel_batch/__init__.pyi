@@ -64,7 +64,9 @@ from .recordings import RecordingsResult as RecordingsResult
 from .recordings import analyse_recordings as analyse_recordings
 from .recordings import list_joint_findings as list_joint_findings
 from .recordings import list_recordings as list_recordings
+from .reporting import BoxPicture as BoxPicture
 from .reporting import ReportFiles as ReportFiles
+from .reporting import chart_box as chart_box
 from .reporting import chart_heatmap as chart_heatmap
 from .reporting import chart_scatter as chart_scatter
 from .reporting import chart_scores as chart_scores

@@ -111,3 +111,18 @@ class Network:
         """Add the calls of some days to a lake."""
         more = self.save(scratch, first=first, last=last)
         lake.append(CALL_RECORDS.name, more.snapshot().read(CALL_RECORDS.name))
+
+
+NEW_SIMS = [f"+2348136{n:06}" for n in (260_335, 260_339)]
+"""SIMs that join the box when its first two end."""
+
+
+def plan_network(cell: str = "KAN007") -> Network:
+    """Return a network with a box whose first two SIMs end on the sixth day, when two others begin."""
+    network = Network(callers=110)
+    pool = [f"+23491{n:08}" for n in range(300)]
+    for n, number in enumerate([*BOX, *NEW_SIMS]):
+        life = {"last": 5} if n < 2 else {"first": 6} if number in NEW_SIMS else {}
+        network.add(number, calls=12, cell=cell, imei=f"86814960{n:06}", callees=pool, seconds=240, **life)
+    network.add("+2348000000001", calls=9, callees=["+2348000000002"])
+    return network

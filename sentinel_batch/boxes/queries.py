@@ -7,11 +7,13 @@ from typing import Any
 
 import polars as pl
 
+from sentinel_batch.boxes.chronicle import read_common_callees, read_member_days
 from sentinel_batch.boxes.storage import STANDING
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import BoxNotFoundError, UsageError
 from sentinel_batch.history import Row
 from sentinel_batch.lake import Snapshot
+from sentinel_batch.losses import Rates
 from sentinel_batch.schema import BOX_LINKS, BOX_MEMBERS, BOXES
 
 
@@ -27,15 +29,26 @@ class BoxFile:
         Rows of ``box_members``, the most evidence first.
     links
         Rows of ``box_links``: what ties members, in nats and in words, pair by pair, the most evidence first.
+    days
+        Where each SIM called from on each local day: ``number, local_date, cell, calls, minutes``.
+    common_callees
+        Whom at least two of its SIMs called: ``callee, members, calls``, most members first.
+    loss
+        What its minutes would have cost as international calls, in ``currency`` (ISO 4217).
     """
 
     box: Row
     members: pl.DataFrame
     links: pl.DataFrame
+    days: pl.DataFrame
+    common_callees: pl.DataFrame
+    loss: float
+    currency: str
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values."""
-        return {"box": dict(self.box), "members": self.members.to_dicts(), "links": self.links.to_dicts()}
+        tables = {name: getattr(self, name).to_dicts() for name in ("members", "links", "days", "common_callees")}
+        return {"box": dict(self.box), **tables, "loss": self.loss, "currency": self.currency}
 
     def explain(self, number: str | None = None) -> list[str]:
         """Return a sentence for each pair of members, or for each pair of one of them.
@@ -101,17 +114,23 @@ def get_box(box_id: int, *, lake: DeskLike = None, config: ConfigLike = None) ->
     BoxNotFoundError
         If there is none of that id.
     """
-    tables = open_desk(lake, config).tables
+    desk = open_desk(lake, config).snapshot()
+    tables = desk.tables
     rows = tables.scan(BOXES.name).filter(pl.col("box_id") == box_id).collect().to_dicts()
     if not rows:
         raise BoxNotFoundError(
             f"There is no box {box_id}.", hint="sentinel-batch boxes list names them.", box_id=box_id
         )
-    members = _belonging(tables, BOX_MEMBERS.name, rows[0]).sort("evidence", "number", descending=[True, False])
-    links = _belonging(tables, BOX_LINKS.name, rows[0])
+    [box] = rows
+    members = _belonging(tables, BOX_MEMBERS.name, box).sort("evidence", "number", descending=[True, False])
+    links = _belonging(tables, BOX_LINKS.name, box)
     total = pl.col("evidence").sum().over("number_a", "number_b")
     order = (-total, pl.col("number_a"), pl.col("number_b"), -pl.col("evidence"))
-    return BoxFile(rows[0], members, links.sort(*order))
+    numbers, rates = members["number"].to_list(), Rates.of(desk.config)
+    days, callees = (
+        read(tables, numbers, box["first_day"], box["last_day"]) for read in (read_member_days, read_common_callees)
+    )
+    return BoxFile(box, members, links.sort(*order), days, callees, rates.loss(box["minutes"]), rates.currency)
 
 
 def list_standing_members(tables: Snapshot) -> pl.DataFrame:

@@ -116,6 +116,8 @@ def show(session: Session, box_id: BoxId) -> None:
     out.line(f"Seen     {box['first_day']} to {box['last_day']}, mostly on cell {box['top_cell'] or '(unknown)'}")
     out.line(f"Calls    {box['call_count']:,} to {box['callees']:,} callees, {box['minutes']:,.0f} minutes answered")
     out.line(f"Received {box['incoming_calls']:,} calls from outside")
+    out.line(f"Loss     {found.loss:,.0f} {found.currency} at most")
+    out.line(f"Common   {found.common_callees.height:,} callees of at least two SIMs")
     out.line(f"Evidence {box['evidence']:.0f} nats; chance needs {box['bound']:.0f}")
     out.prose(box["why"], label="Ties     ")
     out.line()

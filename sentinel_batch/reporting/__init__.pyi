@@ -1,3 +1,5 @@
+from .box_picture import BoxPicture as BoxPicture
+from .box_picture import chart_box as chart_box
 from .charts import chart_heatmap as chart_heatmap
 from .charts import chart_scatter as chart_scatter
 from .charts import chart_severity as chart_severity

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from sentinel_batch.detection import read_guidance
+from sentinel_batch.reporting.boxes import gather_boxes
 from sentinel_batch.reporting.charts import MAX_SUSPECTS
 from sentinel_batch.reporting.evidence import gather_activity, gather_evidence
 from sentinel_batch.reporting.investigation import gather_investigation
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from sentinel_batch.desk import Desk
     from sentinel_batch.lake import Snapshot
+    from sentinel_batch.reporting.boxes import BoxShelf
     from sentinel_batch.reporting.investigation import Investigation
     from sentinel_batch.reporting.period import Period
     from sentinel_batch.reporting.recordings import Voices
@@ -95,6 +97,8 @@ class Report:
         Call recordings, worst first.
     investigation
         Ranked queue, cases and scorecard.
+    boxes
+        SIM boxes.
     failed_rules
         Rules that did not run: ``rule``, ``book``, ``message`` and ``hint`` of each.
     guidance
@@ -117,6 +121,7 @@ class Report:
     activity: pl.DataFrame
     voices: Voices
     investigation: Investigation
+    boxes: BoxShelf
     failed_rules: Sequence[Mapping[str, str]] = ()
     guidance: Sequence[Mapping[str, str]] = ()
 
@@ -159,6 +164,7 @@ def collect_report(
         "alerts": alerts, "suppressed": suppressed, "shown": shown,
         "voices": gather_voices(desk, period, generated_at),
         "investigation": gather_investigation(desk, period),
+        "boxes": gather_boxes(desk, period),
         "failed_rules": failed_rules,
         "guidance": read_guidance(alerts["detection_rule"].drop_nulls().unique(), desk.config),
     }  # fmt: skip

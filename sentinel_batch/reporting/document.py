@@ -48,6 +48,7 @@ def build_document(report: Report) -> dict[str, Any]:
             ).to_dicts(),
             "calls_by_hour": report.hours.to_dicts(),
             "recordings": describe_voices(report.voices),
+            **report.boxes.describe(),
             **report.investigation.describe(),
             "alerts": [_alert(row, report.evidence) for row in report.shown.iter_rows(named=True)],
         }

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from sentinel_batch.cases import get_case, list_cases
+from sentinel_batch.cases import CaseFile, get_case, list_cases
 from sentinel_batch.cases.links import weigh_pairs
 from sentinel_batch.learning import compute_scorecard
+from sentinel_batch.reporting.network import draw_network, link_words
 from sentinel_batch.scores import rank_suspects
 
 if TYPE_CHECKING:
@@ -20,10 +21,6 @@ QUEUE_SHOWN = 25
 CASES_SHOWN = 12
 PICTURES_SHOWN = 6
 REASONS_SHOWN = 5
-LINKS_DRAWN = 200
-"""Links of one case that its picture has at most, the strongest."""
-
-_MEMBERS_DRAWN = 60
 _MEMBER_COLUMNS = ("number", "severity", "rules", "call_count", "minutes", "loss", "top_cell", "top_imei")
 _CASE_COLUMNS = (
     "case_id", "status", "severity", "alert_type", "member_count", "link_count", "alert_count", "first_seen",
@@ -116,70 +113,12 @@ def _describe_case(desk: Desk, row: dict[str, Any], drawn: bool) -> dict[str, An
         **{name: row[name] for name in _CASE_COLUMNS},
         "members": found.members.select(_MEMBER_COLUMNS).to_dicts(),
         "kinds": kinds.to_dicts(),
-        "picture": draw_network(found.members, found.links) if drawn else None,
+        "picture": draw_case(found) if drawn else None,
     }
 
 
-def draw_network(members: pl.DataFrame, links: pl.DataFrame) -> dict[str, Any] | None:
-    """Place the members of a case on a plane, those with strong links near each other.
-
-    Parameters
-    ----------
-    members
-        ``number``, ``severity``, ``minutes``.
-    links
-        ``number_a``, ``number_b``, ``kind``, ``strength``.
-
-    Returns
-    -------
-    dict
-        ``width``, ``height``; ``nodes`` (``x, y, size, number, short, severity``); ``edges`` (``x1, y1, x2, y2,
-        level`` 1 to 3, ``title``); ``left_out`` members. None without links. Equal input gives equal places.
-    """
-    import networkx  # Late: a report without cases draws no graph.
-
-    shown = members.head(_MEMBERS_DRAWN)
-    drawn = shown["number"].implode()
-    inside = links.filter(links["number_a"].is_in(drawn) & links["number_b"].is_in(drawn))
-    pairs = weigh_pairs(inside).sort("strength", "number_a", "number_b", descending=[True, False, False])
-    if pairs.is_empty():
-        return None
-    graph = networkx.Graph()
-    graph.add_nodes_from(sorted(shown["number"]))
-    graph.add_weighted_edges_from(pairs.head(LINKS_DRAWN).iter_rows())
-    places = networkx.spring_layout(graph, weight="weight", seed=0, iterations=60)
-    at = {number: (round(160 + 130 * x, 1), round(110 + 90 * y, 1)) for number, (x, y) in places.items()}
-    most = max([row["minutes"] or 0.0 for row in shown.to_dicts()] + [1.0])
-    words = _words(inside)
-    return {
-        "width": 320,
-        "height": 220,
-        "nodes": [
-            {
-                "x": at[row["number"]][0],
-                "y": at[row["number"]][1],
-                "size": round(4 + 5 * ((row["minutes"] or 0) / most) ** 0.5, 1),
-                "number": row["number"],
-                "short": row["number"][-4:],
-                "severity": row["severity"],
-            }
-            for row in shown.to_dicts()
-        ],
-        "edges": [
-            {
-                "x1": at[a][0], "y1": at[a][1], "x2": at[b][0], "y2": at[b][1],
-                "level": 1 if strength < 0.5 else 2 if strength < 0.8 else 3,
-                "title": words[a, b],
-            }
-            for a, b, strength in pairs.head(LINKS_DRAWN).iter_rows()
-        ],
-        "left_out": members.height - shown.height,
-    }  # fmt: skip
-
-
-def _words(links: pl.DataFrame) -> dict[tuple[str, str], str]:
-    found: dict[tuple[str, str], list[str]] = {}
-    for row in links.to_dicts():
-        pair = (row["number_a"], row["number_b"])
-        found.setdefault(pair, []).append(f"{row['kind'].replace('_', ' ')}: {row['evidence']}")
-    return {pair: f"{pair[0]} – {pair[1]}: " + "; ".join(words) for pair, words in found.items()}
+def draw_case(found: CaseFile) -> dict[str, Any] | None:
+    """Return the network of a case, as :func:`sentinel_batch.reporting.network.draw_network` does."""
+    kinds = pl.col("kind").str.replace_all("_", " ")
+    words = found.links.select("number_a", "number_b", words=pl.format("{}: {}", kinds, "evidence"))
+    return draw_network(found.members, weigh_pairs(found.links), link_words(words))

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from sentinel_batch.reporting.box_picture import read_styles
 from sentinel_batch.reporting.bundle import vega_bundle
 from sentinel_batch.reporting.charts import SEVERITY_ICONS
 from sentinel_batch.reporting.figures import draw_figures, draw_scores
@@ -49,17 +50,18 @@ def render_page(report: Report, document: dict[str, Any]) -> str:
         The same, as :func:`sentinel_batch.reporting.document.build_document` gives it.
     """
     figures, voice_figures = draw_figures(report), draw_scores(report)
-    styles, bundle, program = _asset("report.css"), vega_bundle(), _asset("report.js")
+    styles, bundle, program = read_styles() + _asset("report.css"), vega_bundle(), _asset("report.js")
     scripts = [text for text in (bundle if figures or voice_figures else "", program) if text]
     page = _environment(report.timezone).get_template("report.html.j2")
     return page.render(
         doc=document,
         policy=_policy(styles, scripts),
-        styles=Markup(styles),  # noqa: S704 - our own file
+        styles=Markup(styles),  # noqa: S704 - our own files
         scripts=[Markup(text) for text in scripts],  # noqa: S704 - our own file and the Vega bundle
         figures=figures,
         voice_figures=voice_figures,
         specs=_block({figure.name: figure.spec for figure in [*figures, *voice_figures]}),
+        box_pictures=report.boxes.draw(),
         pictures=[case["picture"] for case in report.investigation.cases],
         shown_cases={case["case_id"] for case in report.investigation.cases},
         drill_downs=prepare_drill_downs(document["recordings"], report.voices.recordings),

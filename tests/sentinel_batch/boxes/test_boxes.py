@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from box_samples import BOX, DAYS, Network
+from box_samples import BOX, DAYS, NEW_SIMS, Network, plan_network
 from conftest import Call
 
 from sentinel_batch.alerts import list_alerts, record_alerts, review_alerts
@@ -26,18 +26,6 @@ from sentinel_batch.schema import BOX_LINKS, BOX_MEMBERS, BOX_TRACES, BOXES, CAL
 from sentinel_batch.scores import rank_suspects
 
 SINCE = "2026-01-05T00:00:00+01:00"
-NEW_SIMS = [f"+2348136{n:06}" for n in (260_335, 260_339)]
-
-
-def plan_network() -> Network:
-    """Return a network with a box whose first two SIMs end on the sixth day, when two others begin."""
-    network = Network(callers=110)
-    pool = [f"+23491{n:08}" for n in range(300)]
-    for n, number in enumerate([*BOX, *NEW_SIMS]):
-        life = {"last": 5} if n < 2 else {"first": 6} if number in NEW_SIMS else {}
-        network.add(number, calls=12, cell="KAN007", imei=f"86814960{n:06}", callees=pool, seconds=240, **life)
-    network.add("+2348000000001", calls=9, callees=["+2348000000002"])
-    return network
 
 
 @pytest.fixture(scope="module")

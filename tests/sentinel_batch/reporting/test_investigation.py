@@ -17,7 +17,8 @@ from sentinel_batch.desk import open_desk
 from sentinel_batch.lake import Lake
 from sentinel_batch.reporting import write_report
 from sentinel_batch.reporting.document import load_schema
-from sentinel_batch.reporting.investigation import draw_network
+from sentinel_batch.reporting.investigation import draw_case
+from sentinel_batch.reporting.network import draw_network
 from tests.sentinel_batch.cases.case_samples import BOX, Book, accuse, everybody_else
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
@@ -71,8 +72,8 @@ def test_the_page_shows_them_and_strangers_words_stay_words(lake: Lake, tmp_path
 
 def test_equal_lakes_give_equal_pictures(lake: Lake) -> None:
     found = get_case(1, lake=lake)
-    picture = draw_network(found.members, found.links)
-    assert picture == draw_network(found.members, found.links)
+    picture = draw_case(found)
+    assert picture == draw_case(found)
     assert picture is not None
     assert [node["number"] for node in picture["nodes"]] == BOX
     assert len(picture["edges"]) == 6
@@ -83,10 +84,8 @@ def test_equal_lakes_give_equal_pictures(lake: Lake) -> None:
 
 def test_a_case_without_links_has_no_picture() -> None:
     members = pl.DataFrame({"number": ["a"], "severity": ["LOW"], "minutes": [1.0]})
-    links = pl.DataFrame(
-        schema={"number_a": pl.String, "number_b": pl.String, "kind": pl.String, "strength": pl.Float64}
-    )
-    assert draw_network(members, links) is None
+    pairs = pl.DataFrame(schema={"number_a": pl.String, "number_b": pl.String, "strength": pl.Float64})
+    assert draw_network(members, pairs, {}) is None
 
 
 def test_a_lake_without_alerts_shows_none_of_it(tmp_path: Path) -> None:

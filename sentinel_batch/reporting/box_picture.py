@@ -1,0 +1,159 @@
+"""A box as a picture: a strip for each SIM, its cells in colour, and the network of what ties them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from markupsafe import Markup
+
+from sentinel_batch.reporting.network import draw_network, link_words
+from sentinel_batch.reporting.text import visible
+
+if TYPE_CHECKING:
+    from sentinel_batch.boxes import BoxFile
+
+STRIPS_DRAWN = 24
+"""SIMs that have a strip, those with the most evidence."""
+
+COLOURS = 7
+"""Cells that have a colour of their own, those with the most calls; the others share one."""
+
+HALF_NATS = 10.0
+"""Nats at which a link is drawn half as strong as can be: its strength is ``1 - 2 ** -(nats / 10)``."""
+
+_LEFT, _SLOTS, _ROW, _TOP = 104, 536, 14, 16
+_LABELS = 7
+
+
+@dataclass(frozen=True)
+class BoxPicture:
+    """The picture of one box; a notebook shows it.
+
+    Parameters
+    ----------
+    box_id
+        Whose it is.
+    strips
+        ``width, height``; ``rows`` (``y, number, slots``: ``x, title, parts`` of ``x, width, colour``); ``labels``
+        (``x, text``) of days; ``cells`` (``colour, name``); ``left_out`` SIMs. None without traces.
+    network
+        As :func:`sentinel_batch.reporting.network.draw_network` gives it; None without links.
+    """
+
+    box_id: int
+    strips: dict[str, Any] | None
+    network: dict[str, Any] | None
+
+    def to_html(self) -> str:
+        """Return the picture as a piece of HTML that stands alone."""
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+
+        environment = Environment(
+            loader=PackageLoader("sentinel_batch.reporting"), autoescape=True, undefined=StrictUndefined,
+            trim_blocks=True, lstrip_blocks=True,
+        )  # fmt: skip
+        environment.filters["visible"] = visible
+        page = environment.from_string('{% from "pictures.html.j2" import box_picture %}{{ box_picture(picture) }}')
+        return f"<style>{read_styles()}</style><div>{page.render(picture=self)}</div>"
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def chart_box(found: BoxFile) -> BoxPicture:
+    """Draw a box: members over time, a strip for each SIM with its cells in colour, and the network of its evidence.
+
+    Parameters
+    ----------
+    found
+        The box, from :func:`sentinel_batch.boxes.get_box`.
+    """
+    return BoxPicture(found.box["box_id"], _draw_strips(found), _draw_ties(found))
+
+
+def read_styles() -> Markup:
+    """Return the style sheet of pictures; its colours are those of the page, if it has any."""
+    text = files("sentinel_batch.reporting").joinpath("templates/pictures.css").read_text(encoding="utf-8")
+    return Markup(text)  # noqa: S704 - our own file
+
+
+def _draw_ties(found: BoxFile) -> dict[str, Any] | None:
+    pairs = (
+        found.links.group_by("number_a", "number_b")
+        .agg(pl.col("evidence").sum())
+        .filter(pl.col("evidence") > 0)
+        .select("number_a", "number_b", strength=1 - 0.5 ** (pl.col("evidence") / HALF_NATS))
+    )
+    words = found.links.filter(pl.col("evidence") > 0).select("number_a", "number_b", "words")
+    return draw_network(found.members.with_columns(severity=pl.lit(None)), pairs, link_words(words))
+
+
+def _draw_strips(found: BoxFile) -> dict[str, Any] | None:
+    if found.days.is_empty():
+        return None
+    dates = found.days.select(pl.date_range(pl.min("local_date"), pl.max("local_date"))).to_series().to_list()
+    cells, width = _busiest_cells(found.days), _SLOTS / len(dates)
+    by_day = dict(found.days.group_by("number", "local_date", maintain_order=True))
+    rows = [
+        {
+            "y": _TOP + place * _ROW,
+            "number": number,
+            "slots": [
+                _draw_slot(by_day[number, date], _LEFT + nth * width, width, cells)
+                for nth, date in enumerate(dates)
+                if (number, date) in by_day
+            ],
+        }
+        for place, number in enumerate(_order_members(found))
+    ]
+    step = -(-len(dates) // _LABELS)
+    labels = [
+        {"x": round(_LEFT + (nth + 0.5) * width, 1), "text": f"{date:%d %b}"}
+        for nth, date in enumerate(dates)
+        if nth % step == 0
+    ]
+    return {
+        "width": _LEFT + _SLOTS, "height": _TOP + len(rows) * _ROW + 2, "bar": _ROW - 3, "rows": rows,
+        "labels": labels, "cells": _name_colours(found.days, cells), "left_out": found.members.height - len(rows),
+    }  # fmt: skip
+
+
+def _order_members(found: BoxFile) -> list[str]:
+    """Return the SIMs that are drawn in the order in which they began, so that a rotating bank shows as a stair."""
+    begun = found.days.group_by("number").agg(pl.col("local_date").min())
+    shown = found.members.select("number").head(STRIPS_DRAWN).join(begun, on="number", how="left")
+    return shown.sort("local_date", "number", nulls_last=True)["number"].to_list()
+
+
+def _name_colours(days: pl.DataFrame, cells: dict[str, int]) -> list[dict[str, str]]:
+    names = [{"colour": f"c{nth}", "name": name} for name, nth in cells.items()]
+    if days["cell"].drop_nulls().n_unique() > len(cells):
+        names.append({"colour": "other", "name": "other cells"})
+    if days["cell"].has_nulls():
+        names.append({"colour": "none", "name": "cell unknown"})
+    return names
+
+
+def _busiest_cells(days: pl.DataFrame) -> dict[str, int]:
+    calls = days.drop_nulls("cell").group_by("cell").agg(pl.col("calls").sum())
+    most = calls.sort("calls", "cell", descending=[True, False]).head(COLOURS)
+    return {cell: nth for nth, cell in enumerate(most["cell"].to_list())}
+
+
+def _draw_slot(day: pl.DataFrame, x: float, width: float, cells: dict[str, int]) -> dict[str, Any]:
+    """Return one day of a SIM: parts as wide as the cells' shares of its calls, in the order of the colours."""
+    calls: dict[str, int] = {}
+    for cell, made in day.select("cell", "calls").iter_rows():
+        colour = "none" if cell is None else f"c{cells[cell]}" if cell in cells else "other"
+        calls[colour] = calls.get(colour, 0) + made
+    total, parts, at = sum(calls.values()), [], x + 0.5
+    for colour in sorted(calls):
+        share = (width - 1) * calls[colour] / total
+        parts.append({"x": round(at, 1), "width": round(share, 1), "colour": colour})
+        at += share
+    [(number, date)] = day.select("number", "local_date").unique().rows()
+    said = ", ".join(f"{cell or 'cell unknown'} {made}" for cell, made in day.select("cell", "calls").iter_rows())
+    return {"title": f"{number}, {date}: {total} calls ({said})", "parts": parts}
