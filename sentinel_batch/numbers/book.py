@@ -159,13 +159,14 @@ class NumberBook:
 
 def _take_apart(typed: pl.Series) -> pl.DataFrame:
     """Return ``text`` (a number's digits), ``plus, value, digits``; no digits where there is more to the number."""
-
     frame = _split(typed)
-    odd = (frame["digits"] == 0) & typed.is_not_null()
-    if not odd.any():
-        return frame
-    tidy = _tidy(typed.filter(odd))
-    return _split(_put_back(typed, (~odd).to_numpy(), tidy)) if tidy.null_count() < len(tidy) else frame
+    for tidy in (_drop_fraction, _tidy):
+        odd = (frame["digits"] == 0) & typed.is_not_null()
+        if not odd.any():
+            break
+        known, again = ~odd.to_numpy(), _split(tidy(typed.filter(odd)))
+        frame = frame.select(_put_back(frame[name], known, again[name]) for name in frame.columns)
+    return frame
 
 
 def _split(typed: pl.Series) -> pl.DataFrame:
@@ -179,6 +180,11 @@ def _split(typed: pl.Series) -> pl.DataFrame:
     frame = frame.with_columns(value=value)
     digits = pl.when(pl.col("value").is_not_null()).then(text.str.len_bytes()).otherwise(0).cast(pl.UInt8)
     return frame.select("text", "plus", digits=digits, value=pl.col("value").fill_null(0))
+
+
+def _drop_fraction(typed: pl.Series) -> pl.Series:
+    """Take off ``.0``, which a whole column of floats has: a tenth of what the patterns of :func:`_tidy` cost."""
+    return typed.str.strip_suffix(".0")
 
 
 def _tidy(typed: pl.Series) -> pl.Series:

@@ -56,7 +56,7 @@ class Screen:
         self._code = self._home.code
         self._is_main = reader.plan.codes[self._code] == self._home.name
         self._keeps_prefix = _may_keep_prefix(reader.plan, self._home)
-        self._lengths = _possible_lengths(reader.plan)
+        self._lengths, self._codes = _possible_lengths(reader.plan), _first_codes(reader.plan)
         self._grade = load_grader().grade
 
     def decide_international(self, text: pl.Series, values: Integers, digits: Bytes) -> Decisions:
@@ -101,7 +101,7 @@ class Screen:
         decisions, begins = Decisions.none(len(values)), _Beginnings(values, digits)
         long = (digits > SHORT_CODE_DIGITS) & (digits <= LONGEST_TYPED)
         exits, own = self._find_exits(text, begins), begins.having(self._code)
-        cut, known = self._find_prefix(text, begins)
+        cut, known = _find_prefix(self._home, text, begins)
         bare = self._grade_where(values >= _POWERS[digits - 1], values, digits)
         as_national = self._is_valid((cut == 0) | self._keeps_prefix, values, digits)
         stripped = self._is_valid(cut > 0, *_cut_off(values, digits, cut)) if cut.any() else np.zeros_like(long)
@@ -109,19 +109,54 @@ class Screen:
         foreign = long & (bare == VALID) & ~own
         if self._reader.mode == BARE_FIRST:
             decisions.take(foreign, BARE_INTERNATIONAL)
-        home = long & ~exits & ~own & known & (bare & MARKED == 0)
-        self._take_home(decisions, home & as_national & (cut == 0), bare, 0)
         fitting = np.isin(digits - np.minimum(digits, cut), self._home.lengths)
-        self._take_home(decisions, home & stripped & fitting, bare, cut)
+        home = long & ~exits & ~own & known & ((as_national & (cut == 0)) | (stripped & fitting))
+        rival, clear = self._find_rivals(home, text, values, digits, bare)
+        self._take_home(decisions, home & clear & as_national & (cut == 0), rival, 0)
+        self._take_home(decisions, home & clear & stripped & fitting, rival, cut)
         self._take_own(decisions, long & own & ~exits & ~as_national & known, values, digits, bare)
         self._take_exits(decisions, long & ~own & (bare & MARKED == 0), nothing_home, values, digits)
         if self._reader.mode not in (HOME_ONLY, BARE_FIRST):
             decisions.take(foreign & nothing_home, BARE_INTERNATIONAL)
         return decisions
 
-    def _take_home(self, decisions: Decisions, chosen: Flags, bare: Bytes, cut: Bytes | int) -> None:
+    def _find_rivals(
+        self, home: Flags, text: pl.Series, values: Integers, digits: Bytes, bare: Bytes
+    ) -> tuple[Flags, Flags]:
+        """Tell which numbers dialled at home are valid abroad, too, and of which that is known."""
+        if self._reader.mode == HOME_ONLY:
+            return np.zeros_like(home), np.ones_like(home)
+        rival, clear = bare == VALID, bare & MARKED == 0
+        places = np.flatnonzero(home & ~clear)
+        # Where numbers abroad are looked for first, one with a national prefix in it may be read in more ways.
+        if len(places) and self._reader.mode != BARE_FIRST:
+            rival[places], clear[places] = self._look_behind(
+                text.gather(places), values[places], digits[places], bare[places]
+            )
+        return rival, clear
+
+    def _look_behind(self, text: pl.Series, values: Integers, digits: Bytes, bare: Bytes) -> tuple[Flags, Flags]:
+        """Tell which numbers abroad are valid without the national prefix behind their code, and of which it is known.
+
+        ``810…`` at home in Nigeria could be Japan's +81, followed by Japan's own 0.
+        """
+        rival, clear = np.zeros(len(values), np.bool_), np.zeros(len(values), np.bool_)
+        codes = self._codes[values // _POWERS[digits - 3]]
+        for code in np.unique(codes[codes > 0]).tolist():
+            mine, region, size = np.flatnonzero(codes == code), self._reader.plan.main_region(str(code)), len(str(code))
+            national, rest = _cut_off(values[mine], digits[mine], np.uint8(size))
+            cut, known = _find_prefix(region, text.gather(mine).str.slice(size), _Beginnings(national, rest))
+            inner, left = _cut_off(national, rest, cut)
+            full = inner + np.uint64(code) * _POWERS[left]
+            valid = self._grade(full, left + np.uint8(size)) & _BASE == VALID
+            kept = [length for length in range(LONGEST_TYPED + 1) if region.is_stripped_length(length)]
+            rival[mine] = known & valid & ((cut == 0) | np.isin(left, kept))
+            # What is valid with the prefix, and not without it, is a question of the region's general pattern.
+            clear[mine] = known & (valid | (bare[mine] & _BASE != VALID))
+        return rival, clear & (rival | (bare & _BASE != VALID))
+
+    def _take_home(self, decisions: Decisions, chosen: Flags, rival: Flags, cut: Bytes | int) -> None:
         """Take numbers dialled at home; of those that are valid abroad, too, it is said."""
-        rival = (bare == VALID) & (self._reader.mode != HOME_ONLY)
         decisions.take(chosen & ~rival, NATIONAL, cut=cut, home=True)
         decisions.take(chosen & rival, NATIONAL_OR_FOREIGN, cut=cut, home=True)
 
@@ -174,17 +209,6 @@ class Screen:
             return begins.having(source) if source else np.zeros(len(text), np.bool_)
         return text.str.contains(f"^(?:{source})").to_numpy()
 
-    def _find_prefix(self, text: pl.Series, begins: _Beginnings) -> tuple[Bytes, Flags]:
-        """Return how many digits of each number are national prefix, and whether no other digits change with it."""
-        literal, prefix = self._home.literal_prefix, self._home.prefix
-        if literal is not None or prefix is None:
-            flags = begins.having(literal) if literal else np.zeros(len(text), np.bool_)
-            return (flags * np.uint8(len(literal or ""))).astype(np.uint8), np.ones(len(text), np.bool_)
-        found = text.str.extract(f"^({prefix.pattern})", 1).str.len_bytes().fill_null(0).to_numpy().astype(np.uint8)
-        if not self._home.rule:
-            return found, np.ones(len(text), np.bool_)
-        return found, text.str.extract(f"^(?:{prefix.pattern})", prefix.groups).is_null().to_numpy()
-
     def _find_doubled(self, values: Integers, digits: Bytes) -> tuple[Flags, int]:
         """Tell which numbers are valid without the national prefix behind the home code, and where the rest begins."""
         prefix = self._home.literal_prefix
@@ -212,6 +236,18 @@ class _Beginnings:
         least, span = _bounds(head)
         begun: Flags = self.values - least[self.digits] < span[self.digits]
         return begun
+
+
+def _find_prefix(region: Region, text: pl.Series, begins: _Beginnings) -> tuple[Bytes, Flags]:
+    """Return how many digits of each number are national prefix, and whether no other digits change with it."""
+    literal, prefix = region.literal_prefix, region.prefix
+    if literal is not None or prefix is None:
+        flags = begins.having(literal) if literal else np.zeros(len(text), np.bool_)
+        return (flags * np.uint8(len(literal or ""))).astype(np.uint8), np.ones(len(text), np.bool_)
+    found = text.str.extract(f"^({prefix.pattern})", 1).str.len_bytes().fill_null(0).to_numpy().astype(np.uint8)
+    if not region.rule:
+        return found, np.ones(len(text), np.bool_)
+    return found, text.str.extract(f"^(?:{prefix.pattern})", prefix.groups).is_null().to_numpy()
 
 
 @cache
@@ -250,3 +286,12 @@ def _possible_lengths(plan: Plan) -> NDArray[np.uint32]:
         first = int(code.ljust(3, "0"))
         bits[first : first + 10 ** (3 - len(code))] = lengths & 0xFFFFFFFF
     return bits
+
+
+def _first_codes(plan: Plan) -> NDArray[np.uint16]:
+    """Return for each first three digits the country code that they begin with; 0 where there is none."""
+    codes = np.zeros(1000, np.uint16)
+    for code in plan.codes:
+        first = int(code.ljust(3, "0"))
+        codes[first : first + 10 ** (3 - len(code))] = int(code)
+    return codes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -284,3 +285,17 @@ def test_the_page_is_current() -> None:
     page = (DOCS / "numbers.md").read_text(encoding="utf-8")
     assert render_page(page) == page
     assert (DOCS / PAIRS).read_text(encoding="utf-8") == render_csv()
+
+
+@pytest.mark.parametrize("suffix", ["", ".0"])
+def test_numbers_that_a_foreign_zero_could_stand_in_are_read_together_and_as_one_by_one(suffix: str) -> None:
+    """``810…`` is a prefix of MTN Nigeria, and could be +81 with Japan's own 0."""
+    typed = [f"810{n:07}{suffix}" for n in range(2_000_000, 2_000_600)] + [
+        f"8101203456{n % 10}{suffix}" for n in range(9)
+    ]
+    book = NumberBook("NG")
+    read = book.normalise(pl.Series("typed", typed))
+    alone = [reader_of("NG").read(text) for text in typed]
+    assert read.numbers.to_list() == [each.number for each in alone]
+    assert read.tally.counts == Counter((each.reading, each.kind) for each in alone)
+    assert len(book._known) < 100
