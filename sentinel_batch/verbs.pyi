@@ -129,7 +129,7 @@ class Verbs:
         answered_only: bool = False,
         parameters: Mapping[str, Any] | None = None,
     ) -> pl.DataFrame:
-        """Return a rule's findings; nothing is written."""
+        """Return a rule's findings, with the severity of their expected loss; nothing is written."""
 
     def diagnose(self) -> Diagnosis:
         """Check versions, configuration, every table of the lake, disk space and the last runs."""

@@ -14,12 +14,12 @@ from sentinel_batch.boxes import BOX_RULE, list_standing_members
 from sentinel_batch.cases.commits import CASE_HISTORY, commit_cases, current_rows
 from sentinel_batch.cases.grouping import LINKED, group_suspects
 from sentinel_batch.cases.links import find_links, link_boxes, weigh_pairs
-from sentinel_batch.cases.losses import Rates
 from sentinel_batch.cases.matching import OPEN_STATUSES, Match, match_groups
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.history import Row
 from sentinel_batch.lake import Lake, Snapshot
+from sentinel_batch.losses import Rates
 from sentinel_batch.runs import recorded_run
 from sentinel_batch.schema import CALL_RECORDS, CASE_MEMBERS, CASES, FRAUD_ALERTS, SEVERITIES, SEVERITY_RANK
 from sentinel_batch.scores.fusion import fuse_findings, weigh_rules
