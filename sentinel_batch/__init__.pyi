@@ -80,6 +80,8 @@ from .rules import examine_rules as examine_rules
 from .rules import list_rules as list_rules
 from .scores import assess_event as assess_event
 from .scores import assess_risk as assess_risk
+from .scores import export_suspects as export_suspects
+from .scores import list_suspects as list_suspects
 from .scores import rank_risks as rank_risks
 from .scores import rank_suspects as rank_suspects
 from .simulation import MockCDRGenerator as MockCDRGenerator

@@ -88,8 +88,14 @@ class Config:
         Model that takes part in the ranking of suspects: its folder, or the name of a shipped one; None takes none.
     international_rate, local_rate
         Termination rates for one minute, for what bypassed calls cost.
+    premium_rate
+        What a minute to a number that shares the revenue costs.
+    contact_cost
+        What it costs that a machine, or a false number, called somebody.
+    medium_loss, high_loss, critical_loss
+        Expected losses from which a severity is MEDIUM, HIGH, CRITICAL.
     currency
-        ISO 4217 code of the rates.
+        ISO 4217 code of all prices.
     audio_workers
         Processes that analyse recordings; None takes one for each core.
     packs
@@ -128,6 +134,11 @@ class Config:
     model: str | None = None
     international_rate: float = 24.40
     local_rate: float = 3.90
+    premium_rate: float = 200.0
+    contact_cost: float = 50.0
+    medium_loss: float = 1_000.0
+    high_loss: float = 5_000.0
+    critical_loss: float = 20_000.0
     currency: str = "NGN"
     audio_workers: int | None = None
     packs: Path | None = None
@@ -415,6 +426,11 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "model": ("the name of a shipped model, or a folder", _model),
     "international_rate": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),
     "local_rate": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),
+    "premium_rate": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),
+    "contact_cost": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),
+    "medium_loss": ("a loss of 0 or more", partial(_number, lowest=0.0, highest=1e15)),
+    "high_loss": ("a loss of 0 or more", partial(_number, lowest=0.0, highest=1e15)),
+    "critical_loss": ("a loss of 0 or more", partial(_number, lowest=0.0, highest=1e15)),
     "currency": ("a three-letter currency code such as NGN", _currency),
     "packs": ("a folder", _path),
     "audio_workers": ("a whole number from 1 to 1024", partial(_whole, lowest=1, highest=1024)),

@@ -1,9 +1,16 @@
-"""How severities are ordered, in frames."""
+"""Severity: what is at stake if a finding is true, times the probability that it is; and how severities are ordered.
+
+``severity = the highest level whose threshold the expected loss reaches``, with
+``expected loss = loss × probability``: see ``docs/severity.md``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
+from sentinel_batch.losses import CONTACTS, PREMIUM, Rates
 from sentinel_batch.schema import SEVERITIES, SEVERITY_RANK
 
 
@@ -12,6 +19,61 @@ def severity_rank(column: str = "alert_severity") -> pl.Expr:
     return pl.col(column).replace_strict(SEVERITY_RANK, default=-1, return_dtype=pl.Int64)
 
 
-def name_severity(column: str) -> pl.Expr:
-    """Undo :func:`severity_rank`: return the names of a column of ranks, NULL for what is none."""
-    return pl.col(column).replace_strict(dict(enumerate(SEVERITIES)), default=None, return_dtype=pl.String)
+def price(kind: pl.Expr, rates: Rates) -> pl.Expr:
+    """Return what findings or alerts cost if they are true, in the currency of the rates.
+
+    Parameters
+    ----------
+    kind
+        One of :data:`sentinel_batch.losses.LOSSES`; the rows have ``call_count``, ``avg_duration_seconds`` and
+        ``unique_destinations`` of their evidence. What is not known costs nothing.
+    rates
+        The prices.
+    """
+    minutes = pl.col("call_count") * pl.col("avg_duration_seconds") / 60
+    each = pl.when(kind == PREMIUM).then(rates.premium).otherwise(rates.bypassed_minute)
+    contacts = pl.col("unique_destinations") * rates.contact
+    return pl.when(kind == CONTACTS).then(contacts).otherwise(minutes * each).fill_null(0.0)
+
+
+def believe(weight: pl.Expr) -> pl.Expr:
+    """Return the probability that findings are true: ``weight × (0.5 + 0.5 × confidence)``.
+
+    Confidence only shades a rule's weight: a finding that barely qualifies still counts half.
+
+    Parameters
+    ----------
+    weight
+        Of the rule, 0 to 1; the rows have ``confidence``, and one that is not known counts as 0.
+    """
+    return weight * (0.5 + 0.5 * pl.col("confidence").fill_null(0.0).clip(0.0, 1.0))
+
+
+def grade(expected_loss: pl.Expr, rates: Rates) -> pl.Expr:
+    """Return the names of the severities of expected losses; NULL where the loss is."""
+    level = pl.lit(SEVERITIES[0])
+    for name, threshold in list(level_thresholds(rates).items())[1:]:
+        level = pl.when(expected_loss >= threshold).then(pl.lit(name)).otherwise(level)
+    return pl.when(expected_loss.is_not_null()).then(level)
+
+
+def grade_loss(expected_loss: float, rates: Rates) -> str:
+    """Return the severity of one expected loss."""
+    return [level for level, threshold in level_thresholds(rates).items() if expected_loss >= threshold][-1]
+
+
+def level_thresholds(rates: Rates) -> Mapping[str, float]:
+    """Return severity to the expected loss from which it is given, mildest first."""
+    return dict(zip(SEVERITIES, (0.0, *rates.thresholds), strict=True))
+
+
+def explain_grade(loss: float, probability: float, rates: Rates) -> dict[str, str | float]:
+    """Return how a severity came about: ``loss``, ``probability``, ``expected_loss``, ``threshold``, ``currency``."""
+    expected = loss * probability
+    return {
+        "loss": round(loss, 2),
+        "probability": round(probability, 4),
+        "expected_loss": round(expected, 2),
+        "threshold": level_thresholds(rates)[grade_loss(expected, rates)],
+        "currency": rates.currency,
+    }

@@ -129,7 +129,7 @@ class Verbs:
         answered_only: bool = False,
         parameters: Mapping[str, Any] | None = None,
     ) -> pl.DataFrame:
-        """Return a rule's findings; nothing is written."""
+        """Return a rule's findings, with the severity of their expected loss; nothing is written."""
 
     def diagnose(self) -> Diagnosis:
         """Check versions, configuration, every table of the lake, disk space and the last runs."""
@@ -184,6 +184,9 @@ class Verbs:
         limit: int | None = None,
     ) -> Path:
         """Write alerts to one plain file, which appears complete or not at all."""
+
+    def export_suspects(self, path: str | Path, **filters: Any) -> Path:
+        """Write suspects to one plain file, which appears complete or not at all."""
 
     def find_boxes(self, *, since: BoxesMoment = None, until: BoxesMoment = None, callees: int | None = None) -> Boxes:
         """Find SIM boxes: groups of at least three heavy one-way callers that belong together beyond chance."""
@@ -253,6 +256,18 @@ class Verbs:
 
     def list_suppressions(self, *, active: bool | None = None) -> pl.DataFrame:
         """Return both suppression lists: the lake's, and the file that the settings name."""
+
+    def list_suspects(
+        self,
+        *,
+        severity: str | Sequence[str] | None = None,
+        suspect: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        status: str | Sequence[str] = ...,
+        limit: int | None = None,
+    ) -> pl.DataFrame:
+        """Return one row per suspect, or per box whose members are suspects, worst first."""
 
     def maintain(
         self,

@@ -9,25 +9,22 @@ import polars as pl
 
 from sentinel_batch.boxes.recording import BoxChanges
 from sentinel_batch.boxes.traces import VERSION
+from sentinel_batch.config import Config
 from sentinel_batch.history import Row
+from sentinel_batch.losses import Rates
 from sentinel_batch.profiles.calls import day_bounds
 from sentinel_batch.schema import FINDING_COLUMNS, polars_schema
+from sentinel_batch.severity import explain_grade, grade_loss
 
 BOX_RULE = "SIMBOX_GROUP"
 """Where the alerts of boxes have the id of a rule, and their type."""
 
-BOX_WEIGHT = 0.95
-"""How far a box speaks for fraud, as the weight of a rule does: its members' probability shades it."""
 
-_SIZES = ((16, "CRITICAL"), (8, "HIGH"), (5, "MEDIUM"), (0, "LOW"))
-"""Members to severity: gateways are sold with 4, 8, 16 and more slots."""
-
-
-def describe_boxes(changes: BoxChanges, zone: str, newest_call: datetime) -> pl.DataFrame:
+def describe_boxes(changes: BoxChanges, zone: str, newest_call: datetime, rates: Rates | None = None) -> pl.DataFrame:
     """Return one finding (columns of ``schema.FINDING_COLUMNS``) for each box of a night, for ``record_alerts``.
 
     The suspect is the box's lead number, which stays the same while SIMs come and go, so that a box keeps one alert
-    over weeks. All members are in ``evidence``.
+    over weeks. All members are in ``evidence``. The severity is that of all members' loss times the box's probability.
 
     Parameters
     ----------
@@ -37,16 +34,21 @@ def describe_boxes(changes: BoxChanges, zone: str, newest_call: datetime) -> pl.
         IANA zone of the local days.
     newest_call
         Where the last day ends, if it is not over.
+    rates
+        What minutes cost, and how much of it makes which severity; None takes the default settings.
     """
-    rows = [_describe(box, changes, zone, newest_call) for box in changes.boxes]
+    chosen = Rates.of(Config()) if rates is None else rates
+    rows = [_describe(box, changes, zone, newest_call, chosen) for box in changes.boxes]
     return pl.DataFrame(rows, schema=polars_schema(FINDING_COLUMNS))
 
 
-def _describe(box: Row, changes: BoxChanges, zone: str, newest_call: datetime) -> Row:
+def _describe(box: Row, changes: BoxChanges, zone: str, newest_call: datetime, rates: Rates) -> Row:
     start, end = day_bounds(box["first_day"], zone)[0], min(day_bounds(box["last_day"], zone)[1], newest_call)
     members = changes.members[box["box_id"]]
     figures = ("active_members", "evidence", "bound", "one_way_callees", "incoming_calls", "minutes", "top_cell")
     evidence = {"box_id": box["box_id"], "members": members, **{name: box[name] for name in figures}, "why": box["why"]}
+    loss = rates.loss(box["minutes"])
+    evidence["severity"] = explain_grade(loss, box["probability"], rates)
     summary = (
         f"Box {box['box_id']}: {box['member_count']} SIMs that belong together ({box['evidence']:.0f} nats; chance "
         f"needs {box['bound']:.0f}) called {box['callees']:,} callees and were called {box['incoming_calls']:,} times; "
@@ -58,7 +60,7 @@ def _describe(box: Row, changes: BoxChanges, zone: str, newest_call: datetime) -
         "rule_version": VERSION,
         "alert_type": BOX_RULE,
         "suspect_number": box["lead_number"],
-        "alert_severity": next(level for least, level in _SIZES if box["member_count"] >= least),
+        "alert_severity": grade_loss(loss * box["probability"], rates),
         "confidence": box["probability"],
         "call_count": box["call_count"],
         "unique_destinations": box["callees"],

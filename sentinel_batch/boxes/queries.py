@@ -139,13 +139,17 @@ def list_standing_members(tables: Snapshot) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        ``box_id, number``; ``lead_number, probability, member_count, why`` of the box; ``first_day, last_day`` of the
-        member.
+        ``box_id, number``; ``lead_number, probability, member_count, why`` of the box; ``minutes, first_day, last_day``
+        of the member.
     """
     facts = ("lead_number", "probability", "member_count", "why")
     boxes = tables.scan(BOXES.name).filter(pl.col("status") == STANDING).select("box_id", "content_id", *facts)
     members = tables.scan(BOX_MEMBERS.name).join(boxes, on=["box_id", "content_id"])
-    return members.select("box_id", "number", *facts, "first_day", "last_day").sort("box_id", "number").collect()
+    return (
+        members.select("box_id", "number", *facts, "minutes", "first_day", "last_day")
+        .sort("box_id", "number")
+        .collect()
+    )
 
 
 def _belonging(tables: Snapshot, name: str, box: Row) -> pl.DataFrame:

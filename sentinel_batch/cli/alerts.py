@@ -12,6 +12,7 @@ import typer
 from sentinel_batch.cli.explain import advise, print_alert
 from sentinel_batch.cli.output import Column, Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.cli.suspects import print_suspects, suspect_filters
 from sentinel_batch.errors import UsageError
 from sentinel_batch.window import now, resolve_period
 
@@ -50,6 +51,10 @@ Since = Annotated[
 Status = Annotated[
     str | None, typer.Option("--status", metavar="NAME", help="open, reviewed, suppressed, merged or all; with commas.")
 ]
+Grouping = Annotated[
+    Literal["suspect", "rule"],
+    typer.Option("--by", metavar="WHAT", help="suspect: one row per number or box; rule: one row per alert."),
+]
 By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decided [default the current user].")]
 
 
@@ -66,24 +71,37 @@ def list_alerts(
     suspect: Suspect = None,
     since: Since = None,
     status: Status = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most N alerts.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most N rows.")] = 50,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    grouping: Grouping = "suspect",
 ) -> None:
-    """List alerts, worst first."""
+    """List who is suspected, worst first: one row per number or box, or per alert with --by rule.
+
+    With --json both: suspects, each with its alerts, and all alerts by themselves.
+    """
     from sentinel_batch.alerts import guard_formulas
     from sentinel_batch.alerts import list_alerts as read_alerts
+    from sentinel_batch.scores import describe_suspects, list_suspects
+    from sentinel_batch.scores.suspects import flatten_suspects
 
     out = session.output
     if as_csv and out.as_json:
         raise UsageError("--csv and --json cannot be used together.", hint="Give one of them.")
     filters = _filters(severity, reviewed, suspect, since, status)
-    rows = read_alerts(lake=session.desk(), limit=limit, **filters)
-    if out.as_json:
-        out.document({"status": "success", "count": rows.height, "alerts": rows.to_dicts()})
-    elif as_csv:
-        out.raw(guard_formulas(rows).write_csv(datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ"))
+    desk = session.desk().snapshot()
+    if grouping == "rule":
+        rows = flat = read_alerts(lake=desk, limit=limit, **filters)
+        facts = {"count": rows.height, "alerts": rows.to_dicts()}
     else:
-        print_alerts(out, rows)
+        rows = list_suspects(desk, limit=limit, **suspect_filters(filters))
+        flat, alerts = flatten_suspects(rows), read_alerts(lake=desk, limit=limit, **filters) if out.as_json else rows
+        facts = {"count": alerts.height, "alerts": alerts.to_dicts(), "suspects": describe_suspects(rows, lake=desk)}
+    if out.as_json:
+        out.document({"status": "success", **facts})
+    elif as_csv:
+        out.raw(guard_formulas(flat).write_csv(datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ"))
+    else:
+        (print_alerts if grouping == "rule" else print_suspects)(out, rows)
         if rows.height == limit:
             out.note(f"Stopped at {limit}; see more with --limit.")
 
@@ -134,12 +152,20 @@ def export(
     suspect: Suspect = None,
     since: Since = None,
     status: Status = "all",
+    grouping: Grouping = "suspect",
 ) -> None:
-    """Write alerts to one plain file."""
+    """Write who is suspected to one plain file: one row per number or box, or per alert with --by rule.
+
+    A .json file has both: suspects, each with its alerts, and all alerts by themselves.
+    """
     from sentinel_batch.alerts import export_alerts
+    from sentinel_batch.scores import export_suspects
 
     filters = _filters(severity, reviewed, suspect, since, status)
-    file = export_alerts(path, lake=session.desk(), **filters)
+    if grouping == "rule":
+        file = export_alerts(path, lake=session.desk(), **filters)
+    else:
+        file = export_suspects(path, lake=session.desk(), **suspect_filters(filters))
     out = session.output
     if out.as_json:
         out.document({"status": "success", "path": file})

@@ -117,6 +117,8 @@ def _print(out: Output, done: Detections) -> None:
         out.table(_COLUMNS, [_row(finding) for finding in detection.findings.to_dicts()])
     out.line()
     out.line(_summary(done))
+    if done.unrecorded.notice:
+        out.line(done.unrecorded.notice)
     for entry in done.changes.suppressed if done.changes else []:
         out.line(f"Suppressed: {entry['suspect_number']} ({entry['pattern']}: {entry['reason']})")
 

@@ -79,6 +79,7 @@ def print_alert(out: Output, alert: dict[str, Any], advice: str | None = None) -
     verdict = alert["disposition"] or alert["status"]
     out.line(f"Alert {alert['id']}  {icon} {alert['alert_severity']}  {alert['suspect_number']}  {verdict}")
     out.prose(alert["evidence_summary"] or "")
+    out.prose(explain_severity(alert), label="Severity ")
     out.line(f"Rule     {alert['detection_rule']} {alert['rule_version']} ({alert['alert_type']})")
     out.line(f"Window   ({format_moment(alert['window_start'])}, {format_moment(alert['window_end'])}] UTC")
     out.line(f"Seen     {format_moment(alert['first_seen'])} to {format_moment(alert['last_seen'])} UTC")
@@ -88,6 +89,19 @@ def print_alert(out: Output, alert: dict[str, Any], advice: str | None = None) -
     if advice:
         out.prose(advice, label="To do    ")
     _print_events(out, alert.get("events") or [])
+
+
+def explain_severity(alert: dict[str, Any]) -> str:
+    """Return how the severity of an alert came about: loss, probability, their product and the threshold."""
+    why = json.loads(alert["evidence"] or "{}").get("severity")
+    if not isinstance(why, dict):
+        return f"{alert['alert_severity']}, as its rule graded it"
+    coin = why["currency"]
+    grade = f"; the rule itself grades it {why['rule_grade']}" if "rule_grade" in why else ""
+    return (
+        f"{alert['alert_severity']}: a loss of {coin} {why['loss']:,.0f} × probability {why['probability']:.2f} = "
+        f"{coin} {why['expected_loss']:,.0f}, and it begins at {coin} {why['threshold']:,.0f}{grade}"
+    )
 
 
 def _print_explanation(out: Output, explanation: Explanation, advice: str | None) -> None:

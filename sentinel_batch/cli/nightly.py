@@ -61,6 +61,8 @@ def _print(output: Output, result: NightlyResult) -> None:
     if result.since is not None and result.until is not None:
         output.line(f"Examined ({format_moment(result.since)}, {format_moment(result.until)}] UTC")
     output.line("Alerts   " + ", ".join(f"{count} {name}" for name, count in result.alert_counts().items()))
+    if result.unrecorded.notice:
+        output.line(result.unrecorded.notice)
     if result.report is not None:
         output.line(f"Report   {result.report.html}")
     if result.error is not None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from sentinel_batch.alerts import AlertChanges
+from sentinel_batch.detection.witnesses import Unrecorded
 from sentinel_batch.rules import Detection, FailedRule
 from sentinel_batch.schema import FINDING_COLUMNS, polars_schema
 
@@ -28,6 +29,8 @@ class Detections:
         Rules of the user's that cannot be used, or failed; the others ran.
     changes
         What became of the alerts; None if nothing was recorded.
+    unrecorded
+        Findings of witnesses that were left out when the others were recorded.
     """
 
     by_rule: Sequence[Detection]
@@ -35,10 +38,11 @@ class Detections:
     until: datetime | None
     failed: Sequence[FailedRule] = ()
     changes: AlertChanges | None = None
+    unrecorded: Unrecorded = field(default_factory=Unrecorded)
 
     @property
     def findings(self) -> pl.DataFrame:
-        """The findings of all rules, in their order, each rule's worst first."""
+        """The findings of all rules, each rule's worst first, with the severity of their expected loss."""
         frames = [found.findings for found in self.by_rule]
         return pl.concat(frames) if frames else pl.DataFrame(schema=polars_schema(FINDING_COLUMNS))
 
@@ -74,6 +78,7 @@ class Detections:
             "rules": [describe_detection(found) for found in self.by_rule],
             "failed": [rule.to_dict() for rule in self.failed],
             "notices": self.notices,
+            "unrecorded": self.unrecorded.to_dict(),
             "suppressed": changes.suppressed if changes else [],
             "alerts": changes.alerts.to_dicts() if changes else [],
             "findings": findings.to_dicts(),

@@ -7,11 +7,15 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sentinel_batch.alerts import record_alerts
+from sentinel_batch.alerts import AlertChanges, record_alerts
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.detection.result import Detections
+from sentinel_batch.detection.witnesses import Unrecorded, choose_recorded
 from sentinel_batch.errors import UsageError
+from sentinel_batch.losses import Rates
 from sentinel_batch.rules import Detection, FailedRule, Rule, examine, examine_rules
+from sentinel_batch.rules.catalogue import is_witness, list_rules
+from sentinel_batch.rules.grading import grade_findings
 from sentinel_batch.runs import recorded_run
 
 Moment = str | datetime | timedelta | None
@@ -55,8 +59,10 @@ def run_detection(
     Returns
     -------
     Detections
-        The findings and, if they were recorded, what became of the alerts. A rule of the user's that fails is named in
-        it and does not stop the others; a shipped one that fails does.
+        The findings, with the severity of their expected loss, and, if they were recorded, what became of the alerts.
+        Findings of witnesses are recorded on numbers that something else speaks against, whoever asked for the rule;
+        the others are counted. A rule of the user's that fails is named in it and does not stop the others; a shipped
+        one that fails does.
 
     Raises
     ------
@@ -80,7 +86,7 @@ def run_detection(
     else:
         found = examine_rules(chosen, lake=desk, since=since, until=until, on_failure=failed.append)
     since, until = (found[0].since, found[0].until) if found else (None, None)
-    detections = Detections(found, since, until, failed)
+    detections = Detections(_grade(found, desk), since, until, failed)
     wanted = detections.configured if record is None else record
     return record_detections(detections, lake=desk, command=command, run_id=run_id) if wanted and found else detections
 
@@ -93,7 +99,7 @@ def record_detections(
     command: str = "detect",
     run_id: str | None = None,
 ) -> Detections:
-    """Record what rules found as alerts; return it with what became of them.
+    """Record what rules found as alerts, witnesses' findings only where others agree; return what became of them.
 
     Parameters
     ----------
@@ -108,16 +114,26 @@ def record_detections(
     """
     desk = open_desk(lake, config)
     if run_id is not None:
-        return replace(detections, changes=_record(detections, desk, run_id))
+        changes, left = _record(detections, desk, run_id)
+        return replace(detections, changes=changes, unrecorded=left)
     facts = {"configured": detections.configured, "rules": {f.rule.id: _conditions(f) for f in detections.by_rule}}
     with recorded_run(desk.lake, command, facts) as run:
         run.since, run.until = detections.since, detections.until
-        changes = _record(detections, desk, run.run_id)
-        run.counts = {**changes.counts(), "calls_examined": detections.calls_examined}
-    return replace(detections, changes=changes)
+        changes, left = _record(detections, desk, run.run_id)
+        run.counts = {
+            **changes.counts(),
+            "unrecorded": left.total,
+            "calls_examined": detections.calls_examined,
+        }
+    return replace(detections, changes=changes, unrecorded=left)
 
 
-def _record(detections: Detections, desk: Desk, run_id: str) -> Any:
+def _grade(found: Sequence[Detection], desk: Desk) -> list[Detection]:
+    rates = Rates.of(desk.config)
+    return [replace(one, findings=grade_findings(one.findings, one.rule, rates)) for one in found]
+
+
+def _record(detections: Detections, desk: Desk, run_id: str) -> tuple[AlertChanges, Unrecorded]:
     first, *others = detections.by_rule
     if others and not detections.configured:
         raise UsageError(
@@ -125,7 +141,10 @@ def _record(detections: Detections, desk: Desk, run_id: str) -> Any:
             hint="Record them one by one.",
         )
     adhoc = None if detections.configured else _conditions(first)
-    return record_alerts(detections.findings, lake=desk, run_id=run_id, parameters=adhoc)
+    known = {rule.id: rule for rule in (*list_rules(desk.config), *(found.rule for found in detections.by_rule))}
+    witnesses = [rule.id for rule in known.values() if is_witness(rule, desk.config)]
+    chosen, left = choose_recorded(detections.findings, witnesses, desk.tables)
+    return record_alerts(chosen, lake=desk, run_id=run_id, parameters=adhoc), left
 
 
 def _conditions(found: Detection) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sentinel_batch.detection import Unrecorded
 from sentinel_batch.errors import ExitCode, SentinelError
 
 if TYPE_CHECKING:
@@ -89,7 +90,9 @@ class NightlyResult:
     notices
         What about the lists of rules makes it likely that they match nothing, in words.
     alert_changes
-        What became of the findings: of the rules, then of the boxes.
+        What became of the findings: of the boxes, then of the rules.
+    unrecorded
+        Findings of witnesses on numbers that nothing else speaks against: no alerts.
     recordings
         What the recordings were found to be; None when no audio inbox is configured.
     report
@@ -111,6 +114,7 @@ class NightlyResult:
     failed_rules: list[dict[str, str]] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     alert_changes: list[AlertChanges] = field(default_factory=list)
+    unrecorded: Unrecorded = field(default_factory=Unrecorded)
     recordings: RecordingsResult | None = None
     report: ReportFiles | None = None
     error: dict[str, str] | None = None
@@ -161,6 +165,7 @@ class NightlyResult:
             "failed_rules": self.failed_rules,
             "notices": self.notices,
             "alerts": self.alert_counts(),
+            "unrecorded": self.unrecorded.to_dict(),
             "recordings": self.recordings.to_dict() if self.recordings is not None else None,
             "alert_changes": [changes.to_dict() for changes in self.alert_changes],
             "report": _paths(self.report),

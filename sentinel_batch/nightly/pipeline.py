@@ -22,6 +22,7 @@ from sentinel_batch.detection import Detections, record_detections, run_detectio
 from sentinel_batch.errors import ExitCode, LakeNotFoundError, NoInputError, SentinelError, UsageError
 from sentinel_batch.ingestion import ingest
 from sentinel_batch.lake import held_lock
+from sentinel_batch.losses import Rates
 from sentinel_batch.nightly.inbox import InboxMemory, list_inbox, reading_settings
 from sentinel_batch.nightly.metrics import name_lake, place_metrics, render_metrics, write_metrics
 from sentinel_batch.nightly.outcome import NightlyResult, Step, describe_error
@@ -144,8 +145,8 @@ class _Night:
             self._read_rules()
             self._ingest(run)
             found = self._detect(run)
+            self._find_boxes(found)  # First: what rules say of a box's members is recorded this very night.
             self._record(found)
-            self._find_boxes(found)
             self._group(found)
             failure = self._listen()
             self._report()
@@ -234,8 +235,10 @@ class _Night:
                 step.status = "skipped"
             else:
                 recorded = record_detections(found, lake=self.desk, run_id=self.result.run_id)
-                self.result.alert_changes = [recorded.changes] if recorded.changes is not None else []
-            step.counts = dict(self.result.alert_counts())
+                self.result.alert_changes += [recorded.changes] if recorded.changes is not None else []
+                self.result.unrecorded = recorded.unrecorded
+                step.counts["unrecorded"] = recorded.unrecorded.total
+            step.counts |= self.result.alert_counts()
 
     def _find_boxes(self, found: Detections | None) -> None:
         """Find boxes among all heavy one-way callers, whatever the rules say, and open one alert for each."""
@@ -246,7 +249,7 @@ class _Night:
                 return
             done = record_boxes(lake=self.desk, until=until, run_id=self.result.run_id)
             step.counts = {"candidates": done.found.candidates, **done.counts()}
-            findings = describe_boxes(done, self.settings.timezone, until)
+            findings = describe_boxes(done, self.settings.timezone, until, Rates.of(self.settings))
             if not findings.is_empty():
                 changes = record_alerts(findings, lake=self.desk, run_id=self.result.run_id)
                 self.result.alert_changes.append(changes)

@@ -11,7 +11,8 @@ from sentinel_batch.cases import CaseFile, get_case, list_cases
 from sentinel_batch.cases.links import weigh_pairs
 from sentinel_batch.learning import compute_scorecard
 from sentinel_batch.reporting.network import draw_network, link_words
-from sentinel_batch.scores import rank_suspects
+from sentinel_batch.schema import SEVERITY_RANK
+from sentinel_batch.scores import describe_suspects, list_suspects, rank_suspects
 
 if TYPE_CHECKING:
     from sentinel_batch.desk import Desk
@@ -22,6 +23,10 @@ CASES_SHOWN = 12
 PICTURES_SHOWN = 6
 REASONS_SHOWN = 5
 _MEMBER_COLUMNS = ("number", "severity", "rules", "call_count", "minutes", "loss", "top_cell", "top_imei")
+_ALERT_COLUMNS = (
+    "id", "suspect_number", "detection_rule", "alert_severity", "status", "disposition", "first_seen", "last_seen",
+    "evidence_summary",
+)  # fmt: skip
 _CASE_COLUMNS = (
     "case_id", "status", "severity", "alert_type", "member_count", "link_count", "alert_count", "first_seen",
     "last_seen", "call_count", "minutes", "loss", "currency", "recidivism", "assignee", "verdict", "notes",
@@ -34,6 +39,10 @@ class Investigation:
 
     Parameters
     ----------
+    suspects
+        The first rows of :func:`sentinel_batch.scores.list_suspects`, one per number or box, each with its ``alerts``.
+    suspects_total
+        Number of all of them.
     queue
         The first rows of :func:`sentinel_batch.scores.rank_suspects`.
     queue_total
@@ -50,6 +59,8 @@ class Investigation:
         The most frequent notes of false positives.
     """
 
+    suspects: list[dict[str, Any]] = field(default_factory=list)
+    suspects_total: int = 0
     queue: list[dict[str, Any]] = field(default_factory=list)
     queue_total: int = 0
     model: str | None = None
@@ -61,6 +72,8 @@ class Investigation:
     def describe(self) -> dict[str, Any]:
         """Return the parts as the JSON document has them."""
         return {
+            "suspects": self.suspects,
+            "suspects_total": self.suspects_total,
             "queue": self.queue,
             "queue_total": self.queue_total,
             "model": self.model,
@@ -84,10 +97,13 @@ def gather_investigation(desk: Desk, period: Period | None) -> Investigation:
     if period is None:
         return Investigation()
     queue = rank_suspects(lake=desk, since=period.since, until=period.until)
+    suspects = list_suspects(desk, since=period.since, until=period.until, status="open")
     cases = _cases(desk, period)
     card = compute_scorecard(lake=desk, until=period.until)
     shown = [_describe_case(desk, row, nth < PICTURES_SHOWN) for nth, row in enumerate(cases[:CASES_SHOWN])]
     return Investigation(
+        suspects=[_describe_suspect(row) for row in describe_suspects(suspects.head(QUEUE_SHOWN), lake=desk)],
+        suspects_total=suspects.height,
         queue=queue.head(QUEUE_SHOWN).to_dicts(),
         queue_total=queue.height,
         model=desk.config.model,
@@ -98,6 +114,11 @@ def gather_investigation(desk: Desk, period: Period | None) -> Investigation:
         .head(REASONS_SHOWN)
         .to_dicts(),
     )
+
+
+def _describe_suspect(row: dict[str, Any]) -> dict[str, Any]:
+    alerts = [{name: alert[name] for name in _ALERT_COLUMNS} for alert in row["alerts"]]
+    return {**row, "alerts": sorted(alerts, key=lambda alert: (-SEVERITY_RANK[alert["alert_severity"]], alert["id"]))}
 
 
 def _cases(desk: Desk, period: Period) -> list[dict[str, Any]]:

@@ -180,7 +180,9 @@ def _compact(row: dict[str, Any], timezone: str) -> dict[str, Any]:
 
 def _figures(evidence: dict[str, Any]) -> list[list[str]]:
     """The rule's own figures, as words; rows of details are in the JSON document."""
-    plain = {name: value for name, value in evidence.items() if not isinstance(value, dict | list)}
+    # How the severity came about, too: loss, probability and what they give.
+    flat = {**evidence, **(evidence.get("severity") or {})}
+    plain = {name: value for name, value in flat.items() if not isinstance(value, dict | list)}
     return [
         [
             visible(name.replace("_", " ")),

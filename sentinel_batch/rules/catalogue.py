@@ -8,10 +8,12 @@ from functools import cache
 from pathlib import Path
 
 from batch_base.suggestions import suggest
+from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, open_desk
 from sentinel_batch.errors import RuleError, RuleNotFoundError, SentinelError
 from sentinel_batch.rules.books import SHIPPED_FOLDER, Book, find_book, find_pack, open_book, read_rule
 from sentinel_batch.rules.rule import SHIPPED, Rule
+from sentinel_batch.rules.settings import WITNESS, Origin, read_role
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,22 @@ def read_catalogue(config: ConfigLike = None) -> Catalogue:
 def list_rules(config: ConfigLike = None) -> tuple[Rule, ...]:
     """Return every rule of the configured books that can be used, by id; the shipped ones unless others are named."""
     return read_catalogue(config).rules
+
+
+def role_of(rule: Rule, config: Config) -> str:
+    """Return the role of a rule: as the configuration says, else as its header does.
+
+    Raises
+    ------
+    ConfigurationError
+        If the configuration names a role that there is not.
+    """
+    return read_role(config.rules.get(rule.id, {}), Origin.of(config, rule.id), rule.role)
+
+
+def is_witness(rule: Rule, config: Config) -> bool:
+    """Tell whether the findings of a rule open no alerts by themselves."""
+    return role_of(rule, config) == WITNESS
 
 
 def get_rule(rule_id: str, config: ConfigLike = None) -> Rule:

@@ -35,6 +35,8 @@ def render_overview(rules: Sequence[Rule]) -> str:
         "`--expanded` the SQL that runs; `make docs` writes a page for each into `docs/rules/`. Parameters are set in "
         "[the configuration](configuration.md#rules), thresholds are found by [calibration](learning.md), and rules of "
         "your own are [a quarter of an hour away](own-rules.md).",
+        "An *opener* opens alerts. What a *witness* finds is recorded only on numbers that something else speaks "
+        "against; see [alerts](alerts.md#openers-and-witnesses).",
         *families,
         "## Tags",
         "What is gained, by which method, and what gives it away. `sentinel-batch rules list --tag fraud.bypass` lists "
@@ -81,6 +83,7 @@ def render_page(rule: Rule) -> str:
         "## Period and windows",
         _explain_period(rule),
         "## Severity",
+        "The rule's own grade; alerts carry the severity of their [expected loss](../severity.md).",
         rule.severity_note,
         "\n".join(
             f"- **{rung.level}**: {rung.text or rung.when or 'every other finding.'}" for rung in rule.ladder.rungs
@@ -88,7 +91,8 @@ def render_page(rule: Rule) -> str:
         "\n".join(f"- `{name}` = {value}" for name, value in rule.constants.items()),
         "## Confidence" if rule.confidence else "",
         rule.confidence,
-        f"In the ranked queue, a finding of confidence 1 speaks for fraud with weight {rule.weight:g} by itself.",
+        f"In the ranked queue, a finding of confidence 1 speaks for fraud with weight {rule.weight:g} by itself. Its "
+        f"role is `{rule.role}`; a true finding costs what `{rule.loss}` does ([severity](../severity.md)).",
         "## What to do",
         rule.remediation,
         "## Honest users that look alike",
@@ -159,10 +163,10 @@ def _describe_severity() -> str:
 
 def _tabulate_rules(rules: Iterable[Rule]) -> str:
     rows = (
-        (f"`{rule.id}` {rule.name}", first_sentence(rule.description), _code(rule.tags), rule.maturity)
+        (f"`{rule.id}` {rule.name}", first_sentence(rule.description), rule.role, _code(rule.tags), rule.maturity)
         for rule in rules
     )
-    return _tabulate(("rule", "what it looks for", "tags", "maturity"), rows)
+    return _tabulate(("rule", "what it looks for", "role", "tags", "maturity"), rows)
 
 
 def _tabulate(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -10,8 +10,10 @@ from batch_base.suggestions import suggest
 from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import ConfigurationError, SentinelError, UsageError
-from sentinel_batch.rules.catalogue import Catalogue, FailedRule, read_catalogue
+from sentinel_batch.losses import Rates
+from sentinel_batch.rules.catalogue import Catalogue, FailedRule, read_catalogue, role_of
 from sentinel_batch.rules.execution import Detection, Filters
+from sentinel_batch.rules.grading import grade_findings
 from sentinel_batch.rules.queries import TRAILING
 from sentinel_batch.rules.reach import check_reach
 from sentinel_batch.rules.rule import Rule
@@ -44,13 +46,13 @@ def detect(
     answered_only: bool = False,
     parameters: Mapping[str, Any] | None = None,
 ) -> pl.DataFrame:
-    """Return a rule's findings; nothing is written.
+    """Return a rule's findings, with the severity of their expected loss; nothing is written.
 
-    Parameters are those of :func:`examine`, which also returns in what it looked.
+    Parameters are those of :func:`examine`, which also returns in what it looked, and grades by the rule's own ladder.
     """
-    return examine(
-        lake=lake,
-        config=config,
+    desk = open_desk(lake, config)
+    found = examine(
+        lake=desk,
         rule=rule,
         window=window,
         min_unique_destinations=min_unique_destinations,
@@ -61,7 +63,8 @@ def detect(
         direction=direction,
         answered_only=answered_only,
         parameters=parameters,
-    ).findings
+    )
+    return grade_findings(found.findings, found.rule, Rates.of(desk.config))
 
 
 def examine(
@@ -223,6 +226,7 @@ def _plan(
     try:
         if every_night and not is_enabled(settings, origin):
             return
+        role_of(rule, config)
         for query in rule.expansions:
             check_reach(rule, query)
         plan = Plan.of(rule, {}, settings, origin)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -12,10 +12,12 @@ from typing import Any
 
 from batch_base.suggestions import suggest
 from sentinel_batch.errors import RuleError
+from sentinel_batch.losses import LOSSES
 from sentinel_batch.rules.ladder import Ladder, Rung
 from sentinel_batch.rules.lists import ReferenceList, read_list
 from sentinel_batch.rules.parameters import Parameter, read_parameter
-from sentinel_batch.rules.rule import DEFAULT_WEIGHT, MATURITIES, Rule
+from sentinel_batch.rules.rule import DEFAULT_LOSS, DEFAULT_ROLE, DEFAULT_WEIGHT, MATURITIES, Rule
+from sentinel_batch.rules.settings import ROLES
 from sentinel_batch.rules.toml_lines import find_line
 from sentinel_batch.schema import SEVERITIES
 
@@ -26,7 +28,8 @@ _SENTENCES = ("false_positives", "references", "tags")
 _DAYS = ("created", "updated")
 _TABLES = ("parameters", "constants", "lists", "columns")
 _KNOWN = (
-    *TEXTS, "confidence", "severity_note", *_SENTENCES, "maturity", *_DAYS, "weight", "trailing", "severity", *_TABLES,
+    *TEXTS, "confidence", "severity_note", *_SENTENCES, "maturity", *_DAYS, "weight", "role", "loss", "trailing",
+    "severity", *_TABLES,
 )  # fmt: skip
 _ID = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 _HEADING = re.compile(r"^\s*\[{1,2}\s*([^\[\]]+?)\s*\]", re.MULTILINE)
@@ -93,8 +96,10 @@ class _Header:
         }
         return Rule(
             **prose,
-            maturity=self.maturity(),
+            maturity=self.word("maturity", MATURITIES),
             weight=self.weight(),
+            role=self.word("role", ROLES, DEFAULT_ROLE),
+            loss=self.word("loss", LOSSES, DEFAULT_LOSS),
             ladder=Ladder(self.rungs(), f"{self.label}.toml"),
             needed=needed,
             optional=optional,
@@ -142,11 +147,11 @@ class _Header:
             raise self.error(f"has {name} = {value!r}", f"Write {name} = true, or leave it out.", key=name)
         return value
 
-    def maturity(self) -> str:
-        value = self.data.get("maturity")
-        if value not in MATURITIES:
-            raise self.error(f"has maturity = {value!r}", f"One of: {', '.join(MATURITIES)}.", key="maturity")
-        return str(value)
+    def word(self, name: str, allowed: Iterable[str], default: str | None = None) -> str:
+        value = self.data.get(name, default)
+        if not isinstance(value, str) or value not in allowed:
+            raise self.error(f"has {name} = {value!r}", f"One of: {', '.join(allowed)}.", key=name)
+        return value
 
     def weight(self) -> float:
         value = self.data.get("weight", DEFAULT_WEIGHT)

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from batch_base.suggestions import suggest
 from sentinel_batch.errors import ConfigurationError, RuleError, UsageError
+from sentinel_batch.losses import BYPASS
 from sentinel_batch.rules.ladder import Ladder
 from sentinel_batch.rules.lists import ReferenceList
 from sentinel_batch.rules.parameters import Parameter
 from sentinel_batch.rules.queries import read_queries
-from sentinel_batch.rules.settings import ENABLED, SEGMENTS, Origin
+from sentinel_batch.rules.settings import ENABLED, OPENER, ROLE, SEGMENTS, Origin
 from sentinel_batch.rules.toml_lines import find_line
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ SHIPPED = "shipped"
 
 DEFAULT_WEIGHT = 0.5
 """How far a finding of full confidence speaks for fraud, for a rule that does not say."""
+
+DEFAULT_ROLE, DEFAULT_LOSS = OPENER, BYPASS
+"""Role, and kind of loss, of a rule that does not say."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,11 @@ class Rule:
         Sentence about a finding, with the columns of its row in braces, as for :meth:`str.format`.
     weight
         How far a finding of full confidence speaks for fraud by itself, from 0 to 1.
+    role
+        One of :data:`sentinel_batch.rules.settings.ROLES`: an opener opens alerts, a witness' findings are recorded
+        only on numbers that something else speaks against.
+    loss
+        What a finding costs, if it is true: one of :data:`sentinel_batch.losses.LOSSES`.
     ladder
         Conditions of the severities; the first one that holds decides.
     needed, optional
@@ -99,6 +108,8 @@ class Rule:
     updated: date
     summary: str
     weight: float
+    role: str
+    loss: str
     ladder: Ladder
     needed: tuple[str, ...]
     optional: tuple[str, ...]
@@ -201,7 +212,7 @@ class Rule:
         )
         for table, place, error in places:
             for name, value in (table or {}).items():
-                if value is None or name in self.lists or name in (ENABLED, SEGMENTS):
+                if value is None or name in self.lists or name in (ENABLED, ROLE, SEGMENTS):
                     continue
                 before = origin.locate(name) if table is configured else ""
                 if name not in self.parameters:

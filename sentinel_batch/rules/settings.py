@@ -14,6 +14,13 @@ from sentinel_batch.rules.toml_lines import find_line
 ENABLED = "enabled"
 """Setting of every rule: whether it runs every night."""
 
+ROLE = "role"
+"""Setting of every rule: its role, instead of the one in its header."""
+
+OPENER, WITNESS = "opener", "witness"
+ROLES = (OPENER, WITNESS)
+"""What a rule's findings do: open alerts, or support and explain what an opener, or a box, speaks of."""
+
 SEGMENTS = "segments"
 """Setting of every rule: tables with parameters of their own for segments of callers."""
 
@@ -72,6 +79,23 @@ def is_enabled(configured: Mapping[str, Any], origin: Origin) -> bool:
             hint="Write enabled = true or false.",
         )
     return value
+
+
+def read_role(configured: Mapping[str, Any], origin: Origin, default: str) -> str:
+    """Return the role of a rule: as configured, else as its header says.
+
+    Raises
+    ------
+    ConfigurationError
+        If its setting ``role`` is none of :data:`ROLES`.
+    """
+    value = configured.get(ROLE, default)
+    if value not in ROLES:
+        raise ConfigurationError(
+            f"{origin.locate(ROLE)}{ROLE} = {value!r} in {origin.heading} is not allowed.",
+            hint=f'Write role = "{OPENER}" or "{WITNESS}".',
+        )
+    return str(value)
 
 
 def _read(file: Path) -> str:

@@ -6,3 +6,6 @@ from .risk import Risk as Risk
 from .risk import assess_event as assess_event
 from .risk import assess_risk as assess_risk
 from .risk import rank_risks as rank_risks
+from .suspects import describe_suspects as describe_suspects
+from .suspects import export_suspects as export_suspects
+from .suspects import list_suspects as list_suspects

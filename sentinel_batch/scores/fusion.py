@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from sentinel_batch.desk import ConfigLike
+from sentinel_batch.desk import ConfigLike, open_desk
+from sentinel_batch.losses import BYPASS, Rates
 from sentinel_batch.rules.catalogue import list_rules
-from sentinel_batch.severity import severity_rank
+from sentinel_batch.severity import believe, price, severity_rank
 
 DEFAULT_WEIGHT = 0.5
 """Weight of a rule that is not in the catalogue any more."""
@@ -21,30 +22,30 @@ def fuse_findings(findings: pl.DataFrame, weights: Mapping[str, float] | None = 
     ----------
     findings
         ``suspect_number, detection_rule, confidence, alert_severity, evidence_summary, first_seen, last_seen``, and
-        ``id`` if they are alerts.
+        ``id`` if they are alerts, ``loss`` if it is known.
     weights
         Rule id to weight, 0 to 1 (:func:`weigh_rules`); None takes those of the rules of the configured books.
 
     Returns
     -------
     polars.DataFrame
-        ``suspect_number, rule_score, severity, rules, alert_ids, first_seen, last_seen, reasons``, by number; the
-        severity is the rank of the worst (:func:`sentinel_batch.severity.severity_rank`).
+        ``suspect_number, rule_score, severity, loss, rules, alert_ids, first_seen, last_seen, reasons``, by number;
+        the severity is the rank of the worst (:func:`sentinel_batch.severity.severity_rank`), the loss the largest.
     """
     known = weigh_rules() if weights is None else weights
-    if "id" not in findings.columns:
-        findings = findings.with_columns(id=pl.lit(None, dtype=pl.Int64))
+    absent = {"id": pl.Int64, "loss": pl.Float64}
+    findings = findings.with_columns(
+        pl.lit(None, dtype=kind).alias(name) for name, kind in absent.items() if name not in findings.columns
+    )
     weight = pl.col("detection_rule").replace_strict(dict(known), default=DEFAULT_WEIGHT, return_dtype=pl.Float64)
-    # Confidence only shades a rule's weight: a finding that barely qualifies still counts half.
-    part = weight * (0.5 + 0.5 * pl.col("confidence").fill_null(0.0).clip(0.0, 1.0))
     best = (
-        findings.with_columns(severity=severity_rank(), part=part)
+        findings.with_columns(severity=severity_rank(), part=believe(weight))
         # One finding for each rule, its best: ten alerts of one rule are one witness who repeats himself.
         .sort("part", "severity", "last_seen", "id", descending=[True, True, True, False], nulls_last=True)
         .group_by("suspect_number", "detection_rule", maintain_order=True)
         .agg(
             pl.col("part", "evidence_summary").first(),
-            pl.col("severity").max(),
+            pl.col("severity", "loss").max(),
             pl.col("id").drop_nulls().alias("ids"),
             pl.col("first_seen").min(),
             pl.col("last_seen").max(),
@@ -57,6 +58,8 @@ def fuse_findings(findings: pl.DataFrame, weights: Mapping[str, float] | None = 
             # Noisy-or: the chance that not all of these rules are wrong, if they erred independently.
             rule_score=1 - (1 - pl.col("part")).product(),
             severity=pl.col("severity").max(),
+            # Not their sum: what several rules count are the same calls.
+            loss=pl.col("loss").max(),
             rules=pl.col("detection_rule"),
             alert_ids=pl.col("ids").list.explode(keep_nulls=False, empty_as_null=False).sort(),
             first_seen=pl.col("first_seen").min(),
@@ -65,6 +68,14 @@ def fuse_findings(findings: pl.DataFrame, weights: Mapping[str, float] | None = 
         )
         .sort("suspect_number")
     )
+
+
+def price_findings(findings: pl.DataFrame, config: ConfigLike = None) -> pl.DataFrame:
+    """Return findings or alerts with their ``loss`` if they are true, in the configured currency."""
+    settings = open_desk(config=config).config
+    kinds = {rule.id: rule.loss for rule in list_rules(settings)}
+    kind = pl.col("detection_rule").replace_strict(kinds, default=BYPASS, return_dtype=pl.String)
+    return findings.with_columns(loss=price(kind, Rates.of(settings)))
 
 
 def weigh_rules(config: ConfigLike = None) -> dict[str, float]:

@@ -11,14 +11,16 @@ import polars as pl
 from sentinel_batch.alerts import STATUSES, list_alerts
 from sentinel_batch.boxes import BOX_RULE
 from sentinel_batch.boxes import list_standing_members as list_standing_box_members
+from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.learning.model import Model, open_model
 from sentinel_batch.learning.scoring import score_callers, word_reasons
-from sentinel_batch.scores.fusion import fuse_findings, weigh_rules
+from sentinel_batch.losses import Rates
+from sentinel_batch.scores.fusion import fuse_findings, price_findings, weigh_rules
 from sentinel_batch.scores.membership import list_standing_members
-from sentinel_batch.severity import name_severity
+from sentinel_batch.severity import grade, severity_rank
 
 QUEUED = ("open",)
 """Statuses of alerts that are queued unless others are asked for."""
@@ -30,8 +32,8 @@ CHANCE_MEMBERS = 3
 """Cases up to this size say nothing: as many suspects meet by chance."""
 
 _COLUMNS = (
-    "rank", "suspect_number", "score", "rule_score", "model_probability", "severity", "rules", "alert_ids", "case_id",
-    "box_id", "first_seen", "last_seen", "reasons",
+    "rank", "suspect_number", "score", "rule_score", "model_probability", "severity", "loss", "rules", "alert_ids",
+    "case_id", "box_id", "first_seen", "last_seen", "reasons",
 )  # fmt: skip
 
 
@@ -72,10 +74,11 @@ def rank_suspects(
     Returns
     -------
     polars.DataFrame
-        ``rank`` (from 1), ``suspect_number``, ``score``, ``rule_score``, ``model_probability`` (NULL without a model,
-        or without calls in its window), ``severity`` (the worst), ``rules``, ``alert_ids``, ``case_id`` (NULL without
-        cases), ``box_id`` (NULL outside boxes), ``first_seen``, ``last_seen``, ``reasons`` (in words, the weightiest
-        first). Equal scores are ordered by severity, number of rules and number.
+        ``rank`` (from 1), ``suspect_number``, ``score``, ``rule_score``, ``model_probability`` (NULL without a
+        model, or without calls in its window), ``severity`` (of loss times score; NULL where only the model suspects),
+        ``loss`` (at stake: the largest of its alerts, or that of its minutes as a member of a box), ``rules``,
+        ``alert_ids``, ``case_id`` (NULL without cases), ``box_id`` (NULL outside boxes), ``first_seen``, ``last_seen``,
+        ``reasons`` (in words, the weightiest first). Equal scores are ordered by severity, number of rules and number.
 
     Raises
     ------
@@ -90,13 +93,19 @@ def rank_suspects(
     source = model if model is not None else desk.config.model
     judge = open_model(source) if source is not None else None
     alerts = _within(list_alerts(lake=desk, status=status), since, until)
-    queue = fuse_findings(alerts, weigh_rules(desk.config))
+    queue = fuse_findings(_price(alerts, desk.config), weigh_rules(desk.config)).drop("severity")
     scores = None if judge is None else score_callers(lake=desk, model=judge, until=until)
     queue = _judge(queue, scores, judge)
     queue = _add_boxes(queue, _within(_list_members(desk, alerts), since, until))
-    queue = _order(_fuse(_locate_cases(queue, desk.tables)))
+    queue = _order(_fuse(_locate_cases(queue, desk.tables)), Rates.of(desk.config))
     queue = queue if limit is None else queue.head(limit)
     return queue if scores is None or judge is None else _add_model_reasons(queue, scores, judge)
+
+
+def _price(alerts: pl.DataFrame, config: Config) -> pl.DataFrame:
+    """Add what the alerts cost; that of a box is its members', each of whom is priced by its own minutes."""
+    is_box = pl.col("detection_rule") == BOX_RULE
+    return price_findings(alerts, config).with_columns(loss=pl.when(is_box).then(0.0).otherwise("loss"))
 
 
 def _within(alerts: pl.DataFrame, since: datetime | None, until: datetime | None) -> pl.DataFrame:
@@ -117,8 +126,6 @@ def _judge(queue: pl.DataFrame, scores: pl.DataFrame | None, model: Model | None
     ).select(
         suspect_number="number",
         rule_score=pl.lit(0.0),
-        # Below LOW: a number that only the model suspects has no severity, and comes after its equals that have.
-        severity=pl.lit(-1, dtype=pl.Int64),
         first_seen="first_day_start",
         last_seen="last_call",
         model_probability="probability",
@@ -146,7 +153,7 @@ def _list_members(desk: Desk, alerts: pl.DataFrame) -> pl.DataFrame:
         box_id="box_id",
         box_probability="probability",
         rule_score=pl.lit(0.0),
-        severity=pl.lit(-1, dtype=pl.Int64),
+        loss=pl.col("minutes") * Rates.of(desk.config).bypassed_minute,
         first_seen=pl.col("first_day").cast(moment),
         last_seen=pl.col("last_day").dt.offset_by("1d").cast(moment),
         reasons=pl.concat_list(words),
@@ -155,12 +162,13 @@ def _list_members(desk: Desk, alerts: pl.DataFrame) -> pl.DataFrame:
 
 def _add_boxes(queue: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
     """Add the boxes of the numbers, and members that neither rules nor the model suspect."""
-    known = members.select("suspect_number", "box_id", "box_probability", box_reasons="reasons")
+    known = members.select("suspect_number", "box_id", "box_probability", box_loss="loss", box_reasons="reasons")
     joined = queue.join(known, on="suspect_number", how="left").with_columns(
-        reasons=pl.concat_list("reasons", pl.col("box_reasons").fill_null([]))
+        loss=pl.max_horizontal("loss", "box_loss"),
+        reasons=pl.concat_list("reasons", pl.col("box_reasons").fill_null([])),
     )
     raised = members.filter(~pl.col("suspect_number").is_in(queue["suspect_number"].implode()))
-    together = pl.concat([joined.drop("box_reasons"), raised], how="diagonal")
+    together = pl.concat([joined.drop("box_loss", "box_reasons"), raised], how="diagonal")
     return together.with_columns(pl.col("rules", "alert_ids").fill_null([]))
 
 
@@ -199,15 +207,14 @@ def _fuse(queue: pl.DataFrame) -> pl.DataFrame:
     return queue.with_columns(score=fuse_witnesses(*witnesses))
 
 
-def _order(queue: pl.DataFrame) -> pl.DataFrame:
-    ordered = queue.sort(
-        "score", "severity", pl.col("rules").list.len(), "suspect_number", descending=[True, True, True, False]
-    )
-    return (
-        ordered.with_row_index("rank", offset=1)
-        .with_columns(pl.col("rank").cast(pl.Int64), name_severity("severity"))
-        .select(_COLUMNS)
-    )
+def _order(queue: pl.DataFrame, rates: Rates) -> pl.DataFrame:
+    """Sort; a number without a known loss has no severity, and comes after its equals that have."""
+    graded = queue.with_columns(severity=grade(pl.col("loss") * pl.col("score"), rates), loss=pl.col("loss").round(2))
+    ordered = graded.sort(
+        "score", severity_rank("severity"), pl.col("rules").list.len(), "suspect_number",
+        descending=[True, True, True, False],
+    )  # fmt: skip
+    return ordered.with_row_index("rank", offset=1).with_columns(pl.col("rank").cast(pl.Int64)).select(_COLUMNS)
 
 
 def _add_model_reasons(queue: pl.DataFrame, scores: pl.DataFrame, model: Model) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from sentinel_batch.cli.output import Output
 from sentinel_batch.errors import ExitCode
 
 if TYPE_CHECKING:
+    from sentinel_batch.config import Config
     from sentinel_batch.rules import FailedRule, Rule
 
 WordsArgument = Annotated[
@@ -19,11 +20,13 @@ WordsArgument = Annotated[
 ]
 
 
-def describe_rule(rule: Rule) -> dict[str, Any]:
-    """Return what a rule's header says, as plain values."""
+def describe_rule(rule: Rule, config: Config) -> dict[str, Any]:
+    """Return what a rule's header says, as plain values; its role is the one in use."""
+    from sentinel_batch.rules.catalogue import role_of
+
     texts = (
-        "id", "name", "alert_type", "version", "maturity", "book", "summary", "description", "severity_note", "nulls",
-        "source", "remediation",
+        "id", "name", "alert_type", "version", "maturity", "book", "loss", "summary", "description", "severity_note",
+        "nulls", "source", "remediation",
     )  # fmt: skip
     return {
         **{name: getattr(rule, name) for name in texts},
@@ -36,6 +39,7 @@ def describe_rule(rule: Rule) -> dict[str, Any]:
         "false_positives": list(rule.false_positives),
         "references": list(rule.references),
         "weight": rule.weight,
+        "role": role_of(rule, config),
         "severity": rule.ladder.to_dicts(),
         "columns": {"needed": list(rule.needed), "optional": list(rule.optional)},
         "lists": {name: entry.description for name, entry in rule.lists.items()},

@@ -36,8 +36,10 @@ def list_rules(
     Exit code 3: a rule of yours cannot be used; it is named.
     """
     from sentinel_batch.rules import read_catalogue
+    from sentinel_batch.rules.catalogue import role_of
 
-    catalogue = read_catalogue(session.configure())
+    config = session.configure()
+    catalogue = read_catalogue(config)
     rules = _filter(catalogue.rules, tag, maturity, book)
     out = session.output
     if out.as_json:
@@ -45,7 +47,7 @@ def list_rules(
             {
                 "status": "partial" if catalogue.failed else "success",
                 "count": len(rules),
-                "rules": [describe_rule(rule) for rule in rules],
+                "rules": [describe_rule(rule, config) for rule in rules],
                 "failed": [failed.to_dict() for failed in catalogue.failed],
             }
         )
@@ -54,11 +56,13 @@ def list_rules(
             Column("Rule"),
             Column("Ver."),
             Column("Maturity"),
+            Column("Role"),
             Column("Book"),
             Column("Name", fold=True),
             Column("Tags", fold=True),
         )
-        out.table(columns, [(r.id, r.version, r.maturity, r.book, r.name, ", ".join(r.tags)) for r in rules])
+        rows = [(r.id, r.version, r.maturity, role_of(r, config), r.book, r.name, ", ".join(r.tags)) for r in rules]
+        out.table(columns, rows)
     return report_failed(out, catalogue.failed)
 
 

@@ -137,6 +137,8 @@ def _print_findings(out: Output, done: Detections) -> None:
 def _print_changes(out: Output, done: Detections, strangers: Sequence[str]) -> None:
     if done.changes is not None:
         out.line("Alerts: " + ", ".join(f"{count} {name}" for name, count in done.changes.counts().items()) + ".")
+        if done.unrecorded.notice:
+            out.line(done.unrecorded.notice)
         return
     out.line("Nothing recorded.")
     if strangers:

@@ -36,6 +36,7 @@ def show(
     ] = False,
 ) -> None:
     """Print what a rule does, its parameters in use, and its SQL."""
+    from sentinel_batch.rules.catalogue import role_of
     from sentinel_batch.rules.selection import select_rule
     from sentinel_batch.rules.settings import Origin
 
@@ -47,7 +48,7 @@ def show(
     out = session.output
     if out.as_json:
         facts = {
-            **describe_rule(chosen),
+            **describe_rule(chosen, config),
             "values": values,
             "list_values": lists,
             "sql": chosen.read_sql(),
@@ -55,7 +56,7 @@ def show(
         }
         out.document({"status": "success", "rule": facts})
         return
-    _print_header(out, chosen)
+    _print_header(out, chosen, role_of(chosen, config))
     rows = [
         (name, values[name], parameter.allowed, parameter.description) for name, parameter in chosen.parameters.items()
     ]
@@ -75,10 +76,10 @@ def show(
         out.line(f"\n-- query {name}\n{query}")
 
 
-def _print_header(out: Output, rule: Rule) -> None:
+def _print_header(out: Output, rule: Rule, role: str) -> None:
     out.prose(f"{rule.id} {rule.version}: {rule.name} ({rule.alert_type})")
     out.prose(f"{rule.maturity}, book {rule.book}, {rule.file}; tags: {', '.join(rule.tags) or '-'}")
-    out.prose(f"Written {rule.created}, changed {rule.updated}; weight {rule.weight:g}")
+    out.prose(f"Written {rule.created}, changed {rule.updated}; weight {rule.weight:g}, {role}, loss: {rule.loss}")
     for text in (rule.description, rule.severity_note):
         if text:
             out.line()

@@ -27,14 +27,22 @@ counted AS (
     INNER JOIN possible_uses ON day_end > latest_end - $window AND day_end <= latest_end
 ),
 
+{{ one_way_numbers("active_days", latest="latest_days") }},
+
 device_sizes AS (
-    SELECT latest_end, device, count(DISTINCT number) AS numbers, count(DISTINCT first_cell) AS cells
+    SELECT
+        counted.latest_end,
+        device,
+        count(DISTINCT counted.number) AS numbers,
+        count(DISTINCT mine.number) AS one_way,
+        count(DISTINCT first_cell) AS cells
     FROM counted
-    GROUP BY latest_end, device
-    HAVING count(DISTINCT number) <= $max_numbers
+    LEFT JOIN one_way_numbers AS mine ON counted.latest_end = mine.latest_end AND counted.number = mine.number
+    GROUP BY counted.latest_end, device
+    HAVING count(DISTINCT counted.number) <= $max_numbers
         AND (
-            count(DISTINCT number) < $min_numbers
-            OR count(DISTINCT first_cell) <= $max_cells_per_number * count(DISTINCT number)
+            count(DISTINCT counted.number) < $min_numbers
+            OR count(DISTINCT mine.number) >= $min_one_way * count(DISTINCT counted.number)
         )
 ),
 
@@ -68,11 +76,12 @@ windows AS (
         {{ stretch_figures() }},
         device,
         numbers,
+        one_way,
         devices,
         nullif(max(CASE WHEN numbers >= $min_numbers THEN cells ELSE distinct_cells END), 0) AS cells
     FROM stretches
     INNER JOIN suspects ON suspect_number = suspects.number AND stretch_end = suspects.day_end
-    GROUP BY suspect_number, stretch_end, device, numbers, devices
+    GROUP BY suspect_number, stretch_end, device, numbers, one_way, devices
 ),
 
 qualifying AS (
@@ -81,13 +90,13 @@ qualifying AS (
         numbers - 1 AS other_numbers,
         {{ severity() }} AS severity,
         0.5 * greatest(1 - CAST($min_numbers AS DOUBLE) / numbers, 1 - CAST($min_imeis AS DOUBLE) / devices)
-        + 0.5 * coalesce(1 / CAST(cells AS DOUBLE), 0) AS confidence
+        + 0.5 * CAST(one_way AS DOUBLE) / numbers AS confidence
     FROM windows
 ),
 
 {{ episodes() }},
 {{ worst_dated() }}
-{{ findings(["device AS imei", "other_numbers", "devices AS imeis_of_number", "cells", "outgoing_minutes"]) }};
+{{ findings(["device AS imei", "other_numbers", "one_way AS one_way_numbers", "devices AS imeis_of_number", "cells", "outgoing_minutes"]) }};
 
 -- query: details
 -- The numbers that mostly used the same device as the suspect.

@@ -1,50 +1,88 @@
 WITH
 {{ two_way_days() }},
 
-busy_days AS (
-    SELECT *
-    FROM profiles
-    INNER JOIN two_way_days USING (local_date)
-    WHERE unique_callees >= $min_unique_destinations
+days AS (
+    SELECT * FROM profiles INNER JOIN two_way_days USING (local_date)
 ),
 
-{{ stretches("busy_days", latest="busy_days") }},
+-- Prune. The destinations of a stretch are at most all callees of all its days.
+possible_days AS (
+    SELECT *
+    FROM days
+    WHERE number IN (SELECT number FROM days GROUP BY number HAVING sum(unique_callees) >= $min_unique_destinations)
+),
+
+{{ peer_days("possible_days") }},
+
+-- Calls among peers count on neither side.
+own_days AS (
+    SELECT
+        possible_days.number,
+        day_start,
+        day_end,
+        first_call,
+        last_call,
+        call_count,
+        unique_callees,
+        new_callees,
+        total_minutes,
+        call_count - coalesce(calls, 0) AS own_calls,
+        total_minutes - coalesce(minutes, 0) AS own_minutes,
+        greatest(possible_days.incoming_calls - coalesce(peer_days.incoming_calls, 0), 0) AS incoming_calls,
+        greatest(possible_days.incoming_minutes - coalesce(peer_days.incoming_minutes, 0), 0) AS incoming_minutes,
+        coalesce(calls, 0) + coalesce(peer_days.incoming_calls, 0) AS peer_calls
+    FROM possible_days
+    LEFT JOIN peer_days ON possible_days.number = peer_days.number AND possible_days.local_date = peer_days.local_date
+),
+
+{{ stretches("own_days", latest="own_days") }},
 
 windows AS (
     SELECT
         {{ stretch_figures() }},
-        count(*) AS busy_days,
-        avg(unique_callees) AS daily_destinations,
+        count(*) AS active_days,
+        CAST(sum(own_calls) AS BIGINT) AS own_calls,
+        sum(own_minutes) AS own_minutes,
         CAST(sum(incoming_calls) AS BIGINT) AS incoming_calls,
-        sum(incoming_minutes) AS incoming_minutes
+        sum(incoming_minutes) AS incoming_minutes,
+        CAST(sum(peer_calls) AS BIGINT) AS peer_calls
     FROM stretches
     GROUP BY suspect_number, stretch_end
-    HAVING count(*) >= $min_busy_days
+    HAVING count(*) >= $min_days AND sum(own_calls) > 0
 ),
 
 unbalanced AS (
     SELECT
         *,
-        CAST(incoming_calls AS DOUBLE) / calls AS call_ratio,
-        incoming_minutes / nullif(outgoing_minutes, 0) AS duration_ratio,
-        {{ severity() }} AS severity
+        CAST(incoming_calls AS DOUBLE) / own_calls AS call_ratio,
+        incoming_minutes / nullif(own_minutes, 0) AS duration_ratio,
+        CAST(incoming_calls AS DOUBLE) / (own_calls + incoming_calls) AS incoming_share,
+        own_calls + incoming_calls AS all_calls
     FROM windows
-    WHERE incoming_calls < $max_in_out_ratio * calls
-        AND incoming_minutes < $max_in_out_ratio * outgoing_minutes
+    WHERE destinations >= $min_unique_destinations
+        AND destinations >= $min_spread * calls
+        AND incoming_calls < $max_in_out_ratio * own_calls
+        AND incoming_minutes < $max_in_out_ratio * own_minutes
+),
+
+one_way AS (
+    SELECT *, {{ upper_share("incoming_share", "all_calls") }} AS incoming_bound, {{ severity() }} AS severity
+    FROM unbalanced
 ),
 
 qualifying AS (
     SELECT
         *,
         0.5 * (1 - greatest(call_ratio, duration_ratio) / CAST($max_in_out_ratio AS DOUBLE))
-        + 0.25 * (1 - $min_unique_destinations / daily_destinations)
-        + 0.25 * (1 - CAST($min_busy_days AS DOUBLE) / busy_days) AS confidence
-    FROM unbalanced
+        + 0.25 * (1 - incoming_bound / CAST($max_incoming_bound AS DOUBLE))
+        + 0.25 * (1 - CAST($min_days AS DOUBLE) / active_days) AS confidence
+    FROM one_way
+    WHERE incoming_bound <= $max_incoming_bound
 ),
 
 {{ episodes() }},
 {{ worst_dated() }}
 {{ findings([
-    "busy_days", "daily_destinations AS mean_daily_destinations", "outgoing_minutes", "incoming_calls",
-    "incoming_minutes", "call_ratio AS in_out_call_ratio", "duration_ratio AS in_out_duration_ratio",
+    "active_days", "outgoing_minutes", "incoming_calls", "incoming_minutes", "call_ratio AS in_out_call_ratio",
+    "duration_ratio AS in_out_duration_ratio", "incoming_bound", "peer_calls",
 ]) }};

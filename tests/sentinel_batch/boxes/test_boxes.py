@@ -230,7 +230,9 @@ def test_a_box_is_one_alert_with_its_members_and_stays_one(tmp_path: Path, netwo
     assert (first.created, later.created, later.updated) == ([1], [], [1])
     [alert] = list_alerts(lake=desk).to_dicts()
     assert (alert["alert_type"], alert["suspect_number"]) == ("SIMBOX_GROUP", changes.boxes[0]["lead_number"])
-    assert alert["alert_severity"] == "HIGH"
+    why = json.loads(alert["evidence"])["severity"]
+    assert why["loss"] == pytest.approx(20.5 * changes.boxes[0]["minutes"], abs=0.01)
+    assert (alert["alert_severity"], why["threshold"]) == ("CRITICAL", 20_000.0)
     assert set(json.loads(alert["evidence"])["members"]) == {*BOX, *NEW_SIMS}
     assert "Box 1: 10 SIMs that belong together" in alert["evidence_summary"]
     assert alert["last_seen"] == newest(lake)

@@ -156,8 +156,8 @@ def test_the_first_night_examines_everything_and_reports(desk: Desk) -> None:
         "ingest",
         "profiles",
         "detect",
-        "alerts",
         "boxes",
+        "alerts",
         "cases",
         "report",
     ]

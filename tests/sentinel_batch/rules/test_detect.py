@@ -86,8 +86,10 @@ def test_every_severity_is_as_in_the_ladder(tmp_path: Path) -> None:
     expected = {caller: severity for caller, severity in expected.items() if severity}
     lake = make_lake(tmp_path / "lake", calls)
     for trailing in (False, True):
-        found = detect(lake=lake, trailing=trailing)
+        found = examine(lake=lake, trailing=trailing).findings
         assert dict(found.select("suspect_number", "alert_severity").iter_rows()) == expected
+        graded = detect(lake=lake, trailing=trailing)["evidence"].str.json_path_match("$.severity.rule_grade")
+        assert graded.sort().to_list() == sorted(expected.values())
     assert set(expected.values()) == {"LOW", "MEDIUM", "HIGH", "CRITICAL"}
 
 

@@ -34,6 +34,7 @@ WHOLE = "reads whole rows instead of named columns, filters with IN instead of a
 MOVED = "moved into a step of its own: bursts, moves, movers, device_uses"
 ENDS = "a local day that begins at the end of the period is not read: versions 1.1"
 FOLDED = "folded into the part that reads it"
+EVADED = "a copied IMEI is told from a bank by the lives of its numbers: version 2.0"
 
 CHANGED: dict[str, dict[str, str]] = {
     "ASR_ACD": {
@@ -97,6 +98,7 @@ CHANGED: dict[str, dict[str, str]] = {
         STRETCH: "active_days windows",
         WHOLE: "counted number_sizes own_devices possible_uses suspects",
         FOLDED: "changing_numbers possible_devices shared_devices",
+        EVADED: "device_sizes",
         FRAME: "(findings) numbered qualifying",
     },
     "SIMBOX_NORECIP": {

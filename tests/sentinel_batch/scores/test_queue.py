@@ -49,7 +49,7 @@ def test_suspects_are_ordered_by_score_then_severity_then_number(tmp_path: Path)
         frame(
             finding(suspect="+4", confidence=0.0),
             finding(suspect="+3", confidence=0.0),
-            finding(suspect="+2", confidence=0.0, severity="HIGH"),
+            finding(suspect="+2", confidence=0.0, unique_destinations=400),
             finding(suspect="+1", confidence=0.9),
         ),
         lake=lake,
@@ -57,7 +57,9 @@ def test_suspects_are_ordered_by_score_then_severity_then_number(tmp_path: Path)
     queue = rank_suspects(lake=lake)
     assert queue["suspect_number"].to_list() == ["+1", "+2", "+3", "+4"]
     assert queue["rank"].to_list() == [1, 2, 3, 4]
-    assert queue["severity"].to_list() == ["LOW", "HIGH", "LOW", "LOW"]
+    # Weight 0.8, half of it without confidence: NGN 50 for each of 60, or 400, numbers.
+    assert queue["loss"].to_list() == [3000.0, 20_000.0, 3000.0, 3000.0]
+    assert queue["severity"].to_list() == ["MEDIUM", "HIGH", "MEDIUM", "MEDIUM"]
     assert rank_suspects(lake=lake, limit=2).height == 2
 
 
