@@ -85,6 +85,7 @@ def test_the_report_shows_boxes_and_strangers_words_stay_words(tmp_path: Path) -
     assert document["boxes_total"] == 1
     assert document["boxes"][0]["days"][0]["cell"] == HOSTILE
     assert 'id="box-1"' in page
+    assert "&gt;" not in page[page.index("<style>") : page.index("</style>")]
     assert page.count('class="strips"') == 1
     assert HOSTILE not in page
     assert HOSTILE not in chart_box(get_box(1, lake=desk))._repr_html_()
