@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from sentinel_batch.alerts import list_alerts
+from sentinel_batch.alerts.exports import EXPORT_VERSION
 from sentinel_batch.alerts.files import exported_file, json_rows, write_guarded_csv
 from sentinel_batch.boxes import BOX_RULE
 from sentinel_batch.boxes import list_standing_members as list_standing_box_members
@@ -25,7 +26,6 @@ from sentinel_batch.severity import grade, severity_rank
 LISTED = ("open", "reviewed")
 """Statuses of alerts whose suspects are listed unless others are asked for."""
 
-_EXPORT_VERSION = 2
 _SUFFIXES = (".parquet", ".csv", ".json")
 _MOMENT = pl.Datetime("us", "UTC")
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -160,7 +160,7 @@ def _dump(suspects: pl.DataFrame, desk: Desk) -> str:
     alerts = list_alerts(lake=desk, status="all").filter(pl.col("id").is_in(ids.implode()))
     plain = {row["id"]: row for row in json_rows(alerts)}
     rows = [{**row, "alerts": [plain[i] for i in row["alert_ids"] if i in plain]} for row in json_rows(suspects)]
-    facts = {"version": _EXPORT_VERSION, "count": alerts.height, "suspects": rows, "alerts": list(plain.values())}
+    facts = {"version": EXPORT_VERSION, "count": alerts.height, "suspects": rows, "alerts": list(plain.values())}
     return json.dumps(facts, ensure_ascii=False, indent=1)
 
 
