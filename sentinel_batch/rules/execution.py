@@ -22,7 +22,7 @@ from sentinel_batch.rules.findings import check_rows, shape_findings
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES, bind_values
 from sentinel_batch.rules.parameters import show_value
 from sentinel_batch.rules.queries import DETAILS, SLIDING, TRAILING
-from sentinel_batch.rules.querying import first_line, run_query
+from sentinel_batch.rules.querying import RuleRun, first_line
 from sentinel_batch.rules.reach import shut_off
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.settings import Origin
@@ -252,11 +252,15 @@ def _run_task(
         connection.register(name, rows.to_arrow())
     rule, bound = task.rule, bind_values(task.rule, task.values, period)
     query = TRAILING if filters.trailing else SLIDING
-    rows = run_query(connection, rule, query, bound)
-    check_rows(rows, rule)
-    # Details can cost as much as the rule itself, so they are asked for only when something was found.
-    wanted = DETAILS in rule.queries and not rows.is_empty()
-    details = run_query(connection, rule, DETAILS, bound) if wanted else None
+    run = RuleRun(connection, rule, bound)
+    try:
+        rows = run.run(query)
+        check_rows(rows, rule)
+        # Details can cost as much as the rule itself, so they are asked for only when something was found.
+        wanted = DETAILS in rule.queries and not rows.is_empty()
+        details = run.run(DETAILS) if wanted else None
+    finally:
+        run.finish()
     shown, conditions = task.shown(), asdict(filters)
     configured = task.official and not any(conditions.values())
     facts = {**shown, **conditions, **({} if configured else {"configured": False})}

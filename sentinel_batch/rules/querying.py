@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
 from batch_base.suggestions import suggest
 from sentinel_batch.errors import RuleError
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES
-from sentinel_batch.rules.queries import DETAILS, TRAILING
+from sentinel_batch.rules.queries import DETAILS, SLIDING, TRAILING
 from sentinel_batch.rules.reach import check_reach
+from sentinel_batch.rules.sweeps import SWEPT_CALLS, SWEPT_STATES
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from sentinel_batch.rules.expansion import Query
     from sentinel_batch.rules.rule import Rule
+    from sentinel_batch.rules.sweeps import SweptQuery
+
+_T = TypeVar("_T")
 
 _QUIET = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 """Comments and texts: a value that is named there is not read."""
@@ -25,39 +31,91 @@ _QUIET = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 _WHICH = {DETAILS: " (its query details)", TRAILING: " (its query of one trailing window)"}
 
 
-def run_query(connection: duckdb.DuckDBPyConnection, rule: Rule, query: str, bound: Mapping[str, Any]) -> pl.DataFrame:
-    """Return the rows of a query.
+@dataclass
+class RuleRun:
+    """A rule at work on a connection that has the tables it reads.
 
     Parameters
     ----------
     connection
-        Has the tables that the rule reads.
-    rule, query
-        Which one.
+        Has them.
+    rule
+        The rule.
     bound
-        Values by name; the query takes those that it names.
-
-    Raises
-    ------
-    RuleError
-        If it reads what a rule may not, the engine refuses it, or fails on it.
-    duckdb.Error
-        If a file of the lake is damaged.
+        Values by name; each query takes those that it names.
     """
-    check_reach(rule, query)
-    sql = rule.queries[query]
-    named = set(re.findall(r"\$(\w+)", sql))
-    parameters = {name: bound[name] for name in named & set(bound)}
-    _check_values(rule, query, named - set(bound), bound)
-    try:
-        relation = connection.sql(sql, params=parameters)
-        _check_types(rule, relation)
+
+    connection: duckdb.DuckDBPyConnection
+    rule: Rule
+    bound: Mapping[str, Any]
+    _has_states: bool = False
+
+    def run(self, query: str) -> pl.DataFrame:
+        """Return the rows of a query.
+
+        Raises
+        ------
+        RuleError
+            If it reads what a rule may not, the engine refuses it, or fails on it.
+        duckdb.Error
+            If a file of the lake is damaged.
+        """
+        check_reach(self.rule, query)
+        _check_values(self.rule, query, self.bound)
+        # What belongs to a suspect is asked for after the suspects: the states are there then.
+        swept = self.rule.swept_queries.get(query)
+        if query == SLIDING and swept is not None:
+            self._has_states = self._sweep(swept)
+        part = swept.rest if swept is not None and self._has_states else self.rule.expansions[query]
+        return self._attempt(query, part, self._fetch)
+
+    def finish(self) -> None:
+        """Drop what was swept."""
+        if self._has_states:
+            self.connection.unregister(SWEPT_STATES)
+            self.connection.execute(f"DROP TABLE IF EXISTS {SWEPT_CALLS}")
+
+    def _sweep(self, swept: SweptQuery) -> bool:
+        from sentinel_batch.rules.sweeping import sweep_calls  # Late: rules without a sweep need no arrays.
+
+        source = swept.sweep.calls
+        if swept.first is not None:
+            self._attempt(SLIDING, swept.first, self._keep)
+            source = SWEPT_CALLS
+        return sweep_calls(self.connection, swept.sweep, source, self.bound)
+
+    def _keep(self, part: Query) -> None:
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {SWEPT_CALLS} AS {part.sql}", self._choose(part))
+
+    def _fetch(self, part: Query) -> pl.DataFrame:
+        relation = self.connection.sql(part.sql, params=self._choose(part))
+        _check_types(self.rule, relation)
         rows: pl.DataFrame = relation.pl()
-    except duckdb.Error as error:
-        if _may_be_damage(error):
-            _read_inputs(connection, rule)
-        raise _blame(connection, rule, query, parameters, error) from error
-    return rows
+        return rows
+
+    def _choose(self, part: Query) -> dict[str, Any]:
+        return {name: self.bound[name] for name in _list_values(part.sql) & set(self.bound)}
+
+    def _attempt(self, query: str, part: Query, act: Callable[[Query], _T]) -> _T:
+        try:
+            return act(part)
+        except duckdb.Error as error:
+            if _may_be_damage(error):
+                _read_inputs(self.connection, self.rule)
+            raise _blame(self.connection, self.rule, query, part, self._choose(part), error) from error
+
+
+def run_query(connection: duckdb.DuckDBPyConnection, rule: Rule, query: str, bound: Mapping[str, Any]) -> pl.DataFrame:
+    """Return the rows of one query, as :meth:`RuleRun.run` does."""
+    run = RuleRun(connection, rule, bound)
+    try:
+        return run.run(query)
+    finally:
+        run.finish()
+
+
+def _list_values(sql: str) -> set[str]:
+    return set(re.findall(r"\$(\w+)", sql))
 
 
 def first_line(error: Exception) -> str:
@@ -74,8 +132,8 @@ def _check_types(rule: Rule, relation: duckdb.DuckDBPyRelation) -> None:
             )
 
 
-def _check_values(rule: Rule, query: str, unknown: set[str], bound: Mapping[str, Any]) -> None:
-    for name in sorted(unknown):
+def _check_values(rule: Rule, query: str, bound: Mapping[str, Any]) -> None:
+    for name in sorted(_list_values(rule.queries[query]) - set(bound)):
         sql = _QUIET.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), rule.queries[query])
         found = re.search(rf"\${name}\b", sql)
         if found is not None:
@@ -85,10 +143,14 @@ def _check_values(rule: Rule, query: str, unknown: set[str], bound: Mapping[str,
 
 
 def _blame(
-    connection: duckdb.DuckDBPyConnection, rule: Rule, query: str, parameters: dict[str, Any], error: duckdb.Error
+    connection: duckdb.DuckDBPyConnection,
+    rule: Rule,
+    query: str,
+    expansion: Query,
+    parameters: dict[str, Any],
+    error: duckdb.Error,
 ) -> RuleError:
     """Return an error that names the place in the rule's file, as far as the engine says it."""
-    expansion = rule.expansions[query]
     line = _find_line(error) or _find_line(_explain(connection, expansion.sql, parameters))
     place = expansion.locate(line) if line else f"somewhere in {rule.file}"
     step = expansion.name_step(line) if line else ""
@@ -97,7 +159,7 @@ def _blame(
         f"{place}: rule {rule.id}{_WHICH.get(query, '')}{where}: {first_line(error)}",
         hint=f"Correct the rule; sentinel-batch rules lint {rule.name_for_commands} says more, "
         f"rules show {rule.name_for_commands} --expanded prints what runs.",
-        sql=expansion.sql,
+        sql=rule.queries[query],
     )
 
 

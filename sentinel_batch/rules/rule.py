@@ -17,6 +17,7 @@ from sentinel_batch.rules.lists import ReferenceList
 from sentinel_batch.rules.parameters import Parameter
 from sentinel_batch.rules.queries import read_queries
 from sentinel_batch.rules.settings import ENABLED, SEGMENTS, Origin
+from sentinel_batch.rules.sweeps import SweptQuery, split_at_sweep
 from sentinel_batch.rules.toml_lines import find_line
 
 if TYPE_CHECKING:
@@ -153,6 +154,13 @@ class Rule:
     def queries(self) -> Mapping[str, str]:
         """The rule's queries by name, as they run: with steps put in, values still to be bound."""
         return {name: query.sql for name, query in self.expansions.items()}
+
+    @cached_property
+    def swept_queries(self) -> Mapping[str, SweptQuery]:
+        """Those of the queries whose sweep the engine can do itself, by name, in two parts."""
+        read = read_queries(self.read_sql(), self.file, self.ladder, own_steps=self.own_steps, is_swept=True)
+        split = {name: split_at_sweep(query) for name, query in read.items()}
+        return {name: query for name, query in split.items() if query is not None}
 
     def read_sql(self) -> str:
         """Return the SQL as its author wrote it.
