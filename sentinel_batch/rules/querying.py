@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
@@ -14,7 +15,7 @@ from sentinel_batch.errors import RuleError
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES
 from sentinel_batch.rules.queries import DETAILS, SLIDING, TRAILING
 from sentinel_batch.rules.reach import check_reach
-from sentinel_batch.rules.sweeps import SWEPT_CALLS, SWEPT_STATES
+from sentinel_batch.rules.sweeps import SWEPT_STATES
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,6 +50,7 @@ class RuleRun:
     rule: Rule
     bound: Mapping[str, Any]
     _has_states: bool = False
+    _kept: list[str] = field(default_factory=list)
 
     def run(self, query: str) -> pl.DataFrame:
         """Return the rows of a query.
@@ -70,22 +72,22 @@ class RuleRun:
         return self._attempt(query, part, self._fetch)
 
     def finish(self) -> None:
-        """Drop what was swept."""
+        """Drop what was kept for the sweep."""
         if self._has_states:
             self.connection.unregister(SWEPT_STATES)
-            self.connection.execute(f"DROP TABLE IF EXISTS {SWEPT_CALLS}")
+        for table in self._kept:
+            self.connection.execute(f"DROP TABLE {table}")
 
     def _sweep(self, swept: SweptQuery) -> bool:
         from sentinel_batch.rules.sweeping import sweep_calls  # Late: rules without a sweep need no arrays.
 
-        source = swept.sweep.calls
-        if swept.first is not None:
-            self._attempt(SLIDING, swept.first, self._keep)
-            source = SWEPT_CALLS
-        return sweep_calls(self.connection, swept.sweep, source, self.bound)
+        for table, part in swept.kept.items():
+            self._attempt(SLIDING, part, partial(self._keep, table))
+        return sweep_calls(self.connection, swept.sweep, swept.source, self.bound)
 
-    def _keep(self, part: Query) -> None:
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {SWEPT_CALLS} AS {part.sql}", self._choose(part))
+    def _keep(self, table: str, part: Query) -> None:
+        self.connection.execute(f"CREATE TEMP TABLE {table} AS {part.sql}", self._choose(part))
+        self._kept.append(table)
 
     def _fetch(self, part: Query) -> pl.DataFrame:
         relation = self.connection.sql(part.sql, params=self._choose(part))

@@ -1,0 +1,124 @@
+"""What rules read, made on one connection: the calls of a period, which rules of one night share, and profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import duckdb
+import polars as pl
+from duckdb import ColumnExpression as Column
+from duckdb import ConstantExpression as Constant
+from duckdb import FunctionExpression as Function
+
+from sentinel_batch.desk import Desk
+from sentinel_batch.lake import scan_parts
+from sentinel_batch.profiles import relate_profiles
+from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES
+from sentinel_batch.rules.reach import list_columns_read
+from sentinel_batch.rules.rule import Rule
+from sentinel_batch.schema import CALL_RECORDS
+from sentinel_batch.schema import PROFILES as PROFILES_TABLE
+
+FEWEST_READERS = 3
+"""So many rules must read calls, or reading them once for all does not pay."""
+
+MOST_CALLS = 12_000_000
+"""More calls are read from the files by each rule; so many take about 1.2 GiB."""
+
+_ALL_PROFILES, _SHARED_CALLS = "all_profiles", "shared_calls"
+_TIME = "call_timestamp"
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which calls of the period count, beside all of them."""
+
+    trailing: bool = False
+    direction: str | None = None
+    answered_only: bool = False
+
+
+@dataclass
+class Sources:
+    """The inputs of rules that run one after the other.
+
+    Parameters
+    ----------
+    connection
+        Has the calls of the lake; the inputs are made on it.
+    desk
+        A snapshot.
+    until
+        End of the period.
+    filters
+        Which calls count.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    desk: Desk
+    until: datetime
+    filters: Filters
+    _shared: tuple[str, ...] = field(default=())
+    _shared_since: datetime | None = field(default=None)
+
+    def prepare(self, rules: Sequence[Rule], starts: Sequence[datetime]) -> None:
+        """Read what several of the rules need, from the earliest of their starts on."""
+        if any(rule.reads(PROFILES) for rule in rules):
+            relate_profiles(self.connection, self.desk, min(starts), self.until).create_view(_ALL_PROFILES)
+        readers = [(rule, start) for rule, start in zip(rules, starts, strict=True) if rule.reads(EXAMINED_CALLS)]
+        if len(readers) >= FEWEST_READERS:
+            since = min(start for _, start in readers)
+            if self.count_calls(since) <= MOST_CALLS:
+                self._share_calls([rule for rule, _ in readers], since)
+
+    def count_calls(self, since: datetime) -> int:
+        """Return the number of calls after an instant that count."""
+        [(calls,)] = self._relate_calls((_TIME,), since).count("*").fetchall()
+        return int(calls)
+
+    def make(self, rule: Rule, since: datetime) -> None:
+        """Make the inputs of a rule: what it reads of calls after an instant, and of the profiles of their days."""
+        columns = list_columns_read(rule, CALL_RECORDS.columns)
+        self._relate_calls(columns, since).project(_quote(columns)).create_view(EXAMINED_CALLS)
+        if rule.reads(PROFILES):
+            self._relate_days(since, list_columns_read(rule, PROFILES_TABLE.columns)).create_view(PROFILES)
+
+    def _share_calls(self, rules: Sequence[Rule], since: datetime) -> None:
+        lists = [list_columns_read(rule, CALL_RECORDS.columns) for rule in rules]
+        # A rule that needs all columns has them from the files.
+        named = {column for columns in lists if len(columns) < len(CALL_RECORDS.columns) for column in columns}
+        columns = [column for column in CALL_RECORDS.columns if column in named | {_TIME, *self._filter_columns()}]
+        files = self.desk.tables.files(CALL_RECORDS.name, since=since, until=self.until)
+        if files:
+            calls = scan_parts(CALL_RECORDS.name, files).select(columns)
+            begun = calls.filter((pl.col(_TIME) >= since) & (pl.col(_TIME) <= self.until)).collect()
+            self.connection.register(_SHARED_CALLS, begun.to_arrow())
+            self._shared, self._shared_since = tuple(columns), since
+
+    def _filter_columns(self) -> tuple[str, ...]:
+        answered = ("answered",) if self.filters.answered_only else ()
+        return (*answered, *(("call_direction",) if self.filters.direction is not None else ()))
+
+    def _relate_calls(self, columns: Iterable[str], since: datetime) -> duckdb.DuckDBPyRelation:
+        needed = {*columns, *self._filter_columns()}
+        is_shared = self._shared_since is not None and since >= self._shared_since and needed <= {*self._shared}
+        time = Column(_TIME)
+        # A trailing run looks at one window whose length the user typed, both ends included; the sliding is half-open.
+        begun = time >= Constant(since) if self.filters.trailing else time > Constant(since)
+        table = self.connection.table(_SHARED_CALLS if is_shared else CALL_RECORDS.name)
+        calls = table.filter(begun & (time <= Constant(self.until)))
+        if self.filters.direction is not None:
+            calls = calls.filter(Function("lower", Column("call_direction")) == Constant(self.filters.direction))
+        return calls.filter(Column("answered")) if self.filters.answered_only else calls
+
+    def _relate_days(self, since: datetime, columns: Sequence[str]) -> duckdb.DuckDBPyRelation:
+        # A call at the very end of the period may be the first of its local day: without that day's profile a rule
+        # that prunes by profiles would not see it.
+        overlapping = (Column("day_end") > Constant(since)) & (Column("day_start") <= Constant(self.until))
+        return self.connection.table(_ALL_PROFILES).filter(overlapping).project(_quote(columns))
+
+
+def _quote(columns: Sequence[str]) -> str:
+    return ", ".join(f'"{column}"' for column in columns)
