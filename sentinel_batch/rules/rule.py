@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from batch_base.suggestions import suggest
 from sentinel_batch.errors import ConfigurationError, RuleError, UsageError
+from sentinel_batch.rules.expansion import SLIDE
 from sentinel_batch.rules.ladder import Ladder
 from sentinel_batch.rules.lists import ReferenceList
 from sentinel_batch.rules.parameters import Parameter
-from sentinel_batch.rules.queries import read_queries
+from sentinel_batch.rules.queries import SLIDING, read_queries
 from sentinel_batch.rules.settings import ENABLED, SEGMENTS, Origin
 from sentinel_batch.rules.sweeps import SweptQuery, split_at_sweep
 from sentinel_batch.rules.toml_lines import find_line
@@ -158,6 +159,8 @@ class Rule:
     @cached_property
     def swept_queries(self) -> Mapping[str, SweptQuery]:
         """Those of the queries whose sweep the engine can do itself, by name, in two parts."""
+        if not any(SLIDE in line.steps for line in self.expansions[SLIDING].lines):
+            return {}
         read = read_queries(self.read_sql(), self.file, self.ladder, own_steps=self.own_steps, is_swept=True)
         split = {name: split_at_sweep(query) for name, query in read.items()}
         return {name: query for name, query in split.items() if query is not None}

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 import duckdb
 import polars as pl
-from duckdb import ColumnExpression as Column
-from duckdb import ConstantExpression as Constant
-from duckdb import FunctionExpression as Function
+from duckdb import ConstantExpression
 
 from sentinel_batch.desk import Desk
 from sentinel_batch.lake import scan_parts
@@ -75,15 +73,24 @@ class Sources:
 
     def count_calls(self, since: datetime) -> int:
         """Return the number of calls after an instant that count."""
-        [(calls,)] = self._relate_calls((_TIME,), since).count("*").fetchall()
+        [(calls,)] = self.connection.execute(f"SELECT count(*) FROM {self._select_calls((_TIME,), since)}").fetchall()
         return int(calls)
 
     def make(self, rule: Rule, since: datetime) -> None:
         """Make the inputs of a rule: what it reads of calls after an instant, and of the profiles of their days."""
         columns = list_columns_read(rule, CALL_RECORDS.columns)
-        self._relate_calls(columns, since).project(_quote(columns)).create_view(EXAMINED_CALLS)
+        self._create_view(EXAMINED_CALLS, columns, self._select_calls(columns, since))
         if rule.reads(PROFILES):
-            self._relate_days(since, list_columns_read(rule, PROFILES_TABLE.columns)).create_view(PROFILES)
+            # A call at the very end of the period may be the first of its local day: without that day's profile a rule
+            # that prunes by profiles would not see it.
+            overlapping = f"day_end > {_write_instant(since)} AND day_start <= {_write_instant(self.until)}"
+            days = f"{_ALL_PROFILES} WHERE {overlapping}"
+            self._create_view(PROFILES, list_columns_read(rule, PROFILES_TABLE.columns), days)
+
+    def _create_view(self, name: str, columns: Sequence[str], source: str) -> None:
+        # As text: relations are bound anew for each of their operations, and files are opened for that each time.
+        listed = ", ".join(f'"{column}"' for column in columns)
+        self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {listed} FROM {source}")
 
     def _share_calls(self, rules: Sequence[Rule], since: datetime) -> None:
         lists = [list_columns_read(rule, CALL_RECORDS.columns) for rule in rules]
@@ -101,24 +108,19 @@ class Sources:
         answered = ("answered",) if self.filters.answered_only else ()
         return (*answered, *(("call_direction",) if self.filters.direction is not None else ()))
 
-    def _relate_calls(self, columns: Iterable[str], since: datetime) -> duckdb.DuckDBPyRelation:
+    def _select_calls(self, columns: Iterable[str], since: datetime) -> str:
+        """Return what stands behind FROM for the calls after an instant that count."""
         needed = {*columns, *self._filter_columns()}
         is_shared = self._shared_since is not None and since >= self._shared_since and needed <= {*self._shared}
-        time = Column(_TIME)
         # A trailing run looks at one window whose length the user typed, both ends included; the sliding is half-open.
-        begun = time >= Constant(since) if self.filters.trailing else time > Constant(since)
-        table = self.connection.table(_SHARED_CALLS if is_shared else CALL_RECORDS.name)
-        calls = table.filter(begun & (time <= Constant(self.until)))
+        begun = ">=" if self.filters.trailing else ">"
+        conditions = [f"{_TIME} {begun} {_write_instant(since)}", f"{_TIME} <= {_write_instant(self.until)}"]
         if self.filters.direction is not None:
-            calls = calls.filter(Function("lower", Column("call_direction")) == Constant(self.filters.direction))
-        return calls.filter(Column("answered")) if self.filters.answered_only else calls
-
-    def _relate_days(self, since: datetime, columns: Sequence[str]) -> duckdb.DuckDBPyRelation:
-        # A call at the very end of the period may be the first of its local day: without that day's profile a rule
-        # that prunes by profiles would not see it.
-        overlapping = (Column("day_end") > Constant(since)) & (Column("day_start") <= Constant(self.until))
-        return self.connection.table(_ALL_PROFILES).filter(overlapping).project(_quote(columns))
+            conditions.append(f"lower(call_direction) = {ConstantExpression(self.filters.direction)}")
+        if self.filters.answered_only:
+            conditions.append("answered")
+        return f"{_SHARED_CALLS if is_shared else CALL_RECORDS.name} WHERE {' AND '.join(conditions)}"
 
 
-def _quote(columns: Sequence[str]) -> str:
-    return ", ".join(f'"{column}"' for column in columns)
+def _write_instant(moment: datetime) -> str:
+    return f"TIMESTAMPTZ '{moment.astimezone(UTC).isoformat()}'"
