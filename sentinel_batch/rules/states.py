@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Integers = NDArray[np.int64]
 
-CHUNK_CALLS = 1_000_000
+CHUNK_CALLS = 100_000
 """So many calls are worked out at a time, and those of one suspect more: memory does not grow with the calls."""
 
 _ROOM = 2**62
@@ -178,7 +178,9 @@ def _work_out(calls: _Sorted, window: int, until: int) -> _States:
     left = np.searchsorted(exits, changes, "right")
     suspects = calls.suspects[entered - 1]
     starts = suspects * span
-    first, first_left = np.searchsorted(entries, starts), np.searchsorted(exits, starts)
+    # The suspects of a chunk have successive numbers.
+    numbers = np.arange(suspects[0], suspects[-1] + 1) if len(suspects) else suspects
+    first, first_left = (np.searchsorted(keys, numbers * span)[suspects - suspects[:1]] for keys in (entries, exits))
 
     def add_up(values: Integers, lost: Integers) -> Integers:
         so_far, gone = (np.concatenate([[0], np.cumsum(part)]) for part in (values, lost[leaving]))
