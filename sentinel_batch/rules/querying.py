@@ -13,16 +13,16 @@ import duckdb
 from batch_base.suggestions import suggest
 from sentinel_batch.errors import RuleError
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES
-from sentinel_batch.rules.queries import DETAILS, SLIDING, TRAILING
+from sentinel_batch.rules.queries import DETAILS, TRAILING
 from sentinel_batch.rules.reach import check_reach
-from sentinel_batch.rules.sweeps import SWEPT_STATES
+from sentinel_batch.rules.stages import SWEPT_STATES
 
 if TYPE_CHECKING:
     import polars as pl
 
     from sentinel_batch.rules.expansion import Query
     from sentinel_batch.rules.rule import Rule
-    from sentinel_batch.rules.sweeps import SweptQuery
+    from sentinel_batch.rules.stages import StagedQuery
 
 _T = TypeVar("_T")
 
@@ -44,11 +44,14 @@ class RuleRun:
         The rule.
     bound
         Values by name; each query takes those that it names.
+    in_stages
+        Whether the engine may do the sweep itself. The rows are the same either way.
     """
 
     connection: duckdb.DuckDBPyConnection
     rule: Rule
     bound: Mapping[str, Any]
+    in_stages: bool = True
     _has_states: bool = False
     _kept: list[str] = field(default_factory=list)
 
@@ -64,26 +67,34 @@ class RuleRun:
         """
         check_reach(self.rule, query)
         _check_values(self.rule, query, self.bound)
-        # What belongs to a suspect is asked for after the suspects: the states are there then.
-        swept = self.rule.swept_queries.get(query)
-        if query == SLIDING and swept is not None:
-            self._has_states = self._sweep(swept)
-        part = swept.rest if swept is not None and self._has_states else self.rule.expansions[query]
-        return self._attempt(query, part, self._fetch)
+        staged = self.rule.staged_queries.get(query) if self.in_stages else None
+        if staged is None or not self._prepare(query, staged):
+            return self._attempt(query, self.rule.expansions[query], self._fetch)
+        return self._attempt(query, staged.rest, self._fetch)
 
     def finish(self) -> None:
-        """Drop what was kept for the sweep."""
+        """Drop what was kept."""
         if self._has_states:
             self.connection.unregister(SWEPT_STATES)
         for table in self._kept:
             self.connection.execute(f"DROP TABLE {table}")
 
-    def _sweep(self, swept: SweptQuery) -> bool:
-        from sentinel_batch.rules.sweeping import sweep_calls  # Late: rules without a sweep need no arrays.
+    def _prepare(self, query: str, staged: StagedQuery) -> bool:
+        """Fill the tables that a query in stages reads, but for those that an earlier one did; False if it cannot."""
+        self._keep_all(query, staged.before)
+        if not self._has_states:
+            from sentinel_batch.rules.sweeping import sweep_calls  # Late: rules without a sweep need no arrays.
 
-        for table, part in swept.kept.items():
-            self._attempt(SLIDING, part, partial(self._keep, table))
-        return sweep_calls(self.connection, swept.sweep, swept.source, self.bound)
+            self._has_states = sweep_calls(self.connection, staged.sweep, staged.source, self.bound)
+            if not self._has_states:
+                return False
+        self._keep_all(query, staged.after)
+        return True
+
+    def _keep_all(self, query: str, tables: Mapping[str, Query]) -> None:
+        for table, part in tables.items():
+            if table not in self._kept:
+                self._attempt(query, part, partial(self._keep, table))
 
     def _keep(self, table: str, part: Query) -> None:
         self.connection.execute(f"CREATE TEMP TABLE {table} AS {part.sql}", self._choose(part))
@@ -108,12 +119,8 @@ class RuleRun:
 
 
 def run_query(connection: duckdb.DuckDBPyConnection, rule: Rule, query: str, bound: Mapping[str, Any]) -> pl.DataFrame:
-    """Return the rows of one query, as :meth:`RuleRun.run` does."""
-    run = RuleRun(connection, rule, bound)
-    try:
-        return run.run(query)
-    finally:
-        run.finish()
+    """Return the rows of one query, run as it is written, with the SQL sweep; errors are those of :class:`RuleRun`."""
+    return RuleRun(connection, rule, bound, in_stages=False).run(query)
 
 
 def _list_values(sql: str) -> set[str]:

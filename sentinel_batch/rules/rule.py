@@ -18,7 +18,7 @@ from sentinel_batch.rules.lists import ReferenceList
 from sentinel_batch.rules.parameters import Parameter
 from sentinel_batch.rules.queries import SLIDING, read_queries
 from sentinel_batch.rules.settings import ENABLED, SEGMENTS, Origin
-from sentinel_batch.rules.sweeps import SweptQuery, split_at_sweep
+from sentinel_batch.rules.stages import StagedQuery, stage_queries
 from sentinel_batch.rules.toml_lines import find_line
 
 if TYPE_CHECKING:
@@ -157,13 +157,12 @@ class Rule:
         return {name: query.sql for name, query in self.expansions.items()}
 
     @cached_property
-    def swept_queries(self) -> Mapping[str, SweptQuery]:
-        """Those of the queries whose sweep the engine can do itself, by name, in two parts."""
+    def staged_queries(self) -> Mapping[str, StagedQuery]:
+        """The queries that the engine runs in stages, by name, doing their sweep itself; none if it cannot."""
         if not any(SLIDE in line.steps for line in self.expansions[SLIDING].lines):
             return {}
         read = read_queries(self.read_sql(), self.file, self.ladder, own_steps=self.own_steps, is_swept=True)
-        split = {name: split_at_sweep(query) for name, query in read.items()}
-        return {name: query for name, query in split.items() if query is not None}
+        return stage_queries(read)
 
     def read_sql(self) -> str:
         """Return the SQL as its author wrote it.

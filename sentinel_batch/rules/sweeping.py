@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
+from sentinel_batch.rules.stages import SWEPT_STATES
 from sentinel_batch.rules.states import Calls, find_states
-from sentinel_batch.rules.sweeps import SWEPT_STATES
 
 if TYPE_CHECKING:
     from sentinel_batch.rules.arguments import Column
