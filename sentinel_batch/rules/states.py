@@ -130,7 +130,7 @@ def _find_repeats(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return whether a call's value enters with it, as no earlier call holds it, and whether it leaves with it."""
     pairs, bits = suspects * (int(codes.max(initial=0)) + 1) + codes, len(codes).bit_length()
-    if int(pairs.max(initial=0)) < _ROOM >> bits:
+    if _fits(pairs, bits):
         # Sorting the numbers themselves is several times as fast as sorting their places.
         packed = np.sort((pairs << bits) | np.arange(len(codes)))
         places, pairs = packed & ((1 << bits) - 1), packed >> bits
@@ -143,6 +143,11 @@ def _find_repeats(
     is_new[later[repeats]] = False
     is_last[earlier[repeats]] = False
     return is_new, is_last
+
+
+def _fits(numbers: Integers, bits: int) -> bool:
+    """Tell whether numbers leave so many bits of an integer for something else."""
+    return int(numbers.max(initial=0)) < _ROOM >> bits
 
 
 def _cut(suspects: Integers) -> list[int]:
