@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from duckdb import ConstantExpression
 
 from sentinel_batch.desk import Desk
 from sentinel_batch.lake import scan_parts
-from sentinel_batch.profiles import relate_profiles
+from sentinel_batch.profiles import load_overlapping
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES
 from sentinel_batch.rules.reach import list_columns_read
 from sentinel_batch.rules.rule import Rule
@@ -20,13 +21,13 @@ from sentinel_batch.schema import CALL_RECORDS
 from sentinel_batch.schema import PROFILES as PROFILES_TABLE
 
 FEWEST_READERS = 3
-"""So many rules must read calls, or reading them once for all does not pay."""
+"""So many rules must read calls, or profiles, or reading them once for all does not pay."""
 
-MOST_CALLS = 12_000_000
-"""More calls are read from the files by each rule; so many take about 1.2 GiB."""
+MOST_CALLS, MOST_PROFILES = 12_000_000, 3_000_000
+"""Where there are more, each rule reads them from the files; so many take about 1.2 GiB, and 0.6 GiB."""
 
-_ALL_PROFILES, _SHARED_CALLS = "all_profiles", "shared_calls"
-_TIME = "call_timestamp"
+_ALL_PROFILES, _SHARED_PROFILES, _SHARED_CALLS = "all_profiles", "shared_profiles", "shared_calls"
+_TIME, _DAY = "call_timestamp", ("day_start", "day_end")
 
 
 @dataclass(frozen=True)
@@ -61,16 +62,14 @@ class Sources:
     _shared: tuple[str, ...] = field(default=())
     _shared_since: datetime | None = field(default=None)
     _oldest: datetime | None = field(default=None)
+    _shared_days: tuple[str, ...] = field(default=())
 
     def prepare(self, rules: Sequence[Rule], starts: Sequence[datetime]) -> None:
         """Read what several of the rules need, from the earliest of their starts on."""
-        if any(rule.reads(PROFILES) for rule in rules):
-            relate_profiles(self.connection, self.desk, min(starts), self.until).create_view(_ALL_PROFILES)
+        self._read_profiles([rule for rule in rules if rule.reads(PROFILES)], min(starts))
         readers = [(rule, start) for rule, start in zip(rules, starts, strict=True) if rule.reads(EXAMINED_CALLS)]
         if len(readers) >= FEWEST_READERS:
-            since = min(start for _, start in readers)
-            if self.count_calls(since) <= MOST_CALLS:
-                self._share_calls([rule for rule, _ in readers], since)
+            self._share_calls([rule for rule, _ in readers], min(start for _, start in readers))
 
     def count_calls(self, since: datetime) -> int:
         """Return the number of calls after an instant that count."""
@@ -85,26 +84,40 @@ class Sources:
             # A call at the very end of the period may be the first of its local day: without that day's profile a rule
             # that prunes by profiles would not see it.
             overlapping = f"day_end > {_write_instant(since)} AND day_start <= {_write_instant(self.until)}"
-            days = f"{_ALL_PROFILES} WHERE {overlapping}"
-            self._create_view(PROFILES, list_columns_read(rule, PROFILES_TABLE.columns), days)
+            columns = list_columns_read(rule, PROFILES_TABLE.columns)
+            days = _SHARED_PROFILES if {*columns, *_DAY} <= {*self._shared_days} else _ALL_PROFILES
+            self._create_view(PROFILES, columns, f"{days} WHERE {overlapping}")
 
     def _create_view(self, name: str, columns: Sequence[str], source: str) -> None:
         # As text: relations are bound anew for each of their operations, and files are opened for that each time.
         listed = ", ".join(f'"{column}"' for column in columns)
         self.connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {listed} FROM {source}")
 
+    def _read_profiles(self, rules: Sequence[Rule], since: datetime) -> None:
+        if not rules:
+            return
+        days = load_overlapping(self.desk, since, self.until)
+        days.relate(self.connection).create_view(_ALL_PROFILES)
+        readers = Counter(column for rule in rules for column in list_columns_read(rule, PROFILES_TABLE.columns))
+        # What one rule alone reads, it reads from the files.
+        shared = [column for column in PROFILES_TABLE.columns if readers[column] > 1 or column in _DAY]
+        if len(rules) >= FEWEST_READERS and days.scan().select(pl.len()).collect().item() <= MOST_PROFILES:
+            self.connection.register(_SHARED_PROFILES, days.scan().select(shared).collect().to_arrow())
+            self._shared_days = tuple(shared)
+
     def _share_calls(self, rules: Sequence[Rule], since: datetime) -> None:
+        files = self.desk.tables.files(CALL_RECORDS.name, since=since, until=self.until)
+        if not files or scan_parts(CALL_RECORDS.name, files).select(pl.len()).collect().item() > MOST_CALLS:
+            return
         lists = [list_columns_read(rule, CALL_RECORDS.columns) for rule in rules]
         # A rule that needs all columns has them from the files.
         named = {column for columns in lists if len(columns) < len(CALL_RECORDS.columns) for column in columns}
         columns = [column for column in CALL_RECORDS.columns if column in named | {_TIME, *self._filter_columns()}]
-        files = self.desk.tables.files(CALL_RECORDS.name, since=since, until=self.until)
-        if files:
-            calls = scan_parts(CALL_RECORDS.name, files).select(columns)
-            read = calls.filter((pl.col(_TIME) >= since) & (pl.col(_TIME) <= self.until)).collect()
-            self.connection.register(_SHARED_CALLS, read.to_arrow())
-            self._shared, self._shared_since = tuple(columns), since
-            self._oldest = read.select(pl.col(_TIME).min()).item()
+        calls = scan_parts(CALL_RECORDS.name, files).select(columns)
+        read = calls.filter((pl.col(_TIME) >= since) & (pl.col(_TIME) <= self.until)).collect()
+        self.connection.register(_SHARED_CALLS, read.to_arrow())
+        self._shared, self._shared_since = tuple(columns), since
+        self._oldest = read.select(pl.col(_TIME).min()).item()
 
     def _filter_columns(self) -> tuple[str, ...]:
         answered = ("answered",) if self.filters.answered_only else ()
