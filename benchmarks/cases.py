@@ -132,9 +132,9 @@ def _time_rules() -> dict[str, dict[str, float]]:
     times: dict[str, dict[str, float]] = {}
     run = execution._run_task
 
-    def noted(connection: Any, task: execution.Task, *arguments: Any) -> execution.Detection:
+    def noted(sources: Any, task: execution.Task, *arguments: Any) -> execution.Detection:
         start, processor = time.perf_counter(), time.process_time()
-        found = run(connection, task, *arguments)
+        found = run(sources, task, *arguments)
         times[task.rule.id] = {
             "seconds": time.perf_counter() - start,
             "cpu_seconds": time.process_time() - processor,

@@ -13,7 +13,8 @@ from sentinel_batch.desk import Desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.learning.history import last_day, list_days, load_profiles
 from sentinel_batch.rules import Rule
-from sentinel_batch.rules.execution import Filters, Task, examine_tasks
+from sentinel_batch.rules.execution import Task, examine_tasks
+from sentinel_batch.rules.sources import Filters
 
 WARM_UP = timedelta(days=7)
 """Episodes that began in the first days of the history are not counted: they look new only because it begins there."""

@@ -76,19 +76,13 @@ def load_days(desk: Desk, first: date, last: date) -> ProfileDays:
     return ProfileDays(files, pl.concat(frames))
 
 
-def relate_profiles(
-    connection: duckdb.DuckDBPyConnection, desk: Desk, since: datetime, until: datetime
-) -> duckdb.DuckDBPyRelation:
-    """Return the profiles of all local days that overlap ``(since, until]``, as a relation of a DuckDB connection."""
-    return _overlapping(desk, since, until).relate(connection)
-
-
 def scan_days(desk: Desk, since: datetime, until: datetime) -> pl.LazyFrame:
     """Scan the profiles of all local days that overlap ``(since, until]``, whether they are stored or not."""
-    return _overlapping(desk, since, until).scan()
+    return load_overlapping(desk, since, until).scan()
 
 
-def _overlapping(desk: Desk, since: datetime, until: datetime) -> ProfileDays:
+def load_overlapping(desk: Desk, since: datetime, until: datetime) -> ProfileDays:
+    """Return the profiles of all local days that overlap ``(since, until]``, whether they are stored or not."""
     zone = ZoneInfo(desk.config.timezone)
     first, last = (moment.astimezone(zone).date() for moment in (since, until))
     return load_days(desk, first, last)

@@ -12,13 +12,14 @@ from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import ConfigurationError, SentinelError, UsageError
 from sentinel_batch.losses import Rates
 from sentinel_batch.rules.catalogue import Catalogue, FailedRule, read_catalogue, role_of
-from sentinel_batch.rules.execution import Detection, Filters
+from sentinel_batch.rules.execution import Detection
 from sentinel_batch.rules.grading import grade_findings
 from sentinel_batch.rules.queries import TRAILING
 from sentinel_batch.rules.reach import check_reach
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.segments import Plan, run_plans
 from sentinel_batch.rules.settings import Origin, is_enabled
+from sentinel_batch.rules.sources import Filters
 from sentinel_batch.rules.trial import try_task
 
 if TYPE_CHECKING:

@@ -9,32 +9,26 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-from duckdb import ColumnExpression as Column
-from duckdb import ConstantExpression as Constant
-from duckdb import FunctionExpression as Function
 
 from sentinel_batch.desk import Desk
 from sentinel_batch.errors import RuleError, SentinelError, UsageError
 from sentinel_batch.lake import damage_reported
-from sentinel_batch.profiles import relate_profiles
 from sentinel_batch.rules.catalogue import FailedRule
 from sentinel_batch.rules.findings import check_rows, shape_findings
-from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES, bind_values
+from sentinel_batch.rules.inputs import bind_values
 from sentinel_batch.rules.parameters import show_value
 from sentinel_batch.rules.queries import DETAILS, SLIDING, TRAILING
-from sentinel_batch.rules.querying import first_line, run_query
+from sentinel_batch.rules.querying import RuleRun, first_line
 from sentinel_batch.rules.reach import shut_off
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.settings import Origin
+from sentinel_batch.rules.sources import Filters, Sources
 from sentinel_batch.schema import CALL_RECORDS
 from sentinel_batch.schema import PROFILES as PROFILES_TABLE
 from sentinel_batch.window import Period, resolve_period, spell_duration
 
 if TYPE_CHECKING:
     import polars as pl
-
-
-_ALL_PROFILES = "all_profiles"
 
 
 @dataclass(frozen=True)
@@ -78,15 +72,6 @@ class Detection:
     answered_only: bool
     calls_examined: int
     notices: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Filters:
-    """Which calls of the period count, beside all of them."""
-
-    trailing: bool = False
-    direction: str | None = None
-    answered_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,14 +168,15 @@ def try_tasks(
         if not tasks:
             return []
         with tables.connect(CALL_RECORDS.name, since=min(starts), until=period.until) as connection:
-            _create_profiles(connection, desk, tasks, min(starts), period.until)
+            sources = Sources(connection, desk, period.until, filters)
+            sources.prepare([task.rule for task in tasks], starts)
             shut_off(connection, [tables.path / name for name in (CALL_RECORDS.name, PROFILES_TABLE.name)])
             # Rules of one window length read the same calls: count once for each start, not once for each rule.
-            calls = {start: _count_calls(connection, start, period.until, filters) for start in set(starts)}
+            calls = {start: sources.count_calls(start) for start in set(starts)}
             found: list[Detection | None] = []
             for task, start in zip(tasks, starts, strict=True):
                 try:
-                    found.append(_run_reported(connection, task, period, start, filters, calls[start]))
+                    found.append(_run_reported(sources, task, period, start, calls[start]))
                 except RuleError as error:
                     if task.rule.is_shipped or on_failure is None:
                         raise
@@ -199,14 +185,7 @@ def try_tasks(
             return found
 
 
-def _run_reported(
-    connection: duckdb.DuckDBPyConnection,
-    task: Task,
-    period: Period,
-    read_since: datetime,
-    filters: Filters,
-    calls_examined: int,
-) -> Detection:
+def _run_reported(sources: Sources, task: Task, period: Period, read_since: datetime, calls_examined: int) -> Detection:
     """Run a rule; whatever fails, but for the lake itself, is an error of the rule.
 
     Raises
@@ -219,7 +198,7 @@ def _run_reported(
     from polars.exceptions import PanicException
 
     try:
-        return _run_task(connection, task, period, read_since, filters, calls_examined)
+        return _run_task(sources, task, period, read_since, calls_examined)
     except (SentinelError, duckdb.Error, OSError, MemoryError):
         raise
     except (Exception, PanicException) as error:
@@ -230,33 +209,23 @@ def _run_reported(
         ) from error
 
 
-def _count_calls(connection: duckdb.DuckDBPyConnection, read_since: datetime, until: datetime, filters: Filters) -> int:
-    _create_input(connection, read_since, until, filters)
-    [(calls,)] = connection.execute(f"SELECT count(*) FROM {EXAMINED_CALLS}").fetchall()
-    return int(calls)
-
-
-def _run_task(
-    connection: duckdb.DuckDBPyConnection,
-    task: Task,
-    period: Period,
-    read_since: datetime,
-    filters: Filters,
-    calls_examined: int,
-) -> Detection:
-    _create_input(connection, read_since, period.until, filters)
-    # The view is made anew because the rule before may have had a longer window.
-    if task.rule.reads(PROFILES):
-        _create_days(connection, read_since, period.until)
+def _run_task(sources: Sources, task: Task, period: Period, read_since: datetime, calls_examined: int) -> Detection:
+    # The views are made anew because the rule before may have had a longer window.
+    sources.make(task.rule, read_since)
+    connection, filters = sources.connection, sources.filters
     for name, rows in task.lists.items():
         connection.register(name, rows.to_arrow())
     rule, bound = task.rule, bind_values(task.rule, task.values, period)
     query = TRAILING if filters.trailing else SLIDING
-    rows = run_query(connection, rule, query, bound)
-    check_rows(rows, rule)
-    # Details can cost as much as the rule itself, so they are asked for only when something was found.
-    wanted = DETAILS in rule.queries and not rows.is_empty()
-    details = run_query(connection, rule, DETAILS, bound) if wanted else None
+    run = RuleRun(connection, rule, bound)
+    try:
+        rows = run.run(query)
+        check_rows(rows, rule)
+        # Details can cost as much as the rule itself, so they are asked for only when something was found.
+        wanted = DETAILS in rule.queries and not rows.is_empty()
+        details = run.run(DETAILS) if wanted else None
+    finally:
+        run.finish()
     shown, conditions = task.shown(), asdict(filters)
     configured = task.official and not any(conditions.values())
     facts = {**shown, **conditions, **({} if configured else {"configured": False})}
@@ -275,20 +244,6 @@ def _run_task(
     )
 
 
-def _create_profiles(
-    connection: duckdb.DuckDBPyConnection, desk: Desk, tasks: Sequence[Task], since: datetime, until: datetime
-) -> None:
-    if any(task.rule.reads(PROFILES) for task in tasks):
-        relate_profiles(connection, desk, since, until).create_view(_ALL_PROFILES)
-
-
-def _create_days(connection: duckdb.DuckDBPyConnection, read_since: datetime, until: datetime) -> None:
-    # A call at the very end of the period may be the first of its local day: without that day's profile a rule that
-    # prunes by profiles would not see it.
-    overlapping = (Column("day_end") > Constant(read_since)) & (Column("day_start") <= Constant(until))
-    connection.table(_ALL_PROFILES).filter(overlapping).create_view(PROFILES)
-
-
 def _before(moment: datetime, length: timedelta) -> datetime:
     try:
         return moment - length
@@ -297,17 +252,3 @@ def _before(moment: datetime, length: timedelta) -> datetime:
             f"since = {moment.isoformat()} leaves no room for a window of {spell_duration(length)} before it.",
             hint="Give a later since.",
         ) from None
-
-
-def _create_input(
-    connection: duckdb.DuckDBPyConnection, read_since: datetime, until: datetime, filters: Filters
-) -> None:
-    time = Column("call_timestamp")
-    # A trailing run looks at one window whose length the user typed, both ends included; the sliding one is half-open.
-    begun = time >= Constant(read_since) if filters.trailing else time > Constant(read_since)
-    calls = connection.table(CALL_RECORDS.name).filter(begun & (time <= Constant(until)))
-    if filters.direction is not None:
-        calls = calls.filter(Function("lower", Column("call_direction")) == Constant(filters.direction))
-    if filters.answered_only:
-        calls = calls.filter(Column("answered"))
-    calls.create_view(EXAMINED_CALLS)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sentinel_batch.errors import RuleError
+from sentinel_batch.rules.arguments import Column
 from sentinel_batch.rules.ladder import Ladder
 from sentinel_batch.rules.steps import Step, load_step
 from sentinel_batch.rules.templates import Piece, Reference, StepCall, read_braces, split_lines
@@ -17,16 +18,35 @@ from sentinel_batch.rules.templates import Piece, Reference, StepCall, read_brac
 SEVERITY = "severity"
 """The one step that has no file: the rule's own ladder of severities, as an expression."""
 
+SLIDE = "slide"
+"""The step whose states the engine can work out itself; its arguments are those of :class:`Sweep`."""
+
 _STEP_OF_QUERY = re.compile(r"^\s*(\w+) AS (?:\w+ )?\($", re.MULTILINE)
 
 
+class Sweep(NamedTuple):
+    """What a call of the step ``slide`` asks for, with every argument filled in."""
+
+    calls: str
+    by: str
+    counting: Column | None
+    sums: list[Column]
+    duration: Column | None
+    at: str
+    window: str
+
+
 class Line(NamedTuple):
-    """A line of a query, the place that it comes from, and the steps that wrote it, outermost first."""
+    """A line of a query, the place that it comes from, and the steps that wrote it, outermost first.
+
+    Where the states of a sweep are a table of the engine's, the line that begins them says what is swept.
+    """
 
     text: str
     file: str
     number: int
     steps: tuple[str, ...] = ()
+    sweep: Sweep | None = None
 
 
 @dataclass(frozen=True)
@@ -66,11 +86,14 @@ class Expansion:
         Folder of the book's own steps, if it has one.
     is_trailing
         True for a query of the one window that ends with the period.
+    is_swept
+        True for a query that is to read the states of its sweep from a table.
     """
 
     ladder: Ladder
     own_steps: Path | None = None
     is_trailing: bool = False
+    is_swept: bool = False
 
     def expand(self, text: str, file: str, first_line: int = 1) -> list[Line]:
         """Return the lines of a rule's text with its steps put in.
@@ -123,7 +146,7 @@ class Expansion:
         return [
             # An error inside a shipped step is of no use to the author of a rule: the line of the call is. Conditions
             # of severity are the author's own lines, and keep their place.
-            line if line.file == self.ladder.file else Line(line.text, origin.file, origin.number, line.steps)
+            line if line.file == self.ladder.file else line._replace(file=origin.file, number=origin.number)
             for line in self._write_step(step, values, steps)
         ]
 
@@ -137,10 +160,12 @@ class Expansion:
         ]
 
     def _write_step(self, step: Step, values: Mapping[str, Any], steps: tuple[str, ...]) -> Iterator[Line]:
-        body = step.trailing_body if self.is_trailing else step.body
-        for pieces, named in _read_body(body, step.file):
+        sweep = Sweep(**values) if self.is_swept and step.name == SLIDE else None
+        for pieces, named in _read_body(step.choose_body(self.is_trailing, self.is_swept), step.file):
             for scope in _repeat(named, values):
-                yield from self._expand_line(pieces, scope, step.file, steps)
+                for line in self._expand_line(pieces, scope, step.file, steps):
+                    yield line if sweep is None else line._replace(sweep=sweep)
+                    sweep = None
 
 
 @lru_cache(maxsize=256)

@@ -21,7 +21,13 @@ _WORD = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|(?P<bracket>[()])|(?P<wor
 
 
 def read_queries(
-    text: str, file: str, ladder: Ladder, *, has_trailing: bool, own_steps: Path | None = None
+    text: str,
+    file: str,
+    ladder: Ladder,
+    *,
+    has_trailing: bool = False,
+    own_steps: Path | None = None,
+    is_swept: bool = False,
 ) -> Mapping[str, Query]:
     """Return the queries of a rule, by name.
 
@@ -38,6 +44,8 @@ def read_queries(
         Whether the rule has a query for one trailing window, too.
     own_steps
         Folder of the book's own steps, if it has one.
+    is_swept
+        Whether the queries are to read the states of their sweep from a table.
 
     Raises
     ------
@@ -45,7 +53,8 @@ def read_queries(
         If a call in the text is wrong, there is no query, or the rule cannot have a trailing query.
     """
     main, details = _split(text, file)
-    lines = _trim(Expansion(ladder, own_steps).expand(main, file))
+    expansion = Expansion(ladder, own_steps, is_swept=is_swept)
+    lines = _trim(expansion.expand(main, file))
     if not lines:
         raise RuleError(f"{file}:1: the rule has no query.", hint="Write a SELECT that returns its findings.")
     queries = {SLIDING: Query(tuple(lines))}
@@ -57,7 +66,7 @@ def read_queries(
         queries[TRAILING] = Query(tuple(trailing))
     if details is not None:
         first_line = main.count("\n") + 2
-        more = _trim(Expansion(ladder, own_steps).expand(details, file, first_line))
+        more = _trim(expansion.expand(details, file, first_line))
         if not more:
             raise RuleError(f"{file}:{first_line - 1}: the query details is empty.", hint="Write a SELECT below it.")
         queries[DETAILS] = Query(tuple(_share_steps(lines, more)))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
@@ -13,11 +15,16 @@ from sentinel_batch.errors import RuleError
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES
 from sentinel_batch.rules.queries import DETAILS, TRAILING
 from sentinel_batch.rules.reach import check_reach
+from sentinel_batch.rules.stages import SWEPT_STATES
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from sentinel_batch.rules.expansion import Query
     from sentinel_batch.rules.rule import Rule
+    from sentinel_batch.rules.stages import StagedQuery
+
+_T = TypeVar("_T")
 
 _QUIET = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 """Comments and texts: a value that is named there is not read."""
@@ -25,39 +32,99 @@ _QUIET = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 _WHICH = {DETAILS: " (its query details)", TRAILING: " (its query of one trailing window)"}
 
 
-def run_query(connection: duckdb.DuckDBPyConnection, rule: Rule, query: str, bound: Mapping[str, Any]) -> pl.DataFrame:
-    """Return the rows of a query.
+@dataclass
+class RuleRun:
+    """A rule at work on a connection that has the tables it reads.
 
     Parameters
     ----------
     connection
-        Has the tables that the rule reads.
-    rule, query
-        Which one.
+        Has them.
+    rule
+        The rule.
     bound
-        Values by name; the query takes those that it names.
-
-    Raises
-    ------
-    RuleError
-        If it reads what a rule may not, the engine refuses it, or fails on it.
-    duckdb.Error
-        If a file of the lake is damaged.
+        Values by name; each query takes those that it names.
+    in_stages
+        Whether the engine may do the sweep itself. The rows are the same either way.
     """
-    check_reach(rule, query)
-    sql = rule.queries[query]
-    named = set(re.findall(r"\$(\w+)", sql))
-    parameters = {name: bound[name] for name in named & set(bound)}
-    _check_values(rule, query, named - set(bound), bound)
-    try:
-        relation = connection.sql(sql, params=parameters)
-        _check_types(rule, relation)
+
+    connection: duckdb.DuckDBPyConnection
+    rule: Rule
+    bound: Mapping[str, Any]
+    in_stages: bool = True
+    _has_states: bool = False
+    _kept: list[str] = field(default_factory=list)
+
+    def run(self, query: str) -> pl.DataFrame:
+        """Return the rows of a query.
+
+        Raises
+        ------
+        RuleError
+            If it reads what a rule may not, the engine refuses it, or fails on it.
+        duckdb.Error
+            If a file of the lake is damaged.
+        """
+        check_reach(self.rule, query)
+        _check_values(self.rule, query, self.bound)
+        staged = self.rule.staged_queries.get(query) if self.in_stages else None
+        if staged is None or not self._prepare(query, staged):
+            return self._attempt(query, self.rule.expansions[query], self._fetch)
+        return self._attempt(query, staged.rest, self._fetch)
+
+    def finish(self) -> None:
+        """Drop what was kept."""
+        if self._has_states:
+            self.connection.unregister(SWEPT_STATES)
+        for table in self._kept:
+            self.connection.execute(f"DROP TABLE {table}")
+
+    def _prepare(self, query: str, staged: StagedQuery) -> bool:
+        """Fill the tables that a query in stages reads, but for those that an earlier one did; False if it cannot."""
+        self._keep_all(query, staged.before)
+        if not self._has_states:
+            from sentinel_batch.rules.sweeping import sweep_calls  # Late: rules without a sweep need no arrays.
+
+            self._has_states = sweep_calls(self.connection, staged.sweep, staged.source, self.bound)
+            if not self._has_states:
+                return False
+        self._keep_all(query, staged.after)
+        return True
+
+    def _keep_all(self, query: str, tables: Mapping[str, Query]) -> None:
+        for table, part in tables.items():
+            if table not in self._kept:
+                self._attempt(query, part, partial(self._keep, table))
+
+    def _keep(self, table: str, part: Query) -> None:
+        self.connection.execute(f"CREATE TEMP TABLE {table} AS {part.sql}", self._choose(part))
+        self._kept.append(table)
+
+    def _fetch(self, part: Query) -> pl.DataFrame:
+        relation = self.connection.sql(part.sql, params=self._choose(part))
+        _check_types(self.rule, relation)
         rows: pl.DataFrame = relation.pl()
-    except duckdb.Error as error:
-        if _may_be_damage(error):
-            _read_inputs(connection, rule)
-        raise _blame(connection, rule, query, parameters, error) from error
-    return rows
+        return rows
+
+    def _choose(self, part: Query) -> dict[str, Any]:
+        return {name: self.bound[name] for name in _list_values(part.sql) & set(self.bound)}
+
+    def _attempt(self, query: str, part: Query, act: Callable[[Query], _T]) -> _T:
+        try:
+            return act(part)
+        except duckdb.Error as error:
+            if _may_be_damage(error):
+                _read_inputs(self.connection, self.rule)
+            raise _blame(self.connection, self.rule, query, part, self._choose(part), error) from error
+
+
+def run_query(connection: duckdb.DuckDBPyConnection, rule: Rule, query: str, bound: Mapping[str, Any]) -> pl.DataFrame:
+    """Return the rows of one query, run as it is written, with the SQL sweep; errors are those of :class:`RuleRun`."""
+    return RuleRun(connection, rule, bound, in_stages=False).run(query)
+
+
+def _list_values(sql: str) -> set[str]:
+    return set(re.findall(r"\$(\w+)", sql))
 
 
 def first_line(error: Exception) -> str:
@@ -74,8 +141,8 @@ def _check_types(rule: Rule, relation: duckdb.DuckDBPyRelation) -> None:
             )
 
 
-def _check_values(rule: Rule, query: str, unknown: set[str], bound: Mapping[str, Any]) -> None:
-    for name in sorted(unknown):
+def _check_values(rule: Rule, query: str, bound: Mapping[str, Any]) -> None:
+    for name in sorted(_list_values(rule.queries[query]) - set(bound)):
         sql = _QUIET.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), rule.queries[query])
         found = re.search(rf"\${name}\b", sql)
         if found is not None:
@@ -85,10 +152,14 @@ def _check_values(rule: Rule, query: str, unknown: set[str], bound: Mapping[str,
 
 
 def _blame(
-    connection: duckdb.DuckDBPyConnection, rule: Rule, query: str, parameters: dict[str, Any], error: duckdb.Error
+    connection: duckdb.DuckDBPyConnection,
+    rule: Rule,
+    query: str,
+    expansion: Query,
+    parameters: dict[str, Any],
+    error: duckdb.Error,
 ) -> RuleError:
     """Return an error that names the place in the rule's file, as far as the engine says it."""
-    expansion = rule.expansions[query]
     line = _find_line(error) or _find_line(_explain(connection, expansion.sql, parameters))
     place = expansion.locate(line) if line else f"somewhere in {rule.file}"
     step = expansion.name_step(line) if line else ""
@@ -97,7 +168,7 @@ def _blame(
         f"{place}: rule {rule.id}{_WHICH.get(query, '')}{where}: {first_line(error)}",
         hint=f"Correct the rule; sentinel-batch rules lint {rule.name_for_commands} says more, "
         f"rules show {rule.name_for_commands} --expanded prints what runs.",
-        sql=expansion.sql,
+        sql=rule.queries[query],
     )
 
 

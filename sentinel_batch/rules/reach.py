@@ -53,6 +53,23 @@ def check_reach(rule: Rule, query: str) -> None:
         )
 
 
+def list_columns_read(rule: Rule, columns: Collection[str]) -> list[str]:
+    """Return those columns of a table that make a difference to a rule, in their order; one at least.
+
+    Parameters
+    ----------
+    rule
+        The rule. The queries of shipped ones are known to return named columns; those of others are looked at.
+    columns
+        Columns of ``examined_calls`` or ``profiles``.
+    """
+    texts = rule.queries.values()
+    if not rule.is_shipped and not all(returns_named_columns(sql) for sql in texts):
+        return list(columns)
+    named = {word.lower() for sql in texts for word in re.findall(r"\w+", sql)}
+    return [column for column in columns if column in named] or list(columns)[:1]
+
+
 def explain_reach(tables: Collection[str]) -> str:
     """Say what a rule may read."""
     return f"A rule reads {', '.join(tables)}, and the steps of its own WITH: no file, and no other table."
@@ -81,6 +98,44 @@ def find_strangers(sql: str, tables: tuple[str, ...]) -> tuple[Stranger, ...]:
         return (Stranger("more than one SELECT says", 1),)
     found = ((node, find_line(node, sql)) for node in find_foreign_sources(trees[0], tables))
     return tuple(Stranger(node.sql("duckdb"), line) for node, line in found)
+
+
+@lru_cache(maxsize=512)
+def returns_named_columns(sql: str) -> bool:
+    """Tell whether the columns that a query does not name make no difference to what it returns.
+
+    A star passes columns on, and whoever uses one names it; unless the star returns them, or compares whole rows.
+
+    Parameters
+    ----------
+    sql
+        The query, with its steps put in.
+    """
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    try:
+        tree = sqlglot.parse_one(sql, dialect="duckdb")
+    except SqlglotError:
+        return False
+    if not isinstance(tree, exp.Select) or any(tree.find_all(exp.Columns, exp.Pivot)):
+        return False
+    stars = (star.parent_select for star in tree.find_all(exp.Star) if not isinstance(star.parent, exp.Count))
+    rows = {table.alias_or_name.lower() for table in tree.find_all(exp.Table, exp.CTE, exp.Subquery)}
+    rows -= {named.alias.lower() for named in tree.find_all(exp.Alias)}
+    return (
+        all(select is not None and select is not tree and _passes_on(select) for select in stars)
+        and not any(join.method.upper() == "NATURAL" for join in tree.find_all(exp.Join))
+        and not any(not column.table and column.name.lower() in rows for column in tree.find_all(exp.Column))
+    )
+
+
+def _passes_on(select: exp.Expression) -> bool:
+    from sqlglot import exp
+
+    compares = select.args.get("distinct") or select.args.get("group") or isinstance(select.parent, exp.SetOperation)
+    return not compares
 
 
 def find_foreign_sources(tree: exp.Query, tables: Collection[str]) -> Iterator[exp.Expression]:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from batch_base.suggestions import suggest
 from sentinel_batch.errors import ConfigurationError, RuleError, UsageError
 from sentinel_batch.losses import BYPASS
+from sentinel_batch.rules.expansion import SLIDE
 from sentinel_batch.rules.ladder import Ladder
 from sentinel_batch.rules.lists import ReferenceList
 from sentinel_batch.rules.parameters import Parameter
-from sentinel_batch.rules.queries import read_queries
+from sentinel_batch.rules.queries import SLIDING, read_queries
 from sentinel_batch.rules.settings import ENABLED, OPENER, ROLE, SEGMENTS, Origin
+from sentinel_batch.rules.stages import StagedQuery, stage_queries
 from sentinel_batch.rules.toml_lines import find_line
 
 if TYPE_CHECKING:
@@ -164,6 +166,14 @@ class Rule:
     def queries(self) -> Mapping[str, str]:
         """The rule's queries by name, as they run: with steps put in, values still to be bound."""
         return {name: query.sql for name, query in self.expansions.items()}
+
+    @cached_property
+    def staged_queries(self) -> Mapping[str, StagedQuery]:
+        """The queries that the engine runs in stages, by name, doing their sweep itself; none if it cannot."""
+        if not any(SLIDE in line.steps for line in self.expansions[SLIDING].lines):
+            return {}
+        read = read_queries(self.read_sql(), self.file, self.ladder, own_steps=self.own_steps, is_swept=True)
+        return stage_queries(read)
 
     def read_sql(self) -> str:
         """Return the SQL as its author wrote it.

@@ -12,9 +12,10 @@ import polars as pl
 from sentinel_batch.desk import Desk
 from sentinel_batch.profiles import scan_days
 from sentinel_batch.rules.catalogue import FailedRule
-from sentinel_batch.rules.execution import Detection, Filters, Task, try_tasks
+from sentinel_batch.rules.execution import Detection, Task, try_tasks
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.settings import SEGMENTS, Origin
+from sentinel_batch.rules.sources import Filters
 from sentinel_batch.severity import severity_rank
 
 

@@ -3,7 +3,7 @@
 A step's file begins with a TOML header in a comment: ``description``, ``example``, ``adds`` (the names that it adds
 to the query), ``columns`` (what the last of them has), ``binds`` (values that the rule must declare), and one table
 ``[arguments.NAME]`` for each argument. ``NAME.trailing.sql`` beside it is what stands in its place in a query of one
-trailing window.
+trailing window, ``NAME.swept.sql`` in one whose sweep the engine works out itself.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ class Step:
         Values and lists that the rule which calls it must declare, such as ``min_destinations``.
     arguments
         By name, in order.
-    body, trailing_body
-        Its SQL, and that for one trailing window (the same unless there is a file for it).
+    body, trailing_body, swept_body
+        Its SQL, that for one trailing window, and that beside states which the engine works out (the same unless there
+        is a file for it).
     """
 
     name: str
@@ -62,6 +63,7 @@ class Step:
     arguments: Mapping[str, Argument]
     body: str = field(repr=False)
     trailing_body: str = field(repr=False)
+    swept_body: str = field(repr=False)
 
     def bind(self, call: StepCall, scope: Mapping[str, Any], place: str) -> dict[str, Any]:
         """Return the value of every argument for one call.
@@ -91,6 +93,10 @@ class Step:
                 raise self._error(place, f"is given {name!r} twice", f"It takes: {self.usage}.")
             given[name] = value
         return {name: self._value(argument, given, scope, place) for name, argument in self.arguments.items()}
+
+    def choose_body(self, is_trailing: bool, is_swept: bool) -> str:
+        """Return the SQL for a kind of query."""
+        return self.trailing_body if is_trailing else self.swept_body if is_swept else self.body
 
     @property
     def has_trailing(self) -> bool:
@@ -190,7 +196,6 @@ def _read_step(path: Path, file: str) -> Step:
         hint = f"A step begins with a /* TOML */ comment that may have: {', '.join(_KEYS)}."
         raise RuleError(f"{file}:1: the step's header cannot be read: {error!r}.", hint=hint) from None
     body = text[header.end() :].strip()
-    trailing = path.with_name(f"{path.stem}.trailing.sql")
     return Step(
         name=path.stem,
         file=file,
@@ -201,5 +206,11 @@ def _read_step(path: Path, file: str) -> Step:
         binds=tuple(data.get("binds", ())),
         arguments=arguments,
         body=body,
-        trailing_body=trailing.read_text(encoding="utf-8").strip() if trailing.is_file() else body,
+        trailing_body=_read_form(path, "trailing", body),
+        swept_body=_read_form(path, "swept", body),
     )
+
+
+def _read_form(path: Path, form: str, body: str) -> str:
+    beside = path.with_name(f"{path.stem}.{form}.sql")
+    return beside.read_text(encoding="utf-8").strip() if beside.is_file() else body

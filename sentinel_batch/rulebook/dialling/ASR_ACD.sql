@@ -49,7 +49,7 @@ possible_callers AS (
 ),
 
 calls AS (
-    SELECT * FROM attempts WHERE caller_number IN (SELECT caller_number FROM possible_callers)
+    SELECT * FROM attempts WHERE {{ pruned("caller_number", "possible_callers") }}
 ),
 
 {{ sweep("calls", sums=["completed", "talked"]) }},

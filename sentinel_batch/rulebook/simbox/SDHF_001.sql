@@ -26,7 +26,7 @@ possible_callers AS (
 ),
 
 calls AS (
-    SELECT * FROM examined_calls WHERE caller_number IN (SELECT caller_number FROM possible_callers)
+    SELECT * FROM examined_calls WHERE {{ pruned("caller_number", "possible_callers", coarse="busy_callers") }}
 ),
 
 {{ sweep("calls") }},

@@ -17,7 +17,7 @@ from sentinel_batch.config import Config
 from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import LakeDamagedError, LakeLockedError, UsageError
 from sentinel_batch.lake import Lake
-from sentinel_batch.profiles import build_profiles, load_days, read_profiles, relate_profiles, scan_profiles
+from sentinel_batch.profiles import build_profiles, load_days, load_overlapping, read_profiles, scan_profiles
 from sentinel_batch.profiles.keys import NumberKeys
 from sentinel_batch.profiles.segments import read_segments
 from tests.sentinel_batch.profiles.profile_commands import call
@@ -102,7 +102,9 @@ def test_unstored_days_are_computed_and_not_kept(lake: Lake, tmp_path: Path) -> 
     assert days.computed["local_date"].unique().to_list() == [DAYS[2]]
     assert len(read_profiles(lake=lake)["local_date"].unique()) == 2
     with desk.tables.connect() as connection:
-        related = relate_profiles(connection, desk, NOON - timedelta(hours=13, seconds=1), NOON + timedelta(days=2))
+        related = load_overlapping(desk, NOON - timedelta(hours=13, seconds=1), NOON + timedelta(days=2)).relate(
+            connection
+        )
         found = related.order("local_date, number").pl()
     build_profiles(lake=lake)
     assert found.select(sorted(found.columns)).equals(read_profiles(lake=lake).select(sorted(found.columns)))
@@ -116,7 +118,7 @@ def test_days_of_other_settings_are_computed_by_those_of_the_desk(lake: Lake) ->
     assert days.computed["definition"].unique().to_list() == ["1 Asia/Tokyo NG bands"]
     night = (NOON + timedelta(hours=2), NOON + timedelta(hours=4))  # Midnight in Tokyo is 15:00 UTC.
     with tokyo.tables.connect() as connection:
-        related = relate_profiles(connection, tokyo, *night).pl()
+        related = load_overlapping(tokyo, *night).relate(connection).pl()
     assert related["local_date"].unique().sort().to_list() == DAYS[:2]
 
 

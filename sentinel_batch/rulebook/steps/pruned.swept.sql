@@ -1,0 +1,2 @@
+{{ by }} IS NOT NULL
+AND {{ by }} IN (SELECT {{ by }} FROM {{ coarse }})
