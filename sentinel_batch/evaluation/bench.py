@@ -13,7 +13,7 @@ from sentinel_batch.errors import UsageError
 from sentinel_batch.evaluation.models import KIND, collect_training, train_without
 from sentinel_batch.evaluation.observation import Observation, build_population, describe_nights, observe_population
 from sentinel_batch.evaluation.outcomes import count_false_alerts, describe_boxes, measure_delays
-from sentinel_batch.evaluation.queue import CASES, FUSED, MODEL, RULES, build_queue, score_by_model, score_by_rules
+from sentinel_batch.evaluation.queue import FUSED, GROUPED, MODEL, RULES, build_queue, score_by_model, score_by_rules
 from sentinel_batch.evaluation.standing import DAILY_BUDGET, MEASURES, join_standings, measure, stand
 from sentinel_batch.learning.model import Model
 from sentinel_batch.rules import list_rules
@@ -163,7 +163,8 @@ class Judged:
 
     def queue(self, method: str, strategy: str | None, threshold: float) -> pl.DataFrame:
         """Return ``night, number, score`` of one method, its model trained without the strategy."""
-        return build_queue(method, self.rules, self.models[strategy], self.observation.members, threshold)
+        seen = self.observation
+        return build_queue(method, self.rules, self.models[strategy], seen.members, seen.boxes, threshold)
 
 
 def put(judged: Sequence[Judged], queues: Sequence[pl.DataFrame], asked: pl.Expr) -> dict[str, Any]:
@@ -183,7 +184,7 @@ def summarise(plan: BenchPlan, judged: Sequence[Judged], thresholds: Mapping[str
         asked = _of_strategy(name)
         queues = {
             method: [each.queue(method, name, thresholds[name]) for each in judged]
-            for method in (RULES, CASES, MODEL, FUSED)
+            for method in (RULES, GROUPED, MODEL, FUSED)
         }
         strategies[name] = {method: put(judged, parts, asked) for method, parts in queues.items()}
         observations = [each.observation for each in judged]

@@ -12,8 +12,8 @@ from sentinel_batch.learning.model import Model
 from sentinel_batch.learning.probability import to_probability
 from sentinel_batch.scores import fuse_findings, fuse_witnesses
 
-RULES, CASES, MODEL, FUSED = "rules", "rules + cases", "model", "rules + cases + model"
-"""Methods of ranking: all rules, and what their cases add; the model alone; everything."""
+RULES, GROUPED, MODEL, FUSED = "rules", "rules + boxes + cases", "model", "rules + boxes + cases + model"
+"""Methods of ranking: all rules, and what boxes and cases add; the model alone; everything."""
 
 
 def score_by_rules(observation: Observation, rules: Sequence[str] | None = None) -> pl.DataFrame:
@@ -68,18 +68,25 @@ def score_by_model(figures: pl.DataFrame, model: Model, *, least: float = 1e-4) 
 
 
 def build_queue(
-    method: str, rules: pl.DataFrame, model: pl.DataFrame, members: pl.DataFrame, threshold: float
+    method: str,
+    rules: pl.DataFrame,
+    model: pl.DataFrame,
+    members: pl.DataFrame,
+    boxes: pl.DataFrame,
+    threshold: float,
 ) -> pl.DataFrame:
     """Return ``night, number, score``: as :func:`sentinel_batch.scores.rank_suspects` ranks.
 
     Parameters
     ----------
     method
-        :data:`RULES`, :data:`CASES`, :data:`MODEL` (which lists what is at its threshold) or :data:`FUSED`.
+        :data:`RULES`, :data:`GROUPED`, :data:`MODEL` (which lists what is at its threshold) or :data:`FUSED`.
     rules, model
         As :func:`score_by_rules` and :func:`score_by_model` return them.
     members
         ``night, case_id, number``.
+    boxes
+        ``night, box_id, number, probability``.
     threshold
         Probability from which the model lists a number that no rule found.
     """
@@ -90,11 +97,11 @@ def build_queue(
     keys = ["night", "number"]
     sized = members.with_columns(case_size=pl.len().over("night", "case_id"))
     cases = sized.group_by(keys).agg(pl.col("case_size").sort_by("case_id").last())
-    if method == CASES:
-        return rules.join(cases, on=keys, how="left").select(
-            *keys, score=fuse_witnesses(pl.col("rule_score"), pl.lit(None, dtype=pl.Float64), pl.col("case_size"))
-        )
-    both = rules.join(model, on=keys, how="full", coalesce=True).join(cases, on=keys, how="left")
-    listed = both.filter(pl.col("rule_score").is_not_null() | (pl.col("probability") >= threshold))
-    witnesses = (pl.col(name) for name in ("rule_score", "probability", "case_size"))
-    return listed.select(*keys, score=fuse_witnesses(*witnesses))
+    boxed = boxes.group_by(keys).agg(box_probability=pl.col("probability").sort_by("box_id").last())
+    said = model if method == FUSED else model.clear()
+    listed = rules.join(boxed, on=keys, how="full", coalesce=True).join(
+        said.filter(pl.col("probability") >= threshold), on=keys, how="full", coalesce=True
+    )
+    known = listed.drop("probability").join(said, on=keys, how="left").join(cases, on=keys, how="left")
+    witnesses = (pl.col(name) for name in ("rule_score", "probability", "case_size", "box_probability"))
+    return known.select(*keys, score=fuse_witnesses(*witnesses)).filter(pl.col("score") > 0)
