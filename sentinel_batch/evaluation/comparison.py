@@ -179,7 +179,9 @@ def _for_agents(config: Config) -> Config:
 def _measure(seen: list[Observation], model: Model | None) -> list[dict[str, Any]]:
     """Return the figures of each method, all networks taken as one."""
     rules = [score_by_rules(each) for each in seen]
-    silent = pl.DataFrame(schema={"night": pl.Int32, "number": pl.String, "probability": pl.Float64})
+    silent = pl.DataFrame(
+        schema={"night": pl.Int32, "number": pl.String, "probability": pl.Float64, "listed": pl.Boolean}
+    )
     figures = []
     for method in (GROUPED,) if model is None else (GROUPED, FUSED):
         queues = []
@@ -187,8 +189,7 @@ def _measure(seen: list[Observation], model: Model | None) -> list[dict[str, Any
             judged = silent
             if method == FUSED and model is not None:
                 judged = score_by_model(describe_nights(each, window_days=model.window_days), model)
-            threshold = 1.0 if model is None else model.threshold
-            queues.append(build_queue(method, ruled, judged, each.members, each.boxes, threshold))
+            queues.append(build_queue(method, ruled, judged, each.members, each.boxes))
         figures.append({"method": method, **judge(seen, queues)})
     return figures
 

@@ -18,7 +18,8 @@ from sentinel_batch.cases import build_cases
 from sentinel_batch.config import Config
 from sentinel_batch.desk import Desk
 from sentinel_batch.detection import run_detection
-from sentinel_batch.learning.features import FEATURE_NAMES, describe_callers
+from sentinel_batch.learning.features import describe_callers
+from sentinel_batch.learning.figures import FEATURE_NAMES
 from sentinel_batch.learning.history import list_days, load_profiles
 from sentinel_batch.learning.labels import has_truth
 from sentinel_batch.profiles import build_profiles

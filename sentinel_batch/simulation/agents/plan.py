@@ -14,7 +14,7 @@ from sentinel_batch.errors import UsageError
 VERSION = "agents 1"
 """Version of the design: equal parameters give equal calls only within one version."""
 
-DEFAULT_START = dt.date(2026, 2, 2)
+DEFAULT_START = dt.date(2026, 1, 5)
 """A Monday."""
 
 FEWEST_SUBSCRIBERS, MOST_SUBSCRIBERS = 1_000, 1_000_000
