@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from sentinel_batch.evaluation.variants import FULL, VARIANTS, Source, check_var
 from sentinel_batch.evaluation.verdicts import judge
 from sentinel_batch.learning.labels import has_truth
 from sentinel_batch.learning.model import Model, open_model
-from sentinel_batch.simulation.agents import STRATEGIES as AGENT_STRATEGIES
 from sentinel_batch.simulation.agents import simulate_agents
 from sentinel_batch.simulation.population import STRATEGIES, simulate_population
 
@@ -123,9 +122,7 @@ def bench_variants(
                 {"design": design, "variant": name, "words": VARIANTS[name].words, **figures}
                 for figures in _measure(seen, judge_model)
             ]
-    facts = {**asdict(chosen), "sims": None}
-    facts.pop("sims")
-    return {"plan": facts, "model": None if judge_model is None else judge_model.version, "variants": rows}
+    return {"plan": asdict(chosen), "model": None if judge_model is None else judge_model.version, "variants": rows}
 
 
 def observe_variant(
@@ -157,7 +154,7 @@ def place_variant(
 
 def _simulate(base: Path, plan: VariantPlan, design: str, seed: int, say: Callable[[str], None]) -> Desk:
     config = Config(lake=base / "lake")
-    desk = Desk(config) if design == POPULATION else Desk(_for_agents(config))
+    desk = Desk(config) if design == POPULATION else Desk(replace(config, timezone=AGENTS_ZONE, region=AGENTS_REGION))
     desk.create_lake()
     if not has_truth(desk.snapshot().tables):
         say(f"{base.name}: simulating")
@@ -168,12 +165,6 @@ def _simulate(base: Path, plan: VariantPlan, design: str, seed: int, say: Callab
         else:
             simulate_agents(desk, subscribers=plan.subscribers, days=plan.days, seed=seed, boxes=plan.boxes)
     return open_population(base)
-
-
-def _for_agents(config: Config) -> Config:
-    from dataclasses import replace
-
-    return replace(config, timezone=AGENTS_ZONE, region=AGENTS_REGION)
 
 
 def _measure(seen: list[Observation], model: Model | None) -> list[dict[str, Any]]:
@@ -196,7 +187,3 @@ def _measure(seen: list[Observation], model: Model | None) -> list[dict[str, Any
 
 def _silent(_: str) -> None:
     return
-
-
-ALL_STRATEGIES = {POPULATION: tuple(STRATEGIES), AGENTS: tuple(AGENT_STRATEGIES)}
-"""Strategies of each design."""

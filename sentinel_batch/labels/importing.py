@@ -74,9 +74,10 @@ def import_labels(
         If the file cannot be read, or a line is invalid; then nothing is imported.
     """
     desk, path = open_desk(lake, config), Path(file)
+    target = desk.lake  # A lake that is not there is said before anything about the file.
     labels = read_labels(path, desk.config.region)
     facts = {"file": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "by": actor_name(by)}
-    with desk.lake.lock(desk.config.lock_timeout), recorded_run(desk.lake, "labels", facts) as run:
+    with target.lock(desk.config.lock_timeout), recorded_run(target, "labels", facts) as run:
         result = _keep(desk, path, labels, actor_name(by))
         run.counts = {name: count for name, count in result.to_dict().items() if name != "file"}
         return result

@@ -32,8 +32,8 @@ CHANCE_MEMBERS = 3
 """Cases up to this size say nothing: as many suspects meet by chance."""
 
 _COLUMNS = (
-    "rank", "suspect_number", "score", "rule_score", "model_probability", "model_rank", "severity", "rules", "alert_ids",
-    "case_id", "box_id", "first_seen", "last_seen", "reasons", "reasons_against",
+    "rank", "suspect_number", "score", "rule_score", "model_probability", "model_rank", "severity", "rules",
+    "alert_ids", "case_id", "box_id", "first_seen", "last_seen", "reasons", "reasons_against",
 )  # fmt: skip
 
 

@@ -41,7 +41,7 @@ def figures(bench: tuple[Path, dict[str, Any]]) -> dict[str, Any]:
 
 def test_simple_boxes_are_at_the_head_of_the_queue(figures: dict[str, Any]) -> None:
     for name in STRATEGIES:
-        fused = figures["strategies"][name]["rules + cases + model"]
+        fused = figures["strategies"][name]["rules + boxes + cases + model"]
         assert fused["fraud"] >= 8 and fused["units"] == 1
         assert fused["precision_at_k"] >= 0.8
         assert figures["delays"][name]["rules"]["numbers"] == fused["fraud"]

@@ -329,8 +329,21 @@ def test_a_number_without_calls_cannot_be_explained(lake: Lake, model: Model) ->
 
 def test_reasons_are_words_with_signed_parts(lake: Lake, model: Model) -> None:
     reasons = word_reasons(score_callers(lake=lake, model=model, numbers=[BOX_SIM]), model)[BOX_SIM]
-    assert 1 <= len(reasons) <= 5
-    assert all(reason.rpartition(": ")[2][0] in "+-" for reason in reasons)
+    assert 1 <= len(reasons.speaking) <= 5
+    assert {reason.rpartition(": ")[2][0] for reason in reasons.speaking} == {"+"}
+    assert {reason.rpartition(": ")[2][0] for reason in reasons.against} <= {"-"}
+
+
+def test_reasons_for_and_against_are_never_mixed(lake: Lake, model: Model) -> None:
+    parts = explain_caller("+2348030000000", lake=lake, model=model).contributions["contribution"].to_list()
+    turn = next(place for place, part in enumerate(parts) if part <= 0)
+    assert 0 < turn < len(parts)
+    for_, against = parts[:turn], parts[turn:]
+    assert for_ == sorted(for_, reverse=True) and max(against) <= 0
+    assert against == sorted(against)
+    queue = rank_suspects(lake=lake, model=model)
+    signs = queue.select(pl.col("reasons", "reasons_against").list.join(" ")).row(0)
+    assert ": -" not in signs[0] and ": +" not in signs[1]
 
 
 def test_the_model_raises_numbers_and_hides_none(lake: Lake, model: Model) -> None:
