@@ -1,8 +1,9 @@
-"""How the shipped model of callers was made: ``python -m research.callers FOLDER [TARGET]``.
+"""How the shipped model of callers was made: ``python -m research.callers FOLDER [TARGET [DESIGN]]``.
 
 Networks of both designs are simulated, each seen as another operator has it: with or without IMEI and cells, one
 operator's calls only, every second call missing. So the trees learn to do without what is not there. Views that are
-measured but not learned from: other numbers, three days of history, a holiday. Equal versions give equal bytes.
+measured but not learned from: other numbers, three days of history, a holiday. Equal versions give equal bytes. With
+a design (``population`` or ``agents``) only networks of that one are learned from, to see how a model does on the other.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ fifth more SIMs (docs/detection-quality-cdr.md)."""
 NAME = "simbox-simulated"
 
 
-def main(folder: str, target: str | None = None) -> None:
+def main(folder: str, target: str | None = None, design: str | None = None) -> None:
     """Simulate, train, and write the model and its card."""
     desks = []
     for seed, variant in SEEDS.items():
-        for design in DESIGNS:
-            desk = place_variant(Path(folder), PLAN, design, seed, variant, lambda words: print(words, file=sys.stderr))
+        for name in DESIGNS if design is None else (design,):
+            desk = place_variant(Path(folder), PLAN, name, seed, variant, lambda words: print(words, file=sys.stderr))
             build_profiles(lake=desk)
             desks.append(desk)
     model = train_model(desks, labels="truth", kinds=[KIND], background=BACKGROUND, threshold=THRESHOLD)

@@ -205,7 +205,9 @@ def _work_night(desk: Desk, night: int, start: datetime, end: datetime) -> dict[
     """Do what ``nightly`` does after profiles, in its order: rules, boxes, cases."""
     tonight = pl.lit(night).alias("night")
     detections = run_detection(lake=desk, since=start, until=end)
-    boxes = describe_boxes(record_boxes(lake=desk, until=end), desk.config.timezone, end)
+    # The search takes the whole local day of its instant, and the end of a day is the first instant of the next.
+    found_boxes = record_boxes(lake=desk, until=end - timedelta(microseconds=1))
+    boxes = describe_boxes(found_boxes, desk.config.timezone, end)
     opened = [_list_opened(detections.changes)]
     if not boxes.is_empty():
         opened.append(_list_opened(record_alerts(boxes, lake=desk)))

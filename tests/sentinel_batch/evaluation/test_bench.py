@@ -75,6 +75,15 @@ def test_delays_count_from_the_first_fraudulent_call_to_the_night(folder: Path) 
     assert alone["median"] == pytest.approx((seen.ends[1] - one["fraud_start"][0]).total_seconds() / 3600)
 
 
+def test_no_night_looks_ahead(folder: Path) -> None:
+    seen = read_observation(folder / POPULATION)
+    begun = seen.truth.filter(pl.col("strategy").is_not_null()).select("number", "fraud_start")
+    named = pl.concat([seen.boxes.select("night", "number"), seen.members.select("night", "number")])
+    first = named.group_by("number").agg(pl.col("night").min()).join(begun, on="number")
+    assert first.height > 0
+    assert all(seen.ends[night] > start for night, start in first.select("night", "fraud_start").iter_rows())
+
+
 def _with_truth(seen: Any, truth: pl.DataFrame) -> Any:
     from dataclasses import replace
 
