@@ -3,7 +3,7 @@
 Networks of both designs are simulated, each seen as another operator has it: with or without IMEI and cells, one
 operator's calls only, every second call missing. So the trees learn to do without what is not there. Views that are
 measured but not learned from: other numbers, three days of history, a holiday. Equal versions give equal bytes. With
-a design (``population`` or ``agents``) only networks of that one are learned from, to see how a model does on the other.
+a design (``population`` or ``agents``) only its networks are learned from, to see how a model does on the other design.
 """
 
 from __future__ import annotations

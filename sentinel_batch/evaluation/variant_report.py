@@ -45,7 +45,7 @@ def render_summary(rows: Rows) -> str:
     """Return a row for each design, variant and method."""
     heads = [
         "Design", "Variant", "Ranked by", "SIMs", "Precision@k", "Least strategy", "Boxes in one case",
-        "Alerts a day per million", "CRITICAL, true",
+        "Alerts a day per million", "On honest numbers", "CRITICAL, true",
     ]  # fmt: skip
     return tabulate(heads, [_summarise(row) for row in rows])
 
@@ -58,7 +58,8 @@ def _summarise(row: Mapping[str, Any]) -> list[object]:
         show_name(row["design"]), show_name(row["variant"]), row["method"], row["sims"],
         show_interval(row["precision_at_k"], row["interval"]),
         f"{show_percent(strategies[least]['recall'])} {show_name(least)}", f"{whole} of {large}",
-        f"{row['alerts_per_million']:,.0f}", f"{row['critical']}, {show_percent(row['critical_true'])}",
+        f"{row['alerts_per_million']:,.0f}", f"{row['honest_per_million']:,.0f}",
+        f"{row['critical']}, {show_percent(row['critical_true'])}",
     ]  # fmt: skip
 
 

@@ -37,8 +37,8 @@ def judge(observations: Sequence[Observation], queues: Sequence[pl.DataFrame]) -
         ``strategies``: by name ``sims``, ``boxes``, ``recall`` (share among the first k) with its Wilson ``interval``,
         ``listed`` (share that is in the queue at all), median ``delay`` in hours, ``large`` (boxes of which at least
         :data:`~sentinel_batch.evaluation.outcomes.FEWEST_TOGETHER` SIMs called) and ``whole`` (of them, those that are
-        one case with :data:`PURE` purity); ``alerts_per_million`` (alerts opened a day per million subscribers);
-        ``critical`` alerts and the share of them that is ``critical_true`` (any fraud).
+        one case with :data:`PURE` purity); ``alerts_per_million`` (alerts opened a day per million subscribers) and
+        ``honest_per_million`` (those on numbers that commit no fraud); ``critical`` alerts and the share of them that is ``critical_true`` (any fraud).
     """
     days = observations[0].days
     standings = [
@@ -102,14 +102,16 @@ def _count_whole(boxes: Sequence[dict[str, Any]]) -> dict[str, int]:
 
 def _count_alerts(observations: Sequence[Observation]) -> dict[str, Any]:
     days = sum(own.subscribers * own.days for own in observations) / 1e6
-    critical = pl.concat(
-        own.alerts.filter(pl.col("alert_severity") == "CRITICAL").join(
+    alerts = pl.concat(
+        own.alerts.join(
             own.truth.select(suspect_number="number", fraud=pl.col("role") == "fraud"), on="suspect_number", how="left"
         )
         for own in observations
-    )
+    ).with_columns(pl.col("fraud").fill_null(False))
+    critical = alerts.filter(pl.col("alert_severity") == "CRITICAL")
     return {
-        "alerts_per_million": sum(own.alerts.height for own in observations) / days,
+        "alerts_per_million": alerts.height / days,
+        "honest_per_million": alerts.filter(~pl.col("fraud")).height / days,
         "critical": critical.height,
-        "critical_true": critical["fraud"].fill_null(False).mean() if critical.height else None,
+        "critical_true": critical["fraud"].mean() if critical.height else None,
     }

@@ -127,6 +127,7 @@ def test_the_bench_reports_by_variant_and_goes_on_where_it_stopped(folder: Path)
     assert whole["sims"] == truth["fraud_start"].drop_nulls().len()
     assert sum(own["sims"] for own in whole["strategies"].values()) == whole["sims"]
     assert whole["strategies"]["steady"]["recall"] > 0.8
+    assert 0 < whole["honest_per_million"] < whole["alerts_per_million"]
     assert all(own["whole"] <= own["large"] <= own["boxes"] for own in whole["strategies"].values())
     said: list[str] = []
     plan = VariantPlan(1_000, 4, (3,), (AGENTS,), ("full", "no_imei"), 1)
