@@ -38,7 +38,8 @@ def judge(observations: Sequence[Observation], queues: Sequence[pl.DataFrame]) -
         ``listed`` (share that is in the queue at all), median ``delay`` in hours, ``large`` (boxes of which at least
         :data:`~sentinel_batch.evaluation.outcomes.FEWEST_TOGETHER` SIMs called) and ``whole`` (of them, those that are
         one case with :data:`PURE` purity); ``alerts_per_million`` (alerts opened a day per million subscribers) and
-        ``honest_per_million`` (those on numbers that commit no fraud); ``critical`` alerts and the share of them that is ``critical_true`` (any fraud).
+        ``honest_per_million`` (those on numbers that commit no fraud); ``critical`` alerts and the share of them that
+        is ``critical_true`` (any fraud).
     """
     days = observations[0].days
     standings = [
