@@ -41,9 +41,14 @@ from .ingestion import IngestResult as IngestResult
 from .ingestion import LayoutView as LayoutView
 from .ingestion import ingest as ingest
 from .ingestion import propose_dialect as propose_dialect
+from .labels import LabelImport as LabelImport
+from .labels import import_labels as import_labels
+from .labels import list_labels as list_labels
 from .lake import Lake as Lake
 from .lake import Snapshot as Snapshot
+from .learning import ModelCheck as ModelCheck
 from .learning import calibrate_rules as calibrate_rules
+from .learning import check_model as check_model
 from .learning import compute_scorecard as compute_scorecard
 from .learning import evaluate_model as evaluate_model
 from .learning import explain_caller as explain_caller
@@ -85,6 +90,7 @@ from .scores import list_suspects as list_suspects
 from .scores import rank_risks as rank_risks
 from .scores import rank_suspects as rank_suspects
 from .simulation import MockCDRGenerator as MockCDRGenerator
+from .simulation.agents import simulate_agents as simulate_agents
 from .simulation.population import PopulationTruth as PopulationTruth
 from .simulation.population import read_truth as read_truth
 from .simulation.population import simulate_population as simulate_population

@@ -112,5 +112,9 @@ class SuppressionError(UsageError):
     """A line of the suppression list is invalid."""
 
 
+class LabelError(UsageError):
+    """A file of labels cannot be read, or one of its lines is invalid."""
+
+
 class ModelError(SentinelError):
     """A model cannot be trained, read, or used on these data."""

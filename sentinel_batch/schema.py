@@ -166,6 +166,22 @@ SUPPRESSIONS = Table(
     key=("pattern",),
 )
 
+OUTSIDE_LABELS = Table(
+    "outside_labels",
+    {
+        "number": TEXT,
+        "label": TEXT,
+        "source": TEXT,
+        "labelled_on": DATE,
+        "reason": TEXT,
+        "file": TEXT,
+        "line": INTEGER,
+        "imported_at": TIMESTAMP,
+        "imported_by": TEXT,
+    },
+    key=("number", "source", "labelled_on"),
+)
+
 RUNS = Table(
     "runs",
     {
@@ -471,6 +487,7 @@ TABLES: dict[str, Table] = {
         FRAUD_ALERTS,
         ALERT_EVENTS,
         SUPPRESSIONS,
+        OUTSIDE_LABELS,
         RUNS,
         RECORDINGS,
         AUDIO_SEGMENTS,

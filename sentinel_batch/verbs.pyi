@@ -21,10 +21,12 @@ from sentinel_batch.detection.result import Detections
 from sentinel_batch.detection.service import Moment as DetectionMoment
 from sentinel_batch.ingestion.loading.options import Progress as IngestionProgress
 from sentinel_batch.ingestion.result import IngestResult
+from sentinel_batch.labels.importing import LabelImport
 from sentinel_batch.learning.calibration import Proposal
 from sentinel_batch.learning.model import Model
 from sentinel_batch.learning.scorecard import Scorecard
 from sentinel_batch.learning.scoring import CallerExplanation
+from sentinel_batch.learning.trust import ModelCheck
 from sentinel_batch.maintenance.diagnosis import Diagnosis
 from sentinel_batch.maintenance.upkeep import MaintenanceResult
 from sentinel_batch.nightly.outcome import NightlyResult
@@ -100,6 +102,9 @@ class Verbs:
         levels: Sequence[float] = ...,
     ) -> Proposal:
         """Propose thresholds that keep the alerts within a budget; changes nothing."""
+
+    def check_model(self, *, model: Model | str | Path, until: datetime | None = None) -> ModelCheck:
+        """Tell whether a model's judgement of the trailing days can be trusted."""
 
     def close_case(
         self,
@@ -200,6 +205,9 @@ class Verbs:
     def get_case(self, case_id: int) -> CaseFile:
         """Return one case, whatever its status, with members, links and history."""
 
+    def import_labels(self, file: str | Path, *, by: str | None = None) -> LabelImport:
+        """Keep what others know of numbers: hits of test calls, a regulator's list, closed cases."""
+
     def ingest(
         self,
         paths: str | Path | Sequence[str | Path],
@@ -240,6 +248,9 @@ class Verbs:
 
     def list_joint_findings(self) -> pl.DataFrame:
         """List the numbers that have an alert and of which a recording is ``likely_synthetic``: one row per number."""
+
+    def list_labels(self, *, label: str | None = None, source: str | None = None) -> pl.DataFrame:
+        """Return the imported labels (columns of ``schema.OUTSIDE_LABELS``), the newest first."""
 
     def list_recordings(
         self,
@@ -359,6 +370,18 @@ class Verbs:
         base_rate: float | None = None,
     ) -> pl.DataFrame:
         """Return the model's judgement of every number that called in the trailing days, the most suspicious first."""
+
+    def simulate_agents(
+        self,
+        *,
+        subscribers: int = 10000,
+        days: int = 14,
+        seed: int = 1,
+        start: dt.date = ...,
+        boxes: int = 1,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> PopulationTruth:
+        """Fill an empty lake with the calls of agents: subscribers with places and friends, trades, probes and SIM boxes."""
 
     def simulate_population(
         self,

@@ -68,6 +68,7 @@ class RootGroup(ReportedGroup, LazyGroup):
         "rules": "rules:create",
         "profiles": "profiles:create",
         "model": "model:create",
+        "labels": "labels:create",
         "audio": "audio:create",
         "sim": "sim:create",
         "config": "config:create",

@@ -11,7 +11,7 @@ import typer
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.period import Until, resolve_bounds
 from sentinel_batch.cli.session import Session, with_session
-from sentinel_batch.cli.text import show_share
+from sentinel_batch.cli.text import show_reasons, show_share
 
 if TYPE_CHECKING:
     from sentinel_batch.desk import DeskLike
@@ -133,7 +133,7 @@ def score(
     formula over the last 24 hours.
     """
     from sentinel_batch.learning import open_model, score_callers
-    from sentinel_batch.learning.scoring import word_reasons
+    from sentinel_batch.learning.scoring import Reasons, word_reasons
 
     desk = session.desk().snapshot()
     _, end = resolve_bounds(desk, None, until)
@@ -141,7 +141,11 @@ def score(
     rows = score_callers(lake=desk, model=chosen, until=end, base_rate=base_rate).head(max(0, limit))
     reasons = word_reasons(rows, chosen)
     if session.output.as_json:
-        listed = [row | {"reasons": reasons.get(row["number"], [])} for row in rows.to_dicts()]
+        listed = [
+            row | {"reasons": own.speaking, "reasons_against": own.against}
+            for row in rows.to_dicts()
+            for own in [reasons.get(row["number"], Reasons())]
+        ]
         session.output.document({"status": "success", "model_version": chosen.version, "numbers": listed})
         return
     session.output.table(
@@ -153,9 +157,10 @@ def score(
                 row["log_odds"],
                 row["segment"],
                 row["last_call"],
-                "; ".join(reasons.get(row["number"], [])),
+                show_reasons(own.speaking, own.against),
             )
             for row in rows.to_dicts()
+            for own in [reasons.get(row["number"], Reasons())]
         ],
     )
 
@@ -185,8 +190,14 @@ def _print_explanation(out: Output, found: CallerExplanation) -> None:
         f"(model {found.model_version}, {found.window_days} days up to {found.day})."
     )
     parts = found.contributions.filter(found.contributions["contribution"].abs() >= 0.005)
-    rows = [("before anything is known", found.start), *parts.select("words", "contribution").iter_rows()]
-    out.table(_PARTS, [(words, f"{part:+.2f}") for words, part in rows])
+    said = list(parts.select("words", "contribution").iter_rows())
+    out.line(f"Before anything is known: {found.start:+.2f}.")
+    for title, rows in (
+        ("For fraud", [row for row in said if row[1] > 0]),
+        ("Against it", [row for row in said if row[1] < 0]),
+    ):
+        if rows:
+            out.table(_PARTS, [(words, f"{part:+.2f}") for words, part in rows], title=title)
 
 
 def _print_figures(out: Output, figures: dict[str, Any]) -> None:

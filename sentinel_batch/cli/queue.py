@@ -9,7 +9,7 @@ import typer
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.period import Since, Until, resolve_bounds
 from sentinel_batch.cli.session import Session, with_session
-from sentinel_batch.cli.text import show_share
+from sentinel_batch.cli.text import show_reasons, show_share
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,18 +41,23 @@ def queue(
     """Rank the suspects, one row per number: whom to look at first.
 
     The score joins what all rules found, the number's box, the size of its case and, if one is named, the probability
-    of a model, which can raise a number but never remove one. By contrast, risk scores every caller by the last 24
-    hours alone, without rules, and model score lists what the model alone suspects.
+    and the order of a model, which can raise a number but never remove one. Why says what speaks for fraud, and then,
+    apart from it, what speaks against. By contrast, risk scores every caller by the last 24 hours alone, without rules,
+    and model score lists what the model alone suspects.
     """
-    from sentinel_batch.scores import rank_suspects
+    from sentinel_batch.scores import rank_queue
 
     desk = session.desk().snapshot()
     begin, end = resolve_bounds(desk, since, until)
-    rows = rank_suspects(lake=desk, since=begin, until=end, model=model, limit=limit)
-    if session.output.as_json:
-        session.output.document({"status": "success", "count": rows.height, "suspects": rows.to_dicts()})
-    else:
-        _print_queue(session.output, rows)
+    found = rank_queue(lake=desk, since=begin, until=end, model=model, limit=limit)
+    out, rows = session.output, found.suspects
+    if out.as_json:
+        check = None if found.check is None else found.check.to_dict()
+        out.document({"status": "success", "count": rows.height, "suspects": rows.to_dicts(), "model_check": check})
+        return
+    _print_queue(out, rows)
+    for notice in found.notices:
+        out.note(notice)
 
 
 def _print_queue(out: Output, rows: pl.DataFrame) -> None:
@@ -72,7 +77,7 @@ def _print_queue(out: Output, rows: pl.DataFrame) -> None:
                 row["case_id"],
                 row["box_id"],
                 " ".join(map(str, row["alert_ids"])),
-                "; ".join(row["reasons"]),
+                show_reasons(row["reasons"], row["reasons_against"]),
             )
             for row in rows.to_dicts()
         ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 import unicodedata
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 _DIRECTION_CONTROLS = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C)}
@@ -41,6 +42,11 @@ def wrap(text: str, width: int, label: str = "", indent: str = "") -> str:
 def count_of(count: int, noun: str) -> str:
     """Write a number of things: ``1 rule``, ``2 rules``."""
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def show_reasons(speaking: Sequence[str], against: Sequence[str]) -> str:
+    """Write what speaks for a suspicion, and then, apart from it, what speaks against it."""
+    return "; ".join(speaking) + (f"{'. ' if speaking else ''}Against: {'; '.join(against)}" if against else "")
 
 
 def _steers(character: str) -> bool:

@@ -13,7 +13,7 @@ from sentinel_batch.errors import UsageError
 from sentinel_batch.evaluation.models import KIND, collect_training, train_without
 from sentinel_batch.evaluation.observation import Observation, build_population, describe_nights, observe_population
 from sentinel_batch.evaluation.outcomes import count_false_alerts, describe_boxes, measure_delays
-from sentinel_batch.evaluation.queue import CASES, FUSED, MODEL, RULES, build_queue, score_by_model, score_by_rules
+from sentinel_batch.evaluation.queue import FUSED, GROUPED, MODEL, RULES, build_queue, score_by_model, score_by_rules
 from sentinel_batch.evaluation.standing import DAILY_BUDGET, MEASURES, join_standings, measure, stand
 from sentinel_batch.learning.model import Model
 from sentinel_batch.rules import list_rules
@@ -135,7 +135,7 @@ def bench_detection(
         say(f"population {observation.seed}: judging")
         figures = pl.read_parquet(kept, glob=False)
         judged.append(Judged.of(observation, {name: score_by_model(figures, model) for name, model in models.items()}))
-    return summarise(chosen, judged, {name: model.threshold for name, model in models.items()})
+    return summarise(chosen, judged)
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class Judged:
     rules
         ``night, number, rule_score``.
     models
-        ``night, number, probability`` of the model that was trained without a strategy (None: with all).
+        ``night, number, probability, listed`` of the model that was trained without a strategy (None: with all).
     """
 
     observation: Observation
@@ -161,9 +161,10 @@ class Judged:
         """Return the population with the score of all rules."""
         return cls(observation, score_by_rules(observation), models)
 
-    def queue(self, method: str, strategy: str | None, threshold: float) -> pl.DataFrame:
+    def queue(self, method: str, strategy: str | None) -> pl.DataFrame:
         """Return ``night, number, score`` of one method, its model trained without the strategy."""
-        return build_queue(method, self.rules, self.models[strategy], self.observation.members, threshold)
+        seen = self.observation
+        return build_queue(method, self.rules, self.models[strategy], seen.members, seen.boxes)
 
 
 def put(judged: Sequence[Judged], queues: Sequence[pl.DataFrame], asked: pl.Expr) -> dict[str, Any]:
@@ -175,16 +176,13 @@ def put(judged: Sequence[Judged], queues: Sequence[pl.DataFrame], asked: pl.Expr
     return measure(join_standings(standings))
 
 
-def summarise(plan: BenchPlan, judged: Sequence[Judged], thresholds: Mapping[str | None, float]) -> dict[str, Any]:
+def summarise(plan: BenchPlan, judged: Sequence[Judged]) -> dict[str, Any]:
     """Return the figures of judged populations, as :func:`bench_detection` does."""
     strategies: dict[str, Any] = {}
     delays: dict[str, Any] = {}
     for name in plan.strategies:
         asked = _of_strategy(name)
-        queues = {
-            method: [each.queue(method, name, thresholds[name]) for each in judged]
-            for method in (RULES, CASES, MODEL, FUSED)
-        }
+        queues = {method: [each.queue(method, name) for each in judged] for method in (RULES, GROUPED, MODEL, FUSED)}
         strategies[name] = {method: put(judged, parts, asked) for method, parts in queues.items()}
         observations = [each.observation for each in judged]
         delays[name] = {method: measure_delays(observations, queues[method], name) for method in (RULES, FUSED)}
@@ -192,7 +190,7 @@ def summarise(plan: BenchPlan, judged: Sequence[Judged], thresholds: Mapping[str
         "plan": {**asdict(plan), "boxes": plan.boxes, "prevalence": PREVALENCE, "daily_budget": DAILY_BUDGET},
         "strategies": strategies,
         "overall": _average(strategies),
-        "known": _measure_known(plan, judged, thresholds[None]),
+        "known": _measure_known(plan, judged),
         "rules": _measure_rules(judged),
         "delays": delays,
         "false_alerts": count_false_alerts([each.observation for each in judged]),
@@ -231,9 +229,9 @@ def _average(strategies: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _measure_known(plan: BenchPlan, judged: Sequence[Judged], threshold: float) -> dict[str, Any]:
+def _measure_known(plan: BenchPlan, judged: Sequence[Judged]) -> dict[str, Any]:
     """Return the figures of the model that knows all strategies (but no such seed): boxes, and any fraud."""
-    queues = [each.queue(FUSED, None, threshold) for each in judged]
+    queues = [each.queue(FUSED, None) for each in judged]
     known = {name: put(judged, queues, _of_strategy(name)) for name in plan.strategies}
     known["all boxes"] = put(judged, queues, _of_strategy(None))
     known["any fraud"] = put(judged, queues, pl.col("role") == "fraud")

@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from sentinel_batch.alerts import AlertChanges, record_alerts
+from sentinel_batch.boxes import describe_boxes, record_boxes
+from sentinel_batch.boxes import list_standing_members as list_standing_box_members
 from sentinel_batch.cases import build_cases
 from sentinel_batch.config import Config
 from sentinel_batch.desk import Desk
-from sentinel_batch.detection import Detections, run_detection
-from sentinel_batch.learning.features import FEATURE_NAMES, describe_callers
+from sentinel_batch.detection import run_detection
+from sentinel_batch.learning.features import describe_callers
+from sentinel_batch.learning.figures import FEATURE_NAMES
 from sentinel_batch.learning.history import list_days, load_profiles
 from sentinel_batch.learning.labels import has_truth
 from sentinel_batch.profiles import build_profiles
 from sentinel_batch.schema import FRAUD_ALERTS, polars_schema
 from sentinel_batch.scores.membership import list_standing_members
 from sentinel_batch.simulation.population import read_truth, simulate_population
+from sentinel_batch.simulation.population.truth import FOLDER, PLAN_FILE
 
-FOUND, OPENED, MEMBERS, FACTS = "findings.parquet", "alerts.parquet", "members.parquet", "nights.json"
+FOUND, OPENED, MEMBERS, BOXES = "findings.parquet", "alerts.parquet", "members.parquet", "boxes.parquet"
+FACTS = "nights.json"
 
 FIRST_MODEL_NIGHT = 2
 """Nights (from 0) before this one have too little history for a model."""
@@ -40,7 +46,7 @@ class Observation:
     Parameters
     ----------
     desk
-        A snapshot: its calls, profiles, alerts and cases.
+        A snapshot: its calls, profiles, alerts, boxes and cases.
     seed, subscribers
         Of the population.
     ends
@@ -48,11 +54,13 @@ class Observation:
     truth
         ``number, role, kind, strategy, box_id, fraud_start`` of every number.
     findings
-        ``night`` and the main columns of every finding.
+        ``night`` and the main columns of every finding, those of boxes included.
     alerts
-        ``night, suspect_number, detection_rule`` of every alert, on the night that opened it.
+        ``night, suspect_number, detection_rule, alert_severity`` of every alert, on the night that opened it.
     members
         ``night, case_id, number``: members of cases as they stood after each night.
+    boxes
+        ``night, box_id, number, probability``: members of boxes as they stood after each night.
     """
 
     desk: Desk
@@ -63,6 +71,7 @@ class Observation:
     findings: pl.DataFrame
     alerts: pl.DataFrame
     members: pl.DataFrame
+    boxes: pl.DataFrame
 
     @property
     def days(self) -> int:
@@ -82,7 +91,7 @@ def observe_population(
     campaigns: bool = True,
     progress: Callable[[str], None] | None = None,
 ) -> Observation:
-    """Simulate a population and work through its nights as ``nightly`` does: profiles, rules, alerts, cases.
+    """Simulate a population and work through its nights as ``nightly`` does: profiles, rules, alerts, boxes, cases.
 
     What was observed is kept in the folder, and read from there if it is asked for again.
 
@@ -95,12 +104,17 @@ def observe_population(
     progress
         Called with a few words at each step.
     """
-    desk = build_population(
+    build_population(
         folder, subscribers=subscribers, days=days, seed=seed, strategies=strategies, boxes=boxes,
         sims_per_box=sims_per_box, campaigns=campaigns, progress=progress,
     )  # fmt: skip
+    return observe(folder, seed=seed, subscribers=subscribers, progress=progress)
+
+
+def observe(folder: Path, *, seed: int, subscribers: int, progress: Callable[[str], None] | None = None) -> Observation:
+    """Work through the nights of the simulated lake in a folder; what was observed before is read."""
     if not (folder / FACTS).is_file():
-        _work_nights(desk, folder, seed, subscribers, progress or _silent)
+        _work_nights(folder, seed, subscribers, progress or _silent)
     return read_observation(folder)
 
 
@@ -130,20 +144,24 @@ def build_population(
 
 
 def open_population(folder: Path) -> Desk:
-    """Return the desk of a population: the default settings, whatever is configured, so that figures compare."""
-    return Desk(Config(lake=folder / "lake"))
+    """Return the desk of a simulated lake: the default settings, whatever is configured, so that figures compare.
+
+    Only country and time zone are those of the simulation, once it is there.
+    """
+    config, plan = Config(lake=folder / "lake"), folder / "lake" / FOLDER / PLAN_FILE
+    facts = json.loads(plan.read_text(encoding="utf-8")) if plan.is_file() else {}
+    zone, region = facts.get("zone", config.timezone), facts.get("region", config.region)
+    return Desk(replace(config, timezone=zone, region=region))
 
 
 def read_observation(folder: Path) -> Observation:
-    """Return what :func:`observe_population` kept in a folder."""
+    """Return what :func:`observe` kept in a folder."""
     desk = open_population(folder).snapshot()
     facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
     truth = read_truth(lake=desk).numbers.select("number", "role", "kind", "strategy", "box_id", "fraud_start")
-    findings, alerts, members = (pl.read_parquet(folder / name, glob=False) for name in (FOUND, OPENED, MEMBERS))
-    return Observation(
-        desk, facts["seed"], facts["subscribers"], tuple(datetime.fromisoformat(end) for end in facts["ends"]), truth,
-        findings, alerts, members,
-    )  # fmt: skip
+    kept = (pl.read_parquet(folder / name, glob=False) for name in (FOUND, OPENED, MEMBERS, BOXES))
+    ends = tuple(datetime.fromisoformat(end) for end in facts["ends"])
+    return Observation(desk, facts["seed"], facts["subscribers"], ends, truth, *kept)
 
 
 def describe_nights(observation: Observation, *, window_days: int = 7) -> pl.DataFrame:
@@ -167,28 +185,44 @@ def describe_nights(observation: Observation, *, window_days: int = 7) -> pl.Dat
     return pl.concat(parts)
 
 
-def _work_nights(desk: Desk, folder: Path, seed: int, subscribers: int, progress: Callable[[str], None]) -> None:
+def _work_nights(folder: Path, seed: int, subscribers: int, progress: Callable[[str], None]) -> None:
+    desk = open_population(folder)
+    build_profiles(lake=desk)
     days = list_days(desk.snapshot())
     desk = desk.configure(rules={"GEO_IMPOSSIBLE": {"locations": str(read_truth(lake=desk).cells_file)}})
-    found, opened, members = [], [], []
+    nights: list[dict[str, pl.DataFrame]] = []
     for night, (start, end) in enumerate(days.select("day_start", "day_end").iter_rows()):
-        progress(f"population {seed}: night {night + 1} of {days.height}")
-        tonight = pl.lit(night).alias("night")
-        detections = run_detection(lake=desk, since=start, until=end)
-        build_cases(lake=desk, until=end)
-        found.append(detections.findings.select(tonight, *_FINDING))
-        opened.append(_list_opened(detections).select(tonight, "suspect_number", "detection_rule"))
-        members.append(list_standing_members(desk.tables).select(tonight, "case_id", "number"))
-    for name, parts in ((FOUND, found), (OPENED, opened), (MEMBERS, members)):
-        pl.concat(parts).write_parquet(folder / name)
+        progress(f"{folder.name}: night {night + 1} of {days.height}")
+        nights.append(_work_night(desk, night, start, end))
+    for name in (FOUND, OPENED, MEMBERS, BOXES):
+        pl.concat([kept[name] for kept in nights]).write_parquet(folder / name)
     facts: dict[str, Any] = {"seed": seed, "subscribers": subscribers}
     facts["ends"] = [end.isoformat() for end in days["day_end"].to_list()]
     (folder / FACTS).write_text(json.dumps(facts), encoding="utf-8")
 
 
-def _list_opened(detections: Detections) -> pl.DataFrame:
-    """Return the alerts that a night opened; none where no rule ran."""
-    changes = detections.changes
+def _work_night(desk: Desk, night: int, start: datetime, end: datetime) -> dict[str, pl.DataFrame]:
+    """Do what ``nightly`` does after profiles, in its order: rules, boxes, cases."""
+    tonight = pl.lit(night).alias("night")
+    detections = run_detection(lake=desk, since=start, until=end)
+    # The search takes the whole local day of its instant, and the end of a day is the first instant of the next.
+    found_boxes = record_boxes(lake=desk, until=end - timedelta(microseconds=1))
+    boxes = describe_boxes(found_boxes, desk.config.timezone, end)
+    opened = [_list_opened(detections.changes)]
+    if not boxes.is_empty():
+        opened.append(_list_opened(record_alerts(boxes, lake=desk)))
+    build_cases(lake=desk, until=end)
+    found = pl.concat([detections.findings.select(_FINDING), boxes.select(_FINDING)], how="vertical_relaxed")
+    return {
+        FOUND: found.select(tonight, *_FINDING),
+        OPENED: pl.concat(opened).select(tonight, "suspect_number", "detection_rule", "alert_severity"),
+        MEMBERS: list_standing_members(desk.tables).select(tonight, "case_id", "number"),
+        BOXES: list_standing_box_members(desk.tables).select(tonight, "box_id", "number", "probability"),
+    }
+
+
+def _list_opened(changes: AlertChanges | None) -> pl.DataFrame:
+    """Return the alerts that were opened; none where no rule ran."""
     if changes is None:
         return pl.DataFrame(schema=polars_schema(FRAUD_ALERTS.columns))
     return changes.alerts.filter(pl.col("id").is_in(changes.created))

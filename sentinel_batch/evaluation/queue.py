@@ -10,10 +10,11 @@ from sentinel_batch.evaluation.observation import Observation
 from sentinel_batch.learning.features import to_matrix
 from sentinel_batch.learning.model import Model
 from sentinel_batch.learning.probability import to_probability
+from sentinel_batch.learning.trust import check_scores, witness
 from sentinel_batch.scores import fuse_findings, fuse_witnesses
 
-RULES, CASES, MODEL, FUSED = "rules", "rules + cases", "model", "rules + cases + model"
-"""Methods of ranking: all rules, and what their cases add; the model alone; everything."""
+RULES, GROUPED, MODEL, FUSED = "rules", "rules + boxes + cases", "model", "rules + boxes + cases + model"
+"""Methods of ranking: all rules, and what boxes and cases add; the model alone; everything."""
 
 
 def score_by_rules(observation: Observation, rules: Sequence[str] | None = None) -> pl.DataFrame:
@@ -44,7 +45,7 @@ def score_by_rules(observation: Observation, rules: Sequence[str] | None = None)
 
 
 def score_by_model(figures: pl.DataFrame, model: Model, *, least: float = 1e-4) -> pl.DataFrame:
-    """Return ``night, number, probability`` of a model: the highest of the nights so far.
+    """Return ``night, number, probability, listed`` of a model: the highest of the nights so far.
 
     Parameters
     ----------
@@ -54,47 +55,61 @@ def score_by_model(figures: pl.DataFrame, model: Model, *, least: float = 1e-4) 
         The model.
     least
         Probabilities below it are left out: they move no queue.
+
+    Returns
+    -------
+    polars.DataFrame
+        As a witness of the queue, its order included (:func:`sentinel_batch.learning.trust.witness`).
     """
     nights = figures["night"].unique().sort().to_list()
-    known = pl.DataFrame(schema={"number": pl.String, "probability": pl.Float64})
+    known = pl.DataFrame(schema={"number": pl.String, "probability": pl.Float64, "listed": pl.Boolean})
     parts = []
     for night in nights:
-        rows = figures.filter(pl.col("night") == night)
-        probability = to_probability(model.calibration.log_odds(model.score(to_matrix(rows))))
-        judged = rows.select("number", pl.Series("probability", probability)).filter(pl.col("probability") >= least)
-        known = pl.concat([known, judged]).group_by("number").agg(pl.col("probability").max())
-        parts.append(known.select(pl.lit(night, dtype=pl.Int32).alias("night"), "number", "probability"))
+        judged = _witness_night(figures.filter(pl.col("night") == night), model).filter(pl.col("probability") >= least)
+        known = pl.concat([known, judged]).group_by("number").agg(pl.col("probability").max(), pl.col("listed").any())
+        parts.append(known.select(pl.lit(night, dtype=pl.Int32).alias("night"), "number", "probability", "listed"))
     return pl.concat(parts)
 
 
+def _witness_night(rows: pl.DataFrame, model: Model) -> pl.DataFrame:
+    log_odds = model.calibration.log_odds(model.score(to_matrix(rows)))
+    scores = rows.with_columns(pl.Series("probability", to_probability(log_odds)), pl.Series("log_odds", log_odds))
+    said = witness(scores, model, check_scores(scores, model))
+    return said.select("number", probability="witness", listed="listed")
+
+
 def build_queue(
-    method: str, rules: pl.DataFrame, model: pl.DataFrame, members: pl.DataFrame, threshold: float
+    method: str,
+    rules: pl.DataFrame,
+    model: pl.DataFrame,
+    members: pl.DataFrame,
+    boxes: pl.DataFrame,
 ) -> pl.DataFrame:
     """Return ``night, number, score``: as :func:`sentinel_batch.scores.rank_suspects` ranks.
 
     Parameters
     ----------
     method
-        :data:`RULES`, :data:`CASES`, :data:`MODEL` (which lists what is at its threshold) or :data:`FUSED`.
+        :data:`RULES`, :data:`GROUPED`, :data:`MODEL` (what it lists) or :data:`FUSED`.
     rules, model
         As :func:`score_by_rules` and :func:`score_by_model` return them.
     members
         ``night, case_id, number``.
-    threshold
-        Probability from which the model lists a number that no rule found.
+    boxes
+        ``night, box_id, number, probability``.
     """
     if method == RULES:
         return rules.select("night", "number", score="rule_score")
     if method == MODEL:
-        return model.filter(pl.col("probability") >= threshold).select("night", "number", score="probability")
+        return model.filter("listed").select("night", "number", score="probability")
     keys = ["night", "number"]
     sized = members.with_columns(case_size=pl.len().over("night", "case_id"))
     cases = sized.group_by(keys).agg(pl.col("case_size").sort_by("case_id").last())
-    if method == CASES:
-        return rules.join(cases, on=keys, how="left").select(
-            *keys, score=fuse_witnesses(pl.col("rule_score"), pl.lit(None, dtype=pl.Float64), pl.col("case_size"))
-        )
-    both = rules.join(model, on=keys, how="full", coalesce=True).join(cases, on=keys, how="left")
-    listed = both.filter(pl.col("rule_score").is_not_null() | (pl.col("probability") >= threshold))
-    witnesses = (pl.col(name) for name in ("rule_score", "probability", "case_size"))
-    return listed.select(*keys, score=fuse_witnesses(*witnesses))
+    boxed = boxes.group_by(keys).agg(box_probability=pl.col("probability").sort_by("box_id").last())
+    said = model if method == FUSED else model.clear()
+    listed = rules.join(boxed, on=keys, how="full", coalesce=True).join(
+        said.filter("listed").select(keys), on=keys, how="full", coalesce=True
+    )
+    known = listed.join(said, on=keys, how="left").join(cases, on=keys, how="left")
+    witnesses = (pl.col(name) for name in ("rule_score", "probability", "case_size", "box_probability"))
+    return known.select(*keys, score=fuse_witnesses(*witnesses)).filter(pl.col("score") > 0)

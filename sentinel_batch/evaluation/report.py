@@ -39,40 +39,42 @@ def render_report(figures: Mapping[str, Any]) -> str:
 def render_strategies(strategies: Mapping[str, Any], overall: Mapping[str, Any]) -> str:
     """Return a row for each strategy and method, and the means over strategies."""
     rows = [
-        [_code(name), figures["units"], figures["fraud"], method, *_measures(figures)]
+        [show_name(name), figures["units"], figures["fraud"], method, *_measures(figures)]
         for name, methods in strategies.items()
         for method, figures in methods.items()
     ]
     rows += [["mean", "", "", method, *_measures(figures)] for method, figures in overall.items()]
-    return _table(["Strategy", "Boxes", "SIMs", "Ranked by", *_MEASURES.values()], rows)
+    return tabulate(["Strategy", "Boxes", "SIMs", "Ranked by", *_MEASURES.values()], rows)
 
 
 def render_known(known: Mapping[str, Any]) -> str:
     """Return a row for each strategy, for all boxes and for any fraud."""
-    rows = [[_code(name), figures["units"], figures["fraud"], *_measures(figures)] for name, figures in known.items()]
-    return _table(["Fraud", "Boxes or campaigns", "Numbers", *_MEASURES.values()], rows)
+    rows = [
+        [show_name(name), figures["units"], figures["fraud"], *_measures(figures)] for name, figures in known.items()
+    ]
+    return tabulate(["Fraud", "Boxes or campaigns", "Numbers", *_MEASURES.values()], rows)
 
 
 def render_rules(rules: Mapping[str, Any]) -> str:
     """Return a row for each rule that found a number."""
     strategies = sorted({name for figures in rules.values() for name in figures["found_by_strategy"]})
     rows = [
-        [name, *_measures(figures), *[_percent(figures["found_by_strategy"].get(each)) for each in strategies]]
+        [name, *_measures(figures), *[show_percent(figures["found_by_strategy"].get(each)) for each in strategies]]
         for name, figures in rules.items()
         if figures["listed"]
     ]
     silent = [name for name, figures in rules.items() if not figures["listed"]]
-    table = _table(["Rule", *_MEASURES.values(), *[_code(name) for name in strategies]], rows)
+    table = tabulate(["Rule", *_MEASURES.values(), *[show_name(name) for name in strategies]], rows)
     return table + (f"\n\nNo SIM of a box is found by {_list(silent)}." if silent else "")
 
 
 def render_false_alerts(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return a row for each kind of honest number."""
-    return _table(
+    return tabulate(
         ["Kind", "Numbers", "Ever alerted", "Alerts per million subscriber-days", "Most from"],
         [
             [
-                _code(row["kind"]), f"{row['numbers']:,}", _with_interval(row["share"], row["interval"]),
+                show_name(row["kind"]), f"{row['numbers']:,}", show_interval(row["share"], row["interval"]),
                 f"{row['per_million']:.1f}",
                 ", ".join(f"{rule} {count}" for rule, count in list(row["rules"].items())[:3]),
             ]
@@ -83,10 +85,10 @@ def render_false_alerts(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def render_delays(delays: Mapping[str, Any]) -> str:
     """Return a row for each strategy and method; hours from the first fraudulent call to the night that found it."""
-    return _table(
+    return tabulate(
         ["Strategy", "Ranked by", "SIMs", "Found", "Median, h", "90 %, h"],
         [
-            [_code(name), method, row["numbers"], row["found"], _hours(row["median"]), _hours(row["slow"])]
+            [show_name(name), method, row["numbers"], row["found"], show_hours(row["median"]), show_hours(row["slow"])]
             for name, methods in delays.items()
             for method, row in methods.items()
         ],
@@ -101,38 +103,42 @@ def render_boxes(boxes: Sequence[Mapping[str, Any]]) -> str:
         grouped = [box for box in own if box["members"]]
         rows.append(
             [
-                _code(name), len(own), sum(box["one_case"] for box in own),
-                _percent(sum(box["together"] for box in own) / sum(box["sims"] for box in own)),
-                _percent(sum(box["together"] for box in grouped) / sum(box["members"] for box in grouped))
+                show_name(name), len(own), sum(box["one_case"] for box in own),
+                show_percent(sum(box["together"] for box in own) / sum(box["sims"] for box in own)),
+                show_percent(sum(box["together"] for box in grouped) / sum(box["members"] for box in grouped))
                 if grouped else "",
             ]
         )  # fmt: skip
     heads = ["Strategy", "Boxes", "Are one case", "SIMs in their box's case", "Members that are of the box"]
-    return _table(heads, rows)
+    return tabulate(heads, rows)
 
 
 def _measures(figures: Mapping[str, Any]) -> list[str]:
     intervals = figures.get("intervals", {})
-    return [_with_interval(figures[name], intervals.get(name)) for name in _MEASURES]
+    return [show_interval(figures[name], intervals.get(name)) for name in _MEASURES]
 
 
-def _with_interval(share: float | None, interval: Sequence[float] | None) -> str:
+def show_interval(share: float | None, interval: Sequence[float] | None) -> str:
+    """Write a share as per cent, with its interval in brackets."""
     if interval is None:
-        return _percent(share)
+        return show_percent(share)
     digits = 0 if interval[1] >= 0.02 else 2
     low, high = (f"{max(0.0, 100 * end):.{digits}f}" for end in interval)
-    return f"{_percent(share)} ({low}-{high})"
+    return f"{show_percent(share)} ({low}-{high})"
 
 
-def _percent(share: float | None) -> str:
+def show_percent(share: float | None) -> str:
+    """Write a share as per cent; nothing for None."""
     return "" if share is None else f"{100 * share:.1f}"
 
 
-def _hours(value: float | None) -> str:
+def show_hours(value: float | None) -> str:
+    """Write hours; ``never`` for None."""
     return "never" if value is None else f"{value:.0f}"
 
 
-def _code(name: str) -> str:
+def show_name(name: str) -> str:
+    """Write a name as code, and words as they are."""
     return f"`{name}`" if name.isidentifier() else name
 
 
@@ -140,6 +146,7 @@ def _list(values: Iterable[object]) -> str:
     return ", ".join(str(value) for value in values)
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def tabulate(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table."""
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     return "\n".join([*lines, *["| " + " | ".join(map(str, row)) + " |" for row in rows]])

@@ -11,3 +11,5 @@ from .scoring import CallerExplanation as CallerExplanation
 from .scoring import explain_caller as explain_caller
 from .scoring import score_callers as score_callers
 from .training import train_model as train_model
+from .trust import ModelCheck as ModelCheck
+from .trust import check_model as check_model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sentinel_batch.learning.features import FEATURES
+from sentinel_batch.learning.figures import FEATURES
 
 if TYPE_CHECKING:
     from sentinel_batch.learning.model import Model

@@ -11,12 +11,13 @@ import polars as pl
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import ModelError
 from sentinel_batch.lake import Lake
-from sentinel_batch.learning.features import FEATURE_NAMES, describe_callers
+from sentinel_batch.learning.features import describe_callers
+from sentinel_batch.learning.figures import FEATURE_NAMES
 from sentinel_batch.learning.history import list_days, load_profiles
 from sentinel_batch.learning.labels import (
-    alerted_numbers,
     check_source,
     has_truth,
+    known_numbers,
     label_by_truth,
     read_truth,
     read_verdicts,
@@ -45,9 +46,10 @@ def open_desks(lakes: DeskLike | Sequence[DeskLike], config: ConfigLike) -> list
 
 
 def join_examples(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """Return the examples of several lakes as one frame; groups are told apart by lake."""
+    """Return the examples of several lakes as one frame; groups are told apart by lake, its place is ``network``."""
     return pl.concat(
-        part.with_columns(group=pl.format("{} {}", pl.lit(place), "group")) for place, part in enumerate(parts)
+        part.with_columns(group=pl.format("{} {}", pl.lit(place), "group"), network=pl.lit(place))
+        for place, part in enumerate(parts)
     )
 
 
@@ -68,9 +70,9 @@ def collect_examples(
     desk
         A snapshot: where the calls, the verdicts and (if it is simulated) the truth lie.
     labels
-        ``verdicts``: alerts that were confirmed or found false, on the day of their alert, and a background of numbers
-        that never had an alert, taken to be honest. ``truth``: every number of a simulated lake, every ``step_days``.
-        ``both``: the truth if there is one, and verdicts before it.
+        ``verdicts``: alerts that were confirmed or found false, on the day of their alert, labels from outside, on
+        theirs, and a background of numbers that never had either, taken to be honest. ``truth``: every number of a
+        simulated lake, every ``step_days``. ``both``: the truth if there is one, and verdicts before it.
     kinds
         Kinds of fraud to learn from truth; None is all.
     window_days
@@ -100,7 +102,7 @@ def collect_examples(
     truth = read_truth(tables) if source == "truth" or (source == "both" and has_truth(tables)) else None
     verdicts = read_verdicts(tables, days) if source != "truth" else None
     wanted = _wanted_days(days, verdicts, truth is not None, step_days)
-    honest = None if truth is not None else alerted_numbers(tables)
+    honest = None if truth is not None else known_numbers(tables)
     parts = []
     for day, rows in _describe(profiles, wanted, window_days):
         labelled = _label(rows, day, truth, verdicts, honest, kinds, window_days)

@@ -1,4 +1,4 @@
-"""Where labels come from: verdicts of analysts, or the truth beside simulated calls."""
+"""Where labels come from: verdicts of analysts and of others, or the truth beside simulated calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import polars as pl
 from sentinel_batch.errors import ModelError
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.learning.history import find_days
-from sentinel_batch.schema import FRAUD_ALERTS
+from sentinel_batch.schema import FRAUD_ALERTS, OUTSIDE_LABELS
 
 SOURCES = ("verdicts", "truth", "both")
 """What labels may be taken from; with ``both``, a verdict goes before the truth."""
@@ -69,24 +69,41 @@ def label_by_truth(numbers: pl.DataFrame, truth: pl.DataFrame, kinds: Sequence[s
 
 
 def read_verdicts(tables: Snapshot, days: pl.DataFrame) -> pl.DataFrame:
-    """Return ``number, day, label`` of every alert that was confirmed or found false, by number and day.
+    """Return ``number, day, label`` of alerts that were confirmed or found false, and of labels from outside.
 
-    The day is the one on which the alert's window ended. ``watch`` is no label. Of several verdicts on a number and
-    day, ``confirmed`` counts.
+    The day is the one on which the alert's window ended, or that the label is dated; a label from after the last day
+    counts on the last one. ``watch`` and ``unknown`` are no labels. Of several on a number and day, fraud counts.
     """
+    both = pl.concat([_read_reviews(tables, days), _read_outside(tables, days)])
+    return both.group_by("number", "day").agg(pl.col("label").max()).sort("number", "day")
+
+
+def _read_outside(tables: Snapshot, days: pl.DataFrame) -> pl.DataFrame:
+    rows = tables.read(OUTSIDE_LABELS.name).filter(pl.col("label") != "unknown")
+    dated = rows.select("number", "labelled_on", label=(pl.col("label") == "positive").cast(pl.Int8)).sort(
+        "labelled_on"
+    )
+    known = days.select("local_date", day="local_date").sort("local_date")
+    joined = dated.join_asof(known, left_on="labelled_on", right_on="local_date", strategy="backward")
+    return joined.filter(pl.col("day").is_not_null()).select("number", "day", "label")
+
+
+def _read_reviews(tables: Snapshot, days: pl.DataFrame) -> pl.DataFrame:
     alerts = tables.read(FRAUD_ALERTS.name).filter(pl.col("disposition").is_in(["confirmed", "false-positive"]))
     dated = alerts.with_columns(find_days(days, alerts["window_end"]).alias("day"))
     return (
         dated.filter(pl.col("day").is_not_null())
         .group_by(pl.col("suspect_number").alias("number"), "day")
         .agg(label=(pl.col("disposition") == "confirmed").any().cast(pl.Int8))
-        .sort("number", "day")
+        .select("number", "day", "label")
     )
 
 
-def alerted_numbers(tables: Snapshot) -> pl.Series:
-    """Return every number that has, or had, an alert."""
-    return tables.scan(FRAUD_ALERTS.name).select("suspect_number").unique().collect()["suspect_number"]
+def known_numbers(tables: Snapshot) -> pl.Series:
+    """Return every number that has, or had, an alert or a label from outside: they are no background."""
+    alerted = tables.scan(FRAUD_ALERTS.name).select(number="suspect_number")
+    labelled = tables.scan(OUTSIDE_LABELS.name).select("number")
+    return pl.concat([alerted, labelled]).unique().collect()["number"]
 
 
 def check_source(labels: str) -> str:

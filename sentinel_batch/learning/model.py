@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sentinel_batch.errors import ModelError
-from sentinel_batch.learning.features import FEATURE_NAMES, FEATURE_SET
+from sentinel_batch.learning.figures import FEATURE_NAMES, FEATURE_SET
 from sentinel_batch.learning.probability import Calibration
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ class Model:
         Where the examples came from, how they were split, how many there were, settings and seed.
     figures
         What was measured on held-out examples.
+    reference
+        How the figures of the callers that it learned from are distributed, as
+        :func:`sentinel_batch.learning.reference.take_reference` returns it.
     """
 
     booster: dict[str, Any] = field(repr=False)
@@ -65,6 +68,7 @@ class Model:
     features: tuple[str, ...] = FEATURE_NAMES
     training: dict[str, Any] = field(default_factory=dict, repr=False)
     figures: dict[str, Any] = field(default_factory=dict, repr=False)
+    reference: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @cached_property
     def version(self) -> str:
@@ -210,6 +214,7 @@ def _read(document: Any, path: Path) -> Model:
             threshold=float(found["threshold"]),
             training=dict(found["training"]),
             figures=dict(found["figures"]),
+            reference=dict(found.get("reference", {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{path} is damaged: {error!r}.", hint="Train the model again.", file=str(path)) from error

@@ -11,13 +11,15 @@ import polars as pl
 
 from sentinel_batch.alerts.events import ALERT_HISTORY
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
+from sentinel_batch.labels import read_newest
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.learning.intervals import wilson_interval
-from sentinel_batch.schema import FRAUD_ALERTS
+from sentinel_batch.schema import FRAUD_ALERTS, OUTSIDE_LABELS
 
 LONGEST_REVIEW = timedelta(minutes=10)
 """A longer pause between two reviews of one analyst does not count as work on the second."""
 
+_FALSE = "false-positive"
 _SPACES = re.compile(r"\s+")
 
 
@@ -37,15 +39,19 @@ class Scorecard:
         confirmed, false_positives, precision``.
     reasons
         Notes of false positives, alike ones counted together: ``detection_rule, reason, alerts, example_alert_id``.
+    outside
+        One row per source of labels from outside: ``source, positive, positive_alerted, negative, negative_alerted``,
+        numbers of either label and how many of them have an alert: what the rules miss, and whom they bother.
     """
 
     rules: pl.DataFrame
     weekly: pl.DataFrame
     reasons: pl.DataFrame
+    outside: pl.DataFrame
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the three tables as lists of rows."""
-        return {"rules": self.rules.to_dicts(), "weekly": self.weekly.to_dicts(), "reasons": self.reasons.to_dicts()}
+        """Return the tables as lists of rows."""
+        return {name: getattr(self, name).to_dicts() for name in ("rules", "weekly", "reasons", "outside")}
 
 
 def compute_scorecard(
@@ -57,10 +63,11 @@ def compute_scorecard(
 ) -> Scorecard:
     """Return the record of every rule that raised an alert.
 
-    Alerts that were merged into others count with those. A verdict of ``watch`` is a review, but says neither right nor
-    wrong. Analyst hours are estimated from the history: an analyst's review is taken to have lasted since the same
-    analyst's review before it, at most :data:`LONGEST_REVIEW`; alerts that were reviewed at one instant share that time
-    evenly. Time spent on alerts that got no verdict is not in it.
+    Where no analyst has decided, a label from outside (:func:`sentinel_batch.labels.import_labels`) on the alert's
+    number is the verdict, and counts as a review. Alerts that were merged into others count with those. A verdict of
+    ``watch`` is a review, but says neither right nor wrong. Analyst hours are estimated from the history: an analyst's
+    review is taken to have lasted since the same analyst's review before it, at most :data:`LONGEST_REVIEW`; alerts
+    that were reviewed at one instant share that time evenly. Time spent on alerts that got no verdict is not in it.
 
     Parameters
     ----------
@@ -73,9 +80,14 @@ def compute_scorecard(
     """
     tables = open_desk(lake, config).tables
     alerts = _within(tables.read(FRAUD_ALERTS.name), since, until)
-    counted = _marked(alerts)
+    counted = _marked(alerts, read_newest(tables))
     hours = _sum_hours(alerts, _estimate_hours(tables))
-    return Scorecard(_tabulate_rules(counted, hours), _tabulate_weeks(counted), _group_reasons(counted))
+    return Scorecard(
+        _tabulate_rules(counted, hours),
+        _tabulate_weeks(counted),
+        _group_reasons(counted),
+        _compare_outside(tables, alerts),
+    )
 
 
 def _within(alerts: pl.DataFrame, since: datetime | None, until: datetime | None) -> pl.DataFrame:
@@ -84,11 +96,31 @@ def _within(alerts: pl.DataFrame, since: datetime | None, until: datetime | None
     return alerts if until is None else alerts.filter(pl.col("window_end") <= until)
 
 
-def _marked(alerts: pl.DataFrame) -> pl.DataFrame:
-    verdict = pl.col("disposition").fill_null("")
+def _compare_outside(tables: Snapshot, alerts: pl.DataFrame) -> pl.DataFrame:
+    alerted = pl.col("number").is_in(alerts["suspect_number"].implode())
+    rows = tables.read(OUTSIDE_LABELS.name).select("source", "number", "label").unique()
+    counts = [
+        expression.cast(pl.Int64).alias(name)
+        for label in ("positive", "negative")
+        for name, expression in (
+            (label, (pl.col("label") == label).sum()),
+            (f"{label}_alerted", ((pl.col("label") == label) & alerted).sum()),
+        )
+    ]
+    return rows.group_by("source").agg(counts).sort("source")
+
+
+def _marked(alerts: pl.DataFrame, outside: pl.DataFrame) -> pl.DataFrame:
+    """Mark what alerts turned out to be: by the analyst's verdict, else by a label from outside on the number."""
+    said = outside.filter(pl.col("label") != "unknown").select(
+        suspect_number="number", said=pl.col("label").replace_strict({"positive": "confirmed", "negative": _FALSE})
+    )
+    decided = pl.col("disposition").is_in(["confirmed", _FALSE])
+    verdict = pl.when(decided).then("disposition").otherwise(pl.coalesce("said", "disposition")).fill_null("")
+    alerts = alerts.join(said, on="suspect_number", how="left", maintain_order="left")
     return alerts.filter(pl.col("status") != "merged").with_columns(
         confirmed=verdict == "confirmed",
-        false_positive=verdict == "false-positive",
+        false_positive=verdict == _FALSE,
         watched=verdict == "watch",
     )
 

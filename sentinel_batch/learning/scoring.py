@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,32 @@ import polars as pl
 
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import ModelError
-from sentinel_batch.learning.features import FEATURE_NAMES, FEATURES, describe_callers, to_matrix
+from sentinel_batch.learning.features import describe_callers, to_matrix
+from sentinel_batch.learning.figures import FEATURE_NAMES, FEATURES
 from sentinel_batch.learning.history import last_day, list_days, load_profiles
 from sentinel_batch.learning.model import Model, open_model
 from sentinel_batch.learning.probability import to_probability
 from sentinel_batch.numbers import normalise_number
 
 SHOWN = 5
-"""Reasons shown of each number."""
+"""Reasons for fraud shown of each number, and as many against."""
 
 _LEAST_PART = 0.05
 """Log-odds below which a figure does not count as a reason."""
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """What speaks for fraud, and what against it, the weightiest first, such as ``3.0 times the calls of …: +1.8``.
+
+    Parameters
+    ----------
+    speaking, against
+        In words, with their part in the log-odds.
+    """
+
+    speaking: list[str] = field(default_factory=list)
+    against: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -42,8 +57,8 @@ class CallerExplanation:
     base_rate, model_version
         Of the model.
     contributions
-        ``feature, value, words, contribution`` of every figure, the weightiest first; contributions are log-odds
-        (TreeSHAP), above 0 for fraud.
+        ``feature, value, words, contribution`` of every figure: first those that speak for fraud, then those against
+        it, the weightiest of each first; contributions are log-odds (TreeSHAP), above 0 for fraud.
     """
 
     number: str
@@ -160,7 +175,10 @@ def explain_caller(
 
 
 def attribute_callers(rows: pl.DataFrame, model: Model) -> pl.DataFrame:
-    """Return ``number, feature, value, words, contribution`` of rows of figures, by number, the weightiest first."""
+    """Return ``number, feature, value, words, contribution`` of rows of figures, by number.
+
+    What speaks for fraud comes first, then what speaks against it, the weightiest of each first.
+    """
     parts = model.attribute(to_matrix(rows))
     values = rows.select(FEATURE_NAMES).rows()
     return pl.DataFrame(
@@ -174,11 +192,14 @@ def attribute_callers(rows: pl.DataFrame, model: Model) -> pl.DataFrame:
             "contribution": pl.Float64,
         },
         orient="row",
-    ).sort("number", pl.col("contribution").abs(), "feature", descending=[False, True, False])  # fmt: skip
+    ).sort(
+        "number", pl.col("contribution") > 0, pl.col("contribution").abs(), "feature",
+        descending=[False, True, True, False],
+    )  # fmt: skip
 
 
-def word_reasons(rows: pl.DataFrame, model: Model, count: int = SHOWN) -> dict[str, list[str]]:
-    """Return the weightiest reasons of each number in words, such as ``97 % of callees new: +1.8``.
+def word_reasons(rows: pl.DataFrame, model: Model, count: int = SHOWN) -> dict[str, Reasons]:
+    """Return the weightiest reasons of each number in words; for and against are never mixed.
 
     Parameters
     ----------
@@ -187,13 +208,15 @@ def word_reasons(rows: pl.DataFrame, model: Model, count: int = SHOWN) -> dict[s
     model
         The model that they were judged by.
     count
-        At most so many reasons of a number.
+        At most so many reasons for, and so many against, of a number.
     """
     weighty = attribute_callers(rows, model).filter(pl.col("contribution").abs() >= _LEAST_PART)
-    shown = weighty.group_by("number", maintain_order=True).head(count)
-    reasons: dict[str, list[str]] = {}
+    sided = weighty.with_columns(speaks=pl.col("contribution") > 0)
+    shown = sided.group_by("number", "speaks", maintain_order=True).head(count)
+    reasons: dict[str, Reasons] = {}
     for number, words, part in shown.select("number", "words", "contribution").iter_rows():
-        reasons.setdefault(number, []).append(f"{words}: {part:+.1f}")
+        own = reasons.setdefault(number, Reasons())
+        (own.speaking if part > 0 else own.against).append(f"{words}: {part:+.1f}")
     return reasons
 
 

@@ -14,9 +14,11 @@ from sentinel_batch.desk import ConfigLike, DeskLike
 from sentinel_batch.errors import ModelError
 from sentinel_batch.learning.assessment import assess
 from sentinel_batch.learning.examples import BACKGROUND, collect_examples, join_examples, open_desks
-from sentinel_batch.learning.features import FEATURES, to_matrix
+from sentinel_batch.learning.features import to_matrix
+from sentinel_batch.learning.figures import FEATURE_NAMES, FEATURES
 from sentinel_batch.learning.model import Model, check_settings, dump_booster
 from sentinel_batch.learning.probability import BASE_RATE, Calibration, check_base_rate, fit_calibration
+from sentinel_batch.learning.reference import take_reference
 from sentinel_batch.learning.sampling import assign_folds
 
 if TYPE_CHECKING:
@@ -158,8 +160,13 @@ def fit_model(
     }  # fmt: skip
 
     def fit(part: pl.DataFrame, figures: dict[str, Any]) -> Model:
-        booster, calibration = _fit(part, chosen, rounds, base_rate)
-        return Model(booster, calibration, window_days, threshold, training=about, figures=figures)
+        trees = _boost(part, chosen, rounds)
+        calibration = _calibrate(part, chosen, rounds, base_rate)
+        reference = take_reference(part, _measure_gains(trees))
+        return Model(
+            dump_booster(trees), calibration, window_days, threshold, training=about, figures=figures,
+            reference=reference,
+        )  # fmt: skip
 
     return fit(examples, assess(fit(training, {}), held_out) if measurable else {})
 
@@ -176,12 +183,15 @@ def split_examples(examples: pl.DataFrame, seed: int) -> tuple[pl.DataFrame, pl.
     return folded.filter(kept & early).drop("fold"), folded.filter(~kept & late).drop("fold"), later
 
 
-def _fit(
-    examples: pl.DataFrame, settings: Mapping[str, Any], rounds: int, base_rate: float
-) -> tuple[dict[str, Any], Calibration]:
-    booster = dump_booster(_boost(examples, settings, rounds))
+def _calibrate(examples: pl.DataFrame, settings: Mapping[str, Any], rounds: int, base_rate: float) -> Calibration:
     scores = _cross_score(examples, settings, rounds)
-    return booster, fit_calibration(scores, examples["label"], weights=examples["weight"], base_rate=base_rate)
+    return fit_calibration(scores, examples["label"], weights=examples["weight"], base_rate=base_rate)
+
+
+def _measure_gains(trees: xgboost.Booster) -> dict[str, float]:
+    """Return how much each figure lowers the loss, over all its splits."""
+    gains = trees.get_score(importance_type="total_gain")
+    return {FEATURE_NAMES[int(name[1:])]: round(float(str(gain)), 6) for name, gain in gains.items()}
 
 
 def summarise(examples: pl.DataFrame) -> dict[str, Any]:

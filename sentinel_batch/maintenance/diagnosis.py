@@ -131,6 +131,8 @@ def _check_lake(desk: Desk) -> Iterator[Check]:
     yield _guarded("disk space", lambda: _check_disk(lake))
     yield _guarded("last runs", lambda: _check_last_runs(tables))
     yield _guarded("nightly", lambda: _check_nightly(tables))
+    if desk.config.model is not None:
+        yield _guarded("model", lambda: _check_model(tables))
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:
@@ -289,6 +291,18 @@ def _check_nightly(tables: Snapshot) -> Check:
         hours = age.total_seconds() / 3600
         return Check("nightly", "warning", f"{text}, {hours:.0f} hours ago", "Check that the timer or cron job runs.")
     return Check("nightly", "ok", text)
+
+
+def _check_model(tables: Snapshot) -> Check:
+    """Repeat what the last night found of the model's probabilities."""
+    nights = tables.read(RUNS.name).filter(pl.col("command") == "nightly", pl.col("outcome") == "done")
+    if nights.is_empty():
+        return Check("model", "ok", "no night has used it yet")
+    notices = _read_counts(nights.sort("started_at")["counts"][-1]).get("model_notices", [])
+    if notices:
+        said = " ".join(str(notice) for notice in notices)
+        return Check("model", "warning", said, "Train it on this network: docs/learning.md.")
+    return Check("model", "ok", "its probabilities could be trusted in the last night")
 
 
 def _read_counts(text: str | None) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from sentinel_batch.detection import Detections, record_detections, run_detectio
 from sentinel_batch.errors import ExitCode, LakeNotFoundError, NoInputError, SentinelError, UsageError
 from sentinel_batch.ingestion import ingest
 from sentinel_batch.lake import held_lock
+from sentinel_batch.learning import check_model
 from sentinel_batch.losses import Rates
 from sentinel_batch.nightly.inbox import InboxMemory, list_inbox, reading_settings
 from sentinel_batch.nightly.metrics import name_lake, place_metrics, render_metrics, write_metrics
@@ -104,6 +105,7 @@ class _Night:
         self.inbox, self.on_step = inbox, on_step
         self.result = NightlyResult(run_id=new_run_id(), started_at=now())
         self.newest_call: datetime | None = None
+        self.model_notices: tuple[str, ...] = ()
 
     def run(self) -> NightlyResult:
         clock = time.perf_counter()
@@ -156,6 +158,8 @@ class _Night:
                 self.result.status, self.result.exit_code = "partial", ExitCode.PARTLY_DONE
             if self.result.failed_rules:
                 run.counts["failed_rules"] = [failed["rule"] for failed in self.result.failed_rules]
+            if self.model_notices:
+                run.counts["model_notices"] = list(self.model_notices)
             run.counts |= {
                 **{f"{step.name}.{name}": count for step in self.result.steps for name, count in step.counts.items()},
                 "exit_code": int(self.result.exit_code),
@@ -297,6 +301,7 @@ class _Night:
                     f"The lake {self.settings.lake} holds no calls, and the inbox {self.inbox} brought none.",
                     hint="Put call detail records into the inbox.",
                 )
+            self._check_model(until)
             day = self.result.started_at.astimezone(ZoneInfo(self.settings.timezone)).date()
             self.result.report = write_report(
                 lake=self.desk,
@@ -307,6 +312,12 @@ class _Night:
                 failed_rules=self.result.failed_rules,
             )
             step.counts = {"alerts": self.result.report.alerts_total}
+
+    def _check_model(self, until: datetime | None) -> None:
+        """Note where the model's probabilities cannot be trusted: queue and report take its order then."""
+        if self.settings.model is not None and until is not None:
+            self.model_notices = check_model(self.desk, model=self.settings.model, until=until).notices
+            self.result.notices += self.model_notices
 
     def _end(self, error: BaseException | None, clock: float) -> None:
         """Settle the result and tell the monitoring, after all else: also how the night ended."""

@@ -12,7 +12,7 @@ from sentinel_batch.cases.links import weigh_pairs
 from sentinel_batch.learning import compute_scorecard
 from sentinel_batch.reporting.network import draw_network, link_words
 from sentinel_batch.schema import SEVERITY_RANK
-from sentinel_batch.scores import describe_suspects, list_suspects, rank_suspects
+from sentinel_batch.scores import describe_suspects, list_suspects, rank_queue
 
 if TYPE_CHECKING:
     from sentinel_batch.desk import Desk
@@ -49,6 +49,8 @@ class Investigation:
         Number of all suspects in the queue.
     model
         Name or folder of the model that took part, if any.
+    model_check
+        What its judgement is worth (:class:`sentinel_batch.learning.ModelCheck`).
     cases
         Cases of the period, worst first, each with ``members``, ``kinds`` (links by kind) and ``picture``.
     cases_total
@@ -64,6 +66,7 @@ class Investigation:
     queue: list[dict[str, Any]] = field(default_factory=list)
     queue_total: int = 0
     model: str | None = None
+    model_check: dict[str, Any] | None = None
     cases: list[dict[str, Any]] = field(default_factory=list)
     cases_total: int = 0
     scorecard: list[dict[str, Any]] = field(default_factory=list)
@@ -77,6 +80,7 @@ class Investigation:
             "queue": self.queue,
             "queue_total": self.queue_total,
             "model": self.model,
+            "model_check": self.model_check,
             "cases": [{key: value for key, value in case.items() if key != "picture"} for case in self.cases],
             "cases_total": self.cases_total,
             "scorecard": self.scorecard,
@@ -96,7 +100,8 @@ def gather_investigation(desk: Desk, period: Period | None) -> Investigation:
     """
     if period is None:
         return Investigation()
-    queue = rank_suspects(lake=desk, since=period.since, until=period.until)
+    ranked = rank_queue(lake=desk, since=period.since, until=period.until)
+    queue = ranked.suspects
     suspects = list_suspects(desk, since=period.since, until=period.until, status="open")
     cases = _cases(desk, period)
     card = compute_scorecard(lake=desk, until=period.until)
@@ -107,6 +112,7 @@ def gather_investigation(desk: Desk, period: Period | None) -> Investigation:
         queue=queue.head(QUEUE_SHOWN).to_dicts(),
         queue_total=queue.height,
         model=desk.config.model,
+        model_check=None if ranked.check is None else ranked.check.to_dict(),
         cases=shown,
         cases_total=len(cases),
         scorecard=card.rules.to_dicts(),

@@ -1,6 +1,8 @@
 from .fusion import fuse_findings as fuse_findings
 from .fusion import weigh_rules as weigh_rules
+from .queue import Queue as Queue
 from .queue import fuse_witnesses as fuse_witnesses
+from .queue import rank_queue as rank_queue
 from .queue import rank_suspects as rank_suspects
 from .risk import Risk as Risk
 from .risk import assess_event as assess_event

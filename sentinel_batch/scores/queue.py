@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.learning.model import Model, open_model
-from sentinel_batch.learning.scoring import score_callers, word_reasons
+from sentinel_batch.learning.scoring import Reasons, score_callers, word_reasons
+from sentinel_batch.learning.trust import ModelCheck, check_scores, witness
 from sentinel_batch.losses import Rates
 from sentinel_batch.scores.fusion import fuse_findings, price_findings, weigh_rules
 from sentinel_batch.scores.membership import list_standing_members
@@ -32,9 +34,30 @@ CHANCE_MEMBERS = 3
 """Cases up to this size say nothing: as many suspects meet by chance."""
 
 _COLUMNS = (
-    "rank", "suspect_number", "score", "rule_score", "model_probability", "severity", "loss", "rules", "alert_ids",
-    "case_id", "box_id", "first_seen", "last_seen", "reasons",
+    "rank", "suspect_number", "score", "rule_score", "model_probability", "model_rank", "severity", "loss", "rules",
+    "alert_ids", "case_id", "box_id", "first_seen", "last_seen", "reasons", "reasons_against",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The queue of suspects, and what is to be said about it.
+
+    Parameters
+    ----------
+    suspects
+        As :func:`rank_suspects` returns it.
+    check
+        What the model's judgement is worth; None without a model.
+    """
+
+    suspects: pl.DataFrame
+    check: ModelCheck | None
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Why the model's probabilities cannot be trusted, if they cannot."""
+        return () if self.check is None else self.check.notices
 
 
 def rank_suspects(
@@ -53,6 +76,10 @@ def rank_suspects(
     each with its best finding: 0 without a finding, towards 1 with many that agree. A model's probability p is joined
     to it as one more witness, ``1 - (1 - rule_score) * (1 - p)``. So a model raises a number or leaves it where it is,
     and never takes one out of the queue; numbers that only the model suspects are queued as well, from its threshold.
+    Its order counts, too, so that a wrong scale does not silence it: of the first k of N numbers a share of
+    ``min(1, base_rate * N / k)`` is expected to be fraudulent, and half of that is the least that p is taken for. If
+    the probabilities cannot be trusted (:func:`sentinel_batch.learning.check_model`), the first ``base_rate * N``
+    numbers are queued as well.
     So is the number's case, if it has n > 3 members: ``0.8 * (1 - 3 / n)``; a box is many SIMs. And so is its box, with
     the probability that the box is no chance find: members without any alert are queued, too.
 
@@ -75,10 +102,12 @@ def rank_suspects(
     -------
     polars.DataFrame
         ``rank`` (from 1), ``suspect_number``, ``score``, ``rule_score``, ``model_probability`` (NULL without a
-        model, or without calls in its window), ``severity`` (of loss times score; NULL where only the model suspects),
-        ``loss`` (at stake: the largest of its alerts, or that of its minutes as a member of a box), ``rules``,
-        ``alert_ids``, ``case_id`` (NULL without cases), ``box_id`` (NULL outside boxes), ``first_seen``, ``last_seen``,
-        ``reasons`` (in words, the weightiest first). Equal scores are ordered by severity, number of rules and number.
+        model, or without calls in its window), ``model_rank`` (from 1, among all callers), ``severity`` (of loss times
+        score; NULL where only the model suspects), ``loss`` (at stake: the largest of its alerts, or that of its
+        minutes as a member of a box), ``rules``, ``alert_ids``, ``case_id`` (NULL without cases), ``box_id`` (NULL
+        outside boxes), ``first_seen``, ``last_seen``, ``reasons`` (for fraud, in words: of rules, of the box, of the
+        model) and ``reasons_against`` (of the model), the weightiest of each first. Equal scores are ordered by
+        severity, number of rules and number.
 
     Raises
     ------
@@ -87,6 +116,20 @@ def rank_suspects(
     ModelError
         If the model cannot be read, or does not fit the lake.
     """
+    return rank_queue(lake, config=config, since=since, until=until, model=model, status=status, limit=limit).suspects
+
+
+def rank_queue(
+    lake: DeskLike = None,
+    *,
+    config: ConfigLike = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    model: Model | str | Path | None = None,
+    status: str | Sequence[str] = QUEUED,
+    limit: int | None = None,
+) -> Queue:
+    """Return the queue of :func:`rank_suspects`, whose arguments it takes, and what the model's part in it is worth."""
     desk = open_desk(lake, config).snapshot()
     if limit is not None and limit < 0:
         raise UsageError(f"The limit {limit} is negative.", hint="Allowed: 0 or more; leave it out for all suspects.")
@@ -95,11 +138,12 @@ def rank_suspects(
     alerts = _within(list_alerts(lake=desk, status=status), since, until)
     queue = fuse_findings(_price(alerts, desk.config), weigh_rules(desk.config)).drop("severity")
     scores = None if judge is None else score_callers(lake=desk, model=judge, until=until)
-    queue = _judge(queue, scores, judge)
+    check = None if judge is None or scores is None else check_scores(scores, judge)
+    queue = _judge(queue, scores, judge, check)
     queue = _add_boxes(queue, _within(_list_members(desk, alerts), since, until))
     queue = _order(_fuse(_locate_cases(queue, desk.tables)), Rates.of(desk.config))
     queue = queue if limit is None else queue.head(limit)
-    return queue if scores is None or judge is None else _add_model_reasons(queue, scores, judge)
+    return Queue(queue if scores is None or judge is None else _add_model_reasons(queue, scores, judge), check)
 
 
 def _price(alerts: pl.DataFrame, config: Config) -> pl.DataFrame:
@@ -114,21 +158,23 @@ def _within(alerts: pl.DataFrame, since: datetime | None, until: datetime | None
     return alerts if until is None else alerts.filter(pl.col("first_seen") <= until)
 
 
-def _judge(queue: pl.DataFrame, scores: pl.DataFrame | None, model: Model | None) -> pl.DataFrame:
-    """Add the model's probabilities, and the numbers that it alone suspects."""
-    if scores is None or model is None:
-        return queue.with_columns(model_probability=pl.lit(None, dtype=pl.Float64))
-    joined = queue.join(
-        scores.select(suspect_number="number", model_probability="probability"), on="suspect_number", how="left"
+def _judge(
+    queue: pl.DataFrame, scores: pl.DataFrame | None, model: Model | None, check: ModelCheck | None
+) -> pl.DataFrame:
+    """Add what the model says, and the numbers that it alone suspects."""
+    if scores is None or model is None or check is None:
+        silent = {"model_probability": pl.Float64, "model_rank": pl.Int64, "model_witness": pl.Float64}
+        return queue.with_columns(pl.lit(None, dtype=kind).alias(name) for name, kind in silent.items())
+    said = witness(scores, model, check).select(
+        "model_rank", "listed", suspect_number="number", model_probability="probability", model_witness="witness"
     )
-    raised = scores.filter(
-        pl.col("probability") >= model.threshold, ~pl.col("number").is_in(queue["suspect_number"].implode())
-    ).select(
-        suspect_number="number",
-        rule_score=pl.lit(0.0),
-        first_seen="first_day_start",
-        last_seen="last_call",
-        model_probability="probability",
+    joined = queue.join(said.drop("listed"), on="suspect_number", how="left")
+    times = scores.select(suspect_number="number", first_seen="first_day_start", last_seen="last_call")
+    raised = (
+        said.filter("listed", ~pl.col("suspect_number").is_in(queue["suspect_number"].implode()))
+        .drop("listed")
+        .join(times, on="suspect_number", how="left", maintain_order="left")
+        .with_columns(rule_score=pl.lit(0.0))
     )
     return pl.concat([joined, raised], how="diagonal").with_columns(
         pl.col("rules", "alert_ids", "reasons").fill_null([])
@@ -197,19 +243,23 @@ def fuse_witnesses(
     case = CASE_WEIGHT * (1 - CHANCE_MEMBERS / pl.max_horizontal(case_size, CHANCE_MEMBERS))
     witnesses = [rule_score, probability, case, *([] if box_probability is None else [box_probability])]
     doubt = pl.lit(1.0)
-    for witness in witnesses:
-        doubt = doubt * (1 - witness.fill_null(0.0))
+    for said in witnesses:
+        doubt = doubt * (1 - said.fill_null(0.0))
     return 1 - doubt
 
 
 def _fuse(queue: pl.DataFrame) -> pl.DataFrame:
-    witnesses = (pl.col(name) for name in ("rule_score", "model_probability", "case_size", "box_probability"))
+    witnesses = (pl.col(name) for name in ("rule_score", "model_witness", "case_size", "box_probability"))
     return queue.with_columns(score=fuse_witnesses(*witnesses))
 
 
 def _order(queue: pl.DataFrame, rates: Rates) -> pl.DataFrame:
     """Sort; a number without a known loss has no severity, and comes after its equals that have."""
-    graded = queue.with_columns(severity=grade(pl.col("loss") * pl.col("score"), rates), loss=pl.col("loss").round(2))
+    graded = queue.with_columns(
+        severity=grade(pl.col("loss") * pl.col("score"), rates),
+        loss=pl.col("loss").round(2),
+        reasons_against=pl.lit([], dtype=pl.List(pl.String)),
+    )
     ordered = graded.sort(
         "score", severity_rank("severity"), pl.col("rules").list.len(), "suspect_number",
         descending=[True, True, True, False],
@@ -219,5 +269,9 @@ def _order(queue: pl.DataFrame, rates: Rates) -> pl.DataFrame:
 
 def _add_model_reasons(queue: pl.DataFrame, scores: pl.DataFrame, model: Model) -> pl.DataFrame:
     words = word_reasons(scores.filter(pl.col("number").is_in(queue["suspect_number"].implode())), model)
-    reasons = [[*own, *words.get(number, [])] for number, own in queue.select("suspect_number", "reasons").iter_rows()]
-    return queue.with_columns(pl.Series("reasons", reasons, dtype=pl.List(pl.String)))
+    said = [words.get(number, Reasons()) for number in queue["suspect_number"]]
+    speaking = [[*own, *more.speaking] for own, more in zip(queue["reasons"].to_list(), said, strict=True)]
+    return queue.with_columns(
+        pl.Series("reasons", speaking, dtype=pl.List(pl.String)),
+        pl.Series("reasons_against", [more.against for more in said], dtype=pl.List(pl.String)),
+    )

@@ -44,6 +44,7 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "last_seen": _MOMENT,
     "review": pl.String,
     "reasons": pl.List(pl.String),
+    "reasons_against": pl.List(pl.String),
     "numbers": pl.List(pl.String),
 }
 _WORKED_OUT = ("severity", "currency", "review")
@@ -85,8 +86,8 @@ def list_suspects(
         ``suspect`` (the number, or ``box 7``), ``kind`` (``number`` or ``box``), ``member_count``, ``severity``,
         ``score`` (a box: the probability that it is no chance find), ``loss`` (a box: of all its members),
         ``currency``, ``rules``, ``alert_ids``, ``case_id``, ``box_id``, ``first_seen``, ``last_seen``, ``review``
-        (``open``, or the verdicts where no alert is open any more), ``reasons``, ``numbers``; by severity, expected
-        loss, score and name.
+        (``open``, or the verdicts where no alert is open any more), ``reasons``, ``reasons_against`` (of the model;
+        none of a box), ``numbers``; by severity, expected loss, score and name.
 
     Raises
     ------
@@ -196,6 +197,7 @@ def _box(members: pl.DataFrame, probability: float) -> dict[str, Any]:
     own = [reason for name in names for reason in reasons if name in reason]
     return {
         **rows[0],
+        "reasons_against": [],
         "suspect": f"box {box_id}",
         "kind": "box",
         "member_count": len(rows),

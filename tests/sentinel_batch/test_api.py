@@ -53,6 +53,12 @@ def _run_nightly(place: Place) -> Any:
     return sb.run_nightly(lake=place.folder / "night", inbox=inbox, out=place.folder / "nightly")
 
 
+def _import_labels(place: Place) -> Any:
+    file = place.folder / "labels.csv"
+    file.write_text(f"number,label,source,date\n{place.suspect},positive,regulator,2026-01-14\n", encoding="utf-8")
+    return sb.import_labels(file, lake=place.lake)
+
+
 ON_CALLS: dict[str, Callable[[Place], Any]] = {
     "load_config": lambda at: sb.load_config(environ={}, start=at.folder),
     "open": lambda at: sb.open(at.lake),
@@ -70,6 +76,8 @@ ON_CALLS: dict[str, Callable[[Place], Any]] = {
     "suppress": lambda at: sb.suppress("+2348012345678", reason="test", lake=at.lake),
     "list_suppressions": lambda at: sb.list_suppressions(lake=at.lake),
     "unsuppress": _unsuppress,
+    "import_labels": _import_labels,
+    "list_labels": lambda at: sb.list_labels(lake=at.lake),
     "write_report": lambda at: sb.write_report(lake=at.lake, out=at.folder / "out"),
     "run_nightly": _run_nightly,
     "analyse_recordings": lambda at: sb.analyse_recordings(at.prepare("recordings"), lake=at.lake),
@@ -107,6 +115,7 @@ SHIPPED = "simbox-simulated"
 
 ON_POPULATION: dict[str, Callable[[Place], Any]] = {
     "simulate_population": lambda at: sb.simulate_population(at.folder / "new", subscribers=1_000, days=1, boxes=1),
+    "simulate_agents": lambda at: sb.simulate_agents(at.folder / "new", subscribers=1_000, days=1),
     "list_rules": lambda _: sb.list_rules(),
     "read_truth": lambda at: sb.read_truth(at.lake),
     "build_profiles": lambda at: sb.build_profiles(at.lake),
@@ -133,6 +142,7 @@ ON_POPULATION: dict[str, Callable[[Place], Any]] = {
     "train_model": _train_and_open,
     "evaluate_model": lambda at: sb.evaluate_model(SHIPPED, [at.lake], labels="truth"),
     "open_model": lambda _: sb.open_model(SHIPPED),
+    "check_model": lambda at: sb.check_model(at.lake, model=SHIPPED),
     "score_callers": lambda at: sb.score_callers(at.lake, model=SHIPPED),
     "explain_caller": lambda at: sb.explain_caller(at.suspect, lake=at.lake, model=SHIPPED),
 }

@@ -30,6 +30,14 @@ _WEEKS = (
     Column("Reviewed", numeric=True),
     Column("Precision", numeric=True),
 )
+_OUTSIDE = (
+    Column("Source"),
+    Column("Positive", numeric=True),
+    Column("Alerted", numeric=True),
+    Column("Negative", numeric=True),
+    Column("Alerted", numeric=True),
+)
+
 _REASONS = (Column("Rule"), Column("Alerts", numeric=True), Column("Why false", fold=True), Column("Such as alert"))
 
 
@@ -80,6 +88,9 @@ def _print_scorecard(out: Output, card: Scorecard) -> None:
     if not card.reasons.is_empty():
         columns = ("detection_rule", "alerts", "reason", "example_alert_id")
         out.table(_REASONS, card.reasons.select(columns).iter_rows(), title="Reasons of false positives")
+
+    if not card.outside.is_empty():
+        out.table(_OUTSIDE, card.outside.iter_rows(), title="Labels from outside, and how many of them have an alert")
 
 
 def _show_range(low: float | None, high: float | None) -> str | None:

@@ -17,6 +17,7 @@ class SimGroup(LazyGroup):
     places: ClassVar = {
         "calls": "sim.calls:calls",
         "population": "sim.population:population",
+        "agents": "sim.agents:agents",
         "bench": "sim.bench:bench",
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,8 @@ from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import UsageError
 
 if TYPE_CHECKING:
-    from sentinel_batch.evaluation import BenchPlan
+    from sentinel_batch.cli.output import Output
+    from sentinel_batch.evaluation import BenchPlan, VariantPlan
 
 REPORT, FIGURES = "detection.md", "detection.json"
 
@@ -34,6 +35,17 @@ def bench(
     training_subscribers: Annotated[
         int | None, typer.Option("--training-subscribers", metavar="N", help="Their size [default 20000].")
     ] = None,
+    variants: Annotated[
+        str | None,
+        typer.Option("--variants", metavar="A,B", help="Compare views of the same fraud instead: names, or all."),
+    ] = None,
+    designs: Annotated[
+        str, typer.Option("--designs", metavar="A,B", help="With --variants: generators.")
+    ] = "population,agents",
+    boxes: Annotated[int, typer.Option("--boxes", metavar="N", help="With --variants: boxes of each strategy.")] = 12,
+    model: Annotated[
+        str, typer.Option("--model", metavar="DIR", help="With --variants: a model, a shipped one, or none.")
+    ] = "simbox-simulated",
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="FOLDER", help="Keep populations, detection.md and detection.json here."),
@@ -42,18 +54,21 @@ def bench(
     """Measure how well fraud is found in simulated populations.
 
     Populations are simulated, examined night by night, and compared with the truth: each rule, all rules together, and
-    rules with a model that was trained on other populations and other strategies. With --out, a run that was killed
-    can be resumed.
+    rules with a model that was trained on other populations and other strategies. With --variants, networks of two
+    designs are seen as other operators would: full, no_imei, no_cells, no_imei_no_cells, one_operator, other_country,
+    short_history, half_volume, holiday. With --out, a run that was killed can be resumed.
     """
     import tempfile
 
-    from sentinel_batch.evaluation import bench_detection, render_report
-
-    plan = _plan(subscribers, days, seeds, strategies, training_seeds, training_subscribers)
     console = session.output
     with tempfile.TemporaryDirectory() as scratch:
-        figures = bench_detection(out or scratch, plan, progress=console.note)
-    page = render_report(figures)
+        if variants is not None:
+            figures, page = _compare(
+                out or Path(scratch), _plan_variants(subscribers, days, seeds, designs, variants, boxes), model, console
+            )
+        else:
+            plan = _plan(subscribers, days, seeds, strategies, training_seeds, training_subscribers)
+            figures, page = _measure(out or Path(scratch), plan, console)
     if out is not None:
         (out / REPORT).write_text(page, encoding="utf-8")
         (out / FIGURES).write_text(json.dumps(figures, indent=2, default=str) + "\n", encoding="utf-8")
@@ -61,6 +76,31 @@ def bench(
         console.document({"status": "success", "out": out, **figures})
     else:
         console.line(page)
+
+
+def _measure(folder: Path, plan: BenchPlan, console: Output) -> tuple[dict[str, Any], str]:
+    from sentinel_batch.evaluation import bench_detection, render_report
+
+    figures = bench_detection(folder, plan, progress=console.note)
+    return figures, render_report(figures)
+
+
+def _compare(folder: Path, plan: VariantPlan, model: str, console: Output) -> tuple[dict[str, Any], str]:
+    from sentinel_batch.evaluation import bench_variants, render_variants
+
+    figures = bench_variants(folder, plan, model=None if model == "none" else model, progress=console.note)
+    return figures, render_variants(figures)
+
+
+def _plan_variants(subscribers: int, days: int, seeds: str, designs: str, variants: str, boxes: int) -> VariantPlan:
+    from sentinel_batch.evaluation import VariantPlan
+
+    chosen = () if variants == "all" else _split(variants)
+    return VariantPlan(subscribers, days, _read_seeds(seeds, "--seeds"), _split(designs), chosen, boxes)
+
+
+def _split(typed: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in typed.split(","))
 
 
 def _plan(
@@ -78,7 +118,7 @@ def _plan(
         given["training_seeds"] = _read_seeds(training_seeds, "--training-seeds")
     if training_subscribers is not None:
         given["training_subscribers"] = training_subscribers
-    names = tuple(name.strip() for name in strategies.split(",")) if strategies is not None else ()
+    names = _split(strategies) if strategies is not None else ()
     return BenchPlan(subscribers, days, _read_seeds(seeds, "--seeds"), names, **given)  # type: ignore[arg-type]
 
 

@@ -64,7 +64,7 @@ def population(
             subscribers=subscribers,
             days=days,
             seed=seed,
-            start=_read_date(start) if start is not None else DEFAULT_START,
+            start=read_date(start) if start is not None else DEFAULT_START,
             strategies=None if strategies is None else [name.strip() for name in strategies.split(",")],
             prevalence=prevalence,
             campaigns=campaigns,
@@ -75,17 +75,17 @@ def population(
     if out.as_json:
         out.document({"status": "success", "lake": desk.config.lake, "truth": truth.folder, **truth.plan})
     else:
-        _print_truth(out, truth)
+        print_truth(out, truth)
 
 
-def _read_date(typed: str) -> date:
+def read_date(typed: str) -> date:
     try:
         return datetime.strptime(typed, "%Y-%m-%d").date()
     except ValueError as error:
         raise UsageError(f"--start is {typed!r}, not a date", hint="Give a date such as 2026-01-05.") from error
 
 
-def _print_truth(out: Output, truth: PopulationTruth) -> None:
+def print_truth(out: Output, truth: PopulationTruth) -> None:
     import polars as pl
 
     groups = (

@@ -33,7 +33,7 @@ def draw_imeis(plan: Plan, module: Flags) -> Ints:
     model = np.where(module, models + (rng.random(len(module)) * _MODULES).astype(np.int64), model)
     serial = (_counted_within(model) * _STRIDE + rng.integers(_SERIALS, size=models + _MODULES)[model]) % _SERIALS
     body = tacs[model].astype(np.int64) * _SERIALS + serial
-    return body * 10 + _check_digit(body)
+    return body * 10 + check_digit(body)
 
 
 def _counted_within(group: Ints) -> Ints:
@@ -47,7 +47,7 @@ def _counted_within(group: Ints) -> Ints:
     return count
 
 
-def _check_digit(body: Ints) -> Ints:
+def check_digit(body: Ints) -> Ints:
     """Return Luhn's check digit of 14 digits."""
     total = np.zeros(len(body), dtype=np.int64)
     rest = body.copy()

@@ -9,18 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
 
 from sentinel_batch.desk import Desk
-from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import StagedFile
 from sentinel_batch.numbers import E164, NumberBook
-from sentinel_batch.schema import CALL_RECORDS, INGESTS, polars_schema
-from sentinel_batch.window import now
+from sentinel_batch.simulation.writing import PART_ROWS, SimulatedDay, check_own, write_day
 
 from .abroad import TRUNKS
 from .arrays import Ints
@@ -33,8 +29,6 @@ from .roster import Directory
 
 ZONE = "Africa/Lagos"
 REGION = "NG"
-DIALECT = "simulation"
-PART_ROWS = 500_000
 _PREFIX_LENGTH = 7
 _MICRO = 1_000_000
 
@@ -107,59 +101,27 @@ class Ledger:
         UsageError
             If it does.
         """
-        tables = self.desk.lake.snapshot()
-        if not tables.files(CALL_RECORDS.name):
-            return
-        own = {self.ingest_id(day) for day in range(self.plan.days)}
-        held = set(tables.scan(INGESTS.name).select("ingest_id").collect().to_series())
-        strange = sorted(tables.committed(CALL_RECORDS.name, held) - own)
-        if strange or not held:
-            raise UsageError(
-                f"The lake {tables.path} already holds calls that are not of this simulation.",
-                hint="A population goes into a lake of its own: name an empty folder with --lake.",
-                lake=str(tables.path),
-            )
+        check_own(self.desk, [self.ingest_id(day) for day in range(self.plan.days)])
 
     def write_day(self, calls: Calls, day: int, run_id: str) -> None:
         """Commit a day's calls, sorted by time; a day that an earlier run committed is left as it is."""
-        ingest_id = self.ingest_id(day)
-        lake = self.desk.lake
-        with lake.lock(self.desk.config.lock_timeout):
-            if lake.snapshot().is_committed(CALL_RECORDS.name, ingest_id):
-                return
-            with lake.staging() as folder:
-                files = list(self._stage(calls, day, ingest_id, folder))
-                lake.delete(INGESTS.name, "ingest_id", ingest_id)
-                lake.append(INGESTS.name, self._account(calls, day, ingest_id, run_id, files))
-                lake.add_files(CALL_RECORDS.name, files, commit_id=ingest_id)
-
-    def source(self, day: int) -> str:
-        """Return the name that stands for the file of a day."""
-        return f"simulation/{self.plan.start + dt.timedelta(days=day):%Y-%m-%d}.csv"
+        date = self.plan.start + dt.timedelta(days=day)
+        simulated = SimulatedDay(date, self.ingest_id(day), ZONE, REGION)
+        write_day(self.desk, simulated, self._parts(calls, day), run_id)
 
     def midnight(self, day: int) -> dt.datetime:
         """Return when a local day begins, in UTC."""
         date = self.plan.start + dt.timedelta(days=day)
         return dt.datetime.combine(date, dt.time(), ZoneInfo(ZONE)).astimezone(dt.UTC)
 
-    def _stage(self, calls: Calls, day: int, ingest_id: str, folder: Path) -> Iterator[StagedFile]:
-        """Write parts that each lie within one UTC date."""
+    def _parts(self, calls: Calls, day: int) -> Iterator[pl.DataFrame]:
+        """Return parts that each lie within one UTC date, one at a time: a day of a large network is large."""
         midnight = self.midnight(day)
         next_date = dt.datetime.combine(midnight.date() + dt.timedelta(days=1), dt.time(), dt.UTC)
         split = int(np.searchsorted(calls.second, (next_date - midnight).total_seconds()))
-        processed_at = now()
         bounds = [*range(0, split, PART_ROWS), *range(split, len(calls), PART_ROWS), len(calls)]
-        for number, (first, end) in enumerate(pairwise(bounds), start=1):
-            frame = self._frame(calls.take(slice(first, end)), day, first).with_columns(
-                source_file=pl.lit(self.source(day), dtype=pl.Categorical),
-                ingest_id=pl.lit(ingest_id, dtype=pl.Categorical),
-                processed_at=pl.lit(processed_at).cast(pl.Datetime("us", "UTC")),
-            )
-            path = folder / f"{ingest_id}-{number:05d}.parquet"
-            frame = frame.select(name for name in CALL_RECORDS.columns if name in frame.columns)
-            frame.write_parquet(path, compression="lz4", statistics=False, row_group_size=PART_ROWS)
-            oldest, newest = frame["call_timestamp"][0], frame["call_timestamp"][-1]
-            yield StagedFile(path, path.name, {"call_date": oldest.date().isoformat()}, frame.height, oldest, newest)
+        for first, end in pairwise(bounds):
+            yield self._frame(calls.take(slice(first, end)), day, first)
 
     def _frame(self, calls: Calls, day: int, first_line: int) -> pl.DataFrame:
         date = self.plan.start + dt.timedelta(days=day)
@@ -197,31 +159,6 @@ class Ledger:
             if later.any():
                 subscription = np.where(later, renewal.subscription, subscription)
         return subscription
-
-    def _account(self, calls: Calls, day: int, ingest_id: str, run_id: str, files: list[StagedFile]) -> pl.DataFrame:
-        row = {
-            "ingest_id": ingest_id,
-            "run_id": run_id,
-            "source_file": self.source(day),
-            "sha256": hashlib.sha256(ingest_id.encode()).hexdigest(),
-            "size_bytes": sum(file.path.stat().st_size for file in files),
-            "dialect": DIALECT,
-            "encoding": "utf-8",
-            "timezone": ZONE,
-            "region": REGION,
-            "records_processed": len(calls),
-            "records_inserted": len(calls),
-            "duplicates_skipped": 0,
-            "legs_collapsed": 0,
-            "records_rejected": 0,
-            "records_skipped": 0,
-            "skipped_by_type": "{}",
-            "rejects_by_reason": "{}",
-            "first_call": files[0].first if files else None,
-            "last_call": files[-1].last if files else None,
-            "processed_at": now(),
-        }
-        return pl.DataFrame([row], schema=polars_schema(INGESTS.columns))
 
 
 def _plus(digits: Ints) -> pl.Series:

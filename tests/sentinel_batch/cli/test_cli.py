@@ -37,6 +37,8 @@ WORKING: dict[str, list[str]] = {
     "risk": ["+2348031234567"],
     "queue": [],
     "rules scorecard": [],
+    "labels import": ["labels.csv"],
+    "labels list": [],
     "profiles build": [],
     "profiles show": ["{suspect}"],
     "profiles list": [],
@@ -78,6 +80,8 @@ FAILING: dict[str, tuple[list[str], int, str]] = {
     "risk": ([], 2, "usage"),
     "queue": (["--limit", "-1"], 2, "usage"),
     "rules scorecard": (["--since", "yesterday"], 2, "usage"),
+    "labels import": (["nowhere.csv"], 2, "label"),
+    "labels list": (["--label", "maybe"], 2, "usage"),
     "profiles build": (["--since", "yesterday"], 2, "usage"),
     "profiles show": (["+2340000000000"], 2, "usage"),
     "profiles list": (["--since", "yesterday"], 2, "usage"),
@@ -101,7 +105,7 @@ NEEDS_LAKE = {
     "detect", "rules run", "explain", "report", "maintain", "alerts list", "alerts show", "alerts review",
     "alerts export", "alerts suppress", "alerts unsuppress", "alerts suppressions", "risk", "queue", "rules scorecard",
     "profiles build", "profiles show", "profiles list", "cases build", "cases list",
-    "boxes find", "boxes list",
+    "boxes find", "boxes list", "labels import", "labels list",
 }  # fmt: skip
 
 
@@ -118,6 +122,7 @@ def ready(call: Call, _ready_lake: Path, calls_lake: Path, calls_file: Path, tmp
     """The command line in a folder where every command of ``WORKING`` works."""
     (tmp_path / "inbox").mkdir()
     (tmp_path / "inbox" / "calls.csv").write_bytes(calls_file.read_bytes())
+    (tmp_path / "labels.csv").write_text("number,label,source,date\n08031234567,positive,regulator,2026-01-14\n")
     shutil.rmtree(calls_lake)
     shutil.copytree(_ready_lake, calls_lake)
     return call
@@ -134,6 +139,7 @@ def test_every_command_is_covered() -> None:
         "audio ",
         "model ",
         "sim population",
+        "sim agents",
         "sim bench",
         "rules calibrate",
         "rules lock",

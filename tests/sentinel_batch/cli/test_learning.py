@@ -106,7 +106,7 @@ def test_a_model_is_measured_scores_and_explains(simulated: Path, trained: Path)
     assert listed[0]["number"] in truth.to_list()
     assert listed[0]["reasons"]
     shown = _call("model", "explain", listed[0]["number"], "--lake", simulated, "--model", trained)
-    assert "before anything is known" in shown.stdout
+    assert "Before anything is known: " in shown.stdout and "For fraud" in shown.stdout
 
 
 def test_a_model_needs_a_folder_and_a_caller(simulated: Path, trained: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from sentinel_batch.cli.application import ReportedGroup, create_app, start
 from sentinel_batch.cli.sim.population import population as simulate
-from sentinel_batch.simulation.population.writing import Ledger
+from sentinel_batch.simulation import writing
 
 app = create_app(cls=ReportedGroup)
 app.callback()(start)
@@ -58,7 +58,7 @@ def test_a_full_disk_is_named_and_the_next_run_goes_on(tmp_path: Path, monkeypat
     size = ("--subscribers", 1000, "--days", 1, "--no-campaigns", "--boxes", 0)
     full = ComputeError("parquet: underlying IO error: No space left on device (os error 28)")
     with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "_stage", Mock(side_effect=full))
+        patch.setattr(writing, "_stage", Mock(side_effect=full))
         code, out, _ = run("--lake", tmp_path / "lake", *size, "--json")
     assert (code, json.loads(out)["error"]["code"]) == (1, "disk_full")
     assert run("--lake", tmp_path / "lake", *size)[0] == 0

@@ -41,7 +41,7 @@ def figures(bench: tuple[Path, dict[str, Any]]) -> dict[str, Any]:
 
 def test_simple_boxes_are_at_the_head_of_the_queue(figures: dict[str, Any]) -> None:
     for name in STRATEGIES:
-        fused = figures["strategies"][name]["rules + cases + model"]
+        fused = figures["strategies"][name]["rules + boxes + cases + model"]
         assert fused["fraud"] >= 8 and fused["units"] == 1
         assert fused["precision_at_k"] >= 0.8
         assert figures["delays"][name]["rules"]["numbers"] == fused["fraud"]
@@ -73,6 +73,15 @@ def test_delays_count_from_the_first_fraudulent_call_to_the_night(folder: Path) 
     one = seen.truth.filter(pl.col("number") == sims["number"][0])
     alone = measure_delays([_with_truth(seen, one)], [listed], "naive")
     assert alone["median"] == pytest.approx((seen.ends[1] - one["fraud_start"][0]).total_seconds() / 3600)
+
+
+def test_no_night_looks_ahead(folder: Path) -> None:
+    seen = read_observation(folder / POPULATION)
+    begun = seen.truth.filter(pl.col("strategy").is_not_null()).select("number", "fraud_start")
+    named = pl.concat([seen.boxes.select("night", "number"), seen.members.select("night", "number")])
+    first = named.group_by("number").agg(pl.col("night").min()).join(begun, on="number")
+    assert first.height > 0
+    assert all(seen.ends[night] > start for night, start in first.select("night", "fraud_start").iter_rows())
 
 
 def _with_truth(seen: Any, truth: pl.DataFrame) -> Any:

@@ -1,11 +1,11 @@
-"""The bench ranks as ``rank_suspects`` does: rules, model and cases are witnesses."""
+"""The bench ranks as ``rank_suspects`` does: rules, model, boxes and cases are witnesses."""
 
 from __future__ import annotations
 
 import polars as pl
 import pytest
 
-from sentinel_batch.evaluation.queue import CASES, FUSED, MODEL, RULES, build_queue
+from sentinel_batch.evaluation.queue import FUSED, GROUPED, MODEL, RULES, build_queue
 from sentinel_batch.scores.queue import fuse_witnesses
 
 _NIGHT = {"night": pl.Int32}
@@ -13,7 +13,8 @@ RULE_SCORES = pl.DataFrame(
     {"night": [0, 0, 0], "number": ["a", "b", "c"], "rule_score": [0.5, 0.5, 0.2]}, schema_overrides=_NIGHT
 )
 PROBABILITIES = pl.DataFrame(
-    {"night": [0, 0, 0], "number": ["b", "d", "e"], "probability": [0.1, 0.9, 0.4]}, schema_overrides=_NIGHT
+    {"night": [0, 0, 0], "number": ["b", "d", "e"], "probability": [0.1, 0.9, 0.4], "listed": [False, True, False]},
+    schema_overrides=_NIGHT,
 )
 MEMBERS = pl.DataFrame(
     {
@@ -23,19 +24,24 @@ MEMBERS = pl.DataFrame(
     },
     schema_overrides=_NIGHT,
 )
+BOXES = pl.DataFrame(
+    {"night": [0, 0], "box_id": [7, 7], "number": ["b", "s0"], "probability": [0.8, 0.8]}, schema_overrides=_NIGHT
+)
 
 
 def ranked(method: str) -> dict[str, float]:
-    queue = build_queue(method, RULE_SCORES, PROBABILITIES, MEMBERS, threshold=0.5)
+    queue = build_queue(method, RULE_SCORES, PROBABILITIES, MEMBERS, BOXES)
     return {number: round(score, 6) for number, score in queue.select("number", "score").iter_rows()}
 
 
 def test_each_method_lists_its_own_numbers() -> None:
     case = 0.8 * (1 - 3 / 8)
     assert ranked(RULES) == {"a": 0.5, "b": 0.5, "c": 0.2}
-    assert ranked(CASES) == {"a": round(1 - 0.5 * (1 - case), 6), "b": 0.5, "c": 0.2}
+    grouped = {"a": 1 - 0.5 * (1 - case), "b": 1 - 0.5 * 0.2, "c": 0.2, "s0": 1 - (1 - case) * 0.2}
+    assert ranked(GROUPED) == pytest.approx(grouped)
     assert ranked(MODEL) == {"d": 0.9}
-    assert ranked(FUSED) == {"a": round(1 - 0.5 * (1 - case), 6), "b": 0.55, "c": 0.2, "d": 0.9}
+    # What the model does not list raises what others list, and nothing else: e stays out.
+    assert ranked(FUSED) == pytest.approx({**grouped, "b": 1 - 0.5 * 0.2 * 0.9, "d": 0.9})
 
 
 @pytest.mark.parametrize("size", [None, 1, 3, 4, 64])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ from sentinel_batch.learning import (
     train_model,
 )
 from sentinel_batch.learning.examples import collect_examples
-from sentinel_batch.learning.features import FEATURE_NAMES, FEATURES, describe_callers
+from sentinel_batch.learning.features import describe_callers
+from sentinel_batch.learning.figures import FEATURE_NAMES, FEATURES
 from sentinel_batch.learning.model import Model
 from sentinel_batch.learning.sampling import assign_folds
 from sentinel_batch.learning.scoring import word_reasons
@@ -78,8 +80,8 @@ def model(_trained: Model) -> Model:
 def test_features_are_those_of_the_trailing_days() -> None:
     rows = [daily_profile("+1001", day, call_count=10 * (day + 1)) for day in range(5)]
     found = describe_callers(pl.DataFrame(rows), until=FIRST + timedelta(days=3), days=2).row(0, named=True)
-    assert found["active_days"] == 2
-    assert found["calls_per_day"] == 35
+    assert found["active_share"] == 1
+    assert found["calls_per_day"] == pytest.approx(0)  # It is the only busy caller there is.
     assert found["day"] == FIRST + timedelta(days=3)
 
 
@@ -87,9 +89,12 @@ def test_shares_of_new_callees_leave_out_days_without_history() -> None:
     rows = [
         daily_profile("+1001", 0, history_days=0, unique_callees=10, new_callees=10, callees_calling_back=0),
         daily_profile("+1001", 3, history_days=3, unique_callees=10, new_callees=4, callees_calling_back=5),
+        daily_profile("+1002", 3, history_days=3, unique_callees=9, new_callees=9, callees_calling_back=0),
     ]
-    found = describe_callers(pl.DataFrame(rows), until=FIRST + timedelta(days=3), days=7).row(0, named=True)
-    assert (found["new_callee_share"], found["reciprocity"]) == (0.4, 0.5)
+    other = describe_callers(pl.DataFrame(rows), until=FIRST + timedelta(days=3), days=7).row(1, named=True)
+    # The first is busier, so the second is compared with it.
+    assert other["new_callee_share"] == pytest.approx(1 - 0.4)
+    assert other["reciprocity"] == pytest.approx(0 - 0.5)
     early = describe_callers(pl.DataFrame(rows[:1]), until=FIRST, days=7).row(0, named=True)
     assert early["new_callee_share"] is None
 
@@ -98,10 +103,24 @@ def test_neighbours_and_handsets_count_others_of_the_same_place() -> None:
     one_way = {"incoming_calls": 0, "unique_callees": 9, "first_cell": "A", "top_imei": "bank"}
     rows = [daily_profile(f"+100{n}", 0, **one_way) for n in range(3)] + [daily_profile("+1009", 0, first_cell="A")]
     found = describe_callers(pl.DataFrame(rows), until=FIRST, days=1)
-    assert found["one_way_neighbours"].to_list() == [2, 2, 2, 3]
+    neighbours = found["one_way_neighbours"].exp() * (2 + 1) - 1  # Busy callers have 2 each.
+    assert neighbours.to_list() == pytest.approx([2, 2, 2, 3])
     assert found["numbers_on_handset"].to_list() == [3, 3, 3, 1]
     unknown = pl.DataFrame([daily_profile("+1001", 0, top_imei=None)]).with_columns(pl.col("top_imei").cast(pl.String))
     assert describe_callers(unknown, until=FIRST, days=1)["numbers_on_handset"].to_list() == [None]
+
+
+def test_figures_do_not_depend_on_volume_length_or_numbering() -> None:
+    profiles = draw_profiles(honest=80, boxes=2, days=8)
+    volumes = ("call_count", "unique_callees", "new_callees", "callees_calling_back", "incoming_calls", "total_minutes")
+    twice = profiles.with_columns(pl.col(volumes) * 2, prefix_concentration=pl.lit(0.9))
+    names = ("calls_per_day", "most_callees", "minutes_per_day", "new_callee_share", "incoming_per_call")
+    until = FIRST + timedelta(days=7)
+    plain, other = (describe_callers(rows, until=until, days=7).select(names) for rows in (profiles, twice))
+    assert np.allclose(plain.to_numpy(), other.to_numpy(), atol=1e-9, equal_nan=True)
+    short = describe_callers(profiles.filter(pl.col("local_date") > until - timedelta(days=3)), until=until, days=7)
+    assert short["active_share"].max() == 1
+    assert short["cell_changes"].max() == 0
 
 
 def test_missing_columns_are_named() -> None:
@@ -113,8 +132,9 @@ def test_missing_columns_are_named() -> None:
 def test_every_feature_can_be_said_in_words() -> None:
     assert [feature.name for feature in FEATURES if "{" not in feature.words] == []
     words = {feature.name: feature for feature in FEATURES}
-    assert words["new_callee_share"].spell(0.97) == "97 % of callees new"
+    assert words["new_callee_share"].spell(0.97) == "share of new callees +97 % from busy callers"
     assert words["new_callee_share"].spell(None) == "new callee share: unknown"
+    assert words["calls_per_day"].spell(math.log(3)) == "3.0 times the calls of busy callers"
 
 
 # -- examples and split
@@ -309,8 +329,18 @@ def test_a_number_without_calls_cannot_be_explained(lake: Lake, model: Model) ->
 
 def test_reasons_are_words_with_signed_parts(lake: Lake, model: Model) -> None:
     reasons = word_reasons(score_callers(lake=lake, model=model, numbers=[BOX_SIM]), model)[BOX_SIM]
-    assert 1 <= len(reasons) <= 5
-    assert all(reason.rpartition(": ")[2][0] in "+-" for reason in reasons)
+    assert 1 <= len(reasons.speaking) <= 5
+    assert {reason.rpartition(": ")[2][0] for reason in reasons.speaking} == {"+"}
+    assert {reason.rpartition(": ")[2][0] for reason in reasons.against} <= {"-"}
+
+
+def test_reasons_for_and_against_are_never_mixed(lake: Lake, model: Model) -> None:
+    for number in ("+2348030000000", BOX_SIM):
+        parts = explain_caller(number, lake=lake, model=model).contributions["contribution"].to_list()
+        assert parts == sorted(parts, key=lambda part: (part <= 0, -abs(part)))
+    queue = rank_suspects(lake=lake, model=model)
+    signs = queue.select(pl.col("reasons", "reasons_against").list.join(" ")).row(0)
+    assert ": -" not in signs[0] and ": +" not in signs[1]
 
 
 def test_the_model_raises_numbers_and_hides_none(lake: Lake, model: Model) -> None:

@@ -106,5 +106,5 @@ def test_alike_reasons_are_counted_together(tmp_path: Path) -> None:
 
 def test_an_empty_lake_has_an_empty_scorecard(tmp_path: Path) -> None:
     card = compute_scorecard(lake=make_lake(tmp_path))
-    assert card.to_dict() == {"rules": [], "weekly": [], "reasons": []}
+    assert card.to_dict() == {"rules": [], "weekly": [], "reasons": [], "outside": []}
     assert card.rules.schema["precision"] == pl.Float64
