@@ -31,7 +31,8 @@ class ModelCheck:
     model_version
         Whose judgement.
     callers, busy
-        Numbers that were judged, and busy callers among them, whose figures are compared with training.
+        Numbers that were judged, and busy callers among them that the model does not list, whose figures are compared
+        with those of the honest ones of training.
     drift, limit
         Mean population stability index, weighted by what figures bring to the trees, and from where on it is too much;
         None where there are too few callers to tell, or the model has no reference.
@@ -95,7 +96,8 @@ def check_model(
 
 def check_scores(rows: pl.DataFrame, model: Model) -> ModelCheck:
     """Return the same of scores that are there (``probability`` and the figures that the model took)."""
-    busy = keep_busy(rows)
+    # The reference is of honest callers, so those that the model itself suspects are left out of the comparison.
+    busy = keep_busy(rows.filter(pl.col("probability") < model.threshold))
     features = model.reference.get("features", {})
     enough = bool(features) and busy.height >= FEWEST_CALLERS
     changes = measure_changes(features, busy) if enough else {}

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import ExitCode
 from sentinel_batch.lake import Lake, StagedFile
 from sentinel_batch.maintenance import Check, diagnose, diagnosis, maintain
@@ -218,3 +219,19 @@ def test_given_settings_are_the_ones_that_are_shown(lake: Lake, tmp_path: Path) 
     assert found.ok
     assert found.checks[1].message == "no configuration file; timezone Africa/Lagos, region GH"
     assert found.checks[2].message == str(lake.path)
+
+
+def test_a_model_that_could_not_be_trusted_last_night_is_a_warning(tmp_path: Path) -> None:
+    lake = Lake.create(tmp_path / "lake")
+    desk = open_desk(lake, model="simbox-simulated")
+
+    def state() -> tuple[str, str]:
+        [check] = [check for check in diagnose(desk).checks if check.name == "model"]
+        return check.status, check.message
+
+    assert state() == ("ok", "no night has used it yet")
+    for notices, expected in ((["They are unlike."], ("warning", "They are unlike.")), ([], ("ok", "trusted"))):
+        with recorded_run(lake, "nightly", {}) as run:
+            run.counts["model_notices"] = notices
+        assert state()[0] == expected[0] and expected[1] in state()[1]
+    assert not [check for check in diagnose(open_desk(lake)).checks if check.name == "model"]
