@@ -13,7 +13,7 @@ import polars as pl
 from sentinel_batch.boxes import BOX_RULE, list_standing_members
 from sentinel_batch.cases.calls import read_calls
 from sentinel_batch.cases.commits import CASE_HISTORY, commit_cases, current_rows
-from sentinel_batch.cases.grouping import LINKED, group_suspects
+from sentinel_batch.cases.grouping import LINKED, group_suspects, keep_boxes_apart
 from sentinel_batch.cases.links import find_links, link_boxes, weigh_pairs
 from sentinel_batch.cases.matching import OPEN_STATUSES, Match, match_groups
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
@@ -128,7 +128,9 @@ def _build(desk: Desk, tables: Snapshot, period: Period, linked: float, run_id: 
     growing = {case_id: row for case_id, row in stored.items() if row["status"] in OPEN_STATUSES}
     members_of = {case_id: known.filter(known["case_id"] == case_id)["number"].to_list() for case_id in growing}
     writer = _Writer(alerts, links, stored, known, Rates.of(desk.config), run_id, changes, _activity(calls))
-    for match in match_groups(group_suspects(weigh_pairs(links), linked=linked), members_of):
+    pairs = weigh_pairs(links).filter(pl.col("strength") >= linked)
+    groups = group_suspects(keep_boxes_apart(pairs, dict(boxes.select("number", "box_id").iter_rows())), linked=linked)
+    for match in match_groups(groups, members_of):
         writer.add(match)
     writer.commit(desk.lake, tables)
     return changes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import networkx
@@ -31,6 +32,36 @@ def group_suspects(pairs: pl.DataFrame, *, linked: float = LINKED) -> list[tuple
     parts = [part for component in networkx.connected_components(graph) for part in _cut(graph, component)]
     groups = [tuple(sorted(part)) for part in parts if len(part) > 1]
     return sorted(groups, key=lambda group: (-len(group), group))
+
+
+def keep_boxes_apart(pairs: pl.DataFrame, box_of: Mapping[str, int]) -> pl.DataFrame:
+    """Return the pairs without those that would join two boxes.
+
+    The search for boxes has looked at all of what ties two boxes, and found that chance explains it. So pairs are taken
+    strongest first, and one is left out if the groups that it would join hold SIMs of different boxes; a suspect that
+    is tied to two boxes stays with the one that it is tied to more.
+
+    Parameters
+    ----------
+    pairs
+        ``number_a, number_b, strength``.
+    box_of
+        The box of each number that is in one.
+    """
+    groups = networkx.utils.UnionFind()
+    boxes: dict[str, int] = dict(box_of)
+    kept = []
+    order = pairs.sort("strength", "number_a", "number_b", descending=[True, False, False])
+    for a, b, strength in order.iter_rows():
+        one, other = groups[a], groups[b]
+        mine, theirs = boxes.get(one), boxes.get(other)
+        if mine is not None and theirs is not None and mine != theirs:
+            continue
+        groups.union(a, b)
+        if (box := mine if mine is not None else theirs) is not None:
+            boxes[groups[a]] = box
+        kept.append((a, b, strength))
+    return pl.DataFrame(kept, schema=pairs.schema, orient="row")
 
 
 def _cut(graph: Any, component: set[str]) -> list[set[str]]:

@@ -30,6 +30,7 @@ _SUFFIXES = (".parquet", ".csv", ".json")
 _MOMENT = pl.Datetime("us", "UTC")
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "suspect": pl.String,
+    "suspect_number": pl.String,
     "kind": pl.String,
     "member_count": pl.Int64,
     "severity": pl.String,
@@ -83,7 +84,8 @@ def list_suspects(
     Returns
     -------
     polars.DataFrame
-        ``suspect`` (the number, or ``box 7``), ``kind`` (``number`` or ``box``), ``member_count``, ``severity``,
+        ``suspect`` (the number, or ``box 7``), ``suspect_number`` (the number; of a box, that of its most suspicious
+        member), ``kind`` (``number`` or ``box``), ``member_count``, ``severity``,
         ``score`` (a box: the probability that it is no chance find), ``loss`` (a box: of all its members),
         ``currency``, ``rules``, ``alert_ids``, ``case_id``, ``box_id``, ``first_seen``, ``last_seen``, ``review``
         (``open``, or the verdicts where no alert is open any more), ``reasons``, ``reasons_against`` (of the model;

@@ -72,6 +72,8 @@ ON_CALLS: dict[str, Callable[[Place], Any]] = {
     "get_alert": lambda at: sb.get_alert(1, lake=at.lake),
     "review_alerts": lambda at: sb.review_alerts([1], disposition="watch", lake=at.lake),
     "export_alerts": lambda at: sb.export_alerts(at.folder / "alerts.parquet", lake=at.lake),
+    "export_suspects": lambda at: sb.export_suspects(at.folder / "suspects.json", lake=at.lake),
+    "list_suspects": lambda at: sb.list_suspects(lake=at.lake),
     "explain": lambda at: sb.explain(1, lake=at.lake),
     "suppress": lambda at: sb.suppress("+2348012345678", reason="test", lake=at.lake),
     "list_suppressions": lambda at: sb.list_suppressions(lake=at.lake),

@@ -120,7 +120,11 @@ def test_alerts_list_filters_and_csv(call: Call, calls_lake: Path, simboxes: lis
     assert [alert["suspect_number"] for alert in one["alerts"]] == [simboxes[0]]
     assert call("alerts", "list", "--limit", 1, "--lake", calls_lake, "--json").document["count"] == 1
     rows = list(csv.DictReader(io.StringIO(call("alerts", "list", "--csv", "--lake", calls_lake).stdout)))
-    assert {row["suspect_number"] for row in rows} == set(simboxes)
+    assert {row["suspect_number"] for row in rows} == {row["suspect"] for row in rows} == set(simboxes)
+    by_rule = call("alerts", "list", "--csv", "--by", "rule", "--lake", calls_lake).stdout
+    assert {row["detection_rule"] for row in csv.DictReader(io.StringIO(by_rule))} == {"SDHF_001"}
+    nested = call("alerts", "list", "--lake", calls_lake, "--json").document["suspects"]
+    assert {suspect["suspect"]: len(suspect["alerts"]) for suspect in nested} == dict.fromkeys(simboxes, 1)
     assert call("alerts", "list", "--csv", "--json", "--lake", calls_lake).code == 2
 
 

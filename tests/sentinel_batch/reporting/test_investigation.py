@@ -51,6 +51,8 @@ def test_the_document_has_queue_cases_and_scorecard(lake: Lake, tmp_path: Path) 
     jsonschema.validate(document, load_schema())
     assert (document["queue_total"], document["queue"][0]["rank"]) == (3, 1)
     assert document["queue"][0]["case_id"] == 1
+    assert (document["suspects_total"], document["suspects"][0]["kind"]) == (3, "number")
+    assert all([alert["id"] for alert in suspect["alerts"]] == suspect["alert_ids"] for suspect in document["suspects"])
     [case] = document["cases"]
     assert [member["number"] for member in case["members"]] == BOX
     assert {"same_handset", "same_site"} <= {kind["kind"] for kind in case["kinds"]}

@@ -65,6 +65,8 @@ def test_rules_are_listed_with_their_book_and_filtered(call: Call, folder: Path)
 
     assert len(ids()) == 18
     assert ids("--book", "ours") == ids("--maturity", "experimental") == ids("--tag", "desk") == ["TEST_001"]
+    roles = {rule["id"]: rule["role"] for rule in call("rules", "list", "--json").document["rules"]}
+    assert (roles["ASR_ACD"], roles["SDHF_001"]) == ("witness", "opener")
     assert ids("--tag", "fraud.callback") == ["ASR_ACD", "WANGIRI_BURST", "WANGIRI_CALLBACK"]
     assert ids("--tag", "method.simbox", "--book", "ours") == []
     for option, value, near in (("--tag", "fraud.callbak", "fraud.callback"), ("--book", "our", "ours")):

@@ -129,6 +129,8 @@ def test_any_file_of_a_rule_names_it(suffix: str, tmp_path: Path) -> None:
         ('id = "TEST_001"', 'id = "test 1"', "TEST_001.toml:1: the rule has the id 'test 1'"),
         ('version = "1.0"', 'version = "new"', "TEST_001.toml:4: the rule has the version 'new'"),
         ('maturity = "experimental"', 'maturity = "old"', "TEST_001.toml:5: the rule has maturity = 'old'"),
+        ('maturity = "experimental"', 'maturity = "stable"\nrole = "judge"', ":6: the rule has role = 'judge'"),
+        ('maturity = "experimental"', 'maturity = "stable"\nloss = "face"', ":6: the rule has loss = 'face'"),
         ("created = 2026-01-22", 'created = "2026-01-22"', "TEST_001.toml:6: the rule has created = '2026-01-22'"),
         ("updated = 2026-01-22", "updated = 2026-01-22T10:00:00", "the rule has updated = datetime"),
         ('tags = ["desk.tests"]', 'tags = ["Tests"]', "TEST_001.toml:8: the rule has the tag 'Tests'"),
