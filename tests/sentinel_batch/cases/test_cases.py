@@ -22,7 +22,7 @@ from sentinel_batch.cases import (
     list_cases,
     mark_case,
 )
-from sentinel_batch.cases.grouping import LARGEST_COMPONENT, group_suspects
+from sentinel_batch.cases.grouping import LARGEST_COMPONENT, group_suspects, keep_boxes_apart
 from sentinel_batch.cases.links import weigh_pairs
 from sentinel_batch.cases.matching import match_groups
 from sentinel_batch.desk import open_desk
@@ -323,3 +323,22 @@ def test_a_closed_case_stays_closed(lake: Lake) -> None:
         close_case(1, verdict="confirmed", review=True, lake=lake)
     with pytest.raises(CaseNotFoundError):
         close_case(7, verdict="confirmed", review=True, lake=lake)
+
+
+def test_pairs_that_would_join_two_boxes_are_left_out() -> None:
+    box_of = {"a1": 1, "a2": 1, "b1": 2, "b2": 2}
+    pairs = pl.DataFrame(
+        [
+            ("a1", "a2", 0.99),
+            ("a1", "b1", 0.9),
+            ("b1", "b2", 0.99),
+            ("a2", "x", 0.8),
+            ("b2", "y", 0.7),
+            ("x", "y", 0.6),
+            ("x", "z", 0.55),
+        ],
+        schema={"number_a": pl.String, "number_b": pl.String, "strength": pl.Float64},
+        orient="row",
+    )
+    assert group_suspects(keep_boxes_apart(pairs, box_of)) == [("a1", "a2", "x", "z"), ("b1", "b2", "y")]
+    assert group_suspects(keep_boxes_apart(pairs, {})) == [("a1", "a2", "b1", "b2", "x", "y", "z")]
