@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -35,9 +36,9 @@ FROM callers
 """
 
 
-def calls_of(tables: Snapshot, number: str, start: datetime, end: datetime) -> pl.DataFrame:
-    """Return the calls that a number made in (start, end], oldest first."""
-    calls = tables.scan(CALL_RECORDS.name, start, end).filter(pl.col("caller_number") == number)
+def calls_of(tables: Snapshot, numbers: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
+    """Return the calls that some numbers made in (start, end], oldest first."""
+    calls = tables.scan(CALL_RECORDS.name, start, end).filter(pl.col("caller_number").is_in(list(numbers)))
     return between(calls.collect(), start, end).sort(_ORDER)
 
 

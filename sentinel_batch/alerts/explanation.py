@@ -196,7 +196,7 @@ def explain(subject: int | str, *, lake: DeskLike = None, config: ConfigLike = N
         span = (alert["episode_start"], alert["episode_end"])
     else:
         window = span = _last_period(tables, number, subject)
-    calls = profile.calls_of(tables, number, min(span[0], window[0]), max(span[1], window[1]))
+    calls = profile.calls_of(tables, [number, *_members(alert)], min(span[0], window[0]), max(span[1], window[1]))
     inside = profile.between(calls, *window)
     others = _alerts_of(tables, number)
     return Explanation(
@@ -297,6 +297,12 @@ def _reasons(
     ]
 
 
+def _members(alert: dict[str, Any] | None) -> list[str]:
+    """Return the SIMs of the box that an alert is about; none if it is about a number."""
+    members = _read_object(alert, "evidence").get("members")
+    return [member for member in members if isinstance(member, str)] if isinstance(members, list) else []
+
+
 def _read_object(alert: dict[str, Any] | None, column: str) -> dict[str, Any]:
     try:
         value = json.loads(alert[column] or "{}") if alert is not None else {}
@@ -316,7 +322,7 @@ def _notices(alert: dict[str, Any] | None, calls: pl.DataFrame) -> list[str]:
             f"The lake holds {calls.height} of the {alert['call_count']} calls of this window: the others were"
             " archived or deleted."
         )
-    elif calls.height > (alert["call_count"] or 0):
+    elif calls.height > (alert["call_count"] or 0) and not _members(alert):
         notices.append(
             f"The lake holds {calls.height} calls of this window, the alert counted {alert['call_count']}: the others"
             " arrived later, or a filter of the detection left them out."

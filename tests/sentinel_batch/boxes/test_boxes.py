@@ -11,7 +11,7 @@ import pytest
 from box_samples import BOX, DAYS, NEW_SIMS, Network, plan_network
 from conftest import Call
 
-from sentinel_batch.alerts import list_alerts, record_alerts, review_alerts
+from sentinel_batch.alerts import explain, list_alerts, record_alerts, review_alerts
 from sentinel_batch.boxes import describe_boxes, find_boxes, get_box, list_boxes, record_boxes
 from sentinel_batch.boxes.continuation import Continuation, Marks, continue_boxes
 from sentinel_batch.boxes.finding import choose_days
@@ -236,6 +236,9 @@ def test_a_box_is_one_alert_with_its_members_and_stays_one(tmp_path: Path, netwo
     assert set(json.loads(alert["evidence"])["members"]) == {*BOX, *NEW_SIMS}
     assert "Box 1: 10 SIMs that belong together" in alert["evidence_summary"]
     assert alert["last_seen"] == newest(lake)
+    explained = explain(1, lake=desk)
+    assert set(explained.calls()["caller_number"]) == {*BOX, *NEW_SIMS}
+    assert explained.notices == []
 
 
 def test_members_are_queued_with_the_probability_of_their_box_until_it_is_dealt_with(
