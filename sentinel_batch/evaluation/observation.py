@@ -202,15 +202,14 @@ def _work_nights(folder: Path, seed: int, subscribers: int, progress: Callable[[
 
 
 def _work_night(desk: Desk, night: int, start: datetime, end: datetime) -> dict[str, pl.DataFrame]:
-    """Do what ``nightly`` does after profiles, in its order: rules, boxes, cases."""
+    """Do what ``nightly`` does after profiles, in its order: boxes, rules, cases."""
     tonight = pl.lit(night).alias("night")
-    detections = run_detection(lake=desk, since=start, until=end)
     # The search takes the whole local day of its instant, and the end of a day is the first instant of the next.
     found_boxes = record_boxes(lake=desk, until=end - timedelta(microseconds=1))
     boxes = describe_boxes(found_boxes, desk.config.timezone, end)
-    opened = [_list_opened(detections.changes)]
-    if not boxes.is_empty():
-        opened.append(_list_opened(record_alerts(boxes, lake=desk)))
+    opened = [] if boxes.is_empty() else [_list_opened(record_alerts(boxes, lake=desk))]
+    detections = run_detection(lake=desk, since=start, until=end)
+    opened.append(_list_opened(detections.changes))
     build_cases(lake=desk, until=end)
     found = pl.concat([detections.findings.select(_FINDING), boxes.select(_FINDING)], how="vertical_relaxed")
     return {
