@@ -1,4 +1,3 @@
-from .alerting import BOX_RULE as BOX_RULE
 from .alerting import describe_boxes as describe_boxes
 from .finding import find_boxes as find_boxes
 from .queries import BoxFile as BoxFile
@@ -8,3 +7,4 @@ from .queries import list_standing_members as list_standing_members
 from .recording import BoxChanges as BoxChanges
 from .recording import record_boxes as record_boxes
 from .result import Boxes as Boxes
+from .storage import BOX_RULE as BOX_RULE

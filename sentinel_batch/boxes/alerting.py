@@ -8,6 +8,7 @@ from datetime import datetime
 import polars as pl
 
 from sentinel_batch.boxes.recording import BoxChanges
+from sentinel_batch.boxes.storage import BOX_RULE
 from sentinel_batch.boxes.traces import VERSION
 from sentinel_batch.config import Config
 from sentinel_batch.history import Row
@@ -15,9 +16,6 @@ from sentinel_batch.losses import Rates
 from sentinel_batch.profiles.calls import day_bounds
 from sentinel_batch.schema import FINDING_COLUMNS, polars_schema
 from sentinel_batch.severity import explain_grade, grade_loss
-
-BOX_RULE = "SIMBOX_GROUP"
-"""Where the alerts of boxes have the id of a rule, and their type."""
 
 
 def describe_boxes(changes: BoxChanges, zone: str, newest_call: datetime, rates: Rates | None = None) -> pl.DataFrame:

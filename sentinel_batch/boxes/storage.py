@@ -11,6 +11,9 @@ from sentinel_batch.lake import Lake, Snapshot
 from sentinel_batch.runs import new_run_id
 from sentinel_batch.schema import BOX_LINKS, BOX_MEMBERS, BOXES, polars_schema
 
+BOX_RULE = "SIMBOX_GROUP"
+"""Where the alerts of boxes have the id of a rule, and their type; here, so that readers need not load the search."""
+
 STANDING, MERGED = "standing", "merged"
 """Statuses: a box that goes on when it is found again, and one that became part of another."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -16,13 +17,15 @@ from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Snapshot
-from sentinel_batch.learning.model import Model, open_model
-from sentinel_batch.learning.scoring import Reasons, score_callers, word_reasons
-from sentinel_batch.learning.trust import ModelCheck, check_scores, witness
 from sentinel_batch.losses import Rates
 from sentinel_batch.scores.fusion import fuse_findings, price_findings, weigh_rules
 from sentinel_batch.scores.membership import list_standing_members
 from sentinel_batch.severity import grade, severity_rank
+
+# Late: lists of suspects without a model need nothing of learning.
+if TYPE_CHECKING:
+    from sentinel_batch.learning.model import Model
+    from sentinel_batch.learning.trust import ModelCheck
 
 QUEUED = ("open",)
 """Statuses of alerts that are queued unless others are asked for."""
@@ -134,11 +137,10 @@ def rank_queue(
     if limit is not None and limit < 0:
         raise UsageError(f"The limit {limit} is negative.", hint="Allowed: 0 or more; leave it out for all suspects.")
     source = model if model is not None else desk.config.model
-    judge = open_model(source) if source is not None else None
+    judge = None if source is None else _open(source)
     alerts = _within(list_alerts(lake=desk, status=status), since, until)
     queue = fuse_findings(_price(alerts, desk.config), weigh_rules(desk.config)).drop("severity")
-    scores = None if judge is None else score_callers(lake=desk, model=judge, until=until)
-    check = None if judge is None or scores is None else check_scores(scores, judge)
+    scores, check = (None, None) if judge is None else _score(desk, judge, until)
     queue = _judge(queue, scores, judge, check)
     queue = _add_boxes(queue, _within(_list_members(desk, alerts), since, until))
     queue = _order(_fuse(_locate_cases(queue, desk.tables)), Rates.of(desk.config))
@@ -150,6 +152,20 @@ def _price(alerts: pl.DataFrame, config: Config) -> pl.DataFrame:
     """Add what the alerts cost; that of a box is its members', each of whom is priced by its own minutes."""
     is_box = pl.col("detection_rule") == BOX_RULE
     return price_findings(alerts, config).with_columns(loss=pl.when(is_box).then(0.0).otherwise("loss"))
+
+
+def _open(source: Model | str | Path) -> Model:
+    from sentinel_batch.learning.model import open_model
+
+    return open_model(source)
+
+
+def _score(desk: Desk, model: Model, until: datetime | None) -> tuple[pl.DataFrame, ModelCheck]:
+    from sentinel_batch.learning.scoring import score_callers
+    from sentinel_batch.learning.trust import check_scores
+
+    scores = score_callers(lake=desk, model=model, until=until)
+    return scores, check_scores(scores, model)
 
 
 def _within(alerts: pl.DataFrame, since: datetime | None, until: datetime | None) -> pl.DataFrame:
@@ -165,6 +181,8 @@ def _judge(
     if scores is None or model is None or check is None:
         silent = {"model_probability": pl.Float64, "model_rank": pl.Int64, "model_witness": pl.Float64}
         return queue.with_columns(pl.lit(None, dtype=kind).alias(name) for name, kind in silent.items())
+    from sentinel_batch.learning.trust import witness
+
     said = witness(scores, model, check).select(
         "model_rank", "listed", suspect_number="number", model_probability="probability", model_witness="witness"
     )
@@ -268,6 +286,8 @@ def _order(queue: pl.DataFrame, rates: Rates) -> pl.DataFrame:
 
 
 def _add_model_reasons(queue: pl.DataFrame, scores: pl.DataFrame, model: Model) -> pl.DataFrame:
+    from sentinel_batch.learning.scoring import Reasons, word_reasons
+
     words = word_reasons(scores.filter(pl.col("number").is_in(queue["suspect_number"].implode())), model)
     said = [words.get(number, Reasons()) for number in queue["suspect_number"]]
     speaking = [[*own, *more.speaking] for own, more in zip(queue["reasons"].to_list(), said, strict=True)]
