@@ -317,12 +317,19 @@ def _notices(alert: dict[str, Any] | None, calls: pl.DataFrame) -> list[str]:
     notices = []
     if alert["status"] == "merged":
         notices.append(f"This alert was merged into alert {alert['merged_into']}.")
+    members = _members(alert)
+    if members:
+        box = _read_object(alert, "evidence").get("box_id")
+        notices.append(
+            f"The calls are those of all {len(members)} SIMs of box {box}: sentinel-batch boxes show {box} names them, "
+            f"boxes explain {box} says what ties them."
+        )
     if calls.height < (alert["call_count"] or 0):
         notices.append(
             f"The lake holds {calls.height} of the {alert['call_count']} calls of this window: the others were"
             " archived or deleted."
         )
-    elif calls.height > (alert["call_count"] or 0) and not _members(alert):
+    elif calls.height > (alert["call_count"] or 0) and not members:
         notices.append(
             f"The lake holds {calls.height} calls of this window, the alert counted {alert['call_count']}: the others"
             " arrived later, or a filter of the detection left them out."

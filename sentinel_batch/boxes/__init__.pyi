@@ -1,3 +1,4 @@
+from .alerting import alert_boxes as alert_boxes
 from .alerting import describe_boxes as describe_boxes
 from .finding import find_boxes as find_boxes
 from .queries import BoxFile as BoxFile

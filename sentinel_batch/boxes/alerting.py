@@ -7,15 +7,42 @@ from datetime import datetime
 
 import polars as pl
 
+from sentinel_batch.alerts import AlertChanges, record_alerts
 from sentinel_batch.boxes.recording import BoxChanges
 from sentinel_batch.boxes.storage import BOX_RULE
 from sentinel_batch.boxes.traces import VERSION
 from sentinel_batch.config import Config
+from sentinel_batch.desk import DeskLike, open_desk
 from sentinel_batch.history import Row
 from sentinel_batch.losses import Rates
 from sentinel_batch.profiles.calls import day_bounds
 from sentinel_batch.schema import FINDING_COLUMNS, polars_schema
 from sentinel_batch.severity import explain_grade, grade_loss
+
+
+def alert_boxes(changes: BoxChanges, *, lake: DeskLike = None, run_id: str | None = None) -> AlertChanges | None:
+    """Open one alert for each box that was found, or carry on the one that it has.
+
+    Parameters
+    ----------
+    changes
+        What :func:`~sentinel_batch.boxes.recording.record_boxes` returned.
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    run_id
+        A run under way that this belongs to; None records a run of its own.
+
+    Returns
+    -------
+    AlertChanges or None
+        None without a box.
+    """
+    desk = open_desk(lake)
+    newest = desk.tables.newest_call
+    if newest is None or not changes.boxes:
+        return None
+    findings = describe_boxes(changes, desk.config.timezone, newest, Rates.of(desk.config))
+    return record_alerts(findings, lake=desk, run_id=run_id)
 
 
 def describe_boxes(changes: BoxChanges, zone: str, newest_call: datetime, rates: Rates | None = None) -> pl.DataFrame:

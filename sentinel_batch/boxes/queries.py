@@ -111,9 +111,13 @@ def get_box(box_id: int, *, lake: DeskLike = None, config: ConfigLike = None) ->
 
     Raises
     ------
+    UsageError
+        If the id is no whole number.
     BoxNotFoundError
         If there is none of that id.
     """
+    if not isinstance(box_id, int):
+        raise UsageError(f"{box_id!r} is no id of a box.", hint="Give a whole number, such as 1.", value=str(box_id))
     desk = open_desk(lake, config).snapshot()
     tables = desk.tables
     rows = tables.scan(BOXES.name).filter(pl.col("box_id") == box_id).collect().to_dicts()

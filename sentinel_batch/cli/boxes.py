@@ -63,7 +63,7 @@ def find(
     save: Annotated[bool, typer.Option("--save", help="Keep what is found, over box_days, as the night does.")] = False,
 ) -> None:
     """Find boxes among all heavy one-way callers; without --save nothing is written."""
-    from sentinel_batch.boxes import find_boxes, record_boxes
+    from sentinel_batch.boxes import alert_boxes, find_boxes, record_boxes
 
     out = session.output
     if not save:
@@ -73,15 +73,21 @@ def find(
         else:
             _print_boxes(out, found)
         return
-    if since is not None:
-        raise UsageError("--since cannot go with --save.", hint="Set box_days; what is kept has one window.")
-    changes = record_boxes(lake=session.desk(box_callees=callees), until=until)
+    for name, value in (("--since", since), ("--until", until)):
+        if value is not None:
+            raise UsageError(f"{name} cannot go with --save.", hint="What is kept is of the last box_days days.")
+    desk = session.desk(box_callees=callees)
+    changes = record_boxes(lake=desk)
+    alerted = alert_boxes(changes, lake=desk)
+    alerts = {} if alerted is None else alerted.counts()
     if out.as_json:
-        facts = {"run_id": changes.run_id, "ids": changes.ids, "counts": changes.counts()}
+        facts = {"run_id": changes.run_id, "ids": changes.ids, "counts": changes.counts(), "alerts": alerts}
         out.document({"status": "success", **facts, **changes.found.to_dict()})
         return
     _print_boxes(out, changes.found)
-    out.line("Boxes: " + ", ".join(f"{count} {name}" for name, count in changes.counts().items()) + ".")
+    for word, counts in (("Boxes", changes.counts()), ("Alerts", alerts)):
+        if counts:
+            out.line(f"{word}: " + ", ".join(f"{count} {name}" for name, count in counts.items()) + ".")
 
 
 @with_session
@@ -132,9 +138,11 @@ def explain(
 ) -> None:
     """Say what ties the SIMs of a box, pair by pair."""
     from sentinel_batch.boxes import get_box
+    from sentinel_batch.numbers import normalise_number
 
-    found = get_box(box_id, lake=session.desk())
-    said = found.explain(number)
+    desk = session.desk()
+    found = get_box(box_id, lake=desk)
+    said = found.explain(number if number is None else normalise_number(number, desk.config.region)[0] or number)
     out = session.output
     if out.as_json:
         out.document({"status": "success", "box_id": box_id, "links": found.links.to_dicts(), "explanation": said})

@@ -99,7 +99,7 @@ def explain_severity(alert: dict[str, Any]) -> str:
     coin = why["currency"]
     grade = f"; the rule itself grades it {why['rule_grade']}" if "rule_grade" in why else ""
     return (
-        f"{alert['alert_severity']}: a loss of {coin} {why['loss']:,.0f} × probability {why['probability']:.2f} = "
+        f"{alert['alert_severity']}: a loss of {coin} {why['loss']:,.0f} × probability {why['probability']:.4f} = "
         f"{coin} {why['expected_loss']:,.0f}, and it begins at {coin} {why['threshold']:,.0f}{grade}"
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,14 @@ import polars as pl
 from sentinel_batch.errors import LabelError
 from sentinel_batch.labels.queries import LABELS
 from sentinel_batch.numbers import normalise_number
+from sentinel_batch.numbers.kinds import CALLERS, ROUNDED, SHORT_CODE
+from sentinel_batch.window import now
 
 REQUIRED = ("number", "label", "source", "date")
 OPTIONAL = ("reason",)
 KINDS = (".csv", ".parquet")
 
 _LONGEST_TEXT = 500
-_FEWEST_DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -115,11 +116,18 @@ def _read_csv(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def _check_columns(present: Iterable[str], file: Path) -> None:
     found = list(present)
+    twice = sorted({name for name in found if name in (*REQUIRED, *OPTIONAL) and found.count(name) > 1})
+    if twice:
+        raise LabelError(
+            f"{file} has {', '.join(twice)} more than once.", hint="Name each column once.", file=str(file), value=twice
+        )
     missing = [name for name in REQUIRED if name not in found]
     if missing:
         raise LabelError(
             f"{file} lacks the columns {', '.join(missing)}; it has {', '.join(found) or 'none'}.",
-            hint=f"Its first line must name {', '.join(REQUIRED)}, and may name {', '.join(OPTIONAL)}.",
+            hint="Put commas between the columns."
+            if len(found) == 1 and {";", "\t", "|"} & set(found[0])
+            else f"Its first line must name {', '.join(REQUIRED)}, and may name {', '.join(OPTIONAL)}.",
             file=str(file),
             missing=missing,
         )
@@ -138,9 +146,11 @@ def _check(row: dict[str, Any], file: Path, line: int, region: str) -> Label:
             value=text[column][:80],
         )
 
-    number = normalise_number(text["number"], region)[0] or ""
-    if sum(character.isdigit() for character in number) < _FEWEST_DIGITS:
-        raise fail("number", "a number such as +2348031234567")
+    number, kind = normalise_number(text["number"], region)
+    if kind == ROUNDED:
+        raise fail("number", "a number with all its digits; a spreadsheet has rounded this one")
+    if number is None or kind not in (*CALLERS, SHORT_CODE):
+        raise fail("number", "one number such as +2348031234567")
     if text["label"].lower() not in LABELS:
         raise fail("label", ", ".join(LABELS))
     if not 0 < len(text["source"]) <= _LONGEST_TEXT:
@@ -150,6 +160,8 @@ def _check(row: dict[str, Any], file: Path, line: int, region: str) -> Label:
     day = _read_day(row["date"])
     if day is None:
         raise fail("date", "a day such as 2026-01-31")
+    if day > now().date() + timedelta(days=1):  # A day ahead, as the source may live east of UTC.
+        raise fail("date", "a day that has come")
     return Label(number, text["label"].lower(), text["source"], day, text["reason"], line)
 
 

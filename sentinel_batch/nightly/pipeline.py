@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from sentinel_batch.alerts import record_alerts
-from sentinel_batch.boxes import describe_boxes, record_boxes
+from sentinel_batch.boxes import alert_boxes, record_boxes
 from sentinel_batch.cases import build_cases
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.detection import Detections, record_detections, run_detection
@@ -23,7 +22,6 @@ from sentinel_batch.errors import ExitCode, LakeNotFoundError, NoInputError, Sen
 from sentinel_batch.ingestion import ingest
 from sentinel_batch.lake import held_lock
 from sentinel_batch.learning import check_model
-from sentinel_batch.losses import Rates
 from sentinel_batch.nightly.inbox import InboxMemory, list_inbox, reading_settings
 from sentinel_batch.nightly.metrics import name_lake, place_metrics, render_metrics, write_metrics
 from sentinel_batch.nightly.outcome import NightlyResult, Step, describe_error
@@ -253,9 +251,8 @@ class _Night:
                 return
             done = record_boxes(lake=self.desk, until=until, run_id=self.result.run_id)
             step.counts = {"candidates": done.found.candidates, **done.counts()}
-            findings = describe_boxes(done, self.settings.timezone, until, Rates.of(self.settings))
-            if not findings.is_empty():
-                changes = record_alerts(findings, lake=self.desk, run_id=self.result.run_id)
+            changes = alert_boxes(done, lake=self.desk, run_id=self.result.run_id)
+            if changes is not None:
                 self.result.alert_changes.append(changes)
                 step.counts |= {f"alerts_{name}": count for name, count in changes.counts().items()}
 

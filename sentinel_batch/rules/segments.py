@@ -10,11 +10,12 @@ from typing import Any
 import polars as pl
 
 from sentinel_batch.desk import Desk
+from sentinel_batch.errors import ConfigurationError
 from sentinel_batch.profiles import scan_days
 from sentinel_batch.rules.catalogue import FailedRule
 from sentinel_batch.rules.execution import Detection, Task, try_tasks
 from sentinel_batch.rules.rule import Rule
-from sentinel_batch.rules.settings import SEGMENTS, Origin
+from sentinel_batch.rules.settings import ENABLED, ROLE, SEGMENTS, Origin
 from sentinel_batch.rules.sources import Filters
 from sentinel_batch.severity import severity_rank
 
@@ -50,6 +51,14 @@ class Plan:
 
 
 def _plan_segment(rule: Rule, base: Mapping[str, Any], table: Mapping[str, Any], origin: Origin) -> Task:
+    for name in (ENABLED, ROLE, SEGMENTS):
+        if name in table:
+            raise ConfigurationError(
+                f"{origin.locate(name)}{name} = {table[name]!r} in {origin.heading} is not allowed: a rule has one for "
+                "all callers.",
+                hint=f"Set it in [rules.{rule.id}].",
+                key=name,
+            )
     rule.resolve_parameters(configured=table, origin=origin)  # What stands in the segment's own table is said to.
     return Task.of(rule, {}, {**base, **table}, origin)
 

@@ -142,7 +142,7 @@ def rank_queue(
     queue = fuse_findings(_price(alerts, desk.config), weigh_rules(desk.config)).drop("severity")
     scores, check = (None, None) if judge is None else _score(desk, judge, until)
     queue = _judge(queue, scores, judge, check)
-    queue = _add_boxes(queue, _within(_list_members(desk, alerts), since, until))
+    queue = _add_boxes(queue, _list_members(desk, alerts, since, until))
     queue = _order(_fuse(_locate_cases(queue, desk.tables)), Rates.of(desk.config))
     queue = queue if limit is None else queue.head(limit)
     return Queue(queue if scores is None or judge is None else _add_model_reasons(queue, scores, judge), check)
@@ -199,10 +199,11 @@ def _judge(
     )
 
 
-def _list_members(desk: Desk, alerts: pl.DataFrame) -> pl.DataFrame:
+def _list_members(desk: Desk, alerts: pl.DataFrame, since: datetime | None, until: datetime | None) -> pl.DataFrame:
     """Return the members of boxes, each in its newest, as rows of the queue that no rule has a say in.
 
-    A box whose alert has been dealt with, and is not among those that are queued, is left out.
+    A box whose alert has been dealt with, and is not among those that are queued, is left out. Of a box that was at
+    work in the period all members count, those that were quiet, too.
     """
     newest = list_standing_box_members(desk.tables).sort("box_id").unique("number", keep="last", maintain_order=True)
     every, queued = (
@@ -210,7 +211,16 @@ def _list_members(desk: Desk, alerts: pl.DataFrame) -> pl.DataFrame:
     )
     done = set(every["suspect_number"]) - set(queued["suspect_number"])
     newest = newest.filter(~pl.col("lead_number").is_in(list(done)))
-    moment = pl.Datetime("us", "UTC")
+    first, last = (_bound_days(desk, day) for day in ("first_day", "last_day"))
+    newest = newest.with_columns(first_seen=first, last_seen=last + pl.duration(days=1)).with_columns(
+        # A local day ends when the calls do.
+        last_seen=pl.min_horizontal("last_seen", pl.lit(desk.tables.newest_call, pl.Datetime("us", "UTC")))
+    )
+    begun, seen = pl.col("first_seen").min().over("box_id"), pl.col("last_seen").max().over("box_id")
+    if since is not None:
+        newest = newest.filter(seen > since)
+    if until is not None:
+        newest = newest.filter(begun <= until)
     words = pl.format(f"{BOX_RULE}: one of {{}} SIMs of box {{}}: {{}}", "member_count", "box_id", "why")
     return newest.select(
         suspect_number="number",
@@ -218,10 +228,16 @@ def _list_members(desk: Desk, alerts: pl.DataFrame) -> pl.DataFrame:
         box_probability="probability",
         rule_score=pl.lit(0.0),
         loss=pl.col("minutes") * Rates.of(desk.config).bypassed_minute,
-        first_seen=pl.col("first_day").cast(moment),
-        last_seen=pl.col("last_day").dt.offset_by("1d").cast(moment),
+        first_seen="first_seen",
+        last_seen="last_seen",
         reasons=pl.concat_list(words),
     )
+
+
+def _bound_days(desk: Desk, name: str) -> pl.Expr:
+    """Return the instant at which a local day begins."""
+    local = pl.col(name).cast(pl.Datetime("us")).dt.replace_time_zone(desk.config.timezone, non_existent="null")
+    return local.dt.convert_time_zone("UTC")
 
 
 def _add_boxes(queue: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +12,7 @@ from box_samples import BOX, DAYS, NEW_SIMS, Network, plan_network
 from conftest import Call
 
 from sentinel_batch.alerts import explain, list_alerts, record_alerts, review_alerts
-from sentinel_batch.boxes import describe_boxes, find_boxes, get_box, list_boxes, record_boxes
+from sentinel_batch.boxes import alert_boxes, describe_boxes, find_boxes, get_box, list_boxes, record_boxes
 from sentinel_batch.boxes.continuation import Continuation, Marks, continue_boxes
 from sentinel_batch.boxes.finding import choose_days
 from sentinel_batch.boxes.queries import list_standing_members
@@ -23,7 +23,7 @@ from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import BoxNotFoundError, UsageError
 from sentinel_batch.lake import Lake
 from sentinel_batch.schema import BOX_LINKS, BOX_MEMBERS, BOX_TRACES, BOXES, CALL_RECORDS
-from sentinel_batch.scores import rank_suspects
+from sentinel_batch.scores import list_suspects, rank_suspects
 
 SINCE = "2026-01-05T00:00:00+01:00"
 
@@ -238,7 +238,20 @@ def test_a_box_is_one_alert_with_its_members_and_stays_one(tmp_path: Path, netwo
     assert alert["last_seen"] == newest(lake)
     explained = explain(1, lake=desk)
     assert set(explained.calls()["caller_number"]) == {*BOX, *NEW_SIMS}
-    assert explained.notices == []
+    [notice] = explained.notices
+    assert "all 10 SIMs of box 1: sentinel-batch boxes show 1 names them" in notice
+
+
+def test_a_period_counts_all_members_of_a_box_that_was_at_work_in_it(tmp_path: Path, network: Network) -> None:
+    lake = network.save(tmp_path / "lake")
+    desk = open_desk(lake, box_callees=10)
+    alert_boxes(record_boxes(desk), lake=desk)
+    whole, late = (list_suspects(desk, since=since) for since in (None, newest(lake) - timedelta(hours=6)))
+    assert late.row(0, named=True)["member_count"] == whole.row(0, named=True)["member_count"] == 10
+    assert late["loss"][0] == whole["loss"][0]
+    assert whole["last_seen"].max() == newest(lake)
+    assert whole["first_seen"].min() == datetime(2026, 1, 4, 23, tzinfo=UTC)
+    assert list_suspects(desk, since=newest(lake)).is_empty()
 
 
 def test_members_are_queued_with_the_probability_of_their_box_until_it_is_dealt_with(
@@ -314,15 +327,26 @@ def test_the_commands_find_list_show_and_explain(tmp_path: Path, network: Networ
     assert call("boxes", "list", *lake).stdout == "No boxes.\n"
     saved = call("boxes", "find", "--callees", 10, "--save", *lake)
     assert "Boxes: 1 created, 0 updated, 0 unchanged, 0 merged." in saved.stdout
+    assert "Alerts: 1 created," in saved.stdout
+    again = call("boxes", "find", "--callees", 10, "--save", "--json", *lake).document
+    assert (again["alerts"]["created"], again["alerts"]["unchanged"]) == (0, 1)
+    refused = call("boxes", "find", "--save", "--until", "2026-01-08", *lake)
+    assert (refused.code, "--until cannot go with --save" in refused.stderr) == (2, True)
     listed = call("boxes", "list", "--json", *lake).document
     assert (listed["count"], listed["boxes"][0]["box_id"]) == (1, 1)
     shown = call("boxes", "show", 1, *lake).stdout
     assert all(number in shown for number in BOX)
-    explained = call("boxes", "explain", 1, "--number", BOX[4], *lake)
+    national = BOX[4].replace("+234", "0")
+    explained = call("boxes", "explain", 1, "--number", national, *lake)
     assert "both on cell KAN007 on 10 of 10 days" in " ".join(explained.stdout.split())
     document = call("boxes", "explain", 1, "--number", BOX[4], "--json", *lake).document
     assert document["explanation"]
     assert all(BOX[4] in sentence for sentence in document["explanation"])
+
+
+def test_an_id_is_a_whole_number(filled: Lake) -> None:
+    with pytest.raises(UsageError, match="'1' is no id of a box"):
+        get_box("1", lake=filled)  # type: ignore[arg-type]
 
 
 def test_what_is_not_there_is_said(filled: Lake, call: Call) -> None:

@@ -66,6 +66,14 @@ def test_parquet_says_the_same(lake: Lake, tmp_path: Path) -> None:
         ("+2348031234567,positive,,2026-01-14,", r"labels\.csv:2: source is ''", "who says so"),
         ("+2348031234567,positive,x,14.01.2026,", r"labels\.csv:2: date is '14\.01\.2026'", "2026-01-31"),
         ("=1+1,positive,x,2026-01-14,", r"labels\.csv:2: number is '=1\+1'", r"+2348031234567"),
+        ("2.34803E+12,positive,x,2026-01-14,", r":2: number is '2\.34803E\+12'", "a spreadsheet has rounded this one"),
+        ("<b>1234567</b>,positive,x,2026-01-14,", r":2: number is '<b>1234567</b>'", "one number such as"),
+        (
+            '"08031234567, 08031234568",positive,x,2026-01-14,',
+            r":2: number is '08031234567, 0803",
+            "one number such as",
+        ),
+        ("+2348031234567,positive,x,2126-01-14,", r":2: date is '2126-01-14'", "a day that has come"),
     ],
 )
 def test_a_bad_line_is_named_and_nothing_is_imported(
@@ -85,6 +93,13 @@ def test_a_bad_line_is_named_and_nothing_is_imported(
 def test_a_file_that_cannot_be_read_is_said(lake: Lake, tmp_path: Path) -> None:
     with pytest.raises(LabelError, match="lacks the columns source, date; it has number, label"):
         import_labels(_write(tmp_path, "1,positive", head="number,label\n"), lake=lake)
+    with pytest.raises(LabelError, match="has number more than once"):
+        import_labels(
+            _write(tmp_path, "1,1,positive,x,2026-01-14", head="number,number,label,source,date\n"), lake=lake
+        )
+    with pytest.raises(LabelError, match="lacks the columns") as error:
+        import_labels(_write(tmp_path, "1;positive", head="number;label;source;date\n"), lake=lake)
+    assert error.value.hint == "Put commas between the columns."
     with pytest.raises(LabelError, match=r"its name ends in '\.txt'"):
         import_labels(tmp_path / "labels.txt", lake=lake)
     with pytest.raises(LabelError, match="cannot be read"):

@@ -78,3 +78,11 @@ def test_the_configuration_file_carries_segments(tmp_path: Path) -> None:
     assert load_config(environ={}, start=tmp_path).rules == {
         "SDHF_001": {"segments": {"vip": {"min_unique_destinations": 100}}}
     }
+
+
+@pytest.mark.parametrize(("name", "value"), [("role", "opener"), ("role", "bogus"), ("enabled", False)])
+def test_what_a_rule_has_once_is_not_for_segments(lake: Lake, name: str, value: object) -> None:
+    desk = configure(lake, {"segments": {"vip": {name: value}}})
+    with pytest.raises(ConfigurationError, match=f"{name} = {value!r} in .*segments.vip.* is not allowed") as caught:
+        examine(lake=desk)
+    assert caught.value.hint == "Set it in [rules.SDHF_001]."
