@@ -70,6 +70,7 @@ run: $(VENV)/.run
 demo: $(VENV)/.run
 	@$(BIN)/sentinel-batch sim population --subscribers 5000 --days 14 --boxes 4 --sims-per-box 8 --lake $(DEMO_LAKE)
 	@$(BIN)/sentinel-batch profiles build --lake $(DEMO_LAKE)
+	@$(BIN)/sentinel-batch boxes find --save --lake $(DEMO_LAKE) --quiet
 	@$(BIN)/sentinel-batch rules run --since 7d --lake $(DEMO_LAKE) --quiet --json >/dev/null
 	@$(BIN)/sentinel-batch cases build --lake $(DEMO_LAKE)
 	@$(BIN)/sentinel-batch cases list --lake $(DEMO_LAKE)
