@@ -196,7 +196,8 @@ def explain(subject: int | str, *, lake: DeskLike = None, config: ConfigLike = N
         span = (alert["episode_start"], alert["episode_end"])
     else:
         window = span = _last_period(tables, number, subject)
-    calls = profile.calls_of(tables, [number, *_members(alert)], min(span[0], window[0]), max(span[1], window[1]))
+    evidence = _read_object(alert, "evidence")
+    calls = profile.calls_of(tables, [number, *_members(evidence)], min(span[0], window[0]), max(span[1], window[1]))
     inside = profile.between(calls, *window)
     others = _alerts_of(tables, number)
     return Explanation(
@@ -208,14 +209,14 @@ def explain(subject: int | str, *, lake: DeskLike = None, config: ConfigLike = N
         episode_start=span[0],
         episode_end=span[1],
         reasons=_reasons(tables, number, window, alert, inside),
-        evidence=_read_object(alert, "evidence"),
+        evidence=evidence,
         calls_per_hour=profile.count_by_hour(inside, *window),
         top_callees=profile.rank_callees(inside),
         **profile.pick_extremes(inside),
         cells=profile.count_cells(inside),
         earlier=others.filter(others["id"] != alert["id"]) if alert is not None else others,
         events=read_events(tables, [alert["id"]] if alert is not None else []),
-        notices=_notices(alert, inside),
+        notices=_notices(alert, evidence, inside),
         _episode_calls=calls,
     )
 
@@ -297,9 +298,9 @@ def _reasons(
     ]
 
 
-def _members(alert: dict[str, Any] | None) -> list[str]:
+def _members(evidence: dict[str, Any]) -> list[str]:
     """Return the SIMs of the box that an alert is about; none if it is about a number."""
-    members = _read_object(alert, "evidence").get("members")
+    members = evidence.get("members")
     return [member for member in members if isinstance(member, str)] if isinstance(members, list) else []
 
 
@@ -311,15 +312,15 @@ def _read_object(alert: dict[str, Any] | None, column: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _notices(alert: dict[str, Any] | None, calls: pl.DataFrame) -> list[str]:
+def _notices(alert: dict[str, Any] | None, evidence: dict[str, Any], calls: pl.DataFrame) -> list[str]:
     if alert is None:
         return ["No alert was recorded for this number; the last 24 hours up to its newest call are shown."]
     notices = []
     if alert["status"] == "merged":
         notices.append(f"This alert was merged into alert {alert['merged_into']}.")
-    members = _members(alert)
+    members = _members(evidence)
     if members:
-        box = _read_object(alert, "evidence").get("box_id")
+        box = evidence.get("box_id")
         notices.append(
             f"The calls are those of all {len(members)} SIMs of box {box}: sentinel-batch boxes show {box} names them, "
             f"boxes explain {box} says what ties them."

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sentinel_batch.alerts.files import exported_file, json_rows, write_guarded_csv
+from sentinel_batch.alerts.files import check_suffix, export_rows, json_rows
 from sentinel_batch.alerts.queries import list_alerts
 from sentinel_batch.desk import ConfigLike, DeskLike
-from sentinel_batch.errors import UsageError
 
 EXPORT_VERSION = 1
 """Version of the JSON document; a change that breaks readers raises it."""
-
-_SUFFIXES = (".parquet", ".csv", ".json")
 
 
 def export_alerts(
@@ -54,22 +51,13 @@ def export_alerts(
     UsageError
         If the suffix is not one of these, the folder does not exist or cannot be written, or a filter is not allowed.
     """
-    target = Path(path)
-    if target.suffix.lower() not in _SUFFIXES:
-        raise UsageError(
-            f"Alerts cannot be exported to {target.name!r}: unknown suffix {target.suffix!r}.",
-            hint=f"Allowed: {', '.join(_SUFFIXES)}.",
-        )
+    target = check_suffix(path, "Alerts")
     alerts = list_alerts(
         lake=lake, config=config, severity=severity, reviewed=reviewed, suspect=suspect, since=since, status=status,
         limit=limit,
     )  # fmt: skip
-    with exported_file(target) as fresh:
-        if target.suffix.lower() == ".parquet":
-            alerts.write_parquet(fresh)
-        elif target.suffix.lower() == ".csv":
-            write_guarded_csv(alerts, fresh)
-        else:
-            document = {"version": EXPORT_VERSION, "count": alerts.height, "alerts": json_rows(alerts)}
-            fresh.write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    return target
+
+    def describe() -> dict[str, Any]:
+        return {"version": EXPORT_VERSION, "count": alerts.height, "alerts": json_rows(alerts)}
+
+    return export_rows(target, alerts, alerts, describe)

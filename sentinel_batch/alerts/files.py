@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from batch_base.files import replaced_file
 from batch_base.plain import to_plain
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import full_disk_reported
+
+EXPORT_SUFFIXES = (".parquet", ".csv", ".json")
 
 _FORMULA = r"^[\s\x00\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]"
 _PLAIN_NUMBER = r"^\+[0-9]+$"
@@ -49,6 +52,35 @@ def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Return the rows as dicts of JSON-ready values; times are RFC 3339 in UTC."""
     rows: list[dict[str, Any]] = to_plain(frame.to_dicts())
     return rows
+
+
+def check_suffix(path: str | Path, subject: str) -> Path:
+    """Return the file that something is exported to, such as ``Alerts``.
+
+    Raises
+    ------
+    UsageError
+        If its suffix is none of :data:`EXPORT_SUFFIXES`.
+    """
+    target = Path(path)
+    if target.suffix.lower() not in EXPORT_SUFFIXES:
+        raise UsageError(
+            f"{subject} cannot be exported to {target.name!r}: unknown suffix {target.suffix!r}.",
+            hint=f"Allowed: {', '.join(EXPORT_SUFFIXES)}.",
+        )
+    return target
+
+
+def export_rows(target: Path, rows: pl.DataFrame, flat: pl.DataFrame, describe: Callable[[], dict[str, Any]]) -> Path:
+    """Write rows as Parquet, their flat form as CSV, or a description as JSON, as the target's suffix says."""
+    with exported_file(target) as fresh:
+        if target.suffix.lower() == ".parquet":
+            rows.write_parquet(fresh)
+        elif target.suffix.lower() == ".csv":
+            write_guarded_csv(flat, fresh)
+        else:
+            fresh.write_text(json.dumps(describe(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return target
 
 
 @contextmanager

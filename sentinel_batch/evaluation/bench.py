@@ -11,7 +11,13 @@ import polars as pl
 
 from sentinel_batch.errors import UsageError
 from sentinel_batch.evaluation.models import KIND, collect_training, train_without
-from sentinel_batch.evaluation.observation import Observation, build_population, describe_nights, observe_population
+from sentinel_batch.evaluation.observation import (
+    Observation,
+    be_silent,
+    build_population,
+    describe_nights,
+    observe_population,
+)
 from sentinel_batch.evaluation.outcomes import count_false_alerts, describe_boxes, measure_delays
 from sentinel_batch.evaluation.queue import FUSED, GROUPED, MODEL, RULES, build_queue, score_by_model, score_by_rules
 from sentinel_batch.evaluation.standing import DAILY_BUDGET, MEASURES, join_standings, measure, stand
@@ -113,7 +119,7 @@ def bench_detection(
     UsageError
         If the folder holds populations of another plan.
     """
-    chosen, folder, say = plan or BenchPlan(), Path(out), progress or _silent
+    chosen, folder, say = plan or BenchPlan(), Path(out), progress or be_silent
     examples = _train(chosen, folder, say)
     populations = []
     for seed in chosen.seeds:
@@ -253,7 +259,3 @@ def _measure_rule(judged: Sequence[Judged], rule: str) -> dict[str, Any]:
     )
     shares = found.group_by("strategy").agg(pl.col("found").mean()).sort("strategy")
     return {**put(judged, queues, _of_strategy(None)), "found_by_strategy": dict(shares.iter_rows())}
-
-
-def _silent(_: str) -> None:
-    return

@@ -12,7 +12,7 @@ import polars as pl
 from sentinel_batch.config import Config
 from sentinel_batch.desk import Desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.evaluation.observation import Observation, describe_nights, observe, open_population
+from sentinel_batch.evaluation.observation import Observation, be_silent, describe_nights, observe, open_population
 from sentinel_batch.evaluation.queue import FUSED, GROUPED, build_queue, score_by_model, score_by_rules
 from sentinel_batch.evaluation.variants import FULL, VARIANTS, Source, check_variants, open_variant, write_variant
 from sentinel_batch.evaluation.verdicts import judge
@@ -111,7 +111,7 @@ def bench_variants(
     ModelError
         If the model cannot be read.
     """
-    chosen, folder, say = plan or VariantPlan(), Path(out), progress or _silent
+    chosen, folder, say = plan or VariantPlan(), Path(out), progress or be_silent
     judge_model = open_model(model) if model is not None else None
     rows = []
     # Variant by variant, so that a run that was stopped has whole variants.
@@ -183,7 +183,3 @@ def _measure(seen: list[Observation], model: Model | None) -> list[dict[str, Any
             queues.append(build_queue(method, ruled, judged, each.members, each.boxes))
         figures.append({"method": method, **judge(seen, queues)})
     return figures
-
-
-def _silent(_: str) -> None:
-    return

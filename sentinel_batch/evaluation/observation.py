@@ -114,7 +114,7 @@ def observe_population(
 def observe(folder: Path, *, seed: int, subscribers: int, progress: Callable[[str], None] | None = None) -> Observation:
     """Work through the nights of the simulated lake in a folder; what was observed before is read."""
     if not (folder / FACTS).is_file():
-        _work_nights(folder, seed, subscribers, progress or _silent)
+        _work_nights(folder, seed, subscribers, progress or be_silent)
     return read_observation(folder)
 
 
@@ -134,7 +134,7 @@ def build_population(
     desk = open_population(folder)
     desk.create_lake()
     if not has_truth(desk.tables):
-        (progress or _silent)(f"population {seed}: simulating")
+        (progress or be_silent)(f"population {seed}: simulating")
         simulate_population(
             lake=desk, subscribers=subscribers, days=days, seed=seed, strategies=strategies, boxes=boxes,
             sims_per_box=sims_per_box, campaigns=campaigns,
@@ -227,5 +227,5 @@ def _list_opened(changes: AlertChanges | None) -> pl.DataFrame:
     return changes.alerts.filter(pl.col("id").is_in(changes.created))
 
 
-def _silent(_: str) -> None:
-    return
+def be_silent(_: str) -> None:
+    """Report no progress."""

@@ -152,8 +152,8 @@ class Screen:
             kept = [length for length in range(LONGEST_TYPED + 1) if region.is_stripped_length(length)]
             rival[mine] = known & valid & ((cut == 0) | np.isin(left, kept))
             # What is valid with the prefix, and not without it, is a question of the region's general pattern.
-            clear[mine] = known & (valid | (bare[mine] & _BASE != VALID))
-        return rival, clear & (rival | (bare & _BASE != VALID))
+            clear[mine] = known & (rival[mine] | (bare[mine] & _BASE != VALID))
+        return rival, clear
 
     def _take_home(self, decisions: Decisions, chosen: Flags, rival: Flags, cut: Bytes | int) -> None:
         """Take numbers dialled at home; of those that are valid abroad, too, it is said."""

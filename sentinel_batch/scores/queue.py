@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.losses import Rates
+from sentinel_batch.profiles.calls import day_bounds
 from sentinel_batch.scores.fusion import fuse_findings, price_findings, weigh_rules
 from sentinel_batch.scores.membership import list_standing_members
 from sentinel_batch.severity import grade, severity_rank
@@ -211,11 +212,11 @@ def _list_members(desk: Desk, alerts: pl.DataFrame, since: datetime | None, unti
     )
     done = set(every["suspect_number"]) - set(queued["suspect_number"])
     newest = newest.filter(~pl.col("lead_number").is_in(list(done)))
-    first, last = (_bound_days(desk, day) for day in ("first_day", "last_day"))
-    newest = newest.with_columns(first_seen=first, last_seen=last + pl.duration(days=1)).with_columns(
-        # A local day ends when the calls do.
-        last_seen=pl.min_horizontal("last_seen", pl.lit(desk.tables.newest_call, pl.Datetime("us", "UTC")))
-    )
+    zone, end, moment = desk.config.timezone, desk.tables.newest_call, pl.Datetime("us", "UTC")
+    begins = [day_bounds(day, zone)[0] for day in newest["first_day"]]
+    # A local day ends when the calls do.
+    ends = [min(day_bounds(day, zone)[1], end or datetime.max.replace(tzinfo=UTC)) for day in newest["last_day"]]
+    newest = newest.with_columns(pl.Series("first_seen", begins, moment), pl.Series("last_seen", ends, moment))
     begun, seen = pl.col("first_seen").min().over("box_id"), pl.col("last_seen").max().over("box_id")
     if since is not None:
         newest = newest.filter(seen > since)
@@ -232,12 +233,6 @@ def _list_members(desk: Desk, alerts: pl.DataFrame, since: datetime | None, unti
         last_seen="last_seen",
         reasons=pl.concat_list(words),
     )
-
-
-def _bound_days(desk: Desk, name: str) -> pl.Expr:
-    """Return the instant at which a local day begins."""
-    local = pl.col(name).cast(pl.Datetime("us")).dt.replace_time_zone(desk.config.timezone, non_existent="null")
-    return local.dt.convert_time_zone("UTC")
 
 
 def _add_boxes(queue: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,9 +11,8 @@ import polars as pl
 
 from sentinel_batch.alerts import list_alerts
 from sentinel_batch.alerts.exports import EXPORT_VERSION
-from sentinel_batch.alerts.files import exported_file, json_rows, write_guarded_csv
-from sentinel_batch.boxes import BOX_RULE
-from sentinel_batch.boxes import list_standing_members as list_standing_box_members
+from sentinel_batch.alerts.files import check_suffix, export_rows, json_rows
+from sentinel_batch.boxes import BOX_RULE, list_boxes
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.losses import Rates
@@ -26,7 +24,6 @@ from sentinel_batch.severity import grade, severity_rank
 LISTED = ("open", "reviewed")
 """Statuses of alerts whose suspects are listed unless others are asked for."""
 
-_SUFFIXES = (".parquet", ".csv", ".json")
 _MOMENT = pl.Datetime("us", "UTC")
 _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "suspect": pl.String,
@@ -134,22 +131,10 @@ def export_suspects(path: str | Path, *, lake: DeskLike = None, config: ConfigLi
     UsageError
         If the suffix is not one of these, the folder does not exist or cannot be written, or a filter is not allowed.
     """
-    target = Path(path)
-    if target.suffix.lower() not in _SUFFIXES:
-        raise UsageError(
-            f"Suspects cannot be exported to {target.name!r}: unknown suffix {target.suffix!r}.",
-            hint=f"Allowed: {', '.join(_SUFFIXES)}.",
-        )
+    target = check_suffix(path, "Suspects")
     desk = open_desk(lake, config).snapshot()
     suspects = list_suspects(desk, **filters)
-    with exported_file(target) as fresh:
-        if target.suffix.lower() == ".parquet":
-            suspects.write_parquet(fresh)
-        elif target.suffix.lower() == ".csv":
-            write_guarded_csv(flatten_suspects(suspects), fresh)
-        else:
-            fresh.write_text(_dump(suspects, desk) + "\n", encoding="utf-8")
-    return target
+    return export_rows(target, suspects, flatten_suspects(suspects), lambda: _describe(suspects, desk))
 
 
 def flatten_suspects(suspects: pl.DataFrame) -> pl.DataFrame:
@@ -158,19 +143,17 @@ def flatten_suspects(suspects: pl.DataFrame) -> pl.DataFrame:
     return suspects.with_columns(pl.col(name).cast(pl.List(pl.String)).list.join("; ") for name in lists)
 
 
-def _dump(suspects: pl.DataFrame, desk: Desk) -> str:
+def _describe(suspects: pl.DataFrame, desk: Desk) -> dict[str, Any]:
     ids = suspects["alert_ids"].list.explode(keep_nulls=False, empty_as_null=False)
     alerts = list_alerts(lake=desk, status="all").filter(pl.col("id").is_in(ids.implode()))
     plain = {row["id"]: row for row in json_rows(alerts)}
     rows = [{**row, "alerts": [plain[i] for i in row["alert_ids"] if i in plain]} for row in json_rows(suspects)]
-    facts = {"version": EXPORT_VERSION, "count": alerts.height, "suspects": rows, "alerts": list(plain.values())}
-    return json.dumps(facts, ensure_ascii=False, indent=1)
+    return {"version": EXPORT_VERSION, "count": alerts.height, "suspects": rows, "alerts": list(plain.values())}
 
 
 def _join_boxes(queue: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     """Return the queue with one row for each box instead of its members."""
-    known = list_standing_box_members(desk.tables).unique("box_id").select("box_id", "probability")
-    probability = dict(known.iter_rows())
+    probability = dict(list_boxes(lake=desk).select("box_id", "probability").iter_rows())
     rows = [_single(row) for row in queue.filter(pl.col("box_id").is_null()).to_dicts()]
     for (box_id,), members in queue.sort("rank").group_by("box_id", maintain_order=True):
         if box_id is not None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sentinel_batch.errors import UsageError
+from sentinel_batch.simulation.ranges import check_range
 
 VERSION = "agents 1"
 """Version of the design: equal parameters give equal calls only within one version."""
@@ -92,12 +93,7 @@ class AgentPlan:
             "boxes": (0, MOST_BOXES),
         }
         for name, (least, most) in bounds.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-                raise UsageError(
-                    f"{name} is {value!r}, not a whole number from {least:,} to {most:,}",
-                    hint=f"Give {name} in that range.",
-                )
+            check_range(name, getattr(self, name), least, most)
         if self.region not in NUMBERING:
             raise UsageError(
                 f"Agents cannot live in region {self.region!r}.",

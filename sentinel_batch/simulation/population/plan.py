@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sentinel_batch.errors import UsageError
+from sentinel_batch.simulation.ranges import check_range
 
 from .strategies import STRATEGIES
 
@@ -89,18 +90,18 @@ class Plan:
     sims_per_box: int | None = None
 
     def __post_init__(self) -> None:
-        _check_range("subscribers", self.subscribers, FEWEST_SUBSCRIBERS, MOST_SUBSCRIBERS)
-        _check_range("days", self.days, 1, 366)
-        _check_range("seed", self.seed, 0, 2**63 - 1)
+        check_range("subscribers", self.subscribers, FEWEST_SUBSCRIBERS, MOST_SUBSCRIBERS)
+        check_range("days", self.days, 1, 366)
+        check_range("seed", self.seed, 0, 2**63 - 1)
         if not EARLIEST_START <= self.start <= LATEST_START:
             raise UsageError(
                 f"start is {self.start}, not a day from {EARLIEST_START} to {LATEST_START}",
                 hint="Give a day in that range.",
             )
         if self.boxes is not None:
-            _check_range("boxes", self.boxes, 0, 10_000)
+            check_range("boxes", self.boxes, 0, 10_000)
         if self.sims_per_box is not None:
-            _check_range("sims_per_box", self.sims_per_box, FEWEST_SIMS, 256)
+            check_range("sims_per_box", self.sims_per_box, FEWEST_SIMS, 256)
         if not 0.0 <= self.prevalence <= 0.05:
             raise UsageError(f"prevalence is {self.prevalence!r}, not a share from 0 to 0.05", hint="Give 0.0002.")
         unknown = [name for name in self.strategies if name not in STRATEGIES]
@@ -128,10 +129,3 @@ class Plan:
             "start": self.start.isoformat(),
             "strategies": list(self.strategies),
         }
-
-
-def _check_range(name: str, value: object, fewest: int, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not fewest <= value <= most:
-        raise UsageError(
-            f"{name} is {value!r}, not a whole number from {fewest:,} to {most:,}", hint=f"Give {name} in that range."
-        )

@@ -157,7 +157,7 @@ def test_failed_export_leaves_the_old_file(lake: Lake, tmp_path: Path, monkeypat
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("sentinel_batch.alerts.exports.write_guarded_csv", fail)
+    monkeypatch.setattr("sentinel_batch.alerts.files.write_guarded_csv", fail)
     with pytest.raises(RuntimeError):
         export_alerts(target, lake=lake)
     assert target.read_text(encoding="utf-8") == "old"
