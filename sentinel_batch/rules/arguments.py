@@ -9,6 +9,7 @@ from typing import Any
 
 _NAME = re.compile(r"[a-z]\w*", re.ASCII | re.IGNORECASE)
 _COLUMN = re.compile(r"((?:\w+\.)?\w+)(?:\s+AS\s+(\w+))?", re.ASCII | re.IGNORECASE)
+_FIGURE = re.compile(r"([\w.$()*+/, -]+) AS (\w+)", re.ASCII)
 _VALUE = re.compile(r"[\w.$()+*/ -]+", re.ASCII)
 _ORDER = re.compile(r"[\w.$()*+/ -]+ (?:ASC|DESC)", re.ASCII)
 _KEYS = ("kind", "default", "description")
@@ -71,6 +72,12 @@ def _read_column(value: Any) -> Column | None:
     return Column(found[1], found[2] or found[1].rpartition(".")[2])
 
 
+def _read_figure(value: Any) -> Column | None:
+    if isinstance(value, Column) or _COLUMN.fullmatch(value):
+        return _read_column(value)
+    return Column(*_matched(_FIGURE, value).groups())
+
+
 def _read_value(value: Any) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -102,6 +109,7 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "name": _read_name,
     "column": _read_column,
     "columns": _read_list(_read_column),
+    "figures": _read_list(_read_figure),
     "order": _read_list(_read_order),
     "value": _read_value,
 }
@@ -111,6 +119,7 @@ ALLOWED = {
     "name": "the name of a table, a step's result or a column",
     "column": 'a column, "column", or "column AS name"',
     "columns": 'a list of columns, ["column", "column AS name"]',
+    "figures": 'a list of columns or of figures with their names, ["column", "2 * column AS name"]',
     "order": 'a list of columns with their direction, ["severity DESC", "window_end ASC"]',
     "value": "a number, a column or a value of the rule, such as $window",
 }

@@ -2,45 +2,22 @@ WITH
 {{ two_way_days() }},
 
 days AS (
-    SELECT *
-    FROM profiles
-    INNER JOIN two_way_days USING (local_date)
+    SELECT * FROM profiles INNER JOIN two_way_days USING (local_date)
     WHERE history_days >= $min_history_days AND new_callees >= 0 AND callees_calling_back >= 0
 ),
 
--- Prune. The destinations of a stretch are at most all callees of all its days.
-possible_days AS (
-    SELECT *
-    FROM days
-    WHERE number IN (SELECT number FROM days GROUP BY number HAVING sum(unique_callees) >= $min_unique_destinations)
-),
-
-{{ peer_days("possible_days") }},
-
 -- Peers that call back count neither as callees nor as callees that call back; as if none of them had been new.
-own_days AS (
-    SELECT
-        possible_days.number,
-        day_start,
-        day_end,
-        first_call,
-        last_call,
-        call_count,
-        total_minutes,
-        unique_callees - coalesce(calling_back, 0) AS unique_callees,
-        least(new_callees, unique_callees - coalesce(calling_back, 0)) AS new_callees,
-        greatest(callees_calling_back - coalesce(calling_back, 0), 0) AS callees_calling_back,
-        coalesce(calling_back, 0) AS peers_calling_back
-    FROM possible_days
-    LEFT JOIN peer_days ON possible_days.number = peer_days.number AND possible_days.local_date = peer_days.local_date
-),
-
+{{ days_without_peers("days", [
+    "total_minutes", "unique_callees - coalesce(calling_back, 0) AS unique_callees",
+    "least(new_callees, unique_callees - coalesce(calling_back, 0)) AS new_callees",
+    "greatest(callees_calling_back - coalesce(calling_back, 0), 0) AS callees_calling_back",
+    "coalesce(calling_back, 0) AS peers_calling_back",
+]) }},
 {{ stretches("own_days", latest="own_days") }},
 
 windows AS (
     SELECT
-        {{ stretch_figures() }},
-        count(*) AS active_days,
+        {{ stretch_figures() }}, count(*) AS active_days,
         CAST(sum(unique_callees) AS BIGINT) AS callees,
         CAST(sum(new_callees) AS BIGINT) AS new_callees,
         CAST(sum(callees_calling_back) AS BIGINT) AS calling_back,

@@ -5,42 +5,19 @@ days AS (
     SELECT * FROM profiles INNER JOIN two_way_days USING (local_date)
 ),
 
--- Prune. The destinations of a stretch are at most all callees of all its days.
-possible_days AS (
-    SELECT *
-    FROM days
-    WHERE number IN (SELECT number FROM days GROUP BY number HAVING sum(unique_callees) >= $min_unique_destinations)
-),
-
-{{ peer_days("possible_days") }},
-
 -- Calls among peers count on neither side.
-own_days AS (
-    SELECT
-        possible_days.number,
-        day_start,
-        day_end,
-        first_call,
-        last_call,
-        call_count,
-        unique_callees,
-        new_callees,
-        total_minutes,
-        call_count - coalesce(calls, 0) AS own_calls,
-        total_minutes - coalesce(minutes, 0) AS own_minutes,
-        greatest(possible_days.incoming_calls - coalesce(peer_days.incoming_calls, 0), 0) AS incoming_calls,
-        greatest(possible_days.incoming_minutes - coalesce(peer_days.incoming_minutes, 0), 0) AS incoming_minutes,
-        coalesce(calls, 0) + coalesce(peer_days.incoming_calls, 0) AS peer_calls
-    FROM possible_days
-    LEFT JOIN peer_days ON possible_days.number = peer_days.number AND possible_days.local_date = peer_days.local_date
-),
-
+{{ days_without_peers("days", [
+    "unique_callees", "new_callees", "total_minutes", "call_count - coalesce(calls, 0) AS own_calls",
+    "total_minutes - coalesce(minutes, 0) AS own_minutes",
+    "greatest(possible_days.incoming_calls - coalesce(peer_days.incoming_calls, 0), 0) AS incoming_calls",
+    "greatest(possible_days.incoming_minutes - coalesce(peer_days.incoming_minutes, 0), 0) AS incoming_minutes",
+    "coalesce(calls, 0) + coalesce(peer_days.incoming_calls, 0) AS peer_calls",
+]) }},
 {{ stretches("own_days", latest="own_days") }},
 
 windows AS (
     SELECT
-        {{ stretch_figures() }},
-        count(*) AS active_days,
+        {{ stretch_figures() }}, count(*) AS active_days,
         CAST(sum(own_calls) AS BIGINT) AS own_calls,
         sum(own_minutes) AS own_minutes,
         CAST(sum(incoming_calls) AS BIGINT) AS incoming_calls,

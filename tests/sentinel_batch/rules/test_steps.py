@@ -69,6 +69,12 @@ def test_the_page_of_steps_is_current() -> None:
         ("{{ sweep('a b') }}", "step sweep is given calls = 'a b'.", "calls is the name of a table"),
         ("{{ sweep('calls', sums='x') }}", "step sweep is given sums = 'x'.", "a list of columns"),
         ("{{ sweep('calls', sums=[none]) }}", "step sweep is given sums = [None].", "a list of columns"),
+        ("{{ days_without_peers('days', ['2 * a']) }}", "is given figures = ['2 * a'].", "or of figures with their"),
+        (
+            "{{ days_without_peers('days', ['1); x AS y']) }}",
+            "is given figures = ['1); x AS y'].",
+            "2 * column AS name",
+        ),
         ("{{ sweep('calls', window='1; x') }}", "step sweep is given window = '1; x'.", "such as $window"),
         ("{{ worst('calls', order=['x']) }}", "step worst is given order = ['x'].", "with their direction"),
         ("{{ sweep(calls) }}", "calls is not an argument here.", 'Texts need quotes: "calls".'),

@@ -65,6 +65,39 @@ def test_day_pairs_add_the_day_with_calls_before() -> None:
     assert pick(rows, "number", "attempts") == [("a", 1), ("a", 3), ("a", 10), ("b", 5)]
 
 
+def test_failing_callers_are_those_whose_attempts_may_fail() -> None:
+    def attempts(caller: str, completed: int, seconds: int) -> list[Row]:
+        outcome = {"completed": completed, "talked": seconds}
+        return [call(caller, f"c{number}", number / 10, seconds, **outcome) for number in range(4)]
+
+    calls = attempts("busy", 0, 0) + attempts("cut", 1, 5) + attempts("talker", 1, 90)
+    values = {"min_attempts": 4, "max_asr": 0.4, "max_acd": 10}
+    rows = run_step('failing_callers("attempts")', {"attempts": calls}, values)
+    assert {row["caller_number"] for row in rows} == {"busy", "cut"}
+    values["min_attempts"] = 5
+    assert run_step('failing_callers("attempts")', {"attempts": calls}, values) == []
+
+
+def test_days_without_peers_leave_out_calls_among_sims_of_a_box() -> None:
+    sims = [profile(sim, 0, call_count=12, unique_callees=11, new_callees=11, incoming_calls=1) for sim in ("s1", "s2")]
+    days = [*sims, profile("few", 0, call_count=3, unique_callees=3, new_callees=3, incoming_calls=0)]
+    calls = [call("s1", "s2", 1), call("s2", "s1", 2)] + [call("s1", f"c{number}", number) for number in range(3, 13)]
+    for made in calls:
+        made["local_date"] = date(2026, 1, 22)
+    text = (
+        'days_without_peers("days", ["unique_callees", "call_count - coalesce(calls, 0) AS own_calls", '
+        '"coalesce(calling_back, 0) AS backs"])'
+    )
+    values = {"min_unique_destinations": 10, "min_peer_callees": 10}
+    tables = {"days": days, "examined_calls": calls}
+    assert pick(run_step(text, tables, values), "number", "unique_callees", "own_calls", "backs") == [
+        ("s1", 11, 11, 1),
+        ("s2", 11, 11, 1),
+    ]
+    values["min_peer_callees"] = 12
+    assert pick(run_step(text, tables, values), "number", "own_calls", "backs") == [("s1", 12, 0), ("s2", 12, 0)]
+
+
 def test_two_way_days_are_those_with_incoming_calls() -> None:
     days = [profile(f"n{number}", day, incoming_calls=day * (number == 0)) for day in (0, 1) for number in range(4)]
     rows = run_step("two_way_days()", {"profiles": days}, {"min_called_share": 0.2, "until": NOON + 2 * DAY})
