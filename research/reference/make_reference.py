@@ -18,6 +18,8 @@ from typing import Any
 import phonenumbers
 from phonenumbers import PhoneMetadata
 
+from sentinel_batch.numbers.plan import FORMER_PLAN, MARKED, load_plan
+
 FOLDER = Path(__file__).parents[2] / "sentinel_batch" / "rulebook" / "reference"
 HOME, HOME_REGION = "234", "NG"
 ALLOCATED, UNALLOCATED, WITHDRAWN = "allocated", "unallocated", "withdrawn"
@@ -65,6 +67,7 @@ def list_ranges() -> Iterator[Range]:
     for code, names in sorted(regions.items()):
         if code != HOME:
             lengths = {length + len(code) for name in names for length in _possible_lengths(name, int(code))}
+            lengths |= {length + len(code) for length in _former_lengths(code)}
             yield from ((code, low, high, ALLOCATED) for low, high in _runs(lengths))
     yield HOME, 13, 13, UNALLOCATED
     yield from _home_fixed()
@@ -91,6 +94,22 @@ def _possible_lengths(region: str, code: int) -> Iterable[int]:
     world = PhoneMetadata.metadata_for_nongeo_region(code, None)
     found = world if region == "001" else PhoneMetadata.metadata_for_region(region)
     return found.general_desc.possible_length if found is not None and found.general_desc is not None else ()
+
+
+def _former_lengths(code: str) -> frozenset[int]:
+    """Return how long the numbers of a country's earlier plans are: archives hold them, and so do some switches."""
+    plan = load_plan()
+    children = plan.children.tolist()
+
+    @cache
+    def ends(state: int) -> frozenset[int]:
+        after = {1 + digits for child in children[state] if child for digits in ends(child)}
+        return frozenset(after | ({0} if int(plan.grades[state]) & ~MARKED == FORMER_PLAN else set()))
+
+    state = plan.root
+    for digit in code:
+        state = children[state][int(digit)]
+    return ends(state)
 
 
 def _home_fixed() -> Iterator[Range]:

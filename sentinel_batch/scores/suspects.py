@@ -108,7 +108,8 @@ def list_suspects(
 
 def describe_suspects(suspects: pl.DataFrame, *, lake: DeskLike = None) -> list[dict[str, Any]]:
     """Return rows of :func:`list_suspects` as dictionaries, each with its ``alerts``: their rows, one per rule."""
-    every = {row["id"]: row for row in list_alerts(lake=lake, status="all").to_dicts()}
+    alerts = _alerts_of(suspects, open_desk(lake).snapshot())
+    every = {row["id"]: row for row in alerts.to_dicts()}
     return [
         {**row, "alerts": [every[alert_id] for alert_id in row["alert_ids"] if alert_id in every]}
         for row in suspects.to_dicts()
@@ -144,21 +145,25 @@ def flatten_suspects(suspects: pl.DataFrame) -> pl.DataFrame:
 
 
 def _describe(suspects: pl.DataFrame, desk: Desk) -> dict[str, Any]:
-    ids = suspects["alert_ids"].list.explode(keep_nulls=False, empty_as_null=False)
-    alerts = list_alerts(lake=desk, status="all").filter(pl.col("id").is_in(ids.implode()))
+    alerts = _alerts_of(suspects, desk)
     plain = {row["id"]: row for row in json_rows(alerts)}
     rows = [{**row, "alerts": [plain[i] for i in row["alert_ids"] if i in plain]} for row in json_rows(suspects)]
     return {"version": EXPORT_VERSION, "count": alerts.height, "suspects": rows, "alerts": list(plain.values())}
 
 
+def _alerts_of(suspects: pl.DataFrame, desk: Desk) -> pl.DataFrame:
+    ids = suspects["alert_ids"].list.explode(keep_nulls=False, empty_as_null=False)
+    return list_alerts(lake=desk, status="all").filter(pl.col("id").is_in(ids.implode()))
+
+
 def _join_boxes(queue: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     """Return the queue with one row for each box instead of its members."""
     probability = dict(list_boxes(lake=desk).select("box_id", "probability").iter_rows())
-    rows = [_single(row) for row in queue.filter(pl.col("box_id").is_null()).to_dicts()]
-    for (box_id,), members in queue.sort("rank").group_by("box_id", maintain_order=True):
-        if box_id is not None:
-            rows.append(_box(members, probability.get(box_id, 0.0)))
-    every = pl.DataFrame(rows, schema={name: kind for name, kind in _SCHEMA.items() if name not in _WORKED_OUT})
+    schema = {name: kind for name, kind in _SCHEMA.items() if name not in _WORKED_OUT}
+    in_boxes = queue.filter(pl.col("box_id").is_not_null()).sort("rank").group_by("box_id", maintain_order=True)
+    boxes = pl.DataFrame([_box(members, probability.get(key[0], 0.0)) for key, members in in_boxes], schema=schema)
+    single = _single(queue.filter(pl.col("box_id").is_null()))
+    every = pl.concat([single.select(pl.col(name).cast(kind) for name, kind in schema.items()), boxes])
     expected = pl.col("loss") * pl.col("score")
     rates = Rates.of(desk.config)
     graded = _review(every.with_columns(severity=grade(expected, rates), currency=pl.lit(rates.currency)), desk)
@@ -168,9 +173,11 @@ def _join_boxes(queue: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     return ordered.select(list(_SCHEMA))
 
 
-def _single(row: dict[str, Any]) -> dict[str, Any]:
-    number = row["suspect_number"]
-    return {**row, "suspect": number, "kind": "number", "member_count": 1, "numbers": [number]}
+def _single(queue: pl.DataFrame) -> pl.DataFrame:
+    number = pl.col("suspect_number")
+    return queue.with_columns(
+        suspect=number, kind=pl.lit("number"), member_count=pl.lit(1), numbers=pl.concat_list(number)
+    )
 
 
 def _box(members: pl.DataFrame, probability: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .plan import Purpose
 from .roles import STRATEGIES
-from .society import Band, Society
+from .society import Band, Society, move
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -151,9 +151,9 @@ def _locate(society: Society, caller: NDArray[Any], second: NDArray[Any], rng: n
     out = (hour >= 18) & (hour < 22) & (rng.random(len(caller)) < 0.4)
     cell = np.select([at_work, out], [society.work[caller], society.haunt[caller]], society.home[caller])
     cell = np.where(static[caller], society.home[caller], cell)
-    cell = np.where(roaming[caller], cell + rng.integers(-_FAR, _FAR + 1, len(caller)), cell)
-    cell = cell + np.where(rng.random(len(caller)) < _FLICKER, rng.integers(0, 2, len(caller)), 0)
-    return np.where(caller == ABROAD, -1, cell % society.cells)
+    rounds = rng.integers(-_FAR, _FAR + 1, (2, len(caller))) * roaming[caller]
+    flicker = rng.integers(0, 2, (2, len(caller))) * (rng.random(len(caller)) < _FLICKER)
+    return np.where(caller == ABROAD, -1, move(cell, rounds + flicker, society.width))
 
 
 def _movements(society: Society) -> tuple[NDArray[Any], NDArray[Any]]:

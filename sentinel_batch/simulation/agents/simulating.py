@@ -126,7 +126,7 @@ class _Register:
         self.numbers = pl.select("+" + pl.Series(society.numbers).cast(pl.String)).to_series()
         self._imeis = pl.Series(society.imei).cast(pl.String)
         self._imsis = pl.Series(society.plan.numbering.mcc + "01" + f"{place:010d}" for place in range(size))
-        self._cells = pl.Series([f"CELL{cell:04d}" for cell in range(society.cells)])
+        self._cells = pl.Series([f"CELL{cell:04d}" for cell in range(society.width**2)])
 
     def midnight(self, day: int) -> dt.datetime:
         plan = self.society.plan
@@ -195,12 +195,13 @@ def _write_truth(folder: Any, society: Society, register: _Register, counts: dic
     plan = {**society.plan.to_dict(), **counts}
     (folder / PLAN_FILE).write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
     # A grid 2 km wide: neighbours in number are neighbours in place.
-    cells = np.arange(society.cells)
+    cells = np.arange(society.width**2)
+    # Rows and columns 2 km apart.
     pl.DataFrame(
         {
             "location_code": [f"CELL{cell:04d}" for cell in cells],
-            "latitude": 6.0 + cells % 40 * 0.018,
-            "longitude": 1.0 + cells // 40 * 0.018,
+            "latitude": 6.0 + cells % society.width * 0.018,
+            "longitude": 1.0 + cells // society.width * 0.018,
         }
     ).write_csv(folder / CELLS_FILE)
     pl.DataFrame(schema={"number": pl.String, "segment": pl.String}).write_csv(folder / SEGMENTS_FILE)

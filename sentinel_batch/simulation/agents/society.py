@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ COMMUNITY = 120
 """Subscribers of a community: most friends are of one's own."""
 
 _SUBSCRIBERS_PER_CELL = 150
+_COMMUTE = 6
 _WITHIN_COMMUNITY = 0.75
 _HOUSEHOLDS = 0.2
 _MODELS = 400
@@ -68,8 +70,8 @@ class Society:
         Contacts of position i are ``contacts[starts[i]:starts[i + 1]]``, the dearest first.
     households
         Subscribers with relatives abroad, those called most first.
-    cells
-        Number of cells.
+    width
+        Cells stand in a square of so many by so many, numbered by row.
     """
 
     plan: AgentPlan
@@ -84,7 +86,7 @@ class Society:
     starts: NDArray[Any]
     contacts: NDArray[Any]
     households: NDArray[Any]
-    cells: int
+    width: int
 
     def __len__(self) -> int:
         """Return the number of agents."""
@@ -100,7 +102,7 @@ def found_society(plan: AgentPlan) -> Society:
         The parameters.
     """
     bands = tuple(_list_bands(plan))
-    size, cells = bands[-1].end, max(30, plan.subscribers // _SUBSCRIBERS_PER_CELL)
+    size, width = bands[-1].end, math.ceil(math.sqrt(max(30, plan.subscribers // _SUBSCRIBERS_PER_CELL)))
     rng = plan.rng(Purpose.HABITS)
     rate, first_day = np.empty(size), np.zeros(size, dtype=np.int64)
     for band in bands:
@@ -109,11 +111,11 @@ def found_society(plan: AgentPlan) -> Society:
         if band.strategy is not None and rng.random() > _STARTED_BEFORE:
             first_day[band.first : band.end] = rng.integers(max(1, plan.days // 2))
     starts, contacts = _befriend(plan, bands, size)
-    home, work, haunt = _settle(plan, bands, size, cells)
+    home, work, haunt = _settle(plan, bands, size, width)
     households = plan.rng(Purpose.FRIENDS, 1).permutation(plan.subscribers)[: round(_HOUSEHOLDS * plan.subscribers)]
     return Society(
         plan, bands, _number(plan, bands, size), home, work, haunt, rate, _equip(plan, bands, size), first_day, starts,
-        contacts, households, cells,
+        contacts, households, width,
     )  # fmt: skip
 
 
@@ -149,19 +151,29 @@ def _number(plan: AgentPlan, bands: tuple[Band, ...], size: int) -> NDArray[Any]
 
 
 def _settle(
-    plan: AgentPlan, bands: tuple[Band, ...], size: int, cells: int
+    plan: AgentPlan, bands: tuple[Band, ...], size: int, width: int
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     rng = plan.rng(Purpose.PLACES)
     communities = np.arange(size) // COMMUNITY
-    base = rng.integers(cells, size=communities.max() + 1)[communities]
-    home = (base + rng.integers(-1, 2, size)) % cells
-    work, haunt = rng.integers(cells, size=size), rng.integers(cells, size=size)
+    base = rng.integers(width * width, size=communities.max() + 1)[communities]
+    home = move(base, rng.integers(-1, 2, (2, size)), width)
+    work, haunt = (move(home, rng.integers(-_COMMUTE, _COMMUTE + 1, (2, size)), width) for _ in range(2))
     for band in bands[1:]:
         part = slice(band.first, band.end)
-        home[part] = rng.integers(cells)
+        home[part] = rng.integers(width * width)
         if band.habit.movement in ("static", "gateways"):
-            work[part], haunt[part] = rng.integers(cells), rng.integers(cells)
+            work[part], haunt[part] = rng.integers(width * width), rng.integers(width * width)
+        else:
+            steps = rng.integers(-_COMMUTE, _COMMUTE + 1, (2, 2, len(band)))
+            work[part], haunt[part] = (move(home[part], step, width) for step in steps)
     return home, work, haunt
+
+
+def move(cell: NDArray[Any], steps: NDArray[Any], width: int) -> NDArray[Any]:
+    """Return the cells so many rows and columns away, or at the edge of the square."""
+    row, column = (np.clip(at + step, 0, width - 1) for at, step in zip(divmod(cell, width), steps, strict=True))
+    moved: NDArray[Any] = row * width + column
+    return moved
 
 
 def _equip(plan: AgentPlan, bands: tuple[Band, ...], size: int) -> NDArray[Any]:
