@@ -32,6 +32,12 @@ CONFIG_FILE = "sentinel.toml"
 
 ENVIRONMENT_PREFIX = "SENTINEL_"
 
+SHIPPED_MODEL = "simbox-simulated"
+"""Model that takes part in the ranking of suspects unless another one, or none, is named."""
+
+NO_MODEL = "none"
+"""Names no model, where a model is named."""
+
 _ON_RULES = ("rules", "rule_books")
 _RULES_VARIABLE = f"{ENVIRONMENT_PREFIX}RULES"
 
@@ -85,7 +91,8 @@ class Config:
     enrollments
         Folder of voiceprints.
     model
-        Model that takes part in the ranking of suspects: its folder, or the name of a shipped one; None takes none.
+        Model that takes part in the ranking of suspects: its folder, or the name of a shipped one; None takes none
+        (``none`` in a file).
     international_rate, local_rate
         Termination rates for one minute, for what bypassed calls cost.
     premium_rate
@@ -131,7 +138,7 @@ class Config:
     audio_manifest: Path | None = None
     audio_policy: str | None = None
     enrollments: Path | None = None
-    model: str | None = None
+    model: str | None = SHIPPED_MODEL
     international_rate: float = 24.40
     local_rate: float = 3.90
     premium_rate: float = 200.0
@@ -359,9 +366,11 @@ def _numbers(value: Any, base: Path) -> str:
     return text
 
 
-def _model(value: Any, base: Path) -> str:
-    """Keep a name; resolve the path of a folder."""
+def _model(value: Any, base: Path) -> str | None:
+    """Keep a name; resolve the path of a folder; None for :data:`NO_MODEL`."""
     text = _text(str(value) if isinstance(value, Path) else value, base)
+    if text.lower() == NO_MODEL:
+        return None
     return str(base / text) if "/" in text or "\\" in text else text
 
 
@@ -423,7 +432,7 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "audio_manifest": ("a .csv or .parquet file", _path),
     "audio_policy": ("the name of a policy, or the path of a policy file ending in .toml", _named_or_file),
     "enrollments": ("a folder", _path),
-    "model": ("the name of a shipped model, or a folder", _model),
+    "model": (f"the name of a shipped model, a folder, or {NO_MODEL}", _model),
     "international_rate": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),
     "local_rate": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),
     "premium_rate": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),

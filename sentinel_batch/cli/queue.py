@@ -35,13 +35,13 @@ def queue(
     until: Until = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most N suspects.")] = 50,
     model: Annotated[
-        str | None, typer.Option("--model", metavar="DIR", help="Folder of a model, or the name of a shipped one.")
+        str | None, typer.Option("--model", metavar="DIR", help="A model's folder, the name of a shipped one, or none.")
     ] = None,
 ) -> None:
     """Rank the suspects, one row per number: whom to look at first.
 
-    The score joins what all rules found, the number's box, the size of its case and, if one is named, the probability
-    and the order of a model, which can raise a number but never remove one. Why says what speaks for fraud, and then,
+    The score joins what all rules found, the number's box, the size of its case, and the probability and the order of a
+    model, which can raise a number but never remove one. Why says what speaks for fraud, and then,
     apart from it, what speaks against. By contrast, risk scores every caller by the last 24 hours alone, without rules,
     and model score lists what the model alone suspects.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -12,9 +13,11 @@ import polars as pl
 
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import ModelError
+from sentinel_batch.lake import Snapshot
 from sentinel_batch.learning.features import describe_callers, to_matrix
 from sentinel_batch.learning.figures import FEATURE_NAMES, FEATURES
 from sentinel_batch.learning.history import last_day, list_days, load_profiles
+from sentinel_batch.learning.keeping import keep_rows
 from sentinel_batch.learning.model import Model, open_model
 from sentinel_batch.learning.probability import to_probability
 from sentinel_batch.numbers import normalise_number
@@ -117,7 +120,8 @@ def score_callers(
     rows = _describe(open_desk(lake, config).snapshot(), opened, until)
     if numbers is not None:
         rows = rows.filter(pl.col("number").is_in(list(numbers)))
-    log_odds = opened.calibration.log_odds(opened.score(to_matrix(rows)), base_rate)
+    log_odds = opened.calibration.log_odds(rows["margin"].to_numpy(), base_rate)
+    rows = rows.drop("margin")
     judged = rows.with_columns(pl.Series("probability", to_probability(log_odds)), pl.Series("log_odds", log_odds))
     first = ("number", "probability", "log_odds")
     return judged.select(*first, pl.exclude(first)).sort("log_odds", "number", descending=[True, False])
@@ -198,7 +202,9 @@ def attribute_callers(rows: pl.DataFrame, model: Model) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def word_reasons(rows: pl.DataFrame, model: Model, count: int = SHOWN) -> dict[str, Reasons]:
+def word_reasons(
+    rows: pl.DataFrame, model: Model, count: int = SHOWN, *, tables: Snapshot | None = None
+) -> dict[str, Reasons]:
     """Return the weightiest reasons of each number in words; for and against are never mixed.
 
     Parameters
@@ -209,8 +215,15 @@ def word_reasons(rows: pl.DataFrame, model: Model, count: int = SHOWN) -> dict[s
         The model that they were judged by.
     count
         At most so many reasons for, and so many against, of a number.
+    tables
+        The lake that they are of, which keeps the answer; None keeps none.
     """
-    weighty = attribute_callers(rows, model).filter(pl.col("contribution").abs() >= _LEAST_PART)
+
+    def compute() -> pl.DataFrame:
+        return attribute_callers(rows, model).filter(pl.col("contribution").abs() >= _LEAST_PART)
+
+    asked = hashlib.sha256(to_matrix(rows).tobytes() + repr(rows["number"].to_list()).encode()).hexdigest()
+    weighty = compute() if tables is None else keep_rows(tables, "reasons", model.version, asked, compute=compute)
     sided = weighty.with_columns(speaks=pl.col("contribution") > 0)
     shown = sided.group_by("number", "speaks", maintain_order=True).head(count)
     reasons: dict[str, Reasons] = {}
@@ -221,6 +234,15 @@ def word_reasons(rows: pl.DataFrame, model: Model, count: int = SHOWN) -> dict[s
 
 
 def _describe(desk: Desk, model: Model, until: datetime | None) -> pl.DataFrame:
+    """Return the figures of every caller, and what the trees add up to (``margin``)."""
     day = last_day(list_days(desk), until)
-    profiles = load_profiles(desk, day - timedelta(days=model.window_days - 1), day)
-    return describe_callers(profiles, until=day, days=model.window_days)
+
+    def compute() -> pl.DataFrame:
+        profiles = load_profiles(desk, day - timedelta(days=model.window_days - 1), day)
+        rows = describe_callers(profiles, until=day, days=model.window_days)
+        return rows.with_columns(pl.Series("margin", model.score(to_matrix(rows)), dtype=pl.Float64))
+
+    # Segments of days that are not stored come from their file.
+    segments = desk.config.segments_file
+    told = segments.stat().st_mtime_ns if segments is not None and segments.exists() else None
+    return keep_rows(desk.tables, "scores", model.version, day, desk.config.timezone, segments, told, compute=compute)

@@ -18,7 +18,7 @@ from sentinel_batch.boxes import alert_boxes, record_boxes
 from sentinel_batch.cases import build_cases
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.detection import Detections, record_detections, run_detection
-from sentinel_batch.errors import ExitCode, LakeNotFoundError, NoInputError, SentinelError, UsageError
+from sentinel_batch.errors import ExitCode, LakeNotFoundError, ModelError, NoInputError, SentinelError, UsageError
 from sentinel_batch.ingestion import ingest
 from sentinel_batch.lake import held_lock
 from sentinel_batch.learning import check_model
@@ -313,7 +313,10 @@ class _Night:
     def _check_model(self, until: datetime | None) -> None:
         """Note where the model's probabilities cannot be trusted: queue and report take its order then."""
         if self.settings.model is not None and until is not None:
-            self.model_notices = check_model(self.desk, model=self.settings.model, until=until).notices
+            try:
+                self.model_notices = check_model(self.desk, model=self.settings.model, until=until).notices
+            except ModelError as error:
+                self.model_notices = (f"The model took no part in the ranking: {error.message} {error.hint}",)
             self.result.notices += self.model_notices
 
     def _end(self, error: BaseException | None, clock: float) -> None:

@@ -13,12 +13,13 @@ import polars as pl
 from sentinel_batch.alerts import STATUSES, list_alerts
 from sentinel_batch.boxes import BOX_RULE
 from sentinel_batch.boxes import list_standing_members as list_standing_box_members
-from sentinel_batch.config import Config
+from sentinel_batch.config import NO_MODEL, Config
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
-from sentinel_batch.errors import UsageError
+from sentinel_batch.errors import ModelError, UsageError
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.losses import Rates
 from sentinel_batch.profiles.calls import day_bounds
+from sentinel_batch.schema import CALL_RECORDS, PROFILES
 from sentinel_batch.scores.fusion import fuse_findings, price_findings, weigh_rules
 from sentinel_batch.scores.membership import list_standing_members
 from sentinel_batch.severity import grade, severity_rank
@@ -53,15 +54,18 @@ class Queue:
         As :func:`rank_suspects` returns it.
     check
         What the model's judgement is worth; None without a model.
+    silent
+        Why the model of the settings took no part, if it could not; a model that the caller names raises instead.
     """
 
     suspects: pl.DataFrame
     check: ModelCheck | None
+    silent: str | None = None
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """Why the model's probabilities cannot be trusted, if they cannot."""
-        return () if self.check is None else self.check.notices
+        """What is wrong with the model's part in it, if anything is."""
+        return (() if self.silent is None else (self.silent,)) + (() if self.check is None else self.check.notices)
 
 
 def rank_suspects(
@@ -96,7 +100,8 @@ def rank_suspects(
     since, until
         Alerts with calls in ``(since, until]``; None is without bound. The model looks at the days up to ``until``.
     model
-        A model, its folder, or the name of a shipped one; None takes that of the settings, which is none unless set.
+        A model, its folder, or the name of a shipped one; ``none`` takes none, None that of the settings, which is the
+        shipped one unless set.
     status
         Statuses of the alerts that are queued, one of :data:`sentinel_batch.alerts.STATUSES` or several.
     limit
@@ -137,16 +142,16 @@ def rank_queue(
     desk = open_desk(lake, config).snapshot()
     if limit is not None and limit < 0:
         raise UsageError(f"The limit {limit} is negative.", hint="Allowed: 0 or more; leave it out for all suspects.")
-    source = model if model is not None else desk.config.model
-    judge = None if source is None else _open(source)
+    judgement, silent = _judge_callers(desk, model, until)
     alerts = _within(list_alerts(lake=desk, status=status), since, until)
     queue = fuse_findings(_price(alerts, desk.config), weigh_rules(desk.config)).drop("severity")
-    scores, check = (None, None) if judge is None else _score(desk, judge, until)
-    queue = _judge(queue, scores, judge, check)
+    queue = _add_model(queue, judgement)
     queue = _add_boxes(queue, _list_members(desk, alerts, since, until))
     queue = _order(_fuse(_locate_cases(queue, desk.tables)), Rates.of(desk.config))
     queue = queue if limit is None else queue.head(limit)
-    return Queue(queue if scores is None or judge is None else _add_model_reasons(queue, scores, judge), check)
+    if judgement is None:
+        return Queue(queue, None, silent)
+    return Queue(_add_model_reasons(queue, judgement, desk.tables), judgement.check)
 
 
 def _price(alerts: pl.DataFrame, config: Config) -> pl.DataFrame:
@@ -155,18 +160,37 @@ def _price(alerts: pl.DataFrame, config: Config) -> pl.DataFrame:
     return price_findings(alerts, config).with_columns(loss=pl.when(is_box).then(0.0).otherwise("loss"))
 
 
-def _open(source: Model | str | Path) -> Model:
+@dataclass(frozen=True)
+class _Judgement:
+    """A model, what it says of every caller (:func:`sentinel_batch.learning.score_callers`), and what that is worth."""
+
+    model: Model
+    scores: pl.DataFrame
+    check: ModelCheck
+
+
+def _judge_callers(
+    desk: Desk, named: Model | str | Path | None, until: datetime | None
+) -> tuple[_Judgement | None, str | None]:
+    """Return what the model says, or why that of the settings says nothing."""
+    source = named if named is not None else desk.config.model
+    if source is None or source == NO_MODEL:
+        return None, None
     from sentinel_batch.learning.model import open_model
-
-    return open_model(source)
-
-
-def _score(desk: Desk, model: Model, until: datetime | None) -> tuple[pl.DataFrame, ModelCheck]:
     from sentinel_batch.learning.scoring import score_callers
     from sentinel_batch.learning.trust import check_scores
 
-    scores = score_callers(lake=desk, model=model, until=until)
-    return scores, check_scores(scores, model)
+    opened = None
+    try:
+        opened = open_model(source)
+        scores = score_callers(lake=desk, model=opened, until=until)
+    except ModelError as error:
+        if named is not None:
+            raise
+        if opened is not None and not any(desk.tables.files(table.name) for table in (CALL_RECORDS, PROFILES)):
+            return None, None  # Nobody to judge is nothing wrong.
+        return None, f"The model {source} took no part in the ranking: {error.message} {error.hint}"
+    return _Judgement(opened, scores, check_scores(scores, opened)), None
 
 
 def _within(alerts: pl.DataFrame, since: datetime | None, until: datetime | None) -> pl.DataFrame:
@@ -175,16 +199,15 @@ def _within(alerts: pl.DataFrame, since: datetime | None, until: datetime | None
     return alerts if until is None else alerts.filter(pl.col("first_seen") <= until)
 
 
-def _judge(
-    queue: pl.DataFrame, scores: pl.DataFrame | None, model: Model | None, check: ModelCheck | None
-) -> pl.DataFrame:
+def _add_model(queue: pl.DataFrame, judgement: _Judgement | None) -> pl.DataFrame:
     """Add what the model says, and the numbers that it alone suspects."""
-    if scores is None or model is None or check is None:
+    if judgement is None:
         silent = {"model_probability": pl.Float64, "model_rank": pl.Int64, "model_witness": pl.Float64}
         return queue.with_columns(pl.lit(None, dtype=kind).alias(name) for name, kind in silent.items())
     from sentinel_batch.learning.trust import witness
 
-    said = witness(scores, model, check).select(
+    scores = judgement.scores
+    said = witness(scores, judgement.model, judgement.check).select(
         "model_rank", "listed", suspect_number="number", model_probability="probability", model_witness="witness"
     )
     joined = queue.join(said.drop("listed"), on="suspect_number", how="left")
@@ -296,10 +319,11 @@ def _order(queue: pl.DataFrame, rates: Rates) -> pl.DataFrame:
     return ordered.with_row_index("rank", offset=1).with_columns(pl.col("rank").cast(pl.Int64)).select(_COLUMNS)
 
 
-def _add_model_reasons(queue: pl.DataFrame, scores: pl.DataFrame, model: Model) -> pl.DataFrame:
+def _add_model_reasons(queue: pl.DataFrame, judgement: _Judgement, tables: Snapshot) -> pl.DataFrame:
     from sentinel_batch.learning.scoring import Reasons, word_reasons
 
-    words = word_reasons(scores.filter(pl.col("number").is_in(queue["suspect_number"].implode())), model)
+    named = judgement.scores.filter(pl.col("number").is_in(queue["suspect_number"].implode()))
+    words = word_reasons(named, judgement.model, tables=tables)
     said = [words.get(number, Reasons()) for number in queue["suspect_number"]]
     speaking = [[*own, *more.speaking] for own, more in zip(queue["reasons"].to_list(), said, strict=True)]
     return queue.with_columns(

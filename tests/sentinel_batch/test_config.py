@@ -61,6 +61,14 @@ def test_rules_are_tables_of_parameters(tmp_path: Path) -> None:
     assert config.origin("rules") == str(tmp_path / "sentinel.toml")
 
 
+def test_the_shipped_model_takes_part_unless_another_or_none_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "sentinel.toml"
+    for line, expected in (("", "simbox-simulated"), ('model = "None"', None), ('model = "./m"', str(tmp_path / "m"))):
+        file.write_text(line, encoding="utf-8")
+        assert load_config(file, environ={}).model == expected
+    assert load_config(file, environ={"SENTINEL_MODEL": "none"}).model is None
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

@@ -32,6 +32,7 @@ from sentinel_batch.learning.sampling import assign_folds
 from sentinel_batch.learning.scoring import word_reasons
 from sentinel_batch.learning.training import fit_model
 from sentinel_batch.scores import rank_suspects
+from sentinel_batch.scores.queue import rank_queue
 from tests.sentinel_batch.learning.learning_samples import FIRST, daily_profile, draw_profiles, draw_truth
 
 ROUNDS = 30
@@ -367,6 +368,20 @@ def test_the_model_of_the_settings_takes_part_unless_another_is_named(lake: Lake
     other = train_model(lake, rounds=5)
     assert rank_suspects(lake=desk, model=other).equals(rank_suspects(lake=lake, model=other))
     assert not rank_suspects(lake=desk, model=other).equals(rank_suspects(lake=desk))
+    assert rank_suspects(lake=desk, model="none").is_empty()
+
+
+def test_a_model_of_the_settings_that_cannot_judge_says_so_and_hides_nothing(lake: Lake, tmp_path: Path) -> None:
+    record_alerts(frame(finding(suspect=BOX_SIM)), lake=lake)
+    desk = open_desk(lake, model=str(tmp_path / "absent"))
+    queue = rank_queue(desk)
+    assert queue.suspects["suspect_number"].to_list() == [BOX_SIM]
+    assert queue.check is None
+    [notice] = queue.notices
+    assert "took no part" in notice and "absent" in notice
+    with pytest.raises(ModelError):
+        rank_queue(desk, model=str(tmp_path / "absent"))
+    assert rank_queue(open_desk(lake, model="none")).notices == ()
 
 
 def test_a_queue_without_suspects_needs_no_reasons(lake: Lake, model: Model) -> None:

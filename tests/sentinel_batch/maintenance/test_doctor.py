@@ -234,4 +234,4 @@ def test_a_model_that_could_not_be_trusted_last_night_is_a_warning(tmp_path: Pat
         with recorded_run(lake, "nightly", {}) as run:
             run.counts["model_notices"] = notices
         assert state()[0] == expected[0] and expected[1] in state()[1]
-    assert not [check for check in diagnose(open_desk(lake)).checks if check.name == "model"]
+    assert not [check for check in diagnose(open_desk(lake, model="none")).checks if check.name == "model"]
