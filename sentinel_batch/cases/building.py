@@ -24,6 +24,7 @@ from sentinel_batch.losses import Rates
 from sentinel_batch.runs import recorded_run
 from sentinel_batch.schema import CASE_MEMBERS, CASES, FRAUD_ALERTS, SEVERITIES, SEVERITY_RANK
 from sentinel_batch.scores.fusion import fuse_findings, weigh_rules
+from sentinel_batch.scores.judgement import judge_callers
 from sentinel_batch.window import Period, now, resolve_period
 
 LOOKBACK = timedelta(days=14)
@@ -47,6 +48,8 @@ class CaseChanges:
         Number of suspects that were looked at.
     created, updated, unchanged, merged
         Ids of cases.
+    notices
+        What is to be said about it.
     """
 
     run_id: str = ""
@@ -55,6 +58,7 @@ class CaseChanges:
     updated: list[int] = field(default_factory=list)
     unchanged: list[int] = field(default_factory=list)
     merged: list[int] = field(default_factory=list)
+    notices: tuple[str, ...] = ()
 
     def counts(self) -> dict[str, int]:
         """Return the number of cases in each class."""
@@ -74,7 +78,8 @@ def build_cases(
 
     Alerts count that are open, or that were confirmed or put on watch, whose suspect called in the period, and whose
     findings together reach :data:`LEAST_SCORE`. So do all members of boxes that an alert is on, whether they have one
-    of their own or not; a box is one case. Losses are priced at the rates of the settings.
+    of their own or not; a box is one case. Numbers that only the model of the settings lists join cases, and make none
+    by themselves. Losses are priced at the rates of the settings.
 
     Parameters
     ----------
@@ -116,21 +121,24 @@ def build_cases(
 def _build(desk: Desk, tables: Snapshot, period: Period, linked: float, run_id: str) -> CaseChanges:
     alerts = _alerts(tables, period, weigh_rules(desk.config))
     boxes = _boxes(tables, period, alerts)
-    numbers = sorted({*alerts["suspect_number"], *boxes["number"]})
-    changes = CaseChanges(run_id, len(numbers))
+    judgement, silent = judge_callers(Desk(desk.config, tables), until=period.until)
+    accused = {*alerts["suspect_number"], *boxes["number"]}
+    compared = sorted({*alerts["suspect_number"], *(judgement.listed if judgement is not None and accused else [])})
+    numbers = sorted({*compared, *boxes["number"]})
+    changes = CaseChanges(run_id, len(numbers), notices=() if silent is None else (silent,))
     if len(numbers) < 2:
         return changes
     stored = {row["case_id"]: row for row in tables.read(CASES.name).to_dicts()}
     known = current_rows(tables, CASE_MEMBERS.name)
     calls = read_calls(tables, [*numbers, *known["number"]], period)
     # Members of a box without an alert of their own are tied by the box, and need not be compared pair by pair.
-    links = pl.concat([find_links(tables, alerts["suspect_number"], calls, period), link_boxes(boxes)])
+    links = pl.concat([find_links(tables, compared, calls, period), link_boxes(boxes)])
     growing = {case_id: row for case_id, row in stored.items() if row["status"] in OPEN_STATUSES}
     members_of = {case_id: known.filter(known["case_id"] == case_id)["number"].to_list() for case_id in growing}
     writer = _Writer(alerts, links, stored, known, Rates.of(desk.config), run_id, changes, _activity(calls))
     pairs = weigh_pairs(links).filter(pl.col("strength") >= linked)
     groups = group_suspects(keep_boxes_apart(pairs, dict(boxes.select("number", "box_id").iter_rows())), linked=linked)
-    for match in match_groups(groups, members_of):
+    for match in match_groups([group for group in groups if not accused.isdisjoint(group)], members_of):
         writer.add(match)
     writer.commit(desk.lake, tables)
     return changes

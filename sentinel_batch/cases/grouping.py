@@ -11,6 +11,10 @@ import polars as pl
 LINKED = 0.5
 """A pair of this strength or more belongs together."""
 
+BOXED = 0.9
+"""A suspect outside all boxes is tied to a box's SIM by no less than this, the strength of a handset in common: the
+search for boxes compared them, too, and did not put it there."""
+
 LARGEST_COMPONENT = 64
 """Larger components are cut into communities: single chance links would chain the boxes of a town into one."""
 
@@ -39,7 +43,8 @@ def keep_boxes_apart(pairs: pl.DataFrame, box_of: Mapping[str, int]) -> pl.DataF
 
     The search for boxes has looked at all of what ties two boxes, and found that chance explains it. So pairs are taken
     strongest first, and one is left out if the groups that it would join hold SIMs of different boxes; a suspect that
-    is tied to two boxes stays with the one that it is tied to more.
+    is tied to two boxes stays with the one that it is tied to more. One outside all boxes is tied to a box's SIM by
+    :data:`BOXED` at least.
 
     Parameters
     ----------
@@ -53,6 +58,8 @@ def keep_boxes_apart(pairs: pl.DataFrame, box_of: Mapping[str, int]) -> pl.DataF
     kept = []
     order = pairs.sort("strength", "number_a", "number_b", descending=[True, False, False])
     for a, b, strength in order.iter_rows():
+        if (a in box_of) != (b in box_of) and strength < BOXED:
+            continue
         one, other = groups[a], groups[b]
         mine, theirs = boxes.get(one), boxes.get(other)
         if mine is not None and theirs is not None and mine != theirs:

@@ -54,6 +54,8 @@ def build(
         return
     counts = ", ".join(f"{count} {name}" for name, count in changes.counts().items())
     out.line(f"{changes.suspects:,} suspects; cases: {counts}.")
+    for notice in changes.notices:
+        out.note(notice)
 
 
 @with_session

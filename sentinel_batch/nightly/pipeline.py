@@ -18,10 +18,9 @@ from sentinel_batch.boxes import alert_boxes, record_boxes
 from sentinel_batch.cases import build_cases
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.detection import Detections, record_detections, run_detection
-from sentinel_batch.errors import ExitCode, LakeNotFoundError, ModelError, NoInputError, SentinelError, UsageError
+from sentinel_batch.errors import ExitCode, LakeNotFoundError, NoInputError, SentinelError, UsageError
 from sentinel_batch.ingestion import ingest
 from sentinel_batch.lake import held_lock
-from sentinel_batch.learning import check_model
 from sentinel_batch.nightly.inbox import InboxMemory, list_inbox, reading_settings
 from sentinel_batch.nightly.metrics import name_lake, place_metrics, render_metrics, write_metrics
 from sentinel_batch.nightly.outcome import NightlyResult, Step, describe_error
@@ -31,6 +30,7 @@ from sentinel_batch.recordings import analyse_recordings
 from sentinel_batch.reporting import write_report
 from sentinel_batch.rules import FailedRule, check_rules
 from sentinel_batch.runs import Run, new_run_id, recorded_run
+from sentinel_batch.scores.judgement import judge_callers
 from sentinel_batch.window import now
 
 DEFAULT_POLICY = "voice_only"
@@ -312,11 +312,10 @@ class _Night:
 
     def _check_model(self, until: datetime | None) -> None:
         """Note where the model's probabilities cannot be trusted: queue and report take its order then."""
-        if self.settings.model is not None and until is not None:
-            try:
-                self.model_notices = check_model(self.desk, model=self.settings.model, until=until).notices
-            except ModelError as error:
-                self.model_notices = (f"The model took no part in the ranking: {error.message} {error.hint}",)
+        if until is not None:
+            judgement, silent = judge_callers(self.desk.snapshot(), until=until)
+            said = () if judgement is None else judgement.check.notices
+            self.model_notices = said if silent is None else (silent,)
             self.result.notices += self.model_notices
 
     def _end(self, error: BaseException | None, clock: float) -> None:

@@ -13,14 +13,14 @@ import polars as pl
 from sentinel_batch.alerts import STATUSES, list_alerts
 from sentinel_batch.boxes import BOX_RULE
 from sentinel_batch.boxes import list_standing_members as list_standing_box_members
-from sentinel_batch.config import NO_MODEL, Config
+from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
-from sentinel_batch.errors import ModelError, UsageError
+from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.losses import Rates
 from sentinel_batch.profiles.calls import day_bounds
-from sentinel_batch.schema import CALL_RECORDS, PROFILES
 from sentinel_batch.scores.fusion import fuse_findings, price_findings, weigh_rules
+from sentinel_batch.scores.judgement import Judgement, judge_callers
 from sentinel_batch.scores.membership import list_standing_members
 from sentinel_batch.severity import grade, severity_rank
 
@@ -142,7 +142,7 @@ def rank_queue(
     desk = open_desk(lake, config).snapshot()
     if limit is not None and limit < 0:
         raise UsageError(f"The limit {limit} is negative.", hint="Allowed: 0 or more; leave it out for all suspects.")
-    judgement, silent = _judge_callers(desk, model, until)
+    judgement, silent = judge_callers(desk, model, until)
     alerts = _within(list_alerts(lake=desk, status=status), since, until)
     queue = fuse_findings(_price(alerts, desk.config), weigh_rules(desk.config)).drop("severity")
     queue = _add_model(queue, judgement)
@@ -160,54 +160,19 @@ def _price(alerts: pl.DataFrame, config: Config) -> pl.DataFrame:
     return price_findings(alerts, config).with_columns(loss=pl.when(is_box).then(0.0).otherwise("loss"))
 
 
-@dataclass(frozen=True)
-class _Judgement:
-    """A model, what it says of every caller (:func:`sentinel_batch.learning.score_callers`), and what that is worth."""
-
-    model: Model
-    scores: pl.DataFrame
-    check: ModelCheck
-
-
-def _judge_callers(
-    desk: Desk, named: Model | str | Path | None, until: datetime | None
-) -> tuple[_Judgement | None, str | None]:
-    """Return what the model says, or why that of the settings says nothing."""
-    source = named if named is not None else desk.config.model
-    if source is None or source == NO_MODEL:
-        return None, None
-    from sentinel_batch.learning.model import open_model
-    from sentinel_batch.learning.scoring import score_callers
-    from sentinel_batch.learning.trust import check_scores
-
-    opened = None
-    try:
-        opened = open_model(source)
-        scores = score_callers(lake=desk, model=opened, until=until)
-    except ModelError as error:
-        if named is not None:
-            raise
-        if opened is not None and not any(desk.tables.files(table.name) for table in (CALL_RECORDS, PROFILES)):
-            return None, None  # Nobody to judge is nothing wrong.
-        return None, f"The model {source} took no part in the ranking: {error.message} {error.hint}"
-    return _Judgement(opened, scores, check_scores(scores, opened)), None
-
-
 def _within(alerts: pl.DataFrame, since: datetime | None, until: datetime | None) -> pl.DataFrame:
     if since is not None:
         alerts = alerts.filter(pl.col("last_seen") > since)
     return alerts if until is None else alerts.filter(pl.col("first_seen") <= until)
 
 
-def _add_model(queue: pl.DataFrame, judgement: _Judgement | None) -> pl.DataFrame:
+def _add_model(queue: pl.DataFrame, judgement: Judgement | None) -> pl.DataFrame:
     """Add what the model says, and the numbers that it alone suspects."""
     if judgement is None:
         silent = {"model_probability": pl.Float64, "model_rank": pl.Int64, "model_witness": pl.Float64}
         return queue.with_columns(pl.lit(None, dtype=kind).alias(name) for name, kind in silent.items())
-    from sentinel_batch.learning.trust import witness
-
     scores = judgement.scores
-    said = witness(scores, judgement.model, judgement.check).select(
+    said = judgement.witness.select(
         "model_rank", "listed", suspect_number="number", model_probability="probability", model_witness="witness"
     )
     joined = queue.join(said.drop("listed"), on="suspect_number", how="left")
@@ -319,7 +284,7 @@ def _order(queue: pl.DataFrame, rates: Rates) -> pl.DataFrame:
     return ordered.with_row_index("rank", offset=1).with_columns(pl.col("rank").cast(pl.Int64)).select(_COLUMNS)
 
 
-def _add_model_reasons(queue: pl.DataFrame, judgement: _Judgement, tables: Snapshot) -> pl.DataFrame:
+def _add_model_reasons(queue: pl.DataFrame, judgement: Judgement, tables: Snapshot) -> pl.DataFrame:
     from sentinel_batch.learning.scoring import Reasons, word_reasons
 
     named = judgement.scores.filter(pl.col("number").is_in(queue["suspect_number"].implode()))

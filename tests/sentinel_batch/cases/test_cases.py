@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -16,6 +17,7 @@ from sentinel_batch.alerts import list_alerts, review_alerts
 from sentinel_batch.cases import (
     assign_case,
     build_cases,
+    building,
     close_case,
     get_case,
     link_suspects,
@@ -325,6 +327,28 @@ def test_a_closed_case_stays_closed(lake: Lake) -> None:
         close_case(7, verdict="confirmed", review=True, lake=lake)
 
 
+def test_numbers_that_the_model_lists_fill_a_case_up_and_make_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = Book()
+    everybody_else(book)
+    for number in BOX:
+        book.add(number, cell="LOS001", imei=IMEI)
+    for number in ("+2348111111111", "+2348111111112"):
+        book.add(number, cell="ABV001", imei="356938035643825")
+    made = book.save(tmp_path / "lake")
+    accuse(made, *BOX[:2])
+    listed = [BOX[3], "+2348111111111", "+2348111111112"]
+    monkeypatch.setattr(building, "judge_callers", lambda desk, until: (SimpleNamespace(listed=listed), None))
+    assert build_cases(lake=made).created == [1]
+    assert sorted(get_case(1, lake=made).members["number"]) == [BOX[0], BOX[1], BOX[3]]
+
+
+def test_a_model_that_took_no_part_is_said(lake: Lake, tmp_path: Path) -> None:
+    [notice] = build_cases(open_desk(lake, model=str(tmp_path / "absent"))).notices
+    assert "took no part" in notice
+
+
 def test_pairs_that_would_join_two_boxes_are_left_out() -> None:
     box_of = {"a1": 1, "a2": 1, "b1": 2, "b2": 2}
     pairs = pl.DataFrame(
@@ -332,8 +356,8 @@ def test_pairs_that_would_join_two_boxes_are_left_out() -> None:
             ("a1", "a2", 0.99),
             ("a1", "b1", 0.9),
             ("b1", "b2", 0.99),
-            ("a2", "x", 0.8),
-            ("b2", "y", 0.7),
+            ("a2", "x", 0.95),
+            ("b2", "y", 0.92),
             ("x", "y", 0.6),
             ("x", "z", 0.55),
         ],
@@ -341,4 +365,7 @@ def test_pairs_that_would_join_two_boxes_are_left_out() -> None:
         orient="row",
     )
     assert group_suspects(keep_boxes_apart(pairs, box_of)) == [("a1", "a2", "x", "z"), ("b1", "b2", "y")]
+    # What is less than a handset in common ties nobody to a box that the search did not put there.
+    weaker = pairs.with_columns(pl.col("strength").clip(upper_bound=0.89))
+    assert group_suspects(keep_boxes_apart(weaker, box_of)) == [("x", "y", "z"), ("a1", "a2"), ("b1", "b2")]
     assert group_suspects(keep_boxes_apart(pairs, {})) == [("a1", "a2", "b1", "b2", "x", "y", "z")]
