@@ -336,6 +336,7 @@ CASES = Table(
         "minutes": REAL,
         "loss": REAL,
         "currency": TEXT,
+        "probability": REAL,
         "recidivism": INTEGER,
         "earlier_cases": TEXT,
         "assignee": TEXT,

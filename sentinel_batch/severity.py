@@ -49,6 +49,26 @@ def believe(weight: pl.Expr) -> pl.Expr:
     return weight * (0.5 + 0.5 * pl.col("confidence").fill_null(0.0).clip(0.0, 1.0))
 
 
+def sort_by_importance(rows: pl.DataFrame, name: str, *, probability: str = "score") -> pl.DataFrame:
+    """Return suspects, boxes or cases in the one order of importance, that of every list.
+
+    First the worst severity, then the greatest expected loss, then the surest, then by name. Rows without a known loss
+    come last.
+
+    Parameters
+    ----------
+    rows
+        ``severity``, ``loss``, and the two columns that are named.
+    name
+        Column that tells equals apart.
+    probability
+        Column with the probability that it is fraud.
+    """
+    expected = (pl.col("loss") * pl.col(probability)).fill_null(-1.0)
+    worst = severity_rank("severity")
+    return rows.sort(worst, expected, probability, name, descending=[True, True, True, False], nulls_last=True)
+
+
 def grade(expected_loss: pl.Expr, rates: Rates) -> pl.Expr:
     """Return the names of the severities of expected losses; NULL where the loss is."""
     level = pl.lit(SEVERITIES[0])

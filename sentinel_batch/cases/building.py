@@ -24,7 +24,9 @@ from sentinel_batch.losses import Rates
 from sentinel_batch.runs import recorded_run
 from sentinel_batch.schema import CASE_MEMBERS, CASES, FRAUD_ALERTS, SEVERITIES, SEVERITY_RANK
 from sentinel_batch.scores.fusion import fuse_findings, weigh_rules
-from sentinel_batch.scores.judgement import judge_callers
+from sentinel_batch.scores.judgement import Judgement, judge_callers
+from sentinel_batch.scores.queue import fuse_witnesses
+from sentinel_batch.severity import grade_loss
 from sentinel_batch.window import Period, now, resolve_period
 
 LOOKBACK = timedelta(days=14)
@@ -119,7 +121,8 @@ def build_cases(
 
 
 def _build(desk: Desk, tables: Snapshot, period: Period, linked: float, run_id: str) -> CaseChanges:
-    alerts = _alerts(tables, period, weigh_rules(desk.config))
+    weights = weigh_rules(desk.config)
+    alerts = _alerts(tables, period, weights)
     boxes = _boxes(tables, period, alerts)
     judgement, silent = judge_callers(Desk(desk.config, tables), until=period.until)
     accused = {*alerts["suspect_number"], *boxes["number"]}
@@ -135,7 +138,8 @@ def _build(desk: Desk, tables: Snapshot, period: Period, linked: float, run_id: 
     links = pl.concat([find_links(tables, compared, calls, period), link_boxes(boxes)])
     growing = {case_id: row for case_id, row in stored.items() if row["status"] in OPEN_STATUSES}
     members_of = {case_id: known.filter(known["case_id"] == case_id)["number"].to_list() for case_id in growing}
-    writer = _Writer(alerts, links, stored, known, Rates.of(desk.config), run_id, changes, _activity(calls))
+    beliefs = dict(_believe(numbers, fuse_findings(alerts, weights), boxes, judgement).iter_rows())
+    writer = _Writer(alerts, links, stored, known, Rates.of(desk.config), run_id, changes, _activity(calls), beliefs)
     pairs = weigh_pairs(links).filter(pl.col("strength") >= linked)
     groups = group_suspects(keep_boxes_apart(pairs, dict(boxes.select("number", "box_id").iter_rows())), linked=linked)
     for match in match_groups([group for group in groups if not accused.isdisjoint(group)], members_of):
@@ -159,6 +163,20 @@ def _boxes(tables: Snapshot, period: Period, alerts: pl.DataFrame) -> pl.DataFra
     leads = alerts.filter(pl.col("detection_rule") == BOX_RULE)["suspect_number"]
     members = list_standing_members(tables).filter(pl.col("lead_number").is_in(leads.unique().to_list()))
     return members.filter(pl.col("last_day") >= period.since.date())
+
+
+def _believe(numbers: list[str], fused: pl.DataFrame, boxes: pl.DataFrame, judgement: Judgement | None) -> pl.DataFrame:
+    """Return how far rules, box and model speak for fraud of each number (``score``), as in the queue without cases."""
+    none = pl.DataFrame(schema={"number": pl.String, "witness": pl.Float64})
+    said = pl.DataFrame({"number": numbers}, schema={"number": pl.String})
+    for witness in (
+        fused.select("rule_score", number="suspect_number"),
+        boxes.group_by("number").agg(box=pl.col("probability").max()),
+        none if judgement is None else judgement.witness.select("number", "witness"),
+    ):
+        said = said.join(witness, on="number", how="left")
+    score = fuse_witnesses(pl.col("rule_score"), pl.col("witness"), pl.lit(0), pl.col("box"))
+    return said.select("number", score=score)
 
 
 def _activity(calls: pl.DataFrame) -> dict[str, Row]:
@@ -191,6 +209,7 @@ class _Writer:
     run_id: str
     changes: CaseChanges
     activity: dict[str, Row]
+    beliefs: dict[str, float]
 
     def __post_init__(self) -> None:
         self.moment = now()
@@ -278,8 +297,9 @@ class _Writer:
         kinds = Counter(row["alert_type"] for member in members for row in self.alerts_of.get(member["number"], []))
         minutes = sum(member["minutes"] for member in members)
         earlier = self._earlier(case_id, members)
+        loss, probability = self.rates.loss(minutes), self._believe(before, members)
         facts = {
-            "severity": max((member["severity"] for member in members), key=SEVERITY_RANK.__getitem__),
+            "severity": grade_loss(loss * probability, self.rates),
             # The most frequent type; its name breaks ties.
             "alert_type": min(kinds, key=lambda kind: (-kinds[kind], kind))
             if kinds
@@ -291,8 +311,9 @@ class _Writer:
             "last_seen": max((m["last_seen"] for m in members if m["last_seen"]), default=None),
             "call_count": sum(member["call_count"] for member in members),
             "minutes": round(minutes, 3),
-            "loss": self.rates.loss(minutes),
+            "loss": loss,
             "currency": self.rates.currency,
+            "probability": probability,
             "recidivism": len(earlier),
             "earlier_cases": json.dumps(earlier),
         }
@@ -311,6 +332,13 @@ class _Writer:
             "run_id": self.run_id,
             "content_id": None,
         }
+
+    def _believe(self, before: Row | None, members: Sequence[Row]) -> float:
+        """Return how probable the case is: that of its surest member, who has the case as a witness, too."""
+        surest = max((self.beliefs.get(member["number"], 0.0) for member in members), default=0.0)
+        score = fuse_witnesses(pl.lit(surest), pl.lit(None, dtype=pl.Float64), pl.lit(len(members)))
+        probability = float(pl.select(score).item())
+        return round(max(probability, (before or {}).get("probability") or 0.0), 4)
 
     def _earlier(self, case_id: int, members: Sequence[Row]) -> list[int]:
         """Return closed cases that were not cleared and share a number or a handset with these members."""

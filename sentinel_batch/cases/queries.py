@@ -15,7 +15,7 @@ from sentinel_batch.errors import CaseNotFoundError, UsageError
 from sentinel_batch.history import Row
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.schema import CASE_LINKS, CASE_MEMBERS, CASES
-from sentinel_batch.severity import severity_rank
+from sentinel_batch.severity import sort_by_importance
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def list_cases(
     status: str | Sequence[str] | None = None,
     limit: int | None = None,
 ) -> pl.DataFrame:
-    """Return cases, worst first: by severity, then loss, then oldest.
+    """Return cases in the one order of importance (:func:`sentinel_batch.severity.sort_by_importance`).
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def list_cases(
     if limit is not None and limit < 0:
         raise UsageError(f"The limit {limit} is negative.", hint="Allowed: 0 or more; leave it out for all cases.")
     rows = open_desk(lake, config).tables.scan(CASES.name).filter(pl.col("status").is_in(_chosen(status)))
-    found = rows.sort(severity_rank("severity"), "loss", "case_id", descending=[True, True, False]).collect()
+    found = sort_by_importance(rows.collect(), "case_id", probability="probability")
     return found if limit is None else found.head(min(limit, found.height))
 
 

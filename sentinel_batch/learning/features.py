@@ -21,7 +21,7 @@ BUSY_QUANTILE = 0.75
 ONE_WAY_INCOMING = 0.1
 """A number with fewer incoming calls per call made only sends."""
 
-_KEYS = ("number", "segment", "day", "first_day_start", "last_call", "main_imei", "main_cell")
+_KEYS = ("number", "segment", "day", "first_day_start", "last_call", "minutes", "main_imei", "main_cell")
 
 _NEEDED = (
     "number", "local_date", "day_start", "segment", "call_count", "unique_callees", "total_minutes", "night_calls",
@@ -71,6 +71,7 @@ def describe_callers(profiles: pl.DataFrame | pl.LazyFrame, *, until: date, days
             pl.lit(until).alias("day"),
             pl.col("day_start").min().alias("first_day_start"),
             pl.col("last_call").max(),
+            pl.col("total_minutes").sum().alias("minutes"),
             _most_frequent("top_imei").alias("main_imei"),
             _most_frequent("first_cell").alias("main_cell"),
             *own,

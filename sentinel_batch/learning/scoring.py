@@ -108,8 +108,8 @@ def score_callers(
     Returns
     -------
     polars.DataFrame
-        ``number, probability, log_odds, segment, day, first_day_start, last_call, main_imei, main_cell`` and the
-        figures that the model took.
+        ``number, probability, log_odds, segment, day, first_day_start, last_call, minutes, main_imei, main_cell`` and
+        the figures that the model took.
 
     Raises
     ------

@@ -22,7 +22,7 @@ from sentinel_batch.profiles.calls import day_bounds
 from sentinel_batch.scores.fusion import fuse_findings, price_findings, weigh_rules
 from sentinel_batch.scores.judgement import Judgement, judge_callers
 from sentinel_batch.scores.membership import list_standing_members
-from sentinel_batch.severity import grade, severity_rank
+from sentinel_batch.severity import grade, sort_by_importance
 
 # Late: lists of suspects without a model need nothing of learning.
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def rank_suspects(
     status: str | Sequence[str] = QUEUED,
     limit: int | None = None,
 ) -> pl.DataFrame:
-    """Return the queue of suspects, the most suspicious first, one row per number.
+    """Return the queue of suspects, one row per number, those with the greatest expected loss first.
 
     The score of the rules is ``1 - prod(1 - weight * (0.5 + 0.5 * confidence))`` over the rules that found the number,
     each with its best finding: 0 without a finding, towards 1 with many that agree. A model's probability p is joined
@@ -112,11 +112,11 @@ def rank_suspects(
     polars.DataFrame
         ``rank`` (from 1), ``suspect_number``, ``score``, ``rule_score``, ``model_probability`` (NULL without a
         model, or without calls in its window), ``model_rank`` (from 1, among all callers), ``severity`` (of loss times
-        score; NULL where only the model suspects), ``loss`` (at stake: the largest of its alerts, or that of its
-        minutes as a member of a box), ``rules``, ``alert_ids``, ``case_id`` (NULL without cases), ``box_id`` (NULL
+        score), ``loss`` (at stake: the largest of its alerts, or that of its minutes where a box or the model speaks
+        against it), ``rules``, ``alert_ids``, ``case_id`` (NULL without cases), ``box_id`` (NULL
         outside boxes), ``first_seen``, ``last_seen``, ``reasons`` (for fraud, in words: of rules, of the box, of the
-        model) and ``reasons_against`` (of the model), the weightiest of each first. Equal scores are ordered by
-        severity, number of rules and number.
+        model) and ``reasons_against`` (of the model), the weightiest of each first. The order is that of
+        :func:`sentinel_batch.severity.sort_by_importance`.
 
     Raises
     ------
@@ -145,9 +145,10 @@ def rank_queue(
     judgement, silent = judge_callers(desk, model, until)
     alerts = _within(list_alerts(lake=desk, status=status), since, until)
     queue = fuse_findings(_price(alerts, desk.config), weigh_rules(desk.config)).drop("severity")
-    queue = _add_model(queue, judgement)
+    rates = Rates.of(desk.config)
+    queue = _add_model(queue, judgement, rates)
     queue = _add_boxes(queue, _list_members(desk, alerts, since, until))
-    queue = _order(_fuse(_locate_cases(queue, desk.tables)), Rates.of(desk.config))
+    queue = _order(_fuse(_locate_cases(queue, desk.tables)), rates)
     queue = queue if limit is None else queue.head(limit)
     if judgement is None:
         return Queue(queue, None, silent)
@@ -166,26 +167,24 @@ def _within(alerts: pl.DataFrame, since: datetime | None, until: datetime | None
     return alerts if until is None else alerts.filter(pl.col("first_seen") <= until)
 
 
-def _add_model(queue: pl.DataFrame, judgement: Judgement | None) -> pl.DataFrame:
+def _add_model(queue: pl.DataFrame, judgement: Judgement | None, rates: Rates) -> pl.DataFrame:
     """Add what the model says, and the numbers that it alone suspects."""
     if judgement is None:
         silent = {"model_probability": pl.Float64, "model_rank": pl.Int64, "model_witness": pl.Float64}
         return queue.with_columns(pl.lit(None, dtype=kind).alias(name) for name, kind in silent.items())
-    scores = judgement.scores
-    said = judgement.witness.select(
-        "model_rank", "listed", suspect_number="number", model_probability="probability", model_witness="witness"
+    stake = pl.col("minutes") * rates.bypassed_minute
+    seen = judgement.scores.select("number", first_seen="first_day_start", last_seen="last_call", model_loss=stake)
+    said = judgement.witness.join(seen, on="number", maintain_order="left").select(
+        "model_rank", "listed", "first_seen", "last_seen", suspect_number="number", model_probability="probability",
+        model_witness="witness", model_loss=pl.when("listed").then("model_loss"),
+    )  # fmt: skip
+    joined = queue.join(said.drop("listed", "first_seen", "last_seen"), on="suspect_number", how="left").with_columns(
+        loss=pl.max_horizontal("loss", "model_loss")
     )
-    joined = queue.join(said.drop("listed"), on="suspect_number", how="left")
-    times = scores.select(suspect_number="number", first_seen="first_day_start", last_seen="last_call")
-    raised = (
-        said.filter("listed", ~pl.col("suspect_number").is_in(queue["suspect_number"].implode()))
-        .drop("listed")
-        .join(times, on="suspect_number", how="left", maintain_order="left")
-        .with_columns(rule_score=pl.lit(0.0))
-    )
-    return pl.concat([joined, raised], how="diagonal").with_columns(
-        pl.col("rules", "alert_ids", "reasons").fill_null([])
-    )
+    alone = said.filter("listed", ~pl.col("suspect_number").is_in(queue["suspect_number"].implode()))
+    raised = alone.drop("listed").with_columns(rule_score=pl.lit(0.0), loss="model_loss")
+    together = pl.concat([joined, raised], how="diagonal").drop("model_loss")
+    return together.with_columns(pl.col("rules", "alert_ids", "reasons").fill_null([]))
 
 
 def _list_members(desk: Desk, alerts: pl.DataFrame, since: datetime | None, until: datetime | None) -> pl.DataFrame:
@@ -271,16 +270,12 @@ def _fuse(queue: pl.DataFrame) -> pl.DataFrame:
 
 
 def _order(queue: pl.DataFrame, rates: Rates) -> pl.DataFrame:
-    """Sort; a number without a known loss has no severity, and comes after its equals that have."""
     graded = queue.with_columns(
         severity=grade(pl.col("loss") * pl.col("score"), rates),
         loss=pl.col("loss").round(2),
         reasons_against=pl.lit([], dtype=pl.List(pl.String)),
     )
-    ordered = graded.sort(
-        "score", severity_rank("severity"), pl.col("rules").list.len(), "suspect_number",
-        descending=[True, True, True, False],
-    )  # fmt: skip
+    ordered = sort_by_importance(graded, "suspect_number")
     return ordered.with_row_index("rank", offset=1).with_columns(pl.col("rank").cast(pl.Int64)).select(_COLUMNS)
 
 

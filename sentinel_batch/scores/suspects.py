@@ -19,7 +19,7 @@ from sentinel_batch.losses import Rates
 from sentinel_batch.numbers import normalise_number
 from sentinel_batch.schema import SEVERITIES
 from sentinel_batch.scores.queue import rank_suspects
-from sentinel_batch.severity import grade, severity_rank
+from sentinel_batch.severity import grade, sort_by_importance
 
 LISTED = ("open", "reviewed")
 """Statuses of alerts whose suspects are listed unless others are asked for."""
@@ -167,10 +167,7 @@ def _join_boxes(queue: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     expected = pl.col("loss") * pl.col("score")
     rates = Rates.of(desk.config)
     graded = _review(every.with_columns(severity=grade(expected, rates), currency=pl.lit(rates.currency)), desk)
-    ordered = graded.sort(
-        severity_rank("severity"), expected, "score", "suspect", descending=[True, True, True, False], nulls_last=True
-    )
-    return ordered.select(list(_SCHEMA))
+    return sort_by_importance(graded, "suspect").select(list(_SCHEMA))
 
 
 def _single(queue: pl.DataFrame) -> pl.DataFrame:

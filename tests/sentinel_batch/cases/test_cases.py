@@ -339,9 +339,11 @@ def test_numbers_that_the_model_lists_fill_a_case_up_and_make_none(
     made = book.save(tmp_path / "lake")
     accuse(made, *BOX[:2])
     listed = [BOX[3], "+2348111111111", "+2348111111112"]
-    monkeypatch.setattr(building, "judge_callers", lambda desk, until: (SimpleNamespace(listed=listed), None))
+    said = SimpleNamespace(listed=listed, witness=pl.DataFrame({"number": listed, "witness": [0.9] * 3}))
+    monkeypatch.setattr(building, "judge_callers", lambda desk, until: (said, None))
     assert build_cases(lake=made).created == [1]
     assert sorted(get_case(1, lake=made).members["number"]) == [BOX[0], BOX[1], BOX[3]]
+    assert list_cases(lake=made)["probability"].item() == pytest.approx(0.9, abs=0.001)
 
 
 def test_a_model_that_took_no_part_is_said(lake: Lake, tmp_path: Path) -> None:

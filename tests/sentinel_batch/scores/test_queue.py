@@ -43,7 +43,7 @@ def test_weights_come_from_the_rules_and_unknown_rules_have_a_default() -> None:
     assert fused["rule_score"].to_list() == [DEFAULT_WEIGHT]
 
 
-def test_suspects_are_ordered_by_score_then_severity_then_number(tmp_path: Path) -> None:
+def test_suspects_are_ordered_by_severity_and_expected_loss(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
     record_alerts(
         frame(
@@ -55,11 +55,11 @@ def test_suspects_are_ordered_by_score_then_severity_then_number(tmp_path: Path)
         lake=lake,
     )
     queue = rank_suspects(lake=lake)
-    assert queue["suspect_number"].to_list() == ["+1", "+2", "+3", "+4"]
+    assert queue["suspect_number"].to_list() == ["+2", "+1", "+3", "+4"]
     assert queue["rank"].to_list() == [1, 2, 3, 4]
     # Weight 0.8, half of it without confidence: NGN 50 for each of 60, or 400, numbers.
-    assert queue["loss"].to_list() == [3000.0, 20_000.0, 3000.0, 3000.0]
-    assert queue["severity"].to_list() == ["MEDIUM", "HIGH", "MEDIUM", "MEDIUM"]
+    assert queue["loss"].to_list() == [20_000.0, 3000.0, 3000.0, 3000.0]
+    assert queue["severity"].to_list() == ["HIGH", "MEDIUM", "MEDIUM", "MEDIUM"]
     assert rank_suspects(lake=lake, limit=2).height == 2
 
 
