@@ -244,7 +244,7 @@ class Verbs:
         """Return the boxes that stand (columns of ``schema.BOXES``), the most evidence first."""
 
     def list_cases(self, *, status: str | Sequence[str] | None = None, limit: int | None = None) -> pl.DataFrame:
-        """Return cases, worst first: by severity, then loss, then oldest."""
+        """Return cases in the one order of importance (:func:`sentinel_batch.severity.sort_by_importance`)."""
 
     def list_joint_findings(self) -> pl.DataFrame:
         """List the numbers that have an alert and of which a recording is ``likely_synthetic``: one row per number."""
@@ -305,7 +305,7 @@ class Verbs:
         status: str | Sequence[str] = ...,
         limit: int | None = None,
     ) -> pl.DataFrame:
-        """Return the queue of suspects, the most suspicious first, one row per number."""
+        """Return the queue of suspects, one row per number, those with the greatest expected loss first."""
 
     def read_profiles(self, since: date | str | None = None, until: date | str | None = None) -> pl.DataFrame:
         """Read the stored profiles, by day and number; parameters are those of :func:`scan_profiles`."""

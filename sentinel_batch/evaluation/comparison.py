@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,10 +10,17 @@ from typing import Any
 
 import polars as pl
 
-from sentinel_batch.config import Config
+from sentinel_batch.config import SHIPPED_MODEL, Config
 from sentinel_batch.desk import Desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.evaluation.observation import Observation, be_silent, describe_nights, observe, open_population
+from sentinel_batch.evaluation.observation import (
+    FACTS,
+    Observation,
+    be_silent,
+    describe_nights,
+    observe,
+    open_population,
+)
 from sentinel_batch.evaluation.queue import FUSED, GROUPED, build_queue, score_by_model, score_by_rules
 from sentinel_batch.evaluation.variants import FULL, VARIANTS, Source, check_variants, open_variant, write_variant
 from sentinel_batch.evaluation.verdicts import judge
@@ -27,8 +35,6 @@ DESIGNS = (POPULATION, AGENTS)
 
 AGENTS_ZONE, AGENTS_REGION = "Africa/Accra", "GH"
 """Where the agents of the bench live: not where the other design does."""
-
-SHIPPED_MODEL = "simbox-simulated"
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,8 @@ def bench_variants(
     plan
         What is compared; None is the default.
     model
-        A model that was trained on other networks, its folder, or the name of a shipped one; None leaves it out.
+        A model that was trained on other networks, its folder, or the name of a shipped one; None leaves it out. Nights
+        are worked without it, and again with it.
     progress
         Called with a few words at each step.
 
@@ -112,27 +119,40 @@ def bench_variants(
         If the model cannot be read.
     """
     chosen, folder, say = plan or VariantPlan(), Path(out), progress or be_silent
-    judge_model = open_model(model) if model is not None else None
+    methods: list[tuple[str, Model | None]] = [(GROUPED, None)]
+    if model is not None:
+        methods.append((FUSED, open_model(model)))
     rows = []
     # Variant by variant, so that a run that was stopped has whole variants.
     for name in chosen.variants:
         for design in chosen.designs:
-            seen = [observe_variant(folder, chosen, design, seed, name, say) for seed in chosen.seeds]
-            rows += [
-                {"design": design, "variant": name, "words": VARIANTS[name].words, **figures}
-                for figures in _measure(seen, judge_model)
-            ]
-    return {"plan": asdict(chosen), "model": None if judge_model is None else judge_model.version, "variants": rows}
+            for method, judge_model in methods:
+                seen = [observe_variant(folder, chosen, design, seed, name, judge_model, say) for seed in chosen.seeds]
+                figures = judge(seen, [_queue(each, method, judge_model) for each in seen])
+                about = {"design": design, "variant": name, "words": VARIANTS[name].words, "method": method}
+                rows.append({**about, **figures})
+    version = None if model is None else open_model(model).version
+    return {"plan": asdict(chosen), "model": version, "variants": rows}
 
 
 def observe_variant(
-    folder: Path, plan: VariantPlan, design: str, seed: int, name: str, say: Callable[[str], None]
+    folder: Path,
+    plan: VariantPlan,
+    design: str,
+    seed: int,
+    name: str,
+    model: Model | None,
+    say: Callable[[str], None],
 ) -> Observation:
-    """Return what the nights of one view of a network brought; what is there is used again."""
-    desk = place_variant(folder, plan, design, seed, name, say)
-    return observe(
-        desk.config.lake.parent, seed=seed, subscribers=round(plan.subscribers * VARIANTS[name].share), progress=say
-    )
+    """Return what the nights of one view of a network brought, with a model or without; what is there is used again."""
+    untouched = place_variant(folder, plan, design, seed, name, say).config.lake.parent
+    worked = untouched.with_name(f"{untouched.name}-{'nights' if model is None else model.version}")
+    if not (worked / FACTS).is_file():  # Nights that were broken off begin again.
+        shutil.rmtree(worked, ignore_errors=True)
+        shutil.copytree(untouched / "lake", worked / "lake")
+    kept = None if model is None else str(model.save(folder / f"model-{model.version}"))
+    subscribers = round(plan.subscribers * VARIANTS[name].share)
+    return observe(worked, seed=seed, subscribers=subscribers, model=kept, progress=say)
 
 
 def place_variant(
@@ -167,19 +187,10 @@ def _simulate(base: Path, plan: VariantPlan, design: str, seed: int, say: Callab
     return open_population(base)
 
 
-def _measure(seen: list[Observation], model: Model | None) -> list[dict[str, Any]]:
-    """Return the figures of each method, all networks taken as one."""
-    rules = [score_by_rules(each) for each in seen]
-    silent = pl.DataFrame(
+def _queue(seen: Observation, method: str, model: Model | None) -> pl.DataFrame:
+    judged = pl.DataFrame(
         schema={"night": pl.Int32, "number": pl.String, "probability": pl.Float64, "listed": pl.Boolean}
     )
-    figures = []
-    for method in (GROUPED,) if model is None else (GROUPED, FUSED):
-        queues = []
-        for each, ruled in zip(seen, rules, strict=True):
-            judged = silent
-            if method == FUSED and model is not None:
-                judged = score_by_model(describe_nights(each, window_days=model.window_days), model)
-            queues.append(build_queue(method, ruled, judged, each.members, each.boxes))
-        figures.append({"method": method, **judge(seen, queues)})
-    return figures
+    if model is not None:
+        judged = score_by_model(describe_nights(seen, window_days=model.window_days), model)
+    return build_queue(method, score_by_rules(seen), judged, seen.members, seen.boxes)

@@ -15,7 +15,7 @@ from sentinel_batch.alerts import AlertChanges, record_alerts
 from sentinel_batch.boxes import describe_boxes, record_boxes
 from sentinel_batch.boxes import list_standing_members as list_standing_box_members
 from sentinel_batch.cases import build_cases
-from sentinel_batch.config import Config
+from sentinel_batch.config import NO_MODEL, Config
 from sentinel_batch.desk import Desk
 from sentinel_batch.detection import run_detection
 from sentinel_batch.learning.features import describe_callers
@@ -111,10 +111,29 @@ def observe_population(
     return observe(folder, seed=seed, subscribers=subscribers, progress=progress)
 
 
-def observe(folder: Path, *, seed: int, subscribers: int, progress: Callable[[str], None] | None = None) -> Observation:
-    """Work through the nights of the simulated lake in a folder; what was observed before is read."""
+def observe(
+    folder: Path,
+    *,
+    seed: int,
+    subscribers: int,
+    model: str | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Observation:
+    """Work through the nights of the simulated lake in a folder; what was observed before is read.
+
+    Parameters
+    ----------
+    folder
+        Where the lake is; what is observed is kept there.
+    seed, subscribers
+        Of the population.
+    model
+        Model that the nights have, by name or folder; None works them without one.
+    progress
+        Called with a few words at each step.
+    """
     if not (folder / FACTS).is_file():
-        _work_nights(folder, seed, subscribers, progress or be_silent)
+        _work_nights(folder, seed, subscribers, model, progress or be_silent)
     return read_observation(folder)
 
 
@@ -185,8 +204,8 @@ def describe_nights(observation: Observation, *, window_days: int = 7) -> pl.Dat
     return pl.concat(parts)
 
 
-def _work_nights(folder: Path, seed: int, subscribers: int, progress: Callable[[str], None]) -> None:
-    desk = open_population(folder)
+def _work_nights(folder: Path, seed: int, subscribers: int, model: str | None, progress: Callable[[str], None]) -> None:
+    desk = open_population(folder).configure(model=model if model is not None else NO_MODEL)
     build_profiles(lake=desk)
     days = list_days(desk.snapshot())
     desk = desk.configure(rules={"GEO_IMPOSSIBLE": {"locations": str(read_truth(lake=desk).cells_file)}})
