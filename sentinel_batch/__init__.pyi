@@ -10,6 +10,7 @@ from .alerts import list_suppressions as list_suppressions
 from .alerts import record_alerts as record_alerts
 from .alerts import review_alerts as review_alerts
 from .alerts import suppress as suppress
+from .alerts import undo_review as undo_review
 from .alerts import unsuppress as unsuppress
 from .boxes import BoxChanges as BoxChanges
 from .boxes import Boxes as Boxes

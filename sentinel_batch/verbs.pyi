@@ -294,7 +294,7 @@ class Verbs:
         """Mark a case as open, on watch or confirmed."""
 
     def rank_risks(self, *, at: str | datetime | None = None) -> pl.DataFrame:
-        """Score every number that called within the 24 hours that end at an instant, riskiest first."""
+        """Score every number that called within the 24 hours that end at an instant, the highest score first."""
 
     def rank_suspects(
         self,
@@ -329,11 +329,12 @@ class Verbs:
         self,
         ids: int | Iterable[int],
         *,
-        disposition: str,
+        disposition: str | None = None,
         notes: str = '',
+        replace: bool = False,
         by: str | None = None,
     ) -> pl.DataFrame:
-        """Give a verdict on alerts; all of them, or none."""
+        """Give a verdict on alerts, or only say that they were looked at; all of them, or none."""
 
     def run_detection(
         self,
@@ -408,6 +409,9 @@ class Verbs:
         by: str | None = None,
     ) -> pl.DataFrame:
         """Put a number or a prefix on the lake's suppression list, or change its entry."""
+
+    def undo_review(self, ids: int | Iterable[int], *, notes: str = '', by: str | None = None) -> pl.DataFrame:
+        """Take back the last review of each alert, which is then as it was before; all of them, or none."""
 
     def unsuppress(self, pattern: str, *, by: str | None = None) -> pl.DataFrame:
         """Take a pattern off the lake's suppression list."""

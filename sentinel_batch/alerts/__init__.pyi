@@ -10,6 +10,7 @@ from .recording import AlertChanges as AlertChanges
 from .recording import record_alerts as record_alerts
 from .review import DISPOSITIONS as DISPOSITIONS
 from .review import review_alerts as review_alerts
+from .review import undo_review as undo_review
 from .states import STATUSES as STATUSES
 from .suppression import list_suppressions as list_suppressions
 from .suppression import suppress as suppress

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable
 
 import polars as pl
 
-from sentinel_batch.alerts.events import ALERT_HISTORY, commit_alerts
+from sentinel_batch.alerts.events import ALERT_HISTORY, commit_alerts, read_events
 from sentinel_batch.alerts.queries import find_rows
-from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
+from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.history import Row, actor_name
+from sentinel_batch.lake import Snapshot
 from sentinel_batch.runs import recorded_run
 from sentinel_batch.schema import FRAUD_ALERTS, polars_schema
 from sentinel_batch.window import now
@@ -22,25 +22,31 @@ DISPOSITIONS = ("confirmed", "false-positive", "watch")
 _TRACKED = ("status", "reviewed", "disposition", "reviewer_notes")
 
 
+_GIVEN, _TAKEN_BACK = "reviewed", "review undone"
+
+
 def review_alerts(
     ids: int | Iterable[int],
     *,
-    disposition: str,
+    disposition: str | None = None,
     notes: str = "",
+    replace: bool = False,
     by: str | None = None,
     lake: DeskLike = None,
     config: ConfigLike = None,
 ) -> pl.DataFrame:
-    """Give a verdict on alerts; all of them, or none.
+    """Give a verdict on alerts, or only say that they were looked at; all of them, or none.
 
     Parameters
     ----------
     ids
         Id of the alert, or ids of several.
     disposition
-        One of :data:`DISPOSITIONS`.
+        One of :data:`DISPOSITIONS`; None gives no verdict, and keeps one that is there.
     notes
         Kept in ``reviewer_notes``; empty keeps the notes that are there.
+    replace
+        Whether a verdict may be replaced by another one, ``confirmed`` by ``false-positive``; the history keeps it.
     by
         Who decided; None takes the user of the session.
     lake
@@ -58,40 +64,142 @@ def review_alerts(
     AlertNotFoundError
         If one of the ids does not exist; nothing is written.
     UsageError
-        If the disposition is not allowed, there is no id, or one of the alerts was merged into another.
+        If the disposition is not allowed, there is no id, one of the alerts was merged into another, or has another
+        verdict that is not to be replaced; nothing is written.
     LakeLockedError
         If another process holds the lock for longer than the setting ``lock_timeout``.
     """
-    wanted = [ids] if isinstance(ids, int) else list(dict.fromkeys(ids))
-    if disposition not in DISPOSITIONS:
+    if disposition is not None and disposition not in DISPOSITIONS:
         raise UsageError(f"{disposition!r} is not a disposition.", hint=f"Allowed: {', '.join(DISPOSITIONS)}.")
+
+    def judge(tables: Snapshot, before: list[Row]) -> list[Row]:
+        if not replace:
+            _refuse_judged(tables, before, disposition)
+        verdict = {"status": "reviewed", "reviewed": True}
+        verdict |= {"disposition": disposition} if disposition is not None else {}
+        verdict |= {"reviewer_notes": notes} if notes else {}
+        return [row | verdict for row in before]
+
+    return _change(open_desk(lake, config), ids, judge, _GIVEN, {"disposition": disposition}, notes, by)
+
+
+def undo_review(
+    ids: int | Iterable[int],
+    *,
+    notes: str = "",
+    by: str | None = None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
+) -> pl.DataFrame:
+    """Take back the last review of each alert, which is then as it was before; all of them, or none.
+
+    Parameters
+    ----------
+    ids
+        Id of the alert, or ids of several.
+    notes
+        Why; kept in the history.
+    by
+        Who decided; None takes the user of the session.
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
+
+    Returns
+    -------
+    polars.DataFrame
+        The alerts as they are now, in the order of the ids.
+
+    Raises
+    ------
+    AlertNotFoundError
+        If one of the ids does not exist; nothing is written.
+    UsageError
+        If there is no id, one of the alerts was merged into another, or has no review to take back.
+    LakeLockedError
+        If another process holds the lock for longer than the setting ``lock_timeout``.
+    """
+
+    def restore(tables: Snapshot, before: list[Row]) -> list[Row]:
+        events = read_events(tables, [row["id"] for row in before]).to_dicts()
+        return [row | _before_review(row["id"], events) for row in before]
+
+    return _change(open_desk(lake, config), ids, restore, _TAKEN_BACK, {}, notes, by)
+
+
+def _change(
+    desk: Desk,
+    ids: int | Iterable[int],
+    decide: Callable[[Snapshot, list[Row]], list[Row]],
+    event: str,
+    facts: Row,
+    notes: str,
+    by: str | None,
+) -> pl.DataFrame:
+    """Change alerts under the lake's lock, with one event for each field that changes."""
+    wanted = [ids] if isinstance(ids, int) else list(dict.fromkeys(ids))
     if not wanted:
         raise UsageError("No alert was named.", hint="Name at least one id: sentinel-batch alerts review ID…")
-    desk, actor, moment = open_desk(lake, config), actor_name(by), now()
+    actor, moment = actor_name(by), now()
     with desk.lake.lock(desk.config.lock_timeout):
         tables = desk.lake.snapshot()
         before = find_rows(tables, wanted)
         _refuse_merged(before)
-        after, events = _judge(before, disposition, notes, actor, moment)
+        after, events = [], []
+        for old, new in zip(before, decide(tables, before), strict=True):
+            changes = ALERT_HISTORY.compare(old, new, _TRACKED, moment, event, actor=actor, note=notes)
+            after.append(new | {"updated_at": moment} if changes else new)
+            events += changes
         if events:
-            with recorded_run(desk.lake, "review", {"ids": wanted, "disposition": disposition, "by": actor}) as run:
-                run.counts = {"alerts": len({event["alert_id"] for event in events})}
+            with recorded_run(desk.lake, "review", {"ids": wanted, "event": event, "by": actor, **facts}) as run:
+                run.counts = {"alerts": len({row["alert_id"] for row in events})}
                 rest = tables.read(FRAUD_ALERTS.name).filter(~pl.col("id").is_in(wanted))
                 commit_alerts(desk.lake, pl.concat([rest, _frame(after)]), events)
     return _frame(after)
 
 
-def _judge(rows: list[Row], disposition: str, notes: str, actor: str, moment: datetime) -> tuple[list[Row], list[Row]]:
-    """Return the alerts with the verdict, and the events of those that it changes."""
-    verdict = {"status": "reviewed", "reviewed": True, "disposition": disposition}
-    verdict |= {"reviewer_notes": notes} if notes else {}
-    judged, events = [], []
-    for before in rows:
-        after = before | verdict
-        changes = ALERT_HISTORY.compare(before, after, _TRACKED, moment, "reviewed", actor=actor, note=notes)
-        judged.append(after | {"updated_at": moment} if changes else after)
-        events += changes
-    return judged, events
+def _before_review(alert_id: int, events: Iterable[Row]) -> Row:
+    """Return the fields that the alert's last review changed, as they were before it."""
+    commits: dict[str, list[Row]] = {}
+    for row in events:
+        if row["alert_id"] == alert_id and row["event"] in (_GIVEN, _TAKEN_BACK):
+            commits.setdefault(row["commit_id"], []).append(row)
+    standing: list[list[Row]] = []
+    for changes in commits.values():
+        if changes[0]["event"] == _GIVEN:
+            standing.append(changes)
+        else:
+            standing.pop()
+    if not standing:
+        raise UsageError(
+            f"Alert {alert_id} has no review that could be taken back.",
+            hint=f"See its history: sentinel-batch alerts show {alert_id}; nothing was written.",
+        )
+    return {
+        row["field"]: row["before"] == "True" if row["field"] == "reviewed" else row["before"] for row in standing[-1]
+    }
+
+
+def _refuse_judged(tables: Snapshot, rows: list[Row], disposition: str | None) -> None:
+    """Refuse to replace a verdict without being told to; ``watch`` is none yet, and an alert that rose again is new."""
+    settled = {"confirmed", "false-positive"} - {disposition}
+    judged = [row for row in rows if row["status"] == "reviewed" and row["disposition"] in settled]
+    if disposition is None or not judged:
+        return
+    row = judged[0]
+    given = [
+        event
+        for event in read_events(tables, [row["id"]]).to_dicts()
+        if event["field"] == "disposition" and event["after"] == row["disposition"]
+    ]
+    when = f" by {given[-1]['actor']} on {given[-1]['at']:%Y-%m-%d %H:%M} UTC" if given else ""
+    raise UsageError(
+        f"Alert {row['id']} was judged {row['disposition']}{when}.",
+        hint=f"Replace the verdict with --replace, or take it back: sentinel-batch alerts undo {row['id']}. "
+        "Nothing was written.",
+        alert_id=row["id"],
+    )
 
 
 def _refuse_merged(rows: list[Row]) -> None:

@@ -18,17 +18,18 @@ from pathlib import Path
 import polars as pl
 
 from sentinel_batch.config import Config
-from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
+from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import SuppressionError
 from sentinel_batch.history import actor_name
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.numbers import CALLERS, normalise_number
 from sentinel_batch.runs import recorded_run
-from sentinel_batch.schema import FLAG, SUPPRESSIONS, TEXT, polars_schema
+from sentinel_batch.schema import CALL_RECORDS, FLAG, FRAUD_ALERTS, PROFILES, SUPPRESSIONS, TEXT, polars_schema
 from sentinel_batch.window import now
 
 _ALLOWED = "a number such as +2348031234567, or a prefix such as +234803* (3 characters or more before the *)"
 _PATTERN = re.compile(r"\+?[0-9A-Za-z#_-]{2,32}|[+0-9A-Za-z#_-][0-9A-Za-z#_-]{2,32}\*")
+_DIGITS = re.compile(r"\+?[0-9]{2,32}")
 _NATIONAL = re.compile(r"0[1-9][0-9]{8,9}|0[1-9][0-9]{2,9}\*")
 _ROUNDED = re.compile(r"\s*[0-9][.,]?[0-9]*[eE]\+?[0-9]{2}\s*")
 
@@ -101,11 +102,14 @@ def suppress(
     Raises
     ------
     SuppressionError
-        If pattern, reason or end cannot be used, or the end has passed.
+        If pattern, reason or end cannot be used, the end has passed, or the pattern is no number and nobody in the lake
+        calls under that name.
     """
     desk, moment = open_desk(lake, config), now()
+    checked = check_pattern(pattern, desk.config.region)
+    _refuse_strangers(desk, checked)
     entry = Suppression(
-        check_pattern(pattern, desk.config.region),
+        checked,
         check_reason(reason),
         parse_until(until),
         "lake",
@@ -266,6 +270,23 @@ def check_pattern(text: str, region: str) -> str:
     elif _PATTERN.fullmatch(pattern):
         return pattern
     raise SuppressionError(f"{text!r} cannot be suppressed.", hint=hint, value=text)
+
+
+def _refuse_strangers(desk: Desk, pattern: str) -> None:
+    """Refuse a name, such as an alphanumeric sender's, that no caller of the lake has: it is most likely a slip."""
+    if pattern.endswith("*") or _DIGITS.fullmatch(pattern):
+        return
+    tables = desk.lake.snapshot()
+    profiled = tables.scan(PROFILES.name).filter(pl.col("number") == pattern).head(1).collect().height
+    if profiled or tables.scan(FRAUD_ALERTS.name).filter(pl.col("suspect_number") == pattern).head(1).collect().height:
+        return
+    called = tables.scan(CALL_RECORDS.name).filter(pl.col("caller_number") == pattern).head(1)
+    if called.collect().is_empty():
+        raise SuppressionError(
+            f"{pattern!r} is no number, and nobody in the lake calls under that name.",
+            hint=f"Allowed: {_ALLOWED}, or the name of a caller as the lake has it.",
+            value=pattern,
+        )
 
 
 def check_reason(text: str) -> str:

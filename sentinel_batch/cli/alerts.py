@@ -126,17 +126,38 @@ def review(
     session: Session,
     ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of alerts.")],
     disposition: Annotated[
-        Literal["confirmed", "false-positive", "watch"],
-        typer.Option("--disposition", metavar="VERDICT", help="confirmed, false-positive or watch."),
-    ],
+        Literal["confirmed", "false-positive", "watch"] | None,
+        typer.Option("--disposition", metavar="VERDICT", help="confirmed, false-positive or watch [default none]."),
+    ] = None,
+    notes: Annotated[str, typer.Option("--notes", metavar="TEXT", help="Why.")] = "",
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a verdict that was given before.")] = False,
+    by: By = None,
+) -> None:
+    """Give a verdict on alerts: on all that are named, or on none.
+
+    Without a verdict they are marked as looked at. A verdict is replaced with --replace only; alerts show prints what
+    was said before, and alerts undo takes it back.
+    """
+    from sentinel_batch.alerts import review_alerts
+
+    rows = review_alerts(ids, disposition=disposition, notes=notes, replace=replace, by=by, lake=session.desk())
+    _print_reviewed(session.output, rows)
+
+
+@with_session
+def undo(
+    session: Session,
+    ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of alerts.")],
     notes: Annotated[str, typer.Option("--notes", metavar="TEXT", help="Why.")] = "",
     by: By = None,
 ) -> None:
-    """Give a verdict on alerts: on all that are named, or on none."""
-    from sentinel_batch.alerts import review_alerts
+    """Take back the last review of alerts: of all that are named, or of none."""
+    from sentinel_batch.alerts import undo_review
 
-    rows = review_alerts(ids, disposition=disposition, notes=notes, by=by, lake=session.desk())
-    out = session.output
+    _print_reviewed(session.output, undo_review(ids, notes=notes, by=by, lake=session.desk()))
+
+
+def _print_reviewed(out: Output, rows: pl.DataFrame) -> None:
     if out.as_json:
         out.document({"status": "success", "count": rows.height, "alerts": rows.to_dicts()})
     else:
@@ -280,6 +301,7 @@ def create(create_app: Callable[[], typer.Typer]) -> typer.Typer:
     app.command("list")(list_alerts)
     app.command("show")(show)
     app.command("review")(review)
+    app.command("undo")(undo)
     app.command("export")(export)
     app.command("suppress")(suppress)
     app.command("unsuppress")(unsuppress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -114,19 +115,20 @@ def _print(out: Output, done: Detections) -> None:
     if detection.findings.is_empty():
         out.line("No suspects.")
     else:
-        out.table(_COLUMNS, [_row(finding) for finding in detection.findings.to_dicts()])
+        out.table(_COLUMNS, [_row(finding, done.suppressions) for finding in detection.findings.to_dicts()])
     out.line()
     out.line(_summary(done))
     if done.unrecorded.notice:
         out.line(done.unrecorded.notice)
-    for entry in done.changes.suppressed if done.changes else []:
-        out.line(f"Suppressed: {entry['suspect_number']} ({entry['pattern']}: {entry['reason']})")
+    for number, reason in done.suppressions.items():
+        out.line(f"Suppressed: {number} ({reason})")
 
 
-def _row(finding: dict[str, Any]) -> tuple[Any, ...]:
+def _row(finding: dict[str, Any], hidden: Mapping[str, str]) -> tuple[Any, ...]:
+    number = finding["suspect_number"]
     return (
         finding["alert_severity"],
-        finding["suspect_number"],
+        f"{number} (suppressed)" if number in hidden else number,
         finding["call_count"],
         finding["unique_destinations"],
         finding["avg_duration_seconds"],
@@ -149,11 +151,10 @@ def _verdict(done: Detections, threshold: int | None) -> ExitCode:
     """Return the code of the worst finding that nobody suppressed, if it reaches the threshold."""
     if threshold is None or done.findings.is_empty():
         return ExitCode.DONE
-    hidden = {entry["suspect_number"] for entry in done.changes.suppressed} if done.changes else set()
     found = [
         SEVERITY_RANK[row["alert_severity"]]
         for row in done.findings.select("alert_severity", "suspect_number").to_dicts()
-        if row["suspect_number"] not in hidden
+        if row["suspect_number"] not in done.suppressions
     ]
     worst = max(found, default=-1)
     return ExitCode(ExitCode.FOUND_LOW + worst) if worst >= threshold else ExitCode.DONE

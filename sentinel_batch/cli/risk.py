@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def risk(
     session: Session,
     number: Annotated[str | None, typer.Argument(metavar="[NUMBER]", help="A caller, in any notation.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Score every caller, riskiest first.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Score every caller, the highest score first.")] = False,
     event: Annotated[
         str | None,
         typer.Option("--event", metavar="JSON", help="Score the caller of this call, which is not yet in the lake."),
@@ -74,12 +74,16 @@ def _facts(found: Risk) -> dict[str, Any]:
         "avg_duration_seconds": found.avg_duration_seconds,
         "since": found.since,
         "until": found.until,
+        "last_call_at": found.last_call_at,
     }
 
 
 def _print(out: Output, found: Risk, document: dict[str, Any]) -> None:
     if out.as_json:
         out.document(document)
+        return
+    if found.call_count == 0:
+        out.line(_say_no_calls(found))
         return
     out.line(f"{found.number}  risk {found.score:.2f} ({found.level})")
     out.line(f"Window  ({format_moment(found.since)}, {format_moment(found.until)}] UTC")
@@ -101,8 +105,16 @@ def _print(out: Output, found: Risk, document: dict[str, Any]) -> None:
     out.table((Column("Part of the score"), *numbers), rows)
 
 
+def _say_no_calls(found: Risk) -> str:
+    window = f"({format_moment(found.since)}, {format_moment(found.until)}] UTC"
+    if found.last_call_at is None:
+        return f"{found.number}  no calls: the lake has none of this number up to {format_moment(found.until)} UTC."
+    return f"{found.number}  no calls in {window}; the last one was at {format_moment(found.last_call_at)} UTC."
+
+
 def _print_all(session: Session, at: str | None, limit: int) -> None:
     from sentinel_batch.scores import rank_risks
+    from sentinel_batch.scores.risk import WEIGHTS
 
     desk = session.desk()
     ranked = rank_risks(lake=desk, at=at)
@@ -111,9 +123,17 @@ def _print_all(session: Session, at: str | None, limit: int) -> None:
     if out.as_json:
         out.document({"status": "success", "callers": ranked.height, "count": shown.height, "risks": shown.to_dicts()})
         return
-    headings = ("Score", "Calls", "Dest.", "Avg s")
+    headings = ("Score", "Dest.", "Avg s", "Calls", "Dest. + short + calls")
     columns = (Column("Number"), Column("Level"), *(Column(name, numeric=True) for name in headings))
-    names = ("number", "level", "score", "call_count", "unique_destinations", "avg_duration_seconds")
-    out.table(columns, shown.select(names).rows())
+    names = ("number", "level", "score", "unique_destinations", "avg_duration_seconds", "call_count")
+    points = zip(*(shown[f"{part}_part"] * weight for part, weight in WEIGHTS.items()), strict=True)
+    sums = (" + ".join(f"{part:.2f}" for part in parts) for parts in points)
+    out.table(columns, [(*row, parts) for row, parts in zip(shown.select(names).rows(), sums, strict=True)])
+    alike = int(shown["score"].is_duplicated().sum())
+    if alike:
+        out.note(
+            f"{alike:,} of these share their score with another: it is a formula over calls alone, and ranks nobody by "
+            "suspicion. Who is suspected: sentinel-batch alerts list"
+        )
     if shown.height < ranked.height:
         out.note(f"{shown.height:,} of {ranked.height:,} callers; see more with --limit.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -31,6 +31,8 @@ class Detections:
         What became of the alerts; None if nothing was recorded.
     unrecorded
         Findings of witnesses that were left out when the others were recorded.
+    suppressions
+        Suspects that are on the suppression list, recorded or not, and why.
     """
 
     by_rule: Sequence[Detection]
@@ -39,6 +41,7 @@ class Detections:
     failed: Sequence[FailedRule] = ()
     changes: AlertChanges | None = None
     unrecorded: Unrecorded = field(default_factory=Unrecorded)
+    suppressions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def findings(self) -> pl.DataFrame:
@@ -81,7 +84,9 @@ class Detections:
             "unrecorded": self.unrecorded.to_dict(),
             "suppressed": changes.suppressed if changes else [],
             "alerts": changes.alerts.to_dicts() if changes else [],
-            "findings": findings.to_dicts(),
+            "findings": [
+                {**row, "suppressed": self.suppressions.get(row["suspect_number"])} for row in findings.to_dicts()
+            ],
         }
 
 

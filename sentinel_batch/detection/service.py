@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sentinel_batch.alerts import AlertChanges, record_alerts
+from sentinel_batch.alerts.suppression import load_suppressions, suppression_finder
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.detection.result import Detections
 from sentinel_batch.detection.witnesses import Unrecorded, choose_recorded
@@ -17,6 +18,7 @@ from sentinel_batch.rules import Detection, FailedRule, Rule, examine, examine_r
 from sentinel_batch.rules.catalogue import is_witness, list_rules
 from sentinel_batch.rules.grading import grade_findings
 from sentinel_batch.runs import recorded_run
+from sentinel_batch.window import now
 
 Moment = str | datetime | timedelta | None
 
@@ -86,7 +88,8 @@ def run_detection(
     else:
         found = examine_rules(chosen, lake=desk, since=since, until=until, on_failure=failed.append)
     since, until = (found[0].since, found[0].until) if found else (None, None)
-    detections = Detections(_grade(found, desk), since, until, failed)
+    graded = _grade(found, desk)
+    detections = Detections(graded, since, until, failed, suppressions=_list_suppressed(graded, desk))
     wanted = detections.configured if record is None else record
     return record_detections(detections, lake=desk, command=command, run_id=run_id) if wanted and found else detections
 
@@ -126,6 +129,13 @@ def record_detections(
             "calls_examined": detections.calls_examined,
         }
     return replace(detections, changes=changes, unrecorded=left)
+
+
+def _list_suppressed(found: Sequence[Detection], desk: Desk) -> dict[str, str]:
+    """Return the suspects that the suppression list covers now, with its reason."""
+    covering = suppression_finder(load_suppressions(desk.snapshot().tables, desk.config), now())
+    numbers = sorted({number for one in found for number in one.findings["suspect_number"]})
+    return {number: entry.reason for number in numbers if (entry := covering(number)) is not None}
 
 
 def _grade(found: Sequence[Detection], desk: Desk) -> list[Detection]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -32,6 +32,9 @@ WEIGHTS = {"unique_destinations": 0.5, "short_duration": 0.3, "call_frequency": 
 
 LEVELS = (("critical", 0.8), ("high", 0.6), ("medium", 0.3))
 """Level to the score above which it begins; medium begins at its score, ``low`` lies below."""
+
+NO_CALLS = "none"
+"""Level of a number that did not call: its score of 0 says nothing."""
 
 _DIGITS = 6
 _EVENT_FIELDS = ("caller_number", "callee_number", "duration_seconds", "timestamp")
@@ -65,7 +68,9 @@ class Risk:
     score
         0 to 1.
     level
-        ``low``, ``medium``, ``high`` or ``critical``.
+        ``low``, ``medium``, ``high`` or ``critical``; :data:`NO_CALLS` for a number that did not call.
+    last_call_at
+        Its latest call in the lake, where it did not call in the 24 hours; None if it never did.
     event_id
         Of a scored event; None for a number.
     """
@@ -80,6 +85,7 @@ class Risk:
     score: float
     level: str
     event_id: str | None = None
+    last_call_at: datetime | None = None
 
     @property
     def weights(self) -> Mapping[str, float]:
@@ -111,7 +117,14 @@ def assess_risk(
     desk = open_desk(lake, config).snapshot()
     normal = _normalise(number, desk.config, "number")
     since, until = _window(desk.tables, at)
-    return _risk(normal, since, until, _count(desk.tables, since, until, normal), desk.config)
+    found = _risk(normal, since, until, _count(desk.tables, since, until, normal), desk.config)
+    if found.call_count:
+        return found
+    calls = desk.tables.scan(CALL_RECORDS.name, until=until).filter(
+        pl.col("caller_number") == normal, pl.col("call_timestamp") <= until
+    )
+    last = calls.select(pl.col("call_timestamp").max()).collect().item()
+    return replace(found, level=NO_CALLS, last_call_at=last)
 
 
 def assess_event(event: str | Mapping[str, Any], *, lake: DeskLike = None, config: ConfigLike = None) -> Risk:
@@ -142,7 +155,11 @@ def assess_event(event: str | Mapping[str, Any], *, lake: DeskLike = None, confi
 
 
 def rank_risks(*, at: str | datetime | None = None, lake: DeskLike = None, config: ConfigLike = None) -> pl.DataFrame:
-    """Score every number that called within the 24 hours that end at an instant, riskiest first.
+    """Score every number that called within the 24 hours that end at an instant, the highest score first.
+
+    The score is a fixed formula that knows neither rules nor boxes, and many callers share one; of equals, those with
+    more destinations, then more calls, then shorter calls come first. Suspicion is ranked by
+    :func:`sentinel_batch.scores.list_suspects`.
 
     Returns
     -------
@@ -155,7 +172,10 @@ def rank_risks(*, at: str | datetime | None = None, lake: DeskLike = None, confi
     scored = score_counts(_count(desk.tables, since, until), desk.config)
     columns = ["number", "score", "level", *(f"{part}_part" for part in WEIGHTS), *_COUNTED]
     bounded = scored.select(columns).with_columns(since=pl.lit(since), until=pl.lit(until))
-    return bounded.sort("score", "number", descending=[True, False])
+    return bounded.sort(
+        "score", "unique_destinations", "call_count", "avg_duration_seconds", "number",
+        descending=[True, True, True, False, False],
+    )  # fmt: skip
 
 
 _COUNTED = ("call_count", "unique_destinations", "avg_duration_seconds")

@@ -71,6 +71,10 @@ ON_CALLS: dict[str, Callable[[Place], Any]] = {
     "list_alerts": lambda at: sb.list_alerts(lake=at.lake),
     "get_alert": lambda at: sb.get_alert(1, lake=at.lake),
     "review_alerts": lambda at: sb.review_alerts([1], disposition="watch", lake=at.lake),
+    "undo_review": lambda at: (
+        sb.review_alerts([2], lake=at.lake),
+        sb.undo_review([2], lake=at.lake),
+    ),
     "export_alerts": lambda at: sb.export_alerts(at.folder / "alerts.parquet", lake=at.lake),
     "export_suspects": lambda at: sb.export_suspects(at.folder / "suspects.json", lake=at.lake),
     "list_suspects": lambda at: sb.list_suspects(lake=at.lake),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from alert_samples import finding, frame, make_lake
 
-from sentinel_batch.alerts import get_alert, list_alerts, record_alerts, review_alerts
+from sentinel_batch.alerts import get_alert, list_alerts, record_alerts, review_alerts, undo_review
 from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import AlertNotFoundError, UsageError
 from sentinel_batch.lake import Lake
@@ -83,3 +83,42 @@ def test_a_pinned_desk_reads_its_moment_and_judges_the_newest(lake: Lake) -> Non
     alert = get_alert(1, lake=lake)
     assert alert["disposition"] == "confirmed"
     assert (alert["events"][-1]["before"], alert["events"][-1]["after"]) == ("watch", "confirmed")
+
+
+def verdict(lake: Lake, alert_id: int = 1) -> tuple[object, ...]:
+    alert = get_alert(alert_id, lake=lake)
+    return alert["status"], alert["reviewed"], alert["disposition"], alert["reviewer_notes"]
+
+
+def test_a_verdict_is_not_replaced_in_silence(lake: Lake) -> None:
+    review_alerts(1, disposition="confirmed", by="ada", lake=lake)
+    with pytest.raises(UsageError, match=r"Alert 1 was judged confirmed by ada on \d{4}-") as caught:
+        review_alerts([2, 1], disposition="false-positive", by="bob", lake=lake)
+    assert "--replace" in caught.value.hint and "alerts undo 1" in caught.value.hint
+    assert verdict(lake, 2) == ("open", False, None, None)
+    review_alerts([2, 1], disposition="false-positive", by="bob", replace=True, lake=lake)
+    assert verdict(lake)[2] == verdict(lake, 2)[2] == "false-positive"
+
+
+def test_an_alert_can_be_looked_at_without_a_verdict(lake: Lake) -> None:
+    review_alerts(1, notes="seen", lake=lake)
+    assert verdict(lake) == ("reviewed", True, None, "seen")
+    review_alerts(1, disposition="confirmed", lake=lake)
+    review_alerts(1, notes="told the police", lake=lake)
+    assert verdict(lake) == ("reviewed", True, "confirmed", "told the police")
+
+
+def test_reviews_are_taken_back_one_by_one(lake: Lake) -> None:
+    review_alerts([1, 2], disposition="watch", notes="wait", by="ada", lake=lake)
+    review_alerts(1, disposition="confirmed", notes="sure", by="bob", lake=lake)
+    undo_review(1, by="eve", notes="a slip", lake=lake)
+    assert verdict(lake) == ("reviewed", True, "watch", "wait")
+    undo_review([1, 2], by="eve", lake=lake)
+    assert verdict(lake) == verdict(lake, 2) == ("open", False, None, None)
+    with pytest.raises(UsageError, match="Alert 1 has no review that could be taken back"):
+        undo_review([1, 3], lake=lake)
+    said = [(event["event"], event["actor"]) for event in get_alert(1, lake=lake)["events"]]
+    assert ("review undone", "eve") in said and ("reviewed", "bob") in said
+    review_alerts(1, disposition="false-positive", lake=lake)
+    undo_review(1, lake=lake)
+    assert verdict(lake) == ("open", False, None, None)

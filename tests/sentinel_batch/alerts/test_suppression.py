@@ -191,3 +191,12 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
         read_suppressions(tmp_path / "latin.csv", "NG")
     (tmp_path / "empty.csv").write_bytes(b"")
     assert read_suppressions(tmp_path / "empty.csv", "NG") == []
+
+
+def test_a_name_is_suppressed_only_if_somebody_calls_under_it(lake: Lake) -> None:
+    with pytest.raises(SuppressionError, match="'bob' is no number, and nobody in the lake calls under that name"):
+        suppress("bob", reason="a slip", lake=lake)
+    record_alerts(frame(finding(suspect="MTN-INFO")), lake=lake)
+    assert suppress("MTN-INFO", reason="the operator", lake=lake)["pattern"].to_list() == ["MTN-INFO"]
+    for number in ("0803 123 4567", "234803123456*", "+2348031234567"):
+        suppress(number, reason="a number", lake=lake)

@@ -14,7 +14,7 @@ import pytest
 from conftest import Call
 from thoroughness import slow_but
 
-from sentinel_batch import build_profiles, suppress
+from sentinel_batch import build_profiles, review_alerts, suppress
 from sentinel_batch.cli.documentation import list_commands
 from sentinel_batch.lake import Snapshot
 
@@ -30,6 +30,7 @@ WORKING: dict[str, list[str]] = {
     "alerts list": [],
     "alerts show": ["1"],
     "alerts review": ["1", "--disposition", "confirmed"],
+    "alerts undo": ["1"],
     "alerts export": ["alerts.csv"],
     "alerts suppress": ["+2348012345678", "--reason", "test"],
     "alerts unsuppress": ["+2348099999999"],
@@ -73,6 +74,7 @@ FAILING: dict[str, tuple[list[str], int, str]] = {
     "alerts list": (["--severity", "BAD"], 2, "usage"),
     "alerts show": (["999"], 2, "alert_not_found"),
     "alerts review": (["999", "--disposition", "watch"], 2, "alert_not_found"),
+    "alerts undo": (["999"], 2, "alert_not_found"),
     "alerts export": (["alerts.doc"], 2, "usage"),
     "alerts suppress": (["=1+1", "--reason", "x"], 2, "suppression"),
     "alerts unsuppress": (["+2341111111111"], 2, "suppression"),
@@ -103,7 +105,7 @@ FAILING: dict[str, tuple[list[str], int, str]] = {
 
 NEEDS_LAKE = {
     "detect", "rules run", "explain", "report", "maintain", "alerts list", "alerts show", "alerts review",
-    "alerts export", "alerts suppress", "alerts unsuppress", "alerts suppressions", "risk", "queue", "rules scorecard",
+    "alerts undo", "alerts export", "alerts suppress", "alerts unsuppress", "alerts suppressions", "risk", "queue", "rules scorecard",
     "profiles build", "profiles show", "profiles list", "cases build", "cases list",
     "boxes find", "boxes list", "labels import", "labels list",
 }  # fmt: skip
@@ -113,6 +115,8 @@ NEEDS_LAKE = {
 def _ready_lake(_seeded_lake: tuple[Path, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     lake = shutil.copytree(_seeded_lake[0] / "lake", tmp_path_factory.mktemp("ready") / "lake")
     suppress("+2348099999999", reason="for unsuppress", lake=lake)
+    for disposition in ("watch", "confirmed"):
+        review_alerts(1, disposition=disposition, notes="for undo", lake=lake)
     build_profiles(lake)
     return lake
 

@@ -57,7 +57,10 @@ def test_the_window_is_half_open_and_can_end_elsewhere(lake: Lake) -> None:
 
 def test_a_silent_number_is_no_risk(lake: Lake) -> None:
     risk = assess_risk("+2348035555555", lake=lake)
-    assert (risk.score, risk.level, risk.call_count, risk.avg_duration_seconds) == (0.0, "low", 0, None)
+    assert (risk.score, risk.level, risk.call_count, risk.avg_duration_seconds) == (0.0, "none", 0, None)
+    assert risk.last_call_at is None
+    later = assess_risk(PERSON, lake=lake, at=END + timedelta(days=3))
+    assert (later.level, later.last_call_at) == ("none", END - timedelta(hours=1))
 
 
 def test_scales_are_configured(lake: Lake) -> None:
@@ -176,3 +179,14 @@ def test_wrong_arguments_are_refused(lake: Lake, arguments: tuple[str, ...], mes
     refused = call("risk", *arguments)
     assert refused.code == 2
     assert message in refused.stderr
+
+
+def test_equal_scores_are_ordered_by_what_lies_behind_them(tmp_path: Path) -> None:
+    calls = [
+        (f"+23480311111{n:02}", f"+2348040000{k:03}", END, 1) for n in range(3) for k in range(60 + 100 * (n == 1))
+    ]
+    calls += [("+2348031111100", "+2348040000000", END - timedelta(minutes=k), 1) for k in range(1, 60)]
+    calls += [("+2348031111102", "+2348040000000", END - timedelta(minutes=k), 1) for k in range(1, 80)]
+    ranked = rank_risks(lake=make_lake(tmp_path / "lake", calls))
+    assert ranked["score"].n_unique() == 1
+    assert ranked["number"].to_list() == ["+2348031111101", "+2348031111102", "+2348031111100"]
