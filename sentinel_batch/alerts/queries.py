@@ -13,7 +13,7 @@ from sentinel_batch.alerts.states import STATUSES
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import AlertNotFoundError, UsageError
 from sentinel_batch.lake import Snapshot
-from sentinel_batch.numbers import normalise_number
+from sentinel_batch.numbers import list_readings
 from sentinel_batch.schema import FRAUD_ALERTS, SEVERITIES
 from sentinel_batch.severity import severity_rank
 
@@ -70,16 +70,22 @@ def list_alerts(
         rows = rows.filter(pl.col("alert_severity").is_in(_severities(severity)))
     if reviewed is not None:
         rows = rows.filter(pl.col("reviewed") == reviewed)
-    if suspect is not None and suspect.endswith("*"):
-        rows = rows.filter(pl.col("suspect_number").str.starts_with(suspect[:-1]))
-    elif suspect is not None:
-        rows = rows.filter(pl.col("suspect_number").is_in([suspect, normalise_number(suspect, desk.config.region)[0]]))
+    if suspect is not None:
+        rows = rows.filter(matches_number(pl.col("suspect_number"), suspect, desk.config.region))
     if since is not None:
         rows = rows.filter(pl.col("last_seen") >= _aware(since))
     if limit is not None and limit < 0:
         raise UsageError(f"The limit {limit} is negative.", hint="Allowed: 0 or more; leave it out for all alerts.")
     ordered = rows.sort(*severity_order(), descending=[True, True, False])
     return (ordered if limit is None else ordered.head(limit)).collect()
+
+
+def matches_number(number: pl.Expr, wanted: str, region: str) -> pl.Expr:
+    """Tell which numbers are the wanted one, in whatever notation, or begin with a prefix that ends in ``*``."""
+    readings = list_readings(wanted, region)
+    if not wanted.endswith("*"):
+        return number.is_in(readings)
+    return pl.any_horizontal(number.str.starts_with(reading) for reading in readings)
 
 
 def get_alert(alert_id: int, *, lake: DeskLike = None, config: ConfigLike = None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -236,3 +237,33 @@ def _shorten(region: Region, national: str) -> str:
     """Return a national number without prefix, unless what is left is too short (``parse`` of the library)."""
     stripped = region.strip_prefix(national)
     return stripped if region.is_stripped_length(len(stripped)) else national
+
+
+def list_readings(text: str, region: str) -> list[str]:
+    """Return what somebody may mean who looks for a number, or for numbers that begin with a prefix.
+
+    Parameters
+    ----------
+    text
+        A number in any notation, or its beginning and ``*``.
+    region
+        Where national numbers belong.
+
+    Returns
+    -------
+    list of str
+        As the lake may hold it: as typed, and in international form; prefixes without their ``*``.
+    """
+    if not text.endswith("*"):
+        return [text, *filter(None, [normalise_number(text, region)[0]])]
+    typed = text[:-1]
+    digits = re.sub(r"[\s().\-/]", "", typed)
+    home = load_plan().region(region)
+    readings = [typed, digits]
+    if digits.startswith("00"):
+        readings.append("+" + digits[2:])
+    elif digits.isascii() and digits.isdigit():
+        prefix = home.literal_prefix
+        national = digits[len(prefix) :] if prefix and digits.startswith(prefix) else None
+        readings += ["+" + digits] if national is None else ["+" + home.code + national]
+    return list(dict.fromkeys(readings))

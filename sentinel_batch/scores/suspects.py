@@ -12,11 +12,11 @@ import polars as pl
 from sentinel_batch.alerts import list_alerts
 from sentinel_batch.alerts.exports import EXPORT_VERSION
 from sentinel_batch.alerts.files import check_suffix, export_rows, json_rows
+from sentinel_batch.alerts.queries import matches_number
 from sentinel_batch.boxes import BOX_RULE, list_boxes
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.losses import Rates
-from sentinel_batch.numbers import normalise_number
 from sentinel_batch.schema import SEVERITIES
 from sentinel_batch.scores.queue import rank_suspects
 from sentinel_batch.severity import grade, sort_by_importance
@@ -101,8 +101,8 @@ def list_suspects(
     if wanted is not None:
         rows = rows.filter(pl.col("severity").is_in(wanted))
     if suspect is not None:
-        wished = suspect if suspect.endswith("*") else normalise_number(suspect, desk.config.region)[0] or suspect
-        rows = rows.filter(pl.col("numbers").list.eval(_matches(wished)).list.any())
+        wished = matches_number(pl.element(), suspect, desk.config.region)
+        rows = rows.filter(pl.col("numbers").list.eval(wished).list.any())
     return rows if limit is None else rows.head(limit)
 
 
@@ -213,11 +213,6 @@ def _review(rows: pl.DataFrame, desk: Desk) -> pl.DataFrame:
         .otherwise(pl.col("said").list.join(", ")),
     )
     return rows.join(verdicts, on="suspect", how="left").with_columns(pl.col("review").fill_null("open"))
-
-
-def _matches(suspect: str) -> pl.Expr:
-    number = pl.element()
-    return number.str.starts_with(suspect[:-1]) if suspect.endswith("*") else number == suspect
 
 
 def _severities(severity: str | Sequence[str] | None) -> list[str] | None:

@@ -105,8 +105,8 @@ FAILING: dict[str, tuple[list[str], int, str]] = {
 
 NEEDS_LAKE = {
     "detect", "rules run", "explain", "report", "maintain", "alerts list", "alerts show", "alerts review",
-    "alerts undo", "alerts export", "alerts suppress", "alerts unsuppress", "alerts suppressions", "risk", "queue", "rules scorecard",
-    "profiles build", "profiles show", "profiles list", "cases build", "cases list",
+    "alerts undo", "alerts export", "alerts suppress", "alerts unsuppress", "alerts suppressions", "risk", "queue",
+    "rules scorecard", "profiles build", "profiles show", "profiles list", "cases build", "cases list",
     "boxes find", "boxes list", "labels import", "labels list",
 }  # fmt: skip
 

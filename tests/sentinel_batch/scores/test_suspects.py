@@ -68,7 +68,11 @@ def test_the_rules_lie_a_level_down(lake: Lake) -> None:
     ("filters", "found"),
     [
         ({"suspect": "08030000002"}, ["box 7"]),
-        ({"suspect": "+234803*"}, ["box 7", C]),
+        ({"suspect": "234 803 000 0002"}, ["box 7"]),
+        *(
+            ({"suspect": prefix}, ["box 7", C])
+            for prefix in ("+234803*", "0803*", "234803*", "00234 803*", "+234 803*")
+        ),
         ({"suspect": "+23490*"}, []),
         ({"severity": "high"}, [C]),
         ({"limit": 1}, ["box 7"]),
