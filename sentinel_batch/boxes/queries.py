@@ -7,14 +7,16 @@ from typing import Any
 
 import polars as pl
 
+from sentinel_batch.alerts import list_alerts
 from sentinel_batch.boxes.chronicle import read_common_callees, read_member_days
-from sentinel_batch.boxes.storage import STANDING
-from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
+from sentinel_batch.boxes.storage import BOX_RULE, STANDING
+from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import BoxNotFoundError, UsageError
 from sentinel_batch.history import Row
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.losses import Rates
 from sentinel_batch.schema import BOX_LINKS, BOX_MEMBERS, BOXES
+from sentinel_batch.severity import grade, sort_by_importance
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class BoxFile:
     Parameters
     ----------
     box
-        Its row of ``boxes``.
+        Its row of :func:`list_boxes`.
     members
         Rows of ``box_members``, the most evidence first.
     links
@@ -74,7 +76,7 @@ def _say(words: list[str], nats: list[float]) -> str:
 
 
 def list_boxes(*, lake: DeskLike = None, config: ConfigLike = None, limit: int | None = None) -> pl.DataFrame:
-    """Return the boxes that stand (columns of ``schema.BOXES``), the most evidence first.
+    """Return the boxes that stand, in the one order of importance.
 
     Parameters
     ----------
@@ -85,6 +87,13 @@ def list_boxes(*, lake: DeskLike = None, config: ConfigLike = None, limit: int |
     limit
         At most so many rows; None for all.
 
+    Returns
+    -------
+    polars.DataFrame
+        Columns of ``schema.BOXES``, and ``loss`` (of all members' minutes), ``severity`` (of loss times probability),
+        ``review`` (the verdict on the box's alert, or its status; NULL without one); ordered by
+        :func:`sentinel_batch.severity.sort_by_importance`.
+
     Raises
     ------
     UsageError
@@ -92,8 +101,9 @@ def list_boxes(*, lake: DeskLike = None, config: ConfigLike = None, limit: int |
     """
     if limit is not None and limit < 0:
         raise UsageError(f"The limit {limit} is negative.", hint="Allowed: 0 or more; leave it out for all boxes.")
-    rows = open_desk(lake, config).tables.scan(BOXES.name).filter(pl.col("status") == STANDING)
-    ordered = rows.sort(pl.col("evidence") - pl.col("bound"), "box_id", descending=[True, False]).collect()
+    desk = open_desk(lake, config).snapshot()
+    rows = desk.tables.scan(BOXES.name).filter(pl.col("status") == STANDING).collect()
+    ordered = sort_by_importance(_judge(rows, desk), "box_id", probability="probability")
     return ordered if limit is None else ordered.head(limit)
 
 
@@ -120,7 +130,7 @@ def get_box(box_id: int, *, lake: DeskLike = None, config: ConfigLike = None) ->
         raise UsageError(f"{box_id!r} is no id of a box.", hint="Give a whole number, such as 1.", value=str(box_id))
     desk = open_desk(lake, config).snapshot()
     tables = desk.tables
-    rows = tables.scan(BOXES.name).filter(pl.col("box_id") == box_id).collect().to_dicts()
+    rows = _judge(tables.scan(BOXES.name).filter(pl.col("box_id") == box_id).collect(), desk).to_dicts()
     if not rows:
         raise BoxNotFoundError(
             f"There is no box {box_id}.", hint="sentinel-batch boxes list names them.", box_id=box_id
@@ -134,7 +144,20 @@ def get_box(box_id: int, *, lake: DeskLike = None, config: ConfigLike = None) ->
     days, callees = (
         read(tables, numbers, box["first_day"], box["last_day"]) for read in (read_member_days, read_common_callees)
     )
-    return BoxFile(box, members, links.sort(*order), days, callees, rates.loss(box["minutes"]), rates.currency)
+    return BoxFile(box, members, links.sort(*order), days, callees, box["loss"], rates.currency)
+
+
+def _judge(rows: pl.DataFrame, desk: Desk) -> pl.DataFrame:
+    """Add what boxes cost, how severe that is, and what was said of their alerts."""
+    rates = Rates.of(desk.config)
+    loss = (pl.col("minutes") * rates.bypassed_minute).round(2)
+    spoken = (pl.col("detection_rule") == BOX_RULE) & (pl.col("status") != "merged")
+    alerts = list_alerts(lake=desk, status="all").filter(spoken)
+    said = (
+        alerts.sort("id").group_by(lead_number="suspect_number").agg(review=pl.coalesce("disposition", "status").last())
+    )
+    priced = rows.with_columns(loss=loss, severity=grade(loss * pl.col("probability"), rates))
+    return priced.join(said, on="lead_number", how="left", maintain_order="left")
 
 
 def list_standing_members(tables: Snapshot) -> pl.DataFrame:
