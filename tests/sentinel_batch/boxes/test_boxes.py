@@ -22,7 +22,7 @@ from sentinel_batch.config import Config
 from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import BoxNotFoundError, UsageError
 from sentinel_batch.lake import Lake
-from sentinel_batch.schema import BOX_LINKS, BOX_MEMBERS, BOX_TRACES, BOXES, CALL_RECORDS
+from sentinel_batch.schema import BOX_LINKS, BOX_MEMBERS, BOX_TRACES, BOXES, CALL_RECORDS, SEVERITIES
 from sentinel_batch.scores import list_suspects, rank_suspects
 
 SINCE = "2026-01-05T00:00:00+01:00"
@@ -166,6 +166,19 @@ def test_a_box_stays_one_while_its_sims_change(tmp_path: Path, network: Network)
     gone = box.members.filter(pl.col("number").is_in(BOX[:2]))
     assert gone["last_day"].to_list() == [DAYS[5], DAYS[5]]
     assert gone["call_count"].min() == 48
+
+
+def test_a_box_is_listed_with_what_it_costs_and_what_was_said_of_it(tmp_path: Path, network: Network) -> None:
+    desk = open_desk(network.save(tmp_path / "lake"), box_callees=10)
+    changes = record_boxes(desk)
+    [row] = list_boxes(lake=desk).to_dicts()
+    assert row["loss"] == pytest.approx(row["minutes"] * 20.5, abs=0.01)
+    assert row["severity"] in SEVERITIES and row["review"] is None
+    opened = alert_boxes(changes, lake=desk)
+    assert opened is not None
+    assert list_boxes(lake=desk)["review"].to_list() == ["open"]
+    review_alerts(opened.created, disposition="confirmed", lake=desk)
+    assert get_box(1, lake=desk).box["review"] == "confirmed"
 
 
 def test_recording_again_changes_nothing(tmp_path: Path, network: Network) -> None:
