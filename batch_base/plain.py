@@ -10,6 +10,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+_PLAIN = frozenset((str, int, bool, type(None)))
+
 
 def to_plain(value: Any) -> Any:
     """Return a value as JSON can hold it.
@@ -26,6 +28,13 @@ def to_plain(value: Any) -> Any:
         enumerations as their values, mappings with keys as text, NaN and infinities as None, and what JSON has no
         form for as its text.
     """
+    kind = type(value)  # A report has hundreds of thousands of values, nearly all of them of these kinds.
+    if kind in _PLAIN:
+        return value
+    if kind is dict:
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if kind is list:
+        return [to_plain(item) for item in value]
     if isinstance(value, Enum):
         return to_plain(value.value)
     if isinstance(value, bool | int | str) or value is None:

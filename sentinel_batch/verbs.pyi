@@ -277,6 +277,7 @@ class Verbs:
         until: datetime | None = None,
         status: str | Sequence[str] = ...,
         limit: int | None = None,
+        ranking: pl.DataFrame | None = None,
     ) -> pl.DataFrame:
         """Return one row per suspect, or per box whose members are suspects, worst first."""
 

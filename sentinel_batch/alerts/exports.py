@@ -32,8 +32,8 @@ def export_alerts(
     Parameters
     ----------
     path
-        Ends in ``.parquet``, ``.csv`` (text that a spreadsheet would run as a formula gets a leading apostrophe) or
-        ``.json``.
+        Ends in ``.parquet``, ``.csv``, ``.xlsx`` (in both, text that a spreadsheet would run as a formula gets a
+        leading apostrophe) or ``.json``.
     lake
         The desk, or the folder of its tables; None is the configured one.
     config

@@ -1,4 +1,4 @@
-"""Frames as files that others open: CSV that a spreadsheet can open safely, JSON; each is whole or not there."""
+"""Frames as files that others open: CSV and XLSX that a spreadsheet can trust, JSON; each is whole or not there."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import polars as pl
 
 from batch_base.files import replaced_file
 from batch_base.plain import to_plain
+from sentinel_batch.alerts.sheets import SHEET_ROWS, write_sheet
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import full_disk_reported
 
-EXPORT_SUFFIXES = (".parquet", ".csv", ".json")
+EXPORT_SUFFIXES = (".parquet", ".csv", ".json", ".xlsx")
 
 _FORMULA = r"^[\s\x00\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]"
 _PLAIN_NUMBER = r"^\+[0-9]+$"
@@ -48,6 +49,26 @@ def write_guarded_csv(frame: pl.DataFrame, path: Path) -> None:
     guard_formulas(frame).write_csv(path, quote_style="non_numeric", datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
 
 
+def write_guarded_sheet(frame: pl.DataFrame, path: Path) -> None:
+    """Write an XLSX file with guarded text that is text to the spreadsheet, whatever it looks like; times are UTC.
+
+    Whole numbers that a spreadsheet would round (beyond 15 digits) become text, and what is longer than a cell may be
+    (32,767 characters) ends in an ellipsis.
+
+    Raises
+    ------
+    UsageError
+        If there are more rows than a sheet can hold (1,048,575 beside its header).
+    """
+    if frame.height > SHEET_ROWS:
+        raise UsageError(
+            f"{frame.height:,} rows do not fit into a sheet.",
+            hint="Narrow the export with --since or --severity, or write .csv or .parquet.",
+            allowed=f"at most {SHEET_ROWS:,}",
+        )
+    write_sheet(guard_formulas(frame), path)
+
+
 def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     """Return the rows as dicts of JSON-ready values; times are RFC 3339 in UTC."""
     rows: list[dict[str, Any]] = to_plain(frame.to_dicts())
@@ -72,12 +93,14 @@ def check_suffix(path: str | Path, subject: str) -> Path:
 
 
 def export_rows(target: Path, rows: pl.DataFrame, flat: pl.DataFrame, describe: Callable[[], dict[str, Any]]) -> Path:
-    """Write rows as Parquet, their flat form as CSV, or a description as JSON, as the target's suffix says."""
+    """Write rows as Parquet, their flat form as CSV or XLSX, or a description as JSON, as the target's suffix says."""
     with exported_file(target) as fresh:
         if target.suffix.lower() == ".parquet":
             rows.write_parquet(fresh)
         elif target.suffix.lower() == ".csv":
             write_guarded_csv(flat, fresh)
+        elif target.suffix.lower() == ".xlsx":
+            write_guarded_sheet(flat, fresh)
         else:
             fresh.write_text(json.dumps(describe(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return target

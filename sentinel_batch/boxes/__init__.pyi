@@ -3,6 +3,7 @@ from .alerting import describe_boxes as describe_boxes
 from .finding import find_boxes as find_boxes
 from .queries import BoxFile as BoxFile
 from .queries import get_box as get_box
+from .queries import get_boxes as get_boxes
 from .queries import list_boxes as list_boxes
 from .queries import list_standing_members as list_standing_members
 from .recording import BoxChanges as BoxChanges

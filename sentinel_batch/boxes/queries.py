@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
 from sentinel_batch.alerts import list_alerts
-from sentinel_batch.boxes.chronicle import read_common_callees, read_member_days
+from sentinel_batch.boxes.chronicle import read_common_callees, read_member_days, read_traces
 from sentinel_batch.boxes.storage import BOX_RULE, STANDING
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import BoxNotFoundError, UsageError
@@ -128,23 +129,47 @@ def get_box(box_id: int, *, lake: DeskLike = None, config: ConfigLike = None) ->
     """
     if not isinstance(box_id, int):
         raise UsageError(f"{box_id!r} is no id of a box.", hint="Give a whole number, such as 1.", value=str(box_id))
-    desk = open_desk(lake, config).snapshot()
-    tables = desk.tables
-    rows = _judge(tables.scan(BOXES.name).filter(pl.col("box_id") == box_id).collect(), desk).to_dicts()
-    if not rows:
+    found = get_boxes([box_id], lake=lake, config=config)
+    if not found:
         raise BoxNotFoundError(
             f"There is no box {box_id}.", hint="sentinel-batch boxes list names them.", box_id=box_id
         )
-    [box] = rows
-    members = _belonging(tables, BOX_MEMBERS.name, box).sort("evidence", "number", descending=[True, False])
-    links = _belonging(tables, BOX_LINKS.name, box)
-    total = pl.col("evidence").sum().over("number_a", "number_b")
-    order = (-total, pl.col("number_a"), pl.col("number_b"), -pl.col("evidence"))
-    numbers, rates = members["number"].to_list(), Rates.of(desk.config)
-    days, callees = (
-        read(tables, numbers, box["first_day"], box["last_day"]) for read in (read_member_days, read_common_callees)
-    )
-    return BoxFile(box, members, links.sort(*order), days, callees, box["loss"], rates.currency)
+    return found[0]
+
+
+def get_boxes(box_ids: Sequence[int], *, lake: DeskLike = None, config: ConfigLike = None) -> list[BoxFile]:
+    """Return several boxes, in the order of their ids, as :func:`get_box` does; each table is read once.
+
+    Parameters
+    ----------
+    box_ids
+        Their ids; those that there are not are left out.
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
+    """
+    desk = open_desk(lake, config).snapshot()
+    tables, rates = desk.tables, Rates.of(desk.config)
+    boxes = _judge(tables.scan(BOXES.name).filter(pl.col("box_id").is_in(list(box_ids))).collect(), desk)
+    if boxes.is_empty():
+        return []
+    members, links = (_belonging(tables, name, boxes) for name in (BOX_MEMBERS.name, BOX_LINKS.name))
+    spans = boxes.select("box_id", "first_day", "last_day")
+    traces = read_traces(tables, members.select("box_id", "number").join(spans, on="box_id"))
+    days, callees = _by_box(read_member_days(traces)), _by_box(read_common_callees(traces, members))
+    by_id = {row["box_id"]: row for row in boxes.to_dicts()}
+    total = pl.col("evidence").sum().over("box_id", "number_a", "number_b")
+    ordered = links.sort(-total, pl.col("number_a"), pl.col("number_b"), -pl.col("evidence"))
+    members_of, links_of = _by_box(members.sort("evidence", "number", descending=[True, False])), _by_box(ordered)
+    return [
+        BoxFile(
+            by_id[box_id], members_of(box_id), links_of(box_id), days(box_id).drop("box_id"),
+            callees(box_id).drop("box_id"), by_id[box_id]["loss"], rates.currency,
+        )
+        for box_id in box_ids
+        if box_id in by_id
+    ]  # fmt: skip
 
 
 def _judge(rows: pl.DataFrame, desk: Desk) -> pl.DataFrame:
@@ -179,6 +204,11 @@ def list_standing_members(tables: Snapshot) -> pl.DataFrame:
     )
 
 
-def _belonging(tables: Snapshot, name: str, box: Row) -> pl.DataFrame:
-    mine = (pl.col("box_id") == box["box_id"]) & (pl.col("content_id") == box["content_id"])
-    return tables.scan(name).filter(mine).drop("content_id").collect()
+def _belonging(tables: Snapshot, name: str, boxes: pl.DataFrame) -> pl.DataFrame:
+    current = boxes.select("box_id", "content_id").lazy()
+    return tables.scan(name).join(current, on=["box_id", "content_id"], how="semi").drop("content_id").collect()
+
+
+def _by_box(rows: pl.DataFrame) -> Callable[[int], pl.DataFrame]:
+    parts = rows.partition_by("box_id", as_dict=True, maintain_order=True)
+    return lambda box_id: parts.get((box_id,), rows.clear())

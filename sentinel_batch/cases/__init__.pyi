@@ -7,3 +7,4 @@ from .links import link_suspects as link_suspects
 from .queries import CaseFile as CaseFile
 from .queries import get_case as get_case
 from .queries import list_cases as list_cases
+from .queries import read_cases as read_cases

@@ -167,7 +167,7 @@ def _print_reviewed(out: Output, rows: pl.DataFrame) -> None:
 @with_session
 def export(
     session: Session,
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="File to write: .parquet, .csv or .json.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="File to write: .parquet, .csv, .xlsx or .json.")],
     severity: Severity = None,
     reviewed: Reviewed = None,
     suspect: Suspect = None,

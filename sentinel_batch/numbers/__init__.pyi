@@ -32,6 +32,7 @@ from .plan import code_of_region as code_of_region
 from .plan import is_region as is_region
 from .plan import list_regions as list_regions
 from .plan import plan_edition as plan_edition
+from .plan import prefix_of_region as prefix_of_region
 from .reading import list_readings as list_readings
 from .reading import normalise_number as normalise_number
 from .tally import Tally as Tally

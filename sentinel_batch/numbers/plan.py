@@ -192,3 +192,8 @@ def is_region(code: str) -> bool:
 def code_of_region(region: str) -> str:
     """Return the country code of a region, such as ``234``; KeyError if there is no such region."""
     return str(read_notations()["regions"][region]["code"])
+
+
+def prefix_of_region(region: str) -> str:
+    """Return what is dialled before national numbers of a region, such as ``0``; empty if no fixed digits are."""
+    return _read_region(region, read_notations()["regions"][region]).literal_prefix or ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -94,23 +95,28 @@ def _draw_strips(found: BoxFile) -> dict[str, Any] | None:
         return None
     dates = found.days.select(pl.date_range(pl.min("local_date"), pl.max("local_date"))).to_series().to_list()
     cells, width = _busiest_cells(found.days), _SLOTS / len(dates)
-    by_day = dict(found.days.group_by("number", "local_date", maintain_order=True))
+    by_day: dict[tuple[str, date], list[tuple[str | None, int]]] = {}
+    for number, day, cell, calls in found.days.select("number", "local_date", "cell", "calls").iter_rows():
+        by_day.setdefault((number, day), []).append((cell, calls))
     rows = [
         {
             "y": _TOP + place * _ROW,
             "number": number,
             "slots": [
-                _draw_slot(by_day[number, date], _LEFT + nth * width, width, cells)
-                for nth, date in enumerate(dates)
-                if (number, date) in by_day
+                {
+                    "title": _tell_slot(number, day, by_day[number, day]),
+                    "parts": _draw_slot(by_day[number, day], _LEFT + nth * width, width, cells),
+                }
+                for nth, day in enumerate(dates)
+                if (number, day) in by_day
             ],
         }
         for place, number in enumerate(_order_members(found))
     ]
     step = -(-len(dates) // _LABELS)
     labels = [
-        {"x": round(_LEFT + (nth + 0.5) * width, 1), "text": f"{date:%d %b}"}
-        for nth, date in enumerate(dates)
+        {"x": round(_LEFT + (nth + 0.5) * width, 1), "text": f"{day:%d %b}"}
+        for nth, day in enumerate(dates)
         if nth % step == 0
     ]
     return {
@@ -141,10 +147,12 @@ def _busiest_cells(days: pl.DataFrame) -> dict[str, int]:
     return {cell: nth for nth, cell in enumerate(most["cell"].to_list())}
 
 
-def _draw_slot(day: pl.DataFrame, x: float, width: float, cells: dict[str, int]) -> dict[str, Any]:
+def _draw_slot(
+    day: list[tuple[str | None, int]], x: float, width: float, cells: dict[str, int]
+) -> list[dict[str, Any]]:
     """Return one day of a SIM: parts as wide as the cells' shares of its calls, in the order of the colours."""
     calls: dict[str, int] = {}
-    for cell, made in day.select("cell", "calls").iter_rows():
+    for cell, made in day:
         colour = "none" if cell is None else f"c{cells[cell]}" if cell in cells else "other"
         calls[colour] = calls.get(colour, 0) + made
     total, parts, at = sum(calls.values()), [], x + 0.5
@@ -152,6 +160,9 @@ def _draw_slot(day: pl.DataFrame, x: float, width: float, cells: dict[str, int])
         share = (width - 1) * calls[colour] / total
         parts.append({"x": round(at, 1), "width": round(share, 1), "colour": colour})
         at += share
-    [(number, date)] = day.select("number", "local_date").unique().rows()
-    said = ", ".join(f"{cell or 'cell unknown'} {made}" for cell, made in day.select("cell", "calls").iter_rows())
-    return {"title": f"{number}, {date}: {total} calls ({said})", "parts": parts}
+    return parts
+
+
+def _tell_slot(number: str, day: date, cells: list[tuple[str | None, int]]) -> str:
+    said = ", ".join(f"{cell or 'cell unknown'} {made:,}" for cell, made in cells)
+    return f"{number}, {day}: {sum(made for _, made in cells):,} calls ({said})"

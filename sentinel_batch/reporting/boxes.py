@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from sentinel_batch.boxes import BoxFile, get_box, list_boxes
+from sentinel_batch.boxes import BoxFile, get_boxes, list_boxes
 from sentinel_batch.reporting.box_picture import BoxPicture, chart_box
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def gather_boxes(desk: Desk, period: Period | None) -> BoxShelf:
     days = pl.col("first_day") <= period.until.date(), pl.col("last_day") >= period.first_instant.date()
     rows = list_boxes(lake=desk).filter(*days)
     ids = rows["box_id"].head(BOXES_SHOWN).to_list()
-    return BoxShelf(tuple(get_box(box_id, lake=desk) for box_id in ids), rows.height)
+    return BoxShelf(tuple(get_boxes(ids, lake=desk)), rows.height)
 
 
 def _describe(found: BoxFile) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, cast
 import altair as alt
 import polars as pl
 
+from sentinel_batch.reporting.marks import MAX_DAYS, MAX_SUSPECTS, SEVERITY_ICONS
 from sentinel_batch.schema import SEVERITIES
 from sentinel_batch.severity import severity_rank
 
@@ -17,15 +18,6 @@ SEVERITY_COLOURS = {"CRITICAL": "#d92d20", "HIGH": "#d4620a", "MEDIUM": "#a67c00
 """Each has a contrast of at least 3:1 against the light and the dark page."""
 
 SEVERITY_SHAPES = {"CRITICAL": "diamond", "HIGH": "triangle-up", "MEDIUM": "square", "LOW": "circle"}
-
-MAX_DAYS = 62
-"""The heat map shows at most that many days, the latest ones."""
-
-MAX_SUSPECTS = 20
-"""The timeline shows at most that many suspects, the worst ones."""
-
-SEVERITY_ICONS = {"CRITICAL": "◆", "HIGH": "▲", "MEDIUM": "■", "LOW": "●"}
-"""The same shapes as characters, so that severity never depends on colour alone."""
 
 _OTHERS = "no alert"
 _OTHERS_COLOUR = "#85888f"
@@ -47,28 +39,42 @@ def chart_severity(alerts: pl.DataFrame) -> alt.LayerChart:
     Returns
     -------
     altair.LayerChart
-        Horizontal bars, worst severity first, each with its number.
+        Horizontal bars with their numbers: a bar for each severity, worst first; or, where there are several rules, a
+        bar for each rule, in the colours of its severities, and as high as it takes for all names.
     """
     counts = alerts.group_by("alert_severity", "detection_rule").len("alerts").sort("alert_severity", "detection_rule")
-    severity = alt.Y("alert_severity:N", title=None, sort=_WORST_FIRST, scale=alt.Scale(domain=_WORST_FIRST))
-    widest = max([1, *counts["alerts"].to_list()])
-    base = alt.Chart(counts).encode(
-        y=severity,
-        x=alt.X("alerts:Q", title="Alerts", axis=_count_axis(widest), scale=alt.Scale(domain=[0, widest * 1.1])),
-        tooltip=[
-            alt.Tooltip("alert_severity:N", title="Severity"),
-            alt.Tooltip("detection_rule:N", title="Rule"),
-            alt.Tooltip("alerts:Q", title="Alerts", format=",d"),
-        ],
+    by_rule = counts["detection_rule"].n_unique() > 1
+    bar = "detection_rule" if by_rule else "alert_severity"
+    totals = counts.group_by(bar).agg(pl.col("alerts").sum()).sort("alerts", bar, descending=[True, False])
+    order = totals[bar].to_list() if by_rule else _WORST_FIRST
+    widest = max([1, *totals["alerts"].to_list()])
+    place = alt.Y(f"{bar}:N", title=None, sort=order, scale=alt.Scale(domain=order))
+    length = alt.X("alerts:Q", title="Alerts", axis=_count_axis(widest), scale=alt.Scale(domain=[0, widest * 1.1]))
+    mildness = {severity: nth for nth, severity in enumerate(_WORST_FIRST)}
+    worst = pl.col("alert_severity").replace_strict(mildness, default=len(mildness), return_dtype=pl.Int64)
+    bars = (
+        alt.Chart(counts.with_columns(worst=worst))
+        .mark_bar(cornerRadiusEnd=0 if by_rule else 2, height={"band": 0.72})
+        .encode(
+            y=place,
+            x=length,
+            color=_severity_colour(),
+            order="worst:Q",
+            tooltip=[
+                alt.Tooltip("alert_severity:N", title="Severity"),
+                alt.Tooltip("detection_rule:N", title="Rule"),
+                alt.Tooltip("alerts:Q", title="Alerts", format=",d"),
+            ],
+        )
     )
-    label = alt.Text("alerts:Q", format=",d")
-    if counts["detection_rule"].n_unique() > 1:
-        base = base.encode(yOffset=alt.YOffset("detection_rule:N"))
-        base = base.transform_calculate(label="datum.alerts + '  ' + datum.detection_rule")
-        label = alt.Text("label:N")
-    bars = base.mark_bar(cornerRadiusEnd=2, height={"band": 0.72}).encode(color=_severity_colour())
-    words = base.mark_text(align="left", dx=5, fontSize=12).encode(text=label)
-    return cast("alt.LayerChart", alt.layer(bars, words).properties(height=168))
+    words = (
+        alt.Chart(totals)
+        .mark_text(align="left", dx=5, fontSize=12)
+        .encode(y=place, x=length, text=alt.Text("alerts:Q", format=",d"))
+    )
+    return cast(
+        "alt.LayerChart", alt.layer(bars, words).properties(height=max(96, 24 * len(order)) if by_rule else 168)
+    )
 
 
 def chart_heatmap(calls: pl.DataFrame) -> alt.LayerChart:

@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from sentinel_batch.detection import read_guidance
+from sentinel_batch.detection import locate_cells, read_guidance
 from sentinel_batch.reporting.boxes import gather_boxes
-from sentinel_batch.reporting.charts import MAX_SUSPECTS
-from sentinel_batch.reporting.evidence import gather_activity, gather_evidence
-from sentinel_batch.reporting.investigation import gather_investigation
+from sentinel_batch.reporting.evidence import (
+    gather_activity,
+    gather_calls,
+    gather_cells,
+    gather_evidence,
+    join_calls,
+    read_suspect_calls,
+)
+from sentinel_batch.reporting.investigation import gather_investigation, group_alerts
+from sentinel_batch.reporting.marks import MAX_SUSPECTS
 from sentinel_batch.reporting.quality import measure_coverage, measure_quality
-from sentinel_batch.reporting.queries import fetch_frame
 from sentinel_batch.reporting.recordings import gather_voices
 from sentinel_batch.schema import CALL_RECORDS, FRAUD_ALERTS
 from sentinel_batch.severity import severity_rank
 
 if TYPE_CHECKING:
-    import duckdb
-
     from sentinel_batch.desk import Desk
     from sentinel_batch.lake import Snapshot
     from sentinel_batch.reporting.boxes import BoxShelf
@@ -37,30 +41,8 @@ _QUARTER = 900
 _ACTIVITY_STEPS = (3600, 4 * 3600, 24 * 3600)
 _MAX_STEPS = 168
 
-_CALLER_DAYS = """
-CREATE TEMP TABLE caller_days AS
-SELECT caller_number, call_date, count(*) AS calls, sum(duration_seconds) AS seconds
-FROM call_records WHERE call_timestamp BETWEEN $first AND $last GROUP BY ALL
-"""
-
-_QUARTERS = f"""
-SELECT epoch_us(call_timestamp) // {_QUARTER * 1_000_000} AS quarter, count(*) AS calls
-FROM call_records WHERE call_timestamp BETWEEN $first AND $last GROUP BY ALL ORDER BY ALL
-"""
-
-_BUSIEST = f"""
-CREATE TEMP TABLE busiest AS
-SELECT caller_number, arg_max(call_date, (calls, call_date)) AS call_date, max(calls) AS calls
-FROM caller_days WHERE caller_number NOT IN (SELECT suspect_number FROM all_suspects)
-GROUP BY caller_number ORDER BY calls DESC, caller_number LIMIT {OTHER_CALLERS}
-"""
-
-_OTHERS = """
-SELECT c.caller_number, count(DISTINCT c.callee_number) AS unique_destinations,
-       avg(c.duration_seconds) AS avg_duration_seconds
-FROM call_records AS c JOIN busiest USING (caller_number, call_date)
-WHERE c.call_timestamp BETWEEN $first AND $last GROUP BY ALL ORDER BY ALL
-"""
+ALERTS_WITH_CALLS = 60
+"""Alerts whose every call is read, the worst ones; the page carries as many of them as fit."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +75,15 @@ class Report:
         Busiest callers without an alert: ``caller_number``, ``unique_destinations``, ``avg_duration_seconds``.
     activity
         Rows for :func:`sentinel_batch.reporting.charts.chart_timeline`.
+    calls
+        Alert id to all calls behind it, for the worst alerts.
+    cells
+        The cell that each suspect called from most: ``suspect_number, cell, calls``, and where the list of locations
+        knows it, ``latitude, longitude, place``.
+    groups
+        Alert id to the ``case`` and ``box`` of its number, and whether it is ``new``.
+    region
+        Where national numbers are read (ISO 3166-1 alpha-2).
     voices
         Call recordings, worst first.
     investigation
@@ -119,6 +110,10 @@ class Report:
     hours: pl.DataFrame
     others: pl.DataFrame
     activity: pl.DataFrame
+    calls: Mapping[int, pl.DataFrame]
+    cells: pl.DataFrame
+    groups: Mapping[int, Mapping[str, Any]]
+    region: str
     voices: Voices
     investigation: Investigation
     boxes: BoxShelf
@@ -162,6 +157,7 @@ def collect_report(
         "period": period, "run_id": run_id, "timezone": timezone, "generated_at": generated_at,
         "detection": measure_coverage(tables, period, examined_by),
         "alerts": alerts, "suppressed": suppressed, "shown": shown,
+        "groups": group_alerts(desk, shown), "region": desk.config.region,
         "voices": gather_voices(desk, period, generated_at),
         "investigation": gather_investigation(desk, period),
         "boxes": gather_boxes(desk, period),
@@ -170,24 +166,23 @@ def collect_report(
     }  # fmt: skip
     if period is None:
         return Report(**common, **_nothing(tables, run_id))
-    first = min([period.first_instant, *shown["window_start"].drop_nulls().to_list()])
-    last = max([period.until, *shown["window_end"].drop_nulls().to_list()])
-    with tables.connect(CALL_RECORDS.name, since=first, until=last) as connection:
-        bounds = {"first": period.first_instant, "last": period.until}
-        quarters = fetch_frame(connection, _QUARTERS, bounds)
-        volume, others = _callers(connection, alerts, suppressed, bounds)
-        evidence = gather_evidence(tables, connection, shown, period)
-        activity = _activity(connection, shown, period, timezone)
+    quarters = _count_quarters(tables, period)
+    volume, others = _callers(tables, alerts, suppressed, period)
+    suspect_calls = read_suspect_calls(tables, shown, period)
+    behind = join_calls(suspect_calls, shown)
+    cells = gather_cells(suspect_calls, period)
     hours = _hours(quarters)
     quality = measure_quality(tables, period, run_id, hours)
     return Report(
         **common,
         volume={"calls": int(quarters["calls"].sum()), **volume},
         quality=quality,
-        evidence=evidence,
+        evidence=gather_evidence(tables, behind, shown),
         hours=_local_hours(quarters, period, timezone),
         others=others,
-        activity=activity,
+        activity=_activity(suspect_calls, shown, period, timezone),
+        calls=gather_calls(behind, shown.head(ALERTS_WITH_CALLS)),
+        cells=cells.join(locate_cells(cells["cell"], desk.config), on="cell", how="left", maintain_order="left"),
     )
 
 
@@ -206,25 +201,48 @@ def _alerts(tables: Snapshot, period: Period | None) -> tuple[pl.DataFrame, pl.D
     return found.filter(~silenced), found.filter(silenced)
 
 
+def _count_quarters(tables: Snapshot, period: Period) -> pl.DataFrame:
+    """``quarter`` (of an hour since 1970, UTC) and ``calls``, in which anybody called."""
+    moment = pl.col("call_timestamp")
+    calls = tables.scan(CALL_RECORDS.name, since=period.first_instant, until=period.until).filter(
+        moment.is_between(period.first_instant, period.until)
+    )
+    quarter = moment.dt.epoch("us") // (_QUARTER * 1_000_000)
+    counts = calls.group_by(quarter.alias("quarter")).agg(pl.len().cast(pl.Int64).alias("calls"))
+    return counts.sort("quarter").collect(engine="streaming")
+
+
 def _callers(
-    connection: duckdb.DuckDBPyConnection, alerts: pl.DataFrame, suppressed: pl.DataFrame, bounds: dict[str, datetime]
+    tables: Snapshot, alerts: pl.DataFrame, suppressed: pl.DataFrame, period: Period
 ) -> tuple[dict[str, int], pl.DataFrame]:
-    suspects = pl.concat([alerts, suppressed]).select("suspect_number").drop_nulls().unique().sort("suspect_number")
-    connection.register("all_suspects", suspects.to_arrow())
-    connection.execute(_CALLER_DAYS, bounds)
-    callers = connection.execute("SELECT count(DISTINCT caller_number) FROM caller_days").fetchall()[0][0]
-    connection.execute(_BUSIEST)
-    return {"callers": int(callers)}, fetch_frame(connection, _OTHERS, bounds)
+    """How many callers there are, and the busiest without an alert, with the figures of their busiest day."""
+    inside = pl.col("call_timestamp").is_between(period.first_instant, period.until)
+    calls = tables.scan(CALL_RECORDS.name, since=period.first_instant, until=period.until).filter(inside)
+    days = calls.group_by("caller_number", "call_date").agg(pl.len().alias("calls")).collect(engine="streaming")
+    suspects = pl.concat([alerts, suppressed])["suspect_number"].drop_nulls().unique()
+    busiest = (
+        days.filter(~pl.col("caller_number").is_in(suspects.implode()))
+        .sort("calls", "call_date", descending=True)
+        .unique("caller_number", keep="first", maintain_order=True)
+        .sort("calls", "caller_number", descending=[True, False])
+        .head(OTHER_CALLERS)
+    )
+    own = pl.col("caller_number").is_in(busiest["caller_number"].implode())
+    columns = ("caller_number", "call_date", "callee_number", "duration_seconds")
+    others = calls.filter(own).select(columns).collect().join(busiest, on=["caller_number", "call_date"], how="semi")
+    figures = others.group_by("caller_number").agg(
+        unique_destinations=pl.col("callee_number").n_unique().cast(pl.Int64),
+        avg_duration_seconds=pl.col("duration_seconds").mean(),
+    )
+    return {"callers": days["caller_number"].n_unique()}, figures.sort("caller_number")
 
 
-def _activity(
-    connection: duckdb.DuckDBPyConnection, shown: pl.DataFrame, period: Period, timezone: str
-) -> pl.DataFrame:
+def _activity(calls: pl.DataFrame, shown: pl.DataFrame, period: Period, timezone: str) -> pl.DataFrame:
     """The worst suspects' calls in the period by wall-clock time, in steps that keep the chart small."""
     worst = shown.unique("suspect_number", keep="first", maintain_order=True).head(MAX_SUSPECTS)
     length = (period.until - period.since).total_seconds()
     step = next((s for s in _ACTIVITY_STEPS if length / s <= _MAX_STEPS), _ACTIVITY_STEPS[-1])
-    counts = gather_activity(connection, worst["suspect_number"].to_list(), period, step)
+    counts = gather_activity(calls, worst["suspect_number"].to_list(), period, step)
     start = pl.from_epoch(pl.col("bucket") * step, "s").dt.replace_time_zone("UTC")
     ranked = worst.select("suspect_number", "alert_severity").with_row_index("rank")
     return (
@@ -269,4 +287,6 @@ def _nothing(tables: Snapshot, run_id: str | None) -> dict[str, Any]:
         "hours": pl.DataFrame({"local_date": [], "local_hour": [], "calls": []}),
         "others": pl.DataFrame(),
         "activity": pl.DataFrame(),
+        "calls": {},
+        "cells": pl.DataFrame(schema={"suspect_number": pl.String, "cell": pl.String}),
     }

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from sentinel_batch.alerts.events import ALERT_HISTORY
-from sentinel_batch.reporting.queries import fetch_frame
+from sentinel_batch.schema import CALL_RECORDS
 
 if TYPE_CHECKING:
-    import duckdb
-
     from sentinel_batch.lake import Snapshot
     from sentinel_batch.reporting.period import Period
 
@@ -27,105 +25,60 @@ MAX_BUCKETS = 48
 """Windows longer than 48 hours are counted in 48 equal parts instead of hours."""
 
 _HOUR_US = 3_600_000_000
-
-_GATHER = """
-CREATE TEMP TABLE suspect_calls AS
-SELECT caller_number, call_timestamp, callee_number, duration_seconds, source_file, source_line
-FROM call_records
-WHERE caller_number IN (SELECT suspect_number FROM scope) AND call_timestamp BETWEEN $first AND $last
-"""
-
-_JOIN = """
-CREATE TEMP TABLE evidence_calls AS
-SELECT s.id, s.bucket_us, s.window_start, c.*
-FROM suspect_calls AS c JOIN scope AS s
-  ON c.caller_number = s.suspect_number AND c.call_timestamp > s.window_start AND c.call_timestamp <= s.window_end
-"""
-
-_BUCKETS = """
-SELECT id, (epoch_us(call_timestamp) - epoch_us(window_start) - 1) // bucket_us AS bucket, count(*) AS calls
-FROM evidence_calls GROUP BY ALL ORDER BY ALL
-"""
-
-_FIGURES = """
-SELECT id, count(*) AS calls, count(DISTINCT callee_number) AS callees, min(duration_seconds) AS shortest,
-       max(duration_seconds) AS longest, avg(duration_seconds) AS average,
-       count(*) FILTER (WHERE duration_seconds = 0) AS zero_seconds
-FROM evidence_calls GROUP BY id ORDER BY id
-"""
-
-_CALLEES = f"""
-SELECT id, callee_number, count(*) AS calls FROM evidence_calls GROUP BY id, callee_number
-QUALIFY row_number() OVER (PARTITION BY id ORDER BY calls DESC, callee_number) <= {TOP_CALLEES}
-ORDER BY id, calls DESC, callee_number
-"""
-
-_EDGES = f"""
-SELECT id, call_timestamp, callee_number, duration_seconds,
-       row_number() OVER early AS nth, row_number() OVER late AS nth_last
-FROM evidence_calls
-WINDOW early AS (PARTITION BY id ORDER BY call_timestamp, callee_number, duration_seconds),
-       late AS (PARTITION BY id ORDER BY call_timestamp DESC, callee_number DESC, duration_seconds DESC)
-QUALIFY nth <= {EDGE_CALLS} OR nth_last <= {EDGE_CALLS}
-ORDER BY id, nth
-"""
-
-_SOURCES = f"""
-SELECT id, source_file, min(source_line) AS first_line, max(source_line) AS last_line, count(*) AS calls,
-       count(*) OVER (PARTITION BY id) AS files
-FROM evidence_calls GROUP BY id, source_file
-QUALIFY row_number() OVER (PARTITION BY id ORDER BY calls DESC, source_file) <= {SOURCE_FILES}
-ORDER BY id, calls DESC, source_file
-"""
+_TEXTS = ("caller_number", "callee_number", "location_code", "source_file")
+_CALL = ("call_timestamp", "callee_number", "duration_seconds")
+_MOMENT = pl.col("call_timestamp")
 
 
-def gather_evidence(
-    tables: Snapshot, connection: duckdb.DuckDBPyConnection, alerts: pl.DataFrame, period: Period
-) -> dict[int, dict[str, Any]]:
-    """Read the evidence of some alerts.
+def read_suspect_calls(tables: Snapshot, alerts: pl.DataFrame, period: Period) -> pl.DataFrame:
+    """Return every call of the suspects of alerts, in their windows and in the period, with text as categories."""
+    first, last = _covering(alerts, period)
+    suspects = alerts["suspect_number"].drop_nulls().unique()
+    calls = tables.scan(CALL_RECORDS.name, since=first, until=last).filter(
+        pl.col("caller_number").is_in(suspects.implode()) & _MOMENT.is_between(first, last)
+    )
+    columns = (pl.col(name).cast(pl.Categorical) for name in _TEXTS)
+    return calls.select(*columns, "call_timestamp", "duration_seconds", "source_line").collect()
 
-    Leaves the suspects' calls in the connection's table ``suspect_calls``, for :func:`gather_activity`.
+
+def join_calls(calls: pl.DataFrame, alerts: pl.DataFrame) -> pl.DataFrame:
+    """Return the calls behind alerts: those of the suspect in the window, with the alert's ``id`` and a ``bucket``."""
+    scope = _bound(alerts).with_columns(pl.col("suspect_number").cast(pl.Categorical))
+    joined = calls.join(scope, left_on="caller_number", right_on="suspect_number")
+    inside = (pl.col("window_start") < _MOMENT) & (pl.col("window_end") >= _MOMENT)
+    since = (_MOMENT - pl.col("window_start")).dt.total_microseconds() - 1
+    return joined.filter(inside).with_columns(bucket=since // pl.col("bucket_us")).drop("window_start", "window_end")
+
+
+def gather_evidence(tables: Snapshot, behind: pl.DataFrame, alerts: pl.DataFrame) -> dict[int, dict[str, Any]]:
+    """Sum up what lies behind alerts.
 
     Parameters
     ----------
     tables
         Where the alerts' history is.
-    connection
-        A connection of the tables whose files cover the alerts' windows and the period.
+    behind
+        From :func:`join_calls`.
     alerts
         Rows of ``fraud_alerts``.
-    period
-        The report's period.
 
     Returns
     -------
     dict
         Alert id to evidence, as in ``report.schema.json``.
     """
-    width = (pl.col("window_end") - pl.col("window_start")).dt.total_microseconds()
-    scope = alerts.select(
-        "id",
-        "suspect_number",
-        "window_start",
-        "window_end",
-        pl.max_horizontal(pl.lit(_HOUR_US), (width + MAX_BUCKETS - 1) // MAX_BUCKETS).alias("bucket_us"),
-    )
-    first, last = _covering(alerts, period)
-    connection.register("scope", scope.to_arrow())
-    connection.execute(_GATHER, {"first": first, "last": last})
-    connection.execute(_JOIN)
-    found: dict[int, dict[str, Any]] = {row["id"]: _blank(row) for row in scope.iter_rows(named=True)}
-    for row in _read(connection, _FIGURES):
+    found: dict[int, dict[str, Any]] = {row["id"]: _blank(row) for row in _bound(alerts).iter_rows(named=True)}
+    for row in _sum_figures(behind).iter_rows(named=True):
         evidence = found[row.pop("id")]
         evidence["figures"] = {**row, "average": round(row["average"], 4)}
-    for row in _read(connection, _BUCKETS):
-        found[row["id"]]["calls_by_time"]["counts"][row["bucket"]] = row["calls"]
-    for row in _read(connection, _CALLEES):
-        found[row["id"]]["top_callees"].append({"callee_number": row["callee_number"], "calls": row["calls"]})
-    for row in _read(connection, _EDGES):
-        call = {key: row[key] for key in ("call_timestamp", "callee_number", "duration_seconds")}
-        found[row["id"]]["first_calls" if row["nth"] <= EDGE_CALLS else "last_calls"].append(call)
-    for row in _read(connection, _SOURCES):
+    for alert_id, bucket, calls in behind.group_by("id", "bucket").len().iter_rows():
+        found[alert_id]["calls_by_time"]["counts"][bucket] = calls
+    for alert_id, callee, calls in _rank_callees(behind).iter_rows():
+        found[alert_id]["top_callees"].append({"callee_number": callee, "calls": calls})
+    for name, edge in zip(("first_calls", "last_calls"), _cut_edges(behind), strict=True):
+        for alert_id, *call in edge.iter_rows():
+            found[alert_id][name].append(dict(zip(_CALL, call, strict=True)))
+    for row in _rank_sources(behind).iter_rows(named=True):
         evidence = found[row.pop("id")]
         evidence["source_files"] = row.pop("files")
         evidence["sources"].append(row)
@@ -134,28 +87,87 @@ def gather_evidence(
     return found
 
 
-def gather_activity(
-    connection: duckdb.DuckDBPyConnection, suspects: list[str], period: Period, bucket_seconds: int
-) -> pl.DataFrame:
-    """Count the calls of some suspects by time, from ``suspect_calls``.
+def gather_calls(behind: pl.DataFrame, alerts: pl.DataFrame) -> dict[int, pl.DataFrame]:
+    """Return all calls behind alerts, by id: ``call_timestamp, callee_number, duration_seconds, location_code``."""
+    rows = behind.filter(pl.col("id").is_in(alerts["id"].implode())).select("id", *_CALL, "location_code")
+    ordered = rows.with_columns(pl.col("callee_number", "location_code").cast(pl.String)).sort("id", *_CALL)
+    parts = ordered.partition_by("id", as_dict=True, include_key=False, maintain_order=True)
+    return {int(alert_id): part for (alert_id,), part in parts.items()}
+
+
+def gather_cells(calls: pl.DataFrame, period: Period) -> pl.DataFrame:
+    """Return the cell that each suspect called from most in a period: ``suspect_number, cell, calls``."""
+    inside = calls.filter(_MOMENT.is_between(period.first_instant, period.until)).drop_nulls("location_code")
+    counts = inside.group_by(suspect_number="caller_number", cell="location_code").len("calls")
+    ordered = counts.with_columns(pl.col("suspect_number", "cell").cast(pl.String)).sort(
+        "suspect_number", "calls", "cell", descending=[False, True, False]
+    )
+    return ordered.unique("suspect_number", keep="first", maintain_order=True)
+
+
+def gather_activity(calls: pl.DataFrame, suspects: list[str], period: Period, bucket_seconds: int) -> pl.DataFrame:
+    """Count the calls of some suspects by time.
 
     Returns
     -------
     polars.DataFrame
         ``caller_number``, ``bucket`` (number of buckets since 1970, UTC), ``calls``.
     """
-    return fetch_frame(
-        connection,
-        "SELECT caller_number, epoch_us(call_timestamp) // $width AS bucket, count(*) AS calls"
-        " FROM suspect_calls WHERE list_contains($suspects, caller_number)"
-        " AND call_timestamp BETWEEN $first AND $last GROUP BY ALL ORDER BY ALL",
-        {
-            "width": bucket_seconds * 1_000_000,
-            "suspects": suspects,
-            "first": period.first_instant,
-            "last": period.until,
-        },
+    inside = _MOMENT.is_between(period.first_instant, period.until)
+    wanted = pl.DataFrame({"caller_number": pl.Series(suspects, dtype=pl.Categorical)})
+    bucket = _MOMENT.dt.epoch("us") // (bucket_seconds * 1_000_000)
+    rows = calls.filter(inside).join(wanted, on="caller_number", how="semi")
+    counts = rows.group_by("caller_number", bucket.alias("bucket")).agg(pl.len().cast(pl.Int64).alias("calls"))
+    return counts.with_columns(pl.col("caller_number").cast(pl.String)).sort("caller_number", "bucket")
+
+
+def _bound(alerts: pl.DataFrame) -> pl.DataFrame:
+    """The windows of alerts, and the length of the parts in which their calls are counted."""
+    width = (pl.col("window_end") - pl.col("window_start")).dt.total_microseconds()
+    part = pl.max_horizontal(pl.lit(_HOUR_US), (width + MAX_BUCKETS - 1) // MAX_BUCKETS)
+    return alerts.select("id", "suspect_number", "window_start", "window_end", part.alias("bucket_us"))
+
+
+def _sum_figures(behind: pl.DataFrame) -> pl.DataFrame:
+    seconds = pl.col("duration_seconds")
+    return behind.group_by("id").agg(
+        calls=pl.len(), callees=pl.col("callee_number").n_unique(), shortest=seconds.min(), longest=seconds.max(),
+        average=seconds.mean(), zero_seconds=(seconds == 0).sum(),
+    )  # fmt: skip
+
+
+def _rank_callees(behind: pl.DataFrame) -> pl.DataFrame:
+    counts = behind.group_by("id", "callee_number").len("calls")
+    enough = counts.group_by("id").agg(least=pl.col("calls").top_k(TOP_CALLEES).min())
+    # Few are left before names decide between equals: to sort texts is what costs.
+    few = counts.join(enough, on="id").filter(pl.col("calls") >= pl.col("least")).drop("least")
+    named = few.with_columns(pl.col("callee_number").cast(pl.String))
+    ordered = named.sort("id", "calls", "callee_number", descending=[False, True, False])
+    return ordered.group_by("id", maintain_order=True).head(TOP_CALLEES)
+
+
+def _cut_edges(behind: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The first and the last calls; a call that is among the first is not told again."""
+    bounds = behind.group_by("id").agg(
+        early=_MOMENT.bottom_k(EDGE_CALLS).max(), late=_MOMENT.top_k(EDGE_CALLS).min(), calls=pl.len().cast(pl.Int64)
     )
+    near = behind.select("id", *_CALL).join(bounds, on="id")
+    few = near.filter((pl.col("early") >= _MOMENT) | (pl.col("late") <= _MOMENT))
+    ordered = few.with_columns(pl.col("callee_number").cast(pl.String)).sort("id", *_CALL)
+    from_end = pl.len().over("id") - pl.int_range(pl.len()).over("id")
+    late = ordered.filter(from_end <= pl.min_horizontal(pl.lit(EDGE_CALLS), pl.col("calls") - EDGE_CALLS))
+    return ordered.group_by("id", maintain_order=True).head(EDGE_CALLS).select("id", *_CALL), late.select("id", *_CALL)
+
+
+def _rank_sources(behind: pl.DataFrame) -> pl.DataFrame:
+    line = pl.col("source_line")
+    counts = behind.group_by("id", pl.col("source_file").cast(pl.String)).agg(
+        first_line=line.min(), last_line=line.max(), calls=pl.len()
+    )
+    ordered = counts.with_columns(files=pl.len().over("id")).sort(
+        "id", "calls", "source_file", descending=[False, True, False]
+    )
+    return ordered.group_by("id", maintain_order=True).head(SOURCE_FILES)
 
 
 def _covering(alerts: pl.DataFrame, period: Period) -> tuple[datetime, datetime]:
@@ -192,7 +204,3 @@ def _history(tables: Snapshot, ids: list[int]) -> dict[int, list[dict[str, Any]]
     for row in latest.drop("commit_id").iter_rows(named=True):
         found[row.pop("alert_id")].append(row)
     return found
-
-
-def _read(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
-    return fetch_frame(connection, query).to_dicts()

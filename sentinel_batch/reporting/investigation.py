@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from sentinel_batch.cases import CaseFile, get_case, list_cases
+from sentinel_batch.boxes import list_standing_members as list_box_members
+from sentinel_batch.cases import CaseFile, list_cases, read_cases
 from sentinel_batch.cases.links import weigh_pairs
 from sentinel_batch.learning import compute_scorecard
 from sentinel_batch.reporting.network import draw_network, link_words
 from sentinel_batch.schema import SEVERITY_RANK
-from sentinel_batch.scores import describe_suspects, list_suspects, rank_queue
+from sentinel_batch.scores import describe_suspects, list_standing_members, list_suspects, rank_queue
 
 if TYPE_CHECKING:
     from sentinel_batch.desk import Desk
@@ -102,10 +103,11 @@ def gather_investigation(desk: Desk, period: Period | None) -> Investigation:
         return Investigation()
     ranked = rank_queue(lake=desk, since=period.since, until=period.until)
     queue = ranked.suspects
-    suspects = list_suspects(desk, since=period.since, until=period.until, status="open")
+    suspects = list_suspects(desk, since=period.since, until=period.until, status="open", ranking=queue)
     cases = _cases(desk, period)
     card = compute_scorecard(lake=desk, until=period.until)
-    shown = [_describe_case(desk, row, nth < PICTURES_SHOWN) for nth, row in enumerate(cases[:CASES_SHOWN])]
+    files = read_cases(desk.tables, [row["case_id"] for row in cases[:CASES_SHOWN]])
+    shown = [_describe_case(found, nth < PICTURES_SHOWN) for nth, found in enumerate(files)]
     return Investigation(
         suspects=[_describe_suspect(row) for row in describe_suspects(suspects.head(QUEUE_SHOWN), lake=desk)],
         suspects_total=suspects.height,
@@ -122,6 +124,22 @@ def gather_investigation(desk: Desk, period: Period | None) -> Investigation:
     )
 
 
+def group_alerts(desk: Desk, alerts: pl.DataFrame) -> dict[int, dict[str, Any]]:
+    """Return for each alert the ``case`` and the ``box`` of its number, if any, and whether it is ``new``.
+
+    New ones were opened on the latest day (of the settings' zone) on which any of them was.
+    """
+    cases = list_standing_members(desk.tables).group_by("number").agg(pl.col("case_id").max())
+    boxes = list_box_members(desk.tables).group_by("number").agg(pl.col("box_id").max())
+    opened = pl.col("created_at").dt.convert_time_zone(desk.config.timezone).dt.date()
+    rows = (
+        alerts.select("id", number="suspect_number", new=(opened == opened.max()).fill_null(False))
+        .join(cases, on="number", how="left")
+        .join(boxes, on="number", how="left")
+    )
+    return {row["id"]: {"case": row["case_id"], "box": row["box_id"], "new": row["new"]} for row in rows.to_dicts()}
+
+
 def _describe_suspect(row: dict[str, Any]) -> dict[str, Any]:
     alerts = [{name: alert[name] for name in _ALERT_COLUMNS} for alert in row["alerts"]]
     return {**row, "alerts": sorted(alerts, key=lambda alert: (-SEVERITY_RANK[alert["alert_severity"]], alert["id"]))}
@@ -133,11 +151,10 @@ def _cases(desk: Desk, period: Period) -> list[dict[str, Any]]:
     return rows.filter(within).to_dicts()
 
 
-def _describe_case(desk: Desk, row: dict[str, Any], drawn: bool) -> dict[str, Any]:
-    found = get_case(row["case_id"], lake=desk)
+def _describe_case(found: CaseFile, drawn: bool) -> dict[str, Any]:
     kinds = found.links.group_by("kind").len("links").sort("links", "kind", descending=[True, False])
     return {
-        **{name: row[name] for name in _CASE_COLUMNS},
+        **{name: found.case[name] for name in _CASE_COLUMNS},
         "members": found.members.select(_MEMBER_COLUMNS).to_dicts(),
         "kinds": kinds.to_dicts(),
         "picture": draw_case(found) if drawn else None,

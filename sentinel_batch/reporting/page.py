@@ -5,42 +5,37 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from datetime import UTC, datetime
+import re
+from collections import Counter
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from sentinel_batch.numbers import code_of_region, prefix_of_region
 from sentinel_batch.reporting.box_picture import read_styles
-from sentinel_batch.reporting.bundle import vega_bundle
-from sentinel_batch.reporting.charts import SEVERITY_ICONS
+from sentinel_batch.reporting.compiled import find_compiled
+from sentinel_batch.reporting.drill_downs import NOTE_LENGTH, pack_calls, prepare_evidence
 from sentinel_batch.reporting.figures import draw_figures, draw_scores
+from sentinel_batch.reporting.marks import LABEL_ICONS, LABEL_WORDS, SEVERITY_ICONS
 from sentinel_batch.reporting.recording_page import clock, prepare_drill_downs, say
-from sentinel_batch.reporting.score_chart import LABEL_ICONS, LABEL_WORDS
-from sentinel_batch.reporting.text import clip, visible
+from sentinel_batch.reporting.text import clip, tell, tell_number, tell_time, visible
 from sentinel_batch.schema import SEVERITIES
 
 if TYPE_CHECKING:
     from sentinel_batch.reporting.collection import Report
 
-NOTE_LENGTH = 200
-"""Characters of a note or file name that the page shows; the JSON document has them whole."""
-
-EVIDENCE_BYTES = 400_000
-"""Drill-downs of the worst alerts fill that much of the page, and the others refer to the JSON document: with the Vega
-bundle (0.9 MB) and 500 rows the page stays below 2 MB whatever the notes and file names are."""
-
 _SHOWN_GAPS = 12
 _SHOWN_REASONS = 12
+_HEADING = re.compile(r'<h2 id="([^"]+)"([^>]*)>(.*?)</h2>')
 
 
 def render_page(report: Report, document: dict[str, Any]) -> str:
     """Return the report's page.
 
-    Every value goes through Jinja's escaping or into JSON blocks without ``<``; scripts and styles are allowed by hash
-    only, so text that did slip through could not run.
+    Every value goes through Jinja's escaping or into JSON blocks without ``<``; the script and the style sheet are
+    allowed by hash only, so text that did slip through could not run.
 
     Parameters
     ----------
@@ -49,151 +44,98 @@ def render_page(report: Report, document: dict[str, Any]) -> str:
     document
         The same, as :func:`sentinel_batch.reporting.document.build_document` gives it.
     """
-    figures, voice_figures = draw_figures(report), draw_scores(report)
-    styles, bundle, program = read_styles() + _asset("report.css"), vega_bundle(), _asset("report.js")
-    scripts = [text for text in (bundle if figures or voice_figures else "", program) if text]
-    page = _environment(report.timezone).get_template("report.html.j2")
+    styles, program = (
+        read_styles() + read_asset("report.css") + _page_headers(document, report.timezone),
+        read_asset("report.js"),
+    )
+    page = make_environment(report.timezone).get_template("report.html.j2")
     return page.render(
         doc=document,
-        policy=_policy(styles, scripts),
+        policy=write_policy(styles, [program]),
         styles=Markup(styles),  # noqa: S704 - our own files
-        scripts=[Markup(text) for text in scripts],  # noqa: S704 - our own file and the Vega bundle
-        figures=figures,
-        voice_figures=voice_figures,
-        specs=_block({figure.name: figure.spec for figure in [*figures, *voice_figures]}),
+        program=Markup(program),  # noqa: S704 - our own file
+        figures=draw_figures(report),
+        voice_figures=draw_scores(report),
         box_pictures=report.boxes.draw(),
         pictures=[case["picture"] for case in report.investigation.cases],
         shown_cases={case["case_id"] for case in report.investigation.cases},
+        shown_boxes={box["box_id"] for box in document["boxes"]},
+        alerted={alert["suspect_number"] for alert in document["alerts"]},
+        groups=report.groups,
+        alerts_of=Counter((kind, group[kind]) for group in report.groups.values() for kind in ("box", "case")),
         drill_downs=prepare_drill_downs(document["recordings"], report.voices.recordings),
         label_icons=LABEL_ICONS,
         label_words=LABEL_WORDS,
-        evidence=_evidence(document["alerts"], report.timezone),
+        evidence=_block(prepare_evidence(document["alerts"], report.timezone)),
+        calls=_block(pack_calls(report.calls, report.shown["id"].to_list(), report.timezone)),
+        dialling=_block(_dialling(report.region)),
         icons=SEVERITY_ICONS,
         severities=list(reversed(SEVERITIES)),
         shown_gaps=_SHOWN_GAPS,
         shown_reasons=_SHOWN_REASONS,
-        several_rules=len({row["detection_rule"] for row in document["by_rule"]}) > 1,
     )
 
 
-def _environment(timezone: str) -> Environment:
+def make_environment(timezone: str) -> Environment:
+    """Return the templates, with the filters that write values for people; times are in an IANA zone."""
     environment = Environment(
         loader=PackageLoader("sentinel_batch.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=find_compiled(),
     )
     environment.filters.update(
-        number=lambda value: "–" if value is None else f"{value:,}",
+        number=tell_number,
         decimals=lambda value: "–" if value is None else f"{value:,.2f}",
         visible=lambda value: visible(value or "–"),
         clip=lambda value: clip(visible(value or ""), NOTE_LENGTH),
-        local=lambda value: _clock(value, timezone, "%Y-%m-%d %H:%M"),
-        utc=lambda value: _clock(value, "UTC", "%Y-%m-%d %H:%M"),
+        tell=lambda value: tell(value or "", timezone),
+        without=lambda value, subject: value.removeprefix(f"{subject} "),
+        local=lambda value: tell_time(value, timezone, "%Y-%m-%d %H:%M"),
+        day=lambda value: tell_time(value, timezone, "%Y-%m-%d"),
         say=say,
         clock=clock,
         span=lambda value: _span(value["since"], value["until"], timezone),
-        spoken=lambda value: _clock(value, timezone, "%a %-d %b %Y, %H:%M"),
-        spoken_utc=lambda value: _clock(value, "UTC", "%a %-d %b %Y, %H:%M"),
+        spoken=lambda value: tell_time(value, timezone, "%a %-d %b %Y, %H:%M"),
+        sections=list_sections,
     )
     return environment
 
 
-def _clock(text: str | None, timezone: str, form: str) -> str:
-    if text is None:
-        return "–"
-    return datetime.fromisoformat(text).astimezone(UTC if timezone == "UTC" else ZoneInfo(timezone)).strftime(form)
+def list_sections(body: str) -> list[dict[str, Any]]:
+    """Return ``id`` and ``title`` of the sections of a page, for its table of contents; hidden headings are none."""
+    return [
+        {"id": name, "title": Markup(title)}  # noqa: S704 - cut out of what was escaped before
+        for name, attributes, title in _HEADING.findall(body)
+        if "quiet" not in attributes
+    ]
 
 
 def _span(since: str, until: str, timezone: str) -> str:
     """Two times, with the second one's day only where it differs."""
-    begin, end = (_clock(value, timezone, "%-d %b %H:%M") for value in (since, until))
+    begin, end = (tell_time(value, timezone, "%-d %b %H:%M") for value in (since, until))
     same_day = begin.rsplit(" ", 1)[0] == end.rsplit(" ", 1)[0]
     return f"{begin} – {end.rsplit(' ', 1)[1] if same_day else end}"
 
 
-def _evidence(alerts: list[dict[str, Any]], timezone: str) -> Any:
-    """The drill-downs, worst alert first, as far as they fit; parameters, mostly the same, are kept once."""
-    kept: dict[int, dict[str, Any]] = {}
-    parameters: list[dict[str, str]] = []
-    size = 0
-    for row in alerts:
-        known = {visible(str(key)): clip(visible(str(value)), NOTE_LENGTH) for key, value in row["parameters"].items()}
-        if known not in parameters:
-            parameters.append(known)
-        compact = {"p": parameters.index(known), **_compact(row, timezone)}
-        size += len(_block(compact).encode())
-        if size > EVIDENCE_BYTES:
-            break
-        kept[row["id"]] = compact
-    return _block({"alerts": kept, "parameters": parameters})
+def _page_headers(document: dict[str, Any], timezone: str) -> str:
+    """What stands above every printed page; a style sheet, so only dates and the zone's name go into it."""
+    period = document["period"]
+    days = "no calls" if period is None else _span(period["since"], period["until"], timezone)
+    zone = re.sub(r"[^\w/+-]", "", timezone)
+    return f'\n@page {{ @top-left {{ content: "Fraud alerts, {days} ({zone})"; font: 8pt sans-serif; color: #333; }} }}'
 
 
-def _compact(row: dict[str, Any], timezone: str) -> dict[str, Any]:
-    """What a drill-down shows, ready to print, under short names: 500 of them must stay small."""
-    evidence = row["evidence"] or {}
-
-    def second(value: str | None) -> str:
-        return _clock(value, timezone, "%Y-%m-%d %H:%M:%S")
-
-    def calls(name: str) -> list[list[Any]]:
-        return [
-            [second(call["call_timestamp"])[5:], visible(call["callee_number"]), call["duration_seconds"]]
-            for call in evidence.get(name, [])
-        ]
-
-    return {
-        "w": [second(row["window_start"]), second(row["window_end"])],
-        "u": [_clock(row[name], "UTC", "%Y-%m-%d %H:%M:%S") for name in ("window_start", "window_end")],
-        "g": evidence.get("figures"),
-        "h": evidence.get("calls_by_time"),
-        "c": [[visible(item["callee_number"]), item["calls"]] for item in evidence.get("top_callees", [])],
-        "a": calls("first_calls"),
-        "z": calls("last_calls"),
-        "s": [
-            [
-                clip(visible(item["source_file"] or "–"), NOTE_LENGTH),
-                item["first_line"],
-                item["last_line"],
-                item["calls"],
-            ]
-            for item in evidence.get("sources", [])
-        ],
-        "f": evidence.get("source_files", 0),
-        "e": [
-            [
-                second(event["at"])[:16],
-                visible(event["event"] or ""),
-                visible(event["actor"] or ""),
-                clip(visible(event["note"] or ""), NOTE_LENGTH),
-            ]
-            for event in evidence.get("events", [])
-        ],
-        "k": _figures(row["rule_evidence"]),
-        "v": visible(row["rule_version"] or "–"),
-        "r": visible(row["run_id"] or "–"),
-        "d": visible(row["disposition"] or ""),
-        "n": clip(visible(row["reviewer_notes"] or ""), NOTE_LENGTH),
-    }
+def _dialling(region: str) -> dict[str, str]:
+    """How numbers are dialled at home: country code and national prefix, for a search that takes either form."""
+    return {"code": code_of_region(region), "prefix": prefix_of_region(region)}
 
 
-def _figures(evidence: dict[str, Any]) -> list[list[str]]:
-    """The rule's own figures, as words; rows of details are in the JSON document."""
-    # How the severity came about, too: loss, probability and what they give.
-    flat = {**evidence, **(evidence.get("severity") or {})}
-    plain = {name: value for name, value in flat.items() if not isinstance(value, dict | list)}
-    return [
-        [
-            visible(name.replace("_", " ")),
-            clip(visible(f"{value:,}" if isinstance(value, int | float) else str(value)), NOTE_LENGTH),
-        ]
-        for name, value in list(plain.items())[:_SHOWN_REASONS]
-    ]
-
-
-def _policy(styles: str, scripts: list[str]) -> str:
-    allowed = " ".join(_hash(text) for text in scripts)
+def write_policy(styles: str, scripts: list[str]) -> str:
+    """Return the Content Security Policy of a page: its own styles and scripts by hash, nothing else."""
+    allowed = " ".join(_hash(text) for text in scripts) or "'none'"
     return (
         f"default-src 'none'; script-src {allowed}; style-src {_hash(styles)}; img-src data:; "
         "base-uri 'none'; form-action 'none'"
@@ -212,5 +154,6 @@ def _block(value: Any) -> Any:
     return Markup(text)  # noqa: S704 - escaped just above
 
 
-def _asset(name: str) -> str:
+def read_asset(name: str) -> str:
+    """Return a file that goes into pages as it is."""
     return files("sentinel_batch.reporting").joinpath("templates", name).read_text(encoding="utf-8").strip()

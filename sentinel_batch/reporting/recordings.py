@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from sentinel_batch.recordings import list_joint_findings, list_recordings, read_segments, with_call_times
-from sentinel_batch.reporting.score_chart import LABEL_COLOURS, count_scores
+from sentinel_batch.reporting.marks import LABEL_COLOURS, count_scores
 from sentinel_batch.schema import RUNS
 
 if TYPE_CHECKING:

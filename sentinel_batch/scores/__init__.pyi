@@ -1,5 +1,6 @@
 from .fusion import fuse_findings as fuse_findings
 from .fusion import weigh_rules as weigh_rules
+from .membership import list_standing_members as list_standing_members
 from .queue import Queue as Queue
 from .queue import fuse_witnesses as fuse_witnesses
 from .queue import rank_queue as rank_queue

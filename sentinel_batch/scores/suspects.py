@@ -58,6 +58,7 @@ def list_suspects(
     until: datetime | None = None,
     status: str | Sequence[str] = LISTED,
     limit: int | None = None,
+    ranking: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Return one row per suspect, or per box whose members are suspects, worst first.
 
@@ -77,6 +78,8 @@ def list_suspects(
         Statuses of the alerts that count.
     limit
         At most so many rows; None for all.
+    ranking
+        What :func:`sentinel_batch.scores.rank_suspects` returned for the same, where that is at hand already.
 
     Returns
     -------
@@ -97,7 +100,9 @@ def list_suspects(
     wanted = _severities(severity)
     if limit is not None and limit < 0:
         raise UsageError(f"The limit {limit} is negative.", hint="Allowed: 0 or more; leave it out for all suspects.")
-    rows = _join_boxes(rank_suspects(lake=desk, since=since, until=until, status=status), desk)
+    if ranking is None:
+        ranking = rank_suspects(lake=desk, since=since, until=until, status=status)
+    rows = _join_boxes(ranking, desk)
     if wanted is not None:
         rows = rows.filter(pl.col("severity").is_in(wanted))
     if suspect is not None:
@@ -122,8 +127,9 @@ def export_suspects(path: str | Path, *, lake: DeskLike = None, config: ConfigLi
     Parameters
     ----------
     path
-        Ends in ``.parquet``, ``.csv`` (lists as text, with ``; `` between) or ``.json`` (``suspects``, each with its
-        ``alerts``; and ``alerts``, all of them, as :func:`sentinel_batch.alerts.export_alerts` writes them).
+        Ends in ``.parquet``, ``.csv`` or ``.xlsx`` (lists as text, with ``; `` between), or ``.json`` (``suspects``,
+        each with its ``alerts``; and ``alerts``, all of them, as :func:`sentinel_batch.alerts.export_alerts` writes
+        them).
     lake, config, **filters
         As for :func:`list_suspects`.
 

@@ -10,25 +10,41 @@
     return made;
   };
 
-  const draw = async () => {
-    const options = {
-      mode: "vega", ast: true, renderer: "svg", actions: false, defaultStyle: false,
-      tooltip: { disableDefaultStyle: true }, loader: { http: { credentials: "omit" } },
-    };
-    for (const [name, spec] of Object.entries(read("specs"))) {
+  const copyable = (text) => {
+    const made = element("span", undefined, "copy");
+    const button = element("button", "Copy");
+    button.type = "button";
+    button.setAttribute("aria-label", `Copy: ${text}`);
+    const code = element("code", text, "command");
+    button.addEventListener("click", async () => {
       try {
-        const { view } = await window.vegaEmbed(`#chart-${name}`, spec, options);
-        await view.runAsync();
-      } catch (error) {
-        document.getElementById(`chart-${name}`).textContent = "This chart could not be drawn; its numbers are below.";
-        console.error(error);
+        await navigator.clipboard.writeText(text);
+        button.textContent = "Copied";
+      } catch {
+        getSelection().selectAllChildren(code);
+        button.textContent = "Selected";
       }
-    }
-    root.dataset.drawn = "yes";
+      setTimeout(() => { button.textContent = "Copy"; }, 2000);
+    });
+    made.append(code, " ", button);
+    return made;
   };
-  if (window.vegaEmbed) draw(); else root.dataset.drawn = "none";
+  for (const code of document.querySelectorAll("main code.command")) code.replaceWith(copyable(code.textContent));
 
   const plain = (text) => text.toLowerCase();
+  const digits = (text) => text.replace(/\D/g, "");
+  const home = read("dialling");
+  // A number that is typed: as stored, dialled from abroad (00), at home (0705…), with spaces or signs between.
+  const spell = (query) => {
+    const typed = query.trim();
+    if (!/^\+?[\d\s().\/-]+$/.test(typed) || digits(typed).length < 3) return null;
+    const given = digits(typed);
+    const starts = [given];
+    if (given.startsWith("00")) starts.push(given.slice(2));
+    if (home.prefix && given.startsWith(home.prefix)) starts.push(home.code + given.slice(home.prefix.length));
+    return { given, starts };
+  };
+  const isNumber = (spelt, number) => number.includes(spelt.given) || spelt.starts.some((start) => number.startsWith(start));
   const address = {
     // A bare anchor, such as the skip link's, is no filter.
     isAnchor: () => location.hash.length > 1 && !location.hash.includes("="),
@@ -53,7 +69,7 @@
   const listen = (voices) => {
     const recordings = [...voices.tBodies].map((body) => {
       const { id, label, channel } = body.dataset;
-      return { body, id, label, channel, text: plain(body.textContent) };
+      return { body, id, label, channel, text: plain(body.textContent), digits: digits(body.rows[0].cells[4].textContent) };
     });
     const controls = Object.fromEntries(["text", "label", "channel", "reset"].map((name) => [name, document.getElementById(`v-${name}`)]));
     const usual = { rq: "", label: "", channel: "", heard: "" };
@@ -62,11 +78,12 @@
 
     const apply = () => {
       const words = plain(state.rq).split(/\s+/).filter(Boolean);
+      const spelt = spell(state.rq);
       const open = new Set(state.heard.split(","));
       let visible = 0;
-      for (const { body, id, label, channel, text } of recordings) {
+      for (const { body, id, label, channel, text, digits: number } of recordings) {
         const fits = (!state.label || label === state.label) && (!state.channel || channel === state.channel)
-          && words.every((word) => text.includes(word));
+          && (words.every((word) => text.includes(word)) || (spelt !== null && isNumber(spelt, number)));
         body.hidden = !fits;
         visible += fits;
         if (!body.rows[1]) continue;
@@ -118,6 +135,7 @@
   const table = document.getElementById("table");
   if (!table) return;
   const { alerts: evidence, parameters: rules } = read("evidence");
+  const packed = read("calls");
   const ranks = { LOW: 1, MEDIUM: 2, HIGH: 3, CRITICAL: 4 };
   const number = (text) => { const value = parseFloat(text.replaceAll(",", "")); return Number.isNaN(value) ? -1 : value; };
   const parse = {
@@ -132,41 +150,50 @@
     const id = body.dataset.id;
     const facts = evidence[id] || {};
     return {
-      id, body, position, severity: body.dataset.severity, reviewed: body.dataset.reviewed,
+      id, body, position, ...body.dataset, digits: digits(cells[2].textContent),
       text: plain([body.textContent, facts.n, facts.d].join(" ")),
       values: Object.fromEntries(keys.map((key, index) => [key, parse[key](cells[index].textContent.trim())])),
     };
   });
 
-  const controls = Object.fromEntries(["text", "severity", "reviewed", "sort", "reset"].map((name) => [name, document.getElementById(`f-${name}`)]));
+  const controls = Object.fromEntries(["text", "severity", "rule", "group", "opened", "reviewed", "sort", "reset"].map((name) => [name, document.getElementById(`f-${name}`)]));
+  const chosen = ["severity", "rule", "group", "opened", "reviewed"];
   const tools = document.getElementById("tools");
   const count = document.getElementById("count");
   const nothing = document.getElementById("nothing");
-  const usual = { q: "", severity: "", reviewed: "", sort: "-severity", open: "" };
+  const usual = { q: "", severity: "", rule: "", group: "", opened: "", reviewed: "", sort: "-severity", open: "" };
   let state = { ...usual };
 
   const parseHash = () => {
     if (address.isAnchor()) return state;
     const next = address.read(usual);
-    if (!(next.severity in ranks)) next.severity = "";
-    if (!["yes", "no"].includes(next.reviewed)) next.reviewed = "";
+    for (const name of chosen) if (![...controls[name].options].some((option) => option.value === next[name])) next[name] = "";
     if (!keys.includes(next.sort.replace("-", ""))) next.sort = usual.sort;
     return next;
   };
 
+  const belongs = (alert, group) => {
+    if (!group) return true;
+    if (group === "none") return !alert.box && !alert.case;
+    const [kind, id] = group.split("-");
+    return alert[kind] === id;
+  };
   const apply = () => {
     const key = state.sort.replace("-", "");
     const sign = state.sort.startsWith("-") ? -1 : 1;
     const compare = (a, b) => (a.values[key] < b.values[key] ? -sign : a.values[key] > b.values[key] ? sign : a.position - b.position);
     const words = plain(state.q).split(/\s+/).filter(Boolean);
+    const spelt = spell(state.q);
     const open = new Set(state.open.split(","));
     let visible = 0;
-    for (const alert of [...alerts].sort(compare)) {
-      const fits = (!state.severity || alert.severity === state.severity) && (!state.reviewed || alert.reviewed === state.reviewed)
-        && words.every((word) => alert.text.includes(word));
+    const ordered = [...alerts].sort(compare);
+    if (ordered.some((alert, place) => table.tBodies[place] !== alert.body)) table.append(...ordered.map((alert) => alert.body));
+    for (const alert of ordered) {
+      const fits = ["severity", "rule", "opened", "reviewed"].every((name) => !state[name] || alert[name] === state[name])
+        && belongs(alert, state.group)
+        && (words.every((word) => alert.text.includes(word)) || (spelt !== null && isNumber(spelt, alert.digits)));
       alert.body.hidden = !fits;
       visible += fits;
-      table.append(alert.body);
       unfold(alert, open.has(alert.id));
     }
     heads.forEach((head) => {
@@ -174,8 +201,7 @@
       else head.removeAttribute("aria-sort");
     });
     controls.text.value = state.q;
-    controls.severity.value = state.severity;
-    controls.reviewed.value = state.reviewed;
+    for (const name of chosen) controls[name].value = state[name];
     controls.sort.value = state.sort;
     tally(count, visible, "alerts");
     nothing.hidden = visible > 0;
@@ -190,6 +216,7 @@
 
   const unfold = (alert, open) => {
     const button = alert.body.querySelector("button");
+    if (alert.body.classList.contains("open") === open) return;
     alert.body.classList.toggle("open", open);
     button.setAttribute("aria-expanded", String(open));
     const cell = alert.body.rows[1].cells[0];
@@ -252,8 +279,53 @@
     ends.append(element("span", from.slice(5, 16)), element("span", `peak ${most.toLocaleString("en")}`), element("span", to.slice(5, 16)));
     return [drawing, ends];
   };
+  const unpack = async (text) => {
+    const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return new Response(stream).json();
+  };
+  const list = (calls) => {
+    let moment = 0;
+    return calls.t.map((step, place) => {
+      moment += step;
+      const when = new Date(moment * 1000).toISOString().slice(0, 19).replace("T", " ");
+      const cell = calls.c[place];
+      return [when, calls.n[place], calls.d[place].toLocaleString("en"), cell < 0 ? "–" : calls.p[cell]];
+    });
+  };
+  const unroll = (id) => {
+    const told = `sentinel-batch explain ${id} --calls calls-${id}.csv`;
+    const made = block("Every call behind it");
+    made.classList.add("every");
+    if (packed[id]) {
+      const button = element("button", "Show every call");
+      button.type = "button";
+      button.addEventListener("click", async () => {
+        button.disabled = true;
+        try {
+          const rows = list(await unpack(packed[id]));
+          const scroll = element("div", undefined, "scroll");
+          scroll.tabIndex = 0;
+          scroll.setAttribute("role", "region");
+          scroll.setAttribute("aria-label", `Calls behind alert ${id}`);
+          scroll.append(grid(`Calls behind alert ${id}`, ["Time", "To", "Seconds", "Cell"], rows, [2]));
+          button.replaceWith(element("p", `${rows.length.toLocaleString("en")} calls`, "sub"), scroll);
+        } catch (error) {
+          button.replaceWith(element("p", "This browser cannot unpack them; the command writes them to a file.", "sub"));
+          console.warn(error);
+        }
+      });
+      made.append(button);
+    }
+    made.append(copyable(told), copyable(`sentinel-batch explain ${id}`), copyable(`sentinel-batch alerts review ${id} --disposition confirmed`));
+    return made;
+  };
   const explain = (facts, alert) => {
-    if (!facts) return element("p", "This alert's evidence is in report.json; the page would have become too large.", "evidence");
+    if (!facts) {
+      const without = element("div", undefined, "evidence");
+      without.append(element("p", "This alert's evidence is in report.json; the page would have become too large."), unroll(alert.id));
+      return without;
+    }
     const cells = alert.body.rows[0].cells;
     const made = element("div", undefined, "evidence");
     const parameters = rules[facts.p];
@@ -263,24 +335,25 @@
       ["Average duration", `${cells[6].textContent} s`, limit("max_avg_duration", (v) => `under ${v} s`)],
       ["Calls", cells[4].textContent, "–"],
     ];
-    if (facts.g) figures.push(["Shortest / longest", `${facts.g.shortest} / ${facts.g.longest} s`, "–"], ["Calls of 0 s", facts.g.zero_seconds.toLocaleString("en"), "–"]);
+    if (facts.g) figures.push(["Shortest / longest", `${facts.g.shortest.toLocaleString("en")} / ${facts.g.longest.toLocaleString("en")} s`, "–"], ["Calls of 0 s", facts.g.zero_seconds.toLocaleString("en"), "–"]);
     made.append(block("Figures against the rule", grid("Figures against the rule", ["", "Found", "Rule"], figures, [1, 2])));
-    if (facts.k.length) made.append(block("What the rule measured", grid("What the rule measured", null, facts.k, [1])));
-    const window_ = grid("Window", null, [["Window", `${facts.w[0]} – ${facts.w[1]}`], ["in UTC", `${facts.u[0]} – ${facts.u[1]}`]], []);
+    if (facts.k) made.append(block("What the rule measured", grid("What the rule measured", null, facts.k, [1])));
+    const window_ = grid("Window", null, [["From", facts.w[0]], ["To", facts.w[1]]], []);
     if (facts.h && facts.g) made.append(block("Calls over the window", ...spark(facts.h, facts.w[0], facts.w[1]), window_));
     else made.append(block("Window", window_, element("p", "The calls behind this alert are no longer in the lake.", "sub")));
-    if (facts.c.length) made.append(block("Most called", grid("Most called", ["Number", "Calls"], facts.c, [1])));
+    if (facts.c) made.append(block("Most called", grid("Most called", ["Number", "Calls"], facts.c, [1])));
     const calls = facts.z.length ? [...facts.a, ["…", "", ""], ...facts.z] : facts.a;
     if (calls.length) made.append(block("First and last calls", grid("First and last calls", ["Time", "To", "Seconds"], calls, [2])));
+    made.append(unroll(alert.id));
     const settings = Object.entries(parameters).map(([name, value]) => `${name} = ${value}`).join(", ") || "–";
     const origin = [["Rule", `${cells[3].textContent}, version ${facts.v}`], ["Parameters", settings], ["Run", facts.r]];
-    for (const [file, first, last, calls_] of facts.s) origin.push(["Source", `${file}:${first}–${last} (${calls_.toLocaleString("en")} calls)`]);
-    if (facts.f > facts.s.length) origin.push(["", `and ${facts.f - facts.s.length} other files`]);
+    for (const [file, first, last, calls_] of facts.s || []) origin.push(["Source", `${file}:${first}–${last} (${calls_.toLocaleString("en")} calls)`]);
+    if (facts.f > (facts.s || []).length) origin.push(["", `and ${facts.f - facts.s.length} other files`]);
     made.append(block("Where it comes from", grid("Where it comes from", null, origin, [])));
     const review = [];
     if (facts.d) review.push(["Verdict", facts.d]);
     if (facts.n) review.push(["Notes", facts.n]);
-    for (const [at, event, actor, note] of facts.e) review.push([at, [event, actor && `by ${actor}`, note].filter(Boolean).join(" – ")]);
+    for (const [at, event, actor, note] of facts.e || []) review.push([at, [event, actor && `by ${actor}`, note].filter(Boolean).join(" – ")]);
     if (review.length) made.append(block("Review and history", grid("Review and history", null, review, [])));
     return made;
   };
@@ -311,16 +384,31 @@
     cell.replaceChildren(button);
   }
   controls.text.addEventListener("input", () => change({ q: controls.text.value }));
-  controls.severity.addEventListener("change", () => change({ severity: controls.severity.value }));
-  controls.reviewed.addEventListener("change", () => change({ reviewed: controls.reviewed.value }));
+  for (const name of chosen) controls[name].addEventListener("change", () => change({ [name]: controls[name].value }));
   controls.sort.addEventListener("change", () => change({ sort: controls.sort.value }));
   controls.reset.addEventListener("click", () => change({ ...usual }));
   tools.addEventListener("submit", (event) => event.preventDefault());
   tools.hidden = false;
+  const show = (target) => target.scrollIntoView({ block: "start" });
   const restore = () => {
+    const asked = alerts.find((alert) => location.hash === `#alert-${alert.id}`);
+    if (asked) {
+      change({ ...usual, sort: state.sort, open: [...new Set([...state.open.split(","), asked.id])].filter(Boolean).join(",") });
+      show(asked.body);
+      return;
+    }
     state = parseHash();
     apply();
   };
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-filter]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    change({ ...usual, sort: state.sort, ...Object.fromEntries(new URLSearchParams(link.dataset.filter)) });
+    const heading = document.getElementById("alerts");
+    show(heading);
+    heading.focus({ preventScroll: true });
+  });
   window.addEventListener("hashchange", restore);
   restore();
 })();

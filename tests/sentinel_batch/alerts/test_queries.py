@@ -140,8 +140,8 @@ def test_formula_guard(text: str | None, guarded: bool) -> None:
 
 
 def test_export_says_which_suffixes_are_allowed(lake: Lake, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"unknown suffix '\.xlsx'.\nHint: Allowed: \.parquet, \.csv, \.json"):
-        export_alerts(tmp_path / "a.xlsx", lake=lake)
+    with pytest.raises(UsageError, match=r"unknown suffix '\.ods'.\nHint: Allowed: \.parquet, \.csv, \.json, \.xlsx"):
+        export_alerts(tmp_path / "a.ods", lake=lake)
     with pytest.raises(UsageError, match="cannot be written"):
         export_alerts(tmp_path / "none" / "a.csv", lake=lake)
     (tmp_path / "folder.csv").mkdir()

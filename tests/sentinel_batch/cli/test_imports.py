@@ -16,7 +16,6 @@ HEAVY = {
     "pyarrow",
     "numpy",
     "sqlglot",
-    "vl_convert",
     "phonenumbers",
     "librosa",
 }

@@ -14,7 +14,7 @@ def visit(browser: Any, path: Path, fragment: str = "") -> None:
     browser.get_log("performance")
     browser.get(path.as_uri() + fragment)
     deadline = time.monotonic() + 30
-    while not browser.execute_script("return document.documentElement.dataset.drawn"):
+    while not browser.execute_script("return document.documentElement.classList.contains('js')"):
         assert time.monotonic() < deadline, browser.get_log("browser")
         time.sleep(0.05)
 

@@ -40,10 +40,16 @@ def test_severity_counts_alerts() -> None:
     assert counts == {"HIGH": 2, "LOW": 1}
 
 
-def test_severity_tells_rules_apart() -> None:
-    two = ALERTS.with_columns(pl.Series("detection_rule", ["SDHF_001", "OTHER_002", "SDHF_001"]))
-    assert "yOffset" in str(chart_severity(two).to_dict())
-    assert "yOffset" not in str(chart_severity(ALERTS).to_dict())
+def test_severity_gives_each_of_twenty_rules_a_line_of_its_own() -> None:
+    rules = pl.DataFrame(
+        {"alert_severity": ["HIGH", "LOW"] * 20, "detection_rule": [f"RULE_{n // 2}" for n in range(40)]}
+    )
+    chart = chart_severity(rules).to_dict()
+    bars, words = chart["layer"]
+    assert bars["encoding"]["y"]["field"] == words["encoding"]["y"]["field"] == "detection_rule"
+    assert len(bars["encoding"]["y"]["scale"]["domain"]) == 20
+    assert chart["height"] >= 20 * 20
+    assert {row["alerts"] for row in chart["datasets"][words["data"]["name"]]} == {2}
 
 
 def test_heatmap_counts_call_records() -> None:

@@ -308,7 +308,7 @@ def test_endless_notes_do_not_make_the_page_too_large(tmp_path: Path) -> None:
             "parameters": json.dumps({"k": "<" * 900}),
         }
     lake.append("fraud_alerts", rows("fraud_alerts", made))
-    assert write(lake, tmp_path).html.stat().st_size <= 2_000_000
+    assert write(lake, tmp_path).html.stat().st_size <= 3_000_000
 
 
 def test_failed_write_leaves_the_old_report(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,7 +336,7 @@ def test_policy_allows_exactly_the_page_s_own_scripts_and_styles(files: ReportFi
     allowed = {
         "'sha256-" + base64.b64encode(hashlib.sha256(t.encode()).digest()).decode() + "'" for t in scripts + styles
     }
-    assert (len(scripts), len(styles)) == (2, 1)
+    assert (len(scripts), len(styles)) == (1, 1)
     assert set(re.findall(r"'sha256-[^']+'", policy)) == allowed
     assert not re.search(r"<(link|img|iframe|object|embed|base)\b|\sstyle=", page.replace(scripts[0], ""))
 

@@ -11,7 +11,7 @@ import pytest
 
 from sentinel_batch.desk import open_desk
 from sentinel_batch.lake import Lake
-from sentinel_batch.reporting import ReportFiles, bundle, write_report
+from sentinel_batch.reporting import ReportFiles, write_report
 from tests.sentinel_batch.reporting.pages import requested, visit
 from tests.sentinel_batch.reporting.report_lake import GENERATED_AT, HOSTILE
 
@@ -45,9 +45,10 @@ def open_all(browser: Any) -> None:
 def test_page_is_drawn_without_errors_and_without_network(browser: Any, hostile: ReportFiles) -> None:
     visit(browser, hostile.html)
     open_all(browser)
-    for name in ("severity", "heatmap", "scatter", "timeline"):
-        marks = browser.execute_script(f"return document.querySelectorAll('#chart-{name} svg .mark-group path').length")
+    for name in ("severity", "heatmap", "timeline"):
+        marks = browser.execute_script(f"return document.querySelectorAll('#chart-{name} svg rect').length")
         assert marks > 3, name
+    assert browser.execute_script("return document.querySelectorAll('#chart-scatter .dot').length") > 12
     assert browser.get_log("browser") == []
     assert {url.split("#")[0] for url in requested(browser)} == {hostile.html.as_uri()}
 
@@ -151,7 +152,7 @@ def test_colours_have_contrast(browser: Any, plain: ReportFiles) -> None:
     styles = (
         "const s = getComputedStyle(document.documentElement);"
         "return Object.fromEntries(['page','panel','row','text','soft','accent','good',"
-        "'CRITICAL','HIGH','MEDIUM','LOW']"
+        "'CRITICAL','HIGH','MEDIUM','LOW','land','sea']"
         ".map(n => [n, s.getPropertyValue('--' + n).trim()]))"
     )
     for scheme in ("light", "dark"):
@@ -162,6 +163,7 @@ def test_colours_have_contrast(browser: Any, plain: ReportFiles) -> None:
         for ink in ("text", "soft", "accent", "good", "CRITICAL", "HIGH", "MEDIUM", "LOW"):
             for paper in ("page", "panel", "row"):
                 assert contrast(colours[ink], colours[paper]) >= 4.5, (scheme, ink, paper)
+        assert min(contrast(colours["text"], colours[paper]) for paper in ("land", "sea")) >= 4.5, scheme
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
@@ -199,18 +201,3 @@ def contrast(one: str, other: str) -> float:
 
     dark, light = sorted((luminance(one), luminance(other)))
     return (light + 0.05) / (dark + 0.05)
-
-
-def test_the_bundle_is_made_once_and_a_folder_that_cannot_be_written_is_no_obstacle(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bundle, "_make", lambda: "scripts")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file" / "below"))
-    (tmp_path / "file").write_text("")
-    assert bundle.vega_bundle.__wrapped__() == "scripts"
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert bundle.vega_bundle.__wrapped__() == "scripts"
-    [kept] = (tmp_path / "cache" / "sentinel-batch").iterdir()
-    assert kept.read_text() == "scripts"
-    monkeypatch.setattr(bundle, "_make", lambda: pytest.fail("made again"))
-    assert bundle.vega_bundle.__wrapped__() == "scripts"
