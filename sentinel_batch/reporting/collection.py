@@ -21,9 +21,10 @@ from sentinel_batch.reporting.evidence import (
 )
 from sentinel_batch.reporting.investigation import gather_investigation, group_alerts
 from sentinel_batch.reporting.marks import MAX_SUSPECTS
+from sentinel_batch.reporting.period import scan_calls
 from sentinel_batch.reporting.quality import measure_coverage, measure_quality
 from sentinel_batch.reporting.recordings import gather_voices
-from sentinel_batch.schema import CALL_RECORDS, FRAUD_ALERTS
+from sentinel_batch.schema import FRAUD_ALERTS
 from sentinel_batch.severity import severity_rank
 
 if TYPE_CHECKING:
@@ -204,9 +205,7 @@ def _alerts(tables: Snapshot, period: Period | None) -> tuple[pl.DataFrame, pl.D
 def _count_quarters(tables: Snapshot, period: Period) -> pl.DataFrame:
     """``quarter`` (of an hour since 1970, UTC) and ``calls``, in which anybody called."""
     moment = pl.col("call_timestamp")
-    calls = tables.scan(CALL_RECORDS.name, since=period.first_instant, until=period.until).filter(
-        moment.is_between(period.first_instant, period.until)
-    )
+    calls = scan_calls(tables, period.first_instant, period.until)
     quarter = moment.dt.epoch("us") // (_QUARTER * 1_000_000)
     counts = calls.group_by(quarter.alias("quarter")).agg(pl.len().cast(pl.Int64).alias("calls"))
     return counts.sort("quarter").collect(engine="streaming")
@@ -216,8 +215,7 @@ def _callers(
     tables: Snapshot, alerts: pl.DataFrame, suppressed: pl.DataFrame, period: Period
 ) -> tuple[dict[str, int], pl.DataFrame]:
     """How many callers there are, and the busiest without an alert, with the figures of their busiest day."""
-    inside = pl.col("call_timestamp").is_between(period.first_instant, period.until)
-    calls = tables.scan(CALL_RECORDS.name, since=period.first_instant, until=period.until).filter(inside)
+    calls = scan_calls(tables, period.first_instant, period.until)
     days = calls.group_by("caller_number", "call_date").agg(pl.len().alias("calls")).collect(engine="streaming")
     suspects = pl.concat([alerts, suppressed])["suspect_number"].drop_nulls().unique()
     busiest = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from sentinel_batch.alerts.events import ALERT_HISTORY
-from sentinel_batch.schema import CALL_RECORDS
+from sentinel_batch.reporting.period import scan_calls
 
 if TYPE_CHECKING:
     from sentinel_batch.lake import Snapshot
@@ -34,9 +34,7 @@ def read_suspect_calls(tables: Snapshot, alerts: pl.DataFrame, period: Period) -
     """Return every call of the suspects of alerts, in their windows and in the period, with text as categories."""
     first, last = _covering(alerts, period)
     suspects = alerts["suspect_number"].drop_nulls().unique()
-    calls = tables.scan(CALL_RECORDS.name, since=first, until=last).filter(
-        pl.col("caller_number").is_in(suspects.implode()) & _MOMENT.is_between(first, last)
-    )
+    calls = scan_calls(tables, first, last).filter(pl.col("caller_number").is_in(suspects.implode()))
     columns = (pl.col(name).cast(pl.Categorical) for name in _TEXTS)
     return calls.select(*columns, "call_timestamp", "duration_seconds", "source_line").collect()
 

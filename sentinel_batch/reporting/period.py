@@ -85,6 +85,15 @@ def choose_period(
     return Period(asked.since, asked.until, includes_since=since is None)
 
 
+def scan_calls(tables: Snapshot, first: datetime, last: datetime) -> pl.LazyFrame:
+    """Return the calls from one instant to another, both included."""
+    calls = tables.scan(CALL_RECORDS.name, since=first, until=last)
+    bounds = tables.bounds()
+    if bounds is not None and first <= bounds[0] and tables.newest_call is not None and tables.newest_call <= last:
+        return calls  # All of them: comparing a million times costs as much as reading a column.
+    return calls.filter(pl.col("call_timestamp").is_between(first, last))
+
+
 def _exact_bounds(tables: Snapshot) -> tuple[datetime, datetime] | None:
     """The log knows the bounds to the millisecond; the files at either end know the rest."""
     bounds = tables.bounds()
