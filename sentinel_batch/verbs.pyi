@@ -241,7 +241,7 @@ class Verbs:
         """Return alerts, worst first: by severity, then most unique destinations, then oldest id."""
 
     def list_boxes(self, *, limit: int | None = None) -> pl.DataFrame:
-        """Return the boxes that stand (columns of ``schema.BOXES``), the most evidence first."""
+        """Return the boxes that stand, in the one order of importance."""
 
     def list_cases(self, *, status: str | Sequence[str] | None = None, limit: int | None = None) -> pl.DataFrame:
         """Return cases in the one order of importance (:func:`sentinel_batch.severity.sort_by_importance`)."""
