@@ -26,7 +26,22 @@ MOST = 0.5
 
 PAGE_BYTES = 3_000_000
 OPENING_SECONDS = 1.0
-_SIZE = {"subscribers": 8_500, "days": 14, "boxes": 36, "sims_per_box": 20, "seed": 1}
+_LAKE = """
+import json, sys
+from sentinel_batch.boxes import alert_boxes, record_boxes
+from sentinel_batch.cases import build_cases
+from sentinel_batch.detection import run_detection
+from sentinel_batch.profiles import build_profiles
+from sentinel_batch.simulation.population import simulate_population
+lake = sys.argv[1]
+simulate_population(lake=lake, seed=1, **json.loads(sys.argv[2]))
+build_profiles(lake=lake)
+alert_boxes(record_boxes(lake=lake), lake=lake)
+run_detection(lake=lake, since="14d", record=True)
+build_cases(lake=lake)
+"""
+
+SIZE = {"subscribers": 8_500, "days": 14, "boxes": 36, "sims_per_box": 20}
 """Makes 1.17 million calls and 2,500 alerts."""
 
 _CASE = """
@@ -55,30 +70,25 @@ class Turn:
         return self.ours["cpu"] / self.theirs["cpu"]
 
 
-def make_lake(lake: Path) -> None:
-    """Fill a lake with a simulated population, and look for boxes, findings and cases in it."""
-    from sentinel_batch.boxes import alert_boxes, find_boxes, record_boxes
-    from sentinel_batch.cases import build_cases
-    from sentinel_batch.detection import record_detections, run_detection
-    from sentinel_batch.profiles import build_profiles
-    from sentinel_batch.simulation.population import simulate_population
-
+def make_lake(lake: Path, tree: Path) -> None:
+    """Fill a lake with a population, boxes, alerts and cases, by the code of a tree: ours reads older lakes."""
     shutil.rmtree(lake, ignore_errors=True)
-    simulate_population(lake=lake, **_SIZE)
-    build_profiles(lake=lake)
-    boxes = find_boxes(lake=lake)
-    record_boxes(boxes, lake=lake)
-    alert_boxes(lake=lake)
-    record_detections(run_detection(since="14d", lake=lake), lake=lake)
-    build_cases(lake=lake)
+    _run(tree, _LAKE, str(lake), json.dumps(SIZE))
+
+
+def _run(tree: Path, program: str, *arguments: str, cache: Path | None = None) -> str:
+    """Run a program with the code of a tree, in a fresh process, and return what it printed."""
+    surroundings = {**os.environ, "PYTHONPATH": str(tree.resolve())}
+    if cache is not None:
+        surroundings["XDG_CACHE_HOME"] = str(cache)
+    command = [sys.executable, "-P", "-c", program, *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=surroundings).stdout
 
 
 def write(tree: Path, lake: Path, out: Path, cache: Path) -> dict[str, float]:
-    """Write the report of a lake with the code of a tree, in a fresh process."""
-    surroundings = {**os.environ, "PYTHONPATH": str(tree), "XDG_CACHE_HOME": str(cache)}
-    command = [sys.executable, "-P", "-c", _CASE, str(lake), str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=surroundings, cwd=out)
-    measured: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    """Write the report of a lake with the code of a tree."""
+    printed = _run(tree, _CASE, str(lake), str(out), cache=cache)
+    measured: dict[str, float] = json.loads(printed.splitlines()[-1])
     return measured
 
 
@@ -88,7 +98,7 @@ def measure(lake: Path, baseline: Path, turns: int, folder: Path) -> list[Turn]:
     for out in outs:
         out.mkdir(parents=True, exist_ok=True)
     taken = [
-        Turn(write(HERE.parent, lake, outs[0], outs[2]), write(baseline.resolve(), lake, outs[1], outs[2]))
+        Turn(write(HERE.parent, lake, outs[0], outs[2]), write(baseline, lake, outs[1], outs[2]))
         for _ in range(turns + 1)
     ]
     return taken[1:]
@@ -154,7 +164,7 @@ def main() -> None:
     folder = options.folder.resolve()
     lake = options.lake.resolve() if options.lake else folder / "lake"
     if options.lake is None:
-        make_lake(lake)
+        make_lake(lake, options.baseline)
     print(describe(measure(lake, options.baseline, options.turns, folder), folder / "ours" / "report.html"))
 
 
