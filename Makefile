@@ -41,7 +41,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.run: $(MANIFEST) | $(BIN)/python
-	$(INSTALL) --editable .
+	$(INSTALL) --editable '.[audio]'
 	@touch $@
 
 $(VENV)/.test: $(MANIFEST) | $(BIN)/python

@@ -6,4 +6,7 @@ Every public name is loaded on first use, so that importing the package loads ne
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+from batch_base.extras import naming_extras
+
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__ = naming_extras(_load)

@@ -133,5 +133,7 @@ def require_verdict(assessment: Assessment) -> Verdict:
 def _attempt(step: Callable[[], T]) -> tuple[T | None, dict[str, str] | None]:
     try:
         return step(), None
+    except ImportError:  # Of no recording in particular: an extra is not installed.
+        raise
     except Exception as error:
         return None, describe_failure(error)

@@ -5,5 +5,8 @@ Every public name is loaded on first use, so that importing the package loads ne
 
 import lazy_loader
 
+from batch_base.extras import naming_extras
+
 __version__ = "0.1.0"
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__ = naming_extras(_load)

@@ -89,7 +89,7 @@ def _read_wav_tag(head: bytes) -> int:
 
 def _open_extra(path: str | PathLike[str], kind: str, why: str) -> Reader:
     if not extra_formats.is_available():
-        hint = "Install the extra: pip install 'sentinel-batch[formats]'."
+        hint = "Type: pip install 'sentinel-batch[formats]'"
         raise refuse_file(path, "codec_missing", f"holds {kind} audio, which needs PyAV{why and f' ({why})'}", hint)
     return extra_formats.ExtraFormatReader(path, kind)
 

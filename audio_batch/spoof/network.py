@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from audio_batch.errors import ModelError
 from audio_batch.spoof.picture import Picture
+from batch_base.extras import MissingExtraError, named_extra
 
 FRAMES = 397
 """Frames that a network sees: 4 s in steps of 10 ms. Shorter segments are repeated."""
@@ -34,7 +35,8 @@ class Network:
     """
 
     def __init__(self, document: bytes) -> None:
-        import onnxruntime  # late: a model need not have a network, and the shipped one has none
+        with named_extra():
+            import onnxruntime  # late: a model need not have a network, and the shipped one has none
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -69,6 +71,8 @@ def load_network(path: Path) -> Network:
         raise ModelError(f"No network at {str(path)!r}", hint="A model is a folder; copy it as a whole.")
     try:
         network = Network(path.read_bytes())
+    except MissingExtraError:
+        raise
     except Exception as error:  # onnxruntime's exceptions have no common base but Exception
         raise ModelError(f"{str(path)!r} is not a network in ONNX form", hint="Train the model again.") from error
     if network.inputs != ["picture"]:

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from audio_batch.errors import AudioError, AudioUsageError
+from batch_base.extras import MissingExtraError, explain_missing
 from sentinel_batch.cli.session import Session
 from sentinel_batch.errors import ExitCode, SentinelError
 
@@ -29,6 +30,11 @@ def run_reported(session: Session, action: Callable[[], Any]) -> int:
     except AudioError as error:
         _report(session, error.code, error.message, error.hint, error.details)
         return int(_judge_audio(error))
+    except MissingExtraError as error:
+        return _report_missing(session, error)
+    except ModuleNotFoundError as error:
+        missing = explain_missing(error)
+        return _report_unexpected(session, error) if missing is None else _report_missing(session, missing)
     except typer.TyperException as error:
         _report(session, "usage", error.format_message(), _usage_hint(error), {})
         return int(ExitCode.USAGE)
@@ -39,6 +45,11 @@ def run_reported(session: Session, action: Callable[[], Any]) -> int:
     if result == INTERRUPTED:
         _report(session, "interrupted", "Interrupted.", "What was committed is kept; run the command again.", {})
     return int(result) if isinstance(result, int) else int(ExitCode.DONE)
+
+
+def _report_missing(session: Session, error: MissingExtraError) -> int:
+    _report(session, error.code, error.message, error.hint, error.details)
+    return int(ExitCode.USAGE)
 
 
 def _judge_audio(error: AudioError) -> ExitCode:

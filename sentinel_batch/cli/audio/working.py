@@ -38,6 +38,8 @@ def work_through(
                 continue
             try:
                 entries.append(work(recording))
+            except ImportError:  # Of no recording in particular: an extra is not installed.
+                raise
             except Exception as error:
                 entries.append(refuse(recording, describe_failure(error)))
     return entries

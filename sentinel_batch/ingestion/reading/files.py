@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -23,6 +24,7 @@ SUFFIXES = (".csv", ".txt", ".tsv", ".log", ".cdr", ".dat")
 SAMPLE_BYTES = 1 << 18
 _HASHED_AT_ONCE = 1 << 18
 _COMPRESSED_BYTES = 1 << 18
+_WINDOW_LOG = 31
 
 
 def find_files(paths: Sequence[str | Path]) -> list[Path]:
@@ -107,11 +109,8 @@ class _ZstandardFrames(io.RawIOBase):
     """The content of a file's Zstandard frames; unlike the library's reader, it tells a file that was cut short."""
 
     def __init__(self, file: BinaryIO) -> None:
-        import zstandard
-
         self._file = file
-        self._decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 31)
-        self._frame = self._decompressor.decompressobj()
+        self._frame = _open_frame()
         self._begun = False
         self._plain = memoryview(b"")
 
@@ -122,7 +121,7 @@ class _ZstandardFrames(io.RawIOBase):
         while not self._plain:
             packed = self._frame.unused_data if self._frame.eof else b""
             if self._frame.eof:
-                self._frame, self._begun = self._decompressor.decompressobj(), False
+                self._frame, self._begun = _open_frame(), False
             packed = packed or self._file.read(_COMPRESSED_BYTES)
             if not packed:
                 if self._begun:
@@ -133,6 +132,16 @@ class _ZstandardFrames(io.RawIOBase):
         size = min(len(buffer), len(self._plain))
         buffer[:size], self._plain = self._plain[:size], self._plain[size:]
         return size
+
+
+def _zstd() -> Any:
+    """Return Python's own Zstandard, or what brings it to earlier versions; late, as most files need none."""
+    return import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+
+
+def _open_frame() -> Any:
+    zstd = _zstd()
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG})
 
 
 @contextmanager
@@ -153,6 +162,4 @@ def unreadable_reported(path: Path) -> Iterator[None]:
 
 def _damages() -> tuple[type[Exception], ...]:
     """Return what damaged compressed files raise; asked only when something is raised, as the import takes a while."""
-    import zstandard
-
-    return EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError
+    return EOFError, gzip.BadGzipFile, zlib.error, _zstd().ZstdError

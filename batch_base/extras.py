@@ -1,0 +1,86 @@
+"""Libraries that are installed by choice, and what to type where one is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from batch_base.errors import ReportedError
+
+EXTRAS = {
+    "librosa": "audio",
+    "soundfile": "audio",
+    "soxr": "audio",
+    "numba": "audio",
+    "xgboost": "model",
+    "onnxruntime": "onnx",
+}
+"""Module to the extra of the distribution that installs it; ``audio`` installs xgboost, too."""
+
+_NEEDED_FOR = {
+    "audio": "Recordings need",
+    "model": "Models of callers need",
+    "onnx": "ONNX models need",
+}
+
+
+class MissingExtraError(ReportedError, ImportError):
+    """A library of an extra is not installed."""
+
+
+def explain_missing(error: ImportError, extra: str | None = None) -> MissingExtraError | None:
+    """Return the error that says which extra to install, None if the module is of none.
+
+    Parameters
+    ----------
+    error
+        What an import raised.
+    extra
+        The extra to name, where several install the module.
+    """
+    if isinstance(error, MissingExtraError):
+        return error
+    module = (error.name or "").partition(".")[0]
+    extra = extra or EXTRAS.get(module)
+    if extra is None or module not in EXTRAS or not isinstance(error, ModuleNotFoundError):
+        return None
+    return MissingExtraError(
+        f"{_NEEDED_FOR[extra]} the extra '{extra}': the package {module} is not installed.",
+        hint=f"Type: pip install 'sentinel-batch[{extra}]'",
+        extra=extra,
+        module=module,
+    )
+
+
+@contextmanager
+def named_extra(extra: str | None = None) -> Iterator[None]:
+    """Let an import that fails name the extra to install.
+
+    Parameters
+    ----------
+    extra
+        The extra to name, where several install the module.
+
+    Raises
+    ------
+    MissingExtraError
+        If the module that is missing belongs to an extra.
+    """
+    try:
+        yield
+    except ImportError as error:
+        explained = explain_missing(error, extra)
+        if explained is None or explained is error:
+            raise
+        raise explained from error
+
+
+def naming_extras(load: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return a package's ``__getattr__`` whose failed imports name the extra to install."""
+
+    def load_named(name: str) -> Any:
+        with named_extra():
+            return load(name)
+
+    return load_named
