@@ -19,21 +19,21 @@ _COLUMNS = (
     Column("SIMs", numeric=True),
     Column("Calls", numeric=True),
     Column("Minutes", numeric=True),
-    Column("Nats over chance", numeric=True),
-    Column("Cell"),
-    Column("Seen"),
-    Column("What ties them", fold=True),
+    Column("Nats over chance", numeric=True, drop=4),
+    Column("Cell", drop=2),
+    Column("Seen", drop=3),
+    Column("What ties them", fold=True, least=28),
 )
 
 _MEMBER_COLUMNS = (
     Column("Number"),
     Column("Calls", numeric=True),
     Column("Minutes", numeric=True),
-    Column("One-way callees", numeric=True),
+    Column("One-way", numeric=True, drop=1),
     Column("Callees", numeric=True),
-    Column("Seen"),
-    Column("Cell"),
-    Column("Handset"),
+    Column("Seen", drop=3),
+    Column("Cell", drop=2),
+    Column("Handset", drop=4),
 )
 
 BoxId = Annotated[int, typer.Argument(metavar="ID", help="Id of the box.")]

@@ -47,8 +47,11 @@ def explain(
     calls: Annotated[
         Path | None, typer.Option("--calls", metavar="FILE", help="Write every call behind the alert as CSV.")
     ] = None,
+    more: Annotated[
+        bool, typer.Option("--more", help="Also calls by the hour, callees, single calls, cells, earlier alerts.")
+    ] = False,
 ) -> None:
-    """Explain an alert or a number, down to single calls."""
+    """Explain an alert or a number: on one screen, or with --more down to single calls."""
     from sentinel_batch.alerts import explain as explain_subject
 
     desk = session.desk()
@@ -60,7 +63,9 @@ def explain(
         facts = {"calls_file": written} if written else {}
         out.document({"status": "success", **explanation.to_dict(), "remediation": advice, **facts})
         return
-    _print_explanation(out, explanation, advice)
+    _print_explanation(out, explanation, advice, more)
+    if not more:
+        out.note(f"Thresholds, hours, callees, calls, cells, history: sentinel-batch explain {subject} --more")
     if written:
         out.note(f"Calls written to {written}")
 
@@ -73,8 +78,8 @@ def advise(config: Config, alert: dict[str, Any] | None) -> str | None:
     return found[0]["remediation"] if found else None
 
 
-def print_alert(out: Output, alert: dict[str, Any], advice: str | None = None) -> None:
-    """Print one alert, what to do about it, and its history where it has one."""
+def print_alert(out: Output, alert: dict[str, Any], advice: str | None = None, *, brief: bool = False) -> None:
+    """Print one alert, what to do about it, and, unless in brief, when it was made, and its history."""
     icon, _ = SEVERITY_MARKS[alert["alert_severity"]]
     verdict = alert["disposition"] or alert["status"]
     out.line(f"Alert {alert['id']}  {icon} {alert['alert_severity']}  {alert['suspect_number']}  {verdict}")
@@ -82,13 +87,15 @@ def print_alert(out: Output, alert: dict[str, Any], advice: str | None = None) -
     out.prose(explain_severity(alert), label="Severity ")
     out.line(f"Rule     {alert['detection_rule']} {alert['rule_version']} ({alert['alert_type']})")
     out.line(f"Window   ({format_moment(alert['window_start'])}, {format_moment(alert['window_end'])}] UTC")
-    out.line(f"Seen     {format_moment(alert['first_seen'])} to {format_moment(alert['last_seen'])} UTC")
-    out.line(f"Created  {format_moment(alert['created_at'])} UTC")
+    if not brief:
+        out.line(f"Seen     {format_moment(alert['first_seen'])} to {format_moment(alert['last_seen'])} UTC")
+        out.line(f"Created  {format_moment(alert['created_at'])} UTC")
     if alert["reviewer_notes"]:
         out.prose(alert["reviewer_notes"], label="Notes    ")
     if advice:
         out.prose(advice, label="To do    ")
-    _print_events(out, alert.get("events") or [])
+    if not brief:
+        _print_events(out, alert.get("events") or [])
 
 
 def explain_severity(alert: dict[str, Any]) -> str:
@@ -104,9 +111,9 @@ def explain_severity(alert: dict[str, Any]) -> str:
     )
 
 
-def _print_explanation(out: Output, explanation: Explanation, advice: str | None) -> None:
+def _print_explanation(out: Output, explanation: Explanation, advice: str | None, more: bool) -> None:
     if explanation.alert is not None:
-        print_alert(out, explanation.alert, advice)
+        print_alert(out, explanation.alert, advice, brief=not more)
     else:
         out.line(f"{explanation.suspect_number}  no alert")
         start, end = format_moment(explanation.window_start), format_moment(explanation.window_end)
@@ -115,6 +122,11 @@ def _print_explanation(out: Output, explanation: Explanation, advice: str | None
         out.prose(notice, label="Note     ")
     out.line()
     _print_reasons(out, explanation)
+    if more:
+        _print_details(out, explanation)
+
+
+def _print_details(out: Output, explanation: Explanation) -> None:
     _print_thresholds(out, explanation.alert)
     _print_evidence(out, explanation.evidence)
     _print_hours(out, explanation.calls_per_hour)
@@ -147,7 +159,7 @@ def _print_reasons(out: Output, explanation: Explanation) -> None:
             if reason.percentile >= _ALL
             else f"above {reason.percentile:.1f} % of {count_of(reason.callers, 'other')}"
         )
-        value = "" if reason.value is None else f"{reason.value:,.2f}".removesuffix(".00")
+        value = "" if reason.value is None else _plain(reason.value)
         rows.append((_MEASURES.get(reason.measure, reason.measure), value, threshold, standing))
     out.table(columns, rows)
 
@@ -167,10 +179,18 @@ def _print_evidence(out: Output, evidence: dict[str, Any]) -> None:
     figures = [(n.replace("_", " "), v) for n, v in evidence.items() if not isinstance(v, list | dict)]
     if figures:
         out.line()
-        out.table((Column("Evidence"), Column("Value", numeric=True)), figures)
+        out.table((Column("Evidence"), Column("Value", fold=True)), [(n, _figure(v)) for n, v in figures])
     details = evidence.get("details")
     if details:
         _print_frame(out, f"Details ({evidence.get('details_total', len(details))} in all)", pl.DataFrame(details))
+
+
+def _figure(value: Any) -> Any:
+    return _plain(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.2f}".removesuffix(".00")
 
 
 def _print_hours(out: Output, hours: pl.DataFrame) -> None:

@@ -65,9 +65,11 @@ class Output:
         _write(sys.stdout, text)
 
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[Any]], *, title: str = "") -> None:
-        """Print a table as payload, or a card for each row where the terminal is too narrow for one."""
+        """Print a table as payload; what a narrow terminal has no room for is left out, and said."""
         with self._console(sys.stdout) as console:
-            draw_table(console, columns, rows, title)
+            left_out = draw_table(console, columns, rows, title)
+        if left_out:
+            self.note(f"No room for: {', '.join(left_out)}. A wider terminal shows them, and so does --json.")
 
     # -- everything else --------------------------------------------------------------------------------------
 

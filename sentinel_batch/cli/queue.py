@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.period import Since, Until, resolve_bounds
 from sentinel_batch.cli.session import Session, with_session
-from sentinel_batch.cli.text import show_reasons, show_share
+from sentinel_batch.cli.text import name_reasons, show_reasons, show_share
 
 if TYPE_CHECKING:
     import polars as pl
@@ -18,13 +19,13 @@ _QUEUE = (
     Column("Rank", numeric=True),
     Column("Suspect"),
     Column("Score", numeric=True),
-    Column("Rules' score", numeric=True),
-    Column("Model", numeric=True),
+    Column("Rules' score", numeric=True, drop=5),
+    Column("Model", numeric=True, drop=3),
     Column("Severity"),
-    Column("Case", numeric=True),
-    Column("Box", numeric=True),
-    Column("Alerts", fold=True),
-    Column("Why", fold=True),
+    Column("Case", numeric=True, drop=2),
+    Column("Box", numeric=True, drop=1),
+    Column("Alerts", fold=True, drop=4),
+    Column("Why", fold=True, least=26),
 )
 
 
@@ -37,6 +38,7 @@ def queue(
     model: Annotated[
         str | None, typer.Option("--model", metavar="DIR", help="A model's folder, the name of a shipped one, or none.")
     ] = None,
+    more: Annotated[bool, typer.Option("--more", help="Print every reason, in whole sentences.")] = False,
 ) -> None:
     """Rank the suspects, one row per number: whom to look at first.
 
@@ -55,12 +57,14 @@ def queue(
         check = None if found.check is None else found.check.to_dict()
         out.document({"status": "success", "count": rows.height, "suspects": rows.to_dicts(), "model_check": check})
         return
-    _print_queue(out, rows)
+    _print_queue(out, rows, show_reasons if more else name_reasons)
+    if rows.height and not more:
+        out.note("Every reason, in whole sentences: --more")
     for notice in found.notices:
         out.note(notice)
 
 
-def _print_queue(out: Output, rows: pl.DataFrame) -> None:
+def _print_queue(out: Output, rows: pl.DataFrame, show: Callable[[list[str], list[str]], str]) -> None:
     if rows.is_empty():
         out.line("No suspects.")
         return
@@ -77,7 +81,7 @@ def _print_queue(out: Output, rows: pl.DataFrame) -> None:
                 row["case_id"],
                 row["box_id"],
                 " ".join(map(str, row["alert_ids"])),
-                show_reasons(row["reasons"], row["reasons_against"]),
+                show(row["reasons"], row["reasons_against"]),
             )
             for row in rows.to_dicts()
         ],

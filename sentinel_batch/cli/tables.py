@@ -1,4 +1,4 @@
-"""Tables for the terminal: nothing is ever cut off."""
+"""Tables for the terminal: no cell is ever cut off; a narrow terminal gets fewer columns, and is told so."""
 
 from __future__ import annotations
 
@@ -18,39 +18,76 @@ SEVERITY_MARKS = {"CRITICAL": ("◆", "bold red"), "HIGH": ("▲", "red"), "MEDI
 """Severity to icon (those of the report) and colour; the word is always printed too."""
 
 _GAP = 2
-_NARROWEST_FOLD = 12
 _LONGEST_WORD = 32
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its heading, and whether it holds numbers (right-aligned) or long text (folded)."""
+    """A column of a table.
+
+    Parameters
+    ----------
+    heading
+        Its heading.
+    numeric
+        It holds numbers, which are aligned to the right.
+    fold
+        It holds long text, which is broken between words.
+    drop
+        Order in which columns are left out where the terminal is too narrow: the highest first, 0 never.
+    least
+        Width below which a column that folds is better left out.
+    """
 
     heading: str
     numeric: bool = False
     fold: bool = False
+    drop: int = 0
+    least: int = 12
 
 
-def draw_table(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[Any]], title: str = "") -> None:
-    """Draw a table; where the console is too narrow for it, one card of lines for each row.
+def draw_table(
+    console: Console, columns: Sequence[Column], rows: Iterable[Sequence[Any]], title: str = ""
+) -> list[str]:
+    """Draw a table; where the console is too narrow for it, with fewer columns, or one card of lines for each row.
 
     Parameters
     ----------
     console
         Where to draw.
     columns
-        Headings; columns that fold give way first.
+        Headings; columns that fold give way first, then those that may be left out are. One that may be, and holds
+        nothing, is.
     rows
         One value per column. A severity gets its icon and colour, a time is written in UTC, None is empty.
     title
         A line above.
+
+    Returns
+    -------
+    list of str
+        Headings of the columns that were left out for lack of width.
     """
     cells = [[_cell(value) for value in row] for row in rows]
-    widths = _share_width(columns, cells, console.width)
+    kept = [n for n, column in enumerate(columns) if not column.drop or any(row[n].cell_len for row in cells)]
+    left_out = []
+    while (widths := _share_width(*_pick(columns, cells, kept), console.width)) is None:
+        going = max(kept, key=lambda n: columns[n].drop)
+        if not columns[going].drop:
+            break
+        kept.remove(going)
+        left_out.append(columns[going].heading)
     if widths is None:
         _draw_cards(console, columns, cells, title)
-    else:
-        _draw_grid(console, columns, cells, title, widths)
+        return []
+    _draw_grid(console, *_pick(columns, cells, kept), title, widths)
+    return left_out
+
+
+def _pick(
+    columns: Sequence[Column], cells: list[list[Text]], kept: Sequence[int]
+) -> tuple[list[Column], list[list[Text]]]:
+    return [columns[n] for n in kept], [[row[n] for n in kept] for row in cells]
 
 
 def _share_width(columns: Sequence[Column], cells: list[list[Text]], width: int) -> list[int] | None:
@@ -58,7 +95,7 @@ def _share_width(columns: Sequence[Column], cells: list[list[Text]], width: int)
     texts = [[column.heading, *(row[index].plain for row in cells)] for index, column in enumerate(columns)]
     natural = [max(map(_count_cells, column)) for column in texts]
     widths = [
-        min(whole, max(_NARROWEST_FOLD, _measure_words(column))) if which.fold else whole
+        min(whole, max(which.least, _measure_words(column))) if which.fold else whole
         for which, column, whole in zip(columns, texts, natural, strict=True)
     ]
     spare = width - sum(widths) - _GAP * (len(columns) - 1)

@@ -49,6 +49,19 @@ def show_reasons(speaking: Sequence[str], against: Sequence[str]) -> str:
     return "; ".join(speaking) + (f"{'. ' if speaking else ''}Against: {'; '.join(against)}" if against else "")
 
 
+def name_reasons(speaking: Sequence[str], against: Sequence[str]) -> str:
+    """Write the rules that speak for a suspicion by their names, and the first of the other reasons, for and against."""
+    rules = dict.fromkeys(name for reason in speaking if (name := _name_rule(reason)))
+    others = [reason for reason in speaking if not _name_rule(reason)]
+    return show_reasons([*([", ".join(rules)] if rules else []), *others[:1]], against[:1])
+
+
+def _name_rule(reason: str) -> str:
+    """Return the rule that says a reason, or nothing."""
+    rule, colon, _ = reason.partition(": ")
+    return rule if colon and rule.isupper() else ""
+
+
 def _steers(character: str) -> bool:
     return unicodedata.category(character) in {"Cc", "Cs"} or character in _DIRECTION_CONTROLS
 

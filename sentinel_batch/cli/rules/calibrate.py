@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 _THRESHOLDS = (
     Column("Rule"),
     Column("Parameter"),
-    Column("Segment"),
-    Column("Quantile", numeric=True),
+    Column("Segment", drop=1),
+    Column("Quantile", numeric=True, drop=3),
     Column("Value", numeric=True),
-    Column("Alerts/day", numeric=True),
-    Column("95 % interval", numeric=True),
-    Column(""),
+    Column("Per day", numeric=True),
+    Column("95 % interval", numeric=True, drop=2),
+    Column("", fold=True, least=8),
 )
 
 

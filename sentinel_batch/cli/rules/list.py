@@ -55,11 +55,11 @@ def list_rules(
         columns = (
             Column("Rule"),
             Column("Ver."),
-            Column("Maturity"),
+            Column("Maturity", drop=1),
             Column("Role"),
-            Column("Book"),
-            Column("Name", fold=True),
-            Column("Tags", fold=True),
+            Column("Book", drop=2),
+            Column("Name", fold=True, least=36),
+            Column("Tags", fold=True, drop=3, least=40),
         )
         rows = [(r.id, r.version, r.maturity, role_of(r, config), r.book, r.name, ", ".join(r.tags)) for r in rules]
         out.table(columns, rows)

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from batch_base.plain import to_plain
-from sentinel_batch.cli.output import Column, Output
+from sentinel_batch.cli.output import Output
 from sentinel_batch.cli.rules.description import WordsArgument
+from sentinel_batch.cli.rules.findings import print_findings
 from sentinel_batch.cli.session import Session, with_session
-from sentinel_batch.cli.text import count_of
 from sentinel_batch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +38,7 @@ def run(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the findings, record nothing.")] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Print every finding, not only the 20 worst.")] = False,
 ) -> ExitCode:
     """Run rules over one period, and record the findings as alerts.
 
@@ -65,7 +65,7 @@ def run(
     if out.as_json:
         out.document(done.to_dict())
     elif done.by_rule:
-        _print_findings(out, done)
+        print_findings(out, done, every=show_all)
         _print_changes(out, done, strangers)
     for notice in () if out.as_json else done.notices:
         out.warn(notice)
@@ -116,22 +116,6 @@ def _read_list(rule: Rule, name: str, text: str) -> str | list[str]:
             hint=f"Name a CSV file with these columns: --set {name}=rows.csv",
         )
     return [value.strip() for value in text.split(",") if value.strip()]
-
-
-def _print_findings(out: Output, done: Detections) -> None:
-    out.note(f"Examined ({to_plain(done.since)}, {to_plain(done.until)}], {count_of(len(done.by_rule), 'rule')}")
-    columns = (
-        Column("Rule"),
-        Column("Severity"),
-        Column("Suspect"),
-        Column("Conf.", numeric=True),
-        Column("Evidence", fold=True),
-    )
-    names = ("detection_rule", "alert_severity", "suspect_number", "confidence", "evidence_summary")
-    if done.findings.is_empty():
-        out.line("No findings.")
-    else:
-        out.table(columns, done.findings.select(names).rows())
 
 
 def _print_changes(out: Output, done: Detections, strangers: Sequence[str]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.period import Since, Until, resolve_bounds
@@ -14,14 +16,14 @@ if TYPE_CHECKING:
 
 _RULES = (
     Column("Rule"),
-    Column("Version"),
+    Column("Version", drop=2),
     Column("Alerts", numeric=True),
     Column("Reviewed", numeric=True),
     Column("Confirmed", numeric=True),
     Column("False", numeric=True),
-    Column("Precision", numeric=True),
-    Column("95 % interval", numeric=True),
-    Column("Hours", numeric=True),
+    Column("Precision", numeric=True, drop=1),
+    Column("95 % interval", numeric=True, drop=1),
+    Column("Hours", numeric=True, drop=3),
 )
 _WEEKS = (
     Column("Rule"),
@@ -38,11 +40,21 @@ _OUTSIDE = (
     Column("Alerted", numeric=True),
 )
 
-_REASONS = (Column("Rule"), Column("Alerts", numeric=True), Column("Why false", fold=True), Column("Such as alert"))
+_REASONS = (
+    Column("Rule"),
+    Column("Alerts", numeric=True),
+    Column("Why false", fold=True),
+    Column("Such as alert", drop=1),
+)
 
 
 @with_session
-def scorecard(session: Session, since: Since = None, until: Until = None) -> None:
+def scorecard(
+    session: Session,
+    since: Since = None,
+    until: Until = None,
+    show_all: Annotated[bool, typer.Option("--all", help="Print every week of every rule, too.")] = False,
+) -> None:
     """Print what the verdicts say of each rule.
 
     Precision is confirmed / (confirmed + false positives), with its Wilson interval. Hours are an estimate: pauses
@@ -56,10 +68,10 @@ def scorecard(session: Session, since: Since = None, until: Until = None) -> Non
     if session.output.as_json:
         session.output.document({"status": "success", "since": begin, "until": end, **card.to_dict()})
     else:
-        _print_scorecard(session.output, card)
+        _print_scorecard(session.output, card, show_all)
 
 
-def _print_scorecard(out: Output, card: Scorecard) -> None:
+def _print_scorecard(out: Output, card: Scorecard, show_all: bool) -> None:
     if card.rules.is_empty():
         out.line("No alerts.")
         return
@@ -80,15 +92,14 @@ def _print_scorecard(out: Output, card: Scorecard) -> None:
             for row in card.rules.to_dicts()
         ],
     )
-    out.table(
-        _WEEKS,
-        card.weekly.select("detection_rule", "week", "alerts", "reviewed", "precision").iter_rows(),
-        title="By week",
-    )
+    if show_all:
+        weeks = card.weekly.select("detection_rule", "week", "alerts", "reviewed", "precision")
+        out.table(_WEEKS, weeks.iter_rows(), title="By week")
+    else:
+        out.note("Week by week: --all")
     if not card.reasons.is_empty():
         columns = ("detection_rule", "alerts", "reason", "example_alert_id")
         out.table(_REASONS, card.reasons.select(columns).iter_rows(), title="Reasons of false positives")
-
     if not card.outside.is_empty():
         out.table(_OUTSIDE, card.outside.iter_rows(), title="Labels from outside, and how many of them have an alert")
 
