@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from sentinel_batch.cli.explain import advise, print_alert
+from sentinel_batch.cli.offers import offer_alerts, offer_words
 from sentinel_batch.cli.output import Column, Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.cli.suspects import print_suspects, suspect_filters
 from sentinel_batch.errors import UsageError
+from sentinel_batch.schema import SEVERITIES
 from sentinel_batch.window import now, resolve_period
 
 if TYPE_CHECKING:
@@ -38,7 +40,13 @@ _SUPPRESSION_COLUMNS = (
 )
 
 Severity = Annotated[
-    str | None, typer.Option("--severity", metavar="NAME", help="LOW, MEDIUM, HIGH or CRITICAL; several with commas.")
+    str | None,
+    typer.Option(
+        "--severity",
+        metavar="NAME",
+        help="LOW, MEDIUM, HIGH or CRITICAL; several with commas.",
+        autocompletion=offer_words(*SEVERITIES),
+    ),
 ]
 Reviewed = Annotated[
     bool | None, typer.Option("--reviewed/--unreviewed", help="Only those with, or without, a verdict.")
@@ -49,7 +57,13 @@ Since = Annotated[
     typer.Option("--since", metavar="TIME", help="Seen at or after it: 24h, 7d (back from now) or RFC 3339."),
 ]
 Status = Annotated[
-    str | None, typer.Option("--status", metavar="NAME", help="open, reviewed, suppressed, merged or all; with commas.")
+    str | None,
+    typer.Option(
+        "--status",
+        metavar="NAME",
+        help="open, reviewed, suppressed, merged or all; with commas.",
+        autocompletion=offer_words("open", "reviewed", "suppressed", "merged", "all"),
+    ),
 ]
 Grouping = Annotated[
     Literal["suspect", "rule"],
@@ -107,7 +121,10 @@ def list_alerts(
 
 
 @with_session
-def show(session: Session, alert_id: Annotated[int, typer.Argument(metavar="ID", help="Id of the alert.")]) -> None:
+def show(
+    session: Session,
+    alert_id: Annotated[int, typer.Argument(metavar="ID", help="Id of the alert.", autocompletion=offer_alerts)],
+) -> None:
     """Print one alert with its history."""
     from sentinel_batch.alerts import get_alert
 
@@ -124,7 +141,7 @@ def show(session: Session, alert_id: Annotated[int, typer.Argument(metavar="ID",
 @with_session
 def review(
     session: Session,
-    ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of alerts.")],
+    ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of alerts.", autocompletion=offer_alerts)],
     disposition: Annotated[
         Literal["confirmed", "false-positive", "watch"] | None,
         typer.Option("--disposition", metavar="VERDICT", help="confirmed, false-positive or watch [default none]."),

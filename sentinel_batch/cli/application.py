@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
@@ -10,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from sentinel_batch import __version__
+from sentinel_batch.cli.completion import VARIABLE, prepare_completion
 from sentinel_batch.cli.failures import run_reported
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.cli.tree import LazyGroup, create_app
@@ -30,6 +32,8 @@ class ReportedGroup(TyperGroup):
         """Run the command line and exit with its code."""
         arguments = tuple(sys.argv[1:] if args is None else args)
         session = Session(arguments)
+        if VARIABLE in os.environ:
+            prepare_completion()
         run = super().main
         code = run_reported(
             session,
@@ -72,6 +76,7 @@ class RootGroup(ReportedGroup, LazyGroup):
         "audio": "audio:create",
         "sim": "sim:create",
         "config": "config:create",
+        "completion": "completion:completion",
     }
     old_names: ClassVar = {
         "generate": ("sim.calls:calls", "sim calls"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sentinel_batch.cli.offers import offer_boxes
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import UsageError
@@ -36,7 +37,7 @@ _MEMBER_COLUMNS = (
     Column("Handset", drop=4),
 )
 
-BoxId = Annotated[int, typer.Argument(metavar="ID", help="Id of the box.")]
+BoxId = Annotated[int, typer.Argument(metavar="ID", help="Id of the box.", autocompletion=offer_boxes)]
 Since = Annotated[
     str | None, typer.Option("--since", metavar="TIME", help="Look at local days from it on [default box_days].")
 ]

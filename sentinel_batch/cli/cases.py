@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sentinel_batch.cli.offers import offer_cases, offer_words
 from sentinel_batch.cli.output import SEVERITY_MARKS, Column, Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
 
@@ -24,7 +25,7 @@ _COLUMNS = (
 )
 _SHOWN_LINKS = 20
 
-CaseId = Annotated[int, typer.Argument(metavar="ID", help="Id of the case.")]
+CaseId = Annotated[int, typer.Argument(metavar="ID", help="Id of the case.", autocompletion=offer_cases)]
 Notes = Annotated[str, typer.Option("--notes", metavar="TEXT", help="Why.")]
 By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decided [default the current user].")]
 
@@ -63,7 +64,12 @@ def list_cases(
     session: Session,
     status: Annotated[
         str | None,
-        typer.Option("--status", metavar="NAME", help="unseen, open, watch, confirmed, closed, merged or all."),
+        typer.Option(
+            "--status",
+            metavar="NAME",
+            help="unseen, open, watch, confirmed, closed, merged or all.",
+            autocompletion=offer_words("unseen", "open", "watch", "confirmed", "closed", "merged", "all"),
+        ),
     ] = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most N cases.")] = 50,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from batch_base.plain import to_plain
+from sentinel_batch.cli.offers import offer_rules, offer_words
 from sentinel_batch.cli.output import Column, Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode, UsageError
@@ -47,7 +48,9 @@ def detect(
     trailing: Annotated[
         bool, typer.Option("--trailing", help="Examine only the single window that ends at --until.")
     ] = False,
-    rule: Annotated[str, typer.Option("--rule", metavar="ID", help="Rule to run.")] = "SDHF_001",
+    rule: Annotated[
+        str, typer.Option("--rule", metavar="ID", help="Rule to run.", autocompletion=offer_rules)
+    ] = "SDHF_001",
     direction: Annotated[
         str | None,
         typer.Option("--direction", metavar="DIRECTION", help="Count only inbound, outbound or internal calls."),
@@ -60,6 +63,7 @@ def detect(
             "--fail-on",
             metavar="SEVERITY",
             help="Exit with 11 (LOW) to 14 (CRITICAL) if a finding is at least this severe.",
+            autocompletion=offer_words(*SEVERITIES),
         ),
     ] = None,
 ) -> ExitCode:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sentinel_batch.cli.offers import offer_alerts
 from sentinel_batch.cli.output import SEVERITY_MARKS, Column, Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.cli.text import count_of
@@ -43,7 +44,9 @@ _HEADINGS = {
 @with_session
 def explain(
     session: Session,
-    subject: Annotated[str, typer.Argument(metavar="ID|NUMBER", help="Id of an alert, or a number.")],
+    subject: Annotated[
+        str, typer.Argument(metavar="ID|NUMBER", help="Id of an alert, or a number.", autocompletion=offer_alerts)
+    ],
     calls: Annotated[
         Path | None, typer.Option("--calls", metavar="FILE", help="Write every call behind the alert as CSV.")
     ] = None,

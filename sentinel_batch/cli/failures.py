@@ -36,6 +36,8 @@ def run_reported(session: Session, action: Callable[[], Any]) -> int:
         missing = explain_missing(error)
         return _report_unexpected(session, error) if missing is None else _report_missing(session, missing)
     except typer.TyperException as error:
+        if _asks_for_help(error):
+            return _show_help(session, error)
         _report(session, "usage", error.format_message(), _usage_hint(error), {})
         return int(ExitCode.USAGE)
     except (KeyboardInterrupt, typer.Abort):
@@ -78,6 +80,20 @@ def _report(session: Session, code: str, message: str, hint: str, details: dict[
         output.document({"status": "error", "schema_version": 1, "error": ordered})
     else:
         output.error(message, hint)
+
+
+def _asks_for_help(error: typer.TyperException) -> bool:
+    """Tell whether a group was named without a command: its message is the help, in Typer's own words."""
+    return type(error).__name__ == "NoArgsIsHelpError"
+
+
+def _show_help(session: Session, error: typer.TyperException) -> int:
+    if session.output.as_json:
+        command = getattr(error, "ctx").command_path  # noqa: B009 (only some of these errors have one)
+        _report(session, "usage", f"{command} needs a command.", _usage_hint(error), {})
+    else:
+        session.output.raw(error.format_message() + "\n")
+    return int(ExitCode.USAGE)
 
 
 def _usage_hint(error: typer.TyperException) -> str:

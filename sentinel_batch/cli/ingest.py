@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sentinel_batch.cli.dialects.view import print_fields
+from sentinel_batch.cli.offers import offer_dialects
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode
@@ -34,7 +35,12 @@ def ingest(
     paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Files, folders, globs, or - for stdin.")],
     dialect: Annotated[
         str | None,
-        typer.Option("--dialect", metavar="NAME", help="Dialect, or a dialect file; detected when not given."),
+        typer.Option(
+            "--dialect",
+            metavar="NAME",
+            help="Dialect, or a dialect file; detected when not given.",
+            autocompletion=offer_dialects,
+        ),
     ] = None,
     timezone: Annotated[
         str | None,

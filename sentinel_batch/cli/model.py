@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from sentinel_batch.cli.offers import offer_models
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.period import Until, resolve_bounds
 from sentinel_batch.cli.session import Session, with_session
@@ -25,7 +26,10 @@ Also = Annotated[
     list[Path] | None, typer.Option("--also", metavar="PATH", help="Another lake to use as well; may be repeated.")
 ]
 ModelOption = Annotated[
-    str, typer.Option("--model", metavar="DIR", help="Folder of a model, or the name of a shipped one.")
+    str,
+    typer.Option(
+        "--model", metavar="DIR", help="Folder of a model, or the name of a shipped one.", autocompletion=offer_models
+    ),
 ]
 Kinds = Annotated[
     list[str] | None,

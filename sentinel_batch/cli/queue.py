@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sentinel_batch.cli.offers import offer_models
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.period import Since, Until, resolve_bounds
 from sentinel_batch.cli.session import Session, with_session
@@ -36,7 +37,13 @@ def queue(
     until: Until = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most N suspects.")] = 50,
     model: Annotated[
-        str | None, typer.Option("--model", metavar="DIR", help="A model's folder, the name of a shipped one, or none.")
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="DIR",
+            help="A model's folder, the name of a shipped one, or none.",
+            autocompletion=offer_models,
+        ),
     ] = None,
     more: Annotated[bool, typer.Option("--more", help="Print every reason, in whole sentences.")] = False,
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sentinel_batch.cli.offers import offer_models
 from sentinel_batch.cli.session import Session, with_session
 
 
@@ -25,7 +26,13 @@ def report(
     ] = None,
     max_alerts: Annotated[int, typer.Option("--max-alerts", metavar="N", help="Alerts shown on the page.")] = 500,
     model: Annotated[
-        str | None, typer.Option("--model", metavar="DIR", help="Model that takes part in the ranking of suspects.")
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="DIR",
+            help="Model that takes part in the ranking of suspects.",
+            autocompletion=offer_models,
+        ),
     ] = None,
 ) -> None:
     """Write report.html, report.json and alerts.parquet."""

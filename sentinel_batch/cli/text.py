@@ -50,7 +50,7 @@ def show_reasons(speaking: Sequence[str], against: Sequence[str]) -> str:
 
 
 def name_reasons(speaking: Sequence[str], against: Sequence[str]) -> str:
-    """Write the rules that speak for a suspicion by their names, and the first of the other reasons, for and against."""
+    """Write the rules that speak for a suspicion by name, and the first of the other reasons, for and against."""
     rules = dict.fromkeys(name for reason in speaking if (name := _name_rule(reason)))
     others = [reason for reason in speaking if not _name_rule(reason)]
     return show_reasons([*([", ".join(rules)] if rules else []), *others[:1]], against[:1])

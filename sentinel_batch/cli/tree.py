@@ -12,6 +12,9 @@ from typer.core import TyperGroup
 
 from sentinel_batch.cli.moved import add_old_name
 
+WIDEST_HELP = 160
+"""Columns that help uses at most, of a terminal that has them."""
+
 
 def create_app(**settings: Any) -> typer.Typer:
     """Return an application or a group; all of them are set up alike."""
@@ -20,7 +23,7 @@ def create_app(**settings: Any) -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         no_args_is_help=True,
-        context_settings={"help_option_names": ["--help", "-h"]},
+        context_settings={"help_option_names": ["--help", "-h"], "max_content_width": WIDEST_HELP},
         **settings,
     )
 

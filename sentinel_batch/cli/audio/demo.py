@@ -16,6 +16,7 @@ from sentinel_batch.cli.audio.options import (
     find_store,
     read_store_key,
 )
+from sentinel_batch.cli.audio.story import tell_story
 from sentinel_batch.cli.session import Session, with_session
 
 
@@ -38,7 +39,7 @@ def demo(
         Path | None, typer.Option("--out", metavar="DIR", help="Folder for the drafts [default none is written].")
     ] = None,
 ) -> None:
-    """Take a call all the way: detect, verify, route, draft a report. Always prints one JSON document.
+    """Take a call all the way: detect, verify, route, draft a report.
 
     Without PATH: a person and a synthetic voice that claims to be her, both compared with her voiceprint.
     """
@@ -55,4 +56,7 @@ def demo(
         policy=policy,
         out=out,
     )
-    session.output.document({"status": "success", **found})
+    if session.output.as_json:
+        session.output.document({"status": "success", **found})
+    else:
+        tell_story(session.output, found["recordings"], bundled=path is None)

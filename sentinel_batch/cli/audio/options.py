@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sentinel_batch.cli.offers import offer_policies
 from sentinel_batch.cli.output import Output
 from sentinel_batch.cli.session import Session
 from sentinel_batch.errors import NoInputError, UsageError
@@ -67,7 +68,13 @@ KeyFile = Annotated[
     ),
 ]
 PolicyName = Annotated[
-    str, typer.Option("--policy", metavar="NAME", help="Routing policy: a name (see audio policies), or a TOML file.")
+    str,
+    typer.Option(
+        "--policy",
+        metavar="NAME",
+        help="Routing policy: a name (see audio policies), or a TOML file.",
+        autocompletion=offer_policies,
+    ),
 ]
 Channel = Annotated[
     int | None,

@@ -18,6 +18,7 @@ from sentinel_batch.cli.audio.options import (
     show_score,
     show_unread,
 )
+from sentinel_batch.cli.offers import offer_policies
 from sentinel_batch.cli.output import Column, Output, Progress
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode
@@ -56,7 +57,12 @@ def run(
     key_file: KeyFile = None,
     policy: Annotated[
         str | None,
-        typer.Option("--policy", metavar="NAME", help="Routing policy, or a TOML file [default none is applied]."),
+        typer.Option(
+            "--policy",
+            metavar="NAME",
+            help="Routing policy, or a TOML file [default none is applied].",
+            autocompletion=offer_policies,
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", metavar="N", help="Processes [default one per core].")

@@ -7,9 +7,17 @@ from typing import Annotated
 
 import typer
 
+from sentinel_batch.cli.offers import offer_dialects
+
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A file of calls; only its first lines are read.")]
 DialectOption = Annotated[
-    str | None, typer.Option("--dialect", metavar="NAME", help="Dialect, or a dialect file; detected when not given.")
+    str | None,
+    typer.Option(
+        "--dialect",
+        metavar="NAME",
+        help="Dialect, or a dialect file; detected when not given.",
+        autocompletion=offer_dialects,
+    ),
 ]
 TimezoneOption = Annotated[
     str | None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sentinel_batch.cli.offers import offer_rules
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.period import resolve_bounds
 from sentinel_batch.cli.session import Session, with_session
@@ -40,7 +41,10 @@ def calibrate(
     segments: Annotated[bool, typer.Option("--segments", help="A threshold for each segment of callers.")] = False,
     loosen: Annotated[bool, typer.Option("--loosen", help="Use up the budget: loosen rules as well.")] = False,
     rule: Annotated[
-        list[str] | None, typer.Option("--rule", metavar="ID", help="Only this rule; may be repeated [default all].")
+        list[str] | None,
+        typer.Option(
+            "--rule", metavar="ID", help="Only this rule; may be repeated [default all].", autocompletion=offer_rules
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="New TOML file with the thresholds to adopt.")

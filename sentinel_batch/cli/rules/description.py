@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sentinel_batch.cli.offers import offer_rules
 from sentinel_batch.cli.output import Output
 from sentinel_batch.errors import ExitCode
 
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
 WordsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ID|FILE|FOLDER]...", help="Rules, or folders of rules [default those configured]."),
+    typer.Argument(
+        metavar="[ID|FILE|FOLDER]...",
+        help="Rules, or folders of rules [default those configured].",
+        autocompletion=offer_rules,
+    ),
 ]
 
 

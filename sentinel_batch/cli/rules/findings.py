@@ -56,11 +56,9 @@ def print_findings(out: Output, done: Detections, *, every: bool) -> None:
 
 def sort_findings(findings: pl.DataFrame) -> pl.DataFrame:
     """Return findings with the most severe first, among them the most certain."""
-    rank = findings["alert_severity"].replace_strict(SEVERITY_RANK, return_dtype=int)
-    order = findings.with_columns(rank.alias("rank")).sort(
-        "rank", "confidence", "call_count", descending=True, nulls_last=True, maintain_order=True
-    )
-    return order.drop("rank")
+    rank = findings["alert_severity"].replace_strict(SEVERITY_RANK).alias("rank")
+    order = ("rank", "confidence", "call_count")
+    return findings.with_columns(rank).sort(order, descending=True, nulls_last=True, maintain_order=True).drop("rank")
 
 
 def _count(rule: str, findings: pl.DataFrame) -> tuple[Any, ...]:

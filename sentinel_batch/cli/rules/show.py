@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sentinel_batch.cli.offers import offer_rules
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.rules.description import describe_rule
 from sentinel_batch.cli.session import Session, with_session
@@ -30,7 +31,9 @@ _SHOWN_ENTRIES = 20
 @with_session
 def show(
     session: Session,
-    rule: Annotated[str, typer.Argument(metavar="ID|FILE", help="Id of the rule, or one of its files.")],
+    rule: Annotated[
+        str, typer.Argument(metavar="ID|FILE", help="Id of the rule, or one of its files.", autocompletion=offer_rules)
+    ],
     expanded: Annotated[
         bool, typer.Option("--expanded", help="Print the queries that run: with the steps put in.")
     ] = False,
