@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +49,12 @@ _PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
 class WorkerPool:
     """Analyses tasks in processes; leave it as a context manager, which ends them."""
 
-    def __init__(self, workers: int, settings: Settings) -> None:
+    def __init__(
+        self, workers: int, settings: Settings, listen: Callable[[Task, float], None] = lambda task, share: None
+    ) -> None:
         self.settings = settings
         self.workers = [Worker(settings) for _ in range(workers)]
+        self.listen = listen
         self.stopped = threading.Event()
 
     def __enter__(self) -> WorkerPool:
@@ -66,24 +70,34 @@ class WorkerPool:
         waiting: queue.SimpleQueue[Task] = queue.SimpleQueue()
         for task in tasks:
             waiting.put(task)
-        results: queue.SimpleQueue[tuple[Task, dict[str, Any]] | BaseException] = queue.SimpleQueue()
+        results: queue.SimpleQueue[tuple[Task, dict[str, Any] | float] | BaseException] = queue.SimpleQueue()
         for worker in self.workers:
             threading.Thread(target=self._serve, args=(worker, waiting, results), daemon=True).start()
-        for _ in tasks:
+        left = len(tasks)
+        while left:
             result = results.get()
             if isinstance(result, BaseException):
                 raise result
-            yield result
+            task, found = result
+            if isinstance(found, float):
+                self.listen(task, found)
+            else:
+                left -= 1
+                yield task, found
 
     def _serve(self, worker: Worker, waiting: queue.SimpleQueue[Task], results: queue.SimpleQueue[Any]) -> None:
         try:
             while not self.stopped.is_set():
                 task = waiting.get_nowait()
-                results.put((task, worker.analyse(task, self.stopped)))
+                results.put((task, worker.analyse(task, self.stopped, partial(_put_share, results, task))))
         except queue.Empty:
             return
         except BaseException as error:
             results.put(error)
+
+
+def _put_share(results: queue.SimpleQueue[Any], task: Task, share: float) -> None:
+    results.put((task, share))
 
 
 class Worker:
@@ -95,12 +109,12 @@ class Worker:
         self.known: dict[str, Any] = {}
         self.messages = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the worker
 
-    def analyse(self, task: Task, stopped: threading.Event) -> dict[str, Any]:
-        """Return the result of a task; if the process dies or hangs, a result that says so."""
+    def analyse(self, task: Task, stopped: threading.Event, tell: Callable[[float], None]) -> dict[str, Any]:
+        """Return the result of a task, and tell the share that is done; if the process dies, a result that says so."""
         process = self._start() if self.process is None else self.process
         self.known = {}
         with Deadline(process, GRACE_SECONDS) as deadline:
-            answer = _ask(process, asdict(task), lambda facts: self._begin(facts, deadline))
+            answer = _ask(process, asdict(task), lambda facts: self._begin(facts, deadline), tell)
         if answer is None or deadline.is_over:
             self.process = None
             code = process.wait()
@@ -181,8 +195,9 @@ def _ask(
     process: subprocess.Popen[bytes],
     document: dict[str, Any],
     begin: Callable[[dict[str, Any]], None] = lambda facts: None,
+    tell: Callable[[float], None] = lambda share: None,
 ) -> dict[str, Any] | None:
-    """Send a line and wait for the answer, None if the process is gone; ``begin`` takes what comes before it."""
+    """Send a line and wait for the answer, None if the process is gone; what comes before it is passed on."""
     if process.stdin is None or process.stdout is None:
         return None
     try:
@@ -190,9 +205,12 @@ def _ask(
         process.stdin.flush()
         while (line := process.stdout.readline()).endswith(b"\n"):
             answer = json.loads(line)
-            if "begun" not in answer:
+            if "begun" in answer:
+                begin(answer["begun"])
+            elif "share" in answer:
+                tell(float(answer["share"]))
+            else:
                 return dict(answer)
-            begin(answer["begun"])
     except (OSError, ValueError):
         pass
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from audio_batch.batch.tables import BatchResult, build_tables
 from audio_batch.batch.tasks import Task
 from audio_batch.contexts import match_contexts, read_contexts
 from audio_batch.errors import AudioUsageError
+from batch_base.progress import watched
 
 
 def run(
@@ -140,18 +142,27 @@ def _analyse_all(
     """Return the results by name. The longest files go first, so that no worker is left alone with one at the end."""
     meter = ProgressMeter(len(tasks), sum(task.size for task in tasks))
     results = {}
-    for task, result in _compute(sorted(tasks, key=lambda task: (-task.size, task.name)), settings, workers):
+    say = progress or (lambda state: None)
+    ordered = sorted(tasks, key=lambda task: (-task.size, task.name))
+    for task, result in _compute(ordered, settings, workers, lambda task, share: say(meter.hear(task, share))):
         results[task.name] = result
         row = result["recording"]
-        state = meter.count(task.name, task.size, failed=row["status"] == "failed", resumed=row["resumed"])
-        if progress is not None:
-            progress(state)
+        say(meter.count(task, failed=row["status"] == "failed", resumed=row["resumed"]))
     return results
 
 
-def _compute(tasks: Sequence[Task], settings: Settings, workers: int) -> Iterator[tuple[Task, dict[str, Any]]]:
+def _pass_on(listen: Callable[[Task, float], None], task: Task, label: str, share: float) -> None:
+    listen(task, share)
+
+
+def _compute(
+    tasks: Sequence[Task], settings: Settings, workers: int, listen: Callable[[Task, float], None]
+) -> Iterator[tuple[Task, dict[str, Any]]]:
     if workers == 0:
-        yield from ((task, through_json(analyse(task, settings))) for task in tasks)
+        for task in tasks:
+            with watched(partial(_pass_on, listen, task)):
+                result = through_json(analyse(task, settings))
+            yield task, result
         return
-    with WorkerPool(workers, settings) as pool:
+    with WorkerPool(workers, settings, listen) as pool:
         yield from pool.map_unordered(tasks)

@@ -29,6 +29,7 @@ from audio_batch.spoof.evidence import (
 from audio_batch.spoof.model import ChannelModel, Model, load_model
 from audio_batch.spoof.reasons import explain_segments
 from audio_batch.verdict import Label, Reason, SegmentScore, Verdict
+from batch_base.progress import tell_share
 
 BATCH = 32
 SEGMENT_SECONDS, HOP_SECONDS = 4.0, 2.0
@@ -81,7 +82,7 @@ def score(
     started = time.perf_counter()
     properties = probe(path, raw=raw)
     work = _Work(_load(model))
-    work.add(cut_segments(path, channel_roles=channel_roles, raw=raw))
+    work.add(_telling(cut_segments(path, channel_roles=channel_roles, raw=raw), fspath(path), properties.duration))
     if not work.scores:
         everything = cut_segments(path, channel_roles=channel_roles, raw=raw, minimum_speech_seconds=0.0)
         work.add(_keep_faint(everything))
@@ -121,6 +122,13 @@ def score_signal(
     work.add([s for s in segments if s.speech_seconds >= (s.end - s.start) / SEGMENT_SECONDS] or _keep_faint(segments))
     digest = hashlib.sha256(columns.tobytes()).hexdigest()
     return work.conclude("", digest, len(columns) / sampling_rate, session_id, profile, started)
+
+
+def _telling(segments: Iterable[Segment], path: str, duration: float | None) -> Iterator[Segment]:
+    """Pass segments on, and tell who watches how much of the recording they are."""
+    for segment in segments:
+        tell_share(path, segment.end / duration if duration else 0.0)
+        yield segment
 
 
 def _load(model: str | PathLike[str] | None) -> Model:

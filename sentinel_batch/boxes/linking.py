@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from batch_base.progress import follow
 from sentinel_batch.boxes.belongings import SameHandset, SameModel, SameSite
 from sentinel_batch.boxes.callees import CommonCallees
 from sentinel_batch.boxes.candidates import Candidates
@@ -121,7 +122,9 @@ class Comparison:
 
     def link(self) -> Links:
         """Weigh all pairs that any single kind of evidence proposes."""
-        return self.weigh(join_pairs((kind.propose() for kind in self.proposing), self.size))
+        return self.weigh(
+            join_pairs((kind.propose() for kind in follow(self.proposing, lambda kind: kind.kind)), self.size)
+        )
 
     def weigh(self, pairs: Pairs) -> Links:
         """Weigh given pairs."""

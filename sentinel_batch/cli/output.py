@@ -8,18 +8,18 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import StringIO
 from typing import TYPE_CHECKING, Any, TextIO
 
 from batch_base.plain import to_plain
+from sentinel_batch.cli.activity import Activity, clear_line, show_activity
 from sentinel_batch.cli.tables import SEVERITY_MARKS, Column, draw_table
 from sentinel_batch.cli.text import format_moment, to_printable, wrap
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["SEVERITY_MARKS", "Column", "Output", "Progress", "format_moment", "to_printable"]
+__all__ = ["SEVERITY_MARKS", "Activity", "Column", "Output", "format_moment", "to_printable"]
 
 JSON_SCHEMA_VERSION = 1
 """Version of every document that ``--json`` prints; a change that breaks a reader raises it."""
@@ -69,7 +69,7 @@ class Output:
         with self._console(sys.stdout) as console:
             left_out = draw_table(console, columns, rows, title)
         if left_out:
-            self.note(f"No room for: {', '.join(left_out)}. A wider terminal shows them, and so does --json.")
+            self.note(f"No room for: {', '.join(left_out)} (see a wider terminal, or --json)")
 
     # -- everything else --------------------------------------------------------------------------------------
 
@@ -99,26 +99,13 @@ class Output:
         return not self.quiet and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
     @contextmanager
-    def progress(self, label: str) -> Iterator[Progress | None]:
-        """Give a bar on stderr, or None where progress is not shown."""
+    def progress(self, label: str) -> Iterator[Activity | None]:
+        """Give what shows how far the work is, or None where progress is not shown."""
         if not self.shows_progress:
             yield None
             return
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
-        from rich.progress import Progress as RichProgress
-
-        console = Console(file=sys.stderr, no_color=not self._colours(sys.stderr))
-        bar = RichProgress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-        )
-        with bar:
-            yield Progress(bar, bar.add_task(label, total=None))
+        with show_activity(label, colours=self._colours(sys.stderr)) as activity:
+            yield activity
 
     def _labelled(self, label: str, style: str, text: str) -> None:
         if not self._colours(sys.stderr):
@@ -155,19 +142,9 @@ class Output:
         _write(stream, "".join(line.rstrip() + "\n" for line in text.splitlines()))
 
 
-@dataclass
-class Progress:
-    """A bar under way; call it with what is worked on, what is done, and the total."""
-
-    bar: Any
-    task: Any
-
-    def __call__(self, label: str, done: int, total: int) -> None:
-        self.bar.update(self.task, description=to_printable(label)[-40:], completed=done, total=total)
-
-
 def _write(stream: TextIO, text: str) -> None:
     """Write and flush; a reader that went away (``| head``) is no error, and ends the output."""
+    clear_line()
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         stream.write(text.encode(encoding, "replace").decode(encoding))

@@ -92,6 +92,11 @@ class Session:
         return self.arguments[:end]
 
 
+def _name_work(context: typer.Context) -> str:
+    """Return the name of the command, without the program's."""
+    return context.command_path.partition(" ")[2]
+
+
 def with_session(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the common options; it receives the :class:`Session` as its first argument."""
     _, *own = inspect.signature(function, eval_str=True).parameters.values()
@@ -100,7 +105,8 @@ def with_session(function: Callable[..., Any]) -> Callable[..., Any]:
     def command(context: typer.Context, **values: Any) -> Any:
         session = context.ensure_object(Session)
         session.record(**{name: values.pop(name) for name in _COMMON})
-        return function(session, **values)
+        with session.output.progress(_name_work(context)):
+            return function(session, **values)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [inspect.Parameter("context", keyword, annotation=typer.Context)]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from batch_base.progress import follow
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import ModelError
 from sentinel_batch.lake import Lake
@@ -122,7 +123,7 @@ def _ends(days: pl.DataFrame) -> tuple[date, date]:
 
 
 def _describe(profiles: pl.LazyFrame, days: list[date], window: int) -> Iterator[tuple[date, pl.DataFrame]]:
-    for day in days:
+    for day in follow(days):
         yield day, describe_callers(profiles, until=day, days=window)
 
 

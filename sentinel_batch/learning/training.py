@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import xgboost
 
+from batch_base.progress import follow
 from sentinel_batch.desk import ConfigLike, DeskLike
 from sentinel_batch.errors import ModelError
 from sentinel_batch.learning.assessment import assess
@@ -275,7 +276,7 @@ def _cross_score(examples: pl.DataFrame, settings: Mapping[str, Any], rounds: in
     # Another seed than the held-out split, or the calibration folds would be cut along the same lines.
     folds = assign_folds(examples, int(settings["seed"]) + 1)["fold"].to_numpy() % _CALIBRATION_FOLDS
     scores = np.full(examples.height, np.nan)
-    for fold in range(_CALIBRATION_FOLDS):
+    for fold in follow(range(_CALIBRATION_FOLDS), lambda fold: f"fold {fold + 1} of {_CALIBRATION_FOLDS}"):
         seen, unseen = examples.filter(pl.Series(folds != fold)), examples.filter(pl.Series(folds == fold))
         if unseen.height and seen["label"].n_unique() == 2:
             scores[folds == fold] = _boost(seen, settings, rounds).inplace_predict(

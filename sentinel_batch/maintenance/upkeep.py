@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from audio_batch.batch import CHECKPOINT_FOLDER, remove_stale
+from batch_base.progress import follow
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import STAGING, Lake, open_log
@@ -165,7 +166,7 @@ def _work(
     if keep_days is not None:
         result.archived = archive_days(lake, tables, keep_days, folder, result.run_id, dry_run=dry_run)
         tables = tables if dry_run else lake.snapshot()
-    for name in TABLES:
+    for name in follow(tuple(TABLES)):
         result.compacted += compact_table(lake, tables, name, staging, result.run_id, dry_run=dry_run)
         _tidy(lake.path / name, result, retention_hours)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from batch_base.progress import follow
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Lake, StagedFile, damage_reported, full_disk_reported
@@ -142,7 +143,7 @@ def _build(
 def _replace_days(
     lake: Lake, run: Run, measurement: Measurement, days: list[date], stored: dict[date, StoredDay], folder: Path
 ) -> Iterator[int]:
-    for day in days:
+    for day in follow(days):
         file = folder / f"profiles-{run.run_id}-{day}.parquet"
         measurement.measure(day).drop("local_date").sink_parquet(file, compression="lz4")
         rows = int(pl.scan_parquet(file, glob=False).select(pl.len()).collect().item())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from batch_base.progress import follow
 from sentinel_batch.desk import Desk
 from sentinel_batch.errors import RuleError, SentinelError, UsageError
 from sentinel_batch.lake import damage_reported
@@ -174,7 +175,7 @@ def try_tasks(
             # Rules of one window length read the same calls: count once for each start, not once for each rule.
             calls = {start: sources.count_calls(start) for start in set(starts)}
             found: list[Detection | None] = []
-            for task, start in zip(tasks, starts, strict=True):
+            for task, start in follow([*zip(tasks, starts, strict=True)], lambda pair: pair[0].rule.id):
                 try:
                     found.append(_run_reported(sources, task, period, start, calls[start]))
                 except RuleError as error:

@@ -19,7 +19,7 @@ from sentinel_batch.cli.audio.options import (
     show_unread,
 )
 from sentinel_batch.cli.offers import offer_policies
-from sentinel_batch.cli.output import Column, Output, Progress
+from sentinel_batch.cli.output import Activity, Column, Output
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode
 
@@ -112,21 +112,14 @@ def _find_voices(lake: Path, store: Path | None) -> Path | None:
     return store if store is not None else default if default.is_dir() else None
 
 
-def _follow(bar: Progress | None) -> Callable[[BatchProgress], None] | None:
+def _follow(bar: Activity | None) -> Callable[[BatchProgress], None] | None:
     if bar is None:
         return None
 
     def show(state: BatchProgress) -> None:
-        left = "" if state.eta_seconds is None else f" {_clock(state.eta_seconds)} left"
-        bar(f"{state.done} of {state.total}{left}", state.done, state.total)
+        bar.tell(f"{state.done} of {state.total} recordings", state.share)
 
     return show
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _write_tables(desk: Desk, result: RecordingsResult, folder: Path) -> dict[str, Path]:

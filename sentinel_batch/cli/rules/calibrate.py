@@ -24,7 +24,7 @@ _THRESHOLDS = (
     Column("Value", numeric=True),
     Column("Per day", numeric=True),
     Column("95 % interval", numeric=True, drop=2),
-    Column("", fold=True, least=8),
+    Column(""),
 )
 
 
@@ -75,8 +75,9 @@ def calibrate(
 
 def _print_proposal(out: Output, proposal: Proposal, show_all: bool) -> None:
     rows = [row for row in proposal.thresholds.to_dicts() if show_all or row["current"] or row["chosen"]]
-    out.table(_THRESHOLDS, [_threshold(row) for row in rows])
-    out.line(
+    alone = len({row["segment"] for row in rows}) == 1
+    out.table(_THRESHOLDS, [_threshold(row, alone) for row in rows])
+    out.prose(
         f"Alerts opened after {format_moment(proposal.count_since)} up to {format_moment(proposal.until)} (UTC): "
         f"{proposal.current_per_day:.1f} a day with the thresholds in use, {proposal.expected_per_day:.1f} with the "
         f"proposed ones, on {proposal.numbers_per_day:.1f} different numbers; budget {proposal.budget:g}."
@@ -85,13 +86,15 @@ def _print_proposal(out: Output, proposal: Proposal, show_all: bool) -> None:
         out.warn("Even the strictest thresholds raise more alerts than the budget allows.")
 
 
-def _threshold(row: dict[str, object]) -> tuple[object, ...]:
+def _threshold(row: dict[str, object], alone: bool) -> tuple[object, ...]:
     low, high, rate = row["low"], row["high"], row["alerts_per_day"]
-    mark = " ".join(word for word, flag in (("in use", row["current"]), ("proposed", row["chosen"])) if flag)
+    mark = {(True, True): "kept", (True, False): "in use", (False, True): "proposed"}.get(
+        (bool(row["current"]), bool(row["chosen"])), ""
+    )
     return (
         row["detection_rule"],
         row["parameter"],
-        row["segment"],
+        None if alone else row["segment"],
         None if row["level"] is None else f"{row['level']:g}",
         None if row["value"] is None else f"{row['value']:g}",
         f"{rate:.2f}",

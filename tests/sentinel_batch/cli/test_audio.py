@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -623,7 +624,7 @@ def test_an_evaluation_lists_what_it_could_not_score(audio: Call, desk: Path) ->
 
 
 def test_the_demo_goes_all_the_way(audio: Call, desk: Path) -> None:
-    done = audio("demo", "--out", "drafts")
+    done = audio("demo", "--out", "drafts", "--json")
     person, machine = done.document["recordings"]
     assert (person["detection"]["label"], person["verification"]["verified"]) == ("likely_real", True)
     assert (person["routing"]["action"], person["sar"]) == ("ALLOW", None)
@@ -633,12 +634,22 @@ def test_the_demo_goes_all_the_way(audio: Call, desk: Path) -> None:
     assert machine["sar"]["case_id"] in [path.name for path in (desk / "drafts").iterdir()]
 
 
+def test_the_demo_tells_a_story_in_words(audio: Call) -> None:
+    done = audio("demo", env={"COLUMNS": "80"})
+    steps = re.findall(r"^   (Detect|Verify|Route|Report) +(.*)$", done.stdout, re.MULTILINE)
+    assert [step for step, _ in steps] == ["Detect", "Verify", "Route", "Report"] * 2
+    said = dict(steps[4:])
+    assert "likely_synthetic" in said["Detect"] and said["Route"].startswith("BLOCK")
+    assert said["Verify"].startswith("no, as demo-customer") and said["Report"].startswith("draft DRAFT-")
+    assert max(map(len, done.stdout.splitlines())) <= 80 and "audio demo --json" in done.stderr
+
+
 def test_the_demo_takes_a_recording(audio: Call) -> None:
     words = ["demo", "human.wav", "--enrollment-id", "anna", "--enrollments", "store", "--session-id", "s-1"]
-    (found,) = audio(*words, "--sar", "never").document["recordings"]
+    (found,) = audio(*words, "--sar", "never", "--json").document["recordings"]
     assert (found["verification"]["verified"], found["verification"]["session_id"]) == (True, "s-1")
     assert (found["routing"]["session_id"], found["sar"]) == ("s-1", None)
-    (alone,) = audio("demo", "human.wav", "--sar", "always").document["recordings"]
+    (alone,) = audio("demo", "human.wav", "--sar", "always", "--json").document["recordings"]
     assert alone["verification"] is None
     assert alone["sar"]["status"] == "draft"
 
@@ -675,12 +686,12 @@ def test_progress_is_drawn_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -
     from audio_batch.batch import Progress
     from sentinel_batch.cli.audio.run import _follow
 
-    drawn: list[tuple[str, int, int]] = []
+    drawn: list[tuple[str, float]] = []
     assert _follow(None) is None
-    show = _follow(lambda *state: drawn.append(state))  # type: ignore[arg-type]
+    show = _follow(SimpleNamespace(tell=lambda *state: drawn.append(state)))  # type: ignore[arg-type]
     assert show is not None
-    show(Progress(2, 5, 0, 0, 3.0, 3725.0, "a.wav"))
-    assert drawn == [("2 of 5 1:02:05 left", 2, 5)]
+    show(Progress(2, 5, 0, 0, 3.0, 3725.0, "a.wav", 0.37))
+    assert drawn == [("2 of 5 recordings", 0.37)]
     assert not sys.stderr.isatty()
 
 

@@ -56,6 +56,7 @@ WORKING: dict[str, list[str]] = {
     "rules test": ["SDHF_001"],
     "rules lint": ["SDHF_001"],
     "config show": [],
+    "completion": ["bash"],
 }
 """Arguments with which each command succeeds on the lake of the fixture."""
 
@@ -100,6 +101,7 @@ FAILING: dict[str, tuple[list[str], int, str]] = {
     "rules test": (["NONE"], 2, "rule_not_found"),
     "rules lint": (["NONE"], 2, "rule_not_found"),
     "config show": (["--config", "none.toml"], 2, "configuration"),
+    "completion": (["tcsh"], 2, "usage"),
 }
 """Arguments with which each command fails, its exit code and the error's code."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentinel_batch.cli.output import Output, Progress
+from sentinel_batch.cli.output import Activity, Output
 from sentinel_batch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def require_fresh(folder: Path) -> Path:
     return folder
 
 
-def follow(bar: Progress | None) -> Callable[[int, int], None] | None:
+def follow(bar: Activity | None) -> Callable[[int, int], None] | None:
     """Return what moves the progress bar, if there is one."""
     return None if bar is None else lambda done, total: bar(f"{done} of {total}", done, total)
 
