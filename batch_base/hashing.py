@@ -6,10 +6,20 @@ import hashlib
 import json
 from typing import Any
 
+from batch_base.plain import unwrap
+
 
 def write_canonical_json(value: Any) -> str:
-    """Return JSON with sorted keys and no spaces; what JSON lacks (dates, decimals) is written as its text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    """Return JSON with sorted keys and no spaces; what JSON lacks (dates, decimals) is written as its text.
+
+    Numbers of NumPy are written as numbers.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_express)
+
+
+def _express(value: Any) -> Any:
+    plain = unwrap(value)
+    return str(value) if plain is value else plain
 
 
 def hash_value(value: Any) -> str:

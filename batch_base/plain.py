@@ -13,6 +13,17 @@ from typing import Any
 _PLAIN = frozenset((str, int, bool, type(None)))
 
 
+def unwrap(value: Any) -> Any:
+    """Return a single value of NumPy (``np.int64``, an array without dimensions) as Python's own; others as they are.
+
+    Parameters
+    ----------
+    value
+        Anything.
+    """
+    return value.item() if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0 else value
+
+
 def to_plain(value: Any) -> Any:
     """Return a value as JSON can hold it.
 
@@ -35,6 +46,7 @@ def to_plain(value: Any) -> Any:
         return {str(key): to_plain(item) for key, item in value.items()}
     if kind is list:
         return [to_plain(item) for item in value]
+    value = unwrap(value)
     if isinstance(value, Enum):
         return to_plain(value.value)
     if isinstance(value, bool | int | str) or value is None:

@@ -62,6 +62,11 @@ def parse_duration(text: str, *, name: str = "duration") -> timedelta:
     return duration
 
 
+def is_duration(text: str) -> bool:
+    """Tell whether a text is meant as a duration such as ``24h``, not as an instant."""
+    return _DURATION.fullmatch(text.strip()) is not None
+
+
 def format_duration(duration: timedelta) -> str:
     """Write a duration as :func:`parse_duration` reads it: ``24h``, but ``7d`` from two whole days on."""
     seconds = int(duration.total_seconds())

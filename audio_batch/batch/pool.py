@@ -150,7 +150,7 @@ class Worker:
             process.kill()
             raise AudioError(
                 f"A worker process does not start: {self._last_message() or _describe_exit(process.wait())}",
-                hint="Check that this Python can import audio_batch, or run with workers=0.",
+                hint="Check that this Python can import audio_batch, or run with --workers 0.",
             )
         return process
 

@@ -73,7 +73,7 @@ class RawFormat:
 def _bad_raw(what: str, value: object, allowed: str) -> AudioUsageError:
     return AudioUsageError(
         f"{what} {value!r} of a raw file is not allowed; allowed: {allowed}",
-        hint="Declare the format that the recorder wrote, such as RawFormat('ulaw', 8000, 1).",
+        hint="Declare the format that the recorder wrote, such as --raw ulaw,8000,1.",
         value=value,
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from audio_batch.routing.policy import InputField, InputKind, Policy
+from batch_base.plain import unwrap
 
 _TRUE = {"true", "yes", "y", "1", "t"}
 _FALSE = {"false", "no", "n", "0", "f"}
@@ -25,11 +26,12 @@ class Reading:
 def read_inputs(policy: Policy, context: Mapping[str, Any] | None) -> dict[str, Reading]:
     """Read the inputs that a policy uses; a field that is absent, empty or unreadable has the value None."""
     given = context or {}
-    return {name: _read(policy.inputs[name], given.get(name)) for name in policy.used_inputs}
+    return {name: _read(policy.inputs[name], unwrap(given.get(name))) for name in policy.used_inputs}
 
 
 def is_missing(value: Any) -> bool:
     """Tell whether a cell is empty: None, NaN, or nothing but spaces."""
+    value = unwrap(value)
     if isinstance(value, str):
         return not value.strip()
     return value is None or (isinstance(value, float) and math.isnan(value))

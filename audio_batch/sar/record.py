@@ -12,6 +12,7 @@ from typing import Any
 from audio_batch.routing.inputs import is_missing
 from audio_batch.sar.wording import clean_text, cut_text
 from audio_batch.verdict import Verdict
+from batch_base.plain import unwrap
 
 _MOST_PHONE_DIGITS = 16
 
@@ -89,7 +90,7 @@ def read_record(verdict: Verdict, context: Mapping[str, Any] | None, *, currency
     currency
         Currency of amounts, if the context has no ``currency``.
     """
-    given = {key: value for key, value in (context or {}).items() if not is_missing(value)}
+    given = {key: unwrap(value) for key, value in (context or {}).items() if not is_missing(value)}
 
     def text(name: str, limit: int = 150) -> str | None:
         return cut_text(given[name], limit) or None if name in given else None

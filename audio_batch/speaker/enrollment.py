@@ -219,7 +219,7 @@ def _check_channels(enrollment_id: str, voices: list[Voice]) -> None:
         raise _refuse(
             enrollment_id,
             f"the clips came over different classes of channel: {listed}",
-            "Enrol telephone and wideband recordings under two ids, or set channel_class='narrowband'.",
+            "Enrol telephone and wideband recordings under two ids, or say --channel-class narrowband.",
         )
 
 

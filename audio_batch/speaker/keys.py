@@ -34,7 +34,7 @@ class StoreKey:
         except ValueError:
             raise AudioUsageError(
                 "The key of the voiceprint store is not a Fernet key: 32 bytes in URL-safe base64",
-                hint="Make one with audio_batch.speaker.create_key(path).",
+                hint="Make one: sentinel-batch audio voice key FILE",
             ) from None
 
     def open_cipher(self) -> Fernet:

@@ -201,6 +201,6 @@ def refuse_other_encoder(stored: str, encoder: Encoder, enrollment_id: str) -> N
     if stored != encoder.version:
         raise EnrollmentError(
             f"{enrollment_id!r} was enrolled with the encoder {stored!r}; the one in use is {encoder.version!r}",
-            hint="Enrol anew with replace=True, or give the encoder that was used.",
+            hint="Enrol anew with --replace, or give the encoder that was used.",
             enrollment_id=enrollment_id,
         )

@@ -126,7 +126,7 @@ def write_voiceprint(
     except FileExistsError:
         raise EnrollmentError(
             f"{voiceprint.enrollment_id!r} is enrolled already",
-            hint="Say replace=True to enrol anew, or forget it first.",
+            hint="Enrol anew with --replace, or forget it first: sentinel-batch audio voice forget ID",
             enrollment_id=voiceprint.enrollment_id,
         ) from None
     except OSError as error:
@@ -247,7 +247,7 @@ def _damaged(file: Path, what: str) -> EnrollmentError:
 def _not_enrolled(enrollment_id: str) -> EnrollmentError:
     return EnrollmentError(
         f"Nobody is enrolled as {enrollment_id!r}",
-        hint="List the ids with list_enrollments(store).",
+        hint="List the ids: sentinel-batch audio voice list",
         enrollment_id=enrollment_id,
     )
 

@@ -78,6 +78,6 @@ def load_network(path: Path) -> Network:
     if network.inputs != ["picture"]:
         raise ModelError(
             f"{str(path)!r} takes {', '.join(network.inputs)[:80]!r}, not the picture of a segment",
-            hint="Take the network of a model that train_model wrote.",
+            hint="Take the network of a model that audio scorer train wrote.",
         )
     return network

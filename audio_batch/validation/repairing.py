@@ -77,7 +77,7 @@ class Repair:
 
 def repair(
     path: str | PathLike[str],
-    out_dir: str | PathLike[str],
+    out_dir: str | PathLike[str] | None = None,
     *,
     remove_dc: bool = True,
     split_channels: bool = True,
@@ -91,7 +91,8 @@ def repair(
     path
         The original; only read.
     out_dir
-        Folder for the copies; made if there is none. Nothing is written elsewhere and nothing is overwritten.
+        Folder for the copies; made if there is none. None writes them beside the original, as ``NAME-fixed``. Nothing
+        is written elsewhere and nothing is overwritten.
     remove_dc
         Subtract each channel's mean if one of them lies beyond `DC_LIMIT`.
     split_channels
@@ -126,7 +127,10 @@ def repair(
     steps = _list_steps(properties, offsets, split_channels, rate)
     if not steps:
         return Repair(os.fspath(path), properties.sha256, (), (), None)
-    writer = _Writer(Path(out_dir), _name_copy(path, properties.sha256), peak + float(np.abs(offsets).max()))
+    folder = Path(path).parent if out_dir is None else Path(out_dir)
+    writer = _Writer(
+        folder, _name_copy(path, None if out_dir is None else properties.sha256), peak + float(np.abs(offsets).max())
+    )
     blocks = partial(_transform, path, raw, offsets=offsets, from_rate=properties.sampling_rate, to_rate=rate)
     splits = range(properties.channels) if split_channels and properties.channels > 1 else [None]
     try:
@@ -134,7 +138,7 @@ def repair(
         return writer.finish(Repair(os.fspath(path), properties.sha256, steps, tuple(files), None))
     except (OSError, soundfile.SoundFileError) as error:
         writer.discard()
-        raise _refuse_folder(out_dir, error) from error
+        raise _refuse_folder(folder, error) from error
     except BaseException:
         writer.discard()
         raise
@@ -196,10 +200,10 @@ def _transform(
     yield stream.resample_chunk(np.empty((0, len(shift)), np.float32), last=True)
 
 
-def _name_copy(path: str | PathLike[str], sha256: str) -> str:
-    """Make a name from the original's: plain characters, and its hash, since two originals may share a name."""
+def _name_copy(path: str | PathLike[str], sha256: str | None) -> str:
+    """Make a name from the original's: plain characters, and, in another folder, its hash: two may share a name."""
     stem = re.sub(r"[^A-Za-z0-9_-]+", "_", Path(path).stem).strip("_-")[:80]
-    return f"{stem or 'recording'}-{sha256[:12]}"
+    return f"{stem or 'recording'}-{'fixed' if sha256 is None else sha256[:12]}"
 
 
 class _Writer:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
+from batch_base.plain import unwrap
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.history import History, Row
 from sentinel_batch.lake import Lake, Snapshot
@@ -44,6 +45,7 @@ def list_events(
     tables = open_desk(lake, config).tables
     if alert_id is None:
         return ALERT_HISTORY.read(tables)
+    alert_id = unwrap(alert_id)
     return read_events(tables, [alert_id] if isinstance(alert_id, int) else alert_id)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from batch_base.plain import to_plain
+from batch_base.plain import to_plain, unwrap
 from sentinel_batch.alerts import call_profile as profile
 from sentinel_batch.alerts.events import read_events
 from sentinel_batch.alerts.files import exported_file, json_rows, write_guarded_csv
@@ -222,6 +222,7 @@ def explain(subject: int | str, *, lake: DeskLike = None, config: ConfigLike = N
 
 
 def _resolve(tables: Snapshot, subject: int | str, region: str) -> tuple[str, dict[str, Any] | None]:
+    subject = unwrap(subject)
     text = str(subject).strip()
     number = _as_known(tables, text, region)
     is_id = isinstance(subject, int) or (text.isascii() and text.isdigit() and len(text) <= 18)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 import polars as pl
 
+from batch_base.plain import unwrap
 from sentinel_batch.alerts.events import ALERT_HISTORY, commit_alerts, read_events
 from sentinel_batch.alerts.queries import find_rows
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
@@ -138,7 +139,8 @@ def _change(
     by: str | None,
 ) -> pl.DataFrame:
     """Change alerts under the lake's lock, with one event for each field that changes."""
-    wanted = [ids] if isinstance(ids, int) else list(dict.fromkeys(ids))
+    ids = unwrap(ids)
+    wanted = [ids] if isinstance(ids, int) else list(dict.fromkeys(map(unwrap, ids)))
     if not wanted:
         raise UsageError("No alert was named.", hint="Name at least one id: sentinel-batch alerts review ID…")
     actor, moment = actor_name(by), now()

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from batch_base.plain import unwrap
 from sentinel_batch.alerts import list_alerts
 from sentinel_batch.boxes.chronicle import read_common_callees, read_member_days, read_traces
 from sentinel_batch.boxes.storage import BOX_RULE, STANDING
@@ -127,6 +128,7 @@ def get_box(box_id: int, *, lake: DeskLike = None, config: ConfigLike = None) ->
     BoxNotFoundError
         If there is none of that id.
     """
+    box_id = unwrap(box_id)
     if not isinstance(box_id, int):
         raise UsageError(f"{box_id!r} is no id of a box.", hint="Give a whole number, such as 1.", value=str(box_id))
     found = get_boxes([box_id], lake=lake, config=config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,11 +12,11 @@ import typer
 from sentinel_batch.cli.explain import advise, print_alert
 from sentinel_batch.cli.offers import offer_alerts, offer_words
 from sentinel_batch.cli.output import Column, Output, format_moment
+from sentinel_batch.cli.period import resolve_since
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.cli.suspects import print_suspects, suspect_filters
 from sentinel_batch.errors import UsageError
 from sentinel_batch.schema import SEVERITIES
-from sentinel_batch.window import now, resolve_period
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,7 +54,9 @@ Reviewed = Annotated[
 Suspect = Annotated[str | None, typer.Option("--suspect", metavar="NUMBER", help="A number, or a prefix with *.")]
 Since = Annotated[
     str | None,
-    typer.Option("--since", metavar="TIME", help="Seen at or after it: 24h, 7d (back from now) or RFC 3339."),
+    typer.Option(
+        "--since", metavar="TIME", help="Seen at or after it: 24h, 7d (back from the newest call) or RFC 3339."
+    ),
 ]
 Status = Annotated[
     str | None,
@@ -101,8 +103,8 @@ def list_alerts(
     out = session.output
     if as_csv and out.as_json:
         raise UsageError("--csv and --json cannot be used together.", hint="Give one of them.")
-    filters = _filters(severity, reviewed, suspect, since, status)
     desk = session.desk().snapshot()
+    filters = _filters(severity, reviewed, suspect, resolve_since(out, desk, since), status)
     if grouping == "rule":
         rows = flat = read_alerts(lake=desk, limit=limit, **filters)
         facts = {"count": rows.height, "alerts": rows.to_dicts()}
@@ -199,12 +201,12 @@ def export(
     from sentinel_batch.alerts import export_alerts
     from sentinel_batch.scores import export_suspects
 
-    filters = _filters(severity, reviewed, suspect, since, status)
+    out, desk = session.output, session.desk().snapshot()
+    filters = _filters(severity, reviewed, suspect, resolve_since(out, desk, since), status)
     if grouping == "rule":
-        file = export_alerts(path, lake=session.desk(), **filters)
+        file = export_alerts(path, lake=desk, **filters)
     else:
-        file = export_suspects(path, lake=session.desk(), **suspect_filters(filters))
-    out = session.output
+        file = export_suspects(path, lake=desk, **suspect_filters(filters))
     if out.as_json:
         out.document({"status": "success", "path": file})
     else:
@@ -270,22 +272,15 @@ def _row(alert: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _filters(
-    severity: str | None, reviewed: bool | None, suspect: str | None, since: str | None, status: str | None
+    severity: str | None, reviewed: bool | None, suspect: str | None, since: datetime | None, status: str | None
 ) -> dict[str, Any]:
     return {
         "severity": severity.split(",") if severity else None,
         "reviewed": reviewed,
         "suspect": suspect,
-        "since": _moment(since),
+        "since": since,
         "status": status.split(",") if status else None,
     }
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    moment = now()
-    return resolve_period(text, moment, None, timedelta(days=1)).since
 
 
 def _print_suppressions(out: Output, rows: pl.DataFrame) -> None:

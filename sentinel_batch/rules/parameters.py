@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from batch_base.plain import unwrap
 from sentinel_batch.errors import UsageError
 from sentinel_batch.window import DURATIONS_ALLOWED, format_duration, parse_duration
 
@@ -119,6 +120,7 @@ def read_parameter(name: str, table: Mapping[str, Any]) -> Parameter:
 
 def convert_value(kind: str, value: Any) -> Any:
     """Return a value in the type of a kind of parameter, None if it has another one."""
+    value = unwrap(value)
     if kind == "duration":
         return _convert_duration(value)
     if isinstance(value, bool):

@@ -17,6 +17,7 @@ import polars as pl
 from duckdb import ColumnExpression as Column
 from duckdb import ConstantExpression as Constant
 
+from batch_base.plain import unwrap
 from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
@@ -221,11 +222,12 @@ def read_event(event: str | Mapping[str, Any], config: Config) -> dict[str, Any]
     if missing:
         raise _wrong(f"The event has no {', '.join(missing)}.")
     numbers = {name: _normalise(fields[name], config, name) for name in ("caller_number", "callee_number")}
-    duration = fields["duration_seconds"]
+    duration = unwrap(fields["duration_seconds"])
     if isinstance(duration, bool) or not isinstance(duration, int | float) or not 0 <= duration < 10**9:
         raise _wrong(f"duration_seconds = {duration!r} is not allowed; expected a number of seconds, 0 or more.")
     moment = fields["timestamp"]
-    at = parse_instant(moment if isinstance(moment, str) else repr(moment), name="timestamp")
+    text = moment if isinstance(moment, str) else moment.isoformat() if isinstance(moment, datetime) else repr(moment)
+    at = parse_instant(text, name="timestamp")
     return {**numbers, "duration_seconds": duration, "timestamp": at}
 
 

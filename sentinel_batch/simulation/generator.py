@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from batch_base.files import replaced_file
+from batch_base.plain import unwrap
 from sentinel_batch.errors import DiskFullError, UsageError
 
 from .calls import COLUMNS, Calls
@@ -40,7 +41,7 @@ class _Plan:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not isinstance(value, int) or value < 0:
+            if not isinstance(unwrap(value), int) or value < 0:
                 raise UsageError(f"{name} is {value!r}, not a whole number of 0 or more", hint="Give a count, as 5000.")
         _allow("simbox_callers", self.simbox_callers, MOST_SIMBOXES)
         _allow("simbox_calls_per_caller", self.simbox_calls_per_caller, MOST_CALLS)
@@ -196,14 +197,14 @@ class MockCDRGenerator:
         return numbers
 
     def _validate(self) -> None:
-        if not isinstance(self.seed, int) or self.seed < 0:
+        if not isinstance(unwrap(self.seed), int) or self.seed < 0:
             raise UsageError(f"seed is {self.seed!r}, not a whole number of 0 or more", hint="Give a seed such as 42.")
         if not 0.0 <= self.dirty <= 1.0:
             raise UsageError(f"dirty is {self.dirty!r}, not a share from 0 to 1", hint="Give a share such as 0.01.")
         if not isinstance(self.start, dt.date):
             raise UsageError(f"start is {self.start!r}, not a date", hint="Give a date such as date(2026, 1, 22).")
         most = (dt.date.max - self.start).days
-        if not isinstance(self.days, int) or not 1 <= self.days <= most:
+        if not isinstance(unwrap(self.days), int) or not 1 <= self.days <= most:
             raise UsageError(f"days is {self.days!r}, not from 1 to {most}", hint="Give a number of days such as 7.")
 
     def _parameters(self, plan: _Plan) -> dict[str, Any]:

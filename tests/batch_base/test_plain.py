@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from batch_base.hashing import hash_value, write_canonical_json
@@ -42,6 +43,12 @@ class Point:
         (b"\xff", "b'\\xff'"),
         (Point(float("-inf"), datetime(2026, 1, 2, tzinfo=UTC)), {"x": None, "seen": "2026-01-02T00:00:00Z"}),
         ((n for n in "ab"), ["a", "b"]),
+        (np.int64(5), 5),
+        (np.float32(0.5), 0.5),
+        (np.bool_(True), True),
+        (np.array([1, 2]), [1, 2]),
+        (np.array(3), 3),
+        (np.float64("nan"), None),
     ],
 )
 def test_values_become_plain(value: Any, expected: Any) -> None:
@@ -53,6 +60,11 @@ def test_values_become_plain(value: Any, expected: Any) -> None:
 def test_the_canonical_form_has_one_order_and_no_spaces() -> None:
     assert write_canonical_json({"b": 1, "a": [date(2026, 1, 2), "é"]}) == '{"a":["2026-01-02","é"],"b":1}'
     assert hash_value({"b": 1, "a": 2}) == hash_value({"a": 2, "b": 1}) != hash_value({"a": 1, "b": 2})
+
+
+def test_a_number_of_numpy_has_the_hash_of_the_number() -> None:
+    assert hash_value({"a": np.int64(5), "b": np.bool_(True)}) == hash_value({"a": 5, "b": True})
+    assert hash_value(np.int64(5)) != hash_value("5")
 
 
 def test_names_with_lone_bytes_have_a_hash() -> None:

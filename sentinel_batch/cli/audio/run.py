@@ -38,6 +38,7 @@ _COLUMNS = (
     Column("Action"),
     Column("Caller"),
 )
+_STATUSES = {"scored": "with a verdict", "abstained": "uncertain", "failed": "not read"}
 _EXIT_CODES = {"success": ExitCode.DONE, "partial": ExitCode.PARTLY_DONE, "no_input": ExitCode.NO_INPUT}
 
 
@@ -143,8 +144,9 @@ def _print_result(out: Output, result: RecordingsResult) -> None:
         shown = f"Worst {_SHOWN} of {result.recordings.height:,}" if result.recordings.height > _SHOWN else ""
         out.table(_COLUMNS, [_row(row) for row in rows], title=shown)
         out.line()
-    counts = ", ".join(f"{count:,} {name}" for name, count in result.count("status").items()) or "no recordings"
-    out.line(f"{result.recordings.height:,} received: {counts}; {result.stored:,} new in the lake")
+    found = result.count("status")
+    counts = ", ".join(f"{found[name]:,} {words}" for name, words in _STATUSES.items() if name in found)
+    out.line(f"{result.recordings.height:,} received: {counts or 'no recordings'}; {result.stored:,} new in the lake")
     for reason, count in result.count("abstention").items():
         out.line(f"No label for {count:,}: {reason}")
     show_unread(out, result.unread)

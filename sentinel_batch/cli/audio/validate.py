@@ -32,8 +32,11 @@ def validate(
     paths: Paths,
     strict: Annotated[bool, typer.Option("--strict", help="Treat warnings as errors.")] = False,
     auto_fix: Annotated[
-        Path | None,
-        typer.Option("--auto-fix", metavar="DIR", help="Write repaired copies to DIR: offset removed, channels apart."),
+        bool,
+        typer.Option("--auto-fix", help="Write repaired copies beside the files: offset removed, channels apart."),
+    ] = False,
+    out_dir: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="With --auto-fix: folder for the copies.")
     ] = None,
     sampling_rate: Annotated[
         int | None, typer.Option("--resample", metavar="HZ", help="With --auto-fix: rate of the copies.")
@@ -43,11 +46,13 @@ def validate(
 ) -> ExitCode:
     """Say what each file is, and whether it is whole and usable.
 
-    Nothing is denoised, trimmed or made louder, and originals are never written to. Exit codes: 1 a file is not valid,
-    3 a copy could not be made, 4 nothing to read.
+    Nothing is denoised, trimmed or made louder, and originals are never written to: --auto-fix writes NAME-fixed.flac
+    beside NAME, or into the folder of --out. Exit codes: 1 a file is not valid, 3 a copy could not be made, 4 nothing
+    to read.
     """
-    if sampling_rate is not None and auto_fix is None:
-        raise UsageError("--resample needs --auto-fix.", hint="Name the folder for the copies: --auto-fix DIR.")
+    for name, value in (("--resample", sampling_rate), ("--out", out_dir)):
+        if value is not None and not auto_fix:
+            raise UsageError(f"{name} needs --auto-fix.", hint=f"Type: audio validate --auto-fix {name} {value} PATH")
     from audio_batch.validation import load_profile
     from audio_batch.validation import validate as check
 
@@ -56,7 +61,7 @@ def validate(
 
     def examine(recording: Recording) -> Entry:
         entry = check(recording.path, strict=strict, profile=profile, raw=form).to_dict()
-        fixed = _repair(recording, auto_fix, sampling_rate, form) if auto_fix is not None else {}
+        fixed = _repair(recording, out_dir, sampling_rate, form) if auto_fix else {}
         return {**entry, "codes": list(dict.fromkeys(issue["code"] for issue in entry["issues"])), **fixed}
 
     out = session.output
@@ -82,7 +87,7 @@ def _refuse_link(recording: Recording, error: dict[str, str]) -> Entry:
     }  # fmt: skip
 
 
-def _repair(recording: Recording, folder: Path, sampling_rate: int | None, raw: RawFormat | None) -> Entry:
+def _repair(recording: Recording, folder: Path | None, sampling_rate: int | None, raw: RawFormat | None) -> Entry:
     from audio_batch.assessment import describe_failure
     from audio_batch.validation import repair
 

@@ -383,7 +383,7 @@ def test_strict_takes_warnings_for_errors(audio: Call) -> None:
 
 def test_a_repair_writes_copies_and_leaves_the_original(audio: Call, desk: Path) -> None:
     before = (INBOX / "call-0104.wav").read_bytes()
-    words = ["validate", INBOX / "call-0104.wav", "--auto-fix", "fixed", "--resample", "16000", "--json"]
+    words = ["validate", INBOX / "call-0104.wav", "--auto-fix", "--out", "fixed", "--resample", "16000", "--json"]
     done = audio(*words)
     assert done.code == 0
     (entry,) = done.document["recordings"]
@@ -396,7 +396,23 @@ def test_a_repair_writes_copies_and_leaves_the_original(audio: Call, desk: Path)
 
 
 def test_a_rate_needs_a_repair(audio: Call) -> None:
-    assert "--auto-fix" in audio("validate", "human.wav", "--resample", "16000", "--json").document["error"]["message"]
+    for option, value in (("--resample", "16000"), ("--out", "fixed")):
+        error = audio("validate", "human.wav", option, value, "--json").document["error"]
+        assert "--auto-fix" in error["message"] and f"--auto-fix {option} {value}" in error["hint"]
+
+
+def test_auto_fix_writes_beside_the_recording_and_takes_no_word_for_a_folder(audio: Call, desk: Path) -> None:
+    shutil.copy(INBOX / "call-0104.wav", desk / "two.wav")
+    before = hash_file(desk / "two.wav")
+    done = audio("validate", "--auto-fix", "two.wav", "--strict", "--json")
+    [entry] = done.document["recordings"]
+    assert entry["repair_error"] is None
+    names = {Path(file["path"]).name for file in entry["repair"]["files"]}
+    assert names == {"two-fixed-channel0.flac", "two-fixed-channel1.flac"}
+    assert {path.name for path in desk.glob("two*")} == {"two.wav", "two-fixed.repair.json", *names}
+    assert hash_file(desk / "two.wav") == before
+    again = audio("validate", "--auto-fix", "two.wav", "--json").document["recordings"][0]
+    assert "is there already" in again["repair_error"]["message"]
 
 
 def test_features_are_one_row_per_segment(audio: Call, desk: Path) -> None:
