@@ -10,10 +10,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
 
+import numpy as np
+import soundfile
+
 from audio_batch import routing, speaker
 from audio_batch.assessment import assess, require_verdict
+from audio_batch.decoding import decode
 from audio_batch.errors import AudioUsageError
 from audio_batch.sar import draft_sar
+from audio_batch.speaker.enrollment import MIN_CLIPS
 from audio_batch.verdict import Verdict, Verification
 
 ReportWish = Literal["auto", "always", "never"]
@@ -98,7 +103,7 @@ def _follow_bundled(
     with TemporaryDirectory(prefix="audio-demo-") as folder:
         store = Path(folder) / "voiceprints"
         voice = {"enrollment_id": customer, "store": store, "key": None}
-        speaker.enroll(customer, [SAMPLES / "customer-enrollment.wav"], store=store)
+        speaker.enroll(customer, _cut_clips(SAMPLES / "customer-enrollment.wav", Path(folder)), store=store)
         return [
             _follow(
                 str(SAMPLES / f"{call}.wav"),
@@ -109,6 +114,16 @@ def _follow_bundled(
             )
             for call in CALLS
         ]
+
+
+def _cut_clips(path: Path, folder: Path) -> list[Path]:
+    """Cut a recording into as many clips as an enrolment needs."""
+    signal, sampling_rate = decode(path)
+    clips = []
+    for number, part in enumerate(np.array_split(signal, MIN_CLIPS), start=1):
+        clips.append(folder / f"clip-{number}.wav")
+        soundfile.write(clips[-1], part, sampling_rate, subtype="PCM_16")
+    return clips
 
 
 def _follow(

@@ -25,8 +25,11 @@ from audio_batch.speaker.store import (
     remove_voiceprint,
     write_voiceprint,
 )
+from audio_batch.speaker.verification import ask_scorer, doubt_spoof
 from audio_batch.speaker.voice import ChannelClass, Voice, check_class, read_voice
 
+MIN_CLIPS = 3
+"""Clips that the documented error rates rest on, see ``docs/voiceprints.md``."""
 MIN_CLIP_SECONDS = 1.0
 """Net speech below which one clip's embedding is mostly noise."""
 MIN_SPEECH_SECONDS = 8.0
@@ -76,6 +79,7 @@ def enroll(
     store: str | PathLike[str],
     channel_class: ChannelClass | None = None,
     replace: bool = False,
+    force: bool = False,
     key: StoreKey | None = None,
     channel: int | None = None,
     raw: RawFormat | None = None,
@@ -89,13 +93,16 @@ def enroll(
     enrollment_id
         Name of the account or customer: 1 to 128 printable characters.
     paths
-        Recordings of the person, best three or more, over the channel on which the person will call.
+        Three or more recordings of the person, with 8 s of speech together, over the channel on which the person will
+        call.
     store
         Folder of the store; made with mode 0700.
     channel_class
         ``narrowband`` or ``wideband`` instead of what is measured.
     replace
         Whether an existing voiceprint of this id may be replaced.
+    force
+        Enrol although there are too few recordings, too little speech, or the spoof check speaks against one.
     key
         Encrypts the voiceprint; None takes the key that the environment names, if any.
     channel
@@ -117,7 +124,8 @@ def enroll(
     UnreadableAudioError
         A recording cannot be decoded.
     EnrollmentError
-        Too little speech, clips of different voices or channels, or an id that is taken; nothing is written.
+        Too few recordings, too little speech, a recording that the spoof check labels ``likely_synthetic``, clips of
+        different voices or channels, or an id that is taken; nothing is written.
     """
     check_id(enrollment_id)
     check_class(channel_class)
@@ -126,8 +134,11 @@ def enroll(
     engine = load_encoder(encoder)
     ruler = load_backend(engine, backend)
     voices = [read_voice(path, channel=channel, raw=raw, channel_class=channel_class, encoder=engine) for path in paths]
-    _check_speech(enrollment_id, voices)
+    _check_clips(enrollment_id, voices)
     _check_channels(enrollment_id, voices)
+    if not force:
+        _check_amount(enrollment_id, voices)
+        _check_spoof(enrollment_id, voices, raw)
     consistency = _check_consistency(enrollment_id, voices, ruler)
     voiceprint = _build_voiceprint(enrollment_id, voices, engine, consistency)
     secret = key or read_key()
@@ -192,7 +203,7 @@ def average(voices: Sequence[Voice], channel_class: ChannelClass) -> NDArray[np.
     return unit(weights @ np.stack([voice.embeddings[channel_class] for voice in voices]))
 
 
-def _check_speech(enrollment_id: str, voices: list[Voice]) -> None:
+def _check_clips(enrollment_id: str, voices: list[Voice]) -> None:
     short = [voice for voice in voices if voice.speech_seconds < MIN_CLIP_SECONDS]
     if short:
         listed = ", ".join(f"{voice.path!r} {voice.speech_seconds:.1f} s" for voice in short[:5])
@@ -201,15 +212,34 @@ def _check_speech(enrollment_id: str, voices: list[Voice]) -> None:
             f"{len(short)} of {len(voices)} clips have less than {MIN_CLIP_SECONDS:g} s of speech: {listed}",
             "Leave these clips out, or record longer ones.",
         )
-    total = sum(voice.speech_seconds for voice in voices)
-    if total < MIN_SPEECH_SECONDS:
-        raise _refuse(
-            enrollment_id,
-            f"the clips have {total:.1f} s of speech together; at least {MIN_SPEECH_SECONDS:g} s are needed",
-            "Add recordings of the same person.",
-        )
     if len({voice.sha256 for voice in voices}) < len(voices):
         raise _refuse(enrollment_id, "the same recording is given twice", "Give different recordings.")
+
+
+def _check_amount(enrollment_id: str, voices: list[Voice]) -> None:
+    """Demand what the documented error rates rest on."""
+    total = sum(voice.speech_seconds for voice in voices)
+    for have, least, what in ((len(voices), MIN_CLIPS, "clips"), (total, MIN_SPEECH_SECONDS, "s of speech together")):
+        if have < least:
+            raise _refuse(
+                enrollment_id,
+                f"there {'is' if have == 1 else 'are'} {have:.3g} {what}; the documented error rates rest on at least "
+                f"{least:g}",
+                "Add recordings of the same person, or say --force; how often it errs is then not known.",
+            )
+
+
+def _check_spoof(enrollment_id: str, voices: list[Voice], raw: RawFormat | None) -> None:
+    """Refuse a recording that sounds synthetic: whoever enrols it would be let in by the same machine ever after."""
+    for voice in voices:
+        verdict = ask_scorer(voice.path, raw)
+        if verdict is None or verdict.label == "likely_synthetic":
+            doubt = doubt_spoof(verdict)[0].partition(": ")[2]
+            raise _refuse(
+                enrollment_id,
+                f"the spoof check speaks against {voice.path!r}: {doubt}",
+                "Record it anew in the person's presence, or, if you were there when it was made, say --force.",
+            )
 
 
 def _check_channels(enrollment_id: str, voices: list[Voice]) -> None:

@@ -16,9 +16,15 @@ from audio_batch.spoof.calibration import Calibration, fit_calibration
 from audio_batch.spoof.manifest import Clip, read_manifest
 from audio_batch.spoof.model import ChannelModel, Model, load_model, write_model
 from audio_batch.spoof.scorer import score
+from audio_batch.spoof.training import require_many
 from audio_batch.verdict import Verdict
 
 Progress = Callable[[int, int], None]
+
+FEW = 100
+"""Recordings of a class below which an error rate is hardly known, and that is said."""
+MANY_GROUPS = 5
+"""Speakers, or families, from which on recordings of one of them count each for itself."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Figures:
     humans, synthetics
         Recordings of each class that got a score.
     eer, eer_low, eer_high
-        Equal error rate, 0 … 1, with its 95 % interval over speakers and families.
+        Equal error rate, 0 … 1, with its 95 % interval over speakers and families, no narrower than so few allow.
     min_dcf, act_dcf
         Normalised detection costs (ASVspoof 5): at the best threshold, and at the one the costs dictate.
     cllr
@@ -77,6 +83,18 @@ class Evaluation:
         """Return plain types, ready for JSON."""
         return asdict(self)
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What the table does not say by itself: how little so few recordings show."""
+        everything = self.figures[0]
+        if min(everything.humans, everything.synthetics) >= FEW:
+            return ()
+        return (
+            f"{everything.humans} human and {everything.synthetics} synthetic recordings show little: the true equal "
+            f"error rate may be up to {everything.eer_high:.0%}. Measure with at least {FEW} of each, of many speakers "
+            "and engines.",
+        )
+
     def format_table(self) -> str:
         """Return the table as Markdown, rates in per cent."""
         head = "| group | human | synthetic | EER % (95 %) | minDCF | actDCF | Cllr | FPR % | FNR % | abstained % |"
@@ -120,18 +138,21 @@ def calibrate_model(
     model: str | Path | None = None,
     version: str | None = None,
     progress: Progress | None = None,
+    force: bool = False,
 ) -> Model:
     """Refit the last step of a model on labelled recordings and write the result to a new folder.
 
     The classifiers stay as they are; slope and offset of the log-odds are fitted again for each channel class that
-    has recordings of both classes.
+    has recordings of both classes. With `force`, fewer than 20 recordings of a class will do.
 
     Raises
     ------
     AudioUsageError
-        The manifest is bad, or no channel class has both human and synthetic recordings.
+        The manifest is bad, a class has too few recordings, or no channel class has both human and synthetic ones.
     """
     clips = list(manifest) if not isinstance(manifest, str | Path) else read_manifest(manifest)
+    if not force:
+        require_many(clips)
     loaded = load_model(model)
     scored, _ = _score_clips(clips, model, progress)
     channels = {name: _recalibrate(channel, scored) for name, channel in loaded.channels.items()}
@@ -197,7 +218,8 @@ def _measure(
         groups = groups[0], [clip.speaker for clip, _ in synthetic]
     odds = _log_odds(human), _log_odds(synthetic)
     fpr, fnr = metrics.error_rates(*odds, float(metrics.log_odds(threshold)))
-    low, high = metrics.interval(metrics.eer, *odds, speakers=groups[0], families=groups[1], rounds=200)
+    drawn = metrics.interval(metrics.eer, *odds, speakers=groups[0], families=groups[1], rounds=200)
+    low, high = metrics.widen(metrics.eer(*odds), *drawn, min(map(_count_cases, groups)))
     everyone = [verdict for _, verdict in (*human, *synthetic)]
     return Figures(
         name=name,
@@ -213,6 +235,12 @@ def _measure(
         fnr=fnr,
         abstained=float(np.mean([verdict.abstention is not None for verdict in everyone])),
     )
+
+
+def _count_cases(names: Sequence[str]) -> int:
+    """Return how many independent cases a class has: its recordings, or its speakers or families if they are few."""
+    different = len(set(names))
+    return len(names) if different >= MANY_GROUPS else different
 
 
 def _log_odds(group: Sequence[tuple[Clip, Verdict]]) -> NDArray[np.float64]:

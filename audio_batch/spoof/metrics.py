@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import beta
 
 from audio_batch.errors import AudioUsageError
 
@@ -120,6 +121,29 @@ def interval(
     draws = [metric(human[_draw(human_groups, rng)], synthetic[_draw(synthetic_groups, rng)]) for _ in range(rounds)]
     low, high = np.quantile(draws, [(1 - coverage) / 2, (1 + coverage) / 2])
     return float(low), float(high)
+
+
+def widen(share: float, low: float, high: float, count: int, coverage: float = 0.95) -> tuple[float, float]:
+    """Return an interval of an error rate that is no narrower than its count of independent cases allows.
+
+    Drawing again from a handful of cases finds no error that is not among them: without one, a bootstrap says 0 to 0.
+    The bounds of Clopper and Pearson say what so few cases leave open.
+
+    Parameters
+    ----------
+    share
+        The error rate, 0 to 1.
+    low, high
+        Its interval as drawn.
+    count
+        Independent cases that it was measured on.
+    coverage
+        Share of such intervals that hold the true rate.
+    """
+    errors, tail = share * count, (1 - coverage) / 2
+    least = float(beta.ppf(tail, errors, count - errors + 1)) if errors > 0 else 0.0
+    most = float(beta.ppf(1 - tail, errors + 1, count - errors)) if errors < count else 1.0
+    return min(low, least), max(high, most)
 
 
 def _checked(human: ArrayLike, synthetic: ArrayLike) -> tuple[Scores, Scores]:

@@ -20,6 +20,9 @@ from audio_batch.spoof.picture import Picture
 from audio_batch.spoof.splits import Split, cross_splits
 from audio_batch.spoof.trees import Trees, fit_trees
 
+FEWEST = 20
+"""Recordings of each class below which a model learns the recordings, not the classes."""
+
 Report = Callable[[str], None]
 SEED = 20261121
 HUMAN_QUANTILES, DOMAIN_QUANTILES = (0.05, 0.95), (0.005, 0.995)
@@ -64,6 +67,7 @@ def train_model(
     seed: int = SEED,
     workers: int = 1,
     report: Report | None = None,
+    force: bool = False,
 ) -> Model:
     """Train, calibrate and write a model.
 
@@ -87,6 +91,8 @@ def train_model(
         Processes that decode and measure.
     report
         Called with one line of progress at a time.
+    force
+        Train on fewer than 20 recordings of a class: to try the program out, not for calls.
 
     Returns
     -------
@@ -100,6 +106,8 @@ def train_model(
     """
     say = report or (lambda line: None)
     clips = list(manifest) if not isinstance(manifest, str | Path) else read_manifest(manifest)
+    if not force:
+        require_many(clips)
     folder = Path(out)
     channels = {}
     for name in channel_classes:
@@ -145,6 +153,18 @@ def fit_classifiers(
     drawn = np.zeros(len(dataset.labels))
     drawn[rows] = weights
     return trees, network.train(network.pictures, dataset, drawn, seed=seed)
+
+
+def require_many(clips: Sequence[Clip]) -> None:
+    """Raise AudioUsageError if a class has fewer recordings than a model can learn from."""
+    for label, word in enumerate(("human", "synthetic")):
+        count = sum(clip.label == label for clip in clips)
+        if count < FEWEST:
+            raise AudioUsageError(
+                f"{count} {word} recording{'s' * (count != 1)}; at least {FEWEST} of each class are needed",
+                hint="Add recordings, hundreds if you can, of many speakers and engines; --force takes fewer.",
+                count=count,
+            )
 
 
 def check_classes(dataset: Dataset) -> None:

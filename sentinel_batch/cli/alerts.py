@@ -12,9 +12,8 @@ import typer
 from sentinel_batch.cli.explain import advise, print_alert
 from sentinel_batch.cli.offers import offer_alerts, offer_words
 from sentinel_batch.cli.output import Column, Output, format_moment
-from sentinel_batch.cli.period import resolve_since
 from sentinel_batch.cli.session import Session, with_session
-from sentinel_batch.cli.suspects import print_suspects, suspect_filters
+from sentinel_batch.cli.suspects import print_suspects, resolve_since, suspect_filters
 from sentinel_batch.errors import UsageError
 from sentinel_batch.schema import SEVERITIES
 

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentinel_batch.cli.text import format_moment
-from sentinel_batch.window import is_duration, now, parse_duration, parse_instant, resolve_period
+from sentinel_batch.window import resolve_period
 
 if TYPE_CHECKING:
-    from sentinel_batch.cli.output import Output
     from sentinel_batch.desk import Desk
 
 Since = Annotated[
@@ -19,22 +17,6 @@ Since = Annotated[
     typer.Option("--since", metavar="TIME", help="After it: 24h, 7d (back from the newest call) or RFC 3339."),
 ]
 Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Up to it [default the newest call].")]
-
-
-def resolve_since(out: Output, desk: Desk, since: str | None) -> datetime | None:
-    """Return what ``--since`` of alerts stands for, and say what it counts back from; None where it was not given."""
-    if since is None:
-        return None
-    newest = desk.tables.newest_call or now()
-    if not is_duration(since):
-        begin = parse_instant(since, name="--since")
-        if begin > newest:
-            days = (begin - newest).total_seconds() / 86_400
-            out.note(f"The newest call is of {format_moment(newest)} UTC, {days:.1f} days before --since.")
-        return begin
-    begin = newest - parse_duration(since, name="--since")
-    out.note(f"Seen from {format_moment(begin)} UTC on: {since} back from the newest call.")
-    return begin
 
 
 def resolve_bounds(desk: Desk, since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:

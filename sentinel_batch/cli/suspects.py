@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sentinel_batch.cli.output import Column, Output, format_moment
 from sentinel_batch.cli.text import count_of
+from sentinel_batch.window import is_duration, now, parse_duration, parse_instant
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from sentinel_batch.desk import Desk
 
 _COLUMNS = (
     Column("Severity"),
@@ -32,6 +36,22 @@ def choose_statuses(status: str | list[str] | None, reviewed: bool | None) -> li
     if reviewed is None:
         return chosen
     return [name for name in chosen if (name == "reviewed") == reviewed]
+
+
+def resolve_since(out: Output, desk: Desk, since: str | None) -> datetime | None:
+    """Return what ``--since`` of alerts stands for, and say what it counts back from; None where it was not given."""
+    if since is None:
+        return None
+    newest = desk.tables.newest_call or now()
+    if not is_duration(since):
+        begin = parse_instant(since, name="--since")
+        if begin > newest:
+            days = (begin - newest).total_seconds() / 86_400
+            out.note(f"The newest call is of {format_moment(newest)} UTC, {days:.1f} days before --since.")
+        return begin
+    begin = newest - parse_duration(since, name="--since")
+    out.note(f"Seen from {format_moment(begin)} UTC on: {since} back from the newest call.")
+    return begin
 
 
 def suspect_filters(filters: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,8 +20,8 @@ def tell_story(out: Output, recordings: list[Facts], *, bundled: bool) -> None:
     """Print what happened to each call, in the order in which it happened."""
     if bundled:
         out.prose(
-            "A customer enrols her voice. Then two calls ask for a transfer of 75,000 USD to a new beneficiary: one is "
-            "hers, the other a synthetic voice that claims to be her."
+            "A customer enrols her voice with three recordings. Then two calls ask for a transfer of 75,000 USD to a "
+            "new beneficiary: one is hers, the other a synthetic voice that claims to be her."
         )
         out.line()
     for number, facts in enumerate(recordings, start=1):

@@ -18,7 +18,7 @@ from voice_samples import embed_once
 from audio_batch import speaker
 from audio_batch.decoding import hash_file, resample
 from audio_batch.errors import AudioUsageError, EnrollmentError, ModelError, UnreadableAudioError
-from audio_batch.speaker import normalisation
+from audio_batch.speaker import enrollment, normalisation
 from audio_batch.speaker.encoder import load_encoder
 from audio_batch.speaker.normalisation import Backend, Calibration, load_backend, write_backend
 from audio_batch.speaker.store import Voiceprint, read_voiceprint, read_voiceprints
@@ -76,6 +76,8 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     write_backend(Backend(encoder.version, 8, lines, 1.0, 1.0, voices), path, about={})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(normalisation, "SHIPPED_BACKEND", path)
+        # Throats are no people, and the scorer says so.
+        patch.setattr(enrollment, "ask_scorer", lambda path, raw: judge(Path(path)))
         embed_once(patch)
         yield
 
@@ -205,14 +207,44 @@ def test_a_wideband_enrolment_is_heard_over_the_telephone(clips: Callable[..., P
 
 def test_too_little_speech_is_not_enrolled(clips: Callable[..., Path], tmp_path: Path) -> None:
     with pytest.raises(
-        EnrollmentError, match=r"'anna' is not enrolled: the clips have \d\.\d s .*at least 8 s are needed"
+        EnrollmentError, match=r"'anna' is not enrolled: there are 6\.\d+ s of speech together; .*rest on at least 8"
     ):
-        speaker.enroll("anna", [clips("anna", 1)], store=tmp_path / "voices")
+        speaker.enroll("anna", [clips("anna", seed, 2.2) for seed in (1, 2, 3)], store=tmp_path / "voices")
     with pytest.raises(
         EnrollmentError, match=r"1 of 2 clips have less than 1 s of speech: '.*anna-2-0\.8-8000\.wav' 0\.\d s"
     ):
         speaker.enroll("anna", [clips("anna", 1), clips("anna", 2, 0.8)], store=tmp_path / "voices")
     assert not (tmp_path / "voices").exists()
+
+
+def test_fewer_clips_than_the_error_rates_rest_on_need_force(clips: Callable[..., Path], tmp_path: Path) -> None:
+    paths = [clips("anna", 1, 6.0), clips("anna", 2, 6.0)]
+    with pytest.raises(EnrollmentError, match=r"there are 2 clips; the documented error rates rest") as no:
+        speaker.enroll("anna", paths, store=tmp_path / "voices")
+    assert "--force" in no.value.hint and not (tmp_path / "voices").exists()
+    assert speaker.enroll("anna", paths, store=tmp_path / "voices", force=True).clips == 2
+
+
+def test_what_the_spoof_check_speaks_against_needs_force(
+    clips: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [clips("anna", seed) for seed in (1, 2, 3)]
+    made = {str(paths[1]): ("likely_synthetic", 0.9), str(paths[2]): ("uncertain", 0.5)}
+
+    def ask(path: str, raw: object) -> Verdict:
+        label, score = made.get(path, ("likely_real", 0.1))
+        return judge(Path(path), score, label)
+
+    monkeypatch.setattr(enrollment, "ask_scorer", ask)
+    with pytest.raises(EnrollmentError, match=r"speaks against '.*anna-2.*': score 0.90, label likely_synthetic"):
+        speaker.enroll("anna", paths, store=tmp_path / "voices")
+    assert not (tmp_path / "voices").exists()
+    made.pop(str(paths[1]))
+    assert speaker.enroll("anna", paths, store=tmp_path / "voices").clips == 3
+    monkeypatch.setattr(enrollment, "ask_scorer", lambda path, raw: None)
+    with pytest.raises(EnrollmentError, match="no spoof score"):
+        speaker.enroll("bert", paths, store=tmp_path / "voices")
+    assert speaker.enroll("bert", paths, store=tmp_path / "voices", force=True).clips == 3
 
 
 def test_clips_of_two_voices_are_not_enrolled(clips: Callable[..., Path], tmp_path: Path) -> None:

@@ -56,6 +56,14 @@ def test_interval_holds_the_truth_and_is_wider_over_speakers_than_over_clips():
     assert by_speaker[1] - by_speaker[0] > 2 * (by_clip[1] - by_clip[0])
 
 
+@pytest.mark.parametrize(("cases", "most"), [(4, 0.602), (7, 0.410), (100, 0.036)])
+def test_no_error_among_a_few_cases_is_no_proof_of_none(cases, most):
+    assert metrics.widen(0.0, 0.0, 0.0, cases) == (0.0, pytest.approx(most, abs=5e-4))
+    low, high = metrics.widen(1.0, 1.0, 1.0, cases)
+    assert (low, high) == (pytest.approx(1 - most, abs=5e-4), 1.0)
+    assert metrics.widen(0.5, 0.01, 0.99, cases) == (0.01, 0.99)
+
+
 def test_metrics_refuse_what_they_cannot_measure():
     with pytest.raises(AudioUsageError, match="No synthetic scores"):
         metrics.eer([1.0], [])

@@ -139,12 +139,14 @@ def test_evaluation_tabulates_all_and_each_family(model, corpus):
     names = [figures.name for figures in evaluation.figures]
     assert names == ["all", "family: engine0", "family: engine1", "family: engine2", "channel: narrowband"]
     assert evaluation.figures[0].eer < 0.2
+    assert all(figures.eer_high > 0.3 for figures in evaluation.figures), "eight of each class show little"
+    assert "8 human and 8 synthetic recordings show little" in evaluation.notices[0]
     assert evaluation.format_table().count("\n") == len(names) + 1
     assert json.dumps(evaluation.to_dict())
 
 
 def test_recalibration_changes_the_last_step_only(model, corpus, tmp_path):
-    changed = calibrate_model(corpus / "few.csv", tmp_path / "again", model=model)
+    changed = calibrate_model(corpus / "few.csv", tmp_path / "again", model=model, force=True)
     old, new = load_model(model).channels["narrowband"], load_model(tmp_path / "again").channels["narrowband"]
     assert new.calibration != old.calibration
     values = np.zeros((1, len(old.names)), dtype=np.float32)
@@ -157,6 +159,16 @@ def test_training_does_not_depend_on_workers(corpus):
     one, two = (collect_segments(clips, sampling_rate=RATE, draws=1, seed=1, workers=w) for w in (1, 2))
     assert np.array_equal(one.signals, two.signals)
     assert list(one.channel) == list(two.channel)
+
+
+def test_a_handful_of_recordings_is_not_trained_on_unless_by_force(corpus, tmp_path):
+    with pytest.raises(AudioUsageError, match="8 human recordings; at least 20 of each class are needed") as refused:
+        train_model(corpus / "few.csv", tmp_path / "m", channel_classes=["narrowband"], simulate=False, draws=1)
+    assert "--force" in refused.value.hint and not (tmp_path / "m").exists()
+    with pytest.raises(AudioUsageError, match="8 human recordings"):
+        calibrate_model(corpus / "few.csv", tmp_path / "m")
+    options = {"channel_classes": ["narrowband"], "simulate": False, "draws": 1, "force": True}
+    assert train_model(corpus / "few.csv", tmp_path / "m", **options).version == "m"
 
 
 def test_training_needs_both_classes(corpus, tmp_path):

@@ -39,7 +39,7 @@ WORKING: dict[str, list[str]] = {
     "validate": ["human.wav"],
     "score": ["human.wav", "synthetic.wav"],
     "features": ["human.wav", "--out", "features.parquet", "--families", "energy"],
-    "voice enroll": ["anna", "enrollment.wav", "--enrollments", "store", "--replace"],
+    "voice enroll": ["anna", "clips", "--enrollments", "store", "--replace"],
     "voice verify": ["human.wav", "--enrollment-id", "anna", "--enrollments", "store"],
     "voice forget": ["anna", "--enrollments", "store"],
     "voice list": ["--enrollments", "store"],
@@ -57,9 +57,10 @@ WORKING: dict[str, list[str]] = {
         "--as-recorded",
         "--draws",
         "1",
+        "--force",
     ],
     "scorer evaluate": ["--manifest", "labels.csv"],
-    "scorer calibrate": ["--manifest", "labels.csv", "--out", "model"],
+    "scorer calibrate": ["--manifest", "labels.csv", "--out", "model", "--force"],
 }
 """Arguments with which each command succeeds in the folder of the fixture."""
 
@@ -94,7 +95,10 @@ def _desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     human, synthetic = (decode(INBOX / f"call-{n}.wav")[0][: 5 * 8000, 0] for n in ("0101", "0105"))
     write(folder / "human.wav", human)
     write(folder / "synthetic.wav", synthetic)
-    shutil.copy(BUNDLED / "customer-enrollment.wav", folder / "enrollment.wav")
+    (folder / "clips").mkdir()
+    spoken, rate = decode(BUNDLED / "customer-enrollment.wav")
+    for number, part in enumerate(np.array_split(spoken[:, 0], 3)):
+        soundfile.write(folder / "clips" / f"{number}.wav", part, rate, subtype="PCM_16")
     (folder / "garbage.wav").write_bytes(b"<html>not found</html>" * 40)
     shutil.copy(folder / "human.wav", folder / "calls" / "a.wav")
     shutil.copy(folder / "synthetic.wav", folder / "calls" / "b.wav")
@@ -102,7 +106,7 @@ def _desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = ["human.wav,+2348021298948,100,false,NG,0.1,", "b.wav,+2348021298948,200000,true,IR,0.9,anna"]
     (folder / "manifest.csv").write_text("\n".join([f"file,{facts}", *rows, rows[0].replace("human", "a")]) + "\n")
     write_labels(folder, human, synthetic)
-    enroll("anna", [folder / "enrollment.wav"], store=folder / "store")
+    enroll("anna", sorted((folder / "clips").iterdir()), store=folder / "store")
     return folder
 
 
@@ -441,7 +445,7 @@ def test_an_unknown_family_is_refused(audio: Call) -> None:
 
 
 def test_a_voice_is_enrolled_verified_and_forgotten(audio: Call, desk: Path) -> None:
-    made = audio("voice", "enroll", "C-1", "enrollment.wav", "--lake", "lake", "--json").document["enrollment"]
+    made = audio("voice", "enroll", "C-1", "clips", "--lake", "lake", "--json").document["enrollment"]
     assert made["encrypted"] is False
     assert stat.S_IMODE((desk / "lake" / "voiceprints").stat().st_mode) == 0o700
     words = ["--enrollment-id", "C-1", "--lake", "lake", "--json"]
@@ -452,8 +456,18 @@ def test_a_voice_is_enrolled_verified_and_forgotten(audio: Call, desk: Path) -> 
     assert audio("voice", "verify", "human.wav", *words).document["error"]["code"] == "enrollment"
 
 
+def test_a_synthetic_voice_is_enrolled_only_by_force(audio: Call) -> None:
+    words = ("voice", "enroll", "dora", "clips", BUNDLED / "call-synthetic.wav", "--enrollments", "store", "--json")
+    refused = audio(*words)
+    assert refused.code == 1
+    assert "call-synthetic.wav': score 0.9" in refused.document["error"]["message"]
+    assert "--force" in refused.document["error"]["hint"]
+    alone = audio("voice", "enroll", "dora", BUNDLED / "call-synthetic.wav", "--enrollments", "store", "--force")
+    assert alone.code == 0 and "1 clip" in alone.stdout
+
+
 def test_two_accounts_with_one_voice_are_found(audio: Call) -> None:
-    assert audio("voice", "enroll", "carla", "enrollment.wav", "--enrollments", "store").code == 0
+    assert audio("voice", "enroll", "carla", "clips", "--enrollments", "store").code == 0
     found = audio("voice", "duplicates", "--enrollments", "store", "--json").document
     assert found["duplicates"][0]["enrollment_ids"] == ["anna", "carla"]
 
@@ -464,7 +478,7 @@ def test_a_key_encrypts_and_comes_from_a_file_or_the_environment(audio: Call, de
     secret = (desk / "key").read_text().strip()
     assert stat.S_IMODE((desk / "key").stat().st_mode) == 0o600
     words = ["--enrollments", "sealed", "--json"]
-    made = audio("voice", "enroll", "anna", "enrollment.wav", *words, "--key-file", "key")
+    made = audio("voice", "enroll", "anna", "clips", *words, "--key-file", "key")
     assert made.document["enrollment"]["encrypted"] is True
     assert secret not in made.stdout
     assert audio("voice", "list", *words, env={"SENTINEL_VOICEPRINT_KEY": secret}).document["count"] == 1
@@ -477,7 +491,7 @@ def test_a_key_encrypts_and_comes_from_a_file_or_the_environment(audio: Call, de
 
 
 def test_a_taken_id_is_kept(audio: Call) -> None:
-    refused = audio("voice", "enroll", "anna", "enrollment.wav", "--enrollments", "store", "--json")
+    refused = audio("voice", "enroll", "anna", "clips", "--enrollments", "store", "--json")
     assert refused.code == 1
     assert "is enrolled already" in refused.document["error"]["message"]
 
@@ -624,11 +638,19 @@ def test_a_model_is_trained_and_used(audio: Call, desk: Path) -> None:
     assert (desk / "model" / "model.json").is_file()
     (entry,) = audio("score", "human.wav", "--model", "model", "--json").document["recordings"]
     assert entry["model_version"] == "model"
-    assert audio("scorer", "calibrate", "--manifest", "labels.csv", "--model", "model", "--out", "better").code == 0
+    assert (
+        audio("scorer", "calibrate", "--manifest", "labels.csv", "--model", "model", "--out", "better", "--force").code
+        == 0
+    )
     evaluation = audio("scorer", "evaluate", "--manifest", "labels.csv", "--model", "better", "--json").document
     assert evaluation["model_version"] == "better"
     assert evaluation["figures"][0]["name"] == "all"
     assert (evaluation["figures"][0]["humans"], evaluation["figures"][0]["synthetics"]) == (4, 4)
+    assert evaluation["figures"][0]["eer_high"] > 0.5
+    said = audio("scorer", "evaluate", "--manifest", "labels.csv", "--model", "better").stderr
+    assert "4 human and 4 synthetic recordings show little" in said
+    refused = audio("scorer", "train", "--manifest", "labels.csv", "--out", "another", "--json").document["error"]
+    assert "at least 20 of each class" in refused["message"] and "--force" in refused["hint"]
 
 
 def test_an_evaluation_lists_what_it_could_not_score(audio: Call, desk: Path) -> None:

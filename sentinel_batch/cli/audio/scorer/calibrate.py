@@ -5,13 +5,18 @@ from __future__ import annotations
 from sentinel_batch.cli.audio.options import (
     Model,
 )
-from sentinel_batch.cli.audio.scorer.fitting import Folder, Labels, Version, follow, print_model, require_fresh
+from sentinel_batch.cli.audio.scorer.fitting import Folder, Force, Labels, Version, follow, print_model, require_fresh
 from sentinel_batch.cli.session import Session, with_session
 
 
 @with_session
 def calibrate(
-    session: Session, manifest: Labels, out: Folder, model: Model = None, model_version: Version = None
+    session: Session,
+    manifest: Labels,
+    out: Folder,
+    model: Model = None,
+    model_version: Version = None,
+    force: Force = False,
 ) -> None:
     """Refit the probabilities of a scorer on labelled recordings.
 
@@ -22,5 +27,7 @@ def calibrate(
 
     output = session.output
     with output.progress("Scoring") as bar:
-        fitted = calibrate_model(manifest, require_fresh(out), model=model, version=model_version, progress=follow(bar))
+        fitted = calibrate_model(
+            manifest, require_fresh(out), model=model, version=model_version, progress=follow(bar), force=force
+        )
     print_model(output, fitted, out)

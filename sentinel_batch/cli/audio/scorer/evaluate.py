@@ -28,11 +28,18 @@ def evaluate(session: Session, manifest: Labels, model: Model = None) -> ExitCod
     if out.as_json:
         failed = [{"path": path, "message": message} for path, message in evaluation.failed]
         figures = [asdict(one) for one in evaluation.figures]
-        facts = {"model_version": evaluation.model_version, "figures": figures, "failed": failed}
+        facts = {
+            "model_version": evaluation.model_version,
+            "figures": figures,
+            "notices": evaluation.notices,
+            "failed": failed,
+        }
         out.document({"status": "partial" if failed else "success", **facts})
         return code
     out.line(f"Model {evaluation.model_version}")
     out.line(evaluation.format_table())
+    for notice in evaluation.notices:
+        out.warn(notice)
     for path, message in evaluation.failed:
         out.error(f"{path}: {message}")
     return code

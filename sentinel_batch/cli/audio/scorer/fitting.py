@@ -27,6 +27,11 @@ Version = Annotated[
 ]
 
 
+Force = Annotated[
+    bool, typer.Option("--force", help="Take fewer than 20 recordings of a class: to try it out, not for calls.")
+]
+
+
 def require_fresh(folder: Path) -> Path:
     """Refuse a folder for a model that holds something."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sentinel_batch.cli.audio.scorer.fitting import Folder, Labels, Version, print_model, require_fresh
+from sentinel_batch.cli.audio.scorer.fitting import Folder, Force, Labels, Version, print_model, require_fresh
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import UsageError
 
@@ -33,6 +33,7 @@ def train(
         int | None, typer.Option("--seed", metavar="N", help="The same seed gives the same model [default shipped].")
     ] = None,
     workers: Annotated[int, typer.Option("--workers", metavar="N", help="Number of processes.")] = 1,
+    force: Force = False,
 ) -> None:
     """Train a scorer on your own labelled recordings.
 
@@ -54,6 +55,7 @@ def train(
         simulate=not as_recorded,
         workers=workers,
         report=output.note,
+        force=force,
         **options,
     )
     print_model(output, model, out)

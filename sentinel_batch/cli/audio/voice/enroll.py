@@ -29,6 +29,10 @@ def enroll(
     enrollments: Store = None,
     key_file: KeyFile = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace an existing voiceprint.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Enrol although there is too little of it, or the spoof check speaks against it."),
+    ] = False,
     channel: Channel = None,
     channel_class: Annotated[
         Literal["narrowband", "wideband"] | None,
@@ -38,7 +42,8 @@ def enroll(
 ) -> None:
     """Make a voiceprint from recordings of one person.
 
-    8 s of speech are needed, preferably from several calls. Either all recordings are used, or nothing is written.
+    Three recordings with 8 s of speech together are needed, none of which the spoof check labels likely_synthetic:
+    the documented error rates rest on that. Either all recordings are used, or nothing is written.
     """
     from audio_batch import enroll as make
 
@@ -48,6 +53,7 @@ def enroll(
         store=find_store(session, enrollments),
         channel_class=channel_class,
         replace=replace,
+        force=force,
         key=read_store_key(key_file),
         channel=channel,
         raw=parse_raw(raw),
