@@ -78,8 +78,18 @@ def assess(
 
     Parameters
     ----------
-    path, model, session_id, channel_roles, raw, profile
-        As in `audio_batch.score`.
+    path
+        The recording.
+    model
+        Name or folder of a model; None is the shipped one.
+    session_id
+        Name for the verdict; None derives it from the recording's hash.
+    channel_roles
+        Role by channel index; channels of the role ``agent`` do not decide where there is another one.
+    raw
+        Format of a file without header.
+    profile
+        Validation profile: a name, or a TOML file.
 
     Returns
     -------

@@ -84,7 +84,7 @@ def cut_segments(
         Segments with less speech are left out; for a recording shorter than a segment the limit shrinks in proportion.
         0 keeps everything.
     detector
-        As in `detect_speech`.
+        ``energy``, or ``silero`` (the extra ``vad``).
 
     Yields
     ------

@@ -152,6 +152,13 @@ def forget(enrollment_id: str, *, store: str | PathLike[str]) -> None:
     The file is unlinked; copies in backups and freed blocks of the disk are the operator's to clear. An encrypted
     store is forgotten as a whole by destroying its key.
 
+    Parameters
+    ----------
+    enrollment_id
+        Name of the account or customer.
+    store
+        Folder of the store.
+
     Raises
     ------
     EnrollmentError
@@ -162,6 +169,13 @@ def forget(enrollment_id: str, *, store: str | PathLike[str]) -> None:
 
 def list_enrollments(store: str | PathLike[str], *, key: StoreKey | None = None) -> tuple[Enrollment, ...]:
     """Return what is enrolled in a store, in the order of the ids.
+
+    Parameters
+    ----------
+    store
+        Folder of the store.
+    key
+        Of an encrypted store; None takes the key that the environment names, if any.
 
     Raises
     ------

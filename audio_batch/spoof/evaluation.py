@@ -143,7 +143,22 @@ def calibrate_model(
     """Refit the last step of a model on labelled recordings and write the result to a new folder.
 
     The classifiers stay as they are; slope and offset of the log-odds are fitted again for each channel class that
-    has recordings of both classes. With `force`, fewer than 20 recordings of a class will do.
+    has recordings of both classes.
+
+    Parameters
+    ----------
+    manifest
+        CSV with ``path,label[,speaker,attack_family]``, or clips.
+    out
+        Folder for the model.
+    model
+        Name or folder of the model to begin with; None is the shipped one.
+    version
+        Name of the model; None takes the folder's.
+    progress
+        Called with (done, total).
+    force
+        Take fewer than 20 recordings of a class: to try it out, not for calls.
 
     Raises
     ------

@@ -106,8 +106,12 @@ def score_signal(
         Full scale +-1, shape (samples,) or (samples, channels).
     sampling_rate
         In Hz.
-    model, session_id, profile
-        As in `score`. The session is named after the hash of the samples unless given.
+    model
+        Name or folder of a model; None is the shipped one.
+    session_id
+        Name for the verdict; None derives it from the hash of the samples.
+    profile
+        Validation profile whose limits of speech and noise decide on abstention.
     """
     started = time.perf_counter()
     columns = np.asarray(signal, dtype=np.float32)

@@ -76,7 +76,9 @@ def train_model(
     manifest
         CSV with ``path,label[,speaker,attack_family,source]`` (see `read_manifest`), or clips.
     out
-        Folder for the model; its name is the version unless one is given.
+        Folder for the model.
+    version
+        Name of the model; None takes the folder's.
     channel_classes
         ``narrowband`` is needed; ``wideband`` uses recordings of 16 kHz and more.
     draws

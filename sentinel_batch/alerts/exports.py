@@ -38,8 +38,18 @@ def export_alerts(
         The desk, or the folder of its tables; None is the configured one.
     config
         Settings, or their file; None looks for them as the command line does.
-    severity, reviewed, suspect, since, status, limit
-        As for :func:`sentinel_batch.alerts.queries.list_alerts`, but every status is exported unless one is named.
+    severity
+        One severity or several, in any case; exactly these, not those and worse.
+    reviewed
+        True or False for alerts with or without a verdict.
+    suspect
+        A number, or a prefix followed by ``*``.
+    since
+        Only alerts whose suspect called at or after this time in the episode (``last_seen``).
+    status
+        One status or several, or ``all``.
+    limit
+        At most so many rows; None for all.
 
     Returns
     -------

@@ -44,13 +44,22 @@ def evaluate_model(
         was trained on, the figures are too good.
     config
         Settings, or their file; None looks for them as the command line does.
-    labels, kinds, step_days, background, seed
-        As for :func:`sentinel_batch.learning.train_model`.
+    labels
+        ``verdicts`` of analysts and labels from outside, ``truth`` of simulated lakes, or ``both``: the truth if there
+        is one, and verdicts before it.
+    kinds
+        Kinds of fraud to take from the truth; None is all.
+    step_days
+        Days between two descriptions of a number.
+    background
+        Ordinary numbers kept of each day, drawn by their name.
+    seed
+        Of the draw.
 
     Returns
     -------
     dict
-        As :func:`assess` returns it.
+        The figures of :func:`sentinel_batch.learning.assessment.assess`.
 
     Raises
     ------

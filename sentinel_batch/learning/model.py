@@ -125,6 +125,11 @@ class Model:
 def open_model(source: Model | str | Path) -> Model:
     """Return a model: itself, that of a folder or file, or the shipped one of that name.
 
+    Parameters
+    ----------
+    source
+        The model, its folder or file, or the name of a shipped one.
+
     Raises
     ------
     ModelError

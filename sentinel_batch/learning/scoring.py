@@ -145,8 +145,10 @@ def explain_caller(
         The desk, or the folder of its tables; None is the configured one.
     config
         Settings, or their file; None looks for them as the command line does.
-    model, until
-        As for :func:`score_callers`.
+    model
+        The model, its folder, or the name of a shipped one.
+    until
+        The last local day that began before it is the last one looked at; None is the last day with calls.
 
     Raises
     ------

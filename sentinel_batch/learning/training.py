@@ -75,8 +75,17 @@ def train_model(
         Desks, or folders of their tables, one or several; None is the configured one.
     config
         Settings, or their file; None looks for them as the command line does.
-    labels, kinds, window_days, step_days, background
-        As for :func:`sentinel_batch.learning.examples.collect_examples`.
+    labels
+        ``verdicts`` of analysts and labels from outside, ``truth`` of simulated lakes, or ``both``: the truth if there
+        is one, and verdicts before it.
+    kinds
+        Kinds of fraud to take from the truth; None is all.
+    window_days
+        Trailing days that a number is described by.
+    step_days
+        Days between two descriptions of a number.
+    background
+        Ordinary numbers kept of each day, drawn by their name.
     base_rate
         Share of fraudulent numbers that the probabilities are stated for.
     threshold

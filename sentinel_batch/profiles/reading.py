@@ -125,7 +125,22 @@ def read_profiles(
     *,
     config: ConfigLike = None,
 ) -> pl.DataFrame:
-    """Read the stored profiles, by day and number; parameters are those of :func:`scan_profiles`."""
+    """Read the stored profiles, by day and number.
+
+    Parameters
+    ----------
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    since, until
+        First and last local day (``2026-01-22``); None is the table's own bound.
+    config
+        Settings, or their file; None looks for them as the command line does.
+
+    Raises
+    ------
+    UsageError
+        If a day cannot be read, or since is after until.
+    """
     return scan_profiles(lake, since, until, config=config).sort("local_date", "number").collect()
 
 

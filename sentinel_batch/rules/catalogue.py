@@ -96,7 +96,13 @@ def read_catalogue(config: ConfigLike = None) -> Catalogue:
 
 
 def list_rules(config: ConfigLike = None) -> tuple[Rule, ...]:
-    """Return every rule of the configured books that can be used, by id; the shipped ones unless others are named."""
+    """Return every rule of the configured books that can be used, by id; the shipped ones unless others are named.
+
+    Parameters
+    ----------
+    config
+        Settings, or their file; None looks for them as the command line does.
+    """
     return read_catalogue(config).rules
 
 

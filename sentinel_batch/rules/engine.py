@@ -49,7 +49,51 @@ def detect(
 ) -> pl.DataFrame:
     """Return a rule's findings, with the severity of their expected loss; nothing is written.
 
-    Parameters are those of :func:`examine`, which also returns in what it looked, and grades by the rule's own ladder.
+    Parameters
+    ----------
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
+    rule
+        Id of the rule, or the rule itself.
+    window
+        Length W of the rule's window, such as ``24h``.
+    min_unique_destinations
+        A suspect calls strictly more different numbers within W.
+    max_avg_duration
+        A suspect's calls within W last strictly less on average, in seconds.
+    since, until
+        The examined period ``(since, until]``: instants, or durations counted back from ``until`` (for ``since``) or
+        from the newest call (for ``until``). By default the 24 hours up to the newest call.
+    trailing
+        Examine only the one window ``[until - W, until]``, as the rule's source does.
+    direction
+        Count only calls of this direction, one of :data:`DIRECTIONS`.
+    answered_only
+        Count only calls known to be answered.
+    parameters
+        Any of the rule's parameters by name, for rules that have others than those above; and its lists, as rows or
+        as the path of a CSV file.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per finding, with the columns of :data:`sentinel_batch.schema.FINDING_COLUMNS`: the rule, the suspect's
+        number, the window, its calls, the evidence in a sentence, severity and confidence.
+
+    Raises
+    ------
+    LakeNotFoundError
+        If there is no lake.
+    RuleNotFoundError
+        If there is no such rule.
+    UsageError
+        If a value is not allowed, or the period is empty.
+    RuleError
+        If the rule's query fails.
+    LakeDamagedError
+        If a file of the call records is missing or broken.
     """
     desk = open_desk(lake, config)
     found = examine(
@@ -83,7 +127,7 @@ def examine(
     answered_only: bool = False,
     parameters: Mapping[str, Any] | None = None,
 ) -> Detection:
-    """Run a rule over the lake; nothing is written.
+    """Run a rule over the lake, and return in what it looked, too; nothing is written.
 
     Parameters
     ----------
@@ -111,6 +155,11 @@ def examine(
     parameters
         Any of the rule's parameters by name, for rules that have others than those above; and its lists, as rows or
         as the path of a CSV file.
+
+    Returns
+    -------
+    Detection
+        The findings, with the rule's own grade, and in what was looked.
 
     Raises
     ------

@@ -162,11 +162,20 @@ def rank_risks(*, at: str | datetime | None = None, lake: DeskLike = None, confi
     more destinations, then more calls, then shorter calls come first. Suspicion is ranked by
     :func:`sentinel_batch.scores.list_suspects`.
 
+    Parameters
+    ----------
+    at
+        The instant; None is the newest call of the lake.
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
+
     Returns
     -------
     pl.DataFrame
         ``number``, ``score``, ``level``, the three parts, ``call_count``, ``unique_destinations``,
-        ``avg_duration_seconds``, ``since`` and ``until``. Parameters are those of :func:`assess_risk`.
+        ``avg_duration_seconds``, ``since`` and ``until``.
     """
     desk = open_desk(lake, config).snapshot()
     since, until = _window(desk.tables, at)

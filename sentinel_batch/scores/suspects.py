@@ -73,7 +73,7 @@ def list_suspects(
     suspect
         A number, or a prefix followed by ``*``; a box counts if one of its members does.
     since, until
-        As for :func:`sentinel_batch.scores.rank_suspects`.
+        Alerts with calls in ``(since, until]``; None is without bound.
     status
         Statuses of the alerts that count.
     limit
@@ -130,8 +130,12 @@ def export_suspects(path: str | Path, *, lake: DeskLike = None, config: ConfigLi
         Ends in ``.parquet``, ``.csv`` or ``.xlsx`` (lists as text, with ``; `` between), or ``.json`` (``suspects``,
         each with its ``alerts``; and ``alerts``, all of them, as :func:`sentinel_batch.alerts.export_alerts` writes
         them).
-    lake, config, **filters
-        As for :func:`list_suspects`.
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
+    **filters
+        ``severity``, ``suspect``, ``since``, ``until``, ``status`` and ``limit`` of :func:`list_suspects`.
 
     Raises
     ------

@@ -6,12 +6,14 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+import audio_batch
 import sentinel_batch as sb
 
 ROOT = Path(__file__).parents[2]
@@ -87,3 +89,17 @@ def test_the_packages_with_a_stub() -> None:
 
 def test_the_version_is_there_without_loading_anything() -> None:
     assert vars(sb)["__version__"].count(".") == 2
+
+
+@pytest.mark.parametrize("package", [sb, audio_batch], ids=lambda package: package.__name__)
+def test_the_help_of_a_public_function_stands_on_its_own(package: ModuleType) -> None:
+    for name in package.__all__:
+        function = getattr(package, name)
+        if inspect.isfunction(function):
+            said = inspect.getdoc(function) or ""
+            lines = [line.strip() for line in said.splitlines()]
+            documented = {
+                word.strip("*") for line in lines for word in line.split(", ") if re.fullmatch(r"\**\w+", word)
+            }
+            assert set(inspect.signature(function).parameters) <= documented, name
+            assert "As for :func" not in said and "re those of :func" not in said, name
