@@ -66,6 +66,9 @@ run: $(VENV)/.run
 	@$(BIN)/sentinel-batch alerts list --lake $(LAKE)
 	@echo
 	@echo "Report: $(CURDIR)/$(REPORTS)/report.html"
+	@echo
+	@echo "To go on, type:  . $(BIN)/activate"
+	@echo "and then, say:   sentinel-batch explain 1"
 
 demo: $(VENV)/.run
 	@$(BIN)/sentinel-batch sim population --subscribers 5000 --days 14 --boxes 4 --sims-per-box 8 --lake $(DEMO_LAKE)
@@ -77,6 +80,9 @@ demo: $(VENV)/.run
 	@$(BIN)/sentinel-batch report --since 7d --lake $(DEMO_LAKE) --out $(REPORTS)/demo --quiet >/dev/null
 	@echo
 	@echo "Report: $(CURDIR)/$(REPORTS)/demo/report.html"
+	@echo
+	@echo "To go on, type:  . $(BIN)/activate"
+	@echo "and then, say:   sentinel-batch queue --lake $(DEMO_LAKE)"
 
 test: $(VENV)/.test
 	$(PYTEST) -m "not slow"
