@@ -153,7 +153,7 @@ class Verbs:
         answered_only: bool = False,
         parameters: Mapping[str, Any] | None = None,
     ) -> Detection:
-        """Run a rule over the lake; nothing is written."""
+        """Run a rule over the lake, and return in what it looked, too; nothing is written."""
 
     def examine_rules(
         self,
@@ -309,7 +309,7 @@ class Verbs:
         """Return the queue of suspects, one row per number, those with the greatest expected loss first."""
 
     def read_profiles(self, since: date | str | None = None, until: date | str | None = None) -> pl.DataFrame:
-        """Read the stored profiles, by day and number; parameters are those of :func:`scan_profiles`."""
+        """Read the stored profiles, by day and number."""
 
     def read_truth(self) -> PopulationTruth:
         """Return the truth about a lake that :func:`simulate_population` filled."""

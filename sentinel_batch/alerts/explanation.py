@@ -334,6 +334,6 @@ def _notices(alert: dict[str, Any] | None, evidence: dict[str, Any], calls: pl.D
     elif calls.height > (alert["call_count"] or 0) and not members:
         notices.append(
             f"The lake holds {calls.height} calls of this window, the alert counted {alert['call_count']}: the others"
-            " arrived later, or a filter of the detection left them out."
+            " arrived later, or are none that its rule counts."
         )
     return notices

@@ -80,7 +80,16 @@ def find_boxes(
     if desk.tables.newest_call is None:
         return find_nothing("The lake holds no calls.")
     days = choose_days(desk, since, until)
-    return search(desk, days, read_traces(desk, days))
+    traces = read_traces(desk, days)
+    return _miss_calls(desk, days) if traces.is_empty() else search(desk, days, traces)
+
+
+def _miss_calls(desk: Desk, days: Sequence[date]) -> Boxes:
+    """Return nothing, and say where the calls are."""
+    bounds, zone = desk.tables.bounds(), ZoneInfo(desk.config.timezone)
+    held = "none" if bounds is None else " to ".join(str(moment.astimezone(zone).date()) for moment in bounds)
+    nothing = find_nothing(f"There are no calls from {days[0]} to {days[-1]}; those of the lake are from {held}.")
+    return replace(nothing, first_day=days[0], last_day=days[-1])
 
 
 def choose_days(desk: Desk, since: Moment, until: Moment) -> list[date]:

@@ -86,7 +86,7 @@ def list_alerts(
     suspect: Suspect = None,
     since: Since = None,
     status: Status = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most N rows.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most N rows.")] = 50,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     grouping: Grouping = "suspect",
 ) -> None:

@@ -94,7 +94,7 @@ def find(
 @with_session
 def list_boxes(
     session: Session,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most N boxes.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most N boxes.")] = 50,
 ) -> None:
     """List the boxes that were kept, the most certain first."""
     from sentinel_batch.boxes import list_boxes as read_boxes
@@ -155,7 +155,7 @@ def explain(
 def _print_boxes(out: Output, found: Boxes) -> None:
     for notice in found.notices:
         out.note(notice)
-    if found.first_day is not None:
+    if found.first_day is not None and found.candidates:
         out.note(f"{found.candidates:,} callers compared, {found.first_day} to {found.last_day}.")
     if found.boxes.is_empty():
         out.line("No boxes.")

@@ -71,7 +71,7 @@ def list_cases(
             autocompletion=offer_words("unseen", "open", "watch", "confirmed", "closed", "merged", "all"),
         ),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most N cases.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most N cases.")] = 50,
 ) -> None:
     """List cases, worst first."""
     from sentinel_batch.cases import list_cases as read_cases

@@ -25,6 +25,17 @@ This page is generated from the program (`make docs`); do not edit it.
 Payload goes to standard output, everything else to standard error. `--json` prints exactly one JSON document on
 standard output, also when the command fails; every document carries `schema_version`. Times are UTC.
 `python -m sentinel_batch` is the same program.
+
+Tables that are wider than the terminal leave columns out, the least important first, and say which; `--json` has them
+all. On a terminal, a command that takes longer than a second shows what it works on, and the time that is left.
+
+## Completion with the Tab key
+
+For now: `eval "$(sentinel-batch completion bash)"`. For good, add that line to `~/.bashrc`; for zsh, with `zsh` instead
+of `bash`, to `~/.zshrc` after `compinit`; for fish, write what `sentinel-batch completion fish` prints to
+`~/.config/fish/completions/sentinel-batch.fish`. Completed are commands and options, ids of alerts, cases and boxes (of
+the lake of `--lake`, the environment or the settings), names of rules, dialects, models and policies. Subscribers'
+numbers never are: they would stand on the screen and in the shell's history.
 """
 
 _EXIT_CODES = {

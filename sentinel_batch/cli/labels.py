@@ -64,7 +64,7 @@ def list_rows(
         typer.Option("--label", metavar="LABEL", help="positive, negative or unknown."),
     ] = None,
     source: Annotated[str | None, typer.Option("--source", metavar="NAME", help="Only of this source.")] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=0, help="At most N labels.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most N labels.")] = 50,
 ) -> None:
     """List imported labels, the newest first."""
     from sentinel_batch.labels import list_labels

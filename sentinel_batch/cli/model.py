@@ -126,7 +126,7 @@ def score(
     session: Session,
     model: ModelOption,
     until: Until = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most N numbers.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most N numbers.")] = 50,
     base_rate: Annotated[
         float | None, typer.Option("--base-rate", metavar="SHARE", help="Assume another share of fraudulent numbers.")
     ] = None,
@@ -142,7 +142,7 @@ def score(
     desk = session.desk().snapshot()
     _, end = resolve_bounds(desk, None, until)
     chosen = open_model(model)
-    rows = score_callers(lake=desk, model=chosen, until=end, base_rate=base_rate).head(max(0, limit))
+    rows = score_callers(lake=desk, model=chosen, until=end, base_rate=base_rate).head(limit)
     reasons = word_reasons(rows, chosen)
     if session.output.as_json:
         listed = [

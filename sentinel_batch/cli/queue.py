@@ -35,7 +35,7 @@ def queue(
     session: Session,
     since: Since = None,
     until: Until = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", help="At most N suspects.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most N suspects.")] = 50,
     model: Annotated[
         str | None,
         typer.Option(

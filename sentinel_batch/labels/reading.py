@@ -95,11 +95,25 @@ def _read(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             yield from enumerate(frame.iter_rows(named=True), start=1)
         else:
             yield from _read_csv(file)
-    except (OSError, UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError) as error:
-        first = next(iter(str(error).splitlines()), type(error).__name__)
+    except FileNotFoundError as error:
+        raise LabelError(f"There is no file {str(file)!r}.", hint="Check the path.", file=str(file)) from error
+    except UnicodeDecodeError as error:
+        raise LabelError(
+            f"{file} is not in UTF-8 (byte {error.start + 1:,}){_guess_encoding(file)}.",
+            hint="Save it as CSV in UTF-8, or as Parquet.",
+            file=str(file),
+        ) from error
+    except (OSError, csv.Error, pl.exceptions.PolarsError) as error:
+        first = getattr(error, "strerror", None) or next(iter(str(error).splitlines()), type(error).__name__)
         raise LabelError(
             f"{file} cannot be read: {first}", hint="Give a CSV file in UTF-8, or Parquet.", file=str(file)
         ) from error
+
+
+def _guess_encoding(file: Path) -> str:
+    """Return what a file's first bytes say that it is, as part of a sentence."""
+    with file.open("rb") as opened:
+        return ": it seems to be UTF-16" if opened.read(2) in (b"\xff\xfe", b"\xfe\xff") else ""
 
 
 def _read_csv(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from batch_base.suggestions import suggest
 from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, open_desk
-from sentinel_batch.errors import RuleError, RuleNotFoundError, SentinelError
+from sentinel_batch.errors import ConfigurationError, RuleError, RuleNotFoundError, SentinelError
 from sentinel_batch.rules.books import SHIPPED_FOLDER, Book, find_book, find_pack, open_book, read_rule
 from sentinel_batch.rules.rule import SHIPPED, Rule
 from sentinel_batch.rules.settings import WITNESS, Origin, read_role
@@ -104,6 +104,29 @@ def list_rules(config: ConfigLike = None) -> tuple[Rule, ...]:
         Settings, or their file; None looks for them as the command line does.
     """
     return read_catalogue(config).rules
+
+
+def find_strangers(config: Config, catalogue: Catalogue, others: Sequence[Rule] = ()) -> list[ConfigurationError]:
+    """Return an error for each table of settings whose rule there is not.
+
+    Parameters
+    ----------
+    config
+        The settings.
+    catalogue
+        The rules of the configured books.
+    others
+        Rules beside them that settings may be of.
+    """
+    known = sorted({rule.id for rule in (*catalogue.rules, *others)} | {failed.id for failed in catalogue.failed})
+    found = []
+    for rule_id in config.rules:
+        if rule_id not in known:
+            origin = Origin.of(config, rule_id)
+            message = f"{origin.locate('')}{origin.heading} has settings of {rule_id}, and there is no such rule."
+            hint = suggest(rule_id, known, f"The rules are: {', '.join(known)}.")
+            found.append(ConfigurationError(message, hint=hint, rule=rule_id))
+    return found
 
 
 def role_of(rule: Rule, config: Config) -> str:

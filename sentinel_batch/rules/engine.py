@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from batch_base.suggestions import suggest
 from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
-from sentinel_batch.errors import ConfigurationError, SentinelError, UsageError
+from sentinel_batch.errors import SentinelError, UsageError
 from sentinel_batch.losses import Rates
-from sentinel_batch.rules.catalogue import Catalogue, FailedRule, read_catalogue, role_of
+from sentinel_batch.rules.catalogue import Catalogue, FailedRule, find_strangers, read_catalogue, role_of
 from sentinel_batch.rules.execution import Detection
 from sentinel_batch.rules.grading import grade_findings
 from sentinel_batch.rules.queries import TRAILING
@@ -295,16 +294,8 @@ def _report(failed: FailedRule, on_failure: Callable[[FailedRule], None] | None)
 
 
 def _check_ids(config: Config, catalogue: Catalogue, chosen: Sequence[Rule]) -> None:
-    known = [rule.id for rule in (*catalogue.rules, *chosen)] + [failed.id for failed in catalogue.failed]
-    for rule_id in config.rules:
-        if rule_id not in known:
-            origin = Origin.of(config, rule_id)
-            hint = suggest(rule_id, known, f"The rules are: {', '.join(sorted(set(known)))}.")
-            raise ConfigurationError(
-                f"{origin.locate('')}{origin.heading} has settings of {rule_id}, and there is no such rule.",
-                hint=hint,
-                rule=rule_id,
-            )
+    for error in find_strangers(config, catalogue, chosen):
+        raise error
 
 
 def _check_direction(direction: str | None) -> str | None:

@@ -11,10 +11,12 @@ from batch_base.suggestions import suggest
 from sentinel_batch.cli.output import Column
 from sentinel_batch.cli.rules.description import describe_rule, report_failed
 from sentinel_batch.cli.session import Session, with_session
-from sentinel_batch.errors import ExitCode, UsageError
+from sentinel_batch.errors import ConfigurationError, ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from sentinel_batch.config import Config
     from sentinel_batch.rules import Rule
+    from sentinel_batch.rules.catalogue import Catalogue
 
 
 @with_session
@@ -33,7 +35,8 @@ def list_rules(
 ) -> ExitCode:
     """List the rules of the configured books.
 
-    Exit code 3: a rule of yours cannot be used; it is named.
+    Exit code 3: a rule of yours cannot be used, or settings are of no rule, or of none of its parameters; each is
+    named.
     """
     from sentinel_batch.rules import read_catalogue
     from sentinel_batch.rules.catalogue import role_of
@@ -41,14 +44,16 @@ def list_rules(
     config = session.configure()
     catalogue = read_catalogue(config)
     rules = _filter(catalogue.rules, tag, maturity, book)
+    wrong = _find_wrong_settings(config, catalogue)
     out = session.output
     if out.as_json:
         out.document(
             {
-                "status": "partial" if catalogue.failed else "success",
+                "status": "partial" if catalogue.failed or wrong else "success",
                 "count": len(rules),
                 "rules": [describe_rule(rule, config) for rule in rules],
                 "failed": [failed.to_dict() for failed in catalogue.failed],
+                "wrong_settings": [{"message": error.message, "hint": error.hint} for error in wrong],
             }
         )
     else:
@@ -63,7 +68,23 @@ def list_rules(
         )
         rows = [(r.id, r.version, r.maturity, role_of(r, config), r.book, r.name, ", ".join(r.tags)) for r in rules]
         out.table(columns, rows)
-    return report_failed(out, catalogue.failed)
+        for error in wrong:
+            out.error(error.message, error.hint)
+    return max(report_failed(out, catalogue.failed), ExitCode.PARTLY_DONE if wrong else ExitCode.DONE)
+
+
+def _find_wrong_settings(config: Config, catalogue: Catalogue) -> list[ConfigurationError]:
+    """Return what a night would refuse of the settings of rules."""
+    from sentinel_batch.rules.catalogue import find_strangers
+    from sentinel_batch.rules.settings import Origin
+
+    wrong = find_strangers(config, catalogue)
+    for rule in catalogue.rules:
+        try:
+            rule.resolve_parameters(configured=config.rules.get(rule.id), origin=Origin.of(config, rule.id))
+        except ConfigurationError as error:
+            wrong.append(error)
+    return wrong
 
 
 def _filter(rules: Sequence[Rule], tag: str | None, maturity: str | None, book: str | None) -> list[Rule]:

@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -305,3 +306,12 @@ def test_lowering_the_confidence_never_lowers_the_action(data: st.DataObject) ->
     low, high = sorted((data.draw(confidences), data.draw(confidences)))
     unsure = route(make_verdict(score, confidence=low), None, context, policy)
     assert severity(unsure) >= severity(route(make_verdict(score, confidence=high), None, context, policy))
+
+
+def test_numbers_of_numpy_count_as_numbers() -> None:
+    plain = SAFE | {"amount": 5000, "new_beneficiary": True, "customer_risk": 0.5}
+    typed = plain | {"amount": np.int64(5000), "new_beneficiary": np.bool_(True), "customer_risk": np.float32(0.5)}
+    assert route(make_verdict(0.3), context=typed) == route(make_verdict(0.3), context=plain)
+    missing = route(make_verdict(0.3), context=plain | {"amount": np.float32("nan")})
+    assert "amount" in missing.missing_inputs
+    assert "amount" in route(make_verdict(0.3), context=plain | {"amount": np.bool_(True)}).missing_inputs

@@ -211,3 +211,39 @@ def test_rules_test_runs_the_cases(call: Call) -> None:
     done = call("rules", "test", "SDHF_001", "--json")
     assert (done.code, done.document["count"]) == (0, 9)
     assert {case["problem"] for case in done.document["cases"]} == {""}
+
+
+def test_since_of_alerts_counts_back_from_the_newest_call(call: Call, calls_lake: Path) -> None:
+    words = ("alerts", "list", "--lake", calls_lake)
+    newest = call("risk", "--all", "--lake", calls_lake, "--json").document["risks"][0]["until"][:19].replace("T", " ")
+    recent = call(*words, "--since", "7d")
+    assert recent.stdout == call(*words).stdout and "No alerts" not in recent.stdout
+    assert "UTC on: 7d back from the newest call." in recent.stderr
+    later = call(*words, "--since", "2031-01-01")
+    assert later.stdout == "No alerts.\n" and f"The newest call is of {newest} UTC" in later.stderr
+    assert call("alerts", "export", "a.csv", "--lake", calls_lake, "--since", "7d").code == 0
+
+
+def test_a_list_of_no_rows_is_not_asked_for(call: Call, calls_lake: Path) -> None:
+    for words in (("alerts", "list"), ("queue",), ("boxes", "list"), ("cases", "list"), ("labels", "list")):
+        done = call(*words, "--limit", "0", "--lake", calls_lake)
+        assert done.code == 2 and "--limit" in done.stderr, words
+
+
+def test_the_list_of_rules_names_settings_that_fit_none(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "sentinel.toml").write_text('[rules.SDHF_01]\nwindow = "6h"\n[rules.SEQ_DIAL]\nwindows = "6h"\n')
+    done = call("rules", "list", "--json")
+    assert done.code == 3 and done.document["status"] == "partial"
+    stranger, misspelt = done.document["wrong_settings"]
+    assert "sentinel.toml:1: [rules.SDHF_01]" in stranger["message"] and "SDHF_001" in stranger["hint"]
+    assert "windows" in misspelt["message"] and "sentinel.toml:4" in misspelt["message"]
+    said = call("rules", "list")
+    assert said.code == 3 and "SDHF_01" in said.stderr and "SEQ_DIAL" in said.stdout
+
+
+def test_no_calls_in_a_window_are_said_with_where_the_calls_are(call: Call, calls_lake: Path) -> None:
+    done = call("boxes", "find", "--until", "2020-01-01", "--lake", calls_lake)
+    assert (
+        done.code == 0
+        and "There are no calls from 2019-12-19 to 2020-01-01; those of the lake are from " in done.stderr
+    )

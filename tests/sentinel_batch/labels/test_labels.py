@@ -102,7 +102,7 @@ def test_a_file_that_cannot_be_read_is_said(lake: Lake, tmp_path: Path) -> None:
     assert error.value.hint == "Put commas between the columns."
     with pytest.raises(LabelError, match=r"its name ends in '\.txt'"):
         import_labels(tmp_path / "labels.txt", lake=lake)
-    with pytest.raises(LabelError, match="cannot be read"):
+    with pytest.raises(LabelError, match="There is no file"):
         import_labels(tmp_path / "none.csv", lake=lake)
     twice = _write(tmp_path, "+2348031234567,positive,x,2026-01-14,", "+2348031234567,negative,x,2026-01-14,")
     with pytest.raises(LabelError, match=r":3: \+2348031234567 is 'negative', and 'positive' in line 2"):
@@ -153,3 +153,25 @@ def test_the_scorecard_takes_labels_where_nobody_decided(lake: Lake, tmp_path: P
     assert (row["reviewed"], row["confirmed"], row["false_positives"]) == (3, 2, 1)
     assert card.outside.rows() == [("regulator", 2, 1, 2, 2)]
     assert card.to_dict()["outside"][0]["positive_alerted"] == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "There is no file '.*labels.csv'"),
+        (
+            "number,label,source,date\n".encode("utf-16"),
+            r"labels.csv is not in UTF-8 \(byte 1\): it seems to be UTF-16",
+        ),
+        (b"number,label,source,date\n08031234567,positive,caf\xe9,2026-01-14\n", r"is not in UTF-8 \(byte 50\)\."),
+    ],
+    ids=["missing", "UTF-16", "Latin-1"],
+)
+def test_a_file_that_cannot_be_read_is_named_in_plain_words(
+    lake: Lake, tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    if content is not None:
+        (tmp_path / "labels.csv").write_bytes(content)
+    with pytest.raises(LabelError, match=message) as refused:
+        import_labels(tmp_path / "labels.csv", lake=lake)
+    assert refused.value.hint and "Errno" not in str(refused.value)

@@ -280,6 +280,6 @@ def test_what_to_do_stands_where_the_alert_is_read(call: Call, folder: Path) -> 
     own = next(alert["id"] for alert in alerts if alert["detection_rule"] == "TEST_001")
     assert "To do    Ask the bank first." in call("alerts", "show", str(own)).stdout
     assert call("alerts", "show", str(own), "--json").document["remediation"] == "Ask the bank first."
-    explained = call("explain", str(own)).stdout
+    explained = call("explain", str(own), "--more").stdout
     assert "To do    Ask the bank first." in explained
     assert "The rule ran with window = 24h." in explained

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from detection_lake import make_lake
@@ -101,6 +102,14 @@ def test_an_event_counts_as_one_more_call(lake: Lake) -> None:
     assert risk.until == datetime(2026, 1, 22, 12, 30, tzinfo=UTC)
     assert assess_event(json.dumps(EVENT), lake=lake) == risk
     assert lake.snapshot().read("call_records").height == 63
+
+
+def test_an_event_may_hold_numbers_of_numpy_and_a_time(lake: Lake) -> None:
+    typed = {**EVENT, "duration_seconds": np.int64(EVENT["duration_seconds"])}
+    typed["timestamp"] = datetime.fromisoformat(str(EVENT["timestamp"]).replace("Z", "+00:00"))
+    assert assess_event(typed, lake=lake).score == assess_event(EVENT, lake=lake).score
+    with pytest.raises(UsageError, match="duration_seconds"):
+        assess_event({**EVENT, "duration_seconds": np.bool_(True)}, lake=lake)
 
 
 def test_an_event_that_is_in_the_lake_counts_once(lake: Lake) -> None:
