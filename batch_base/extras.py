@@ -13,14 +13,12 @@ EXTRAS = {
     "soundfile": "audio",
     "soxr": "audio",
     "numba": "audio",
-    "xgboost": "model",
     "onnxruntime": "onnx",
 }
-"""Module to the extra of the distribution that installs it; ``audio`` installs xgboost, too."""
+"""Module to the extra of the distribution that installs it."""
 
 _NEEDED_FOR = {
     "audio": "Recordings need",
-    "model": "Models of callers need",
     "onnx": "ONNX models need",
 }
 
@@ -29,21 +27,13 @@ class MissingExtraError(ReportedError, ImportError):
     """A library of an extra is not installed."""
 
 
-def explain_missing(error: ImportError, extra: str | None = None) -> MissingExtraError | None:
-    """Return the error that says which extra to install, None if the module is of none.
-
-    Parameters
-    ----------
-    error
-        What an import raised.
-    extra
-        The extra to name, where several install the module.
-    """
+def explain_missing(error: ImportError) -> MissingExtraError | None:
+    """Return the error that says which extra to install, None if the module is of none."""
     if isinstance(error, MissingExtraError):
         return error
     module = (error.name or "").partition(".")[0]
-    extra = extra or EXTRAS.get(module)
-    if extra is None or module not in EXTRAS or not isinstance(error, ModuleNotFoundError):
+    extra = EXTRAS.get(module)
+    if extra is None or not isinstance(error, ModuleNotFoundError):
         return None
     return MissingExtraError(
         f"{_NEEDED_FOR[extra]} the extra '{extra}': the package {module} is not installed.",
@@ -54,13 +44,8 @@ def explain_missing(error: ImportError, extra: str | None = None) -> MissingExtr
 
 
 @contextmanager
-def named_extra(extra: str | None = None) -> Iterator[None]:
+def named_extra() -> Iterator[None]:
     """Let an import that fails name the extra to install.
-
-    Parameters
-    ----------
-    extra
-        The extra to name, where several install the module.
 
     Raises
     ------
@@ -70,7 +55,7 @@ def named_extra(extra: str | None = None) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        explained = explain_missing(error, extra)
+        explained = explain_missing(error)
         if explained is None or explained is error:
             raise
         raise explained from error

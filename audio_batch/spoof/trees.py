@@ -6,13 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import xgboost
 from numpy.typing import ArrayLike, NDArray
 
 from audio_batch.errors import ModelError
-from batch_base.extras import named_extra
-
-with named_extra("audio"):
-    import xgboost
 
 SETTINGS: dict[str, Any] = {
     "objective": "binary:logistic",

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from batch_base.extras import named_extra
 from sentinel_batch.errors import ModelError
 from sentinel_batch.learning.figures import FEATURE_NAMES, FEATURE_SET
 from sentinel_batch.learning.probability import Calibration
@@ -166,11 +165,8 @@ def load_booster(document: dict[str, Any]) -> xgboost.Booster:
     ------
     ModelError
         If it holds no trees, or trees over another number of figures.
-    MissingExtraError
-        If xgboost is not installed.
     """
-    with named_extra():
-        import xgboost
+    import xgboost
 
     booster = xgboost.Booster()
     try:

@@ -13,6 +13,7 @@ import audio_batch
 from audio_batch import AudioError
 from audio_batch.batch import CHECKPOINT_FOLDER
 from audio_batch.errors import AudioUsageError
+from batch_base.extras import MissingExtraError
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import NoInputError, SentinelError, UsageError
 from sentinel_batch.lake import Lake
@@ -132,8 +133,8 @@ def _audio_errors_translated() -> Iterator[None]:
     """The voice engine knows nothing of exit codes."""
     try:
         yield
-    except AudioError as error:
-        kind = UsageError if isinstance(error, AudioUsageError) else SentinelError
+    except (AudioError, MissingExtraError) as error:
+        kind = UsageError if isinstance(error, AudioUsageError | MissingExtraError) else SentinelError
         raise kind(error.message, hint=error.hint, **error.details) from error
 
 

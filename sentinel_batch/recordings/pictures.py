@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from audio_batch import AudioError, read_blocks
+import audio_batch
+from audio_batch.errors import AudioError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -124,7 +125,7 @@ class _Grid:
 def _read_overlapping(path: Path, channel: int, window: int) -> Any:
     """Yield (first sample, samples); each piece starts with the end of the one before."""
     tail, start = np.zeros(0, dtype=np.float32), 0
-    for block in read_blocks(path):
+    for block in audio_batch.read_blocks(path):
         signal = np.concatenate([tail, np.nan_to_num(block[:, channel], posinf=0, neginf=0)])
         yield start, signal
         kept = min(len(signal), window - 1)

@@ -1,4 +1,4 @@
-"""What works where the program was installed without extras: everything but recordings and models."""
+"""What works where the program was installed without extras: everything but recordings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NIGHT = (
     ("queue",),
     ("report", "--out", "reports"),
     ("cases", "build"),
-    ("nightly", "--help"),
+    ("nightly", "--inbox", "inbox"),
     ("maintain",),
     ("doctor",),
     ("sim", "population", "--subscribers", "1000", "--days", "2", "--lake", "simulated"),
@@ -54,6 +54,8 @@ def _run(folder: Path, commands: Any) -> subprocess.CompletedProcess[str]:
 
 def test_a_night_needs_no_extra(calls_file: Path, tmp_path: Path) -> None:
     (tmp_path / "calls.csv").write_bytes(calls_file.read_bytes())
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "more.csv").write_bytes(calls_file.read_bytes())
     done = _run(tmp_path, NIGHT)
     codes = [line for line in done.stdout.splitlines() if line.startswith("exit code")]
     assert codes == ["exit code 0"] * len(NIGHT), (done.stdout[-2000:], done.stderr[-2000:])
@@ -61,26 +63,34 @@ def test_a_night_needs_no_extra(calls_file: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "extra"),
+    "command",
     [
-        (("audio", "demo"), "audio"),
-        (("audio", "score", "a.wav"), "audio"),
-        (("audio", "run", "."), "audio"),
-        (("queue", "--model", "simbox-simulated"), "model"),
-        (("model", "score", "--model", "simbox-simulated"), "model"),
+        ("audio", "demo"),
+        ("audio", "score", "a.wav"),
+        ("audio", "run", "."),
+        ("audio", "voice", "enroll", "ada", "a.wav"),
+        ("audio", "features", "a.wav", "--out", "f.parquet"),
     ],
     ids=" ".join,
 )
-def test_a_command_that_needs_an_extra_says_which(
-    calls_lake: Path, tmp_path: Path, command: tuple[str, ...], extra: str
-) -> None:
+def test_a_command_that_needs_an_extra_says_which(tmp_path: Path, command: tuple[str, ...]) -> None:
     (tmp_path / "a.wav").write_bytes(b"RIFF")
-    lake = ("--lake", str(calls_lake)) if command[0] != "audio" else ()
-    done = _run(tmp_path, [(*command, *lake)])
+    done = _run(tmp_path, [command])
     assert "exit code 2" in done.stdout
     said = [line for line in done.stderr.splitlines() if line.startswith(("Error", "Hint"))]
-    assert len(said) == 2 and f"the extra '{extra}'" in said[0], done.stderr
-    assert said[1] == f"Hint: Type: pip install 'sentinel-batch[{extra}]'"
+    assert len(said) == 2 and "the extra 'audio'" in said[0], done.stderr
+    assert said[1] == "Hint: Type: pip install 'sentinel-batch[audio]'"
+
+
+def test_a_night_with_recordings_reports_the_calls_and_says_what_is_missing(calls_file: Path, tmp_path: Path) -> None:
+    for name in ("inbox", "heard"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "inbox" / "calls.csv").write_bytes(calls_file.read_bytes())
+    (tmp_path / "heard" / "a.wav").write_bytes(b"RIFF")
+    (tmp_path / "sentinel.toml").write_text('inbox = "inbox"\naudio_inbox = "heard"\n')
+    done = _run(tmp_path, [("nightly",)])
+    assert "exit code 2" in done.stdout and "pip install 'sentinel-batch[audio]'" in done.stderr
+    assert list((tmp_path / "reports").rglob("report.html")), "the calls are reported all the same"
 
 
 def test_a_notebook_is_told_which_extra_it_needs(tmp_path: Path) -> None:
