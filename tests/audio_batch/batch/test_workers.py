@@ -161,4 +161,4 @@ def test_workers_that_cannot_start_are_said(inbox: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(AudioError, match="worker process does not start: exit code 1") as caught:
         run(inbox, workers=1)
-    assert "workers=0" in caught.value.hint
+    assert "--workers 0" in caught.value.hint
