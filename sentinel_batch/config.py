@@ -6,6 +6,7 @@ Only the standard library is imported here, so that reading the configuration co
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -13,6 +14,7 @@ from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from batch_base.suggestions import suggest
@@ -39,6 +41,8 @@ NO_MODEL = "none"
 """Names no model, where a model is named."""
 
 _ON_RULES = ("rules", "rule_books")
+_NOTIFY = "notify"
+_NOTIFY_PREFIX = f"{_NOTIFY}_"
 _RULES_VARIABLE = f"{ENVIRONMENT_PREFIX}RULES"
 
 DEFAULT_ORIGIN = "default"
@@ -65,9 +69,11 @@ class Config:
     earliest_call
         Calls dated before this day are rejected as implausible.
     inbox
-        Folder that ``nightly`` reads.
+        Folder that ``nightly`` reads, or its address on another machine (``sftp://``, ``s3://``).
     reports
         Folder that receives reports.
+    keep_reports
+        Days that a night's report is kept; None keeps all.
     metrics_file
         Prometheus textfile that ``nightly`` writes, or the folder of textfiles.
     suppressions_file
@@ -105,6 +111,16 @@ class Config:
         ISO 4217 code of all prices.
     audio_workers
         Processes that analyse recordings; None takes one for each core.
+    notify_floor
+        Mildest severity of which a message of the night is sent.
+    notify_budget
+        Suspects and files that a message names at most; the others are counted.
+    notify_always
+        Whether a night with nothing to say sends a message, too.
+    notify_template
+        Text of the message, with ``$names``; None takes the shipped one.
+    notify_link
+        Address under which the folder of reports is served; None gives the path.
     packs
         Folder in which packs of rules are looked up by their names.
     rules
@@ -122,8 +138,9 @@ class Config:
     numbers: str = "auto"
     max_reject_rate: float = 0.05
     earliest_call: date = date(2000, 1, 1)
-    inbox: Path | None = None
+    inbox: Path | str | None = None
     reports: Path = Path("reports")
+    keep_reports: int | None = None
     metrics_file: Path | None = None
     suppressions_file: Path | None = None
     segments_file: Path | None = None
@@ -149,6 +166,11 @@ class Config:
     currency: str = "NGN"
     audio_workers: int | None = None
     packs: Path | None = None
+    notify_floor: str = "HIGH"
+    notify_budget: int = 10
+    notify_always: bool = False
+    notify_template: Path | None = None
+    notify_link: str | None = None
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
     rule_books: tuple[str, ...] = ("shipped",)
     file: Path | None = None
@@ -226,10 +248,9 @@ def load_config(
     origins: dict[str, str] = {}
     if file is not None:
         content = _read_toml(file)
-        for name, value in content.items():
-            if name not in KEYS:
-                values[name] = _checked(name, value, str(file), base, name)
-                origins[name] = str(file)
+        for key, (name, value) in _list_settings(content, file).items():
+            values[name] = _checked(name, value, str(file), base, key)
+            origins[name] = str(file)
         read = {"rules": read_settings(content, file), "rule_books": read_books(content, file)}
         values |= {name: value for name, value in read.items() if value}
         origins |= {name: str(file) for name, value in read.items() if value}
@@ -288,18 +309,45 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise ConfigurationError(
             f"{file} cannot be read: {error.strerror}.", hint="Check the file's permissions.", file=str(file)
         ) from error
+    plain = [name for name in SETTINGS if not name.startswith(_NOTIFY_PREFIX)]
     for key in content:
-        if key not in SETTINGS and key not in KEYS:
-            raise _unknown(key, str(file), [*SETTINGS, *KEYS])
+        if key not in plain and key not in (*KEYS, _NOTIFY):
+            raise _unknown(key, str(file), [*plain, *KEYS, _NOTIFY])
     return content
+
+
+def _list_settings(content: Mapping[str, Any], file: Path) -> dict[str, tuple[str, Any]]:
+    """Return what the file sets, by the key to name in errors: plain keys, and those of the table ``[notify]``."""
+    table = content.get(_NOTIFY, {})
+    if not isinstance(table, dict):  # The value is not repeated: it may be an address that holds a password.
+        raise _invalid(_NOTIFY, "…", str(file), 'a table such as [notify] with floor = "HIGH"')
+    known = [name.removeprefix(_NOTIFY_PREFIX) for name in SETTINGS if name.startswith(_NOTIFY_PREFIX)]
+    for key in table:
+        if key not in known:
+            raise ConfigurationError(
+                f"{file}: there is no setting {key!r} in [notify]; allowed: {', '.join(known)}.",
+                hint=suggest(
+                    key, known, "Who is told is a secret, and comes from the environment: SENTINEL_NOTIFY_URLS."
+                ),
+                file=str(file),
+                key=key,
+                allowed=known,
+            )
+    plain = {key: (key, value) for key, value in content.items() if key not in (*KEYS, _NOTIFY)}
+    return plain | {f"{_NOTIFY}.{key}": (_NOTIFY_PREFIX + key, value) for key, value in table.items()}
 
 
 def _checked(name: str, value: Any, source: str, base: Path, key: str) -> Any:
     allowed, convert = SETTINGS[name]
     try:
         return convert(value, base)
-    except (ValueError, TypeError, OSError) as error:
-        raise _invalid(key, value, source, allowed) from error
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise _invalid(key, _without_password(value), source, allowed) from error
+
+
+def _without_password(value: Any) -> Any:
+    """Return a value that may be repeated in an error: an address without what stands before its ``@``."""
+    return re.sub(r"://[^/@]*@", "://***@", value) if isinstance(value, str) else value
 
 
 def _invalid(key: str, value: Any, source: str, allowed: str) -> ConfigurationError:
@@ -405,6 +453,38 @@ def _day(value: Any, base: Path) -> date:
     return date.fromisoformat(_text(value, base))
 
 
+def _inbox(value: Any, base: Path) -> Path | str:
+    """Keep an address, which has no password in it; resolve a folder."""
+    if not isinstance(value, str) or "://" not in value:
+        return _path(value, base)
+    address = urlsplit(value.strip())
+    if address.scheme not in REMOTE_SCHEMES or not address.netloc or address.password is not None or address.query:
+        raise ValueError(value)
+    return value.strip().rstrip("/")
+
+
+def _severity(value: Any, base: Path) -> str:
+    text = _text(value, base).upper()
+    if text not in ("LOW", "MEDIUM", "HIGH", "CRITICAL"):
+        raise ValueError(value)
+    return text
+
+
+def _flag(value: Any, base: Path) -> bool:
+    words = {"true": True, "1": True, "false": False, "0": False}
+    return value if isinstance(value, bool) else words[_text(value, base).lower()]
+
+
+def _link(value: Any, base: Path) -> str:
+    text = _text(value, base)
+    if urlsplit(text).scheme not in ("http", "https") or not urlsplit(text).hostname or urlsplit(text).password:
+        raise ValueError(text)
+    return text.rstrip("/")
+
+
+REMOTE_SCHEMES = ("sftp", "s3")
+"""Schemes of inboxes on other machines."""
+
 _POSITIVE = "a number above 0"
 _Converter = Callable[[Any, Path], Any]
 
@@ -416,8 +496,9 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "numbers": ("auto, national or international", _numbers),
     "max_reject_rate": ("a number from 0 to 1, such as 0.05", partial(_number, lowest=0.0, highest=1.0)),
     "earliest_call": ("a date such as 2000-01-01", _day),
-    "inbox": ("a folder", _path),
+    "inbox": ("a folder, sftp://USER@HOST/FOLDER or s3://BUCKET/FOLDER, without a password", _inbox),
     "reports": ("a folder", _path),
+    "keep_reports": ("a whole number of days from 1 to 100000", partial(_whole, lowest=1, highest=100_000)),
     "metrics_file": ("a file", _path),
     "suppressions_file": ("a file", _path),
     "segments_file": ("a file", _path),
@@ -443,5 +524,10 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "currency": ("a three-letter currency code such as NGN", _currency),
     "packs": ("a folder", _path),
     "audio_workers": ("a whole number from 1 to 1024", partial(_whole, lowest=1, highest=1024)),
+    "notify_floor": ("LOW, MEDIUM, HIGH or CRITICAL", _severity),
+    "notify_budget": ("a whole number from 0 to 1000", partial(_whole, lowest=0, highest=1000)),
+    "notify_always": ("true or false", _flag),
+    "notify_template": ("a text file", _path),
+    "notify_link": ("an address such as https://desk.example/reports", _link),
 }
 """Setting to what it may be and its converter."""

@@ -29,10 +29,11 @@ from sentinel_batch.learning.scoring import CallerExplanation
 from sentinel_batch.learning.trust import ModelCheck
 from sentinel_batch.maintenance.diagnosis import Diagnosis
 from sentinel_batch.maintenance.upkeep import MaintenanceResult
+from sentinel_batch.nightly.closing import OnStep
 from sentinel_batch.nightly.outcome import NightlyResult
-from sentinel_batch.nightly.pipeline import OnStep
 from sentinel_batch.profiles.building import ProfileBuild
 from sentinel_batch.recordings.result import RecordingsResult
+from sentinel_batch.reporting.night import Night
 from sentinel_batch.reporting.output import ReportFiles
 from sentinel_batch.reporting.period import Moment as ReportingMoment
 from sentinel_batch.rules.catalogue import FailedRule
@@ -428,5 +429,6 @@ class Verbs:
         generated_at: datetime | None = None,
         examined_by: str | None = None,
         failed_rules: Sequence[Mapping[str, str]] = ...,
+        night: Night | None = None,
     ) -> ReportFiles:
         """Write ``report.html``, ``report.json`` and ``alerts.parquet`` about a period."""

@@ -63,6 +63,7 @@ class RootGroup(ReportedGroup, LazyGroup):
         "risk": "risk:risk",
         "report": "report:report",
         "nightly": "nightly:run",
+        "notify": "notify:create",
         "maintain": "maintain:maintain",
         "doctor": "doctor:doctor",
         "alerts": "alerts:create",

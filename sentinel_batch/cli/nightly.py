@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 @with_session
 def run(
     session: Session,
-    inbox: Annotated[Path | None, typer.Option("--inbox", metavar="DIR", help="Folder with new files.")] = None,
+    inbox: Annotated[
+        str | None, typer.Option("--inbox", metavar="DIR", help="Folder with new files, or sftp://… or s3://….")
+    ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Folder of the reports, one folder a day [default reports]."),
+        typer.Option("--out", metavar="DIR", help="Folder of the reports, one folder a run [default reports]."),
     ] = None,
     metrics_file: Annotated[
         Path | None,
@@ -50,10 +52,19 @@ def _print(output: Output, result: NightlyResult) -> None:
         output.line(
             f"Calls    {result.ingest.records_inserted:,} inserted, {result.ingest.records_rejected:,} rejected"
         )
+    elif result.folder is not None:
+        output.line("Calls    no new file came in")
+    commands = {file["path"]: file["command"] for file in result.files}
     for file in result.failed_files:
-        output.error(f"{file['path']}: {(file['error'] or {}).get('message', file['status'])}")
+        path, message = file["path"], (file["error"] or {}).get("message", file["status"])
+        named = message.startswith((f"{path}:", f"{path} "))
+        command = commands.get(path)
+        output.error(message if named else f"{path}: {message}", f"To see why, type: {command}" if command else "")
     if result.recordings is not None:
         show_unread(output, result.recordings.unread)
+    for file in result.files:
+        if file["outcome"] in ("unfinished", "empty", "not_read"):
+            output.warn(f"{file['path']}: {file['reason']}")
     for rule in result.failed_rules:
         output.error(f"Rule {rule['rule']} did not run. {rule['message']}", rule["hint"])
     for notice in result.notices:
@@ -63,7 +74,9 @@ def _print(output: Output, result: NightlyResult) -> None:
     output.line("Alerts   " + ", ".join(f"{count} {name}" for name, count in result.alert_counts().items()))
     if result.unrecorded.notice:
         output.line(result.unrecorded.notice)
-    if result.report is not None:
-        output.line(f"Report   {result.report.html}")
+    for trouble in result.late:
+        output.error(f"{trouble['what']}: {trouble['message']}", f"Try it: {trouble['command']}")
+    if result.folder is not None:
+        output.line(f"Report   {result.folder / 'report.html'}")
     if result.error is not None:
         output.error(result.error["message"], result.error["hint"])

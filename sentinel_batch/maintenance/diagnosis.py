@@ -278,7 +278,16 @@ def _check_nightly(tables: Snapshot) -> Check:
     text = f"last run {last['started_at']:%Y-%m-%d %H:%M} UTC: {last['outcome']}"
     if last["outcome"] != "done":
         return Check("nightly", "error", f"{text}, {last['message']}", "Fix the cause, then run nightly again.")
-    left_out = _read_counts(last["counts"]).get("failed_rules", [])
+    counts = _read_counts(last["counts"])
+    lost = (counts.get("night") or {}).get("files_lost", 0)
+    if lost:
+        return Check(
+            "nightly",
+            "warning",
+            f"{text}, but {lost} file{'s' * (lost != 1)} {'was' if lost == 1 else 'were'} lost",
+            "The report of the night names them first: reports/latest/report.html.",
+        )
+    left_out = counts.get("failed_rules", [])
     if left_out:
         return Check(
             "nightly",

@@ -16,8 +16,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentinel_batch.errors import NoInputError
-from sentinel_batch.ingestion.reading.files import find_files
 from sentinel_batch.lake import Snapshot, full_disk_reported
 from sentinel_batch.runs import versions
 from sentinel_batch.schema import CALL_RECORDS
@@ -30,26 +28,6 @@ _SETTLED_SECONDS = 2.0
 _FORMAT = 1
 
 Identity = list[int]
-
-
-def list_inbox(inbox: Path) -> list[Path]:
-    """List the input files of a folder.
-
-    Raises
-    ------
-    NoInputError
-        If there is no such folder; an empty one is fine.
-    """
-    if not inbox.is_dir():
-        raise NoInputError(
-            f"There is no inbox folder {inbox}.",
-            hint="Is its disk mounted? Name the folder with --inbox.",
-            path=str(inbox),
-        )
-    try:
-        return find_files([inbox])
-    except NoInputError:
-        return []
 
 
 def reading_settings(config: Config) -> dict[str, str | float | None]:

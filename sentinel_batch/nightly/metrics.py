@@ -35,6 +35,9 @@ _RECORDS = {
     "refused": "records_refused",
 }
 _FILES = ("inserted", "already_ingested", "refused", "unreadable", "empty")
+_TOLD = ("vanished", "unfinished", "not_read")
+"""What else can become of a file: it is not in the ingest's own result."""
+
 _VERDICTS = (
     ("scored", "likely_synthetic"),
     ("scored", "uncertain"),
@@ -86,6 +89,10 @@ def _list_metrics(result: NightlyResult, last_success: datetime | None) -> Itera
     yield "alerts", "Alerts that the last run changed, by severity and change.", _alerts(result)
     suppressed = result.alert_counts()["suppressed"]
     yield "alerts_suppressed", "Findings of the last run about suppressed numbers.", _single(suppressed)
+    if result.deliveries is not None:
+        sent = sum(delivery["sent"] for delivery in result.deliveries)
+        messages = [({"outcome": "sent"}, sent), ({"outcome": "failed"}, len(result.deliveries) - sent)]
+        yield "messages", "Messages about the last run, those to the watchdog included.", messages
     if result.recordings is not None:
         unread = sum(group.files for group in result.recordings.unread)
         yield "recordings", "Recordings of the audio inbox, by status and label.", _recordings(result)
@@ -153,6 +160,8 @@ def _files(result: NightlyResult) -> Iterable[Sample]:
     files = result.ingest.files if result.ingest is not None else []
     for status in _FILES:
         yield {"outcome": status}, sum(file.status == status for file in files)
+    for outcome in _TOLD:
+        yield {"outcome": outcome}, sum(file["outcome"] == outcome for file in result.files)
 
 
 def _recordings(result: NightlyResult) -> Iterable[Sample]:

@@ -30,7 +30,7 @@ class Step:
         The night.
     name
         ``inbox``, ``rules``, ``ingest``, ``profiles``, ``detect``, ``alerts``, ``boxes``, ``cases``, ``audio``,
-        ``report`` or ``metrics``.
+        ``report``, ``publish``, ``notify`` or ``metrics``.
     started_at
         UTC.
     status
@@ -39,6 +39,8 @@ class Step:
         Wall time.
     counts
         What was counted.
+    files
+        Files that could not be used: ``path``, ``status``, ``error``.
     error
         ``code``, ``message`` and ``hint``, if it failed.
     """
@@ -49,6 +51,7 @@ class Step:
     status: Literal["done", "partial", "skipped", "failed"] = "done"
     seconds: float = 0.0
     counts: dict[str, Any] = field(default_factory=dict)
+    files: list[dict[str, Any]] = field(default_factory=list)
     error: dict[str, str] | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,6 +63,7 @@ class Step:
             "status": self.status,
             "seconds": round(self.seconds, 3),
             "counts": self.counts,
+            "files": self.files,
             "error": self.error,
         }
 
@@ -95,12 +99,26 @@ class NightlyResult:
         Findings of witnesses on numbers that nothing else speaks against: no alerts.
     recordings
         What the recordings were found to be; None when no audio inbox is configured.
+    missing
+        Files that failed before they could be read: ``path``, ``status``, ``error``.
+    files
+        What became of each file, with the keys of ``file`` in ``report.schema.json``.
     report
         The report's files.
+    folder
+        The folder of the night's report; also of a night that failed, whose page says so.
+    deliveries
+        What became of the night's message: ``target``, ``sent``, ``reason``; None where nobody is told.
+    late
+        What went wrong after the report was written, as troubles.
     error
         Why it failed: ``code``, ``message``, ``hint``.
-    seconds
-        Wall time.
+    file_counts
+        Figures of the night that are about files and rows.
+    alerts_grown
+        Alerts of earlier nights that got more calls, later ones, or a higher severity.
+    seconds, elapsed
+        Wall time of the whole night, and up to its report.
     """
 
     run_id: str
@@ -116,9 +134,17 @@ class NightlyResult:
     alert_changes: list[AlertChanges] = field(default_factory=list)
     unrecorded: Unrecorded = field(default_factory=Unrecorded)
     recordings: RecordingsResult | None = None
+    missing: list[dict[str, Any]] = field(default_factory=list)
+    files: list[dict[str, Any]] = field(default_factory=list)
+    file_counts: dict[str, int] = field(default_factory=dict)
+    alerts_grown: int = 0
     report: ReportFiles | None = None
+    folder: Path | None = None
+    deliveries: list[dict[str, Any]] | None = None
+    late: list[dict[str, str]] = field(default_factory=list)
     error: dict[str, str] | None = None
     seconds: float = 0.0
+    elapsed: float = 0.0
 
     @property
     def failed_files(self) -> list[dict[str, Any]]:
@@ -129,14 +155,18 @@ class NightlyResult:
             for file in files
             if file.status in FAILED_FILES
         ]
-        return failed + [
-            {
-                "path": row["path"],
-                "status": "unreadable",
-                "error": {"code": row["error_code"], "message": row["error_message"]},
-            }
-            for row in (self.recordings.failed if self.recordings is not None else [])
-        ]
+        return (
+            self.missing
+            + failed
+            + [
+                {
+                    "path": row["path"],
+                    "status": "unreadable",
+                    "error": {"code": row["error_code"], "message": row["error_message"]},
+                }
+                for row in (self.recordings.failed if self.recordings is not None else [])
+            ]
+        )
 
     def fail(self, error: BaseException) -> None:
         """Take status, exit code and error from an exception."""
@@ -168,7 +198,10 @@ class NightlyResult:
             "unrecorded": self.unrecorded.to_dict(),
             "recordings": self.recordings.to_dict() if self.recordings is not None else None,
             "alert_changes": [changes.to_dict() for changes in self.alert_changes],
+            "files": self.files,
             "report": _paths(self.report),
+            "folder": str(self.folder) if self.folder is not None else None,
+            "deliveries": self.deliveries,
             "error": self.error,
         }
 

@@ -7,31 +7,46 @@ written after all of them: a night that is interrupted anywhere is finished by t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
+from os.path import lexists
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 from sentinel_batch.boxes import alert_boxes, record_boxes
 from sentinel_batch.cases import build_cases
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.detection import Detections, record_detections, run_detection
-from sentinel_batch.errors import ExitCode, LakeNotFoundError, NoInputError, SentinelError, UsageError
-from sentinel_batch.ingestion import ingest
+from sentinel_batch.errors import ExitCode, NoInputError, SentinelError, UsageError
+from sentinel_batch.ingestion import IngestResult, ingest
 from sentinel_batch.lake import held_lock
-from sentinel_batch.nightly.inbox import InboxMemory, list_inbox, reading_settings
-from sentinel_batch.nightly.metrics import name_lake, place_metrics, render_metrics, write_metrics
-from sentinel_batch.nightly.outcome import NightlyResult, Step, describe_error
-from sentinel_batch.nightly.period import find_backlog, last_success
+from sentinel_batch.nightly.arrivals import (
+    Arrivals,
+    count_files,
+    look_at,
+    name_vanished,
+    receive_files,
+    tell_files,
+    tell_recordings,
+)
+from sentinel_batch.nightly.closing import Closing
+from sentinel_batch.nightly.closing import OnStep as OnStep
+from sentinel_batch.nightly.ending import (
+    find_repeated,
+    local_day,
+    move_report,
+    read_history,
+)
+from sentinel_batch.nightly.inbox import InboxMemory, reading_settings
+from sentinel_batch.nightly.outcome import NightlyResult, Step
+from sentinel_batch.nightly.period import find_backlog
 from sentinel_batch.profiles import build_profiles
 from sentinel_batch.recordings import analyse_recordings
-from sentinel_batch.reporting import write_report
+from sentinel_batch.reporting import PastNight, count_grown, drafted_folder, publish_folder, write_report
 from sentinel_batch.rules import FailedRule, check_rules
-from sentinel_batch.runs import Run, new_run_id, recorded_run
+from sentinel_batch.runs import Run, recorded_run
 from sentinel_batch.scores.judgement import judge_callers
-from sentinel_batch.window import now
 
 DEFAULT_POLICY = "voice_only"
 """Routing policy of recordings when none is configured: it asks for nothing but the voice."""
@@ -44,8 +59,6 @@ _STEP_STATUS: dict[str, Literal["done", "partial", "skipped"]] = {
     "partial": "partial",
     "no_input": "skipped",
 }
-
-OnStep = Callable[[Step], None]
 
 
 def run_nightly(
@@ -68,10 +81,11 @@ def run_nightly(
     config
         Settings, or their file; None looks for them as the command line does.
     inbox
-        Folder whose files are ingested, but for those already in the lake; None is the configured one.
+        Folder whose files are ingested, but for those already in the lake, or its address on another machine
+        (``sftp://``, ``s3://``); None is the configured one.
     out
         Folder for reports; the night's goes to ``YYYY-MM-DD`` below it, the date of the run's start in the configured
-        time zone. None is the configured one.
+        time zone, or to ``YYYY-MM-DD-2`` and so on where that is taken. None is the configured one.
     metrics_file
         Prometheus textfile to replace, or the folder of textfiles; None is the configured one, if any.
     on_step
@@ -95,37 +109,38 @@ def run_nightly(
     return _Night(desk, desk.config.inbox, on_step).run()
 
 
-class _Night:
+class _Night(Closing):
     """One run under way."""
 
-    def __init__(self, desk: Desk, inbox: Path, on_step: OnStep | None) -> None:
-        self.desk, self.settings = desk, desk.config
-        self.inbox, self.on_step = inbox, on_step
-        self.result = NightlyResult(run_id=new_run_id(), started_at=now())
+    def __init__(self, desk: Desk, inbox: Path | str, on_step: OnStep | None) -> None:
+        super().__init__(desk, on_step)
+        self.inbox = inbox
         self.newest_call: datetime | None = None
         self.model_notices: tuple[str, ...] = ()
 
     def run(self) -> NightlyResult:
-        clock = time.perf_counter()
         try:
             self._open()
             with _nightly_lock(self.settings.lake):
                 try:
                     self._work()
                 except BaseException as error:
-                    self._end(error, clock)
+                    self._end(error)
                     if not isinstance(error, SentinelError):
                         raise
                 else:
-                    self._end(None, clock)
+                    self._end(None)
         except NoInputError as error:
-            self._end(error, clock)
+            self._end(error)
         return self.result
 
     def _open(self) -> None:
         """Make the lake if there is none, but only when there is something to put into it."""
         with self._step("inbox") as step:
-            files = list_inbox(self.inbox)
+            if isinstance(self.inbox, str):  # It is looked at later, when no other night can be at the same copies.
+                self.desk.create_lake()
+                return
+            files = receive_files(self.inbox, self.settings.lake).files
             step.counts = {"files": len(files)}
             if not self._has_lake() and not files and self.settings.audio_inbox is None:
                 raise NoInputError(
@@ -149,7 +164,7 @@ class _Night:
             self._record(found)
             self._group(found)
             failure = self._listen()
-            self._report()
+            self._report(run)
             if failure is not None:
                 raise failure
             if self.result.failed_files or self.result.failed_rules:
@@ -179,30 +194,46 @@ class _Night:
 
     def _ingest(self, run: Run) -> None:
         with self._step("ingest") as step:
-            files = list_inbox(self.inbox)
+            arrivals = receive_files(self.inbox, self.settings.lake)
             memory = InboxMemory(self.desk.tables, reading_settings(self.settings))
-            new = memory.choose_new(files)
-            step.counts = {"files_unchanged": len(files) - len(new)}
-            if not new:
-                step.status = "skipped"
-                return
-            done = self.result.ingest = ingest(new, lake=self.desk)
-            known = [file for file in done.files if file.status in ("inserted", "already_ingested")]
-            memory.remember({str(file.path): file.ingest_id for file in known if file.ingest_id})
-            run.inputs["ingest_run_id"] = done.run_id
-            run.inputs["files"] = {str(file.path): file.sha256 for file in done.files}
-            step.counts |= {
-                "files": len(done.files),
-                "records_processed": done.records_processed,
-                "records_inserted": done.records_inserted,
-                "duplicates_skipped": done.duplicates_skipped,
-                "records_rejected": done.records_rejected,
-                "records_skipped": done.records_skipped,
-                "records_refused": done.records_refused,
-            }
-            if self.result.failed_files:
+            new = memory.choose_new(arrivals.files)
+            step.counts = {"files_unchanged": len(arrivals.files) - len(new)}
+            if isinstance(self.inbox, str):
+                step.counts["files_fetched"] = arrivals.fetched
+            self.result.missing = list(arrivals.failed)
+            looks = look_at(new)
+            done = self.result.ingest = self._ingest_present(new)
+            if done is not None:
+                known = [file for file in done.files if file.status in ("inserted", "already_ingested")]
+                memory.remember({str(file.path): file.ingest_id for file in known if file.ingest_id})
+                run.inputs["ingest_run_id"] = done.run_id
+                run.inputs["files"] = {str(file.path): file.sha256 for file in done.files}
+                step.counts |= _count_rows(done)
+            self._tell(arrivals, set(arrivals.files) - set(new), looks)
+            step.files = self.result.failed_files
+            if step.files:
                 step.status = "partial"
-                step.counts["files_failed"] = len(self.result.failed_files)
+                step.counts["files_failed"] = len(step.files)
+            elif done is None:
+                step.status = "skipped"
+
+    def _ingest_present(self, new: list[Path]) -> IngestResult | None:
+        """Ingest the files that are still there; others have gone since they were listed, and are said to be."""
+        present = [path for path in new if lexists(path)]
+        self.result.missing += name_vanished(path for path in new if path not in present)
+        if not present:
+            return None
+        try:
+            return ingest(present, lake=self.desk)
+        except NoInputError:
+            if all(lexists(path) for path in present):
+                raise
+            return self._ingest_present(present)
+
+    def _tell(self, arrivals: Arrivals, unchanged: set[Path], looks: dict[Path, Any]) -> None:
+        result, gone = self.result, [file for file in self.result.missing if file not in arrivals.failed]
+        result.files = tell_files(arrivals, result.ingest, unchanged=sorted(unchanged), vanished=gone, looks=looks)
+        result.file_counts = count_files(result.files)
 
     def _detect(self, run: Run) -> Detections | None:
         with self._step("profiles") as step:
@@ -240,6 +271,7 @@ class _Night:
                 self.result.alert_changes += [recorded.changes] if recorded.changes is not None else []
                 self.result.unrecorded = recorded.unrecorded
                 step.counts["unrecorded"] = recorded.unrecorded.total
+                self.result.alerts_grown = count_grown(self.desk.tables, self.result.started_at)
             step.counts |= self.result.alert_counts()
 
     def _find_boxes(self, found: Detections | None) -> None:
@@ -283,15 +315,19 @@ class _Night:
                 unread = sum(group.files for group in done.unread)
                 step.counts = {"received": done.recordings.height, "stored": done.stored, "unread": unread}
                 step.counts |= done.count("status") | done.count("label")
+                told = tell_recordings(done, settings.audio_inbox)
+                lost = {row["path"] for row in done.failed}
+                step.files = [file for file in self.result.failed_files if file["path"] in lost]
+                self.result.files += told
+                self.result.file_counts["files_lost"] = self.result.file_counts.get("files_lost", 0) + len(told)
         except SentinelError as error:
             return error
         return None
 
-    def _report(self) -> None:
+    def _report(self, run: Run) -> None:
         with self._step("report") as step:
-            since, until = self.result.since, self.newest_call
-            if since is None and until is not None:
-                since = until - QUIET_NIGHT
+            repeated = find_repeated(read_history(self.desk), self.result)
+            since, until = self._choose_period(repeated)
             heard = self.result.recordings is not None and self.result.recordings.recordings.height > 0
             if until is None and not heard and not self.result.failed_files:
                 raise NoInputError(
@@ -299,16 +335,30 @@ class _Night:
                     hint="Put call detail records into the inbox.",
                 )
             self._check_model(until)
-            day = self.result.started_at.astimezone(ZoneInfo(self.settings.timezone)).date()
-            self.result.report = write_report(
-                lake=self.desk,
-                out=self.settings.reports / day.isoformat(),
-                since=since,
-                until=until,
-                examined_by=self.result.run_id if self.result.since is not None else None,
-                failed_rules=self.result.failed_rules,
-            )
+            self.result.elapsed = time.perf_counter() - self.clock
+            night = self._account()
+            run.inputs["night_files"] = [file for file in night.files if file["outcome"] != "unchanged"]
+            run.counts["night"] = night.figures
+            with drafted_folder(self.settings.reports, self.result.run_id) as draft:
+                self.result.report = write_report(
+                    lake=self.desk,
+                    out=draft,
+                    since=since,
+                    until=until,
+                    examined_by=self.result.run_id if self.result.since is not None else None,
+                    failed_rules=self.result.failed_rules,
+                    night=night,
+                )
+                move_report(self.result, publish_folder(draft, local_day(self.result, self.settings)))
             step.counts = {"alerts": self.result.report.alerts_total}
+
+    def _choose_period(self, repeated: PastNight | None) -> tuple[datetime | None, datetime | None]:
+        """Return what the report is about: what was examined, or again what the last night examined that had to."""
+        if self.result.since is not None:
+            return self.result.since, self.newest_call
+        if repeated is not None:
+            return repeated.since, repeated.until
+        return None if self.newest_call is None else self.newest_call - QUIET_NIGHT, self.newest_call
 
     def _check_model(self, until: datetime | None) -> None:
         """Note where the model's probabilities cannot be trusted: queue and report take its order then."""
@@ -318,43 +368,17 @@ class _Night:
             self.model_notices = said if silent is None else (silent,)
             self.result.notices += self.model_notices
 
-    def _end(self, error: BaseException | None, clock: float) -> None:
-        """Settle the result and tell the monitoring, after all else: also how the night ended."""
-        if error is not None:
-            self.result.fail(error)
-        self.result.seconds = time.perf_counter() - clock
-        if self.settings.metrics_file is None:
-            return
-        try:
-            with self._step("metrics"):
-                success = last_success(self.desk.tables) if self._has_lake() else None
-                name = name_lake(self.settings)
-                file = place_metrics(self.settings.metrics_file, name)
-                write_metrics(file, render_metrics(self.result, success, name))
-        except (SentinelError, OSError) as failure:
-            if error is None:
-                self.result.fail(failure)
 
-    def _has_lake(self) -> bool:
-        try:
-            return bool(self.desk.lake)
-        except LakeNotFoundError:
-            return False
-
-    @contextmanager
-    def _step(self, name: str) -> Iterator[Step]:
-        step = Step(self.result.run_id, name, now())
-        clock = time.perf_counter()
-        try:
-            yield step
-        except BaseException as error:
-            step.status, step.error = "failed", describe_error(error)
-            raise
-        finally:
-            step.seconds = time.perf_counter() - clock
-            self.result.steps.append(step)
-            if self.on_step is not None:
-                self.on_step(step)
+def _count_rows(done: IngestResult) -> dict[str, int]:
+    return {
+        "files": len(done.files),
+        "records_processed": done.records_processed,
+        "records_inserted": done.records_inserted,
+        "duplicates_skipped": done.duplicates_skipped,
+        "records_rejected": done.records_rejected,
+        "records_skipped": done.records_skipped,
+        "records_refused": done.records_refused,
+    }
 
 
 def _nightly_lock(lake: Path) -> AbstractContextManager[None]:

@@ -21,6 +21,9 @@ from sentinel_batch.reporting.evidence import (
 )
 from sentinel_batch.reporting.investigation import gather_investigation, group_alerts
 from sentinel_batch.reporting.marks import MAX_SUSPECTS
+from sentinel_batch.reporting.news import find_baseline, gather_news
+from sentinel_batch.reporting.night import Night, find_lost_files, recall_night
+from sentinel_batch.reporting.nights import compare_nights, read_nights
 from sentinel_batch.reporting.period import scan_calls
 from sentinel_batch.reporting.quality import measure_coverage, measure_quality
 from sentinel_batch.reporting.recordings import gather_voices
@@ -95,6 +98,14 @@ class Report:
         Rules that did not run: ``rule``, ``book``, ``message`` and ``hint`` of each.
     guidance
         What to do about alerts: ``rule``, ``name`` and ``remediation`` of each rule that raised one.
+    night
+        The night that the report is of, if it is of one.
+    lost_files
+        Files that were lost in that night, or in the last one, and by hand since.
+    news
+        What is new since the night before; None where there was no night.
+    comparison
+        The night beside earlier ones; None for a report of no night.
     """
 
     period: Period | None
@@ -120,6 +131,10 @@ class Report:
     boxes: BoxShelf
     failed_rules: Sequence[Mapping[str, str]] = ()
     guidance: Sequence[Mapping[str, str]] = ()
+    night: Night | None = None
+    lost_files: Sequence[Mapping[str, Any]] = ()
+    news: dict[str, Any] | None = None
+    comparison: dict[str, Any] | None = None
 
 
 def collect_report(
@@ -131,6 +146,7 @@ def collect_report(
     max_alerts: int,
     examined_by: str | None = None,
     failed_rules: Sequence[Mapping[str, str]] = (),
+    night: Night | None = None,
 ) -> Report:
     """Read a report's content.
 
@@ -150,20 +166,24 @@ def collect_report(
         A run under way that has examined the period.
     failed_rules
         Rules that did not run.
+    night
+        The night under way that writes the report; None looks whether ``run_id`` was one.
     """
     tables, timezone = desk.tables, desk.config.timezone
     alerts, suppressed = _alerts(tables, period)
     shown = alerts.head(max_alerts)
+    investigation = gather_investigation(desk, period)
     common: dict[str, Any] = {
         "period": period, "run_id": run_id, "timezone": timezone, "generated_at": generated_at,
         "detection": measure_coverage(tables, period, examined_by),
         "alerts": alerts, "suppressed": suppressed, "shown": shown,
         "groups": group_alerts(desk, shown), "region": desk.config.region,
         "voices": gather_voices(desk, period, generated_at),
-        "investigation": gather_investigation(desk, period),
+        "investigation": investigation,
         "boxes": gather_boxes(desk, period),
         "failed_rules": failed_rules,
         "guidance": read_guidance(alerts["detection_rule"].drop_nulls().unique(), desk.config),
+        **_look_back(desk, period, investigation.listed, night, run_id, examined_by),
     }  # fmt: skip
     if period is None:
         return Report(**common, **_nothing(tables, run_id))
@@ -185,6 +205,27 @@ def collect_report(
         calls=gather_calls(behind, shown.head(ALERTS_WITH_CALLS)),
         cells=cells.join(locate_cells(cells["cell"], desk.config), on="cell", how="left", maintain_order="left"),
     )
+
+
+def _look_back(
+    desk: Desk,
+    period: Period | None,
+    suspects: pl.DataFrame | None,
+    night: Night | None,
+    run_id: str | None,
+    examined_by: str | None,
+) -> dict[str, Any]:
+    """What was lost, what is new, and how the night compares; all from the history of nights."""
+    tables, nights = desk.tables, read_nights(desk.tables)
+    told = night if night is not None else recall_night(nights, run_id)
+    before = nights if night is not None or told is None else [past for past in nights if past.run_id < told.run_id]
+    found: dict[str, Any] = {"night": told, "lost_files": find_lost_files(tables, told, nights)}
+    if told is not None:
+        found["comparison"] = compare_nights(told.figures, told.started_at, before, desk.config.timezone)
+    if suspects is not None and (nights or night is not None):
+        baseline = find_baseline(nights, run_id, examined_by is not None)
+        found["news"] = gather_news(tables, suspects, baseline, period)
+    return found
 
 
 def _alerts(tables: Snapshot, period: Period | None) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -16,7 +16,7 @@ from sentinel_batch.schema import SEVERITIES
 if TYPE_CHECKING:
     from sentinel_batch.reporting.collection import Report
 
-SCHEMA_VERSION = "1.4"
+SCHEMA_VERSION = "1.5"
 """Grows in its second part when keys are added, in its first when they change or go."""
 
 
@@ -32,6 +32,10 @@ def build_document(report: Report) -> dict[str, Any]:
             "timezone": report.timezone,
             "period": period
             and {"since": period.since, "until": period.until, "includes_since": period.includes_since},
+            "night": report.night and report.night.describe(),
+            "lost_files": [dict(file) for file in report.lost_files],
+            "news": report.news,
+            "comparison": report.comparison,
             "volume": report.volume,
             "quality": report.quality,
             "detection": report.detection,

@@ -60,6 +60,8 @@ class Investigation:
         Rows of :attr:`sentinel_batch.learning.Scorecard.rules`, of everything up to the period's end.
     false_positive_reasons
         The most frequent notes of false positives.
+    listed
+        All rows of :func:`sentinel_batch.scores.list_suspects` that ``suspects`` begins; None without calls.
     """
 
     suspects: list[dict[str, Any]] = field(default_factory=list)
@@ -72,6 +74,7 @@ class Investigation:
     cases_total: int = 0
     scorecard: list[dict[str, Any]] = field(default_factory=list)
     false_positive_reasons: list[dict[str, Any]] = field(default_factory=list)
+    listed: pl.DataFrame | None = None
 
     def describe(self) -> dict[str, Any]:
         """Return the parts as the JSON document has them."""
@@ -121,6 +124,7 @@ def gather_investigation(desk: Desk, period: Period | None) -> Investigation:
         false_positive_reasons=card.reasons.sort("alerts", descending=True, maintain_order=True)
         .head(REASONS_SHOWN)
         .to_dicts(),
+        listed=suspects,
     )
 
 

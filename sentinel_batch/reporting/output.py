@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from batch_base.files import replaced_file
+from batch_base.plain import to_plain
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import full_disk_reported
 from sentinel_batch.reporting.collection import collect_report
 from sentinel_batch.reporting.document import build_document, dump_document
+from sentinel_batch.reporting.late import add_late
+from sentinel_batch.reporting.night import Night
 from sentinel_batch.reporting.page import render_page
 from sentinel_batch.reporting.period import Moment, Period, choose_period
 from sentinel_batch.window import now
@@ -33,6 +38,8 @@ class ReportFiles:
         What it is about; None for a lake without calls.
     alerts_total, alerts_shown
         Alerts of the period, and how many of them the page carries.
+    news
+        What is new since the night before, as ``report.schema.json`` has it; None where there was no night.
     """
 
     html: Path
@@ -41,6 +48,7 @@ class ReportFiles:
     period: Period | None
     alerts_total: int
     alerts_shown: int
+    news: dict[str, Any] | None = None
 
 
 def write_report(
@@ -53,6 +61,7 @@ def write_report(
     generated_at: datetime | None = None,
     examined_by: str | None = None,
     failed_rules: Sequence[Mapping[str, str]] = (),
+    night: Night | None = None,
     lake: DeskLike = None,
     config: ConfigLike = None,
 ) -> ReportFiles:
@@ -79,6 +88,8 @@ def write_report(
         every part of the period that no recorded run has examined.
     failed_rules
         Rules that did not run: ``rule``, ``book``, ``message`` and ``hint`` of each.
+    night
+        The night under way that writes the report.
     lake
         The desk, or the folder of its tables; None is the configured one.
     config
@@ -109,6 +120,7 @@ def write_report(
         max_alerts=max_alerts,
         examined_by=examined_by,
         failed_rules=failed_rules,
+        night=night,
     )
     document = build_document(report)
     page = render_page(report, document)
@@ -120,11 +132,35 @@ def write_report(
         period,
         report.alerts.height,
         report.shown.height,
+        document["news"],
     )
     _replace(files.alerts, lambda path: report.alerts.write_parquet(path))
     _replace(files.json, lambda path: _write_text(path, dump_document(document)))
     _replace(files.html, lambda path: _write_text(path, page))
     return files
+
+
+def amend_report(folder: Path, night: Night, timezone: str) -> None:
+    """Say in a finished report what became of the night's message, and what failed after the report was written.
+
+    Parameters
+    ----------
+    folder
+        The report's folder.
+    night
+        The night, with its ``deliveries``; its last troubles may be new.
+    timezone
+        IANA zone of the times that are shown.
+    """
+    document = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    known = document["night"]["troubles"] if document["night"] else []
+    described = to_plain(night.describe())
+    late = [trouble for trouble in described["troubles"] if trouble not in known]
+    document["night"] = described
+    _replace(folder / "report.json", lambda path: _write_text(path, dump_document(document)))
+    if late:
+        page = add_late((folder / "report.html").read_text(encoding="utf-8"), late, timezone)
+        _replace(folder / "report.html", lambda path: _write_text(path, page))
 
 
 def _folder(out: str | Path) -> Path:

@@ -18,6 +18,7 @@ from sentinel_batch.reporting.box_picture import read_styles
 from sentinel_batch.reporting.compiled import find_compiled
 from sentinel_batch.reporting.drill_downs import NOTE_LENGTH, pack_calls, prepare_evidence
 from sentinel_batch.reporting.figures import draw_figures, draw_scores
+from sentinel_batch.reporting.head import prepare_head
 from sentinel_batch.reporting.marks import LABEL_ICONS, LABEL_WORDS, SEVERITY_ICONS
 from sentinel_batch.reporting.recording_page import clock, prepare_drill_downs, say
 from sentinel_batch.reporting.text import clip, tell, tell_number, tell_time, visible
@@ -25,6 +26,9 @@ from sentinel_batch.schema import SEVERITIES
 
 if TYPE_CHECKING:
     from sentinel_batch.reporting.collection import Report
+
+MESSAGE_LENGTH = 600
+"""Characters of an error message that the page shows."""
 
 _SHOWN_GAPS = 12
 _SHOWN_REASONS = 12
@@ -45,7 +49,7 @@ def render_page(report: Report, document: dict[str, Any]) -> str:
         The same, as :func:`sentinel_batch.reporting.document.build_document` gives it.
     """
     styles, program = (
-        read_styles() + read_asset("report.css") + _page_headers(document, report.timezone),
+        read_styles() + read_asset("report.css") + read_asset("night.css") + _page_headers(document, report.timezone),
         read_asset("report.js"),
     )
     page = make_environment(report.timezone).get_template("report.html.j2")
@@ -73,6 +77,7 @@ def render_page(report: Report, document: dict[str, Any]) -> str:
         severities=list(reversed(SEVERITIES)),
         shown_gaps=_SHOWN_GAPS,
         shown_reasons=_SHOWN_REASONS,
+        **prepare_head(document),
     )
 
 
@@ -91,6 +96,7 @@ def make_environment(timezone: str) -> Environment:
         decimals=lambda value: "–" if value is None else f"{value:,.2f}",
         visible=lambda value: visible(value or "–"),
         clip=lambda value: clip(visible(value or ""), NOTE_LENGTH),
+        clip_long=lambda value: clip(visible(value or ""), MESSAGE_LENGTH),
         tell=lambda value: tell(value or "", timezone),
         without=lambda value, subject: value.removeprefix(f"{subject} "),
         local=lambda value: tell_time(value, timezone, "%Y-%m-%d %H:%M"),

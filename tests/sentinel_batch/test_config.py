@@ -128,3 +128,44 @@ def test_an_empty_variable_counts_as_unset(tmp_path: Path) -> None:
 def test_there_is_no_origin_of_what_is_no_setting() -> None:
     with pytest.raises(ConfigurationError, match="timezon"):
         Config().origin("timezon")
+
+
+@pytest.mark.parametrize("inbox", ["sftp://desk@host/in", "sftp://desk@host:2222/in/", "s3://bucket", "s3://bucket/in"])
+def test_an_inbox_may_be_on_another_machine(inbox: str, tmp_path: Path) -> None:
+    assert Config().override(inbox=inbox, start=tmp_path).inbox == inbox.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "inbox", ["sftp://desk:s3cr3t@host/in", "ftp://host/in", "s3://", "file:///etc", "s3://bucket/in?key=s3cr3t"]
+)
+def test_an_address_with_a_password_or_of_another_kind_is_no_inbox(inbox: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Config().override(inbox=inbox, start=tmp_path)
+    assert "desk:s3cr3t" not in str(caught.value)
+
+
+def test_who_is_told_has_a_table_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "sentinel.toml").write_text(
+        '[notify]\nfloor = "medium"\nbudget = 3\nalways = true\ntemplate = "m.txt"\n'
+    )
+    config = load_config(environ={"SENTINEL_NOTIFY_BUDGET": "4"}, start=tmp_path)
+    assert (config.notify_floor, config.notify_budget, config.notify_always) == ("MEDIUM", 4, True)
+    assert config.notify_template == tmp_path / "m.txt"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[notify]\nfloor = "loud"', ["notify.floor", "LOW, MEDIUM, HIGH or CRITICAL"]),
+        ('[notify]\nurls = "slack://s3cr3t"', ["'urls' in [notify]", "SENTINEL_NOTIFY_URLS"]),
+        ('notify = "slack://s3cr3t"', ["[notify]"]),
+        ('notify_floor = "LOW"', ["no setting 'notify_floor'"]),
+        ("keep_reports = 0", ["keep_reports", "a whole number of days"]),
+        ('[notify]\nlink = "javascript:alert(1)"', ["notify.link", "https://"]),
+    ],
+)
+def test_a_wrong_notice_is_named_and_no_secret_is_repeated(text: str, words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "sentinel.toml").write_text(text + "\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_config(environ={}, start=tmp_path)
+    assert [word for word in words if word not in str(caught.value)] == [] and "s3cr3t" not in str(caught.value)

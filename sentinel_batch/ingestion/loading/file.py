@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shlex
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -107,6 +108,8 @@ class FileIngest:
     def _stages(self, before: Sequence[Part]) -> Iterator[Part]:
         """Go through the stages; ``before`` grows by every part that this yields."""
         with unreadable_reported(self.path):
+            if self.path.is_dir():  # Only folders that cannot be listed are taken for files; this says why.
+                os.scandir(self.path).close()
             stream = str(self.path) == "-" or self.path.is_fifo()
             local = spool_stream(self.path, self.staging) if stream else self.path
             size = local.stat().st_size

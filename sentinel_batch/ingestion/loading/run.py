@@ -110,6 +110,9 @@ def ingest(
         run.counts = {
             key: value for key, value in result.to_dict().items() if key.startswith(("records", "dup", "legs"))
         }
+        run.counts["failed_files"] = [
+            {"path": file.path, "status": file.status, "error": file.error} for file in result.files if file.error
+        ]
     return result
 
 

@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -38,10 +39,12 @@ def find_files(paths: Sequence[str | Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for given in paths:
         path = Path(given)
-        if str(given) == "-" or path.is_file() or path.is_fifo():
+        # A link that leads nowhere is taken for a file, too: reading it says so.
+        if str(given) == "-" or path.is_file() or path.is_fifo() or (path.is_symlink() and not path.exists()):
             matches = [path]
         elif path.is_dir():
-            matches = sorted(child for child in path.rglob("*") if child.is_file() and is_readable_kind(child))
+            survey = survey_folder(path)
+            matches = sorted([*survey.files, *survey.closed])
         else:
             names = glob.glob(str(given), recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
             matches = sorted(Path(name) for name in names if Path(name).is_file())
@@ -58,6 +61,37 @@ def find_files(paths: Sequence[str | Path]) -> list[Path]:
             hint=f"A folder is searched for files that end in {', '.join(SUFFIXES)} (also .gz, .zst) or .parquet.",
         )
     return list(found)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a folder holds, with its subfolders.
+
+    Parameters
+    ----------
+    files
+        Files that look like CDR input by their names, links that lead nowhere included; sorted.
+    other
+        Other files, but for hidden ones; sorted.
+    closed
+        Folders that cannot be listed: what they hold is not known.
+    """
+
+    files: list[Path]
+    other: list[Path]
+    closed: list[Path]
+
+
+def survey_folder(folder: Path) -> Survey:
+    """List a folder and its subfolders; none is left out without a word."""
+    closed: list[Path] = []
+    found: list[Path] = []
+    for root, _, names in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename or folder))):
+        found += [Path(root, name) for name in names]
+    # A path that cannot even be looked at is kept: reading it says why.
+    files = sorted(p for p in found if is_readable_kind(p) and (os.path.isfile(p) or not os.path.exists(p)))  # noqa: PTH110, PTH113
+    other = [p for p in found if not is_readable_kind(p) and p.name[0] != "." and os.path.isfile(p)]  # noqa: PTH113
+    return Survey(files, sorted(other), sorted(closed))
 
 
 def is_readable_kind(path: Path) -> bool:

@@ -176,6 +176,13 @@ def test_a_failed_night_is_an_error_until_one_succeeds(lake: Lake) -> None:
     assert find(lake, "nightly").status == "ok"
 
 
+def test_a_night_that_lost_files_is_a_warning(lake: Lake) -> None:
+    with recorded_run(lake, "nightly", {}) as run:
+        run.counts["night"] = {"files_lost": 2}
+    check = find(lake, "nightly")
+    assert check.status == "warning" and "2 files were lost" in check.message
+
+
 def test_a_missed_night_is_a_warning(lake: Lake) -> None:
     with recorded_run(lake, "nightly", {}):
         pass

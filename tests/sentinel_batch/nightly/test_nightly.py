@@ -106,7 +106,7 @@ def quick_report(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         out.mkdir(parents=True, exist_ok=True)
         files = [out / name for name in ("report.html", "report.json", "alerts.parquet")]
         for file in files:
-            file.write_text("quick")
+            file.write_text('{"night": null}')
         return ReportFiles(*files, period=None, alerts_total=0, alerts_shown=0)
 
     if "real_report" not in request.fixturenames:
@@ -160,8 +160,10 @@ def test_the_first_night_examines_everything_and_reports(desk: Desk) -> None:
         "alerts",
         "cases",
         "report",
+        "publish",
+        "notify",
     ]
-    assert {step.status for step in steps} == {"done"}
+    assert [step.status for step in steps] == [*["done"] * 10, "skipped"]  # nobody is named to be told
     assert counts(result, "ingest")["records_inserted"] == 122
     assert result.report is not None
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", result.report.html.parent.name)
@@ -215,7 +217,7 @@ def test_an_empty_inbox_is_a_good_night_with_a_report(known_desk: Desk) -> None:
     result = desk.night()
     assert (result.status, result.exit_code) == ("success", ExitCode.DONE)
     statuses = [step.status for step in result.steps]
-    assert statuses == ["done", "done", "skipped", "done", *["skipped"] * 4, "done"]
+    assert statuses == ["done", "done", "skipped", "done", *["skipped"] * 4, "done", "done", "skipped"]
     assert (result.since, result.until) == (None, None)
     assert result.report is not None
     assert result.report.alerts_total == 1
@@ -510,7 +512,13 @@ def test_a_failing_step_ends_the_night_and_says_why(desk: Desk, monkeypatch: pyt
         result = desk.night(metrics_file=desk.metrics)
     assert (result.status, result.exit_code) == ("failed", ExitCode.FAILED)
     assert result.error == {"code": "disk_full", "message": "The disk is full.", "hint": "Free space."}
-    assert [(step.name, step.status) for step in result.steps[-2:]] == [("report", "failed"), ("metrics", "done")]
+    assert [(step.name, step.status) for step in result.steps[-5:]] == [
+        ("report", "failed"),
+        ("publish", "done"),
+        ("notify", "skipped"),
+        ("amend", "done"),
+        ("metrics", "done"),
+    ]
     assert desk.nights()["outcome"].to_list() == ["failed"]
     found = metrics(desk)
     assert found["sentinel_nightly_exit_code"] == 1

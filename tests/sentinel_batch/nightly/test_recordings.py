@@ -99,6 +99,8 @@ def test_recordings_are_analysed_after_the_alerts_and_stand_in_the_report(desk: 
         "cases",
         "audio",
         "report",
+        "publish",
+        "notify",
         "metrics",
     ]
     line = json.loads(json.dumps(step(result, "audio")))
@@ -125,6 +127,7 @@ def test_without_an_audio_inbox_there_is_no_step(desk: Desk) -> None:
     assert result.to_dict()["recordings"] is None
 
 
+@pytest.mark.usefixtures("real_report")
 def test_unreadable_recordings_make_the_night_partial(desk: Desk, fake_scorer: list[str]) -> None:
     write_recording(desk.audio / "a 0.5.wav")
     (desk.audio / "broken.wav").write_bytes(b"not audio")
@@ -132,7 +135,13 @@ def test_unreadable_recordings_make_the_night_partial(desk: Desk, fake_scorer: l
     assert (result.status, result.exit_code) == ("partial", ExitCode.PARTLY_DONE)
     assert step(result, "audio")["status"] == "partial"
     assert [(file["path"], file["status"]) for file in result.failed_files] == [("broken.wav", "unreadable")]
-    assert "report" in [s.name for s in result.steps]
+    assert [file["path"] for file in step(result, "audio")["files"]] == ["broken.wav"]
+    assert result.report is not None
+    [trouble] = json.loads(result.report.json.read_text())["night"]["troubles"]
+    assert (trouble["level"], trouble["what"]) == ("lost", str(desk.audio / "broken.wav"))
+    assert trouble["command"].startswith("sentinel-batch audio validate")
+    page = result.report.html.read_text()
+    assert "broken.wav" in page.split('id="h-severity"')[0] and "✓ Nothing was lost" not in page
     assert desk.sample('recordings{status="failed",label=""}') == 1
 
 
@@ -183,7 +192,7 @@ def test_a_step_that_cannot_run_ends_the_night_after_the_report(
     result = desk.night(**settings)
     assert result.exit_code == code
     assert result.error is not None and message in result.error["message"]
-    assert [s.name for s in result.steps][-3:] == ["audio", "report", "metrics"]
+    assert [s.name for s in result.steps][-6:] == ["audio", "report", "publish", "notify", "amend", "metrics"]
     assert step(result, "audio")["status"] == "failed"
     runs = Lake.open(desk.lake).snapshot().read(RUNS.name)
     assert runs.filter(runs["command"] == "nightly")["outcome"].to_list() == ["failed"]

@@ -77,6 +77,9 @@ def test_a_rule_that_fails_makes_the_night_partial(night: Path) -> None:
     assert f"{night}/ours/BROKEN.sql:5: rule BROKEN, step qualifying: " in failed["BROKEN"]["message"]
     assert failed["STEPLESS"]["message"] == f"{night}/ours/STEPLESS.sql:2: There is no step 'swep'."
     assert failed["STEPLESS"]["hint"] == "Did you mean 'sweep'?"
+    assert done.report is not None
+    head = done.report.html.read_text().split('id="h-severity"')[0]
+    assert "3 parts of the night failed" in head and all(f"Rule {name}" in head for name in failed)
     [step] = [step for step in done.steps if step.name == "detect"]
     assert (step.status, step.counts["rules"]) == ("partial", 18)
     assert {"SDHF_001", "TEST_001"} <= set(list_alerts(lake=night / "lake")["detection_rule"])

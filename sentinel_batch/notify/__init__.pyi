@@ -1,0 +1,10 @@
+from .delivery import Delivery as Delivery
+from .delivery import list_targets as list_targets
+from .delivery import send_message as send_message
+from .heartbeat import has_watchdog as has_watchdog
+from .heartbeat import ping_watchdog as ping_watchdog
+from .message import Brief as Brief
+from .message import Message as Message
+from .message import compose_message as compose_message
+from .message import make_example as make_example
+from .message import tame as tame

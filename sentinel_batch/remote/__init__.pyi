@@ -1,0 +1,2 @@
+from .fetching import Fetched as Fetched
+from .fetching import fetch_files as fetch_files
