@@ -173,17 +173,18 @@ def collect_report(
     alerts, suppressed = _alerts(tables, period)
     shown = alerts.head(max_alerts)
     investigation = gather_investigation(desk, period)
+    history = _look_back(desk, period, investigation.listed, night, run_id, examined_by)
     common: dict[str, Any] = {
         "period": period, "run_id": run_id, "timezone": timezone, "generated_at": generated_at,
         "detection": measure_coverage(tables, period, examined_by),
         "alerts": alerts, "suppressed": suppressed, "shown": shown,
-        "groups": group_alerts(desk, shown), "region": desk.config.region,
+        "groups": group_alerts(desk, shown, history.get("news")), "region": desk.config.region,
         "voices": gather_voices(desk, period, generated_at),
         "investigation": investigation,
         "boxes": gather_boxes(desk, period),
         "failed_rules": failed_rules,
         "guidance": read_guidance(alerts["detection_rule"].drop_nulls().unique(), desk.config),
-        **_look_back(desk, period, investigation.listed, night, run_id, examined_by),
+        **history,
     }  # fmt: skip
     if period is None:
         return Report(**common, **_nothing(tables, run_id))

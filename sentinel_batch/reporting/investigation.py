@@ -128,16 +128,20 @@ def gather_investigation(desk: Desk, period: Period | None) -> Investigation:
     )
 
 
-def group_alerts(desk: Desk, alerts: pl.DataFrame) -> dict[int, dict[str, Any]]:
+def group_alerts(desk: Desk, alerts: pl.DataFrame, news: dict[str, Any] | None) -> dict[int, dict[str, Any]]:
     """Return for each alert the ``case`` and the ``box`` of its number, if any, and whether it is ``new``.
 
-    New ones were opened on the latest day (of the settings' zone) on which any of them was.
+    New ones were opened since the night that the ``news`` are measured from; where there was no night, on the latest
+    day (of the settings' zone) on which any of them was.
     """
     cases = list_standing_members(desk.tables).group_by("number").agg(pl.col("case_id").max())
     boxes = list_box_members(desk.tables).group_by("number").agg(pl.col("box_id").max())
     opened = pl.col("created_at").dt.convert_time_zone(desk.config.timezone).dt.date()
+    since = None if news is None else news["since"]
+    after = pl.lit(True) if since is None else pl.col("created_at") > since
+    new = opened == opened.max() if news is None else after
     rows = (
-        alerts.select("id", number="suspect_number", new=(opened == opened.max()).fill_null(False))
+        alerts.select("id", number="suspect_number", new=new.fill_null(False))
         .join(cases, on="number", how="left")
         .join(boxes, on="number", how="left")
     )

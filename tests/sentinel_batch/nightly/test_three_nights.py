@@ -104,6 +104,12 @@ def test_three_nights(tmp_path: Path, browser: Any, call: Call) -> None:  # noqa
     )
     assert SUSPECTS[1] in new and SUSPECTS[0] not in new
     assert SUSPECTS[0] in grown and "60 → " in grown
+    opened = browser.execute_script(
+        "return [...document.querySelectorAll('#table > tbody')].map(b => [b.dataset.opened, b.textContent])"
+    )
+    # The filter of the table means by new what the news do.
+    assert {kind for kind, row in opened if SUSPECTS[1][-9:] in row.replace(" ", "")} == {"new"}
+    assert {kind for kind, row in opened if SUSPECTS[0][-9:] in row.replace(" ", "")} == {"known"}
     beside = {row[0]: row[1:] for row in browser.execute_script(ROWS, ".beside tbody tr")}
     assert beside["Calls taken"] == ["132", "61", "–"]
     assert beside["Files lost"] == ["2", "0", "–"]
