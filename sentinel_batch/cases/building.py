@@ -23,7 +23,7 @@ from sentinel_batch.lake import Lake, Snapshot
 from sentinel_batch.losses import Rates
 from sentinel_batch.runs import recorded_run
 from sentinel_batch.schema import CASE_MEMBERS, CASES, FRAUD_ALERTS, SEVERITIES, SEVERITY_RANK
-from sentinel_batch.scores.fusion import fuse_findings, weigh_rules
+from sentinel_batch.scores.fusion import fuse_findings, price_alerts, weigh_rules
 from sentinel_batch.scores.judgement import Judgement, judge_callers
 from sentinel_batch.scores.queue import fuse_witnesses
 from sentinel_batch.severity import grade_loss
@@ -122,8 +122,9 @@ def build_cases(
 
 def _build(desk: Desk, tables: Snapshot, period: Period, linked: float, run_id: str) -> CaseChanges:
     weights = weigh_rules(desk.config)
-    alerts = _alerts(tables, period, weights)
-    boxes = _boxes(tables, period, alerts)
+    standing = price_alerts(_alerts(tables, period), desk.config)
+    boxes = _boxes(tables, period, standing)
+    alerts = _weighty(standing, weights, boxes)
     judgement, silent = judge_callers(Desk(desk.config, tables), until=period.until)
     accused = {*alerts["suspect_number"], *boxes["number"]}
     compared = sorted({*alerts["suspect_number"], *(judgement.listed if judgement is not None and accused else [])})
@@ -148,14 +149,19 @@ def _build(desk: Desk, tables: Snapshot, period: Period, linked: float, run_id: 
     return changes
 
 
-def _alerts(tables: Snapshot, period: Period, weights: Mapping[str, float]) -> pl.DataFrame:
+def _alerts(tables: Snapshot, period: Period) -> pl.DataFrame:
     counts = (pl.col("status") == "open") | (
         (pl.col("status") == "reviewed") & pl.col("disposition").is_in(["confirmed", "watch"])
     )
     within = (pl.col("last_seen") > period.since) & (pl.col("first_seen") <= period.until)
-    alerts = tables.scan(FRAUD_ALERTS.name).filter(counts & within).sort("id").collect()
+    return tables.scan(FRAUD_ALERTS.name).filter(counts & within).sort("id").collect()
+
+
+def _weighty(alerts: pl.DataFrame, weights: Mapping[str, float], boxes: pl.DataFrame) -> pl.DataFrame:
+    """Return the alerts on members of boxes, however faint, and on suspects who reach the least score."""
     weighed = fuse_findings(alerts, weights).filter(pl.col("rule_score") >= LEAST_SCORE)
-    return alerts.filter(pl.col("suspect_number").is_in(weighed["suspect_number"].implode()))
+    number = pl.col("suspect_number")
+    return alerts.filter(number.is_in(weighed["suspect_number"].implode()) | number.is_in(boxes["number"].implode()))
 
 
 def _boxes(tables: Snapshot, period: Period, alerts: pl.DataFrame) -> pl.DataFrame:
@@ -281,7 +287,7 @@ class _Writer:
             "alert_ids": json.dumps(sorted(ids)),
             "call_count": max(did.get("call_count") or 0, before.get("call_count") or 0),
             "minutes": round(minutes, 3),
-            "loss": self.rates.loss(minutes),
+            "loss": max([self.rates.loss(minutes), before.get("loss") or 0.0, *(row["loss"] for row in alerts)]),
             "first_seen": min(first, default=None),
             "last_seen": max(last, default=None),
             "top_cell": did.get("top_cell") or before.get("top_cell"),
@@ -297,7 +303,8 @@ class _Writer:
         kinds = Counter(row["alert_type"] for member in members for row in self.alerts_of.get(member["number"], []))
         minutes = sum(member["minutes"] for member in members)
         earlier = self._earlier(case_id, members)
-        loss, probability = self.rates.loss(minutes), self._believe(before, members)
+        loss = round(sum(member["loss"] for member in members), 2)
+        probability = self._believe(before, members)
         facts = {
             "severity": grade_loss(loss * probability, self.rates),
             # The most frequent type; its name breaks ties.

@@ -26,6 +26,17 @@ _COLUMNS = (
     Column("What ties them", fold=True, least=28),
 )
 
+_LIST_COLUMNS = (
+    Column("Severity"),
+    Column("Box", numeric=True),
+    Column("SIMs", numeric=True),
+    Column("Minutes", numeric=True, drop=4),
+    Column("Loss", numeric=True),
+    Column("Seen", drop=3),
+    Column("State"),
+    Column("What ties them", fold=True, least=28, drop=2),
+)
+
 _MEMBER_COLUMNS = (
     Column("Number"),
     Column("Calls", numeric=True),
@@ -96,7 +107,7 @@ def list_boxes(
     session: Session,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most N boxes.")] = 50,
 ) -> None:
-    """List the boxes that were kept, the most certain first."""
+    """List the boxes that were kept, those that cost most first."""
     from sentinel_batch.boxes import list_boxes as read_boxes
 
     rows = read_boxes(lake=session.desk(), limit=limit).to_dicts()
@@ -106,7 +117,7 @@ def list_boxes(
     elif not rows:
         out.line("No boxes.")
     else:
-        out.table(_COLUMNS, [_row({**row, "box": row["box_id"]}) for row in rows])
+        out.table(_LIST_COLUMNS, [_listed(row) for row in rows])
 
 
 @with_session
@@ -119,7 +130,8 @@ def show(session: Session, box_id: BoxId) -> None:
     if out.as_json:
         out.document({"status": "success", **found.to_dict()})
         return
-    out.line(f"Box {box['box_id']}  {box['status']}  {box['member_count']} SIMs, {box['active_members']} of them now")
+    out.line(f"Box {box['box_id']}  {box['severity']}  {box['review'] or box['status']}")
+    out.line(f"Members  {box['member_count']} SIMs, {box['active_members']} of them now")
     out.line(f"Seen     {box['first_day']} to {box['last_day']}, mostly on cell {box['top_cell'] or '(unknown)'}")
     out.line(f"Calls    {box['call_count']:,} to {box['callees']:,} callees, {box['minutes']:,.0f} minutes answered")
     out.line(f"Received {box['incoming_calls']:,} calls from outside")
@@ -176,6 +188,12 @@ def _row(row: dict[str, Any]) -> tuple[Any, ...]:
         f"{row['first_day']:%m-%d} to {row['last_day']:%m-%d}",
         row["why"],
     )
+
+
+def _listed(row: dict[str, Any]) -> tuple[Any, ...]:
+    seen = f"{row['first_day']:%m-%d} to {row['last_day']:%m-%d}"
+    figures = (row["member_count"], round(row["minutes"]), round(row["loss"]))
+    return (row["severity"], row["box_id"], *figures, seen, row["review"] or "", row["why"])
 
 
 def _member(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 BOXES_SHOWN = 12
 PICTURES_SHOWN = 4
-"""Boxes that have a picture, the most certain ones; each is some 50 kB of the page."""
+"""Boxes that have a picture, the first ones; each is some 50 kB of the page."""
 
 CALLEES_SHOWN = 20
 
 _BOX = (
     "box_id", "member_count", "active_members", "probability", "evidence", "bound", "call_count", "minutes", "callees",
-    "one_way_callees", "incoming_calls", "first_day", "last_day", "top_cell", "why",
+    "one_way_callees", "incoming_calls", "first_day", "last_day", "top_cell", "why", "severity", "review",
 )  # fmt: skip
 _MEMBER = ("number", "evidence", "call_count", "minutes", "callees", "first_day", "last_day", "top_cell", "top_handset")
 
@@ -34,7 +34,7 @@ class BoxShelf:
     Parameters
     ----------
     found
-        Those that are shown, the most certain first.
+        Those that are shown, by expected loss.
     total
         How many there are.
     """

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from sentinel_batch.boxes import BOX_RULE
 from sentinel_batch.desk import ConfigLike, open_desk
 from sentinel_batch.losses import BYPASS, Rates
 from sentinel_batch.rules.catalogue import list_rules
@@ -70,12 +71,16 @@ def fuse_findings(findings: pl.DataFrame, weights: Mapping[str, float] | None = 
     )
 
 
-def price_findings(findings: pl.DataFrame, config: ConfigLike = None) -> pl.DataFrame:
-    """Return findings or alerts with their ``loss`` if they are true, in the configured currency."""
+def price_alerts(alerts: pl.DataFrame, config: ConfigLike = None) -> pl.DataFrame:
+    """Return findings or alerts with their ``loss`` if they are true, in the configured currency.
+
+    The alert of a box costs nothing itself: each member is priced by its own minutes.
+    """
     settings = open_desk(config=config).config
     kinds = {rule.id: rule.loss for rule in list_rules(settings)}
-    kind = pl.col("detection_rule").replace_strict(kinds, default=BYPASS, return_dtype=pl.String)
-    return findings.with_columns(loss=price(kind, Rates.of(settings)))
+    rule = pl.col("detection_rule")
+    kind = rule.replace_strict(kinds, default=BYPASS, return_dtype=pl.String)
+    return alerts.with_columns(loss=pl.when(rule == BOX_RULE).then(0.0).otherwise(price(kind, Rates.of(settings))))
 
 
 def weigh_rules(config: ConfigLike = None) -> dict[str, float]:

@@ -13,13 +13,12 @@ import polars as pl
 from sentinel_batch.alerts import STATUSES, list_alerts
 from sentinel_batch.boxes import BOX_RULE
 from sentinel_batch.boxes import list_standing_members as list_standing_box_members
-from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.losses import Rates
 from sentinel_batch.profiles.calls import day_bounds
-from sentinel_batch.scores.fusion import fuse_findings, price_findings, weigh_rules
+from sentinel_batch.scores.fusion import fuse_findings, price_alerts, weigh_rules
 from sentinel_batch.scores.judgement import Judgement, judge_callers
 from sentinel_batch.scores.membership import list_standing_members
 from sentinel_batch.severity import grade, sort_by_importance
@@ -144,7 +143,7 @@ def rank_queue(
         raise UsageError(f"The limit {limit} is negative.", hint="Allowed: 0 or more; leave it out for all suspects.")
     judgement, silent = judge_callers(desk, model, until)
     alerts = _within(list_alerts(lake=desk, status=status), since, until)
-    queue = fuse_findings(_price(alerts, desk.config), weigh_rules(desk.config)).drop("severity")
+    queue = fuse_findings(price_alerts(alerts, desk.config), weigh_rules(desk.config)).drop("severity")
     rates = Rates.of(desk.config)
     queue = _add_model(queue, judgement, rates)
     queue = _add_boxes(queue, _list_members(desk, alerts, since, until))
@@ -153,12 +152,6 @@ def rank_queue(
     if judgement is None:
         return Queue(queue, None, silent)
     return Queue(_add_model_reasons(queue, judgement, desk.tables), judgement.check)
-
-
-def _price(alerts: pl.DataFrame, config: Config) -> pl.DataFrame:
-    """Add what the alerts cost; that of a box is its members', each of whom is priced by its own minutes."""
-    is_box = pl.col("detection_rule") == BOX_RULE
-    return price_findings(alerts, config).with_columns(loss=pl.when(is_box).then(0.0).otherwise("loss"))
 
 
 def _within(alerts: pl.DataFrame, since: datetime | None, until: datetime | None) -> pl.DataFrame:

@@ -182,7 +182,11 @@ def test_a_box_is_one_case_with_members_links_and_loss(lake: Lake) -> None:
     assert sorted(found.members["number"]) == BOX
     assert found.case["status"] == "unseen"
     assert found.case["minutes"] == 4 * 40 * 2
-    assert (found.case["loss"], found.case["currency"]) == (4 * 40 * 2 * 25.0, "NGN")
+    # Each alert says 60 callees at NGN 50, more than 80 minutes at NGN 25; with dear minutes it is these that count.
+    assert (found.case["loss"], found.case["currency"]) == (4 * 60 * 50.0, "NGN")
+    build_cases(lake=open_desk(lake, international_rate=105.0, local_rate=5.0))
+    assert get_case(1, lake=lake).case["loss"] == 4 * 40 * 2 * 100.0
+    assert get_case(1, lake=lake).case["minutes"] == 4 * 40 * 2
     assert {"same_handset", "same_site"} <= set(found.links["kind"])
     assert found.members["rules"].to_list() == ["SDHF_001"] * 4
     assert found.events["event"].to_list() == ["created"]
