@@ -80,7 +80,7 @@ def _print_queue(out: Output, rows: pl.DataFrame, show: Callable[[list[str], lis
         [
             (
                 row["rank"],
-                row["suspect_number"],
+                f"{row['suspect_number']} (suppressed)" if row["suppressed"] else row["suspect_number"],
                 show_share(row["score"]),
                 show_share(row["rule_score"]),
                 show_share(row["model_probability"]),

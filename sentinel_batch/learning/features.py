@@ -21,7 +21,8 @@ BUSY_QUANTILE = 0.75
 ONE_WAY_INCOMING = 0.1
 """A number with fewer incoming calls per call made only sends."""
 
-_KEYS = ("number", "segment", "day", "first_day_start", "last_call", "minutes", "main_imei", "main_cell")
+KEYS = ("number", "segment", "day", "first_day_start", "last_call", "minutes", "main_imei", "main_cell")
+"""What else is told of a number."""
 
 _NEEDED = (
     "number", "local_date", "day_start", "segment", "call_count", "unique_callees", "total_minutes", "night_calls",
@@ -80,7 +81,7 @@ def describe_callers(profiles: pl.DataFrame | pl.LazyFrame, *, until: date, days
     )
     length = trailing.select(pl.col("local_date").n_unique()).collect().item()
     shared = rows.with_columns(active_share=pl.col("active_share") / max(length, 1))
-    return _relate(_compare_segments(_count_neighbours(shared))).select(*_KEYS, *FEATURE_NAMES).sort("number")
+    return _relate(_compare_segments(_count_neighbours(shared))).select(*KEYS, *FEATURE_NAMES).sort("number")
 
 
 def _check_columns(present: Sequence[str]) -> None:

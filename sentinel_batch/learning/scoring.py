@@ -11,10 +11,11 @@ from typing import Any
 
 import polars as pl
 
+from sentinel_batch import __version__
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import ModelError
 from sentinel_batch.lake import Snapshot
-from sentinel_batch.learning.features import describe_callers, to_matrix
+from sentinel_batch.learning.features import KEYS, describe_callers, to_matrix
 from sentinel_batch.learning.figures import FEATURE_NAMES, FEATURES
 from sentinel_batch.learning.history import last_day, list_days, load_profiles
 from sentinel_batch.learning.keeping import keep_rows
@@ -247,4 +248,8 @@ def _describe(desk: Desk, model: Model, until: datetime | None) -> pl.DataFrame:
     # Segments of days that are not stored come from their file.
     segments = desk.config.segments_file
     told = segments.stat().st_mtime_ns if segments is not None and segments.exists() else None
-    return keep_rows(desk.tables, "scores", model.version, day, desk.config.timezone, segments, told, compute=compute)
+    # Another version of this program may tell more of a number.
+    columns = (__version__, *KEYS, *FEATURE_NAMES)
+    return keep_rows(
+        desk.tables, "scores", columns, model.version, day, desk.config.timezone, segments, told, compute=compute
+    )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from sentinel_batch.alerts import STATUSES, list_alerts
+from sentinel_batch.alerts.suppression import load_suppressions, suppression_finder
 from sentinel_batch.boxes import BOX_RULE
 from sentinel_batch.boxes import list_standing_members as list_standing_box_members
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
@@ -21,7 +22,8 @@ from sentinel_batch.profiles.calls import day_bounds
 from sentinel_batch.scores.fusion import fuse_findings, price_alerts, weigh_rules
 from sentinel_batch.scores.judgement import Judgement, judge_callers
 from sentinel_batch.scores.membership import list_standing_members
-from sentinel_batch.severity import grade, sort_by_importance
+from sentinel_batch.severity import grade, severity_rank
+from sentinel_batch.window import now
 
 # Late: lists of suspects without a model need nothing of learning.
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ CHANCE_MEMBERS = 3
 
 _COLUMNS = (
     "rank", "suspect_number", "score", "rule_score", "model_probability", "model_rank", "severity", "loss", "rules",
-    "alert_ids", "case_id", "box_id", "first_seen", "last_seen", "reasons", "reasons_against",
+    "alert_ids", "case_id", "box_id", "first_seen", "last_seen", "reasons", "reasons_against", "suppressed",
 )  # fmt: skip
 
 
@@ -114,8 +116,10 @@ def rank_suspects(
         score), ``loss`` (at stake: the largest of its alerts, or that of its minutes where a box or the model speaks
         against it), ``rules``, ``alert_ids``, ``case_id`` (NULL without cases), ``box_id`` (NULL
         outside boxes), ``first_seen``, ``last_seen``, ``reasons`` (for fraud, in words: of rules, of the box, of the
-        model) and ``reasons_against`` (of the model), the weightiest of each first. The order is that of
-        :func:`sentinel_batch.severity.sort_by_importance`.
+        model) and ``reasons_against`` (of the model), the weightiest of each first, and ``suppressed`` (why it is on
+        the suppression list; NULL if it is not). The order is that of
+        :func:`sentinel_batch.severity.sort_by_importance`, the members of a box together in its place, and the
+        suppressed last.
 
     Raises
     ------
@@ -147,7 +151,7 @@ def rank_queue(
     rates = Rates.of(desk.config)
     queue = _add_model(queue, judgement, rates)
     queue = _add_boxes(queue, _list_members(desk, alerts, since, until))
-    queue = _order(_fuse(_locate_cases(queue, desk.tables)), rates)
+    queue = _order(_mark_suppressed(_fuse(_locate_cases(queue, desk.tables)), desk), rates)
     queue = queue if limit is None else queue.head(limit)
     if judgement is None:
         return Queue(queue, None, silent)
@@ -262,14 +266,31 @@ def _fuse(queue: pl.DataFrame) -> pl.DataFrame:
     return queue.with_columns(score=fuse_witnesses(*witnesses))
 
 
+def _mark_suppressed(queue: pl.DataFrame, desk: Desk) -> pl.DataFrame:
+    """Add why a number is on the suppression list now; its standing alerts say nothing of that."""
+    covering = suppression_finder(load_suppressions(desk.tables, desk.config), now())
+    reasons = [None if (entry := covering(number)) is None else entry.reason for number in queue["suspect_number"]]
+    return queue.with_columns(pl.Series("suppressed", reasons, dtype=pl.String))
+
+
 def _order(queue: pl.DataFrame, rates: Rates) -> pl.DataFrame:
-    graded = queue.with_columns(
-        severity=grade(pl.col("loss") * pl.col("score"), rates),
-        loss=pl.col("loss").round(2),
+    """Sort by importance; the members of a box stand together where their box does, the suppressed at the end."""
+    expected = pl.col("loss") * pl.col("score")
+    in_box = pl.col("box_id").is_not_null()
+    of_box = pl.col("loss").sum().over("box_id") * pl.col("box_probability")
+    placed = queue.with_columns(
+        severity=grade(expected, rates),
         reasons_against=pl.lit([], dtype=pl.List(pl.String)),
+        at_stake=pl.when(in_box).then(of_box).otherwise(expected).fill_null(-1.0),
+        sure=pl.when(in_box).then("box_probability").otherwise("score"),
     )
-    ordered = sort_by_importance(graded, "suspect_number")
-    return ordered.with_row_index("rank", offset=1).with_columns(pl.col("rank").cast(pl.Int64)).select(_COLUMNS)
+    ordered = placed.with_columns(worst=grade(pl.col("at_stake"), rates)).sort(
+        pl.col("suppressed").is_not_null(), severity_rank("worst"), "at_stake", "sure", "box_id", expected,
+        "suspect_number",
+        descending=[False, True, True, True, False, True, False], nulls_last=True,
+    )  # fmt: skip
+    ranked = ordered.with_columns(loss=pl.col("loss").round(2)).with_row_index("rank", offset=1)
+    return ranked.with_columns(pl.col("rank").cast(pl.Int64)).select(_COLUMNS)
 
 
 def _add_model_reasons(queue: pl.DataFrame, judgement: Judgement, tables: Snapshot) -> pl.DataFrame:

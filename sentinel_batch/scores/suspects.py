@@ -43,6 +43,7 @@ _SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "review": pl.String,
     "reasons": pl.List(pl.String),
     "reasons_against": pl.List(pl.String),
+    "suppressed": pl.String,
     "numbers": pl.List(pl.String),
 }
 _WORKED_OUT = ("severity", "currency", "review")
@@ -88,8 +89,9 @@ def list_suspects(
         member), ``kind`` (``number`` or ``box``), ``member_count``, ``severity``,
         ``score`` (a box: the probability that it is no chance find), ``loss`` (a box: of all its members),
         ``currency``, ``rules``, ``alert_ids``, ``case_id``, ``box_id``, ``first_seen``, ``last_seen``, ``review``
-        (``open``, or the verdicts where no alert is open any more), ``reasons``, ``reasons_against`` (of the model;
-        none of a box), ``numbers``; by severity, expected loss, score and name.
+        (``open``, or the verdicts where no alert is open any more, or ``suppressed``), ``reasons``, ``reasons_against``
+        (of the model; none of a box), ``suppressed`` (why it is on the suppression list), ``numbers``; by severity,
+        expected loss, score and name, the suppressed last.
 
     Raises
     ------
@@ -177,7 +179,8 @@ def _join_boxes(queue: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     expected = pl.col("loss") * pl.col("score")
     rates = Rates.of(desk.config)
     graded = _review(every.with_columns(severity=grade(expected, rates), currency=pl.lit(rates.currency)), desk)
-    return sort_by_importance(graded, "suspect").select(list(_SCHEMA))
+    ordered = sort_by_importance(graded, "suspect")
+    return ordered.sort(pl.col("suppressed").is_not_null(), maintain_order=True).select(list(_SCHEMA))
 
 
 def _single(queue: pl.DataFrame) -> pl.DataFrame:
@@ -208,6 +211,8 @@ def _box(members: pl.DataFrame, probability: float) -> dict[str, Any]:
         "first_seen": min(row["first_seen"] for row in rows),
         "last_seen": max(row["last_seen"] for row in rows),
         "reasons": (own or reasons)[:1],
+        # A box is left alone only if all of its SIMs are.
+        "suppressed": None if any(row["suppressed"] is None for row in rows) else rows[0]["suppressed"],
         "numbers": [row["suspect_number"] for row in rows],
     }
 
@@ -222,7 +227,9 @@ def _review(rows: pl.DataFrame, desk: Desk) -> pl.DataFrame:
         .then(pl.lit("open"))
         .otherwise(pl.col("said").list.join(", ")),
     )
-    return rows.join(verdicts, on="suspect", how="left").with_columns(pl.col("review").fill_null("open"))
+    hidden = pl.col("suppressed").is_not_null()
+    state = pl.when(hidden).then(pl.lit("suppressed")).otherwise(pl.col("review").fill_null("open"))
+    return rows.join(verdicts, on="suspect", how="left").with_columns(review=state)
 
 
 def _severities(severity: str | Sequence[str] | None) -> list[str] | None:

@@ -11,11 +11,12 @@ import polars as pl
 import pytest
 from alert_samples import at, finding, frame, make_lake
 
-from sentinel_batch.alerts import record_alerts, review_alerts
+from sentinel_batch.alerts import record_alerts, review_alerts, suppress
 from sentinel_batch.errors import UsageError
 from sentinel_batch.lake import Lake
 from sentinel_batch.schema import BOX_MEMBERS, BOXES, polars_schema
-from sentinel_batch.scores import describe_suspects, export_suspects, list_suspects
+from sentinel_batch.scores import describe_suspects, export_suspects, list_suspects, rank_suspects
+from sentinel_batch.scores.suspects import LISTED
 
 A, B, C = "+2348030000001", "+2348030000002", "+2348030000003"
 LONG = {"call_count": 600, "avg_duration_seconds": 120.0, "detection_rule": "SIMBOX_RATIO", "confidence": 1.0}
@@ -107,3 +108,21 @@ def test_files_hold_the_same(lake: Lake, tmp_path: Path) -> None:
     document = json.loads((tmp_path / "suspects.json").read_text(encoding="utf-8"))
     assert (document["version"], document["count"], len(document["alerts"])) == (1, 3, 3)
     assert [len(suspect["alerts"]) for suspect in document["suspects"]] == [1, 2]
+
+
+def test_the_queue_has_the_order_of_the_list(lake: Lake) -> None:
+    members = [number for numbers in list_suspects(lake=lake)["numbers"].to_list() for number in numbers]
+    assert rank_suspects(lake=lake, status=LISTED)["suspect_number"].to_list() == members
+
+
+def test_suppressed_suspects_are_marked_and_come_last(lake: Lake) -> None:
+    suppress(A, reason="a partner", lake=lake)
+    assert list_suspects(lake=lake)["review"].to_list() == ["open", "open"]
+    suppress(B, reason="a partner, too", lake=lake)
+    rows = list_suspects(lake=lake)
+    assert rows["suspect"].to_list() == [C, "box 7"]
+    assert rows["review"].to_list() == ["open", "suppressed"]
+    assert rows["suppressed"].to_list() == [None, "a partner"]
+    queue = rank_suspects(lake=lake)
+    assert queue["suspect_number"].to_list()[0] == C
+    assert queue["suppressed"].to_list() == [None, "a partner", "a partner, too"]
