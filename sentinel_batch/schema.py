@@ -39,12 +39,16 @@ class Table:
     key
         Columns that identify a row; no two rows share them, but for calls that a clock without seconds cannot tell
         apart.
+    sorted_by
+        Order of the rows in files that ``maintain`` has packed, so that the rows of one number lie together; empty
+        where they stay as they were written.
     """
 
     name: str
     columns: dict[str, str]
     partition_by: tuple[str, ...] = ()
     key: tuple[str, ...] = field(default=())
+    sorted_by: tuple[str, ...] = ()
 
 
 CALL_RECORDS = Table(
@@ -75,6 +79,7 @@ CALL_RECORDS = Table(
     },
     partition_by=("call_date",),
     key=("caller_number", "callee_number", "call_timestamp", "duration_seconds", "answered", "call_id"),
+    sorted_by=("caller_number", "call_timestamp"),
 )
 
 REJECTED_RECORDS = Table(

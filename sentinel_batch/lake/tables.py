@@ -5,13 +5,15 @@ Text may be stored as plain text or as categories, and columns that a file would
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from sentinel_batch.schema import INGESTS, TABLES, polars_schema
+from sentinel_batch.schema import INGESTS, TABLES, Table, polars_schema
 
 if TYPE_CHECKING:
     import duckdb
@@ -42,15 +44,32 @@ def scan_parts(name: str, files: Sequence[Path], *, partitions: bool = True) -> 
     definition = TABLES[name]
     schema = polars_schema(definition.columns)
     folders = {column: schema.pop(column) for column in definition.partition_by}
+    if not partitions:
+        return _scan(files, schema, {})
+    if not _is_misread(files, definition):
+        return _scan(files, schema, folders)
+    [column] = folders
+    return pl.concat(
+        _scan(list(group), schema, {}).with_columns(pl.lit(date.fromisoformat(folder.partition("=")[2])).alias(column))
+        for folder, group in groupby(files, key=lambda file: file.parent.name)
+    )
+
+
+def _scan(files: Sequence[Path], schema: pl.Schema, folders: Mapping[str, pl.DataType]) -> pl.LazyFrame:
     return pl.scan_parquet(
         list(files),
         glob=False,
         schema=schema,
-        hive_partitioning=partitions and bool(folders),
-        hive_schema=folders if partitions and folders else None,
+        hive_partitioning=bool(folders),
+        hive_schema=dict(folders) or None,
         cast_options=pl.ScanCastOptions(categorical_to_string="allow"),
         missing_columns="insert",
     )
+
+
+def _is_misread(files: Sequence[Path], definition: Table) -> bool:
+    """Tell whether a folder above the table is named ``X=Y``: Polars and DuckDB would take X for a column, too."""
+    return bool(definition.partition_by) and any("=" in part for part in files[0].parts[:-2])
 
 
 def count_equal_rows(name: str, rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -83,13 +102,15 @@ def relate_parts(
     if not files:
         columns = ", ".join(f'NULL::{_DUCKDB_TYPES[kind]} AS "{c}"' for c, kind in wanted.items())
         return connection.sql(f"SELECT {columns} WHERE false")
+    misread = _is_misread(files, definition)
     stored = connection.read_parquet(
         [str(path) for path in files],
         union_by_name=bool(definition.partition_by) or name == INGESTS.name,  # Files of older versions lack columns.
-        hive_partitioning=bool(folders),
+        hive_partitioning=bool(folders) and not misread,
+        filename=bool(folders) and misread,
     )
-    columns = ", ".join(
-        f'"{c}"::{_DUCKDB_TYPES[kind]} AS "{c}"' if c in stored.columns else f'NULL::{_DUCKDB_TYPES[kind]} AS "{c}"'
-        for c, kind in wanted.items()
-    )
+    sources = {c: f'"{c}"' for c in stored.columns}
+    if misread:
+        sources |= {c: f"regexp_extract(filename, '.*/{c}=([^/]*)/', 1)" for c in folders}
+    columns = ", ".join(f'{sources.get(c, "NULL")}::{_DUCKDB_TYPES[kind]} AS "{c}"' for c, kind in wanted.items())
     return stored.project(columns)

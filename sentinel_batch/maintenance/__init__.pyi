@@ -3,3 +3,4 @@ from .diagnosis import Diagnosis as Diagnosis
 from .diagnosis import diagnose as diagnose
 from .upkeep import MaintenanceResult as MaintenanceResult
 from .upkeep import maintain as maintain
+from .upkeep import pack_calls as pack_calls

@@ -1,5 +1,8 @@
 """Many small files become few large ones; a reader sees the same rows.
 
+Call records are sorted by caller on the way, in small row groups with statistics: a reader that wants the calls of one
+number then decodes one group of each file. What that costs and saves is in docs/benchmarks.md.
+
 Done here rather than with ``DeltaTable.optimize.compact``: delta-rs 1.6 cuts the ``call_timestamp`` statistics of what
 it writes to milliseconds, downwards, and the newest call of the lake would no longer be known exactly.
 """
@@ -15,8 +18,8 @@ import polars as pl
 
 from sentinel_batch.errors import LakeDamagedError
 from sentinel_batch.lake import Lake, Snapshot, StagedFile, scan_parts
-from sentinel_batch.maintenance.files import DataFile, group_by_partition, list_data_files
-from sentinel_batch.schema import TABLES, polars_schema
+from sentinel_batch.maintenance.files import SORTED_PREFIX, DataFile, group_by_partition, list_data_files
+from sentinel_batch.schema import TABLES, Table, polars_schema
 
 TARGET_BYTES = 256 * 1024 * 1024
 """Size of a compacted file; Delta Lake's own default for OPTIMIZE is of that order."""
@@ -25,7 +28,16 @@ SMALL_BYTES = TARGET_BYTES // 2
 """Files from this size on are left alone, so that a night's work is not rewritten every night."""
 
 MIN_SMALL_FILES = 4
-"""A partition with fewer small files is left alone."""
+"""A partition with fewer small files is left alone, unless they hold much that is to be sorted."""
+
+SORTED_ROWS = 4_000_000
+"""Rows that are sorted at once, into one file: about 1.3 GiB of memory while it lasts."""
+
+UNSORTED_BYTES = 8 * 1024 * 1024
+"""Files with fewer bytes may wait: a reader goes through their rows (some 300,000) in a few milliseconds."""
+
+GROUP_ROWS = 50_000
+"""Rows of a group in a sorted file; a reader of one number decodes one or two of them."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,14 @@ class Compaction:
 
 
 def compact_table(
-    lake: Lake, tables: Snapshot, name: str, staging: Path, run_id: str, *, dry_run: bool = False
+    lake: Lake,
+    tables: Snapshot,
+    name: str,
+    staging: Path,
+    run_id: str,
+    *,
+    dry_run: bool = False,
+    most_rows: int | None = None,
 ) -> list[Compaction]:
     """Merge the small files of each partition of a table; one atomic commit per partition.
 
@@ -66,21 +85,26 @@ def compact_table(
         Goes into the names of the new files.
     dry_run
         Only tell what would be merged.
+    most_rows
+        No further partition is begun once so many rows were merged, the newest partitions coming first; None is
+        without a limit.
 
     Raises
     ------
     LakeDamagedError
         If the rows written differ in number from the rows in the log; nothing is committed then.
     """
-    done = []
-    for partition, files in group_by_partition(list_data_files(tables, name)).items():
-        bins = plan_bins(files)
+    done: list[Compaction] = []
+    partitions = list(group_by_partition(list_data_files(tables, name)).items())
+    for partition, files in partitions if most_rows is None else reversed(partitions):
+        bins = plan_bins(files, in_order=bool(TABLES[name].sorted_by))
         if not bins:
             continue
+        if most_rows is not None and sum(one.rows for one in done) >= most_rows:
+            break
         if not dry_run:
-            label = "-".join(value for _, value in partition)
             staged = [
-                _merge(name, group, staging / f"compact-{run_id}-{label or name}-{number}.parquet")
+                _merge(TABLES[name], group, staging / _name_file(name, partition, run_id, number))
                 for number, group in enumerate(bins)
             ]
             lake.add_files(name, staged, commit_id=None, removed=[file.path for group in bins for file in group])
@@ -96,42 +120,69 @@ def compact_table(
     return done
 
 
-def plan_bins(files: list[DataFile]) -> list[list[DataFile]]:
-    """Choose which files of one partition to merge into which; empty when it is not worth it."""
-    small = [file for file in files if file.size_bytes < SMALL_BYTES]
-    if len(small) < MIN_SMALL_FILES:
+def plan_bins(files: list[DataFile], *, in_order: bool = False) -> list[list[DataFile]]:
+    """Choose which files of one partition to merge into which; empty when it is not worth it.
+
+    Parameters
+    ----------
+    files
+        Those of the partition.
+    in_order
+        Whether the table has an order: then files that are not in it count as small, whatever their size.
+    """
+    small = [file for file in files if is_small(file) or (in_order and not file.is_sorted)]
+    unsorted = sum(file.size_bytes for file in small if in_order and not file.is_sorted)
+    if len(small) < MIN_SMALL_FILES and unsorted < UNSORTED_BYTES:
         return []
-    return [group for group in _fill(small) if len(group) > 1]
+    return [group for group in _fill(small) if len(group) > 1 or (in_order and not group[0].is_sorted)]
+
+
+def is_small(file: DataFile) -> bool:
+    # A sorted file with many rows is as large as it gets, however few bytes they take.
+    return file.size_bytes < SMALL_BYTES and not (file.is_sorted and (file.rows or 0) >= SORTED_ROWS // 2)
 
 
 def _fill(files: list[DataFile]) -> Iterator[list[DataFile]]:
     group: list[DataFile] = []
-    size = 0
+    size = rows = 0
     for file in files:
-        if group and size + file.size_bytes > TARGET_BYTES:
+        if group and (size + file.size_bytes > TARGET_BYTES or rows + (file.rows or 0) > SORTED_ROWS):
             yield group
-            group, size = [], 0
+            group, size, rows = [], 0, 0
         group.append(file)
         size += file.size_bytes
+        rows += file.rows or 0
     yield group
 
 
-def _merge(name: str, group: list[DataFile], target: Path) -> StagedFile:
-    definition = TABLES[name]
-    kinds = {c: t for c, t in polars_schema(definition.columns).items() if c not in definition.partition_by}
-    frame = scan_parts(name, [file.path for file in group], partitions=False)
-    frame.select(pl.col(column).cast(kind) for column, kind in kinds.items()).sink_parquet(target, compression="zstd")
+def _name_file(name: str, partition: tuple[tuple[str, str], ...], run_id: str, number: int) -> str:
+    label = "-".join(value for _, value in partition) or name
+    return f"{SORTED_PREFIX if TABLES[name].sorted_by else 'compact-'}{run_id}-{label}-{number}.parquet"
+
+
+def _merge(definition: Table, group: list[DataFile], target: Path) -> StagedFile:
+    _write(definition, group, target)
     facts: list[pl.Expr] = [pl.len().alias("rows")]
-    if "call_timestamp" in kinds:
+    if "call_timestamp" in definition.columns:
         facts += [pl.col("call_timestamp").min().alias("first"), pl.col("call_timestamp").max().alias("last")]
     found: dict[str, Any] = pl.scan_parquet(target, glob=False).select(facts).collect().row(0, named=True)
     expected = sum(file.rows or 0 for file in group)
     if all(file.rows is not None for file in group) and found["rows"] != expected:
         raise LakeDamagedError(
             f"{len(group)} files of {group[0].path.parent} hold {found['rows']:,} rows, "
-            f"but the log of table {name} says {expected:,}; they were left as they are.",
+            f"but the log of table {definition.name} says {expected:,}; they were left as they are.",
             hint="Run sentinel-batch doctor to see which file differs, and restore it from a backup.",
         )
     return StagedFile(
         target, target.name, dict(group[0].partition), found["rows"], found.get("first"), found.get("last")
     )
+
+
+def _write(definition: Table, group: list[DataFile], target: Path) -> None:
+    kinds = {c: t for c, t in polars_schema(definition.columns).items() if c not in definition.partition_by}
+    stored = scan_parts(definition.name, [file.path for file in group], partitions=False)
+    frame = stored.select(pl.col(column).cast(kind) for column, kind in kinds.items())
+    if definition.sorted_by:
+        frame.sort(definition.sorted_by).sink_parquet(target, compression="zstd", row_group_size=GROUP_ROWS)
+    else:
+        frame.sink_parquet(target, compression="zstd")

@@ -18,7 +18,7 @@ from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import ExitCode, SentinelError
 from sentinel_batch.lake import Lake, Snapshot
-from sentinel_batch.maintenance.compaction import SMALL_BYTES
+from sentinel_batch.maintenance.compaction import is_small
 from sentinel_batch.maintenance.files import DataFile, group_by_partition, list_data_files
 from sentinel_batch.maintenance.upkeep import stale_staging
 from sentinel_batch.runs import versions
@@ -227,7 +227,7 @@ def _check_compaction(name: str, files: list[DataFile]) -> Iterator[Check]:
     crowded = [
         (partition, len(small))
         for partition, group in group_by_partition(files).items()
-        if len(small := [file for file in group if file.size_bytes < SMALL_BYTES]) >= MANY_SMALL_FILES
+        if len(small := [file for file in group if is_small(file)]) >= MANY_SMALL_FILES
     ]
     if crowded:
         worst = max(crowded, key=lambda item: item[1])

@@ -11,6 +11,10 @@ from sentinel_batch.lake import Snapshot, list_actions
 from sentinel_batch.schema import TABLES
 
 
+SORTED_PREFIX = "sorted-"
+"""Begin of the names of files whose rows are in the order of :attr:`sentinel_batch.schema.Table.sorted_by`."""
+
+
 @dataclass(frozen=True)
 class DataFile:
     """A Parquet file as the table's log describes it.
@@ -29,6 +33,11 @@ class DataFile:
     partition: tuple[tuple[str, str], ...]
     rows: int | None
     size_bytes: int
+
+    @property
+    def is_sorted(self) -> bool:
+        """Whether its rows are in the table's order."""
+        return self.path.name.startswith(SORTED_PREFIX)
 
 
 def list_data_files(tables: Snapshot, name: str) -> list[DataFile]:

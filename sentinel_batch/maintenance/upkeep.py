@@ -19,7 +19,7 @@ from sentinel_batch.lake import STAGING, Lake, open_log
 from sentinel_batch.maintenance.compaction import Compaction, compact_table
 from sentinel_batch.maintenance.retention import ArchivedDay, archive_days, archive_folder
 from sentinel_batch.runs import new_run_id, recorded_run
-from sentinel_batch.schema import TABLES
+from sentinel_batch.schema import CALL_RECORDS, TABLES
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -29,6 +29,9 @@ DEFAULT_RETENTION_HOURS = 168
 
 MIN_RETENTION_HOURS = 24
 """No reader runs for longer: below it, a file could vanish under one."""
+
+NIGHTLY_ROWS = 20_000_000
+"""Calls that a night packs at most (some 30 seconds of two cores); ``maintain`` does the rest."""
 
 _DUCKDB_SPILL_HOURS = 24
 
@@ -143,6 +146,40 @@ def maintain(
             run.counts = {name: value for name, value in result.to_dict().items() if isinstance(value, int)}
     result.processing_time_seconds = time.perf_counter() - clock
     return result
+
+
+def pack_calls(
+    lake: DeskLike = None, *, most_rows: int = NIGHTLY_ROWS, config: ConfigLike = None
+) -> list[Compaction]:
+    """Pack the call records of the newest days, so that the calls of a number are found at once; the night's last step.
+
+    Nothing else of :func:`maintain` is done; a day that is packed already costs nothing.
+
+    Parameters
+    ----------
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    most_rows
+        No further day is begun once so many calls were packed.
+    config
+        Settings, or their file; None looks for them as the command line does.
+
+    Returns
+    -------
+    list of Compaction
+        One for each day that was packed.
+
+    Raises
+    ------
+    LakeLockedError
+        If another run holds the lock.
+    LakeDamagedError
+        If files and log disagree; the day is left as it was.
+    """
+    desk = open_desk(lake, config)
+    with desk.lake.lock(desk.config.lock_timeout), desk.lake.staging() as staging:
+        tables = desk.lake.snapshot()
+        return compact_table(desk.lake, tables, CALL_RECORDS.name, staging, new_run_id(), most_rows=most_rows)
 
 
 def stale_staging(lake: Lake) -> list[Path]:
