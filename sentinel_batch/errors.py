@@ -54,6 +54,10 @@ class LakeLockedError(SentinelError):
     exit_code = ExitCode.LOCKED
 
 
+class DeadlineError(SentinelError):
+    """A query took longer than whoever asked would wait; nothing was changed."""
+
+
 class DiskFullError(SentinelError):
     """The disk ran full; what was committed before is intact."""
 

@@ -1,45 +1,52 @@
-"""What the calls of one caller look like, and how it compares with all other callers of the same window."""
+"""What the calls of one caller look like, and how it compares with all other callers of a day."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from sentinel_batch.lake import Snapshot
-from sentinel_batch.schema import CALL_RECORDS
+from sentinel_batch.profiles import day_bounds, read_spread
 
 SHOWN = 10
 """Calls and callees shown of each kind."""
 
+_INSTANT = timedelta(microseconds=1)
 _ORDER = ("call_timestamp", "callee_number")
 
-_STANDING = """
-WITH callers AS (
-    SELECT
-        caller_number,
-        count(*) AS call_count,
-        count(DISTINCT callee_number) AS unique_destinations,
-        avg(duration_seconds) AS avg_duration_seconds
-    FROM call_records
-    WHERE call_timestamp > $start AND call_timestamp <= $end AND caller_number <> $number
-    GROUP BY caller_number
-)
-SELECT
-    count(*),
-    count(*) FILTER (WHERE call_count < $call_count),
-    count(*) FILTER (WHERE unique_destinations < $unique_destinations),
-    count(*) FILTER (WHERE avg_duration_seconds < $avg_duration_seconds)
-FROM callers
-"""
+_FIGURES = {
+    "call_count": "call_count",
+    "unique_destinations": "unique_callees",
+    "avg_duration_seconds": "mean_duration",
+}
+"""What a figure is called in profiles."""
 
 
-def calls_of(tables: Snapshot, numbers: Sequence[str], start: datetime, end: datetime) -> pl.DataFrame:
-    """Return the calls that some numbers made in (start, end], oldest first."""
-    calls = tables.scan(CALL_RECORDS.name, start, end).filter(pl.col("caller_number").is_in(list(numbers)))
-    return between(calls.collect(), start, end).sort(_ORDER)
+@dataclass(frozen=True)
+class Standing:
+    """How the calls of one day compare with those of the day's other callers.
+
+    Parameters
+    ----------
+    day
+        The local day; None if nothing was called, and so nothing is compared.
+    callers
+        The others.
+    values
+        The figures of that day: ``call_count``, ``unique_destinations``, ``avg_duration_seconds``.
+    percentiles
+        Percent (0 to 100) of the others whose figure is lower, by name; empty without others.
+    """
+
+    day: date | None = None
+    callers: int = 0
+    values: Mapping[str, float] = field(default_factory=dict)
+    percentiles: Mapping[str, float] = field(default_factory=dict)
 
 
 def between(calls: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:
@@ -56,34 +63,51 @@ def summarise(calls: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def compare_callers(
-    tables: Snapshot, number: str, start: datetime, end: datetime, values: dict[str, float | None]
-) -> dict[str, Any]:
-    """Return for each value the percent (0 to 100) of the window's other callers below it, and their number.
+def widen(start: datetime, end: datetime, zone: str) -> tuple[datetime, datetime]:
+    """Return bounds, ``(start, end]``, that hold all local days that a span touches."""
+    first, last = (moment.astimezone(ZoneInfo(zone)).date() for moment in (start, end))
+    earliest, latest = day_bounds(first, zone)[0], day_bounds(last, zone)[1]
+    return earliest - _INSTANT, latest
+
+
+def compare_callers(tables: Snapshot, zone: str, calls: pl.DataFrame, inside: pl.DataFrame) -> Standing:
+    """Compare numbers with all other callers, on the local day of most of the calls that are to be explained.
 
     Parameters
     ----------
     tables
-        Where the calls are.
-    number
-        The caller to compare with the others.
-    start, end
-        The window, ``(start, end]``.
-    values
-        ``call_count``, ``unique_destinations`` and ``avg_duration_seconds``.
-
-    Returns
-    -------
-    dict
-        The same keys, with None where there is nothing to compare, and ``callers``.
+        Where the other callers are.
+    zone
+        IANA zone whose midnights bound the days.
+    calls
+        All calls of the numbers on all days of ``inside``.
+    inside
+        Those that are to be explained.
     """
-    with tables.connect(CALL_RECORDS.name, since=start, until=end) as connection:
-        row = connection.execute(_STANDING, {"start": start, "end": end, "number": number, **values}).fetchone()
-    callers, *lower = row or (0, 0, 0, 0)
-    standing: dict[str, Any] = {"callers": callers}
-    for measure, count in zip(("call_count", "unique_destinations", "avg_duration_seconds"), lower, strict=True):
-        standing[measure] = 100 * count / callers if callers and values[measure] is not None else None
-    return standing
+    if inside.is_empty():
+        return Standing()
+    [(day, _), *_] = count_days(inside, zone).rows()
+    calls = calls.filter(_local_day(zone) == day)
+    values = summarise(calls)
+    others = read_spread(tables, zone, day)
+    own = [summarise(part) for part in calls.partition_by("caller_number")]
+    callers = others.callers - len(own)
+    percentiles = {
+        name: 100 * (others.figures[_FIGURES[name]].below(value) - sum(one[name] < value for one in own)) / callers
+        for name, value in values.items()
+        if callers > 0
+    }
+    return Standing(day, callers, values, percentiles)
+
+
+def count_days(calls: pl.DataFrame, zone: str) -> pl.DataFrame:
+    """Return the local days of the calls and the calls of each, most first; of equals the latest first."""
+    counted = calls.group_by(day=_local_day(zone)).agg(calls=pl.len())
+    return counted.sort("calls", "day", descending=True)
+
+
+def _local_day(zone: str) -> pl.Expr:
+    return pl.coalesce("local_date", pl.col("call_timestamp").dt.convert_time_zone(zone).dt.date())
 
 
 def count_by_hour(calls: pl.DataFrame, start: datetime, end: datetime) -> pl.DataFrame:

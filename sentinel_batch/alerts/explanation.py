@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from sentinel_batch.alerts.files import exported_file, json_rows, write_guarded_
 from sentinel_batch.alerts.queries import find_rows
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import AlertNotFoundError
-from sentinel_batch.lake import Snapshot
+from sentinel_batch.lake import Snapshot, find_last_call, read_calls_of
 from sentinel_batch.numbers import normalise_number
-from sentinel_batch.schema import CALL_RECORDS, FRAUD_ALERTS
+from sentinel_batch.schema import FRAUD_ALERTS
 
 EXPLAINED_PERIOD = timedelta(hours=24)
 """Length of the window that is explained for a number without an alert: the default window of rule SDHF_001."""
@@ -27,7 +27,10 @@ EXPLAINED_PERIOD = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class Reason:
-    """One figure of the window, against its threshold and against everybody else.
+    """One figure of the window, against its threshold; and the same figure of a whole day, against everybody else's.
+
+    Others are compared by local days, because their figures are kept so (profiles): like is compared with like, a day
+    with that day of the others. Where the window is a local day, both figures are the same.
 
     Parameters
     ----------
@@ -38,9 +41,12 @@ class Reason:
     comparison, threshold
         ``>`` or ``<`` and the rule's threshold; None for a figure that the rule does not test.
     percentile
-        Percent (0 to 100) of the other callers of the window whose figure is lower; None without other callers.
+        Percent (0 to 100) of the other callers of :attr:`Explanation.compared_day` whose figure of that day is lower
+        than ``day_value``; None without other callers.
     callers
-        Number of other callers in the window.
+        Number of other callers of that day.
+    day_value
+        The figure of all calls of that day; None where nothing is compared.
     """
 
     measure: str
@@ -49,6 +55,7 @@ class Reason:
     threshold: float | None
     percentile: float | None
     callers: int
+    day_value: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,9 @@ class Explanation:
         History of the alert.
     notices
         What the reader has to know about the figures, such as calls that are no longer in the lake.
+    compared_day
+        The local day on which the caller is compared with all others: that of most of the window's calls. For a box,
+        it is all its SIMs together against all callers that do not belong to it. None without calls.
     """
 
     subject: str
@@ -106,6 +116,7 @@ class Explanation:
     earlier: pl.DataFrame
     events: pl.DataFrame
     notices: list[str]
+    compared_day: date | None
     _episode_calls: pl.DataFrame = field(repr=False)
 
     def calls(self, *, episode: bool = False) -> pl.DataFrame:
@@ -189,7 +200,7 @@ def explain(subject: int | str, *, lake: DeskLike = None, config: ConfigLike = N
         If there is no such alert, and no call from such a number.
     """
     desk = open_desk(lake, config)
-    tables = desk.tables
+    tables, zone = desk.tables, desk.config.timezone
     number, alert = _resolve(tables, subject, desk.config.region)
     if alert is not None:
         window = (alert["window_start"], alert["window_end"])
@@ -197,8 +208,12 @@ def explain(subject: int | str, *, lake: DeskLike = None, config: ConfigLike = N
     else:
         window = span = _last_period(tables, number, subject)
     evidence = _read_object(alert, "evidence")
-    calls = profile.calls_of(tables, [number, *_members(evidence)], min(span[0], window[0]), max(span[1], window[1]))
+    # Whole days, for the comparison: they are read once.
+    around = profile.widen(min(span[0], window[0]), max(span[1], window[1]), zone)
+    whole = read_calls_of(tables, [number, *_members(evidence)], *around)
+    calls = profile.between(whole, min(span[0], window[0]), max(span[1], window[1]))
     inside = profile.between(calls, *window)
+    standing = profile.compare_callers(tables, zone, whole, inside)
     others = _alerts_of(tables, number)
     return Explanation(
         subject=str(subject),
@@ -208,7 +223,7 @@ def explain(subject: int | str, *, lake: DeskLike = None, config: ConfigLike = N
         window_end=window[1],
         episode_start=span[0],
         episode_end=span[1],
-        reasons=_reasons(tables, number, window, alert, inside),
+        reasons=_reasons(alert, inside, standing),
         evidence=evidence,
         calls_per_hour=profile.count_by_hour(inside, *window),
         top_callees=profile.rank_callees(inside),
@@ -217,6 +232,7 @@ def explain(subject: int | str, *, lake: DeskLike = None, config: ConfigLike = N
         earlier=others.filter(others["id"] != alert["id"]) if alert is not None else others,
         events=read_events(tables, [alert["id"]] if alert is not None else []),
         notices=_notices(alert, evidence, inside),
+        compared_day=standing.day,
         _episode_calls=calls,
     )
 
@@ -224,16 +240,17 @@ def explain(subject: int | str, *, lake: DeskLike = None, config: ConfigLike = N
 def _resolve(tables: Snapshot, subject: int | str, region: str) -> tuple[str, dict[str, Any] | None]:
     subject = unwrap(subject)
     text = str(subject).strip()
-    number = _as_known(tables, text, region)
     is_id = isinstance(subject, int) or (text.isascii() and text.isdigit() and len(text) <= 18)
     if is_id:
         try:
             [alert] = find_rows(tables, [int(text)])
         except AlertNotFoundError:
+            number = _as_known(tables, text, region)
             if isinstance(subject, int) or not _is_known(tables, number):
                 raise
         else:
             return alert["suspect_number"], alert
+    number = _as_known(tables, text, region)
     return number, _newest_alert(tables, number)
 
 
@@ -244,7 +261,7 @@ def _as_known(tables: Snapshot, text: str, region: str) -> str:
 
 
 def _is_known(tables: Snapshot, number: str) -> bool:
-    return _newest_alert(tables, number) is not None or _newest_call(tables, number) is not None
+    return _newest_alert(tables, number) is not None or find_last_call(tables, number) is not None
 
 
 def _newest_alert(tables: Snapshot, number: str) -> dict[str, Any] | None:
@@ -258,14 +275,8 @@ def _alerts_of(tables: Snapshot, number: str) -> pl.DataFrame:
     return rows.sort("last_seen", "id", descending=True)
 
 
-def _newest_call(tables: Snapshot, number: str) -> datetime | None:
-    calls = tables.scan(CALL_RECORDS.name).filter(pl.col("caller_number") == number)
-    newest: datetime | None = calls.select(pl.col("call_timestamp").max()).collect().item()
-    return newest
-
-
 def _last_period(tables: Snapshot, number: str, subject: int | str) -> tuple[datetime, datetime]:
-    newest = _newest_call(tables, number)
+    newest = find_last_call(tables, number)
     if newest is None:
         raise AlertNotFoundError(
             f"There is no alert {subject!r}, and no call from such a number.",
@@ -275,9 +286,7 @@ def _last_period(tables: Snapshot, number: str, subject: int | str) -> tuple[dat
     return newest - EXPLAINED_PERIOD, newest
 
 
-def _reasons(
-    tables: Snapshot, number: str, window: tuple[datetime, datetime], alert: dict[str, Any] | None, calls: pl.DataFrame
-) -> list[Reason]:
+def _reasons(alert: dict[str, Any] | None, calls: pl.DataFrame, standing: profile.Standing) -> list[Reason]:
     values = alert if alert is not None else profile.summarise(calls)
     parameters = _read_object(alert, "parameters")
     tests = {
@@ -285,15 +294,15 @@ def _reasons(
         "unique_destinations": (">", parameters.get("min_unique_destinations")),
         "avg_duration_seconds": ("<", parameters.get("max_avg_duration")),
     }
-    standing = profile.compare_callers(tables, number, *window, {measure: values[measure] for measure in tests})
     return [
         Reason(
             measure,
             values[measure],
             comparison if threshold is not None else None,
             float(threshold) if threshold is not None else None,
-            standing[measure],
-            standing["callers"],
+            standing.percentiles.get(measure),
+            standing.callers,
+            standing.values.get(measure),
         )
         for measure, (comparison, threshold) in tests.items()
     ]

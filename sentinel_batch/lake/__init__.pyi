@@ -1,10 +1,15 @@
 from .commits import StagedFile as StagedFile
 from .damage import damage_reported as damage_reported
+from .engine import Deadline as Deadline
+from .engine import Engine as Engine
 from .lake import DEFAULT_LOCK_TIMEOUT as DEFAULT_LOCK_TIMEOUT
 from .lake import Lake as Lake
 from .locks import held_lock as held_lock
 from .logs import list_actions as list_actions
 from .logs import open_log as open_log
+from .point_reads import find_last_call as find_last_call
+from .point_reads import read_calls_of as read_calls_of
+from .reader import LakeReader as LakeReader
 from .snapshot import Snapshot as Snapshot
 from .staging import STAGING as STAGING
 from .staging import full_disk_reported as full_disk_reported

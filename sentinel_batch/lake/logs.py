@@ -28,6 +28,14 @@ def newest_version(table: Path) -> int | None:
     return max((int(found[1]) for name in names if (found := _ENTRY.fullmatch(name))), default=None)
 
 
+def is_newest(table: Path, version: int | None) -> bool:
+    """Tell whether a table's newest commit is still this one; versions are consecutive, so one look is enough."""
+    if version is None:
+        return newest_version(table) is None
+    log = table / "_delta_log"
+    return (log / f"{version:020}.json").exists() and not (log / f"{version + 1:020}.json").exists()
+
+
 def open_log(table: Path, version: int | None = None) -> DeltaTable | None:
     """Return a table's Delta handle, or None if nothing was ever written to it.
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import copy
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import polars as pl
 
-from sentinel_batch.lake.logs import list_actions, newest_version, open_log, read_commit_ids
-from sentinel_batch.lake.staging import STAGING
+from sentinel_batch.lake.damage import damage_reported
+from sentinel_batch.lake.engine import Deadline, Engine, open_connection
+from sentinel_batch.lake.logs import is_newest, list_actions, newest_version, open_log, read_commit_ids
 from sentinel_batch.lake.tables import relate_parts, scan_parts
 from sentinel_batch.schema import CALL_RECORDS, TABLES, polars_schema
 
@@ -36,11 +38,15 @@ class Snapshot:
         The lake's folder.
     versions
         Table to the version that is read; None for one that was never written.
+    engine
+        Answers the queries of :meth:`query`; None makes one when it is needed.
     """
 
-    def __init__(self, path: Path, versions: Mapping[str, int | None]) -> None:
+    def __init__(self, path: Path, versions: Mapping[str, int | None], engine: Engine | None = None) -> None:
         self.path = path
         self.versions = versions
+        self.engine = Engine(path) if engine is None else engine
+        self.deadline: Deadline | None = None
         self._logs: dict[str, DeltaTable | None] = {}
         self._actions: dict[str, list[dict[str, Any]]] = {}
         self._commits: dict[str, set[str]] = {}
@@ -63,6 +69,24 @@ class Snapshot:
                 break
             versions = again
         return cls(path, versions)
+
+    def renew(self) -> Snapshot:
+        """Return the tables as they are now: this very snapshot if nothing was committed since, else one that shares
+        the engine, and the logs of tables that did not change.
+        """
+        if all(is_newest(self.path / name, version) for name, version in self.versions.items()):
+            return self
+        fresh = Snapshot(self.path, Snapshot.take(self.path).versions, self.engine)
+        same = {name for name, version in fresh.versions.items() if version == self.versions[name]}
+        for new, old in ((fresh._logs, self._logs), (fresh._actions, self._actions), (fresh._commits, self._commits)):
+            new.update((name, known) for name, known in list(old.items()) if name in same)
+        return fresh
+
+    def within(self, deadline: Deadline) -> Snapshot:
+        """Return the same moment for one who does not wait for ever: reads after the deadline raise DeadlineError."""
+        bounded = copy(self)  # What was read of logs is shared.
+        bounded.deadline = deadline
+        return bounded
 
     def log(self, name: str) -> DeltaTable | None:
         """Return a table's Delta handle at its version, or None when nothing was written to it by then."""
@@ -93,6 +117,8 @@ class Snapshot:
 
     def files(self, name: str, since: datetime | None = None, until: datetime | None = None) -> list[Path]:
         """List a table's Parquet files, but for those whose calls all lie outside [since, until]."""
+        if self.deadline is not None:  # Every read begins here.
+            self.deadline.check()
         kept = []
         for action in self._list(name):
             first, last = action.get("min.call_timestamp"), action.get("max.call_timestamp")
@@ -120,21 +146,35 @@ class Snapshot:
         memory_limit
             DuckDB's limit; larger intermediate results spill into the lake's staging folder.
         """
-        import duckdb  # Late: lists of alerts are read without it.
-
-        connection = duckdb.connect()
-        connection.execute("SET TimeZone = 'UTC'")
-        # Setting it fails in a notebook without ipywidgets, even to false; there it is false already.
-        if connection.sql("SELECT current_setting('enable_progress_bar')").fetchall() != [(False,)]:
-            connection.execute("SET enable_progress_bar = false")
-        connection.execute(f"SET memory_limit = '{memory_limit}'")
-        # Spills go to the lake's disk, which was chosen for size, and not into the current folder.
-        with suppress(OSError):  # DuckDB makes the last folder only; a reader that may not write cannot spill.
-            (self.path / STAGING).mkdir(exist_ok=True)
-        connection.execute("SET temp_directory = $1", [str(self.path / STAGING / "duckdb")])
+        connection = open_connection(self.path, memory_limit)
         for name in names:
             relate_parts(connection, name, self.files(name, since, until)).create_view(name)
         return connection
+
+    @contextmanager
+    def query(
+        self, name: str, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[duckdb.DuckDBPyRelation]:
+        """Give a table as a DuckDB relation for one short query: the engine, and what it knows of files, is kept.
+
+        Make no views of it: other threads would see them.
+
+        Parameters
+        ----------
+        name
+            The table.
+        since, until
+            Bounds on ``call_timestamp``: call record files wholly outside are not opened. Rows are not filtered.
+
+        Raises
+        ------
+        DeadlineError
+            If the deadline of :meth:`within` passes.
+        LakeDamagedError
+            If files are missing or broken.
+        """
+        with damage_reported(self.path), self.engine.cursor(self.deadline) as cursor:
+            yield relate_parts(cursor, name, self.files(name, since, until))
 
     def bounds(self) -> tuple[datetime, datetime] | None:
         """Return the times of the oldest and the newest call, cut to milliseconds; None for a lake without calls."""
@@ -153,9 +193,8 @@ class Snapshot:
         if bounds is None:
             return None
         # The log's bound is cut to milliseconds; the exact time is in one of the few files that reach it.
-        calls = self.scan(CALL_RECORDS.name, since=bounds[1])
-        newest: datetime | None = calls.select(pl.col("call_timestamp").max()).collect().item()
-        return newest
+        files = tuple(self.files(CALL_RECORDS.name, since=bounds[1]))
+        return self.engine.remember(("newest call", files), partial(_find_newest, files))
 
     def committed(self, name: str, commit_ids: Iterable[str]) -> set[str]:
         """Return those of the commit ids that the table's log holds."""
@@ -175,6 +214,12 @@ class Snapshot:
             log = self.log(name)
             self._actions[name] = [] if log is None else list(list_actions(log))
         return self._actions[name]
+
+
+def _find_newest(files: Sequence[Path]) -> datetime | None:
+    calls = scan_parts(CALL_RECORDS.name, files, partitions=False)
+    newest: datetime | None = calls.select(pl.col("call_timestamp").max()).collect().item()
+    return newest
 
 
 def _look(path: Path) -> dict[str, int | None]:

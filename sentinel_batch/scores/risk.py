@@ -21,7 +21,7 @@ from batch_base.plain import unwrap
 from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import Snapshot, damage_reported
+from sentinel_batch.lake import Snapshot, find_last_call, read_calls_of
 from sentinel_batch.numbers import normalise_number
 from sentinel_batch.schema import CALL_RECORDS
 from sentinel_batch.window import parse_instant, resolve_period
@@ -39,18 +39,16 @@ NO_CALLS = "none"
 
 _DIGITS = 6
 _EVENT_FIELDS = ("caller_number", "callee_number", "duration_seconds", "timestamp")
+_EVENT_COLUMNS = {"callee_number": "callee_number", "call_timestamp": "timestamp", "duration_seconds": "duration_seconds"}
+"""Column of the call records to the field of an event."""
+_COUNTS = """
+caller_number AS number, count(*) AS call_count, count(DISTINCT callee_number) AS unique_destinations,
+avg(duration_seconds) AS avg_duration_seconds
+"""
 _EVENT_HINT = (
     'Give an object such as {"caller_number": "+2348012345678", "callee_number": "+2349087654321", '
     '"duration_seconds": 2, "timestamp": "2026-01-22T14:32:15Z"}.'
 )
-
-_QUERY = """
-SELECT caller_number AS number, count(*) AS call_count, count(DISTINCT callee_number) AS unique_destinations,
-       avg(duration_seconds) AS avg_duration_seconds
-FROM calls
-GROUP BY caller_number
-"""
-
 
 @dataclass(frozen=True)
 class Risk:
@@ -118,14 +116,10 @@ def assess_risk(
     desk = open_desk(lake, config).snapshot()
     normal = _normalise(number, desk.config, "number")
     since, until = _window(desk.tables, at)
-    found = _risk(normal, since, until, _count(desk.tables, since, until, normal), desk.config)
+    found = _risk(since, until, _count_of(desk.tables, normal, since, until), desk.config)
     if found.call_count:
         return found
-    calls = desk.tables.scan(CALL_RECORDS.name, until=until).filter(
-        pl.col("caller_number") == normal, pl.col("call_timestamp") <= until
-    )
-    last = calls.select(pl.col("call_timestamp").max()).collect().item()
-    return replace(found, level=NO_CALLS, last_call_at=last)
+    return replace(found, level=NO_CALLS, last_call_at=find_last_call(desk.tables, normal, until))
 
 
 def assess_event(event: str | Mapping[str, Any], *, lake: DeskLike = None, config: ConfigLike = None) -> Risk:
@@ -150,9 +144,9 @@ def assess_event(event: str | Mapping[str, Any], *, lake: DeskLike = None, confi
     call = read_event(event, desk.config)
     period = resolve_period(None, call["timestamp"], None, WINDOW)
     since, until = period.since, period.until
-    counted = _count(desk.tables, since, until, call["caller_number"], call)
+    counted = _count_of(desk.tables, call["caller_number"], since, until, call)
     digest = hashlib.sha256(json.dumps(call, sort_keys=True, default=str).encode()).hexdigest()
-    return _risk(call["caller_number"], since, until, counted, desk.config, "evt_" + digest[:12])
+    return _risk(since, until, counted, desk.config, "evt_" + digest[:12])
 
 
 def rank_risks(*, at: str | datetime | None = None, lake: DeskLike = None, config: ConfigLike = None) -> pl.DataFrame:
@@ -179,7 +173,7 @@ def rank_risks(*, at: str | datetime | None = None, lake: DeskLike = None, confi
     """
     desk = open_desk(lake, config).snapshot()
     since, until = _window(desk.tables, at)
-    scored = score_counts(_count(desk.tables, since, until), desk.config)
+    scored = score_counts(_count_all(desk.tables, since, until), desk.config)
     columns = ["number", "score", "level", *(f"{part}_part" for part in WEIGHTS), *_COUNTED]
     bounded = scored.select(columns).with_columns(since=pl.lit(since), until=pl.lit(until))
     return bounded.sort(
@@ -268,33 +262,38 @@ def _window(tables: Snapshot, at: str | datetime | None) -> tuple[datetime, date
     return period.since, period.until
 
 
-def _count(
-    tables: Snapshot, since: datetime, until: datetime, number: str | None = None, call: Mapping[str, Any] | None = None
-) -> pl.DataFrame:
-    """Count calls, callees and seconds of one caller, or of all, in ``(since, until]``, one further call included."""
-    columns = ("caller_number", "callee_number", "call_timestamp", "duration_seconds")
-    with damage_reported(tables.path), tables.connect(CALL_RECORDS.name, since=since, until=until) as connection:
-        time = Column("call_timestamp")
-        calls = connection.table(CALL_RECORDS.name).filter((time > Constant(since)) & (time <= Constant(until)))
-        calls = calls.filter(Column("caller_number") == Constant(number)) if number is not None else calls
-        calls = calls.select(*(Column(name) for name in columns))
-        if call is not None:
-            fields = [call[name] for name in ("caller_number", "callee_number", "timestamp", "duration_seconds")]
-            further = connection.sql("SELECT $1, $2, $3::TIMESTAMPTZ, $4", params=fields)
-            # The event may have been ingested meanwhile; then it must not count twice.
-            same = (Column("callee_number") == Constant(fields[1])) & (time == Constant(fields[2]))
-            calls = calls.filter(~same).union(further)
-        calls.create_view("calls")
-        counted: pl.DataFrame = connection.sql(_QUERY).pl()
+def _count_all(tables: Snapshot, since: datetime, until: datetime) -> pl.DataFrame:
+    """Count calls, callees and seconds of every caller in ``(since, until]``."""
+    time = Column("call_timestamp")
+    with tables.query(CALL_RECORDS.name, since, until) as stored:
+        calls = stored.filter((time > Constant(since)) & (time <= Constant(until)))
+        counted: pl.DataFrame = calls.aggregate(_COUNTS, "caller_number").pl()
     return counted
 
 
+def _count_of(
+    tables: Snapshot, number: str, since: datetime, until: datetime, call: Mapping[str, Any] | None = None
+) -> pl.DataFrame:
+    """Count calls, callees and seconds of one caller in ``(since, until]``, one further call included."""
+    calls = read_calls_of(tables, [number], since, until).select("callee_number", "call_timestamp", "duration_seconds")
+    if call is not None:
+        further = pl.DataFrame({column: [call[name]] for column, name in _EVENT_COLUMNS.items()})
+        # The event may have been ingested meanwhile; then it must not count twice.
+        others = calls.join(further, on=["callee_number", "call_timestamp"], how="anti")
+        calls = pl.concat([others, further], how="vertical_relaxed")
+    return calls.select(
+        number=pl.lit(number),
+        call_count=pl.len().cast(pl.Int64),
+        unique_destinations=pl.col("callee_number").n_unique().cast(pl.Int64),
+        avg_duration_seconds=pl.col("duration_seconds").mean(),
+    )
+
+
 def _risk(
-    number: str, since: datetime, until: datetime, counted: pl.DataFrame, config: Config, event_id: str | None = None
+    since: datetime, until: datetime, counted: pl.DataFrame, config: Config, event_id: str | None = None
 ) -> Risk:
-    silent = {"number": number, "call_count": 0, "unique_destinations": 0, "avg_duration_seconds": None}
-    rows = counted if counted.height else pl.DataFrame([silent], schema=counted.schema)
-    row = score_counts(rows, config).row(0, named=True)
+    row = score_counts(counted, config).row(0, named=True)
     parts = {name: row[f"{name}_part"] for name in WEIGHTS}
     figures = {name: row[name] for name in _COUNTED}
-    return Risk(number, since, until, **figures, parts=parts, score=row["score"], level=row["level"], event_id=event_id)
+    score = {"parts": parts, "score": row["score"], "level": row["level"]}
+    return Risk(row["number"], since, until, **figures, **score, event_id=event_id)

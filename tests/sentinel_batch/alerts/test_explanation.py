@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 from alert_samples import SUSPECT, at, call, finding, frame, make_lake
 
 from sentinel_batch.alerts import explain, record_alerts, review_alerts, suppress
 from sentinel_batch.errors import AlertNotFoundError, UsageError
 from sentinel_batch.lake import Lake
+from sentinel_batch.profiles import build_profiles, spread
+from sentinel_batch.schema import CALL_RECORDS, polars_schema
 
 QUIET = "+2348090000001"
 
@@ -42,10 +46,59 @@ def test_figures_stand_against_threshold_and_other_callers(lake: Lake) -> None:
     assert (reasons["unique_destinations"].comparison, reasons["unique_destinations"].threshold) == (">", 50)
     assert (reasons["avg_duration_seconds"].comparison, reasons["avg_duration_seconds"].threshold) == ("<", 3.0)
     assert (reasons["call_count"].comparison, reasons["call_count"].threshold) == (None, None)
-    assert reasons["call_count"].callers == 4
-    assert reasons["call_count"].percentile == 100
-    assert reasons["avg_duration_seconds"].percentile == 75
     assert told.notices == []
+
+
+def test_others_are_compared_on_the_local_day_of_most_calls(lake: Lake) -> None:
+    told = explain(1, lake=lake)
+    reasons = {reason.measure: reason for reason in told.reasons}
+    assert told.compared_day == date(2026, 3, 1)
+    # The day in Lagos is (-1 h, 23 h]: it holds the call at 12 h, which the window does not, and one more caller.
+    assert (reasons["call_count"].value, reasons["call_count"].day_value) == (61, 63)
+    assert reasons["unique_destinations"].day_value == 58
+    assert {reason.callers for reason in told.reasons} == {5}
+    assert reasons["call_count"].percentile == 100
+    # 0, 1, 1 and 2 seconds are below the suspect's, 100 seconds are not.
+    assert reasons["avg_duration_seconds"].percentile == 80
+
+
+def test_profiles_and_calls_compare_alike(tmp_path: Path) -> None:
+    """The same lake explained from calls, from profiles, and from calls again when late ones came in."""
+    busy = [call(n / 4, f"+1{n}", n % 5) for n in range(60)]
+    others = [call(n % 24, f"+2{n % 7}", n % 11, f"+23470{n % 9}") for n in range(90)]
+    lake = make_lake(tmp_path, busy + others)
+    record_alerts(frame(finding(0, 10)), lake=lake)
+    from_calls = explain(1, lake=lake)
+    build_profiles(lake=lake)
+    with_profiles = explain(1, lake=lake)
+    assert with_profiles.reasons == from_calls.reasons
+    assert len({reason.percentile for reason in from_calls.reasons}) > 1
+    late = pl.DataFrame([call(3, "+1", 9, "+234999")], schema=polars_schema(CALL_RECORDS.columns))
+    lake.append(CALL_RECORDS.name, late)
+    assert {reason.callers for reason in explain(1, lake=lake).reasons} == {from_calls.reasons[0].callers + 1}
+    build_profiles(lake=lake)
+    assert {reason.callers for reason in explain(1, lake=lake).reasons} == {from_calls.reasons[0].callers + 1}
+
+
+def test_stored_profiles_are_what_is_compared_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = make_lake(tmp_path, [call(1, "+1"), call(2, "+2", 5, "+234701")])
+    record_alerts(frame(finding(0, 10)), lake=lake)
+    build_profiles(lake=lake)
+    monkeypatch.setattr(spread, "_count_calls", None)  # It would be called if profiles did not serve.
+    assert explain(1, lake=lake).reasons[0].callers == 1
+
+
+def test_a_box_is_compared_whole_with_callers_outside_it(tmp_path: Path) -> None:
+    members = [SUSPECT, "+2348030000002"]
+    calls = [call(n / 10, f"+1{n}", 2, members[n % 2]) for n in range(10)]
+    others = [call(n / 10, f"+1{n}", 9, "+234701") for n in range(7)] + [call(1, "+1", 9, "+234702")]
+    lake = make_lake(tmp_path, calls + others)
+    record_alerts(frame(finding(0, 10, evidence=json.dumps({"box_id": 1, "members": members}))), lake=lake)
+    reasons = {reason.measure: reason for reason in explain(1, lake=lake).reasons}
+    # Neither member alone (5 calls) makes more calls than the busiest other (7), but both together do.
+    assert (reasons["call_count"].day_value, reasons["call_count"].callers) == (10, 2)
+    assert reasons["call_count"].percentile == 100
+    assert reasons["avg_duration_seconds"].percentile == 0
 
 
 def test_window_is_half_open_and_the_episode_is_longer(lake: Lake) -> None:

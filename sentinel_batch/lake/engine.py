@@ -1,0 +1,177 @@
+"""The query engine that reads a lake's files: one in-memory DuckDB, a cursor for each query, a deadline."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from sentinel_batch.errors import DeadlineError
+from sentinel_batch.lake.staging import STAGING
+
+if TYPE_CHECKING:
+    import duckdb
+
+_T = TypeVar("_T")
+
+REMEMBERED = 64
+"""Results that an engine keeps; the largest, how a day's figures are spread, take some 10 MiB each."""
+
+_AGAIN = 0.01
+
+
+class Deadline:
+    """A moment after which nobody waits for an answer.
+
+    Parameters
+    ----------
+    seconds
+        From now.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._ends = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left, 0 or less when it has passed."""
+        return self._ends - time.monotonic()
+
+    def check(self) -> None:
+        """Raise if it has passed.
+
+        Raises
+        ------
+        DeadlineError
+            If so.
+        """
+        if self.left <= 0:
+            raise self.error()
+
+    def error(self) -> DeadlineError:
+        """Return what is raised when it has passed."""
+        return DeadlineError(
+            f"No answer within {self.seconds:g} s.",
+            hint="Ask again when the machine is less busy, or allow more time; sentinel-batch maintain packs the calls"
+            " so that those of one number are found sooner.",
+            seconds=self.seconds,
+        )
+
+
+class Engine:
+    """Queries of one lake's Parquet files by any number of threads; what is known of a file is kept.
+
+    Parameters
+    ----------
+    lake
+        The lake's folder: intermediate results that do not fit spill into its staging folder.
+    memory_limit
+        DuckDB's limit.
+    """
+
+    def __init__(self, lake: Path, memory_limit: str = "3GB") -> None:
+        self._lake, self._memory_limit = lake, memory_limit
+        self._opening = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._results: OrderedDict[Hashable, Any] = OrderedDict()
+
+    @contextmanager
+    def cursor(self, deadline: Deadline | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a cursor for one query.
+
+        Threads that share a connection without cursors get the answers of each other. Views that one cursor makes are
+        seen by all: use relations.
+
+        Parameters
+        ----------
+        deadline
+            When it passes, the query is interrupted.
+
+        Raises
+        ------
+        DeadlineError
+            If it has passed.
+        """
+        import duckdb
+
+        cursor = self._open().cursor()
+        done = threading.Event()
+        if deadline is not None:
+            deadline.check()
+            threading.Thread(target=_interrupt, args=(cursor, deadline, done), daemon=True).start()
+        try:
+            yield cursor
+        except duckdb.InterruptException as error:
+            raise (deadline.error() if deadline is not None else error) from error
+        finally:
+            done.set()
+            cursor.close()
+
+    def remember(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """Return the result that was kept under a key, or make it.
+
+        Parameters
+        ----------
+        key
+            Has to name the files that the result comes from: files never change, so it holds for every version of the
+            table that has them.
+        make
+            Works it out; two threads that ask at once may both do so.
+        """
+        with suppress(KeyError):
+            self._results.move_to_end(key)
+            return cast(_T, self._results[key])
+        result = make()
+        with self._opening:
+            self._results[key] = result
+            while len(self._results) > REMEMBERED:
+                self._results.popitem(last=False)
+        return result
+
+    def close(self) -> None:
+        """Give back what is held; queries under way fail."""
+        with self._opening:
+            connection, self._connection = self._connection, None
+            self._results.clear()
+        if connection is not None:
+            connection.close()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        with self._opening:
+            if self._connection is None:
+                self._connection = open_connection(self._lake, self._memory_limit)
+                # For all cursors; files are never written twice, so what was read of their ends stays true.
+                self._connection.execute("SET GLOBAL parquet_metadata_cache = true")
+            return self._connection
+
+
+def open_connection(lake: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory DuckDB (UTC) that spills into the lake's staging folder."""
+    import duckdb  # Late: lists of alerts are read without it.
+
+    connection = duckdb.connect()
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    # Setting it fails in a notebook without ipywidgets, even to false; there it is false already.
+    if connection.sql("SELECT current_setting('enable_progress_bar')").fetchall() != [(False,)]:
+        connection.execute("SET enable_progress_bar = false")
+    connection.execute(f"SET memory_limit = '{memory_limit}'")
+    # Spills go to the lake's disk, which was chosen for size, and not into the current folder.
+    with suppress(OSError):  # DuckDB makes the last folder only; a reader that may not write cannot spill.
+        (lake / STAGING).mkdir(exist_ok=True)
+    connection.execute("SET temp_directory = $1", [str(lake / STAGING / "duckdb")])
+    return connection
+
+
+def _interrupt(cursor: duckdb.DuckDBPyConnection, deadline: Deadline, done: threading.Event) -> None:
+    """Interrupt a cursor at its deadline, again and again: an interrupt before the query begins is forgotten."""
+    wait = max(deadline.left, 0)
+    while not done.wait(wait):
+        # It may be closed at this very moment.
+        with suppress(Exception):
+            cursor.interrupt()
+        wait = _AGAIN

@@ -1,0 +1,72 @@
+"""The calls of a few numbers, read without those of the others: packed files are sorted by caller."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import polars as pl
+
+from sentinel_batch.lake.snapshot import Snapshot
+from sentinel_batch.schema import CALL_RECORDS, polars_schema
+
+
+def read_calls_of(tables: Snapshot, numbers: Sequence[str], since: datetime, until: datetime) -> pl.DataFrame:
+    """Return the calls that some numbers made in ``(since, until]``, oldest first, then by callee.
+
+    Parameters
+    ----------
+    tables
+        Where the calls are.
+    numbers
+        As the lake keeps them.
+    since, until
+        Bounds on ``call_timestamp``.
+
+    Raises
+    ------
+    DeadlineError
+        If the snapshot's deadline passes.
+    LakeDamagedError
+        If files are missing or broken.
+    """
+    from duckdb import ColumnExpression as Column  # Late: lists of alerts are read without it.
+    from duckdb import ConstantExpression as Constant
+
+    moment = Column("call_timestamp")
+    chosen = Column("caller_number").isin(*(Constant(number) for number in numbers))
+    with tables.query(CALL_RECORDS.name, since, until) as calls:
+        inside = calls.filter(chosen & (moment > Constant(since)) & (moment <= Constant(until)))
+        found: pl.DataFrame = inside.pl()
+    typed = found.cast(dict(polars_schema(CALL_RECORDS.columns)))  # type: ignore[arg-type]
+    return typed.sort("call_timestamp", "callee_number", maintain_order=True)
+
+
+def find_last_call(tables: Snapshot, number: str, until: datetime | None = None) -> datetime | None:
+    """Return when a number called last; None if it never did.
+
+    Parameters
+    ----------
+    tables
+        Where the calls are.
+    number
+        As the lake keeps it.
+    until
+        Later calls do not count; None counts all.
+
+    Raises
+    ------
+    DeadlineError
+        If the snapshot's deadline passes.
+    LakeDamagedError
+        If files are missing or broken.
+    """
+    from duckdb import ColumnExpression as Column
+    from duckdb import ConstantExpression as Constant
+
+    with tables.query(CALL_RECORDS.name, until=until) as calls:
+        chosen = calls.filter(Column("caller_number") == Constant(number))
+        if until is not None:
+            chosen = chosen.filter(Column("call_timestamp") <= Constant(until))
+        last: datetime | None = chosen.max("call_timestamp").pl().item()
+    return last
