@@ -94,12 +94,23 @@ def _draw(day: int, count: int, rows: int, random: np.random.Generator) -> pl.Da
 def _find(rows: int) -> pl.DataFrame:
     end = datetime.combine(LAST_DAY, time(23), UTC)
     facts = {
-        "detection_rule": "SDHF_001", "alert_type": "SDHF_SIMBOX", "rule_version": "1.0", "alert_severity": "HIGH",
-        "confidence": 0.9, "evidence_summary": f"{SUSPECT_CALLS} calls",
-        "call_count": SUSPECT_CALLS, "unique_destinations": SUSPECT_CALLS, "avg_duration_seconds": 1.5,
-        "window_start": end - timedelta(hours=24), "window_end": end, "first_seen": end - timedelta(hours=23),
-        "last_seen": end, "episode_start": end - timedelta(hours=24), "episode_end": end, "parameters": '{"max_avg_duration": 3.0, "min_unique_destinations": 50, "window": "24h"}',
-    }  # fmt: skip
+        "detection_rule": "SDHF_001",
+        "alert_type": "SDHF_SIMBOX",
+        "rule_version": "1.0",
+        "alert_severity": "HIGH",
+        "confidence": 0.9,
+        "evidence_summary": f"{SUSPECT_CALLS} calls",
+        "call_count": SUSPECT_CALLS,
+        "unique_destinations": SUSPECT_CALLS,
+        "avg_duration_seconds": 1.5,
+        "parameters": '{"max_avg_duration": 3.0, "min_unique_destinations": 50, "window": "24h"}',
+        **{f"{name}_start": end - timedelta(hours=24) for name in ("window", "episode")},
+        **{f"{name}_end": end for name in ("window", "episode")},
+        "first_seen": end - timedelta(hours=23),
+        "last_seen": end,
+    }
     schema = polars_schema(FINDING_COLUMNS)
-    found: list[dict[str, Any]] = [{**dict.fromkeys(schema), **facts, "suspect_number": n} for n in name_callers(pick_suspects(rows))]
+    found: list[dict[str, Any]] = [
+        {**dict.fromkeys(schema), **facts, "suspect_number": n} for n in name_callers(pick_suspects(rows))
+    ]
     return pl.DataFrame(found, schema=schema)

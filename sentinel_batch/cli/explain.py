@@ -146,11 +146,12 @@ def _print_details(out: Output, explanation: Explanation) -> None:
 
 
 def _print_reasons(out: Output, explanation: Explanation) -> None:
+    day = "" if explanation.compared_day is None else f" of {explanation.compared_day}"
     columns = (
         Column("Why"),
         Column("Value", numeric=True),
         Column("Threshold", numeric=True),
-        Column("Among all callers", fold=True),
+        Column(f"Among all callers{day}", fold=True),
     )
     rows = []
     for reason in explanation.reasons:
@@ -162,6 +163,9 @@ def _print_reasons(out: Output, explanation: Explanation) -> None:
             if reason.percentile >= _ALL
             else f"above {reason.percentile:.1f} % of {count_of(reason.callers, 'other')}"
         )
+        # The whole day's figure is what is compared; where it is the window's too, it need not be said twice.
+        if reason.day_value is not None and reason.day_value != reason.value:
+            standing = f"{_plain(reason.day_value)} that day: {standing}"
         value = "" if reason.value is None else _plain(reason.value)
         rows.append((_MEASURES.get(reason.measure, reason.measure), value, threshold, standing))
     out.table(columns, rows)

@@ -1,6 +1,6 @@
 from .commits import StagedFile as StagedFile
 from .damage import damage_reported as damage_reported
-from .engine import Deadline as Deadline
+from .deadlines import Deadline as Deadline
 from .engine import Engine as Engine
 from .lake import DEFAULT_LOCK_TIMEOUT as DEFAULT_LOCK_TIMEOUT
 from .lake import Lake as Lake

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from sentinel_batch.errors import DeadlineError
+from sentinel_batch.lake.deadlines import Deadline, Watch
 from sentinel_batch.lake.staging import STAGING
 
 if TYPE_CHECKING:
@@ -20,47 +19,6 @@ _T = TypeVar("_T")
 
 REMEMBERED = 64
 """Results that an engine keeps; the largest, how a day's figures are spread, take some 10 MiB each."""
-
-_AGAIN = 0.01
-
-
-class Deadline:
-    """A moment after which nobody waits for an answer.
-
-    Parameters
-    ----------
-    seconds
-        From now.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self._ends = time.monotonic() + seconds
-
-    @property
-    def left(self) -> float:
-        """Seconds that are left, 0 or less when it has passed."""
-        return self._ends - time.monotonic()
-
-    def check(self) -> None:
-        """Raise if it has passed.
-
-        Raises
-        ------
-        DeadlineError
-            If so.
-        """
-        if self.left <= 0:
-            raise self.error()
-
-    def error(self) -> DeadlineError:
-        """Return what is raised when it has passed."""
-        return DeadlineError(
-            f"No answer within {self.seconds:g} s.",
-            hint="Ask again when the machine is less busy, or allow more time; sentinel-batch maintain packs the calls"
-            " so that those of one number are found sooner.",
-            seconds=self.seconds,
-        )
 
 
 class Engine:
@@ -79,6 +37,7 @@ class Engine:
         self._opening = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._results: OrderedDict[Hashable, Any] = OrderedDict()
+        self._watch = Watch()
 
     @contextmanager
     def cursor(self, deadline: Deadline | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -100,16 +59,16 @@ class Engine:
         import duckdb
 
         cursor = self._open().cursor()
-        done = threading.Event()
-        if deadline is not None:
-            deadline.check()
-            threading.Thread(target=_interrupt, args=(cursor, deadline, done), daemon=True).start()
         try:
-            yield cursor
+            if deadline is None:
+                yield cursor
+            else:
+                deadline.check()
+                with self._watch.watched(cursor, deadline):
+                    yield cursor
         except duckdb.InterruptException as error:
             raise (deadline.error() if deadline is not None else error) from error
         finally:
-            done.set()
             cursor.close()
 
     def remember(self, key: Hashable, make: Callable[[], _T]) -> _T:
@@ -135,6 +94,7 @@ class Engine:
 
     def close(self) -> None:
         """Give back what is held; queries under way fail."""
+        self._watch.close()
         with self._opening:
             connection, self._connection = self._connection, None
             self._results.clear()
@@ -165,13 +125,3 @@ def open_connection(lake: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
         (lake / STAGING).mkdir(exist_ok=True)
     connection.execute("SET temp_directory = $1", [str(lake / STAGING / "duckdb")])
     return connection
-
-
-def _interrupt(cursor: duckdb.DuckDBPyConnection, deadline: Deadline, done: threading.Event) -> None:
-    """Interrupt a cursor at its deadline, again and again: an interrupt before the query begins is forgotten."""
-    wait = max(deadline.left, 0)
-    while not done.wait(wait):
-        # It may be closed at this very moment.
-        with suppress(Exception):
-            cursor.interrupt()
-        wait = _AGAIN

@@ -17,7 +17,8 @@ import threading
 from pathlib import Path
 from types import TracebackType
 
-from sentinel_batch.lake.engine import Deadline, Engine
+from sentinel_batch.lake.deadlines import Deadline
+from sentinel_batch.lake.engine import Engine
 from sentinel_batch.lake.lake import Lake
 from sentinel_batch.lake.snapshot import Snapshot
 

@@ -8,13 +8,14 @@ from copy import copy
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 import polars as pl
 
 from sentinel_batch.lake.damage import damage_reported
-from sentinel_batch.lake.engine import Deadline, Engine, open_connection
+from sentinel_batch.lake.deadlines import Deadline
+from sentinel_batch.lake.engine import Engine, open_connection
 from sentinel_batch.lake.logs import is_newest, list_actions, newest_version, open_log, read_commit_ids
 from sentinel_batch.lake.tables import relate_parts, scan_parts
 from sentinel_batch.schema import CALL_RECORDS, TABLES, polars_schema
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _STATS_PRECISION = timedelta(milliseconds=1)  # Delta Lake cuts the bounds in its log to milliseconds.
 _TRIES = 100
+_T = TypeVar("_T")
 
 
 class Snapshot:
@@ -77,9 +79,10 @@ class Snapshot:
         if all(is_newest(self.path / name, version) for name, version in self.versions.items()):
             return self
         fresh = Snapshot(self.path, Snapshot.take(self.path).versions, self.engine)
-        same = {name for name, version in fresh.versions.items() if version == self.versions[name]}
-        for new, old in ((fresh._logs, self._logs), (fresh._actions, self._actions), (fresh._commits, self._commits)):
-            new.update((name, known) for name, known in list(old.items()) if name in same)
+        same = [name for name, version in fresh.versions.items() if version == self.versions[name]]
+        fresh._logs = _keep(self._logs, same)
+        fresh._actions = _keep(self._actions, same)
+        fresh._commits = _keep(self._commits, same)
         return fresh
 
     def within(self, deadline: Deadline) -> Snapshot:
@@ -214,6 +217,10 @@ class Snapshot:
             log = self.log(name)
             self._actions[name] = [] if log is None else list(list_actions(log))
         return self._actions[name]
+
+
+def _keep(known: Mapping[str, _T], names: Iterable[str]) -> dict[str, _T]:
+    return {name: known[name] for name in names if name in known}
 
 
 def _find_newest(files: Sequence[Path]) -> datetime | None:

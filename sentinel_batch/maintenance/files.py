@@ -10,7 +10,6 @@ from urllib.parse import unquote
 from sentinel_batch.lake import Snapshot, list_actions
 from sentinel_batch.schema import TABLES
 
-
 SORTED_PREFIX = "sorted-"
 """Begin of the names of files whose rows are in the order of :attr:`sentinel_batch.schema.Table.sorted_by`."""
 

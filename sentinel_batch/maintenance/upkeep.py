@@ -148,9 +148,7 @@ def maintain(
     return result
 
 
-def pack_calls(
-    lake: DeskLike = None, *, most_rows: int = NIGHTLY_ROWS, config: ConfigLike = None
-) -> list[Compaction]:
+def pack_calls(lake: DeskLike = None, *, most_rows: int = NIGHTLY_ROWS, config: ConfigLike = None) -> list[Compaction]:
     """Pack the call records of the newest days, so that the calls of a number are found at once; the night's last step.
 
     Nothing else of :func:`maintain` is done; a day that is packed already costs nothing.

@@ -39,8 +39,6 @@ NO_CALLS = "none"
 
 _DIGITS = 6
 _EVENT_FIELDS = ("caller_number", "callee_number", "duration_seconds", "timestamp")
-_EVENT_COLUMNS = {"callee_number": "callee_number", "call_timestamp": "timestamp", "duration_seconds": "duration_seconds"}
-"""Column of the call records to the field of an event."""
 _COUNTS = """
 caller_number AS number, count(*) AS call_count, count(DISTINCT callee_number) AS unique_destinations,
 avg(duration_seconds) AS avg_duration_seconds
@@ -49,6 +47,7 @@ _EVENT_HINT = (
     'Give an object such as {"caller_number": "+2348012345678", "callee_number": "+2349087654321", '
     '"duration_seconds": 2, "timestamp": "2026-01-22T14:32:15Z"}.'
 )
+
 
 @dataclass(frozen=True)
 class Risk:
@@ -277,7 +276,8 @@ def _count_of(
     """Count calls, callees and seconds of one caller in ``(since, until]``, one further call included."""
     calls = read_calls_of(tables, [number], since, until).select("callee_number", "call_timestamp", "duration_seconds")
     if call is not None:
-        further = pl.DataFrame({column: [call[name]] for column, name in _EVENT_COLUMNS.items()})
+        fields = ("callee_number", "timestamp", "duration_seconds")
+        further = pl.DataFrame([{name: call[name] for name in fields}]).rename({"timestamp": "call_timestamp"})
         # The event may have been ingested meanwhile; then it must not count twice.
         others = calls.join(further, on=["callee_number", "call_timestamp"], how="anti")
         calls = pl.concat([others, further], how="vertical_relaxed")
@@ -289,9 +289,7 @@ def _count_of(
     )
 
 
-def _risk(
-    since: datetime, until: datetime, counted: pl.DataFrame, config: Config, event_id: str | None = None
-) -> Risk:
+def _risk(since: datetime, until: datetime, counted: pl.DataFrame, config: Config, event_id: str | None = None) -> Risk:
     row = score_counts(counted, config).row(0, named=True)
     parts = {name: row[f"{name}_part"] for name in WEIGHTS}
     figures = {name: row[name] for name in _COUNTED}
