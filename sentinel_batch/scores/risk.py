@@ -274,7 +274,7 @@ def _count_of(
     tables: Snapshot, number: str, since: datetime, until: datetime, call: Mapping[str, Any] | None = None
 ) -> pl.DataFrame:
     """Count calls, callees and seconds of one caller in ``(since, until]``, one further call included."""
-    calls = read_calls_of(tables, [number], since, until).select("callee_number", "call_timestamp", "duration_seconds")
+    calls = read_calls_of(tables, [number], since, until, ("callee_number", "call_timestamp", "duration_seconds"))
     if call is not None:
         fields = ("callee_number", "timestamp", "duration_seconds")
         further = pl.DataFrame([{name: call[name] for name in fields}]).rename({"timestamp": "call_timestamp"})
