@@ -30,8 +30,8 @@ SMALL_BYTES = TARGET_BYTES // 2
 MIN_SMALL_FILES = 4
 """A partition with fewer small files is left alone, unless they hold much that is to be sorted."""
 
-SORTED_ROWS = 4_000_000
-"""Rows that are sorted at once, into one file: about 1.3 GiB of memory while it lasts."""
+SORTED_ROWS = 2_000_000
+"""Rows that are sorted at once, into one file: it bounds the memory of a packing."""
 
 UNSORTED_BYTES = 8 * 1024 * 1024
 """Files with fewer bytes may wait: a reader goes through their rows (some 300,000) in a few milliseconds."""

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,12 +16,14 @@ from thoroughness import examples
 
 from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import DiskFullError, LakeDamagedError, LakeLockedError, UsageError
-from sentinel_batch.lake import Lake, StagedFile
-from sentinel_batch.maintenance import compaction, maintain, retention
+from sentinel_batch.lake import Lake, StagedFile, read_calls_of
+from sentinel_batch.maintenance import compaction, maintain, pack_calls, retention
+from sentinel_batch.maintenance.files import DataFile
 from sentinel_batch.schema import CALL_RECORDS, RUNS, polars_schema
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SCHEMA = polars_schema(CALL_RECORDS.columns)
+CALL_COLUMNS = list(CALL_RECORDS.columns)
 
 
 def calls(day: int, count: int, salt: int) -> pl.DataFrame:
@@ -88,6 +91,27 @@ def test_maintain_changes_nothing_that_a_reader_sees(lake: Lake) -> None:
     assert rows == (before.height, 3)
 
 
+def test_packed_calls_lie_by_caller_in_groups_with_statistics(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compaction, "GROUP_ROWS", 10)
+    maintain(lake=lake)
+    for file in lake.snapshot().files(CALL_RECORDS.name):
+        rows = pl.read_parquet(file, columns=["caller_number", "call_timestamp"], hive_partitioning=False)
+        assert rows.equals(rows.sort("caller_number", "call_timestamp"))
+        groups = [pq.read_metadata(file).row_group(number) for number in range(5)]
+        callers = [group.column(CALL_COLUMNS.index("caller_number")).statistics for group in groups]
+        assert callers[0].max < callers[-1].min
+        assert [group.num_rows for group in groups] == [10, 10, 10, 10, 5]
+
+
+def test_calls_of_a_number_are_the_same_before_and_after_packing(lake: Lake) -> None:
+    ends = START - timedelta(days=1), START + timedelta(days=9)
+    before = {n: read_calls_of(lake.snapshot(), [n], *ends) for n in seen(lake)["caller_number"].unique()}
+    maintain(lake=lake)
+    assert len(before) == 15
+    for number, rows in before.items():
+        assert read_calls_of(lake.snapshot(), [number], *ends).equals(rows)
+
+
 def test_compacted_files_are_still_skipped_and_found(lake: Lake) -> None:
     maintain(lake=lake)
     newest = seen(lake)["call_timestamp"].max()
@@ -122,8 +146,6 @@ def test_a_run_is_recorded_and_small_tables_are_compacted(lake: Lake) -> None:
 
 
 def test_large_files_are_left_alone_and_bins_respect_the_target() -> None:
-    from sentinel_batch.maintenance.files import DataFile
-
     def file(number: int, size: int) -> DataFile:
         return DataFile(Path(f"{number}"), (("call_date", "2026-01-01"),), 1, size)
 
@@ -131,6 +153,38 @@ def test_large_files_are_left_alone_and_bins_respect_the_target() -> None:
     assert compaction.plan_bins([big, *(file(n, 10) for n in (1, 2, 3))]) == []
     plan = compaction.plan_bins([big, *(file(n, compaction.TARGET_BYTES * 2 // 5) for n in range(1, 6))])
     assert [[f.path.name for f in group] for group in plan] == [["1", "2"], ["3", "4"]]
+
+
+def test_what_is_to_be_sorted_is_packed_whatever_its_size_and_then_left_alone() -> None:
+    def file(name: str, size: int, rows: int) -> DataFile:
+        return DataFile(Path(name), (("call_date", "2026-01-01"),), rows, size)
+
+    def plan(*files: DataFile) -> list[list[str]]:
+        return [[one.path.name for one in group] for group in compaction.plan_bins(list(files), in_order=True)]
+
+    large = compaction.UNSORTED_BYTES
+    assert plan(file("part-1", large, 9)) == [["part-1"]]
+    assert plan(file("part-1", compaction.TARGET_BYTES * 3, 9)) == [["part-1"]]
+    assert plan(file("sorted-1", large, 9)) == []
+    assert plan(file("part-1", large - 1, 9)) == []
+    # A few late calls wait for more; then they are merged with what is small, and not with what is full.
+    late = [file(f"part-{n}", 10, 9) for n in range(3)]
+    full = [file(f"sorted-{n}", large, compaction.SORTED_ROWS // 2) for n in range(4)]
+    assert plan(*late, *full) == []
+    assert plan(*full, *late, file("part-3", 10, 9)) == [["part-0", "part-1", "part-2", "part-3"]]
+    # So many rows at once, to bound memory.
+    half = [file(f"part-{n}", large, compaction.SORTED_ROWS // 2) for n in range(3)]
+    assert plan(*half) == [["part-0", "part-1"], ["part-2"]]
+
+
+def test_a_night_packs_the_newest_days_and_no_more_than_it_may(lake: Lake) -> None:
+    before = seen(lake)
+    done = pack_calls(lake=lake, most_rows=60)
+    assert [(one.partition, one.rows) for one in done] == [("call_date=2026-01-03", 45), ("call_date=2026-01-02", 45)]
+    assert seen(lake).equals(before)
+    assert [one.partition for one in pack_calls(lake=lake)] == ["call_date=2026-01-01"]
+    assert pack_calls(lake=lake) == []
+    assert seen(lake).equals(before)
 
 
 def test_a_dry_run_changes_nothing(lake: Lake, tmp_path: Path) -> None:
