@@ -160,10 +160,12 @@ def test_the_first_night_examines_everything_and_reports(desk: Desk) -> None:
         "alerts",
         "cases",
         "report",
+        "pack",
         "publish",
         "notify",
     ]
-    assert [step.status for step in steps] == [*["done"] * 10, "skipped"]  # nobody is named to be told
+    # So few calls need no packing, and nobody is named to be told.
+    assert [step.status for step in steps] == [*["done"] * 9, "skipped", "done", "skipped"]
     assert counts(result, "ingest")["records_inserted"] == 122
     assert result.report is not None
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", result.report.html.parent.name)
@@ -217,7 +219,7 @@ def test_an_empty_inbox_is_a_good_night_with_a_report(known_desk: Desk) -> None:
     result = desk.night()
     assert (result.status, result.exit_code) == ("success", ExitCode.DONE)
     statuses = [step.status for step in result.steps]
-    assert statuses == ["done", "done", "skipped", "done", *["skipped"] * 4, "done", "done", "skipped"]
+    assert statuses == ["done", "done", "skipped", "done", *["skipped"] * 4, "done", "skipped", "done", "skipped"]
     assert (result.since, result.until) == (None, None)
     assert result.report is not None
     assert result.report.alerts_total == 1
@@ -455,6 +457,7 @@ STEPS = {
     "cases": "sentinel_batch.nightly.pipeline.build_cases",
     "alerts": "sentinel_batch.nightly.pipeline.record_detections",
     "report": "sentinel_batch.nightly.pipeline.write_report",
+    "pack": "sentinel_batch.nightly.pipeline.pack_calls",
     "the run's row": "sentinel_batch.runs._append",
 }
 
@@ -723,6 +726,17 @@ def test_metrics(desk: Desk) -> None:
         assert f'sentinel_nightly_step_duration_seconds{{step="{name}",status="done"}}' in found
     assert desk.metrics.stat().st_mode & 0o777 == 0o644
     assert [path.name for path in desk.metrics.parent.iterdir()] == ["sentinel.prom"]
+
+
+def test_the_night_packs_its_calls(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sentinel_batch.maintenance.compaction.UNSORTED_BYTES", 1)
+    receive_two(desk)
+    result = desk.night()
+    files = Lake.open(desk.lake).snapshot().files("call_records")
+    days = {file.parent for file in files}
+    assert counts(result, "pack") == {"days": len(days), "rows": desk.tables()["call_records"].height}
+    assert [file.name.startswith("sorted-") for file in files] == [True] * len(days)
+    assert counts(desk.night(), "pack") == {"days": 0, "rows": 0}
 
 
 def test_labels_and_help_are_escaped() -> None:

@@ -99,6 +99,7 @@ def test_recordings_are_analysed_after_the_alerts_and_stand_in_the_report(desk: 
         "cases",
         "audio",
         "report",
+        "pack",
         "publish",
         "notify",
         "metrics",
@@ -192,7 +193,8 @@ def test_a_step_that_cannot_run_ends_the_night_after_the_report(
     result = desk.night(**settings)
     assert result.exit_code == code
     assert result.error is not None and message in result.error["message"]
-    assert [s.name for s in result.steps][-6:] == ["audio", "report", "publish", "notify", "amend", "metrics"]
+    last = ["audio", "report", "pack", "publish", "notify", "amend", "metrics"]
+    assert [s.name for s in result.steps][-7:] == last
     assert step(result, "audio")["status"] == "failed"
     runs = Lake.open(desk.lake).snapshot().read(RUNS.name)
     assert runs.filter(runs["command"] == "nightly")["outcome"].to_list() == ["failed"]
