@@ -93,7 +93,7 @@ def compare_callers(tables: Snapshot, zone: str, calls: pl.DataFrame, inside: pl
     own = [summarise(part) for part in calls.partition_by("caller_number")]
     callers = others.callers - len(own)
     percentiles = {
-        name: 100 * (others.figures[_FIGURES[name]].below(value) - sum(one[name] < value for one in own)) / callers
+        name: 100 * (others.below(_FIGURES[name], value) - sum(one[name] < value for one in own)) / callers
         for name, value in values.items()
         if callers > 0
     }

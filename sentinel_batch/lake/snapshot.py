@@ -156,7 +156,12 @@ class Snapshot:
 
     @contextmanager
     def query(
-        self, name: str, since: datetime | None = None, until: datetime | None = None
+        self,
+        name: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        files: Sequence[Path] | None = None,
     ) -> Iterator[duckdb.DuckDBPyRelation]:
         """Give a table as a DuckDB relation for one short query: the engine, and what it knows of files, is kept.
 
@@ -168,6 +173,8 @@ class Snapshot:
             The table.
         since, until
             Bounds on ``call_timestamp``: call record files wholly outside are not opened. Rows are not filtered.
+        files
+            Of :meth:`files`, if only these are to be read.
 
         Raises
         ------
@@ -177,7 +184,7 @@ class Snapshot:
             If files are missing or broken.
         """
         with damage_reported(self.path), self.engine.cursor(self.deadline) as cursor:
-            yield relate_parts(cursor, name, self.files(name, since, until))
+            yield relate_parts(cursor, name, self.files(name, since, until) if files is None else files)
 
     def bounds(self) -> tuple[datetime, datetime] | None:
         """Return the times of the oldest and the newest call, cut to milliseconds; None for a lake without calls."""

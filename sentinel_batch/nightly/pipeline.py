@@ -363,7 +363,7 @@ class _Night(Closing):
         return None if self.newest_call is None else self.newest_call - QUIET_NIGHT, self.newest_call
 
     def _pack(self) -> None:
-        """Sort the night's calls by caller, for those who ask for one number by day; last, since nobody waits for it."""
+        """Sort the night's calls by caller, for those who ask for one number; last, since nobody waits for it."""
         with self._step("pack") as step:
             done = pack_calls(lake=self.desk)
             step.counts = {"days": len(done), "rows": sum(one.rows for one in done)}

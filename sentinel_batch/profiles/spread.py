@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,29 +14,12 @@ import polars as pl
 
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.profiles.calls import list_files, scan_days
-from sentinel_batch.profiles.days import VERSION, list_stored, read_calendar
-from sentinel_batch.schema import PROFILES
+from sentinel_batch.profiles.days import VERSION, read_calendar
+from sentinel_batch.schema import CALL_RECORDS, PROFILES
+
+Files = tuple[Path, ...]
 
 FIGURES = ("call_count", "unique_callees", "mean_duration")
-
-
-@dataclass(frozen=True)
-class Distribution:
-    """Values of one figure in rising order, each once, and how many callers have this one or a lower one."""
-
-    values: npt.NDArray[np.float64]
-    callers: npt.NDArray[np.int64]
-
-    @classmethod
-    def of(cls, figures: pl.Series) -> Distribution:
-        """Count the callers of each value."""
-        values, counts = np.unique(figures.cast(pl.Float64).to_numpy(), return_counts=True)
-        return cls(values, np.cumsum(counts))
-
-    def below(self, value: float) -> int:
-        """Count the callers whose figure is lower."""
-        place = int(np.searchsorted(self.values, value))
-        return int(self.callers[place - 1]) if place else 0
 
 
 @dataclass(frozen=True)
@@ -47,11 +31,15 @@ class Spread:
     callers
         Numbers that called.
     figures
-        Each of :data:`FIGURES`.
+        Each of :data:`FIGURES`, one value for each caller.
     """
 
     callers: int
-    figures: Mapping[str, Distribution]
+    figures: Mapping[str, npt.NDArray[Any]]
+
+    def below(self, figure: str, value: float) -> int:
+        """Count the callers whose figure is lower."""
+        return int(np.count_nonzero(self.figures[figure] < value))
 
 
 def read_spread(tables: Snapshot, zone: str, day: date) -> Spread:
@@ -71,28 +59,37 @@ def read_spread(tables: Snapshot, zone: str, day: date) -> Spread:
     """
     calls = tuple(list_files(tables, day, day))
     profiles = tuple(file for file in tables.files(PROFILES.name) if file.parent.name == f"local_date={day}")
-    return tables.engine.remember(("spread", zone, day, calls, profiles), lambda: _measure(tables, zone, day))
+    key = ("spread", zone, day, calls, profiles)
+    return tables.engine.remember(key, lambda: _measure(tables, zone, day, calls, profiles))
 
 
-def _measure(tables: Snapshot, zone: str, day: date) -> Spread:
-    frame = _read_profiles(tables, day) if _is_current(tables, zone, day) else _count_calls(tables, zone, day)
-    return Spread(frame.height, {name: Distribution.of(frame[name]) for name in FIGURES})
-
-
-def _is_current(tables: Snapshot, zone: str, day: date) -> bool:
-    """Tell whether all calls of the day are in its stored profiles."""
-    stored = list_stored(tables, day, day).get(day)
-    # These figures depend on nothing else of a definition: neither on the country nor on segments.
-    if stored is None or stored.definition.split()[:2] != [VERSION, zone]:
-        return False
+def _measure(tables: Snapshot, zone: str, day: date, calls: Files, profiles: Files) -> Spread:
+    frame = _read_profiles(tables, zone, profiles) if profiles else None
     # Calls that left the lake (archived) are still in the profiles.
-    return read_calendar(tables, zone, day, day).calls.get(day, 0) <= stored.calls
+    if frame is None or frame["call_count"].sum() < _count_day(tables, zone, day, calls):
+        frame = _count_calls(tables, zone, day)
+    return Spread(frame.height, {name: frame[name].to_numpy() for name in FIGURES})
 
 
-def _read_profiles(tables: Snapshot, day: date) -> pl.DataFrame:
-    with tables.query(PROFILES.name) as profiles:
-        found: pl.DataFrame = profiles.filter(f"local_date = DATE '{day}'").select(*FIGURES).pl()
+def _read_profiles(tables: Snapshot, zone: str, files: Files) -> pl.DataFrame | None:
+    """Return the figures of a day's stored profiles; None if they follow another definition."""
+    with tables.query(PROFILES.name, files=files) as profiles:
+        [(definition,)] = profiles.select("definition").limit(1).fetchall() or [("",)]
+        # These figures depend on nothing else of a definition: neither on the country nor on segments.
+        if definition.split()[:2] != [VERSION, zone]:
+            return None
+        found: pl.DataFrame = profiles.select(*FIGURES).pl()
     return found
+
+
+def _count_day(tables: Snapshot, zone: str, day: date, files: Files) -> int:
+    """Count the calls of a local day."""
+    known = "local_date IS NOT NULL AND local_hour IS NOT NULL"
+    with tables.query(CALL_RECORDS.name, files=files) as calls:
+        counts = f"count(*) FILTER ({known} AND local_date = DATE '{day}'), count(*) FILTER (NOT ({known}))"
+        [(stored, derived)] = calls.aggregate(counts).fetchall()
+    # Calls whose ingest said nothing of local time: rare, and dearer to count.
+    return read_calendar(tables, zone, day, day).calls.get(day, 0) if derived else stored
 
 
 def _count_calls(tables: Snapshot, zone: str, day: date) -> pl.DataFrame:
