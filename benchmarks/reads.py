@@ -31,14 +31,17 @@ _CASE = """
 import json, sys, time
 import sentinel_batch as sb
 what, lake, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+if sys.argv[4] == "reader":
+    from sentinel_batch.config import Config
+    from sentinel_batch.desk import Desk
+    from sentinel_batch.lake import LakeReader
+    reader, config = LakeReader(lake, seconds=None), Config()
 numbers = sb.list_alerts(lake=lake)["suspect_number"].to_list()
-ask = {
-    "explain": lambda place: sb.explain(place + 1, lake=lake),
-    "explain, cold": lambda place: sb.explain(place + 1, lake=lake),
-    "risk": lambda place: sb.assess_risk(numbers[place], lake=lake),
-}[what]
-if what != "explain, cold":
-    ask(count)
+def ask(place):
+    at = Desk(config, reader.snapshot()) if sys.argv[4] == "reader" else lake
+    return sb.explain(place + 1, lake=at) if what == "explain" else sb.assess_risk(numbers[place], lake=at)
+
+ask(count)
 clock, processor = time.perf_counter(), time.process_time()
 for place in range(count):
     ask(place)
@@ -46,33 +49,33 @@ print(json.dumps({
     "seconds": (time.perf_counter() - clock) / count, "cpu_seconds": (time.process_time() - processor) / count
 }))
 """
-"""Run by both versions of the code, so it calls nothing that only one of them has."""
+"""Run by both versions of the code, so that only the reader is called that one of them lacks."""
 
 
-def measure(lake: Path, what: str, code: Path, count: int) -> dict[str, float]:
+def measure(lake: Path, what: str, code: Path, count: int, way: str) -> dict[str, float]:
     """Answer some questions in a process of its own, after one that does not count; return what one took."""
     environment = {**os.environ, "PYTHONPATH": str(code)}
-    command = [sys.executable, "-c", _CASE, what, str(lake), str(count)]
+    command = [sys.executable, "-c", _CASE, what, str(lake), str(count), way]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=code, env=environment)
     document: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return document
 
 
-def compare(lake: Path, name: str, base: Path, repeat: int) -> list[str]:
-    """Compare both versions of the code on a lake; return rows of a table."""
-    rows = []
-    for what, count, base_count in (("explain, cold", 1, 1), ("explain", 5, 1), ("risk", 5, 2)):
+def compare(lake: Path, name: str, base: Path, repeat: int) -> None:
+    """Compare both versions of the code on a lake; print rows of a table."""
+    for what, way in (("explain", "function"), ("explain", "reader"), ("risk", "function"), ("risk", "reader")):
         ours, theirs = [], []
         for _ in range(repeat):
-            ours.append(measure(lake, what, HERE.parent, count))
-            theirs.append(measure(lake, what, base, base_count))
+            ours.append(measure(lake, what, HERE.parent, 10, way))
+            theirs.append(measure(lake, what, base, 2, "function"))
         ratios = [old["cpu_seconds"] / new["cpu_seconds"] for new, old in zip(ours, theirs, strict=True)]
         spread = f"{len(ratios)}: {min(ratios):.0f} to {max(ratios):.0f}"
         medians = [statistics.median(run[key] for run in side) for side in (ours, theirs) for key in _KEYS]
         cells = " | ".join(f"{1e3 * value:,.0f} ms" for value in medians)
-        rows.append(f"| {what} | {name} | {cells} | **{statistics.median(ratios):.0f}×** | {spread} |")
-        print(rows[-1], flush=True)
-    return rows
+        print(
+            f"| {what}, {way} | {name} | {cells} | **{statistics.median(ratios):.0f}×** | {spread} |",
+            flush=True,
+        )
 
 
 def serve(lake: Path) -> list[str]:
