@@ -38,14 +38,11 @@ def read_calls_of(
     LakeDamagedError
         If files are missing or broken.
     """
-    from duckdb import ColumnExpression as Column  # Late: lists of alerts are read without it.
-    from duckdb import ConstantExpression as Constant
-
-    moment = Column("call_timestamp")
-    chosen = Column("caller_number").isin(*(Constant(number) for number in numbers))
-    with tables.query(CALL_RECORDS.name, since, until) as calls:
-        inside = calls.filter(chosen & (moment > Constant(since)) & (moment <= Constant(until)))
-        found: pl.DataFrame = inside.select(*map(Column, columns)).pl()
+    named = {f"number_{place}": number for place, number in enumerate(numbers)}
+    chosen = f"caller_number IN ({', '.join(f'${name}' for name in named)})"
+    inside = f"{chosen} AND call_timestamp > $since AND call_timestamp <= $until"
+    bounds = {"since": since, "until": until}
+    found = tables.select(CALL_RECORDS.name, ", ".join(columns), inside, named | bounds, since, until)
     kinds = polars_schema(CALL_RECORDS.columns)
     typed = found.cast({column: kinds[column] for column in columns})
     return typed.sort("call_timestamp", "callee_number", maintain_order=True)
@@ -70,12 +67,11 @@ def find_last_call(tables: Snapshot, number: str, until: datetime | None = None)
     LakeDamagedError
         If files are missing or broken.
     """
-    from duckdb import ColumnExpression as Column
-    from duckdb import ConstantExpression as Constant
-
-    with tables.query(CALL_RECORDS.name, until=until) as calls:
-        chosen = calls.filter(Column("caller_number") == Constant(number))
-        if until is not None:
-            chosen = chosen.filter(Column("call_timestamp") <= Constant(until))
-        last: datetime | None = chosen.max("call_timestamp").pl().item()
+    condition, bounds = "caller_number = $number", {} if until is None else {"until": until}
+    if until is not None:
+        condition += " AND call_timestamp <= $until"
+    found = tables.select(
+        CALL_RECORDS.name, "max(call_timestamp)", condition, {"number": number, **bounds}, until=until
+    )
+    last: datetime | None = found.item()
     return last

@@ -17,7 +17,7 @@ from sentinel_batch.lake.damage import damage_reported
 from sentinel_batch.lake.deadlines import Deadline
 from sentinel_batch.lake.engine import Engine, open_connection
 from sentinel_batch.lake.logs import is_newest, list_actions, newest_version, open_log, read_commit_ids
-from sentinel_batch.lake.tables import relate_parts, scan_parts
+from sentinel_batch.lake.tables import express_parts, relate_parts, scan_parts
 from sentinel_batch.schema import CALL_RECORDS, TABLES, polars_schema
 
 if TYPE_CHECKING:
@@ -185,6 +185,36 @@ class Snapshot:
         """
         with damage_reported(self.path), self.engine.cursor(self.deadline) as cursor:
             yield relate_parts(cursor, name, self.files(name, since, until) if files is None else files)
+
+    def select(
+        self,
+        name: str,
+        columns: str,
+        condition: str,
+        parameters: Mapping[str, Any],
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> pl.DataFrame:
+        """Answer ``SELECT columns FROM table WHERE condition``: what :meth:`query` does, in one step and so sooner.
+
+        Parameters
+        ----------
+        name
+            The table.
+        columns, condition
+            SQL.
+        parameters
+            Values of ``$name`` in the condition.
+        since, until
+            As for :meth:`query`.
+        """
+        files = tuple(self.files(name, since, until))
+        with damage_reported(self.path), self.engine.cursor(self.deadline) as cursor:
+            text = self.engine.remember(("text", name, files), lambda: express_parts(cursor, name, files))
+            found: pl.DataFrame = cursor.sql(
+                f"SELECT {columns} FROM ({text}) WHERE {condition}", params=dict(parameters)
+            ).pl()
+        return found
 
     def bounds(self) -> tuple[datetime, datetime] | None:
         """Return the times of the oldest and the newest call, cut to milliseconds; None for a lake without calls."""

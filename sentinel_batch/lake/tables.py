@@ -96,21 +96,30 @@ def relate_parts(
     partitions
         Whether the columns that are folders are wanted.
     """
+    return connection.sql(express_parts(connection, name, files, partitions=partitions))
+
+
+def express_parts(
+    connection: duckdb.DuckDBPyConnection, name: str, files: Sequence[Path], *, partitions: bool = True
+) -> str:
+    """Return Parquet files of a table as the text of a query; the parameters are those of :func:`relate_parts`.
+
+    It opens the files to see which columns they have, and holds as long as they exist.
+    """
     definition = TABLES[name]
     folders = definition.partition_by if partitions else ()
     wanted = {c: kind for c, kind in definition.columns.items() if partitions or c not in definition.partition_by}
     if not files:
         columns = ", ".join(f'NULL::{_DUCKDB_TYPES[kind]} AS "{c}"' for c, kind in wanted.items())
-        return connection.sql(f"SELECT {columns} WHERE false")
+        return f"SELECT {columns} WHERE false"
     misread = _is_misread(files, definition)
-    stored = connection.read_parquet(
-        [str(path) for path in files],
-        union_by_name=bool(definition.partition_by) or name == INGESTS.name,  # Files of older versions lack columns.
-        hive_partitioning=bool(folders) and not misread,
-        filename=bool(folders) and misread,
-    )
-    sources = {c: f'"{c}"' for c in stored.columns}
+    paths = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
+    # Files of older versions lack columns.
+    by_name = bool(definition.partition_by) or name == INGESTS.name
+    settings = f"union_by_name={by_name}, hive_partitioning={bool(folders) and not misread}, filename={misread}"
+    source = f"read_parquet([{paths}], {settings})"
+    sources = {c: f'"{c}"' for c in connection.sql(f"FROM {source}").columns}
     if misread:
         sources |= {c: f"regexp_extract(filename, '.*/{c}=([^/]*)/', 1)" for c in folders}
     columns = ", ".join(f'{sources.get(c, "NULL")}::{_DUCKDB_TYPES[kind]} AS "{c}"' for c, kind in wanted.items())
-    return stored.project(columns)
+    return f"SELECT {columns} FROM {source}"
