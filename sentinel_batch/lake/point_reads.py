@@ -49,7 +49,7 @@ def read_calls_of(
 
 
 def find_last_call(tables: Snapshot, number: str, until: datetime | None = None) -> datetime | None:
-    """Return when a number called last; None if it never did.
+    """Return when a number called last, None if it never did; errors are those of :func:`read_calls_of`.
 
     Parameters
     ----------
@@ -59,13 +59,6 @@ def find_last_call(tables: Snapshot, number: str, until: datetime | None = None)
         As the lake keeps it.
     until
         Later calls do not count; None counts all.
-
-    Raises
-    ------
-    DeadlineError
-        If the snapshot's deadline passes.
-    LakeDamagedError
-        If files are missing or broken.
     """
     condition, bounds = "caller_number = $number", {} if until is None else {"until": until}
     if until is not None:
