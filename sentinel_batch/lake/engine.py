@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-REMEMBERED = 16
-"""Results that an engine keeps; the largest, the figures of a day's callers, take 24 bytes a caller."""
+REMEMBERED = 12
+"""Results of one kind that an engine keeps; the largest, the figures of a day's callers, take 24 bytes a caller."""
 
 
 class Engine:
@@ -36,7 +36,7 @@ class Engine:
         self._lake, self._memory_limit = lake, memory_limit
         self._opening = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._results: OrderedDict[Hashable, Any] = OrderedDict()
+        self._results: defaultdict[str, OrderedDict[Hashable, Any]] = defaultdict(OrderedDict)
         self._watch = Watch()
 
     @contextmanager
@@ -71,25 +71,28 @@ class Engine:
         finally:
             cursor.close()
 
-    def remember(self, key: Hashable, make: Callable[[], _T]) -> _T:
+    def remember(self, kind: str, key: Hashable, make: Callable[[], _T]) -> _T:
         """Return the result that was kept under a key, or make it.
 
         Parameters
         ----------
+        kind
+            What it is; of each kind the :data:`REMEMBERED` that were asked for last are kept.
         key
             Has to name the files that the result comes from: files never change, so it holds for every version of the
             table that has them.
         make
             Works it out; two threads that ask at once may both do so.
         """
+        results = self._results[kind]
         with suppress(KeyError):
-            self._results.move_to_end(key)
-            return cast(_T, self._results[key])
+            results.move_to_end(key)
+            return cast(_T, results[key])
         result = make()
         with self._opening:
-            self._results[key] = result
-            while len(self._results) > REMEMBERED:
-                self._results.popitem(last=False)
+            results[key] = result
+            while len(results) > REMEMBERED:
+                results.popitem(last=False)
         return result
 
     def close(self) -> None:

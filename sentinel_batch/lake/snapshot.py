@@ -210,7 +210,7 @@ class Snapshot:
         """
         files = tuple(self.files(name, since, until))
         with damage_reported(self.path), self.engine.cursor(self.deadline) as cursor:
-            text = self.engine.remember(("text", name, files), lambda: express_parts(cursor, name, files))
+            text = self.engine.remember("text", (name, files), lambda: express_parts(cursor, name, files))
             found: pl.DataFrame = cursor.sql(
                 f"SELECT {columns} FROM ({text}) WHERE {condition}", params=dict(parameters)
             ).pl()
@@ -234,7 +234,7 @@ class Snapshot:
             return None
         # The log's bound is cut to milliseconds; the exact time is in one of the few files that reach it.
         files = tuple(self.files(CALL_RECORDS.name, since=bounds[1]))
-        return self.engine.remember(("newest call", files), partial(_find_newest, files))
+        return self.engine.remember("newest call", files, partial(_find_newest, files))
 
     def committed(self, name: str, commit_ids: Iterable[str]) -> set[str]:
         """Return those of the commit ids that the table's log holds."""

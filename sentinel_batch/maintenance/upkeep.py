@@ -31,7 +31,7 @@ MIN_RETENTION_HOURS = 24
 """No reader runs for longer: below it, a file could vanish under one."""
 
 NIGHTLY_ROWS = 20_000_000
-"""Calls that a night packs at most (some 30 seconds of two cores); ``maintain`` does the rest."""
+"""Calls after which a night packs no further day (some 28 s of processor time); ``maintain`` does the rest."""
 
 _DUCKDB_SPILL_HOURS = 24
 

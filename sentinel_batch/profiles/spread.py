@@ -59,8 +59,8 @@ def read_spread(tables: Snapshot, zone: str, day: date) -> Spread:
     """
     calls = tuple(list_files(tables, day, day))
     profiles = tuple(file for file in tables.files(PROFILES.name) if file.parent.name == f"local_date={day}")
-    key = ("spread", zone, day, calls, profiles)
-    return tables.engine.remember(key, lambda: _measure(tables, zone, day, calls, profiles))
+    key = (zone, day, calls, profiles)
+    return tables.engine.remember("spread", key, lambda: _measure(tables, zone, day, calls, profiles))
 
 
 def _measure(tables: Snapshot, zone: str, day: date, calls: Files, profiles: Files) -> Spread:

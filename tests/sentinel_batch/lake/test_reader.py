@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,9 @@ def test_what_is_remembered_is_bounded(lake: Lake, monkeypatch: pytest.MonkeyPat
         made.append(number)
         return number
 
+    engine.remember("other", 1, lambda: 0)
     for number in (1, 2, 1, 3, 1, 2):
-        assert engine.remember(number, lambda number=number: make(number)) == number
+        assert engine.remember("kind", number, partial(make, number)) == number
     assert made == [1, 2, 3, 2]
+    # Many of one kind leave those of another alone: the small do not push out the dear.
+    assert engine.remember("other", 1, lambda: 7) == 0
