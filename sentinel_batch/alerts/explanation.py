@@ -20,6 +20,7 @@ from sentinel_batch.errors import AlertNotFoundError
 from sentinel_batch.lake import Snapshot, find_last_call, read_calls_of
 from sentinel_batch.numbers import normalise_number
 from sentinel_batch.schema import FRAUD_ALERTS
+from sentinel_batch.severity import severity_rank
 
 EXPLAINED_PERIOD = timedelta(hours=24)
 """Length of the window that is explained for a number without an alert: the default window of rule SDHF_001."""
@@ -183,7 +184,7 @@ def explain(subject: int | str, *, lake: DeskLike = None, config: ConfigLike = N
     ----------
     subject
         Id of an alert, or a number in any notation. Digits alone are an id if an alert has it, else a number. A number
-        stands for its newest alert that was not merged; without one, its last 24 hours up to its newest call are
+        stands for its worst alert, an open one if there is any; without one, its last 24 hours up to its newest call are
         explained.
     lake
         The desk, or the folder of its tables; None is the configured one.
@@ -251,7 +252,7 @@ def _resolve(tables: Snapshot, subject: int | str, region: str) -> tuple[str, di
         else:
             return alert["suspect_number"], alert
     number = _as_known(tables, text, region)
-    return number, _newest_alert(tables, number)
+    return number, _worst_alert(tables, number)
 
 
 def _as_known(tables: Snapshot, text: str, region: str) -> str:
@@ -261,13 +262,15 @@ def _as_known(tables: Snapshot, text: str, region: str) -> str:
 
 
 def _is_known(tables: Snapshot, number: str) -> bool:
-    return _newest_alert(tables, number) is not None or find_last_call(tables, number) is not None
+    return _worst_alert(tables, number) is not None or find_last_call(tables, number) is not None
 
 
-def _newest_alert(tables: Snapshot, number: str) -> dict[str, Any] | None:
-    rows = _alerts_of(tables, number)
-    newest = rows.filter(rows["status"] != "merged").head(1).to_dicts()
-    return newest[0] if newest else None
+def _worst_alert(tables: Snapshot, number: str) -> dict[str, Any] | None:
+    """Return the alert that a number is listed for: of the open ones, or else of all, the worst, the newest of these."""
+    rows = _alerts_of(tables, number).filter(pl.col("status") != "merged")
+    ordered = rows.sort(pl.col("status") == "open", severity_rank(), descending=True, maintain_order=True)
+    worst = ordered.head(1).to_dicts()
+    return worst[0] if worst else None
 
 
 def _alerts_of(tables: Snapshot, number: str) -> pl.DataFrame:

@@ -133,6 +133,15 @@ def test_earlier_alerts_and_verdicts(lake: Lake) -> None:
     assert told.events["event"].to_list() == ["created"]
 
 
+def test_a_number_stands_for_its_worst_open_alert(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [call(0, "+1999", 9)])
+    record_alerts(frame(finding(0, 10, "HIGH")), lake=lake)
+    record_alerts(frame(finding(0, 10, "LOW", detection_rule="ASR_ACD", last_seen=at(11))), lake=lake)
+    assert (explain(SUSPECT, lake=lake).alert or {})["alert_severity"] == "HIGH"
+    review_alerts(1, disposition="false-positive", lake=lake)
+    assert (explain(SUSPECT, lake=lake).alert or {})["alert_severity"] == "LOW"
+
+
 def test_number_without_alert_is_explained_over_its_last_day(lake: Lake) -> None:
     told = explain(QUIET, lake=lake)
     assert told.alert is None
