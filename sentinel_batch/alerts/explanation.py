@@ -184,8 +184,8 @@ def explain(subject: int | str, *, lake: DeskLike = None, config: ConfigLike = N
     ----------
     subject
         Id of an alert, or a number in any notation. Digits alone are an id if an alert has it, else a number. A number
-        stands for its worst alert, an open one if there is any; without one, its last 24 hours up to its newest call are
-        explained.
+        stands for its worst alert, an open one if there is any; without one, its last 24 hours up to its newest call
+        are explained.
     lake
         The desk, or the folder of its tables; None is the configured one.
     config
@@ -266,7 +266,7 @@ def _is_known(tables: Snapshot, number: str) -> bool:
 
 
 def _worst_alert(tables: Snapshot, number: str) -> dict[str, Any] | None:
-    """Return the alert that a number is listed for: of the open ones, or else of all, the worst, the newest of these."""
+    """Return the alert that a number is listed for: of the open ones, or else of all, the worst."""
     rows = _alerts_of(tables, number).filter(pl.col("status") != "merged")
     ordered = rows.sort(pl.col("status") == "open", severity_rank(), descending=True, maintain_order=True)
     worst = ordered.head(1).to_dicts()
