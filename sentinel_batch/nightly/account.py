@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from sentinel_batch.reporting import LOST, Night, say_trouble
+from sentinel_batch.reporting import LOST, Night, say_file, say_trouble
 from sentinel_batch.schema import SEVERITIES
 
 if TYPE_CHECKING:
@@ -56,11 +56,11 @@ def list_troubles(result: NightlyResult) -> list[dict[str, str]]:
     lost = [file for file in result.files if file["outcome"] in LOST]
     doubtful = [file for file in result.files if file["outcome"] in ("unfinished", "empty", "not_read")]
     return [
-        *(_of_file("lost", file) for file in lost),
+        *(say_file("lost", file) for file in lost),
         *_failed_steps(result),
         *(say_trouble("failed", f"Rule {r['rule']}", r["message"], r["hint"]) for r in result.failed_rules),
         *result.late,
-        *(_of_file("warning", file) for file in doubtful),
+        *(say_file("warning", file) for file in doubtful),
         *_unread_recordings(result),
         *(say_trouble("warning", "Settings", notice) for notice in result.notices),
     ]
@@ -75,13 +75,6 @@ def _judge(result: NightlyResult) -> str:
     if result.error is not None or any(step.status == "failed" and step.name != "notify" for step in result.steps):
         return "failed"
     return "partial" if result.failed_files or result.failed_rules else "done"
-
-
-def _of_file(level: str, file: dict[str, Any]) -> dict[str, str]:
-    first = file["reason"].partition("\n")[0]  # Examples follow; the command shows all of them.
-    named = first.removeprefix(f"{file['path']}:").removeprefix(f"{file['path']} ")
-    hint = file["hint"].partition(" To see all of it:")[0]  # The command says so by itself.
-    return say_trouble(level, file["path"], " ".join(named.split()), hint, file["command"])
 
 
 def _failed_steps(result: NightlyResult) -> Iterable[dict[str, str]]:

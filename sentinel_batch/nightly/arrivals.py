@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from batch_base.shell import join_words, quote_word
 from sentinel_batch.errors import NoInputError
-from sentinel_batch.ingestion.reading.files import is_readable_kind, name_of, survey_folder
+from sentinel_batch.ingestion.reading.files import is_readable_kind, name_of, path_of, survey_folder
 from sentinel_batch.remote import fetch_files
 from sentinel_batch.reporting import LOST, describe_file, inspect_command
 
@@ -34,6 +34,7 @@ _OUTCOMES = {"inserted": "taken", "already_ingested": "known"}
 _UNDELIVERED = (".part", ".tmp", ".filepart", ".crdownload", ".partial")
 _DELIVERED = "It is read when it is renamed; if it has been there for long, its delivery broke off."
 _READ = "Unpack it, or rename it if it is text: .csv, .txt, .tsv, .log, .cdr, .dat (also .gz, .zst) and .parquet are."
+_NO_FILE = "Put the files themselves into the inbox, and take away what is none."
 
 Look = tuple[int, int] | None
 
@@ -49,7 +50,7 @@ class Arrivals:
     files
         Files to read, and folders that cannot be listed.
     other
-        Files of kinds that are not read.
+        What is not read: files of other kinds, and entries that are no files.
     failed
         Files on another machine that could not be fetched: ``path``, ``status``, ``error``.
     growing
@@ -98,15 +99,16 @@ def receive_files(inbox: Path | str, lake: Path) -> Arrivals:
 
 
 def list_folder(inbox: Path) -> Arrivals:
-    """List the files of a folder.
+    """List the files of a folder, under their absolute paths: what is said of them holds in every folder.
 
     Raises
     ------
     NoInputError
         If there is no such folder, or it cannot be listed; an empty one is fine.
     """
+    inbox = inbox.absolute()
     if not inbox.is_dir():
-        raise NoInputError(
+        raise _name_file(inbox) if os.path.lexists(inbox) else NoInputError(
             f"There is no inbox folder {inbox}.",
             hint="Is its disk mounted? Name the folder with --inbox.",
             path=str(inbox),
@@ -115,10 +117,18 @@ def list_folder(inbox: Path) -> Arrivals:
     if inbox in survey.closed:
         raise NoInputError(
             f"The inbox folder {inbox} cannot be listed: this user may not read it.",
-            hint=f"Look at its permissions: ls -ld {shlex.quote(str(inbox))}",
+            hint=f"Look at its permissions: ls -ld {quote_word(inbox)}",
             path=str(inbox),
         )
     return Arrivals(inbox, sorted([*survey.files, *survey.closed]), [name_of(path) for path in survey.other])
+
+
+def _name_file(inbox: Path) -> NoInputError:
+    return NoInputError(
+        f"The inbox {name_of(inbox)} is a file, not a folder.",
+        hint=f"Name the folder that it lies in: --inbox {quote_word(inbox.parent)}",
+        path=name_of(inbox),
+    )
 
 
 def look_at(paths: Iterable[Path]) -> dict[Path, Look]:
@@ -198,7 +208,7 @@ def _tell(file: FileResult, growing: set[str]) -> dict[str, Any]:
     error = file.error or {}
     outcome = _OUTCOMES.get(file.status, file.status)
     reason, command = error.get("message", ""), ""
-    if outcome == "unreadable" and not os.path.lexists(file.path):
+    if outcome == "unreadable" and not os.path.lexists(path_of(file.path)):
         outcome = "vanished"
     elif file.error is not None:
         command = inspect_command(file.path, error.get("code", ""))
@@ -213,20 +223,36 @@ def _tell(file: FileResult, growing: set[str]) -> dict[str, Any]:
 
 
 def _tell_failed(failed: Mapping[str, Any]) -> dict[str, Any]:
-    error = failed["error"]
-    return describe_file(failed["path"], failed["status"], reason=error["message"], hint=error["hint"])
+    error, path = failed["error"], failed["path"]
+    reason = error["message"].replace(path, name_of(path))  # Names of other machines may hold anything.
+    return describe_file(name_of(path), failed["status"], reason=reason, hint=error["hint"])
 
 
 def _tell_recording(path: str, row: Mapping[str, Any]) -> dict[str, Any]:
-    command = shlex.join(["sentinel-batch", "audio", "validate", "--", path])
-    return describe_file(path, "unreadable", kind="recording", reason=row["error_message"] or "", command=command)
+    command = join_words(["sentinel-batch", "audio", "validate", "--", path_of(path)])
+    reason = (row["error_message"] or "").replace(row["path"], name_of(row["path"]))
+    return describe_file(path, "unreadable", kind="recording", reason=reason, command=command)
 
 
 def _tell_other(name: str) -> dict[str, Any]:
+    path = path_of(name)
+    if "://" not in name and not path.is_file():
+        return describe_file(name, "not_read", reason=_say_kind(path), hint=_NO_FILE)
     suffix = Path(name).suffix.lower()
     if suffix in _UNDELIVERED:
         return describe_file(name, "not_read", reason="By its name it is still being delivered.", hint=_DELIVERED)
     return describe_file(name, "not_read", reason=f"Files that end in {suffix or 'nothing'} are not read.", hint=_READ)
+
+
+def _say_kind(path: Path) -> str:
+    if path.is_dir():
+        return "It is a link to a folder, which is not followed." if path.is_symlink() else "It is an empty folder."
+    kinds = {
+        "a named pipe": path.is_fifo(),
+        "a socket": path.is_socket(),
+        "a link that leads nowhere": not path.exists(),
+    }
+    return f"It is {next((kind for kind, is_one in kinds.items() if is_one), 'a device')}, no file."
 
 
 def _look(path: Path) -> Look:

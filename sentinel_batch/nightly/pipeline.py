@@ -20,6 +20,7 @@ from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.detection import Detections, record_detections, run_detection
 from sentinel_batch.errors import ExitCode, NoInputError, SentinelError, UsageError
 from sentinel_batch.ingestion import IngestResult, ingest
+from sentinel_batch.ingestion.reading.files import path_of
 from sentinel_batch.lake import held_lock
 from sentinel_batch.maintenance import pack_calls
 from sentinel_batch.nightly.arrivals import (
@@ -207,10 +208,12 @@ class _Night(Closing):
             done = self.result.ingest = self._ingest_present(new)
             if done is not None:
                 known = [file for file in done.files if file.status in ("inserted", "already_ingested")]
-                memory.remember({str(file.path): file.ingest_id for file in known if file.ingest_id})
+                memory.remember({str(path_of(file.path)): file.ingest_id for file in known if file.ingest_id})
                 run.inputs["ingest_run_id"] = done.run_id
                 run.inputs["files"] = {str(file.path): file.sha256 for file in done.files}
                 step.counts |= _count_rows(done)
+            if arrivals.other:
+                step.counts["files_not_read"] = len(arrivals.other)
             self._tell(arrivals, set(arrivals.files) - set(new), looks)
             step.files = self.result.failed_files
             if step.files:

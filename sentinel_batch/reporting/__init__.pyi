@@ -18,6 +18,7 @@ from .night import LOST as LOST
 from .night import Night as Night
 from .night import describe_file as describe_file
 from .night import inspect_command as inspect_command
+from .night import say_file as say_file
 from .night import say_trouble as say_trouble
 from .nights import PastNight as PastNight
 from .nights import find_last_examined as find_last_examined

@@ -220,7 +220,7 @@ def _look_back(
     tables, nights = desk.tables, read_nights(desk.tables)
     told = night if night is not None else recall_night(nights, run_id)
     before = nights if night is not None or told is None else [past for past in nights if past.run_id < told.run_id]
-    found: dict[str, Any] = {"night": told, "lost_files": find_lost_files(tables, told, nights)}
+    found: dict[str, Any] = {"night": told, "lost_files": find_lost_files(tables, told, nights, desk.config.timezone)}
     if told is not None:
         found["comparison"] = compare_nights(told.figures, told.started_at, before, desk.config.timezone)
     if suspects is not None and (nights or night is not None):

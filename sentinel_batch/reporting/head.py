@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sentinel_batch.reporting.night import DOUBTFUL, FILES_SHOWN, LOST
+from sentinel_batch.reporting.night import DOUBTFUL, FILES_SHOWN, LOST, say_file
 
 FILE_WORDS = {
     "taken": "taken",
@@ -15,7 +15,7 @@ FILE_WORDS = {
     "vanished": "✗ gone before it could be read",
     "unfinished": "⚠ still being written: taken as far as it went",
     "empty": "⚠ holds no record",
-    "not_read": "⚠ not read: no kind of file that is",
+    "not_read": "⚠ not read",
 }
 """What became of a file, in words."""
 
@@ -38,6 +38,7 @@ def prepare_head(document: dict[str, Any]) -> dict[str, Any]:
         "file_words": FILE_WORDS,
         "files_shown": FILES_SHOWN,
         "beside": BESIDE,
+        "lost_troubles": [say_file("lost", file) for file in document["lost_files"]],
         "shown_alerts": {alert["id"] for alert in document["alerts"]},
     }
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from batch_base.shell import join_words, quote_word
+from sentinel_batch.ingestion.reading.files import path_of
 from sentinel_batch.reporting.nights import PastNight, read_facts
 from sentinel_batch.schema import RUNS
 
@@ -82,10 +84,27 @@ def say_trouble(level: str, what: str, message: str, hint: str = "", command: st
     return {"level": level, "what": what, "message": message, "hint": hint, "command": command}
 
 
+def say_file(level: str, file: dict[str, Any]) -> dict[str, str]:
+    """Return the trouble of a file: its path, the reason and the command once each."""
+    path, command = file["path"], file["command"]
+    first = file["reason"].partition("\n")[0]  # Examples follow; the command shows all of them.
+    named = first.removeprefix(f"{path}:").removeprefix(f"{path} ")
+    hint = _before_path(file["hint"], path) if command else file["hint"]
+    return say_trouble(level, path, " ".join(named.split()), hint, command)
+
+
+def _before_path(hint: str, path: str) -> str:
+    """Return the sentences of a hint before the one that names the file: what follows are commands that do so, too."""
+    places = [hint.find(word) for word in (path, quote_word(path_of(path))) if word in hint]
+    if not places:
+        return hint
+    return hint[: hint.rfind(". ", 0, min(places)) + 1]
+
+
 def inspect_command(path: str, code: str) -> str:
     """Return the command, to be typed as it is, that shows why a file of calls was not taken."""
     more = ["--max-reject-rate", "1"] if code == "reject_rate" else []
-    return shlex.join(["sentinel-batch", "ingest", "--dry-run", *more, "--", path])
+    return join_words(["sentinel-batch", "ingest", "--dry-run", *more, "--", path_of(path)])
 
 
 def recall_night(nights: Sequence[PastNight], run_id: str | None) -> Night | None:
@@ -93,7 +112,7 @@ def recall_night(nights: Sequence[PastNight], run_id: str | None) -> Night | Non
     for past in nights:
         if past.run_id == run_id:
             lost = [file for file in past.files if file.get("outcome") in LOST]
-            troubles = [say_trouble("lost", f["path"], f["reason"], f["hint"], f["command"]) for f in lost]
+            troubles = [say_file("lost", file) for file in lost]
             if not past.good:
                 troubles.append(say_trouble("failed", "The night", past.message))
             figures = past.figures
@@ -101,7 +120,9 @@ def recall_night(nights: Sequence[PastNight], run_id: str | None) -> Night | Non
     return None
 
 
-def find_lost_files(tables: Snapshot, night: Night | None, nights: Sequence[PastNight]) -> list[dict[str, Any]]:
+def find_lost_files(
+    tables: Snapshot, night: Night | None, nights: Sequence[PastNight], zone: str
+) -> list[dict[str, Any]]:
     """Return the files that were lost in a night, or by hand since, and have not been taken after that.
 
     Parameters
@@ -112,6 +133,8 @@ def find_lost_files(tables: Snapshot, night: Night | None, nights: Sequence[Past
         The night; None is the last one.
     nights
         All nights of the history.
+    zone
+        IANA zone in which is said when a file was refused by hand.
     """
     told = next((past for past in nights if night is not None and past.run_id == night.run_id), None)
     under_way = night if told is None else None
@@ -124,7 +147,9 @@ def find_lost_files(tables: Snapshot, night: Night | None, nights: Sequence[Past
         for path in read_facts(run["inputs"]):
             lost.pop(path, None)
         if run["run_id"] not in own and not _belongs(run, under_way):
-            lost |= {file["path"]: _lost_by_hand(file) for file in read_facts(run["counts"]).get("failed_files", [])}
+            when = f"{run['started_at'].astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"
+            failed = read_facts(run["counts"]).get("failed_files", [])
+            lost |= {file["path"]: _lost_by_hand(file, when) for file in failed}
     for file in under_way.files if under_way is not None else ():
         lost.pop(file["path"], None)
         if file["outcome"] in LOST:
@@ -142,9 +167,12 @@ def _belongs(run: dict[str, Any], night: Night | None) -> bool:
     return night is not None and bool(run["started_at"] >= night.started_at)
 
 
-def _lost_by_hand(file: dict[str, Any]) -> dict[str, Any]:
+def _lost_by_hand(file: dict[str, Any], when: str) -> dict[str, Any]:
     error = file.get("error") or {}
     outcome = file["status"] if file["status"] in LOST else "unreadable"
     command = inspect_command(file["path"], error.get("code", ""))
-    reason, hint = error.get("message", ""), error.get("hint", "")
-    return describe_file(file["path"], outcome, reason=reason, hint=hint, command=command)
+    given = file.get("given", file["path"])
+    said = error.get("message", "").removeprefix(f"{given}:").removeprefix(f"{given} ").strip()
+    word = "Refused" if outcome == "refused" else "Not read"
+    hint = _before_path(error.get("hint", ""), given)
+    return describe_file(file["path"], outcome, reason=f"{word} by hand on {when}: {said}", hint=hint, command=command)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from batch_base.shell import quote_word
 from sentinel_batch.cli.dialects.options import (
     DayFirstOption,
     DialectOption,
@@ -60,6 +60,6 @@ def propose(
         print_proposal(out, proposal)
         open_fields = f" and fill in the column of {' and '.join(proposal.missing)}" if proposal.missing else ""
         out.note(f"Wrote {out_file}. Look through it{open_fields}, then:")
-        named = f"--dialect {shlex.quote(str(out_file))}"
+        named = f"--dialect {quote_word(str(out_file))}"
         out.note(f"  {repeat_options(config, day_first).type_anew('ingest', str(file), named, '--dry-run')}")
     return judge(proposal)

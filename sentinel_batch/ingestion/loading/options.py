@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from batch_base.shell import quote_word
 from sentinel_batch.config import Config
 from sentinel_batch.errors import UsageError
 from sentinel_batch.ingestion.dialects.catalogue import load_dialect
@@ -85,7 +85,7 @@ def read_options(
 def repeat_options(config: Config, day_first: bool | None) -> Given:
     """Return the options that were given to a command, for those that its messages name."""
     typed = [
-        f"--{name} {shlex.quote(str(getattr(config, name)))}"
+        f"--{name} {quote_word(str(getattr(config, name)))}"
         for name in ("timezone", "region", "numbers")
         if config.origin(name).startswith(("flag", "argument"))
     ]

@@ -106,14 +106,22 @@ def ingest(
     with recorded_run(opened, "ingest", parameters, run_id=run_id) as run:
         result = IngestResult(run.run_id, dry_run=False)
         _ingest_files(found, opened, [], options, result)
-        run.inputs = {file.path: file.sha256 for file in result.files}
+        places = [_place(path) for path in found]
+        run.inputs = {place: file.sha256 for place, file in zip(places, result.files, strict=True)}
         run.counts = {
             key: value for key, value in result.to_dict().items() if key.startswith(("records", "dup", "legs"))
         }
         run.counts["failed_files"] = [
-            {"path": file.path, "status": file.status, "error": file.error} for file in result.files if file.error
+            {"path": place, "given": file.path, "status": file.status, "error": file.error}
+            for place, file in zip(places, result.files, strict=True)
+            if file.error
         ]
     return result
+
+
+def _place(path: Path) -> str:
+    """Return the name under which a file is found from every folder; standard input keeps its own."""
+    return "-" if str(path) == "-" else name_of(path.absolute())
 
 
 def _rehearse(found: list[Path], desk: Desk, options: Options) -> IngestResult:

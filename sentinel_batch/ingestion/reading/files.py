@@ -7,10 +7,11 @@ import gzip
 import hashlib
 import io
 import os
+import re
 import shutil
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
@@ -26,6 +27,8 @@ SAMPLE_BYTES = 1 << 18
 _HASHED_AT_ONCE = 1 << 18
 _COMPRESSED_BYTES = 1 << 18
 _WINDOW_LOG = 31
+_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 
 def find_files(paths: Sequence[str | Path]) -> list[Path]:
@@ -72,7 +75,8 @@ class Survey:
     files
         Files that look like CDR input by their names, links that lead nowhere included; sorted.
     other
-        Other files, but for hidden ones; sorted.
+        What else there is, but for hidden names: files of other kinds, pipes, sockets and devices, links to folders
+        (they are not followed), and empty folders that bear the name of a file; sorted.
     closed
         Folders that cannot be listed: what they hold is not known.
     """
@@ -86,12 +90,21 @@ def survey_folder(folder: Path) -> Survey:
     """List a folder and its subfolders; none is left out without a word."""
     closed: list[Path] = []
     found: list[Path] = []
-    for root, _, names in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename or folder))):
+    folders: list[Path] = []
+    for root, below, names in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename or folder))):
         found += [Path(root, name) for name in names]
+        folders += [Path(root, name) for name in below]
     # A path that cannot even be looked at is kept: reading it says why.
-    files = sorted(p for p in found if is_readable_kind(p) and (os.path.isfile(p) or not os.path.exists(p)))  # noqa: PTH110, PTH113
-    other = [p for p in found if not is_readable_kind(p) and p.name[0] != "." and os.path.isfile(p)]  # noqa: PTH113
-    return Survey(files, sorted(other), sorted(closed))
+    files = {p for p in found if is_readable_kind(p) and (os.path.isfile(p) or not os.path.exists(p))}  # noqa: PTH110, PTH113
+    other = [p for p in found if p not in files and not p.name.startswith(".")]
+    other += [p for p in folders if not p.name.startswith(".") and p.is_symlink()]
+    other += [p for p in folders if is_readable_kind(p) and _is_hollow(p, (*files, *other, *closed))]
+    return Survey(sorted(files), sorted(other), sorted(closed))
+
+
+def _is_hollow(folder: Path, listed: Iterable[Path]) -> bool:
+    """Tell whether nothing that is listed lies in a folder."""
+    return not any(path.is_relative_to(folder) for path in listed)
 
 
 def is_readable_kind(path: Path) -> bool:
@@ -101,8 +114,25 @@ def is_readable_kind(path: Path) -> bool:
 
 
 def name_of(path: Path | str) -> str:
-    """Return a path as text that can be stored and printed; bytes that are not UTF-8 become ``\\xNN``."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """Return a path as text that can be stored and printed, on one line.
+
+    Bytes that are not UTF-8, control characters and ends of lines become ``\\xNN``.
+    """
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else _BREAKS.sub(_escape, text)
+
+
+def path_of(name: str) -> Path:
+    """Return the path that :func:`name_of` wrote as text: the one that is there, if it may be either."""
+    path = Path(name)
+    if os.path.lexists(path):
+        return path
+    data = _ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), os.fsencode(name))
+    return path if b"\0" in data else Path(os.fsdecode(data))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in found[0].encode())
 
 
 def hash_file(path: Path) -> str:

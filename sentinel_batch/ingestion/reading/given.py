@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
+
+from batch_base.shell import quote_word
+from sentinel_batch.ingestion.reading.files import path_of
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,11 @@ class Given:
 
     def type(self, verb: str, file: str, *more: str) -> str:
         """Return a command on a file, with these options and more."""
-        named = f"--dialect {shlex.quote(self.dialect)}" if self.dialect else ""
-        return " ".join(filter(None, ("sentinel-batch", verb, shlex.quote(file), named, self.others, *more)))
+        named = f"--dialect {quote_word(self.dialect)}" if self.dialect else ""
+        options, path = (named, self.others, *more), quote_word(path_of(file))
+        # A name that begins with a dash would be taken for an option.
+        words = (*options, "--", path) if path.startswith("-") and path != "-" else (path, *options)
+        return " ".join(filter(None, ("sentinel-batch", verb, *words)))
 
     def type_anew(self, verb: str, file: str, *more: str) -> str:
         """Return a command on a file, with these options but the dialect, and more."""
