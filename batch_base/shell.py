@@ -10,7 +10,7 @@ _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\x1b": "\\e", "'": "\\'", "\\"
 
 
 def quote_word(word: str | os.PathLike[str]) -> str:
-    """Return a word quoted for bash, zsh and ksh.
+    """Return a word quoted for bash and zsh.
 
     Control and direction characters, and bytes that are no UTF-8, are written as escapes in ``$'…'``: as they are they
     could end the command, steer the terminal, or not be shown at all.

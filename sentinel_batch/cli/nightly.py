@@ -10,6 +10,7 @@ import typer
 from sentinel_batch.cli.audio.options import show_unread
 from sentinel_batch.cli.output import Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.cli.text import count_of
 from sentinel_batch.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -48,12 +49,41 @@ def run(
 
 
 def _print(output: Output, result: NightlyResult) -> None:
+    if result.error is not None:
+        output.line(f"Night    failed: {result.error['message']}")
+    _print_calls(output, result)
+    _print_troubles(output, result)
+    if result.since is not None and result.until is not None:
+        output.line(f"Examined ({format_moment(result.since)}, {format_moment(result.until)}] UTC")
+    if result.error is None or result.alert_changes:
+        output.line("Alerts   " + ", ".join(f"{count} {name}" for name, count in result.alert_counts().items()))
+    if result.unrecorded.notice:
+        output.line(result.unrecorded.notice)
+    for trouble in result.late:
+        output.error(f"{trouble['what']}: {trouble['message']}", f"Try it: {trouble['command']}")
+    if result.folder is not None:
+        output.line(f"Report   {result.folder / 'report.html'}")
+    if result.error is not None:
+        output.error(result.error["message"], result.error["hint"])
+
+
+def _print_calls(output: Output, result: NightlyResult) -> None:
     if result.ingest is not None:
         output.line(
             f"Calls    {result.ingest.records_inserted:,} inserted, {result.ingest.records_rejected:,} rejected"
         )
-    elif result.folder is not None:
+    elif result.error is None:
         output.line("Calls    no new file came in")
+    lost, unread = len(result.failed_files), sum(file["outcome"] == "not_read" for file in result.files)
+    if lost:
+        output.line(f"Lost     {count_of(lost, 'file')}, not in the lake; the errors and the report say why")
+    if unread:
+        output.line(f"Not read {count_of(unread, 'entry', 'entries')} of the inbox; the warnings say why")
+    if result.failed_rules:
+        output.line(f"Rules    {count_of(len(result.failed_rules), 'rule')} did not run")
+
+
+def _print_troubles(output: Output, result: NightlyResult) -> None:
     commands = {file["path"]: file["command"] for file in result.files}
     for file in result.failed_files:
         path, message = file["path"], (file["error"] or {}).get("message", file["status"])
@@ -69,14 +99,3 @@ def _print(output: Output, result: NightlyResult) -> None:
         output.error(f"Rule {rule['rule']} did not run. {rule['message']}", rule["hint"])
     for notice in result.notices:
         output.warn(notice)
-    if result.since is not None and result.until is not None:
-        output.line(f"Examined ({format_moment(result.since)}, {format_moment(result.until)}] UTC")
-    output.line("Alerts   " + ", ".join(f"{count} {name}" for name, count in result.alert_counts().items()))
-    if result.unrecorded.notice:
-        output.line(result.unrecorded.notice)
-    for trouble in result.late:
-        output.error(f"{trouble['what']}: {trouble['message']}", f"Try it: {trouble['command']}")
-    if result.folder is not None:
-        output.line(f"Report   {result.folder / 'report.html'}")
-    if result.error is not None:
-        output.error(result.error["message"], result.error["hint"])

@@ -39,9 +39,9 @@ def wrap(text: str, width: int, label: str = "", indent: str = "") -> str:
     return "\n\n".join(filled)
 
 
-def count_of(count: int, noun: str) -> str:
-    """Write a number of things: ``1 rule``, ``2 rules``."""
-    return f"{count:,} {noun}{'s' * (count != 1)}"
+def count_of(count: int, noun: str, plural: str = "") -> str:
+    """Write a number of things: ``1 rule``, ``2 rules``; ``plural`` is the noun's where it does not end in s."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def show_reasons(speaking: Sequence[str], against: Sequence[str]) -> str:

@@ -93,9 +93,15 @@ def receive_files(inbox: Path | str, lake: Path) -> Arrivals:
             path=inbox,
         ) from error
     found = list_folder(fetched.folder)
-    return Arrivals(
-        found.folder, found.files, fetched.other, fetched.failed, set(fetched.growing), fetched=len(fetched.new)
-    )
+    other, failed = [name_of(name) for name in fetched.other], [_tame_name(failed) for failed in fetched.failed]
+    return Arrivals(found.folder, found.files, other, failed, set(fetched.growing), fetched=len(fetched.new))
+
+
+def _tame_name(failed: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the name that a file has on another machine, where it may hold anything, so that it can be printed."""
+    path, error = failed["path"], failed["error"]
+    told = {**error, "message": error["message"].replace(path, name_of(path))}
+    return {**failed, "path": name_of(path), "error": told}
 
 
 def list_folder(inbox: Path) -> Arrivals:
@@ -108,10 +114,14 @@ def list_folder(inbox: Path) -> Arrivals:
     """
     inbox = inbox.absolute()
     if not inbox.is_dir():
-        raise _name_file(inbox) if os.path.lexists(inbox) else NoInputError(
-            f"There is no inbox folder {inbox}.",
-            hint="Is its disk mounted? Name the folder with --inbox.",
-            path=str(inbox),
+        raise (
+            _name_file(inbox)
+            if os.path.lexists(inbox)
+            else NoInputError(
+                f"There is no inbox folder {inbox}.",
+                hint="Is its disk mounted? Name the folder with --inbox.",
+                path=str(inbox),
+            )
         )
     survey = survey_folder(inbox)
     if inbox in survey.closed:
@@ -223,9 +233,8 @@ def _tell(file: FileResult, growing: set[str]) -> dict[str, Any]:
 
 
 def _tell_failed(failed: Mapping[str, Any]) -> dict[str, Any]:
-    error, path = failed["error"], failed["path"]
-    reason = error["message"].replace(path, name_of(path))  # Names of other machines may hold anything.
-    return describe_file(name_of(path), failed["status"], reason=reason, hint=error["hint"])
+    error = failed["error"]
+    return describe_file(failed["path"], failed["status"], reason=error["message"], hint=error["hint"])
 
 
 def _tell_recording(path: str, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ class Closing:
         result = self.result
         try:
             with self._step("notify") as step:
-                result.deliveries = tell_people(result, self._account(), self.settings, name)
+                result.deliveries = tell_people(result, self._account(), self.desk, name)
                 unsent = [delivery for delivery in result.deliveries or () if not delivery["sent"]]
                 step.status = "skipped" if not result.deliveries else "partial" if unsent else "done"
                 step.counts = {"sent": len(result.deliveries or ()) - len(unsent), "failed": len(unsent)}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
+
+import polars as pl
 
 from batch_base.plain import to_plain
 from sentinel_batch.errors import ExitCode, LakeNotFoundError, SentinelError
@@ -26,6 +29,7 @@ from sentinel_batch.reporting import (
     write_failure,
     write_index,
 )
+from sentinel_batch.schema import FRAUD_ALERTS
 from sentinel_batch.window import now
 
 if TYPE_CHECKING:
@@ -93,9 +97,9 @@ def save_facts(result: NightlyResult, night: Night, lake_name: str) -> None:
         write_facts(result.folder, to_plain({**facts, "page": page, "night": night.describe()}))
 
 
-def tell_people(result: NightlyResult, night: Night, config: Config, lake_name: str) -> list[dict[str, Any]] | None:
+def tell_people(result: NightlyResult, night: Night, desk: Desk, lake_name: str) -> list[dict[str, Any]] | None:
     """Send the night's message and tell the watchdog; return what became of both, None where nobody is named."""
-    deliveries = _send(write_brief(result, night, config, lake_name), config) if list_targets() else []
+    deliveries = _send(write_brief(result, night, desk, lake_name), desk.config) if list_targets() else []
     failed = result.exit_code not in (ExitCode.DONE, ExitCode.PARTLY_DONE)
     ping = ping_watchdog(failed=failed)
     if not list_targets() and ping is None:
@@ -112,8 +116,9 @@ def _send(brief: Brief, config: Config) -> list[Delivery]:
         return [Delivery("anybody", False, error.message)]
 
 
-def write_brief(result: NightlyResult, night: Night, config: Config, lake_name: str) -> Brief:
+def write_brief(result: NightlyResult, night: Night, desk: Desk, lake_name: str) -> Brief:
     """Return what the night's message is made of."""
+    config = desk.config
     news = (result.report.news if result.report is not None else None) or {}
     page = "" if result.folder is None else str(result.folder / PAGE)
     if result.folder is not None and config.notify_link is not None:
@@ -127,12 +132,21 @@ def write_brief(result: NightlyResult, night: Night, config: Config, lake_name: 
         # A night that repeats the report of another has told its news already.
         new=[] if night.quiet else _name(news.get("new", [])),
         grown=[] if night.quiet else _name(news.get("grown", [])),
-        still_open=news.get("counts", {}).get("open", 0),
+        still_open=_count_open(desk, result.started_at),
         troubles=[{"what": _last_part(trouble["what"]), "message": trouble["message"]} for trouble in severe],
         calls=figures.get("records_inserted", 0),
         files=figures.get("files", 0),
         report=page,
     )
+
+
+def _count_open(desk: Desk, before: datetime) -> int:
+    """Count the open alerts that are older than a night, whatever the night examined."""
+    try:
+        alerts = desk.tables.read(FRAUD_ALERTS.name)
+    except LakeNotFoundError:
+        return 0
+    return alerts.filter(pl.col("status").eq_missing("open") & (pl.col("created_at") < before)).height
 
 
 def amend(result: NightlyResult, night: Night, desk: Desk, lake_name: str) -> None:

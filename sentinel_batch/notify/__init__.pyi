@@ -1,6 +1,8 @@
 from .delivery import Delivery as Delivery
+from .delivery import find_faulty_targets as find_faulty_targets
 from .delivery import list_targets as list_targets
 from .delivery import send_message as send_message
+from .heartbeat import find_faulty_watchdog as find_faulty_watchdog
 from .heartbeat import has_watchdog as has_watchdog
 from .heartbeat import ping_watchdog as ping_watchdog
 from .message import Brief as Brief

@@ -60,6 +60,26 @@ def list_targets(environ: Mapping[str, str] | None = None) -> list[str]:
     return [_name(place, url) for place, url in enumerate(_read_addresses(environ), 1)]
 
 
+def find_faulty_targets(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Return the targets whose addresses are not understood, by place and kind; nothing is sent.
+
+    Parameters
+    ----------
+    environ
+        Environment variables; the process's own when None.
+
+    Raises
+    ------
+    UsageError
+        If there are targets, but the library that reaches them is not installed.
+    """
+    addresses = _read_addresses(environ)
+    if not addresses:
+        return []
+    apprise = _load_library(len(addresses))
+    return [_name(place, url) for place, url in enumerate(addresses, 1) if not _understands(apprise, url)]
+
+
 def send_message(message: Message, environ: Mapping[str, str] | None = None) -> list[Delivery]:
     """Send a message to each target, once.
 
@@ -83,14 +103,27 @@ def send_message(message: Message, environ: Mapping[str, str] | None = None) -> 
     addresses = _read_addresses(environ)
     if not addresses:
         return []
+    apprise = _load_library(len(addresses))
+    return [_send(apprise, _name(place, url), url, message) for place, url in enumerate(addresses, 1)]
+
+
+def _load_library(targets: int) -> Any:
     try:
         import apprise
     except ImportError as error:
         raise UsageError(
-            f"{TARGETS_VARIABLE} names {len(addresses)} targets, but the library that reaches them is not installed.",
+            f"{TARGETS_VARIABLE} names {targets} targets, but the library that reaches them is not installed.",
             hint='Install it: pip install "sentinel-batch[notify]"',
         ) from error
-    return [_send(apprise, _name(place, url), url, message) for place, url in enumerate(addresses, 1)]
+    return apprise
+
+
+def _understands(apprise: Any, url: str) -> bool:
+    with _captured_log():
+        try:
+            return bool(apprise.Apprise().add(url))
+        except Exception:  # Of some plug-in of many, as when a message is sent.
+            return False
 
 
 def _send(apprise: Any, name: str, url: str, message: Message) -> Delivery:

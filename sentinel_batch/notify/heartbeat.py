@@ -19,11 +19,19 @@ PING_VARIABLE = "SENTINEL_NOTIFY_PING"
 
 _SECONDS = 10.0
 _TRIES = 2
+_NO_ADDRESS = "the address is not http:// or https://"
 
 
 def has_watchdog(environ: Mapping[str, str] | None = None) -> bool:
     """Return whether the environment names a watchdog."""
     return bool(_read_address(environ))
+
+
+def find_faulty_watchdog(environ: Mapping[str, str] | None = None) -> str:
+    """Return why the watchdog's address cannot be one, without a word of it; empty if it can, or none is named."""
+    address = _read_address(environ)
+    parts = urlsplit(address)
+    return "" if not address or (parts.scheme in ("http", "https") and parts.netloc) else _NO_ADDRESS
 
 
 def ping_watchdog(*, failed: bool, environ: Mapping[str, str] | None = None) -> Delivery | None:
@@ -44,9 +52,10 @@ def ping_watchdog(*, failed: bool, environ: Mapping[str, str] | None = None) -> 
     address = _read_address(environ)
     if not address:
         return None
+    fault = find_faulty_watchdog(environ)
+    if fault:
+        return Delivery("watchdog", False, fault)
     parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        return Delivery("watchdog", False, "the address is not http:// or https://")
     path = parts.path.rstrip("/") + "/fail" if failed else parts.path
     reason = ""
     for _ in range(_TRIES):

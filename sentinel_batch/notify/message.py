@@ -40,7 +40,7 @@ class Brief:
         Suspects and boxes that are new since the last night, and that go on: ``suspect``, ``severity``, ``reason``
         each, worst first.
     still_open
-        How many suspects and boxes of earlier nights are open.
+        How many alerts of earlier nights are open.
     troubles
         What was lost or went wrong, worst first: ``what`` and ``message`` each.
     calls, files
@@ -107,8 +107,10 @@ def compose_message(brief: Brief, config: Config) -> Message | None:
             "outcome": brief.outcome,
             "headline": headline,
             "troubles": _lines("Lost or failed:", _trouble_lines(brief), config.notify_budget),
-            "new": _lines(f"New, from {config.notify_floor} on:", _suspect_lines(new), config.notify_budget),
-            "grown": _lines(f"Grown, from {config.notify_floor} on:", _suspect_lines(grown), config.notify_budget),
+            "new": _lines(f"New suspects, from {config.notify_floor} on:", _suspect_lines(new), config.notify_budget),
+            "grown": _lines(
+                f"Grown suspects, from {config.notify_floor} on:", _suspect_lines(grown), config.notify_budget
+            ),
             "open": f"{brief.still_open:,}",
             "calls": f"{brief.calls:,}",
             "files": f"{brief.files:,}",
@@ -154,6 +156,8 @@ def _headline(brief: Brief, new: list[dict[str, str]], grown: list[dict[str, str
         count = sum(row["severity"] == severity for row in new)
         parts += [f"{count:,} new {severity}"] if count else []
     parts += [f"{len(grown):,} grown"] if grown else []
+    if new or grown:
+        parts[-1] += " suspect" if parts[-1].startswith("1 ") else " suspects"
     return ", ".join(parts) or "nothing new"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from sentinel_batch.lake import full_disk_reported
 from sentinel_batch.reporting.archive import read_archive
 from sentinel_batch.reporting.nights import PastNight
 from sentinel_batch.reporting.page import make_environment, read_asset, write_policy
+from sentinel_batch.reporting.text import tell_time
 from sentinel_batch.schema import SEVERITIES
 
 INDEX = "index.html"
@@ -67,7 +69,7 @@ def write_index(reports: Path, nights: Sequence[PastNight], lake: str, timezone:
     styles = read_asset("report.css") + read_asset("index.css")
     page = make_environment(timezone).get_template("index.html.j2")
     text = page.render(
-        nights=rows[:_LISTED],
+        nights=[{**row, "label": label} for row, label in zip(rows, _label(rows, timezone), strict=True)][:_LISTED],
         total=len(rows),
         lakes=sorted({row["lake"] for row in rows}),
         trends=_draw(rows[:_DRAWN][::-1]),
@@ -102,6 +104,17 @@ def _list_nights(nights: Sequence[PastNight], archive: dict[str, Row], lake: str
             "figures": {**known.get("figures", {}), **(night.get("figures") or {})},
         }
     return sorted(rows.values(), key=lambda row: (str(row["started_at"]), row["run_id"]), reverse=True)
+
+
+def _label(rows: Sequence[Row], timezone: str) -> list[str]:
+    """Return the local times of nights: with seconds where two began in one minute, and the run if need be."""
+    shown = [tell_time(row["started_at"], timezone, "%Y-%m-%d %H:%M") for row in rows]
+    finer = [tell_time(row["started_at"], timezone, "%Y-%m-%d %H:%M:%S") for row in rows]
+    minutes, seconds = Counter(shown), Counter(finer)
+    return [
+        short if minutes[short] == 1 else long if seconds[long] == 1 else f"{long} ({row['folder'] or row['run_id']})"
+        for row, short, long in zip(rows, shown, finer, strict=True)
+    ]
 
 
 def _describe(past: PastNight, lake: str) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,12 @@ SHOWN = {"new": 25, "grown": 15, "open": 10}
 """Rows of each kind that page and document carry."""
 
 _GROWTH = ("call_count", "unique_destinations", "last_seen", "alert_severity")
+_UNITS = {"call_count": " calls", "unique_destinations": " numbers called", "alert_severity": ""}
+_TOLD = 3
 _ROW = ("suspect", "kind", "severity", "loss", "currency", "member_count", "rules", "first_seen", "last_seen", "box_id")
+
+Growth = dict[int, dict[str, tuple[str, str]]]
+"""What grew of alerts, by id: field to its values before and after."""
 
 
 def find_baseline(nights: Sequence[PastNight], run_id: str | None, under_way: bool) -> PastNight | None:
@@ -74,13 +79,18 @@ def gather_news(
     boxes = dict(tables.read(BOXES.name).select("box_id", "created_at").iter_rows())
     fresh = {i for i, at in created.items() if since is None or at is None or at > since} | reopened
     sorted_out: dict[str, list[dict[str, Any]]] = {"new": [], "grown": [], "open": []}
+    rules = dict(alerts.select("id", "detection_rule").iter_rows())
     for row in suspects.iter_rows(named=True):
-        sorted_out[_judge(row, fresh, growth, boxes, since)].append(_describe(row, growth))
+        kind = _judge(row, fresh, growth, boxes, since)
+        tonight = _tell_growth(row["alert_ids"], fresh, growth, rules) if kind == "grown" else ""
+        sorted_out[kind].append(_describe(row, growth, tonight))
     listed = set(suspects["alert_ids"].explode().drop_nulls().to_list())
     for row in alerts.filter(~pl.col("id").is_in(sorted(listed))).iter_rows(named=True):
-        kind = "new" if row["id"] in fresh else "grown" if row["id"] in growth else None
-        if kind is not None:
-            sorted_out[kind].append(_describe_alert(row, growth))
+        if row["id"] in fresh:
+            sorted_out["new"].append(_describe_alert(row, growth, ""))
+        elif row["id"] in growth:
+            tonight = _tell_growth([row["id"]], fresh, growth, rules)
+            sorted_out["grown"].append(_describe_alert(row, growth, tonight))
     return {
         "since": since,
         "night": baseline.run_id if baseline is not None else None,
@@ -96,13 +106,13 @@ def count_grown(tables: Snapshot, since: datetime) -> int:
     return len(_read_changes(tables, since)[1])
 
 
-def _read_changes(tables: Snapshot, since: datetime | None) -> tuple[set[int], dict[int, dict[str, tuple[str, str]]]]:
+def _read_changes(tables: Snapshot, since: datetime | None) -> tuple[set[int], Growth]:
     """Return the alerts that were opened again, and what grew of others: field to its values before and after."""
     if since is None:
         return set(), {}
     events = ALERT_HISTORY.read(tables, pl.col("at") > since)
     reopened = set(events.filter(pl.col("event") == "reopened")["alert_id"])
-    growth: dict[int, dict[str, tuple[str, str]]] = {}
+    growth: Growth = {}
     for event in events.filter((pl.col("event") == "updated") & pl.col("field").is_in(_GROWTH)).iter_rows(named=True):
         fields = growth.setdefault(event["alert_id"], {})
         first = fields.get(event["field"], (event["before"], ""))[0]
@@ -113,7 +123,7 @@ def _read_changes(tables: Snapshot, since: datetime | None) -> tuple[set[int], d
 def _judge(
     row: dict[str, Any],
     fresh: set[int],
-    growth: dict[int, dict[str, tuple[str, str]]],
+    growth: Growth,
     boxes: dict[int, datetime],
     since: datetime | None,
 ) -> str:
@@ -124,9 +134,33 @@ def _judge(
     return "grown" if ids & fresh or ids & growth.keys() else "open"
 
 
-def _describe(row: dict[str, Any], growth: dict[int, dict[str, tuple[str, str]]]) -> dict[str, Any]:
+def _tell_growth(ids: Iterable[int], fresh: set[int], growth: Growth, rules: dict[int, str]) -> str:
+    """Say what a night added to the alerts of a suspect, those that grew most first: nothing of earlier nights."""
+    known = sorted((i for i in ids if i in growth and i not in fresh), key=lambda i: _added(growth[i]), reverse=True)
+    said = [f"{rules.get(i, 'alert')}: {', '.join(_tell_changes(growth[i]))}" for i in known]
+    opened = sorted({rules.get(i, "alert") for i in ids if i in fresh})
+    said += [f"new {'alert' if len(opened) == 1 else 'alerts'}: {', '.join(opened)}"] if opened else []
+    more = len(said) - _TOLD
+    return "; ".join(said[:_TOLD]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _added(changes: dict[str, tuple[str, str]]) -> int:
+    before, after = changes.get("call_count", ("0", "0"))
+    return int(after or 0) - int(before or 0)
+
+
+def _tell_changes(changes: dict[str, tuple[str, str]]) -> Iterable[str]:
+    for name, unit in _UNITS.items():
+        if name in changes:
+            before, after = changes[name]
+            yield f"{before or 0} → {after}{unit}"
+    if "last_seen" in changes:
+        yield f"last call {changes['last_seen'][1]}"
+
+
+def _describe(row: dict[str, Any], growth: Growth, tonight: str) -> dict[str, Any]:
     grown = [growth[i]["call_count"] for i in row["alert_ids"] if "call_count" in growth.get(i, {})]
-    reason = (row["reasons"] or [""])[0]
+    reason = tonight or (row["reasons"] or [""])[0]
     calls = [{"before": int(before or 0), "after": int(after or 0)} for before, after in grown]
     widest = max(calls, key=lambda change: change["after"], default=None)
     return {
@@ -137,7 +171,7 @@ def _describe(row: dict[str, Any], growth: dict[int, dict[str, tuple[str, str]]]
     }
 
 
-def _describe_alert(row: dict[str, Any], growth: dict[int, dict[str, tuple[str, str]]]) -> dict[str, Any]:
+def _describe_alert(row: dict[str, Any], growth: Growth, tonight: str) -> dict[str, Any]:
     """An alert that changed this night although its calls lie outside the period, as a row of its own."""
     known = {
         "suspect": row["suspect_number"],
@@ -151,7 +185,7 @@ def _describe_alert(row: dict[str, Any], growth: dict[int, dict[str, tuple[str, 
         "reasons": [row["evidence_summary"] or ""],
         "box_id": None,
     }
-    return _describe({**row, **known}, growth)
+    return _describe({**row, **known}, growth, tonight)
 
 
 def _boxes_first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

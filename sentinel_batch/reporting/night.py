@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,7 @@ DOUBTFUL = ("unfinished", "empty", "not_read")
 """What became of a file that somebody should look at."""
 
 FILES_SHOWN = 200
+_LINE = re.compile(r"^:(\d+):")
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,17 @@ def say_file(level: str, file: dict[str, Any]) -> dict[str, str]:
     """Return the trouble of a file: its path, the reason and the command once each."""
     path, command = file["path"], file["command"]
     first = file["reason"].partition("\n")[0]  # Examples follow; the command shows all of them.
-    named = first.removeprefix(f"{path}:").removeprefix(f"{path} ")
+    named = _without_path(first, path)
     hint = _before_path(file["hint"], path) if command else file["hint"]
     return say_trouble(level, path, " ".join(named.split()), hint, command)
+
+
+def _without_path(message: str, path: str) -> str:
+    """Return a message without the path that it begins with; ``path:3:`` becomes ``line 3:``."""
+    rest = message.removeprefix(path)
+    if rest == message or rest[:1] not in (":", " "):
+        return message
+    return _LINE.sub(r"line \1:", rest, count=1).lstrip(": ")
 
 
 def _before_path(hint: str, path: str) -> str:
@@ -172,7 +182,7 @@ def _lost_by_hand(file: dict[str, Any], when: str) -> dict[str, Any]:
     outcome = file["status"] if file["status"] in LOST else "unreadable"
     command = inspect_command(file["path"], error.get("code", ""))
     given = file.get("given", file["path"])
-    said = error.get("message", "").removeprefix(f"{given}:").removeprefix(f"{given} ").strip()
+    said = _without_path(error.get("message", ""), given)
     word = "Refused" if outcome == "refused" else "Not read"
     hint = _before_path(error.get("hint", ""), given)
     return describe_file(file["path"], outcome, reason=f"{word} by hand on {when}: {said}", hint=hint, command=command)
