@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from batch_base.names import name_of, path_of
 from batch_base.shell import join_words, quote_word
 from sentinel_batch.errors import NoInputError
-from sentinel_batch.ingestion.reading.files import is_readable_kind, name_of, path_of, survey_folder
+from sentinel_batch.ingestion.reading.files import is_readable_kind, survey_folder
 from sentinel_batch.remote import fetch_files
 from sentinel_batch.reporting import LOST, describe_file, inspect_command
 

@@ -14,13 +14,13 @@ from os.path import lexists
 from pathlib import Path
 from typing import Any, Literal
 
+from batch_base.names import path_of
 from sentinel_batch.boxes import alert_boxes, record_boxes
 from sentinel_batch.cases import build_cases
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.detection import Detections, record_detections, run_detection
 from sentinel_batch.errors import ExitCode, NoInputError, SentinelError, UsageError
 from sentinel_batch.ingestion import IngestResult, ingest
-from sentinel_batch.ingestion.reading.files import path_of
 from sentinel_batch.lake import held_lock
 from sentinel_batch.maintenance import pack_calls
 from sentinel_batch.nightly.arrivals import (

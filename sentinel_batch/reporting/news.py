@@ -152,10 +152,16 @@ def _added(changes: dict[str, tuple[str, str]]) -> int:
 def _tell_changes(changes: dict[str, tuple[str, str]]) -> Iterable[str]:
     for name, unit in _UNITS.items():
         if name in changes:
-            before, after = changes[name]
-            yield f"{before or 0} → {after}{unit}"
+            yield f"{_write(changes[name][0])} → {_write(changes[name][1])}{unit}"
     if "last_seen" in changes:
-        yield f"last call {changes['last_seen'][1]}"
+        yield f"last call {_write(changes['last_seen'][1])}"
+
+
+def _write(value: str) -> str:
+    """Write a value of the history for people; of a time, minutes are enough."""
+    if value.isdecimal():
+        return f"{int(value):,}"
+    return f"{value[:10]} {value[11:16]} UTC" if value.endswith("Z") else value or "0"
 
 
 def _describe(row: dict[str, Any], growth: Growth, tonight: str) -> dict[str, Any]:

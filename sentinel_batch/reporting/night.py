@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from batch_base.names import path_of
 from batch_base.shell import join_words, quote_word
-from sentinel_batch.ingestion.reading.files import path_of
 from sentinel_batch.reporting.nights import PastNight, read_facts
 from sentinel_batch.schema import RUNS
 

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from batch_base.names import name_of
 from sentinel_batch.errors import (
     AmbiguousDatesError,
     DefectError,
@@ -39,7 +40,7 @@ from sentinel_batch.ingestion.loading.shelf import Stamp
 from sentinel_batch.ingestion.loading.staging import RowStaging, Staged
 from sentinel_batch.ingestion.preview.advice import advise
 from sentinel_batch.ingestion.preview.view import view_layout
-from sentinel_batch.ingestion.reading.files import hash_file, name_of, spool_stream, unreadable_reported
+from sentinel_batch.ingestion.reading.files import hash_file, spool_stream, unreadable_reported
 from sentinel_batch.ingestion.reading.given import NOTHING_GIVEN, Given
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.source import Source, open_source

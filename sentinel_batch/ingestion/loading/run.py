@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from batch_base.names import name_of
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.ingestion.loading.file import FileIngest
 from sentinel_batch.ingestion.loading.options import Options, Progress, read_options
-from sentinel_batch.ingestion.reading.files import find_files, name_of
+from sentinel_batch.ingestion.reading.files import find_files
 from sentinel_batch.ingestion.result import IngestResult
 from sentinel_batch.lake import Lake, Snapshot
 from sentinel_batch.numbers import MODES, NumberBook

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from batch_base.names import name_of
 from sentinel_batch.desk import ConfigLike, open_desk
 from sentinel_batch.errors import NoInputError, UnrecognisedFileError
 from sentinel_batch.ingestion.dialects.catalogue import DIALECTS, load_dialect
@@ -19,7 +20,7 @@ from sentinel_batch.ingestion.proposal.misses import find_misses
 from sentinel_batch.ingestion.proposal.result import DialectProposal
 from sentinel_batch.ingestion.proposal.table import Table, find_table
 from sentinel_batch.ingestion.proposal.writing import write_dialect, write_name
-from sentinel_batch.ingestion.reading.files import name_of, unreadable_reported
+from sentinel_batch.ingestion.reading.files import unreadable_reported
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.recognition import fold_columns
 from sentinel_batch.ingestion.reading.source import Source, open_source, read_first_lines

@@ -7,7 +7,6 @@ import gzip
 import hashlib
 import io
 import os
-import re
 import shutil
 import sys
 import zlib
@@ -18,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from batch_base.names import name_of
 from sentinel_batch.errors import NoInputError, UnreadableFileError
 
 SUFFIXES = (".csv", ".txt", ".tsv", ".log", ".cdr", ".dat")
@@ -27,8 +27,6 @@ SAMPLE_BYTES = 1 << 18
 _HASHED_AT_ONCE = 1 << 18
 _COMPRESSED_BYTES = 1 << 18
 _WINDOW_LOG = 31
-_BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 
 def find_files(paths: Sequence[str | Path]) -> list[Path]:
@@ -111,28 +109,6 @@ def is_readable_kind(path: Path) -> bool:
     """Tell whether a file found in a folder looks like CDR input by its name; hidden files do not."""
     name = path.name.lower().removesuffix(".gz").removesuffix(".zst")
     return not path.name.startswith(".") and name.endswith((*SUFFIXES, ".parquet"))
-
-
-def name_of(path: Path | str) -> str:
-    """Return a path as text that can be stored and printed, on one line.
-
-    Bytes that are not UTF-8, control characters and ends of lines become ``\\xNN``.
-    """
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return text if text.isprintable() else _BREAKS.sub(_escape, text)
-
-
-def path_of(name: str) -> Path:
-    """Return the path that :func:`name_of` wrote as text: the one that is there, if it may be either."""
-    path = Path(name)
-    if os.path.lexists(path):
-        return path
-    data = _ESCAPED.sub(lambda found: bytes([int(found[1], 16)]), os.fsencode(name))
-    return path if b"\0" in data else Path(os.fsdecode(data))
-
-
-def _escape(found: re.Match[str]) -> str:
-    return "".join(f"\\x{byte:02x}" for byte in found[0].encode())
 
 
 def hash_file(path: Path) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from batch_base.names import path_of
 from batch_base.shell import quote_word
-from sentinel_batch.ingestion.reading.files import path_of
 
 
 @dataclass(frozen=True)

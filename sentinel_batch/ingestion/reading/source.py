@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from batch_base.names import name_of
 from sentinel_batch.errors import UnreadableFileError
 from sentinel_batch.ingestion.dialects.dialect import Dialect
 from sentinel_batch.ingestion.reading.blocks import (
@@ -23,7 +24,7 @@ from sentinel_batch.ingestion.reading.blocks import (
     recognise_text,
     repair_encoding,
 )
-from sentinel_batch.ingestion.reading.files import SAMPLE_BYTES, name_of, open_bytes
+from sentinel_batch.ingestion.reading.files import SAMPLE_BYTES, open_bytes
 from sentinel_batch.ingestion.reading.given import NOTHING_GIVEN, Given
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.recognition import find_layout

@@ -185,6 +185,31 @@ def test_nightly_logs_json_lines(call: Call, calls_file: Path, tmp_path: Path) -
     assert done.document["alerts"]["created"] >= 2
 
 
+def test_stdout_of_a_night_that_failed_says_so_and_why(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.csv").write_text("x")
+    for inbox, why in (("nowhere", "There is no inbox"), ("empty", "is empty"), ("a.csv", "is a file, not a folder")):
+        done = call("nightly", "--inbox", inbox, "--out", "out", "--quiet")
+        assert done.code == 4
+        first, *others = done.stdout.splitlines()
+        assert first.startswith("Night    failed: ") and why in first
+        assert [line[:6] for line in others] == ["Report"]
+        assert "Error:" in done.stderr and ("mounted" in done.stderr) == (inbox == "nowhere")
+
+
+def test_stdout_of_a_partial_night_counts_what_was_lost(call: Call, calls_file: Path, tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    (inbox / "calls.csv").write_bytes(calls_file.read_bytes())
+    for n in range(2):
+        (inbox / f"bad{n}.csv").write_text("x,y\n1,2\n")
+    (inbox / "dir.csv").mkdir()
+    done = call("nightly", "--inbox", "inbox", "--out", "out", "--quiet")
+    assert done.code == 3
+    assert "\nLost     2 files, not in the lake;" in done.stdout
+    assert "\nNot read 1 entry of the inbox;" in done.stdout and "Night    failed" not in done.stdout
+
+
 def test_rules_run_records_like_detect_and_says_so(call: Call, calls_file: Path) -> None:
     call("ingest", calls_file)
     shown = call("rules", "run", "SDHF_001", "--dry-run", "--json").document

@@ -41,6 +41,23 @@ def test_who_is_not_reached_is_an_error(call: Call) -> None:
     assert "Error: 1 (json): it could not be reached" in done.stderr and SECRET not in done.stdout + done.stderr
 
 
-def test_nobody_to_send_to(call: Call) -> None:
-    done = call("notify", "test", "--send")
+@pytest.mark.parametrize("options", [[], ["--send"]])
+def test_nobody_to_send_to(call: Call, options: list[str]) -> None:
+    done = call("notify", "test", *options)
     assert done.code == 2 and "export SENTINEL_NOTIFY_URLS=" in done.stderr
+    assert ("1 new CRITICAL" in done.stdout) == (not options)  # The message can be looked at all the same.
+    assert call("notify", "test", *options, "--json").document["error"]["code"] == "usage"
+
+
+@pytest.mark.parametrize(
+    ("urls", "ping", "said"),
+    [
+        (f"json://127.0.0.1 {SECRET}", "", "Target 2 (no address): the address is not understood."),
+        (f"nosuch://{SECRET}", "", "Target 1 (nosuch): the address is not understood."),
+        ("", f"ftp://{SECRET}", "Watchdog: the address is not http:// or https://."),
+    ],
+)
+def test_an_address_that_reaches_nobody_fails_the_dry_run(call: Call, urls: str, ping: str, said: str) -> None:
+    done = call("notify", "test", env={"SENTINEL_NOTIFY_URLS": urls, "SENTINEL_NOTIFY_PING": ping})
+    assert done.code == 2 and said in done.stderr and "export SENTINEL_NOTIFY_URLS=" in done.stderr
+    assert SECRET not in done.stdout + done.stderr

@@ -13,8 +13,10 @@ import polars as pl
 import pytest
 import zstandard
 
+from batch_base.names import name_of, path_of
 from sentinel_batch.errors import DialectError, ExitCode, LakeNotFoundError, NoInputError, UsageError
 from sentinel_batch.ingestion import FileResult, ingest
+from sentinel_batch.ingestion.reading.given import Given
 from sentinel_batch.lake import Lake
 
 HEADER = "call_date,call_time,caller_number,callee_number,duration_seconds\n"
@@ -92,7 +94,7 @@ def test_hostile_file_names(tmp_path: Path, name: str) -> None:
     lake = tmp_path / "lake #1 100% é'"
     assert ingest(path, lake=lake).records_inserted == 2
     assert ingest(path, lake=lake).records_inserted == 0
-    assert Lake.open(lake).snapshot().read("call_records")["source_file"].unique().to_list() == [str(path)]
+    assert Lake.open(lake).snapshot().read("call_records")["source_file"].unique().to_list() == [name_of(path)]
 
 
 def test_file_name_that_is_not_utf8(tmp_path: Path) -> None:
@@ -418,3 +420,22 @@ def test_a_line_without_end_is_refused_before_memory_runs_out(tmp_path: Path, mo
         "endless.csv cannot be read: line 3 is longer than 40 MB; this is no file of call detail records"
     )
     assert file.records_processed == file.records_refused
+
+
+@pytest.mark.parametrize("name", [b"a\nb.csv", b"\x1b.csv", b"\xff.csv", "é 中.csv".encode(), b"a\\x41.csv"], ids=ascii)
+def test_a_name_is_one_line_of_text_and_leads_back_to_its_file(tmp_path: Path, name: bytes) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+    path.write_text("x")
+    assert name_of(path).encode("utf-8") and len(name_of(path).splitlines()) == 1
+    assert path_of(name_of(path)) == path
+
+
+def test_a_command_on_a_name_with_a_dash_takes_it_for_no_option(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Given("my.toml").type("ingest", "-x.csv", "--dry-run") == (
+        "sentinel-batch ingest --dialect my.toml --dry-run -- -x.csv"
+    )
+    assert Given().type("ingest", "-", "--dry-run") == "sentinel-batch ingest - --dry-run"
+    assert Given().type("dialects propose", "a\x1b b.csv") == r"sentinel-batch dialects propose $'a\e b.csv'"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import html
 import json
 import os
+import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +18,7 @@ import pytest
 from sentinel_batch.errors import DiskFullError, ExitCode, NoInputError
 from sentinel_batch.nightly import NightlyResult
 from sentinel_batch.nightly.arrivals import list_folder
+from tests.conftest import Call
 from tests.sentinel_batch.nightly.test_nightly import Desk
 
 
@@ -83,6 +87,72 @@ def test_what_is_doubtful_is_said_but_ends_no_night(
     assert {Path(file["path"]).name: file["outcome"] for file in night["files"]}[name] == outcome
     assert [(t["level"], Path(t["what"]).name) for t in night["troubles"]] == [("warning", name)]
     assert words in head(result) and "✓" not in head(result)
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "words"),
+    [
+        ("fifo.csv", os.mkfifo, "It is a named pipe, no file."),
+        ("socket", lambda path: socket.socket(socket.AF_UNIX).bind(os.path.relpath(path)), "It is a socket, no file."),
+        ("dir.csv", Path.mkdir, "It is an empty folder."),
+        ("linked", lambda path: path.symlink_to(path.parent.parent), "a link to a folder, which is not followed"),
+        ("gone.pdf", lambda path: path.symlink_to("nowhere"), "It is a link that leads nowhere, no file."),
+    ],
+)
+def test_an_entry_that_is_no_file_is_told_and_counted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, name: str, make: Callable[[Path], object], words: str
+) -> None:
+    monkeypatch.chdir(desk.inbox)  # The path of a socket must be short.
+    make(desk.inbox / name)
+    (desk.inbox / ".hidden").mkdir()
+    (desk.inbox / "2026").mkdir()  # An ordinary folder may be empty.
+    result = desk.night()
+    assert result.exit_code == ExitCode.DONE
+    night = told(result)
+    assert {Path(f["path"]).name: f["outcome"] for f in night["files"]} == {"good.csv": "taken", name: "not_read"}
+    assert [(t["level"], Path(t["what"]).name) for t in night["troubles"]] == [("warning", name)]
+    [ingested] = [step for step in result.steps if step.name == "ingest"]
+    assert ingested.counts["files_not_read"] == 1
+    assert words in head(result) and "✓" not in head(result)
+
+
+HOSTILE = [
+    b"a\nb.csv",
+    b"esc\x1b[31m.csv",
+    b"b\xff.csv",
+    b"\xe2\x80\xaegnp.csv",
+    b"-dash.csv",
+    b"two\xe2\x80\xa8lines.csv",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=ascii)
+def test_a_file_with_an_odd_name_is_told_whole_and_its_command_names_it(desk: Desk, call: Call, name: bytes) -> None:
+    path = os.fsencode(desk.inbox) + b"/" + name
+    Path(os.fsdecode(path)).write_text("x,y\n1,2\n")
+    # Relative, as from a shell in that folder: what is said must hold in every folder.
+    done = call("nightly", "--inbox", desk.inbox.name, "--out", "out", "--quiet", "--json")
+    assert done.code == ExitCode.PARTLY_DONE
+    [trouble] = json.loads(Path("out/latest/report.json").read_text())["night"]["troubles"]
+    assert trouble["message"].startswith("line 1: no dialect fits") and "\n" not in trouble["what"]
+    word = trouble["command"].removeprefix("sentinel-batch ingest --dry-run -- ")
+    read = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True).stdout
+    assert read == path and word.isprintable()
+    page = Path("out/latest/report.html").read_text().split("<main>")[1].split("</ul>")[0]
+    assert "no dialect fits" in page and "\x1b" not in page and "\u202e" not in page
+    again = call("nightly", "--inbox", desk.inbox.name, "--out", "out", "--quiet")
+    errors = [line for line in again.stderr.splitlines() if line.startswith("Error:")]
+    assert len(errors) == 1 and "no dialect fits" in errors[0]
+
+
+def test_the_box_says_reason_and_command_once(desk: Desk) -> None:
+    bad = desk.inbox / "it's bad.csv"
+    bad.write_text("x,y\n1,2\n")
+    result = desk.night()
+    box = html.unescape(head(result).split('class="alarm"')[1].split("</div>")[0])
+    assert box.count(str(bad.parent)) == 2  # what it is, and the command
+    [trouble] = told(result)["troubles"]
+    assert trouble["command"].startswith("sentinel-batch ingest --dry-run -- ") and trouble["hint"] == ""
 
 
 def test_a_file_that_vanished_before_it_was_read(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,6 +259,13 @@ def test_a_folder_that_cannot_be_listed_is_told_as_lost(desk: Desk, monkeypatch:
     assert result.exit_code == ExitCode.PARTLY_DONE
     [trouble] = told(result)["troubles"]
     assert (trouble["level"], Path(trouble["what"]).name) == ("lost", "closed") and "denied" in trouble["message"]
+
+
+def test_an_inbox_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x")
+    with pytest.raises(NoInputError, match="is a file, not a folder") as caught:
+        list_folder(tmp_path / "a.csv")
+    assert "mounted" not in caught.value.hint and str(tmp_path) in caught.value.hint
 
 
 def test_an_inbox_that_is_not_there(tmp_path: Path) -> None:

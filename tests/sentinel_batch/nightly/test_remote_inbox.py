@@ -31,7 +31,7 @@ def test_files_of_a_server_are_taken_once(tmp_path: Path, sftp: SftpServer, monk
     assert first.report is not None
     night = json.loads(first.report.json.read_text())["night"]
     assert [(trouble["level"], trouble["what"].rsplit("/", 1)[-1]) for trouble in night["troubles"]] == [
-        ("lost", "b\nad.csv"),
+        ("lost", r"b\x0aad.csv"),
         ("warning", "calls.zip"),
     ]
     (inbox / "b\nad.csv").unlink()

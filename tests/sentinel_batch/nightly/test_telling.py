@@ -68,6 +68,18 @@ def test_a_quiet_night_says_nothing_but_is_alive(desk: Desk, monkeypatch: pytest
     assert (hook.requests, watchdog.paths) == ([], [f"/{SECRET}"])
 
 
+def test_a_quiet_night_that_lost_a_file_counts_what_is_open(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.receive("b.csv", 1)
+    desk.night()
+    (desk.inbox / "bad.csv").write_text("x,y\n1,2\n")
+    with http_sink() as hook:
+        name(monkeypatch, f"json://127.0.0.1:{hook.port}/")
+        assert desk.night().exit_code == ExitCode.PARTLY_DONE
+        assert desk.night(inbox=desk.root / "unmounted").exit_code == ExitCode.NO_INPUT
+    told = [json.loads(request[2])["message"] for request in hook.requests]
+    assert len(told) == 2 and all("open alerts of earlier nights: 2." in message for message in told)
+
+
 def test_a_night_that_failed_is_told_and_the_watchdog_hears_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     with http_sink() as hook, http_sink() as watchdog:
         name(monkeypatch, f"json://127.0.0.1:{hook.port}/", ping=watchdog)

@@ -30,6 +30,11 @@ ROWS = (
     ".map(c => c.textContent.replace(/\\s+/g, ' ').trim()))"
 )
 
+SHOWN = "return [...document.querySelectorAll('.nights thead th')].filter(h => h.offsetWidth).map(h => h.textContent)"
+WIDER = (
+    "return [document.documentElement, document.querySelector('main .scroll')].map(e => e.scrollWidth - e.clientWidth)"
+)
+
 
 def cut(path: Path) -> Path:
     """Replace a file by the first half of its compressed self."""
@@ -164,6 +169,15 @@ def test_three_nights(tmp_path: Path, browser: Any, call: Call) -> None:  # noqa
         "return [...document.querySelectorAll('.nights a')].map(a => a.getAttribute('href'))"
     )
     assert all((desk.out / link).is_file() for link in links) and len(links) == 4
+    assert len(rows[0]) == 14
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 400, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    )
+    try:
+        assert browser.execute_script(SHOWN) == ["Night", "Outcome", "New alerts", "Files lost"]
+        assert browser.execute_script(WIDER) == [0, 0]
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     assert browser.get_log("browser") == []
 
 

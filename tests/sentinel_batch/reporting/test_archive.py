@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,15 @@ def test_the_index_names_nights_with_and_without_a_report_and_escapes(tmp_path: 
         ("no-folder", None, "failed"),
     ]
     assert rows[1]["figures"]["new"]["CRITICAL"] == 3
+
+
+def test_nights_of_one_minute_bear_different_links(tmp_path: Path) -> None:
+    starts = (MOMENT, MOMENT.replace(second=9), MOMENT.replace(second=9), MOMENT + timedelta(days=1))
+    nights = [PastNight(f"run-{n}", start, start, "done") for n, start in enumerate(starts)]
+    page = write_index(tmp_path, nights, "lagos", "UTC").read_text()
+    labels = re.findall(r'<th scope="row">([^<]+) <span', page)
+    assert len(set(labels)) == 4 and labels[0] == f"{starts[3]:%Y-%m-%d %H:%M}"
+    assert labels[3] == f"{MOMENT:%Y-%m-%d %H:%M:%S}" and labels[1].endswith("(run-2)")
 
 
 def test_the_index_of_no_nights(tmp_path: Path) -> None:

@@ -88,6 +88,10 @@ def test_a_report_by_hand_tells_the_news_of_the_last_night(desk: Desk, tmp_path:
     assert [row["suspect"] for row in news["new"]] == [SUSPECTS[1]]
     assert [row["suspect"] for row in news["grown"]] == [SUSPECTS[0]]
     assert news["grown"][0]["calls"] == {"before": 60, "after": 130}
+    # What is told of it are tonight's figures, not the evidence of the first night.
+    assert news["grown"][0]["reason"] == (
+        "SDHF_001: 60 → 130 calls, 60 → 70 numbers called, last call 2026-01-20 14:09 UTC"
+    )
     assert [row["suspect"] for row in news["open"]] == [SUSPECTS[2]]
     assert news["by_severity"]["MEDIUM"]["new"] == 1
     assert document["night"] is None and document["comparison"] is None and document["lost_files"] == []
@@ -118,6 +122,48 @@ def test_a_file_that_was_refused_by_hand_is_lost_until_it_is_taken(tmp_path: Pat
     bad.write_text(good.read_text().replace(SUSPECTS[0], SUSPECTS[1]))
     ingest([bad], lake=desk.lake, config=desk.config)
     assert report(desk, tmp_path / "out")["lost_files"] == []
+
+
+def test_a_file_refused_by_hand_is_told_with_day_and_a_command_for_every_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(tmp_path)
+    ingest([desk.receive("a.csv", 0)], lake=desk.lake, config=desk.config)
+    (tmp_path / "bad.csv").write_bytes(b"x,y\n1,2\n")
+    monkeypatch.chdir(tmp_path)
+    with clock_at(night_of(NOON)):
+        ingest(["bad.csv"], lake=desk.lake, config=desk.config)
+    with clock_at(night_of(NOON, 1)):
+        night = desk.night()
+    assert night.report is not None
+    [lost] = json.loads(night.report.json.read_text())["lost_files"]
+    assert lost["path"] == str(tmp_path / "bad.csv")
+    assert lost["reason"].startswith("Refused by hand on 2026-01-21 03:00 (Africa/Lagos): line 1: no dialect fits")
+    assert (
+        lost["command"] == f"sentinel-batch ingest --dry-run -- {tmp_path / 'bad.csv'}"
+        and "bad.csv" not in lost["hint"]
+    )
+    (tmp_path / "bad.csv").write_text((desk.inbox / "a.csv").read_text().replace(SUSPECTS[0], SUSPECTS[1]))
+    ingest(["bad.csv"], lake=desk.lake, config=desk.config)
+    assert report(desk, tmp_path / "out")["lost_files"] == []
+
+
+def test_the_page_says_whether_it_counts_suspects_or_alerts(desk: Desk, tmp_path: Path) -> None:
+    report(desk, tmp_path)
+    page = " ".join((tmp_path / "report.html").read_text().split())
+    assert ">New suspects <" in page and ">Suspects that grew <" in page and "Still open: 1 suspect of this" in page
+    assert "1 new alert, 3 open in all" in page
+
+
+def test_new_alerts_of_known_suspects_are_no_new_suspects() -> None:
+    from sentinel_batch.reporting.page import make_environment
+
+    counts = {"new": 0, "grown": 1, "open": 0}
+    news = {"since": None, "counts": counts, "new": [], "grown": [], "open": [], "open_elsewhere": 0}
+    news["by_severity"] = {"LOW": {"new": 2, "open": 3}}
+    page = make_environment("UTC").get_template("news.html.j2")
+    text = page.render(doc={"news": news, "night": None, "comparison": None}, beside=[])
+    assert "No new suspect: the 2 new alerts are of suspects that were known." in text
 
 
 def test_nothing_is_new_where_there_was_no_night(tmp_path: Path) -> None:
