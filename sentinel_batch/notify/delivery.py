@@ -73,11 +73,7 @@ def find_faulty_targets(environ: Mapping[str, str] | None = None) -> list[str]:
     UsageError
         If there are targets, but the library that reaches them is not installed.
     """
-    addresses = _read_addresses(environ)
-    if not addresses:
-        return []
-    apprise = _load_library(len(addresses))
-    return [_name(place, url) for place, url in enumerate(addresses, 1) if not _understands(apprise, url)]
+    return [name for name, url, apprise in _open_targets(environ) if not _understands(apprise, url)]
 
 
 def send_message(message: Message, environ: Mapping[str, str] | None = None) -> list[Delivery]:
@@ -100,11 +96,14 @@ def send_message(message: Message, environ: Mapping[str, str] | None = None) -> 
     UsageError
         If there are targets, but the library that reaches them is not installed.
     """
+    return [_send(apprise, name, url, message) for name, url, apprise in _open_targets(environ)]
+
+
+def _open_targets(environ: Mapping[str, str] | None) -> list[tuple[str, str, Any]]:
+    """Return name and address of each target, and the library that reaches it; it is loaded only if there is any."""
     addresses = _read_addresses(environ)
-    if not addresses:
-        return []
-    apprise = _load_library(len(addresses))
-    return [_send(apprise, _name(place, url), url, message) for place, url in enumerate(addresses, 1)]
+    library = _load_library(len(addresses)) if addresses else None
+    return [(_name(place, url), url, library) for place, url in enumerate(addresses, 1)]
 
 
 def _load_library(targets: int) -> Any:
