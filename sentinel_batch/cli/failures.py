@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
 import typer
@@ -18,6 +20,9 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
 
 DEBUG_VARIABLE = "SENTINEL_DEBUG"
+
+_REFUSED_CHOICE = re.compile(r"'([^']*)' is not one of (.+)\.")
+_WANTED = {"integer": "a whole number", "number": "a number"}
 
 
 def run_reported(session: Session, action: Callable[[], Any]) -> int:
@@ -38,7 +43,7 @@ def run_reported(session: Session, action: Callable[[], Any]) -> int:
     except typer.TyperException as error:
         if _asks_for_help(error):
             return _show_help(session, error)
-        _report(session, "usage", error.format_message(), _usage_hint(error), {})
+        _report(session, "usage", _word_usage(error), _usage_hint(error), {})
         return int(ExitCode.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
@@ -96,7 +101,20 @@ def _show_help(session: Session, error: typer.TyperException) -> int:
     return int(ExitCode.USAGE)
 
 
+def _word_usage(error: typer.TyperException) -> str:
+    """Return the message without the words that pydantic, which checks values, has for programmers."""
+    message = error.format_message().replace("Value error, ", "")
+    for kind, wanted in _WANTED.items():
+        message = re.sub(rf"Input should be a valid {kind}(, unable to [a-z ]+)?", f"it must be {wanted}", message)
+    return message.replace("Input should be", "it must be")
+
+
 def _usage_hint(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "sentinel-batch"
-    return f"See {command} --help."
+    refused = _REFUSED_CHOICE.search(error.format_message())
+    near = []
+    if refused:
+        words = re.findall(r"'([^']+)'", refused[2])
+        near = get_close_matches(refused[1].lower(), words, n=1, cutoff=0.5)
+    return f"Did you mean {near[0]}? See {command} --help." if near else f"See {command} --help."
