@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -25,3 +26,8 @@ def suggest(value: object, options: Iterable[str], otherwise: str = "") -> str:
     """
     near = find_nearest(value, options)
     return f"Did you mean {near!r}?" if near is not None else otherwise
+
+
+def type_last(name: str) -> str:
+    """Return a file's name as typed at the end of a command: quoted, and after ``--`` if it begins with a dash."""
+    return f"{'-- ' * name.startswith('-')}{shlex.quote(name)}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shlex
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -41,7 +40,7 @@ from sentinel_batch.ingestion.loading.staging import RowStaging, Staged
 from sentinel_batch.ingestion.preview.advice import advise
 from sentinel_batch.ingestion.preview.view import view_layout
 from sentinel_batch.ingestion.reading.files import hash_file, name_of, spool_stream, unreadable_reported
-from sentinel_batch.ingestion.reading.given import Given
+from sentinel_batch.ingestion.reading.given import NOTHING_GIVEN, Given
 from sentinel_batch.ingestion.reading.layout import Layout
 from sentinel_batch.ingestion.reading.source import Source, open_source
 from sentinel_batch.ingestion.resolution.finding import Resolution
@@ -209,7 +208,7 @@ def _defect(name: str, error: Exception) -> DefectError:
         f"{name}: a defect of Sentinel Batch ({type(error).__name__}: {first}{place}) kept this file from being read; "
         "nothing of it was committed, and the other files are read.",
         hint="Please report it with the file's first lines, numbers made up. A dialect of your own may read the file: "
-        f"sentinel-batch dialects propose {shlex.quote(name)}",
+        f"{NOTHING_GIVEN.type('dialects propose', name)}",
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from batch_base.suggestions import type_last
+
 
 @dataclass(frozen=True)
 class Given:
@@ -24,6 +26,9 @@ class Given:
     def type(self, verb: str, file: str, *more: str) -> str:
         """Return a command on a file, with these options and more."""
         named = f"--dialect {shlex.quote(self.dialect)}" if self.dialect else ""
+        if file.startswith("-"):
+            # After -- come names only, so that this one is not read as an option.
+            return " ".join(filter(None, ("sentinel-batch", verb, named, self.others, *more, type_last(file))))
         return " ".join(filter(None, ("sentinel-batch", verb, shlex.quote(file), named, self.others, *more)))
 
     def type_anew(self, verb: str, file: str, *more: str) -> str:
