@@ -6,13 +6,13 @@ import os
 import re
 import traceback
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any
 
 import typer
 
 from audio_batch.errors import AudioError, AudioUsageError
 from batch_base.extras import MissingExtraError, explain_missing
+from batch_base.suggestions import find_nearest
 from sentinel_batch.cli.session import Session
 from sentinel_batch.errors import ExitCode, SentinelError
 
@@ -113,8 +113,5 @@ def _usage_hint(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "sentinel-batch"
     refused = _REFUSED_CHOICE.search(error.format_message())
-    near = []
-    if refused:
-        words = re.findall(r"'([^']+)'", refused[2])
-        near = get_close_matches(refused[1].lower(), words, n=1, cutoff=0.5)
-    return f"Did you mean {near[0]}? See {command} --help." if near else f"See {command} --help."
+    near = find_nearest(refused[1].lower(), re.findall(r"'([^']+)'", refused[2])) if refused else None
+    return f"{f'Did you mean {near}? ' if near else ''}See {command} --help."

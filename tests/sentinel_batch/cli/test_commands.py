@@ -317,3 +317,16 @@ def test_a_wrong_value_is_refused_in_plain_words(call: Call, words: str, message
     error = refused.document["error"]
     assert (refused.code, message in error["message"], hint in error["hint"]) == (2, True, True), error
     assert not re.search("Value error|Input should|valid integer", error["message"])
+
+
+@pytest.mark.parametrize("command", ["rules run --dry-run", "detect", "risk +2348031230001", "risk --all", "queue"])
+def test_a_lake_without_calls_is_told_from_one_without_findings(
+    call: Call, calls_lake: Path, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "bad.csv").write_text(
+        "caller,callee,start,duration\n08031230001,08051230001,2026-09-01 10:00:00,long\n"
+    )
+    call("ingest", "bad.csv", "--max-reject-rate", 1, "--lake", "empty")
+    told = call(*command.split(), "--lake", "empty")
+    assert (told.code, "Warning: The lake has no calls" in told.stderr) == (0, True), told
+    assert "no calls" not in call(*command.split(), "--lake", calls_lake).stderr
