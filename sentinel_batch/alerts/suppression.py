@@ -26,7 +26,7 @@ from sentinel_batch.lake import Snapshot
 from sentinel_batch.numbers import CALLERS, normalise_number
 from sentinel_batch.numbers.kinds import SHORT_CODE
 from sentinel_batch.runs import recorded_run
-from sentinel_batch.schema import FLAG, FRAUD_ALERTS, SUPPRESSIONS, TEXT, polars_schema
+from sentinel_batch.schema import CALL_RECORDS, FLAG, FRAUD_ALERTS, SUPPRESSIONS, TEXT, polars_schema
 from sentinel_batch.window import now
 
 _ALLOWED = "a number such as +2348031234567, or a prefix such as +234803* (3 characters or more before the *)"
@@ -309,8 +309,10 @@ def _refuse_strangers(desk: Desk, pattern: str) -> None:
     if kind in (*CALLERS, SHORT_CODE) and not _BEGINNING.fullmatch(pattern):
         return
     tables = desk.lake.snapshot()
-    if tables.scan(FRAUD_ALERTS.name).filter(pl.col("suspect_number") == pattern).head(1).collect().height:
-        return
+    # Who called first today has no profile yet.
+    for table, column in ((FRAUD_ALERTS, "suspect_number"), (CALL_RECORDS, "caller_number")):
+        if tables.scan(table.name).filter(pl.col(column) == pattern).head(1).collect().height:
+            return
     if _BEGINNING.fullmatch(pattern):
         raise SuppressionError(
             f"{pattern!r} is too short for a number, and nobody in the lake calls from it.",

@@ -60,7 +60,8 @@ class Feature:
         unknown, even = WORDS[self.name]
         if value is None or value != value:
             return unknown
-        shown, usual = (min(exp(value), 9_999.0), 1.0) if self.against == RATIO else (value, 0.0)
+        shown = min(exp(value), 9_999.0) if self.against == RATIO else value
+        usual = 1.0 if " times " in self.words else 0.0
         said = self.words.format(shown)
         # -0.0 is what is left of a small figure below 0.
         if said in (self.words.format(usual), self.words.format(-usual)):

@@ -88,7 +88,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "too few days before to say whether its international calls rose",
         "international calls as on its own days before",
     ),
-    "callees_to_segment": ("its segment's callees are not known", "next to no callees against its segment"),
+    "callees_to_segment": ("its segment's callees are not known", "about as many callees as its segment"),
     "new_to_segment": ("its segment's new callees are not known", "share of new callees as of its segment"),
     "incoming_to_segment": (
         "its segment's incoming calls are not known",

@@ -22,6 +22,7 @@ from sentinel_batch.alerts.suppression import (
 from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import SuppressionError
 from sentinel_batch.lake import Lake
+from sentinel_batch.profiles import build_profiles
 from sentinel_batch.schema import SUPPRESSIONS, polars_schema
 from sentinel_batch.window import now
 
@@ -222,3 +223,10 @@ def test_an_entry_tells_what_it_replaces_and_whom_it_covers(tmp_path: Path) -> N
     assert second.replaced is not None
     assert (second.replaced.reason, second.replaced.created_by) == ("a", "ada")
     assert second.rows["reason"].to_list() == ["b"]
+
+
+def test_who_has_called_but_has_no_profile_yet_is_no_stranger(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [call(1, "+2348050000001")])
+    build_profiles(lake=lake)
+    lake = make_lake(tmp_path, [call(2, "+2348050000001", caller="NEWBANK")])
+    assert suppress("NEWBANK", reason="a bank", lake=lake)["pattern"].to_list() == ["NEWBANK"]

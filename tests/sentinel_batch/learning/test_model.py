@@ -148,6 +148,8 @@ def test_every_feature_can_be_said_in_words() -> None:
     assert words["imsis_per_day"].spell(2.0) == "up to 2 SIM identities in a day"
     assert words["one_way_neighbours"].spell(0.01).startswith("about as many numbers that hardly anybody calls")
     assert words["night_share_z"].spell(-0.01) == "calls at night as its segment does"
+    assert words["callees_to_segment"].spell(1.0) == "about as many callees as its segment"
+    assert words["callees_to_segment"].spell(0.0) == "0.0 times the callees of its segment"
     assert words["calls_rise"].spell(0.0) == "calls as on its own days before"
     assert words["calls_per_day"].spell(math.log(3)) == "3.0 times the calls of busy callers"
 
