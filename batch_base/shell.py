@@ -36,3 +36,8 @@ def _escape(character: str) -> str:
     if character.isprintable():
         return character
     return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
+
+
+def type_last(name: str) -> str:
+    """Return a file's name as typed at the end of a command: quoted, and after ``--`` if it begins with a dash."""
+    return f"{'-- ' * name.startswith('-')}{quote_word(name)}"

@@ -223,7 +223,8 @@ def _check_clips(enrollment_id: str, voices: list[Voice]) -> None:
         listed = ", ".join(f"{voice.path!r} {voice.speech_seconds:.1f} s" for voice in short[:5])
         raise _refuse(
             enrollment_id,
-            f"{len(short)} of {len(voices)} clips have less than {MIN_CLIP_SECONDS:g} s of speech: {listed}",
+            f"{len(short)} of {len(voices)} clips {'has' if len(short) == 1 else 'have'} less than "
+            f"{MIN_CLIP_SECONDS:g} s of speech: {listed}",
             "Leave these clips out, or record longer ones.",
         )
     if len({voice.sha256 for voice in voices}) < len(voices):
@@ -233,12 +234,16 @@ def _check_clips(enrollment_id: str, voices: list[Voice]) -> None:
 def _check_amount(enrollment_id: str, voices: list[Voice]) -> None:
     """Demand what the documented error rates rest on."""
     total = sum(voice.speech_seconds for voice in voices)
-    for have, least, what in ((len(voices), MIN_CLIPS, "clips"), (total, MIN_SPEECH_SECONDS, "s of speech together")):
+    spoken = "s of speech together"
+    for have, least, one, what in (
+        (len(voices), MIN_CLIPS, "clip", "clips"),
+        (total, MIN_SPEECH_SECONDS, spoken, spoken),
+    ):
         if have < least:
             raise _refuse(
                 enrollment_id,
-                f"there {'is' if have == 1 else 'are'} {have:.3g} {what}; the documented error rates rest on at least "
-                f"{least:g}",
+                f"there {f'is 1 {one}' if have == 1 else f'are {have:.3g} {what}'}; "
+                f"the documented error rates rest on at least {least:g}",
                 "Add recordings of the same person, or say --force; how often it errs is then not known.",
             )
 

@@ -20,6 +20,9 @@ from sentinel_batch.severity import severity_rank
 LISTED = ("open", "reviewed")
 """Statuses that a list shows unless others are asked for."""
 
+_LONGEST_ID = 6
+"""Digits that an id may have without being taken for a number."""
+
 
 def list_alerts(
     *,
@@ -136,6 +139,13 @@ def find_rows(tables: Snapshot, ids: Sequence[int]) -> list[dict[str, Any]]:
     unknown = [alert_id for alert_id in ids if alert_id not in rows]
     if unknown:
         known = tables.scan(FRAUD_ALERTS.name).select("id").collect()["id"].to_list()
+        if len(str(unknown[0])) > max(_LONGEST_ID, len(str(max(known, default=0)))):
+            raise AlertNotFoundError(
+                f"There is no alert {unknown[0]}, and no id has so many digits: it looks like a number.",
+                hint=f"Alerts of numbers that begin so: sentinel-batch alerts list --suspect '{unknown[0]}*'",
+                unknown=unknown,
+                nearest=[],
+            )
         nearest = sorted(sorted(known, key=lambda other: abs(other - unknown[0]))[:5])
         neighbours = ", ".join(map(str, nearest)) or "none, there are no alerts yet"
         raise AlertNotFoundError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -26,6 +27,22 @@ _TRACKED = ("status", "reviewed", "disposition", "reviewer_notes")
 _GIVEN, _TAKEN_BACK = "reviewed", "review undone"
 
 
+@dataclass(frozen=True)
+class Reviewed:
+    """Alerts after a review.
+
+    Parameters
+    ----------
+    rows
+        The alerts as they are now, in the order of the ids.
+    notices
+        Of whom notes were replaced, and of which alerts nothing changed.
+    """
+
+    rows: pl.DataFrame
+    notices: list[str]
+
+
 def review_alerts(
     ids: int | Iterable[int],
     *,
@@ -45,7 +62,7 @@ def review_alerts(
     disposition
         One of :data:`DISPOSITIONS`; None gives no verdict, and keeps one that is there.
     notes
-        Kept in ``reviewer_notes``; empty keeps the notes that are there.
+        Kept in ``reviewer_notes``; empty keeps the notes that are there. Others replace them: the history keeps those.
     replace
         Whether a verdict may be replaced by another one, ``confirmed`` by ``false-positive``; the history keeps it.
     by
@@ -70,6 +87,22 @@ def review_alerts(
     LakeLockedError
         If another process holds the lock for longer than the setting ``lock_timeout``.
     """
+    return give_verdict(
+        ids, disposition=disposition, notes=notes, replace=replace, by=by, lake=lake, config=config
+    ).rows
+
+
+def give_verdict(
+    ids: int | Iterable[int],
+    *,
+    disposition: str | None,
+    notes: str,
+    replace: bool,
+    by: str | None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
+) -> Reviewed:
+    """Do what :func:`review_alerts` says, and tell what was replaced and where nothing changed."""
     if disposition is not None and disposition not in DISPOSITIONS:
         raise UsageError(f"{disposition!r} is not a disposition.", hint=f"Allowed: {', '.join(DISPOSITIONS)}.")
 
@@ -126,7 +159,7 @@ def undo_review(
         events = read_events(tables, [row["id"] for row in before]).to_dicts()
         return [row | _before_review(row["id"], events) for row in before]
 
-    return _change(open_desk(lake, config), ids, restore, _TAKEN_BACK, {}, notes, by)
+    return _change(open_desk(lake, config), ids, restore, _TAKEN_BACK, {}, notes, by).rows
 
 
 def _change(
@@ -137,7 +170,7 @@ def _change(
     facts: Row,
     notes: str,
     by: str | None,
-) -> pl.DataFrame:
+) -> Reviewed:
     """Change alerts under the lake's lock, with one event for each field that changes."""
     ids = unwrap(ids)
     wanted = [ids] if isinstance(ids, int) else list(dict.fromkeys(map(unwrap, ids)))
@@ -153,12 +186,42 @@ def _change(
             changes = ALERT_HISTORY.compare(old, new, _TRACKED, moment, event, actor=actor, note=notes)
             after.append(new | {"updated_at": moment} if changes else new)
             events += changes
+        notices = _tell_changes(tables, before, after) if event == _GIVEN else []
         if events:
             with recorded_run(desk.lake, "review", {"ids": wanted, "event": event, "by": actor, **facts}) as run:
                 run.counts = {"alerts": len({row["alert_id"] for row in events})}
                 rest = tables.read(FRAUD_ALERTS.name).filter(~pl.col("id").is_in(wanted))
                 commit_alerts(desk.lake, pl.concat([rest, _frame(after)]), events)
-    return _frame(after)
+    return Reviewed(_frame(after), notices)
+
+
+def _tell_changes(tables: Snapshot, before: list[Row], after: list[Row]) -> list[str]:
+    """Say whose notes a review replaces, and which alerts it leaves as they were."""
+    told = read_events(tables, [row["id"] for row in before]).to_dicts()
+    notices = []
+    for old, new in zip(before, after, strict=True):
+        if all(old[name] == new[name] for name in _TRACKED):
+            field = "disposition" if old["disposition"] is not None else "status"
+            said = f"judged {old['disposition']}" if old["disposition"] is not None else "looked at"
+            notices.append(f"Alert {old['id']}: nothing changed: {said}{_tell_author(told, old, field)}.")
+        elif old["reviewer_notes"] and old["reviewer_notes"] != new["reviewer_notes"]:
+            author = _tell_author(told, old, "reviewer_notes")
+            notices.append(
+                f"Alert {old['id']}: the notes given{author} were replaced; they are in the history: "
+                f"sentinel-batch alerts show {old['id']}"
+            )
+    return notices
+
+
+def _tell_author(events: list[Row], row: Row, field: str) -> str:
+    """Say who gave a field the value that it has, and when; nothing where the history does not tell."""
+    given = [
+        event
+        for event in events
+        if (event["alert_id"], event["event"], event["field"]) == (row["id"], _GIVEN, field)
+        and event["after"] == str(row[field])
+    ]
+    return f" by {given[-1]['actor']} on {given[-1]['at']:%Y-%m-%d %H:%M} UTC" if given else ""
 
 
 def _before_review(alert_id: int, events: Iterable[Row]) -> Row:
@@ -190,12 +253,7 @@ def _refuse_judged(tables: Snapshot, rows: list[Row], disposition: str | None) -
     if disposition is None or not judged:
         return
     row = judged[0]
-    given = [
-        event
-        for event in read_events(tables, [row["id"]]).to_dicts()
-        if event["field"] == "disposition" and event["after"] == row["disposition"]
-    ]
-    when = f" by {given[-1]['actor']} on {given[-1]['at']:%Y-%m-%d %H:%M} UTC" if given else ""
+    when = _tell_author(read_events(tables, [row["id"]]).to_dicts(), row, "disposition")
     raise UsageError(
         f"Alert {row['id']} was judged {row['disposition']}{when}.",
         hint=f"Replace the verdict with --replace, or take it back: sentinel-batch alerts undo {row['id']}. "

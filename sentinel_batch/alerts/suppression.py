@@ -17,20 +17,22 @@ from pathlib import Path
 
 import polars as pl
 
+from sentinel_batch.alerts.coverage import Coverage, begin_abroad, count_covered
 from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import SuppressionError
 from sentinel_batch.history import actor_name
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.numbers import CALLERS, normalise_number
+from sentinel_batch.numbers.kinds import SHORT_CODE
 from sentinel_batch.runs import recorded_run
-from sentinel_batch.schema import CALL_RECORDS, FLAG, FRAUD_ALERTS, PROFILES, SUPPRESSIONS, TEXT, polars_schema
+from sentinel_batch.schema import CALL_RECORDS, FLAG, FRAUD_ALERTS, SUPPRESSIONS, TEXT, polars_schema
 from sentinel_batch.window import now
 
 _ALLOWED = "a number such as +2348031234567, or a prefix such as +234803* (3 characters or more before the *)"
 _PATTERN = re.compile(r"\+?[0-9A-Za-z#_-]{2,32}|[+0-9A-Za-z#_-][0-9A-Za-z#_-]{2,32}\*")
-_DIGITS = re.compile(r"\+?[0-9]{2,32}")
 _NATIONAL = re.compile(r"0[1-9][0-9]{8,9}|0[1-9][0-9]{2,9}\*")
+_BEGINNING = re.compile(r"0[0-9]{1,9}")
 _ROUNDED = re.compile(r"\s*[0-9][.,]?[0-9]*[eE]\+?[0-9]{2}\s*")
 
 
@@ -66,6 +68,25 @@ class Suppression:
     def is_active(self, moment: datetime) -> bool:
         """Tell whether the entry works at the moment."""
         return self.until is None or moment < self.until
+
+
+@dataclass(frozen=True)
+class Entered:
+    """An entry that was made.
+
+    Parameters
+    ----------
+    rows
+        The entry, with the columns of :func:`list_suppressions`.
+    replaced
+        The entry of the same pattern that it took the place of, if there was one.
+    covered
+        How many callers of the lake it covers.
+    """
+
+    rows: pl.DataFrame
+    replaced: Suppression | None
+    covered: Coverage
 
 
 def suppress(
@@ -105,28 +126,38 @@ def suppress(
         If pattern, reason or end cannot be used, the end has passed, or the pattern is no number and nobody in the lake
         calls under that name.
     """
+    return enter_suppression(pattern, reason=reason, until=until, by=by, lake=lake, config=config).rows
+
+
+def enter_suppression(
+    pattern: str,
+    *,
+    reason: str,
+    until: datetime | date | str | None,
+    by: str | None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
+) -> Entered:
+    """Do what :func:`suppress` says, and tell what it replaces and whom it covers."""
     desk, moment = open_desk(lake, config), now()
     checked = check_pattern(pattern, desk.config.region)
-    _refuse_strangers(desk, checked)
-    entry = Suppression(
-        checked,
-        check_reason(reason),
-        parse_until(until),
-        "lake",
-        moment,
-        actor_name(by),
-    )
+    entry = Suppression(checked, check_reason(reason), parse_until(until), "lake", moment, actor_name(by))
     if not entry.is_active(moment):
         raise SuppressionError(
             f"The suppression of {entry.pattern} would have ended already, at {until}.",
             hint="Name a later --until, or none.",
         )
+    covered = count_covered(desk, checked)
+    if not covered.callers and not checked.endswith("*"):
+        _refuse_strangers(desk, checked)
     facts = {name: getattr(entry, name) for name in SUPPRESSIONS.columns}
     with desk.lake.lock(desk.config.lock_timeout), recorded_run(desk.lake, "suppress", {**facts, "action": "add"}):
-        others = desk.lake.snapshot().read(SUPPRESSIONS.name).filter(pl.col("pattern") != entry.pattern)
+        listed = desk.lake.snapshot().read(SUPPRESSIONS.name)
+        others = listed.filter(pl.col("pattern") != entry.pattern)
+        replaced = [Suppression(**row) for row in listed.filter(pl.col("pattern") == entry.pattern).to_dicts()]
         row = pl.DataFrame([facts], schema=polars_schema(SUPPRESSIONS.columns))
         desk.lake.overwrite(SUPPRESSIONS.name, pl.concat([others, row]).sort("pattern"))
-    return _frame([entry], moment)
+    return Entered(_frame([entry], moment), replaced[0] if replaced else None, covered)
 
 
 def unsuppress(
@@ -273,20 +304,27 @@ def check_pattern(text: str, region: str) -> str:
 
 
 def _refuse_strangers(desk: Desk, pattern: str) -> None:
-    """Refuse a name, such as an alphanumeric sender's, that no caller of the lake has: it is most likely a slip."""
-    if pattern.endswith("*") or _DIGITS.fullmatch(pattern):
+    """Refuse what is no number, nor the name of somebody in the lake: it covers nobody, and is most likely a slip."""
+    _, kind = normalise_number(pattern, desk.config.region)
+    if kind in (*CALLERS, SHORT_CODE) and not _BEGINNING.fullmatch(pattern):
         return
     tables = desk.lake.snapshot()
-    profiled = tables.scan(PROFILES.name).filter(pl.col("number") == pattern).head(1).collect().height
-    if profiled or tables.scan(FRAUD_ALERTS.name).filter(pl.col("suspect_number") == pattern).head(1).collect().height:
-        return
-    called = tables.scan(CALL_RECORDS.name).filter(pl.col("caller_number") == pattern).head(1)
-    if called.collect().is_empty():
+    # Who called first today has no profile yet.
+    for table, column in ((FRAUD_ALERTS, "suspect_number"), (CALL_RECORDS, "caller_number")):
+        if tables.scan(table.name).filter(pl.col(column) == pattern).head(1).collect().height:
+            return
+    if _BEGINNING.fullmatch(pattern):
         raise SuppressionError(
-            f"{pattern!r} is no number, and nobody in the lake calls under that name.",
-            hint=f"Allowed: {_ALLOWED}, or the name of a caller as the lake has it.",
+            f"{pattern!r} is too short for a number, and nobody in the lake calls from it.",
+            hint=f"For all numbers that begin so: sentinel-batch alerts suppress '{begin_abroad(pattern, desk)}' "
+            f"--reason …. Allowed: {_ALLOWED}.",
             value=pattern,
         )
+    raise SuppressionError(
+        f"{pattern!r} is no number, and nobody in the lake calls under that name.",
+        hint=f"Allowed: {_ALLOWED}, or the name of a caller as the lake has it.",
+        value=pattern,
+    )
 
 
 def check_reason(text: str) -> str:

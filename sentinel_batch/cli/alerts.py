@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from sentinel_batch.cli.explain import advise, print_alert
+from sentinel_batch.cli.ids import parse_id
 from sentinel_batch.cli.offers import offer_alerts, offer_words
 from sentinel_batch.cli.output import Column, Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
@@ -19,6 +21,8 @@ from sentinel_batch.schema import SEVERITIES
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from sentinel_batch.alerts.suppression import Suppression
 
 ALERT_COLUMNS = (
     Column("ID", numeric=True),
@@ -124,7 +128,9 @@ def list_alerts(
 @with_session
 def show(
     session: Session,
-    alert_id: Annotated[int, typer.Argument(metavar="ID", help="Id of the alert.", autocompletion=offer_alerts)],
+    alert_id: Annotated[
+        int, typer.Argument(metavar="ID", help="Id of the alert.", parser=parse_id, autocompletion=offer_alerts)
+    ],
 ) -> None:
     """Print one alert with its history."""
     from sentinel_batch.alerts import get_alert
@@ -142,7 +148,9 @@ def show(
 @with_session
 def review(
     session: Session,
-    ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of alerts.", autocompletion=offer_alerts)],
+    ids: Annotated[
+        list[int], typer.Argument(metavar="ID...", help="Ids of alerts.", parser=parse_id, autocompletion=offer_alerts)
+    ],
     disposition: Annotated[
         Literal["confirmed", "false-positive", "watch"] | None,
         typer.Option("--disposition", metavar="VERDICT", help="confirmed, false-positive or watch [default none]."),
@@ -153,19 +161,22 @@ def review(
 ) -> None:
     """Give a verdict on alerts: on all that are named, or on none.
 
-    Without a verdict they are marked as looked at. A verdict is replaced with --replace only; alerts show prints what
-    was said before, and alerts undo takes it back.
+    Without a verdict they are marked as looked at. A verdict is replaced with --replace only; notes are replaced by
+    new ones, and a warning says whose they were. alerts show prints what was said before, and alerts undo takes it
+    back.
     """
-    from sentinel_batch.alerts import review_alerts
+    from sentinel_batch.alerts.review import give_verdict
 
-    rows = review_alerts(ids, disposition=disposition, notes=notes, replace=replace, by=by, lake=session.desk())
-    _print_reviewed(session.output, rows)
+    done = give_verdict(ids, disposition=disposition, notes=notes, replace=replace, by=by, lake=session.desk())
+    for notice in done.notices:
+        session.output.warn(notice)
+    _print_reviewed(session.output, done.rows, notices=done.notices)
 
 
 @with_session
 def undo(
     session: Session,
-    ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of alerts.")],
+    ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of alerts.", parser=parse_id)],
     notes: Annotated[str, typer.Option("--notes", metavar="TEXT", help="Why.")] = "",
     by: By = None,
 ) -> None:
@@ -175,9 +186,9 @@ def undo(
     _print_reviewed(session.output, undo_review(ids, notes=notes, by=by, lake=session.desk()))
 
 
-def _print_reviewed(out: Output, rows: pl.DataFrame) -> None:
+def _print_reviewed(out: Output, rows: pl.DataFrame, **facts: Any) -> None:
     if out.as_json:
-        out.document({"status": "success", "count": rows.height, "alerts": rows.to_dicts()})
+        out.document({"status": "success", "count": rows.height, "alerts": rows.to_dicts(), **facts})
     else:
         print_alerts(out, rows)
 
@@ -222,11 +233,25 @@ def suppress(
     ] = None,
     by: By = None,
 ) -> None:
-    """Put a number or a prefix on the suppression list."""
-    from sentinel_batch.alerts import suppress as add
+    """Put a number or a prefix on the suppression list.
 
-    rows = add(number, reason=reason, until=until, by=by, lake=session.desk())
-    _print_suppressions(session.output, rows)
+    Says how many callers of the lake a prefix covers, and which entry of the same pattern the new one replaces.
+    """
+    from sentinel_batch.alerts.suppression import enter_suppression
+
+    done = enter_suppression(number, reason=reason, until=until, by=by, lake=session.desk())
+    out, pattern = session.output, done.rows["pattern"].item()
+    if done.replaced is not None:
+        out.warn(f"Replaces the entry of {pattern}: {_describe_entry(done.replaced)}")
+    if pattern.endswith("*"):
+        out.warn(f"{pattern} covers {done.covered.callers:,} of the {done.covered.known:,} callers of the lake.")
+    facts = {"replaced": done.replaced and asdict(done.replaced), "callers_covered": done.covered.callers}
+    _print_suppressions(out, done.rows, **facts)
+
+
+def _describe_entry(entry: Suppression) -> str:
+    end = f", until {format_moment(entry.until)} UTC" if entry.until else ""
+    return f"“{entry.reason}”{end} (by {entry.created_by} on {format_moment(entry.created_at)[:16]} UTC)"
 
 
 @with_session
@@ -282,9 +307,9 @@ def _filters(
     }
 
 
-def _print_suppressions(out: Output, rows: pl.DataFrame) -> None:
+def _print_suppressions(out: Output, rows: pl.DataFrame, **facts: Any) -> None:
     if out.as_json:
-        out.document({"status": "success", "count": rows.height, "suppressions": rows.to_dicts()})
+        out.document({"status": "success", "count": rows.height, "suppressions": rows.to_dicts(), **facts})
         return
     if rows.is_empty():
         out.line("The suppression list is empty.")

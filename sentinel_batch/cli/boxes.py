@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sentinel_batch.cli.ids import parse_id
 from sentinel_batch.cli.offers import offer_boxes
 from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.session import Session, with_session
@@ -48,7 +49,7 @@ _MEMBER_COLUMNS = (
     Column("Handset", drop=4),
 )
 
-BoxId = Annotated[int, typer.Argument(metavar="ID", help="Id of the box.", autocompletion=offer_boxes)]
+BoxId = Annotated[int, typer.Argument(metavar="ID", help="Id of the box.", parser=parse_id, autocompletion=offer_boxes)]
 Since = Annotated[
     str | None, typer.Option("--since", metavar="TIME", help="Look at local days from it on [default box_days].")
 ]

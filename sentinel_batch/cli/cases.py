@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sentinel_batch.cli.ids import parse_id
 from sentinel_batch.cli.offers import offer_cases, offer_words
 from sentinel_batch.cli.output import SEVERITY_MARKS, Column, Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
@@ -25,7 +26,9 @@ _COLUMNS = (
 )
 _SHOWN_LINKS = 20
 
-CaseId = Annotated[int, typer.Argument(metavar="ID", help="Id of the case.", autocompletion=offer_cases)]
+CaseId = Annotated[
+    int, typer.Argument(metavar="ID", help="Id of the case.", parser=parse_id, autocompletion=offer_cases)
+]
 Notes = Annotated[str, typer.Option("--notes", metavar="TEXT", help="Why.")]
 By = Annotated[str | None, typer.Option("--by", metavar="NAME", help="Who decided [default the current user].")]
 

@@ -75,9 +75,10 @@ def detect(
     from sentinel_batch.detection import run_detection
 
     threshold = _severity(fail_on)
+    desk = session.desk()
     done = run_detection(
         rule,
-        lake=session.desk(),
+        lake=desk,
         since=since,
         until=until,
         record=True if save else None,
@@ -93,6 +94,7 @@ def detect(
         out.document(done.to_dict())
     else:
         _print(out, done)
+    session.warn_without_calls(desk)
     return _verdict(done, threshold)
 
 

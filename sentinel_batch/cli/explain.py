@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sentinel_batch.cli.ids import hint_at_number, is_dialled
 from sentinel_batch.cli.offers import offer_alerts
 from sentinel_batch.cli.output import SEVERITY_MARKS, Column, Output, format_moment
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.cli.text import count_of
+from sentinel_batch.errors import AlertNotFoundError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -58,7 +60,15 @@ def explain(
     from sentinel_batch.alerts import explain as explain_subject
 
     desk = session.desk()
-    explanation = explain_subject(subject, lake=desk)
+    try:
+        explanation = explain_subject(subject, lake=desk)
+    except AlertNotFoundError as error:
+        # Digits are looked up as an id, too: then the error speaks of ids, whatever was meant.
+        if not is_dialled(subject) or "unknown" not in error.details:
+            raise
+        raise AlertNotFoundError(
+            f"There is no alert of {subject}, and no call from it.", hint=hint_at_number(subject), value=subject
+        ) from error
     advice = advise(desk.config, explanation.alert)
     written = explanation.write_calls(calls) if calls is not None else None
     out = session.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ import typer
 
 from audio_batch.errors import AudioError, AudioUsageError
 from batch_base.extras import MissingExtraError, explain_missing
+from batch_base.suggestions import find_nearest
 from sentinel_batch.cli.session import Session
 from sentinel_batch.errors import ExitCode, SentinelError
 
@@ -18,6 +20,9 @@ INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it (128 + SIGINT)."""
 
 DEBUG_VARIABLE = "SENTINEL_DEBUG"
+
+_REFUSED_CHOICE = re.compile(r"'([^']*)' is not one of (.+)\.")
+_WANTED = {"integer": "a whole number", "number": "a number"}
 
 
 def run_reported(session: Session, action: Callable[[], Any]) -> int:
@@ -38,7 +43,7 @@ def run_reported(session: Session, action: Callable[[], Any]) -> int:
     except typer.TyperException as error:
         if _asks_for_help(error):
             return _show_help(session, error)
-        _report(session, "usage", error.format_message(), _usage_hint(error), {})
+        _report(session, "usage", _word_usage(error), _usage_hint(error), {})
         return int(ExitCode.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         result = INTERRUPTED
@@ -96,7 +101,17 @@ def _show_help(session: Session, error: typer.TyperException) -> int:
     return int(ExitCode.USAGE)
 
 
+def _word_usage(error: typer.TyperException) -> str:
+    """Return the message without the words that pydantic, which checks values, has for programmers."""
+    message = error.format_message().replace("Value error, ", "")
+    for kind, wanted in _WANTED.items():
+        message = re.sub(rf"Input should be a valid {kind}(, unable to [a-z ]+)?", f"it must be {wanted}", message)
+    return message.replace("Input should be", "it must be")
+
+
 def _usage_hint(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "sentinel-batch"
-    return f"See {command} --help."
+    refused = _REFUSED_CHOICE.search(error.format_message())
+    near = find_nearest(refused[1].lower(), re.findall(r"'([^']+)'", refused[2])) if refused else None
+    return f"{f'Did you mean {near}? ' if near else ''}See {command} --help."

@@ -13,6 +13,8 @@ from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.period import Until, resolve_bounds
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.cli.text import show_reasons, show_share
+from sentinel_batch.config import SHIPPED_MODEL
+from sentinel_batch.errors import UsageError
 
 if TYPE_CHECKING:
     from sentinel_batch.desk import DeskLike
@@ -26,9 +28,12 @@ Also = Annotated[
     list[Path] | None, typer.Option("--also", metavar="PATH", help="Another lake to use as well; may be repeated.")
 ]
 ModelOption = Annotated[
-    str,
+    str | None,
     typer.Option(
-        "--model", metavar="DIR", help="Folder of a model, or the name of a shipped one.", autocompletion=offer_models
+        "--model",
+        metavar="DIR",
+        help="Folder of a model, or the name of a shipped one [default the setting model].",
+        autocompletion=offer_models,
     ),
 ]
 Kinds = Annotated[
@@ -106,7 +111,7 @@ def train(
 @with_session
 def evaluate(
     session: Session,
-    model: ModelOption,
+    model: ModelOption = None,
     labels: Labels = "both",
     also: Also = None,
     kind: Kinds = None,
@@ -114,7 +119,7 @@ def evaluate(
     """Measure a model on labelled numbers. On the lake that it was trained on, the figures are too good to be true."""
     from sentinel_batch.learning import evaluate_model
 
-    figures = evaluate_model(model, [session.desk(), *(also or [])], labels=labels, kinds=kind)
+    figures = evaluate_model(_choose(session, model), [session.desk(), *(also or [])], labels=labels, kinds=kind)
     if session.output.as_json:
         session.output.document({"status": "success", "figures": figures})
         return
@@ -124,7 +129,7 @@ def evaluate(
 @with_session
 def score(
     session: Session,
-    model: ModelOption,
+    model: ModelOption = None,
     until: Until = None,
     limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="At most N numbers.")] = 50,
     base_rate: Annotated[
@@ -141,7 +146,7 @@ def score(
 
     desk = session.desk().snapshot()
     _, end = resolve_bounds(desk, None, until)
-    chosen = open_model(model)
+    chosen = open_model(_choose(session, model))
     rows = score_callers(lake=desk, model=chosen, until=end, base_rate=base_rate).head(limit)
     reasons = word_reasons(rows, chosen)
     if session.output.as_json:
@@ -173,7 +178,7 @@ def score(
 def explain(
     session: Session,
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="A caller, as in the call records.")],
-    model: ModelOption,
+    model: ModelOption = None,
     until: Until = None,
 ) -> None:
     """Say in words why the model scores a number as it does. Parts are log-odds: above 0 speaks for fraud."""
@@ -181,11 +186,21 @@ def explain(
 
     desk = session.desk().snapshot()
     _, end = resolve_bounds(desk, None, until)
-    found = explain_caller(number, lake=desk, model=model, until=end)
+    found = explain_caller(number, lake=desk, model=_choose(session, model), until=end)
     if session.output.as_json:
         session.output.document({"status": "success", **found.to_dict()})
         return
     _print_explanation(session.output, found)
+
+
+def _choose(session: Session, named: str | None) -> str:
+    """Return the named model, or that of the settings."""
+    model = named or session.configure().model
+    if model is None:
+        raise UsageError(
+            "The settings name no model (model = none).", hint=f"Name one: --model {SHIPPED_MODEL}, or its folder."
+        )
+    return model
 
 
 def _print_explanation(out: Output, found: CallerExplanation) -> None:

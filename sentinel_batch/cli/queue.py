@@ -60,6 +60,7 @@ def queue(
     begin, end = resolve_bounds(desk, since, until)
     found = rank_queue(lake=desk, since=begin, until=end, model=model, limit=limit)
     out, rows = session.output, found.suspects
+    session.warn_without_calls(desk)
     if out.as_json:
         check = None if found.check is None else found.check.to_dict()
         out.document({"status": "success", "count": rows.height, "suspects": rows.to_dicts(), "model_check": check})

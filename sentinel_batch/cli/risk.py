@@ -48,6 +48,7 @@ def risk(
     else:
         found = assess_risk(str(number), lake=desk, at=at)
         _print(out, found, {"status": "success", "risk_score": found.score, "risk": _facts(found)})
+    session.warn_without_calls(desk)
 
 
 def _check(number: str | None, every: bool, event: str | None, at: str | None, limit: int) -> None:

@@ -83,6 +83,14 @@ class Session:
 
         return Desk(self.configure(**flags))
 
+    def warn_without_calls(self, desk: Desk) -> None:
+        """Say that the lake has no calls, where that is so: that nothing was found there means nothing."""
+        if desk.tables.bounds() is None:
+            self.output.warn(
+                "The lake has no calls, so nothing can be found. Load some: sentinel-batch ingest FILES; if rows were "
+                "rejected, sentinel-batch ingest --dry-run FILES says why."
+            )
+
     def record(self, **options: Any) -> None:
         """Remember common options."""
         self.given |= {name: value for name, value in options.items() if value is not None and value is not False}

@@ -14,6 +14,8 @@ from math import exp
 
 import polars as pl
 
+from sentinel_batch.learning.wording import WORDS
+
 FEATURE_SET = "2"
 """Version of the definitions below; a model is only used with the version that it was trained with."""
 
@@ -55,10 +57,16 @@ class Feature:
 
     def spell(self, value: float | None) -> str:
         """Return the figure in words."""
+        unknown, even = WORDS[self.name]
         if value is None or value != value:
-            return f"{self.name.replace('_', ' ')}: unknown"
+            return unknown
         shown = min(exp(value), 9_999.0) if self.against == RATIO else value
-        return self.words.format(shown).replace("%", " %")
+        usual = 1.0 if " times " in self.words else 0.0
+        said = self.words.format(shown)
+        # -0.0 is what is left of a small figure below 0.
+        if said in (self.words.format(usual), self.words.format(-usual)):
+            return even
+        return said.replace("%", " %")
 
     def relate(self, usual: float | None) -> pl.Expr:
         """Return the figure against the busy callers' median; NULL where that is unknown."""
@@ -272,7 +280,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature("numbers_on_handset", "{:.0f} numbers on its main handset", 1),
     Feature(
         "one_way_neighbours",
-        "{:.1f} times the one-way numbers at its main cell that busy callers have",
+        "at its main cell {:.1f} times as many numbers that hardly anybody calls as busy callers have",
         1,
         None,
         RATIO,

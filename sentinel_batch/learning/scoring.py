@@ -21,6 +21,7 @@ from sentinel_batch.learning.history import last_day, list_days, load_profiles
 from sentinel_batch.learning.keeping import keep_rows
 from sentinel_batch.learning.model import Model, open_model
 from sentinel_batch.learning.probability import to_probability
+from sentinel_batch.learning.wording import WORDING
 from sentinel_batch.numbers import normalise_number
 
 SHOWN = 5
@@ -226,7 +227,9 @@ def word_reasons(
         return attribute_callers(rows, model).filter(pl.col("contribution").abs() >= _LEAST_PART)
 
     asked = hashlib.sha256(to_matrix(rows).tobytes() + repr(rows["number"].to_list()).encode()).hexdigest()
-    weighty = compute() if tables is None else keep_rows(tables, "reasons", model.version, asked, compute=compute)
+    weighty = (
+        compute() if tables is None else keep_rows(tables, "reasons", model.version, WORDING, asked, compute=compute)
+    )
     sided = weighty.with_columns(speaks=pl.col("contribution") > 0)
     shown = sided.group_by("number", "speaks", maintain_order=True).head(count)
     reasons: dict[str, Reasons] = {}

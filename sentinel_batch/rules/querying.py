@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import duckdb
 
+from batch_base.shell import type_last
 from batch_base.suggestions import suggest
 from sentinel_batch.errors import RuleError
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES
@@ -166,8 +167,8 @@ def _blame(
     where = f", step {step}" if step else ""
     return RuleError(
         f"{place}: rule {rule.id}{_WHICH.get(query, '')}{where}: {first_line(error)}",
-        hint=f"Correct the rule; sentinel-batch rules lint {rule.name_for_commands} says more, "
-        f"rules show {rule.name_for_commands} --expanded prints what runs.",
+        hint=f"Correct the rule; sentinel-batch rules lint {type_last(rule.name_for_commands)} says more, "
+        f"rules show --expanded {type_last(rule.name_for_commands)} prints what runs.",
         sql=rule.queries[query],
     )
 

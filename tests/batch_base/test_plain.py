@@ -14,6 +14,7 @@ import pytest
 
 from batch_base.hashing import hash_value, write_canonical_json
 from batch_base.plain import to_plain
+from batch_base.shell import type_last
 from batch_base.suggestions import find_nearest, suggest
 
 
@@ -76,3 +77,11 @@ def test_a_near_name_is_suggested_and_a_far_one_is_not() -> None:
     assert find_nearest("xyz", ["narrowband"]) is None
     assert suggest("wideban", ["wideband"]) == "Did you mean 'wideband'?"
     assert suggest("xyz", ["wideband"], "Leave it out.") == "Leave it out."
+
+
+def test_a_name_is_typed_so_that_no_shell_and_no_parser_misreads_it() -> None:
+    assert [type_last(name) for name in ("a.csv", "ada's.csv", "-a b.csv")] == [
+        "a.csv",
+        """'ada'"'"'s.csv'""",
+        "-- '-a b.csv'",
+    ]

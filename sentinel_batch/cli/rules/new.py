@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from batch_base.shell import type_last
 from sentinel_batch.cli.session import Session, with_session
 
 
@@ -28,5 +29,6 @@ def new(
         return
     for file in files:
         out.line(str(file))
-    out.note(f"Change them, then: sentinel-batch rules lint {files[1]} && sentinel-batch rules test {files[1]}")
+    rule = type_last(str(files[1]))
+    out.note(f"Change them, then: sentinel-batch rules lint {rule} && sentinel-batch rules test {rule}")
     out.note(f'To run it every night, add "{folder.absolute()}" to rules in sentinel.toml.')

@@ -67,6 +67,7 @@ def run(
     elif done.by_rule:
         print_findings(out, done, every=show_all)
         _print_changes(out, done, strangers)
+    session.warn_without_calls(desk)
     for notice in () if out.as_json else done.notices:
         out.warn(notice)
     for broken in () if out.as_json else done.failed:

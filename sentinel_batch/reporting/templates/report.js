@@ -34,17 +34,19 @@
   const plain = (text) => text.toLowerCase();
   const digits = (text) => text.replace(/\D/g, "");
   const home = read("dialling");
-  // A number that is typed: as stored, dialled from abroad (00), at home (0705…), with spaces or signs between.
+  // A number that is typed: as stored, dialled from abroad (00), at home (0705…), with spaces or signs between; with a
+  // star after it, only its beginning.
   const spell = (query) => {
     const typed = query.trim();
-    if (!/^\+?[\d\s().\/-]+$/.test(typed) || digits(typed).length < 3) return null;
+    const begins = typed.endsWith("*");
     const given = digits(typed);
+    if (!/^\+?[\d\s().\/-]+\*?$/.test(typed) || given.length < (begins ? 1 : 3)) return null;
     const starts = [given];
     if (given.startsWith("00")) starts.push(given.slice(2));
     if (home.prefix && given.startsWith(home.prefix)) starts.push(home.code + given.slice(home.prefix.length));
-    return { given, starts };
+    return { given, starts, begins };
   };
-  const isNumber = (spelt, number) => number.includes(spelt.given) || spelt.starts.some((start) => number.startsWith(start));
+  const isNumber = (spelt, number) => (!spelt.begins && number.includes(spelt.given)) || spelt.starts.some((start) => number.startsWith(start));
   const address = {
     // A bare anchor, such as the skip link's, is no filter.
     isAnchor: () => location.hash.length > 1 && !location.hash.includes("="),
@@ -184,6 +186,8 @@
     const compare = (a, b) => (a.values[key] < b.values[key] ? -sign : a.values[key] > b.values[key] ? sign : a.position - b.position);
     const words = plain(state.q).split(/\s+/).filter(Boolean);
     const spelt = spell(state.q);
+    // A sender's name and a star: BANK*.
+    const name = /^[a-z].*\*$/.test(plain(state.q).trim()) ? plain(state.q).trim().slice(0, -1) : null;
     const open = new Set(state.open.split(","));
     let visible = 0;
     const ordered = [...alerts].sort(compare);
@@ -191,7 +195,8 @@
     for (const alert of ordered) {
       const fits = ["severity", "rule", "opened", "reviewed"].every((name) => !state[name] || alert[name] === state[name])
         && belongs(alert, state.group)
-        && (words.every((word) => alert.text.includes(word)) || (spelt !== null && isNumber(spelt, alert.digits)));
+        && (words.every((word) => alert.text.includes(word)) || (spelt !== null && isNumber(spelt, alert.digits))
+          || (name !== null && alert.values.suspect.startsWith(name)));
       alert.body.hidden = !fits;
       visible += fits;
       unfold(alert, open.has(alert.id));

@@ -211,7 +211,7 @@ def test_too_little_speech_is_not_enrolled(clips: Callable[..., Path], tmp_path:
     ):
         speaker.enroll("anna", [clips("anna", seed, 2.2) for seed in (1, 2, 3)], store=tmp_path / "voices")
     with pytest.raises(
-        EnrollmentError, match=r"1 of 2 clips have less than 1 s of speech: '.*anna-2-0\.8-8000\.wav' 0\.\d s"
+        EnrollmentError, match=r"1 of 2 clips has less than 1 s of speech: '.*anna-2-0\.8-8000\.wav' 0\.\d s"
     ):
         speaker.enroll("anna", [clips("anna", 1), clips("anna", 2, 0.8)], store=tmp_path / "voices")
     assert not (tmp_path / "voices").exists()
@@ -221,6 +221,8 @@ def test_fewer_clips_than_the_error_rates_rest_on_need_force(clips: Callable[...
     paths = [clips("anna", 1, 6.0), clips("anna", 2, 6.0)]
     with pytest.raises(EnrollmentError, match=r"there are 2 clips; the documented error rates rest") as no:
         speaker.enroll("anna", paths, store=tmp_path / "voices")
+    with pytest.raises(EnrollmentError, match="there is 1 clip; the documented"):
+        speaker.enroll("anna", paths[:1], store=tmp_path / "voices")
     assert "--force" in no.value.hint and not (tmp_path / "voices").exists()
     assert speaker.enroll("anna", paths, store=tmp_path / "voices", force=True).clips == 2
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from alert_samples import finding, frame, make_lake
 
 from sentinel_batch.alerts import get_alert, list_alerts, record_alerts, review_alerts, undo_review
+from sentinel_batch.alerts.review import give_verdict
 from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import AlertNotFoundError, UsageError
 from sentinel_batch.lake import Lake
@@ -98,6 +100,35 @@ def test_a_verdict_is_not_replaced_in_silence(lake: Lake) -> None:
     assert verdict(lake, 2) == ("open", False, None, None)
     review_alerts([2, 1], disposition="false-positive", by="bob", replace=True, lake=lake)
     assert verdict(lake)[2] == verdict(lake, 2)[2] == "false-positive"
+
+
+def judge(lake: Lake, ids: list[int], disposition: str | None, by: str, notes: str = "") -> list[str]:
+    return give_verdict(ids, disposition=disposition, notes=notes, replace=False, by=by, lake=lake).notices
+
+
+def test_a_review_tells_whose_notes_it_replaces(lake: Lake) -> None:
+    assert judge(lake, [1, 2], "confirmed", "ada", "called back") == []
+    assert judge(lake, [2], None, "ada", "called back") == [judged(lake, 2)]
+    (said,) = judge(lake, [2, 3], None, "bob", "x")
+    assert re.fullmatch(r"Alert 2: the notes given by ada on \d{4}-\d\d-\d\d \d\d:\d\d UTC were replaced.*show 2", said)
+    (said,) = judge(lake, [2], None, "eve", "y")
+    assert "given by bob" in said
+    undo_review(2, by="zoe", lake=lake)
+    (said,) = judge(lake, [2], None, "eve", "z")
+    assert "given by bob" in said
+
+
+def judged(lake: Lake, alert_id: int) -> str:
+    when = get_alert(alert_id, lake=lake)["events"][-1]["at"]
+    return f"Alert {alert_id}: nothing changed: judged confirmed by ada on {when:%Y-%m-%d %H:%M} UTC."
+
+
+def test_a_review_tells_that_nothing_changed(lake: Lake) -> None:
+    judge(lake, [1], "confirmed", "ada")
+    assert judge(lake, [1, 2], "confirmed", "bob") == [judged(lake, 1)]
+    judge(lake, [3], None, "cy")
+    (said,) = judge(lake, [3], None, "bob")
+    assert said.startswith("Alert 3: nothing changed: looked at by cy on ")
 
 
 def test_an_alert_can_be_looked_at_without_a_verdict(lake: Lake) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
-from alert_samples import SUSPECT, finding, frame, make_lake
+from alert_samples import SUSPECT, call, finding, frame, make_lake
 
 from sentinel_batch.alerts import get_alert, list_alerts, list_suppressions, record_alerts, suppress, unsuppress
+from sentinel_batch.alerts.coverage import Coverage
 from sentinel_batch.alerts.suppression import (
     Suppression,
     check_pattern,
+    enter_suppression,
     parse_until,
     read_suppressions,
     suppression_finder,
@@ -19,6 +22,7 @@ from sentinel_batch.alerts.suppression import (
 from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import SuppressionError
 from sentinel_batch.lake import Lake
+from sentinel_batch.profiles import build_profiles
 from sentinel_batch.schema import SUPPRESSIONS, polars_schema
 from sentinel_batch.window import now
 
@@ -49,8 +53,6 @@ def test_suppressed_finding_is_kept_counted_and_shown(lake: Lake) -> None:
 
 
 def test_expired_entry_stops_by_itself(lake: Lake, tmp_path: Path) -> None:
-    import polars as pl
-
     row = {"pattern": SUSPECT, "reason": "r", "until": now() - timedelta(seconds=1), "created_at": now()}
     lake.append("suppressions", pl.DataFrame([row | {"created_by": "a"}], schema=polars_schema(SUPPRESSIONS.columns)))
     file = tmp_path / "suppressions.csv"
@@ -200,3 +202,31 @@ def test_a_name_is_suppressed_only_if_somebody_calls_under_it(lake: Lake) -> Non
     assert suppress("MTN-INFO", reason="the operator", lake=lake)["pattern"].to_list() == ["MTN-INFO"]
     for number in ("0803 123 4567", "234803123456*", "+2348031234567"):
         suppress(number, reason="a number", lake=lake)
+
+
+def test_the_beginning_of_a_number_is_no_number(lake: Lake) -> None:
+    with pytest.raises(SuppressionError, match="'0705' is too short for a number") as caught:
+        suppress("0705", reason="a slip", lake=lake)
+    assert "alerts suppress '+234705*'" in caught.value.hint
+    assert list_suppressions(lake=lake).is_empty()
+    record_alerts(frame(finding(suspect="0705")), lake=lake)
+    assert suppress("0705", reason="an extension", lake=lake)["pattern"].to_list() == ["0705"]
+    assert suppress("113", reason="a service", lake=lake)["pattern"].to_list() == ["113"]
+
+
+def test_an_entry_tells_what_it_replaces_and_whom_it_covers(tmp_path: Path) -> None:
+    callers = ["+2348031230001", "+2348031230001", "+2349051230001", "+447911123456"]
+    lake = make_lake(tmp_path, [call(n, "+2348050000001", caller=caller) for n, caller in enumerate(callers)])
+    first = enter_suppression("+234*", reason="a", until="2999-12-31", by="ada", lake=lake)
+    assert (first.replaced, first.covered) == (None, Coverage(2, 3))
+    second = enter_suppression("+234*", reason="b", until=None, by="bob", lake=lake)
+    assert second.replaced is not None
+    assert (second.replaced.reason, second.replaced.created_by) == ("a", "ada")
+    assert second.rows["reason"].to_list() == ["b"]
+
+
+def test_who_has_called_but_has_no_profile_yet_is_no_stranger(tmp_path: Path) -> None:
+    lake = make_lake(tmp_path, [call(1, "+2348050000001")])
+    build_profiles(lake=lake)
+    lake = make_lake(tmp_path, [call(2, "+2348050000001", caller="NEWBANK")])
+    assert suppress("NEWBANK", reason="a bank", lake=lake)["pattern"].to_list() == ["NEWBANK"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -272,3 +274,84 @@ def test_no_calls_in_a_window_are_said_with_where_the_calls_are(call: Call, call
         done.code == 0
         and "There are no calls from 2019-12-19 to 2020-01-01; those of the lake are from " in done.stderr
     )
+
+
+def test_what_a_review_leaves_or_replaces_is_said(call: Call, calls_lake: Path) -> None:
+    review = ("alerts", "review", 1, "--lake", calls_lake)
+    assert call(*review, "--disposition", "confirmed", "--notes", "a", "--by", "ada").stderr == ""
+    again = call(*review, "--disposition", "confirmed", "--by", "bob")
+    assert "Warning: Alert 1: nothing changed: judged confirmed by ada on " in again.stderr
+    replaced = call(*review, "--notes", "x", "--by", "bob", "--json")
+    assert "Warning: Alert 1: the notes given by ada on " in replaced.stderr
+    assert len(replaced.document["notices"]) == 1
+
+
+def test_what_an_entry_replaces_and_covers_is_said(call: Call, calls_lake: Path) -> None:
+    suppress = ("alerts", "suppress", "+234*", "--lake", calls_lake, "--by", "ada")
+    first = call(*suppress, "--reason", "one", "--json")
+    covered = first.document["callers_covered"]
+    assert covered > 100
+    assert first.document["replaced"] is None
+    assert f"Warning: +234* covers {covered:,} of the " in first.stderr
+    second = call(*suppress, "--reason", "two")
+    assert "Warning: Replaces the entry of +234*: “one” (by ada on " in second.stderr
+
+
+@pytest.mark.parametrize("command", ["alerts show", "alerts review", "alerts undo", "cases show", "boxes show"])
+def test_a_number_is_not_taken_for_an_id(call: Call, calls_lake: Path, command: str) -> None:
+    refused = call(*command.split(), "02013897920", "--lake", calls_lake, "--json")
+    assert (refused.code, refused.document["error"]["code"]) == (2, "usage")
+    assert "02013897920 is a number, no id" in refused.document["error"]["message"]
+    hint = refused.document["error"]["hint"]
+    typed = shlex.split(hint.partition("sentinel-batch ")[2])
+    assert call(*typed, "--lake", calls_lake).code == 0
+
+
+def test_what_has_more_digits_than_any_id_is_spoken_of_as_a_number(call: Call, calls_lake: Path) -> None:
+    refused = call("alerts", "review", "2013897920", "--lake", calls_lake)
+    assert (refused.code, "no id has so many digits" in refused.stderr) == (2, True)
+    assert "alerts list --suspect '2013897920*'" in refused.stderr
+    assert "Nearest ids: 1, 2." in call("alerts", "show", "7", "--lake", calls_lake).stderr
+
+
+@pytest.mark.parametrize("subject", ["0705744386", "705744386"])
+def test_a_digit_short_is_explained_as_a_number(call: Call, calls_lake: Path, subject: str) -> None:
+    refused = call("explain", subject, "--lake", calls_lake)
+    assert refused.code == 2
+    assert "Nearest ids" not in refused.stderr
+    assert f"alerts list --suspect '{subject}*'" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (
+            "alerts review 1 --disposition false_positive",
+            "'false_positive' is not one of",
+            "Did you mean false-positive?",
+        ),
+        ("alerts list --by suspects", "'suspects' is not one of", "Did you mean suspect?"),
+        ("alerts show abc", "'abc' is no whole number", ""),
+        ("queue --limit x", "it must be a whole number", ""),
+        ("queue --limit 0", "it must be greater than or equal to 1", ""),
+        ("alerts list --by zzz", "'zzz' is not one of", "See "),
+    ],
+)
+def test_a_wrong_value_is_refused_in_plain_words(call: Call, words: str, message: str, hint: str) -> None:
+    refused = call(*words.split(), "--json")
+    error = refused.document["error"]
+    assert (refused.code, message in error["message"], hint in error["hint"]) == (2, True, True), error
+    assert not re.search("Value error|Input should|valid integer", error["message"])
+
+
+@pytest.mark.parametrize("command", ["rules run --dry-run", "detect", "risk +2348031230001", "risk --all", "queue"])
+def test_a_lake_without_calls_is_told_from_one_without_findings(
+    call: Call, calls_lake: Path, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "bad.csv").write_text(
+        "caller,callee,start,duration\n08031230001,08051230001,2026-09-01 10:00:00,long\n"
+    )
+    call("ingest", "bad.csv", "--max-reject-rate", 1, "--lake", "empty")
+    told = call(*command.split(), "--lake", "empty")
+    assert (told.code, "Warning: The lake has no calls" in told.stderr) == (0, True), told
+    assert "no calls" not in call(*command.split(), "--lake", calls_lake).stderr

@@ -43,19 +43,20 @@ REFUSED = {
 }
 
 
+@pytest.mark.parametrize("name", ["night of ada's.csv", "-night.csv"])
 @pytest.mark.parametrize("case", REFUSED)
-def test_commands_that_a_refusal_names_work(call: Call, tmp_path: Path, case: str) -> None:
+def test_commands_that_a_refusal_names_work(call: Call, tmp_path: Path, case: str, name: str) -> None:
     text, options, toml = REFUSED[case]
-    (tmp_path / "night of ada's.csv").write_text(text)
+    (tmp_path / name).write_text(text)
     (tmp_path / "my own.toml").write_text(toml)
-    refused = call("ingest", "night of ada's.csv", *shlex.split(options), "--json")
+    refused = call("ingest", *shlex.split(options), "--json", "--", name)
     assert refused.code == 1
     hint = refused.document["files"][0]["error"]["hint"]
 
     commands = COMMAND.findall(hint)
     assert commands, hint
     for command in commands:
-        done = call(*shlex.split(command), "--json")
+        done = call("--json", *shlex.split(command))
         assert done.code not in (2, 4), (command, done.stdout, done.stderr)
         if "--max-reject-rate 1" in command:
             assert done.document["files"][0]["error"] is None, command
@@ -89,3 +90,20 @@ def test_what_a_look_at_a_file_names_has_the_options_that_were_given(call: Call,
     said = " ".join(call("dialects", "propose", "a.csv", *given, "--out", "my.toml").stderr.split())
     assert "fill in the column of callee_number" in said
     assert "ingest a.csv --timezone Africa/Accra --region GH --day-first --dialect my.toml --dry-run" in said
+
+
+def test_a_name_that_begins_with_a_dash_stands_after_two(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "-a.csv").write_text("Caller,Colour,Start,Duration\n0241234567,red,01/09/2026 10:00:00,45\n")
+    shown = " ".join(call("dialects", "show", "--day-first", "--", "-a.csv").stderr.split())
+    assert "dialects propose --day-first --out my.toml -- -a.csv" in shown
+    said = " ".join(call("dialects", "propose", "--day-first", "--out", "my.toml", "--", "-a.csv").stderr.split())
+    assert "ingest --day-first --dialect my.toml --dry-run -- -a.csv" in said
+
+
+@pytest.mark.parametrize("folder", ["ada's rules", "-rules"])
+def test_a_new_rule_names_its_file_as_it_is_typed(call: Call, folder: str) -> None:
+    said = call("rules", "new", "MINE", "--folder", folder).stderr
+    commands = said.partition("then: ")[2].splitlines()[0].split(" && ")
+    assert len(commands) == 2
+    for command in commands:
+        assert call(*shlex.split(command)[1:]).code == 0, command

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tomllib
 from pathlib import Path
@@ -13,7 +14,9 @@ from typer.testing import CliRunner
 
 from sentinel_batch import examine, record_alerts, review_alerts
 from sentinel_batch.cli.application import app
+from sentinel_batch.config import SHIPPED_MODEL
 from sentinel_batch.lake import Lake
+from sentinel_batch.learning.model import open_model
 from sentinel_batch.profiles import build_profiles
 from sentinel_batch.simulation.population import simulate_population
 
@@ -107,6 +110,22 @@ def test_a_model_is_measured_scores_and_explains(simulated: Path, trained: Path)
     assert listed[0]["reasons"]
     shown = _call("model", "explain", listed[0]["number"], "--lake", simulated, "--model", trained)
     assert "Before anything is known: " in shown.stdout and "For fraud" in shown.stdout
+
+
+def test_without_a_named_model_that_of_the_settings_speaks(
+    simulated: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = _call("model", "score", "--lake", simulated, "--model", trained, "--limit", 1, "--json").document
+    shipped = _call("model", "score", "--lake", simulated, "--limit", 1, "--json").document
+    assert shipped["model_version"] == open_model(SHIPPED_MODEL).version != named["model_version"]
+    config = tmp_path / "sentinel.toml"
+    config.write_text(f"model = {json.dumps(str(trained))}\n")
+    number = named["numbers"][0]["number"]
+    told = _call("model", "explain", number, "--lake", simulated, "--config", config, "--json").document
+    assert told["model_version"] == named["model_version"]
+    monkeypatch.setenv("SENTINEL_MODEL", "none")
+    refused = _call("model", "explain", number, "--lake", simulated)
+    assert refused.code == 2 and f"--model {SHIPPED_MODEL}" in refused.stderr
 
 
 def test_a_model_needs_a_folder_and_a_caller(simulated: Path, trained: Path, tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from sentinel_batch.learning.model import Model
 from sentinel_batch.learning.sampling import assign_folds
 from sentinel_batch.learning.scoring import word_reasons
 from sentinel_batch.learning.training import fit_model
+from sentinel_batch.learning.wording import WORDS
 from sentinel_batch.scores import rank_suspects
 from sentinel_batch.scores.queue import rank_queue
 from tests.sentinel_batch.learning.learning_samples import FIRST, daily_profile, draw_profiles, draw_truth
@@ -76,6 +77,13 @@ def model(_trained: Model) -> Model:
 
 
 # -- features
+
+
+def test_every_figure_has_words_of_its_own() -> None:
+    said = [words for feature in FEATURES for words in WORDS[feature.name]]
+    assert set(WORDS) == {feature.name for feature in FEATURES}
+    assert len(set(said)) == len(said)
+    assert not [words for words in said if "_" in words or "unknown" in words]
 
 
 def test_features_are_those_of_the_trailing_days() -> None:
@@ -134,7 +142,15 @@ def test_every_feature_can_be_said_in_words() -> None:
     assert [feature.name for feature in FEATURES if "{" not in feature.words] == []
     words = {feature.name: feature for feature in FEATURES}
     assert words["new_callee_share"].spell(0.97) == "share of new callees +97 % from busy callers"
-    assert words["new_callee_share"].spell(None) == "new callee share: unknown"
+    assert words["new_callee_share"].spell(None) == "too few days in the lake to say which callees are new"
+    assert words["night_share_z"].spell(math.nan) == "whether it calls at night more than its segment is not known"
+    assert words["imsis_per_day"].spell(0.0) == "its calls name no SIM identity (IMSI)"
+    assert words["imsis_per_day"].spell(2.0) == "up to 2 SIM identities in a day"
+    assert words["one_way_neighbours"].spell(0.01).startswith("about as many numbers that hardly anybody calls")
+    assert words["night_share_z"].spell(-0.01) == "calls at night as its segment does"
+    assert words["callees_to_segment"].spell(1.0) == "about as many callees as its segment"
+    assert words["callees_to_segment"].spell(0.0) == "0.0 times the callees of its segment"
+    assert words["calls_rise"].spell(0.0) == "calls as on its own days before"
     assert words["calls_per_day"].spell(math.log(3)) == "3.0 times the calls of busy callers"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from sentinel_batch.alerts import list_alerts
 from sentinel_batch.desk import open_desk
 from sentinel_batch.lake import Lake
 from sentinel_batch.reporting import ReportFiles, write_report
@@ -82,6 +83,15 @@ def test_a_number_that_begins_otherwise_is_not_found(browser: Any, page: ReportF
         browser.find_element("id", "f-text").clear()
         browser.find_element("id", "f-text").send_keys(typed)
         assert shown(browser) == [], typed
+
+
+@pytest.mark.parametrize("typed", ["0803*", "08035550003*", "+234803555*", "00234 803*", "5550003*", "2348*", "+1*"])
+def test_a_prefix_finds_what_the_command_line_finds(browser: Any, page: ReportFiles, night: Lake, typed: str) -> None:
+    listed = list_alerts(lake=night, suspect=typed)["id"].to_list()
+    assert bool(listed) is typed.startswith(("0", "+23", "23"))
+    visit(browser, page.html)
+    browser.find_element("id", "f-text").send_keys(typed)
+    assert shown(browser) == sorted(listed)
 
 
 def test_alerts_are_filtered_by_rule_case_and_newness(browser: Any, page: ReportFiles) -> None:
