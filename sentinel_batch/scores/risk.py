@@ -322,7 +322,7 @@ def _count_all(tables: Snapshot, since: datetime, until: datetime) -> pl.DataFra
 
 def _count_of(tables: Snapshot, number: str, since: datetime, until: datetime) -> pl.DataFrame:
     """Count calls, callees and seconds of one caller in ``(since, until]``."""
-    calls = read_calls_of(tables, [number], since, until, ("callee_number", "duration_seconds"))
+    calls = read_calls_of(tables, [number], since, until, _CALL[1:])
     return calls.select(number=pl.lit(number), **_FIGURES)
 
 
