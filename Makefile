@@ -20,7 +20,7 @@ LAKE := data/lake
 DEMO_LAKE := data/demo-lake
 REPORTS := reports
 
-.PHONY: help run demo test test-slow test-all lint bench docs wheel clean
+.PHONY: help run demo serve test test-slow test-all lint bench docs wheel clean
 
 help:
 	@echo "make run    load the sample calls and recordings, detect, score, list the alerts, write the report"
@@ -29,6 +29,7 @@ help:
 	@echo "make test-slow   run the slow tests, and properties on all their examples"
 	@echo "make test-all    run all tests"
 	@echo "make lint   ruff, mypy, import contracts"
+	@echo "make serve  answer the Sentinel API on this machine, without keys: http://localhost:8000"
 	@echo "make bench  run the benchmarks (minutes)"
 	@echo "make docs   write the generated pages of docs/"
 	@echo "make clean  remove the environment and everything that was generated"
@@ -43,6 +44,10 @@ $(BIN)/python:
 $(VENV)/.run: $(MANIFEST) | $(BIN)/python
 	$(INSTALL) --editable '.[audio]'
 	@touch $@
+
+$(VENV)/.service: $(MANIFEST) | $(BIN)/python
+	$(INSTALL) --editable '.[service]'
+	@touch $@ $(VENV)/.run
 
 $(VENV)/.test: $(MANIFEST) | $(BIN)/python
 	$(INSTALL) --editable '.[test]'
@@ -83,6 +88,9 @@ demo: $(VENV)/.run
 	@echo
 	@echo "To go on, type:  . $(BIN)/activate"
 	@echo "and then, say:   sentinel-batch queue --lake $(DEMO_LAKE)"
+
+serve: $(VENV)/.service
+	$(BIN)/sentinel-batch serve --insecure-local --lake $(LAKE)
 
 test: $(VENV)/.test
 	$(PYTEST) -m "not slow"

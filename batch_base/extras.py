@@ -14,12 +14,19 @@ EXTRAS = {
     "soxr": "audio",
     "numba": "audio",
     "onnxruntime": "onnx",
+    "fastapi": "service",
+    "prometheus_client": "service",
+    "pyrate_limiter": "service",
+    "python_multipart": "service",
+    "uvicorn": "service",
+    "websockets": "service",
 }
 """Module to the extra of the distribution that installs it."""
 
 _NEEDED_FOR = {
     "audio": "Recordings need",
     "onnx": "ONNX models need",
+    "service": "The service needs",
 }
 
 

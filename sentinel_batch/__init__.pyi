@@ -2,6 +2,7 @@ __version__: str
 
 from .alerts import AlertChanges as AlertChanges
 from .alerts import Explanation as Explanation
+from .alerts import annotate_alerts as annotate_alerts
 from .alerts import explain as explain
 from .alerts import export_alerts as export_alerts
 from .alerts import get_alert as get_alert
@@ -85,6 +86,7 @@ from .rules import examine as examine
 from .rules import examine_rules as examine_rules
 from .rules import list_rules as list_rules
 from .scores import assess_event as assess_event
+from .scores import assess_events as assess_events
 from .scores import assess_risk as assess_risk
 from .scores import export_suspects as export_suspects
 from .scores import list_suspects as list_suspects

@@ -39,6 +39,7 @@ from sentinel_batch.reporting.period import Moment as ReportingMoment
 from sentinel_batch.rules.catalogue import FailedRule
 from sentinel_batch.rules.execution import Detection
 from sentinel_batch.rules.rule import Rule
+from sentinel_batch.scores.risk import Pending
 from sentinel_batch.scores.risk import Risk
 from sentinel_batch.simulation.population.truth import PopulationTruth
 from typing import Any
@@ -62,8 +63,14 @@ class Verbs:
     ) -> RecordingsResult:
         """Validate, score, verify and route every recording of a folder, and store what is new."""
 
+    def annotate_alerts(self, ids: int | Iterable[int], *, notes: str, by: str | None = None) -> pl.DataFrame:
+        """Replace the notes of alerts, and nothing else: they stay reviewed, or not; the history keeps the old notes."""
+
     def assess_event(self, event: str | Mapping[str, Any]) -> Risk:
         """Score the caller of a call that is not yet in the lake, the call included."""
+
+    def assess_events(self, events: Sequence[str | Mapping[str, Any]], *, pending: Pending | None = None) -> list[Risk]:
+        """Score the callers of several calls that are not yet in the lake, each over the 24 hours that end with its call."""
 
     def assess_risk(self, number: str, *, at: str | datetime | None = None) -> Risk:
         """Score a number over the 24 hours that end at an instant."""

@@ -9,6 +9,7 @@ from .queries import list_alerts as list_alerts
 from .recording import AlertChanges as AlertChanges
 from .recording import record_alerts as record_alerts
 from .review import DISPOSITIONS as DISPOSITIONS
+from .review import annotate_alerts as annotate_alerts
 from .review import review_alerts as review_alerts
 from .review import undo_review as undo_review
 from .states import STATUSES as STATUSES

@@ -24,7 +24,7 @@ DISPOSITIONS = ("confirmed", "false-positive", "watch")
 _TRACKED = ("status", "reviewed", "disposition", "reviewer_notes")
 
 
-_GIVEN, _TAKEN_BACK = "reviewed", "review undone"
+_GIVEN, _TAKEN_BACK, _NOTED = "reviewed", "review undone", "noted"
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,50 @@ def give_verdict(
         return [row | verdict for row in before]
 
     return _change(open_desk(lake, config), ids, judge, _GIVEN, {"disposition": disposition}, notes, by)
+
+
+def annotate_alerts(
+    ids: int | Iterable[int],
+    *,
+    notes: str,
+    by: str | None = None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
+) -> pl.DataFrame:
+    """Replace the notes of alerts, and nothing else: they stay reviewed, or not; the history keeps the old notes.
+
+    Parameters
+    ----------
+    ids
+        Id of the alert, or ids of several.
+    notes
+        The new ``reviewer_notes``; empty erases them.
+    by
+        Who writes; None takes the user of the session.
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
+
+    Returns
+    -------
+    polars.DataFrame
+        The alerts as they are now, in the order of the ids.
+
+    Raises
+    ------
+    AlertNotFoundError
+        If one of the ids does not exist; nothing is written.
+    UsageError
+        If there is no id, or one of the alerts was merged into another.
+    LakeLockedError
+        If another process holds the lock for longer than the setting ``lock_timeout``.
+    """
+
+    def write(tables: Snapshot, before: list[Row]) -> list[Row]:
+        return [row | {"reviewer_notes": notes or None} for row in before]
+
+    return _change(open_desk(lake, config), ids, write, _NOTED, {}, "", by)
 
 
 def undo_review(

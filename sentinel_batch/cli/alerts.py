@@ -186,6 +186,19 @@ def undo(
     _print_reviewed(session.output, undo_review(ids, notes=notes, by=by, lake=session.desk()))
 
 
+@with_session
+def note(
+    session: Session,
+    ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of alerts.")],
+    notes: Annotated[str, typer.Option("--notes", metavar="TEXT", help="The new notes; an empty text erases them.")],
+    by: By = None,
+) -> None:
+    """Replace the notes of alerts, and leave their review as it is."""
+    from sentinel_batch.alerts import annotate_alerts
+
+    _print_reviewed(session.output, annotate_alerts(ids, notes=notes, by=by, lake=session.desk()))
+
+
 def _print_reviewed(out: Output, rows: pl.DataFrame, **facts: Any) -> None:
     if out.as_json:
         out.document({"status": "success", "count": rows.height, "alerts": rows.to_dicts(), **facts})
@@ -338,6 +351,7 @@ def create(create_app: Callable[[], typer.Typer]) -> typer.Typer:
     app.command("show")(show)
     app.command("review")(review)
     app.command("undo")(undo)
+    app.command("note")(note)
     app.command("export")(export)
     app.command("suppress")(suppress)
     app.command("unsuppress")(unsuppress)

@@ -66,6 +66,7 @@ class RootGroup(ReportedGroup, LazyGroup):
         "notify": "notify:create",
         "maintain": "maintain:maintain",
         "doctor": "doctor:doctor",
+        "serve": "serve:serve",
         "alerts": "alerts:create",
         "boxes": "boxes:create",
         "cases": "cases:create",
@@ -76,6 +77,7 @@ class RootGroup(ReportedGroup, LazyGroup):
         "labels": "labels:create",
         "audio": "audio:create",
         "sim": "sim:create",
+        "keys": "keys:create",
         "config": "config:create",
         "completion": "completion:completion",
     }

@@ -75,7 +75,8 @@ def run_detection(
     """
     desk = open_desk(lake, config)
     chosen = [rules] if isinstance(rules, str | Rule) else rules
-    given = {name: value for name, value in adhoc.items() if value not in (None, False)}
+    # By identity: a threshold of 0 is a value, though it equals False.
+    given = {name: value for name, value in adhoc.items() if value is not None and value is not False}
     found: Sequence[Detection]
     failed: list[FailedRule] = []
     if given:

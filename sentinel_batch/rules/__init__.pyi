@@ -4,6 +4,7 @@ from .catalogue import get_rule as get_rule
 from .catalogue import list_rules as list_rules
 from .catalogue import load_rule as load_rule
 from .catalogue import read_catalogue as read_catalogue
+from .description import describe_rule as describe_rule
 from .engine import check_rules as check_rules
 from .engine import detect as detect
 from .engine import examine as examine

@@ -7,6 +7,7 @@ from .queue import rank_queue as rank_queue
 from .queue import rank_suspects as rank_suspects
 from .risk import Risk as Risk
 from .risk import assess_event as assess_event
+from .risk import assess_events as assess_events
 from .risk import assess_risk as assess_risk
 from .risk import rank_risks as rank_risks
 from .suspects import describe_suspects as describe_suspects

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,10 +43,19 @@ _COUNTS = """
 caller_number AS number, count(*) AS call_count, count(DISTINCT callee_number) AS unique_destinations,
 avg(duration_seconds) AS avg_duration_seconds
 """
+_CALL = ("caller_number", "callee_number", "call_timestamp", "duration_seconds")
+_FIGURES = {
+    "call_count": pl.len().cast(pl.Int64),
+    "unique_destinations": pl.col("callee_number").n_unique().cast(pl.Int64),
+    "avg_duration_seconds": pl.col("duration_seconds").mean(),
+}
 _EVENT_HINT = (
     'Give an object such as {"caller_number": "+2348012345678", "callee_number": "+2349087654321", '
     '"duration_seconds": 2, "timestamp": "2026-01-22T14:32:15Z"}.'
 )
+
+Pending = Callable[[Collection[str], datetime, datetime], Sequence[Mapping[str, Any]]]
+"""Gives the calls of some callers in a period that are not in the lake yet."""
 
 
 @dataclass(frozen=True)
@@ -139,13 +148,54 @@ def assess_event(event: str | Mapping[str, Any], *, lake: DeskLike = None, confi
     UsageError
         If the event cannot be read.
     """
+    [found] = assess_events([event], lake=lake, config=config)
+    return found
+
+
+def assess_events(
+    events: Sequence[str | Mapping[str, Any]],
+    *,
+    pending: Pending | None = None,
+    lake: DeskLike = None,
+    config: ConfigLike = None,
+) -> list[Risk]:
+    """Score the callers of several calls that are not yet in the lake, each over the 24 hours that end with its call.
+
+    One look at the lake answers all of them, so many cost little more than one.
+
+    Parameters
+    ----------
+    events
+        Objects (or their JSON texts) with ``caller_number``, ``callee_number``, ``duration_seconds`` and ``timestamp``.
+        Each counts for the others of its caller, too, if it lies in their 24 hours.
+    pending
+        Returns further calls of some callers in ``(since, until]`` that the lake may not hold yet, with the fields of
+        :func:`read_event`. A call that stands in several places counts once.
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
+
+    Raises
+    ------
+    UsageError
+        If an event cannot be read.
+    """
     desk = open_desk(lake, config).snapshot()
-    call = read_event(event, desk.config)
-    period = resolve_period(None, call["timestamp"], None, WINDOW)
-    since, until = period.since, period.until
-    counted = _count_of(desk.tables, call["caller_number"], since, until, call)
-    digest = hashlib.sha256(json.dumps(call, sort_keys=True, default=str).encode()).hexdigest()
-    return _risk(since, until, counted, desk.config, "evt_" + digest[:12])
+    calls = [read_event(event, desk.config) for event in events]
+    if not calls:
+        return []
+    periods = [resolve_period(None, call["timestamp"], None, WINDOW) for call in calls]
+    since, until = min(period.since for period in periods), max(period.until for period in periods)
+    callers = sorted({call["caller_number"] for call in calls})
+    further = _frame_calls([*calls, *(pending(callers, since, until) if pending is not None else ())])
+    known = read_calls_of(desk.tables, callers, since, until, _CALL)
+    # One of the further calls may have been loaded meanwhile; then it must not count twice.
+    others = known.join(further, on=["caller_number", "callee_number", "call_timestamp"], how="anti")
+    every = pl.concat([others.select(_CALL), further], how="vertical_relaxed")
+    bounds = [(p.since, p.until) for p in periods]
+    scored = score_counts(_count_each(calls, bounds, every), desk.config).rows(named=True)
+    return [_read_row(row, *bound, _name_event(call)) for row, bound, call in zip(scored, bounds, calls, strict=True)]
 
 
 def rank_risks(*, at: str | datetime | None = None, lake: DeskLike = None, config: ConfigLike = None) -> pl.DataFrame:
@@ -270,28 +320,53 @@ def _count_all(tables: Snapshot, since: datetime, until: datetime) -> pl.DataFra
     return counted
 
 
-def _count_of(
-    tables: Snapshot, number: str, since: datetime, until: datetime, call: Mapping[str, Any] | None = None
+def _count_of(tables: Snapshot, number: str, since: datetime, until: datetime) -> pl.DataFrame:
+    """Count calls, callees and seconds of one caller in ``(since, until]``."""
+    calls = read_calls_of(tables, [number], since, until, _CALL[1:])
+    return calls.select(number=pl.lit(number), **_FIGURES)
+
+
+def _count_each(
+    events: Sequence[Mapping[str, Any]], bounds: Sequence[tuple[datetime, datetime]], calls: pl.DataFrame
 ) -> pl.DataFrame:
-    """Count calls, callees and seconds of one caller in ``(since, until]``, one further call included."""
-    calls = read_calls_of(tables, [number], since, until, ("callee_number", "call_timestamp", "duration_seconds"))
-    if call is not None:
-        fields = ("callee_number", "timestamp", "duration_seconds")
-        further = pl.DataFrame([{name: call[name] for name in fields}]).rename({"timestamp": "call_timestamp"})
-        # The event may have been ingested meanwhile; then it must not count twice.
-        others = calls.join(further, on=["callee_number", "call_timestamp"], how="anti")
-        calls = pl.concat([others, further], how="vertical_relaxed")
-    return calls.select(
-        number=pl.lit(number),
-        call_count=pl.len().cast(pl.Int64),
-        unique_destinations=pl.col("callee_number").n_unique().cast(pl.Int64),
-        avg_duration_seconds=pl.col("duration_seconds").mean(),
+    """Count for each event, in its place, the calls, callees and seconds of its caller between its bounds."""
+    moment = pl.Datetime("us", "UTC")
+    asked = pl.DataFrame(
+        {
+            "place": range(len(events)),
+            "caller_number": [event["caller_number"] for event in events],
+            "since": pl.Series([since for since, _ in bounds], dtype=moment),
+            "until": pl.Series([until for _, until in bounds], dtype=moment),
+        }
     )
+    inside = asked.join(calls, on="caller_number").filter(
+        pl.col("call_timestamp") > pl.col("since"), pl.col("call_timestamp") <= pl.col("until")
+    )
+    return inside.group_by("place").agg(number=pl.col("caller_number").first(), **_FIGURES).sort("place")
 
 
-def _risk(since: datetime, until: datetime, counted: pl.DataFrame, config: Config, event_id: str | None = None) -> Risk:
-    row = score_counts(counted, config).row(0, named=True)
+def _frame_calls(calls: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
+    """Return read events as call records, each once."""
+    columns = {
+        "caller_number": [call["caller_number"] for call in calls],
+        "callee_number": [call["callee_number"] for call in calls],
+        "call_timestamp": pl.Series([call["timestamp"] for call in calls], dtype=pl.Datetime("us", "UTC")),
+        "duration_seconds": [float(call["duration_seconds"]) for call in calls],
+    }
+    return pl.DataFrame(columns).unique(_CALL[:3], keep="first", maintain_order=True)
+
+
+def _risk(since: datetime, until: datetime, counted: pl.DataFrame, config: Config) -> Risk:
+    return _read_row(score_counts(counted, config).row(0, named=True), since, until)
+
+
+def _read_row(row: Mapping[str, Any], since: datetime, until: datetime, event_id: str | None = None) -> Risk:
     parts = {name: row[f"{name}_part"] for name in WEIGHTS}
     figures = {name: row[name] for name in _COUNTED}
     score = {"parts": parts, "score": row["score"], "level": row["level"]}
     return Risk(row["number"], since, until, **figures, **score, event_id=event_id)
+
+
+def _name_event(call: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(call, sort_keys=True, default=str).encode()).hexdigest()
+    return f"evt_{digest[:12]}"

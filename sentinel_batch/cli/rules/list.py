@@ -9,7 +9,7 @@ import typer
 
 from batch_base.suggestions import suggest
 from sentinel_batch.cli.output import Column
-from sentinel_batch.cli.rules.description import describe_rule, report_failed
+from sentinel_batch.cli.rules.description import report_failed
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ConfigurationError, ExitCode, UsageError
 
@@ -38,7 +38,7 @@ def list_rules(
     Exit code 3: a rule of yours cannot be used, or settings are of no rule, or of none of its parameters; each is
     named.
     """
-    from sentinel_batch.rules import read_catalogue
+    from sentinel_batch.rules import describe_rule, read_catalogue
     from sentinel_batch.rules.catalogue import role_of
 
     config = session.configure()

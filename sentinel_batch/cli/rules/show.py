@@ -9,7 +9,6 @@ import typer
 
 from sentinel_batch.cli.offers import offer_rules
 from sentinel_batch.cli.output import Column, Output
-from sentinel_batch.cli.rules.description import describe_rule
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.cli.text import count_of
 
@@ -39,6 +38,7 @@ def show(
     ] = False,
 ) -> None:
     """Print what a rule does, its parameters in use, and its SQL."""
+    from sentinel_batch.rules import describe_rule
     from sentinel_batch.rules.catalogue import role_of
     from sentinel_batch.rules.selection import select_rule
     from sentinel_batch.rules.settings import Origin

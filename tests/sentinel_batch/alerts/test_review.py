@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from alert_samples import finding, frame, make_lake
 
-from sentinel_batch.alerts import get_alert, list_alerts, record_alerts, review_alerts, undo_review
+from sentinel_batch.alerts import annotate_alerts, get_alert, list_alerts, record_alerts, review_alerts, undo_review
 from sentinel_batch.alerts.review import give_verdict
 from sentinel_batch.desk import open_desk
 from sentinel_batch.errors import AlertNotFoundError, UsageError
@@ -153,3 +153,19 @@ def test_reviews_are_taken_back_one_by_one(lake: Lake) -> None:
     review_alerts(1, disposition="false-positive", lake=lake)
     undo_review(1, lake=lake)
     assert verdict(lake) == ("open", False, None, None)
+
+
+def test_notes_are_replaced_and_erased_without_a_review(lake: Lake) -> None:
+    before = get_alert(1, lake=lake)
+    row = annotate_alerts(1, notes="called back", by="ada", lake=lake).to_dicts()[0]
+    assert (row["reviewer_notes"], row["reviewed"], row["status"]) == ("called back", False, "open")
+    review_alerts(1, disposition="watch", by="bob", lake=lake)
+    assert annotate_alerts([1], notes="", by="eve", lake=lake)["reviewer_notes"].to_list() == [None]
+    alert = get_alert(1, lake=lake)
+    noted = [event for event in alert["events"] if event["event"] == "noted"]
+    assert [(event["actor"], event["before"], event["after"]) for event in noted] == [
+        ("ada", before["reviewer_notes"], "called back"),
+        ("eve", "called back", None),
+    ]
+    # A note is no review: what is taken back is the verdict.
+    assert undo_review(1, lake=lake)["status"].to_list() == ["open"]

@@ -1,0 +1,58 @@
+"""Command ``serve``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from sentinel_batch.cli.session import Session, with_session
+
+
+@with_session
+def serve(
+    session: Session,
+    host: Annotated[str, typer.Option("--host", metavar="NAME", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", metavar="N", min=1, max=65535, help="Port to listen on.")] = 8000,
+    insecure_local: Annotated[
+        bool, typer.Option("--insecure-local", help="Let everybody on this machine in, without a key.")
+    ] = False,
+    workers_for_jobs: Annotated[
+        int, typer.Option("--workers-for-jobs", metavar="N", min=1, max=16, help="Processes that do the long jobs.")
+    ] = 1,
+    max_upload: Annotated[
+        int, typer.Option("--max-upload", metavar="MB", min=1, help="Largest file that is taken.")
+    ] = 4096,
+    requests_per_minute: Annotated[
+        int, typer.Option("--requests-per-minute", metavar="N", min=1, max=1_000_000, help="Of each key.")
+    ] = 6000,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option("--allow-origin", metavar="ORIGIN", help="Web pages that may call it: https://desk.example."),
+    ] = None,
+    show_numbers: Annotated[
+        bool, typer.Option("--show-numbers", help="Show readers whole numbers; they are masked otherwise.")
+    ] = False,
+) -> None:
+    """Answer the Sentinel API over HTTP, from the same lake.
+
+    Keys are made with keys add; without one it starts with --insecure-local only. docs/service.md describes it.
+    """
+    from sentinel_batch.service import ServiceSettings
+    from sentinel_batch.service import serve as listen
+
+    desk = session.desk()
+    desk = desk.configure(lake=desk.config.lake.absolute())
+    settings = ServiceSettings(
+        desk=desk,
+        host=host,
+        port=port,
+        insecure_local=insecure_local,
+        job_workers=workers_for_jobs,
+        max_upload=max_upload << 20,
+        requests_per_minute=requests_per_minute,
+        allowed_origins=tuple(allow_origin or ()),
+        mask_numbers=not show_numbers,
+    )
+    session.output.note(f"Serving {desk.config.lake} at http://{host}:{port} (Ctrl-C ends it)")
+    listen(settings)

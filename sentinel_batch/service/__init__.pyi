@@ -1,0 +1,6 @@
+from .application import create_app as create_app
+from .keys import ROLES as ROLES
+from .keys import Key as Key
+from .keys import KeyStore as KeyStore
+from .server import serve as serve
+from .settings import ServiceSettings as ServiceSettings

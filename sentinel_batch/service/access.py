@@ -1,0 +1,114 @@
+"""Who asks, and whether the role allows it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from fastapi import Depends, HTTPException, Request
+from starlette.datastructures import Headers
+
+from sentinel_batch.service.keys import KeyStore
+
+READ = ("reader", "analyst", "admin")
+JUDGE = ("analyst", "admin")
+SEND = ("ingest", "admin")
+ANY = ("reader", "analyst", "ingest", "admin")
+
+_TICKET_SECONDS = 30.0
+_TICKETS = 10_000
+_SUBPROTOCOL = "sentinel.key."
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks: the name of the key, and its role."""
+
+    name: str
+    role: str
+
+
+LOCAL = Principal("local", "admin")
+"""Everybody on this machine, with ``--insecure-local``."""
+
+
+class Doorkeeper:
+    """Tells who asks, by key or by ticket.
+
+    Parameters
+    ----------
+    keys
+        The valid keys.
+    insecure_local
+        Whether nobody needs one.
+    """
+
+    def __init__(self, keys: KeyStore, insecure_local: bool) -> None:
+        self._keys = keys
+        self._insecure_local = insecure_local
+        self._tickets: dict[str, tuple[float, Principal]] = {}
+
+    def identify(self, headers: Headers) -> Principal | None:
+        """Return who sends these headers; None if nobody who is known. A wrong key is wrong on loopback too."""
+        text = headers.get("x-api-key") or _bearer(headers.get("authorization", ""))
+        if text is not None:
+            return self._find(text)
+        return LOCAL if self._insecure_local else None
+
+    def identify_socket(self, headers: Headers, subprotocols: list[str], ticket: str | None) -> Principal | None:
+        """Return who opens a WebSocket: browsers cannot send headers, so by ticket or subprotocol too."""
+        if ticket is not None:
+            expires, principal = self._tickets.pop(ticket, (0.0, None))
+            return principal if time.monotonic() < expires else None
+        for name in subprotocols:
+            if name.startswith(_SUBPROTOCOL):
+                return self._find(name.removeprefix(_SUBPROTOCOL))
+        return self.identify(headers)
+
+    def issue_ticket(self, principal: Principal) -> tuple[str, float]:
+        """Return a ticket that opens one WebSocket, and for how many seconds it does."""
+        moment = time.monotonic()
+        self._tickets = {text: entry for text, entry in self._tickets.items() if entry[0] > moment}
+        if len(self._tickets) >= _TICKETS:
+            raise HTTPException(503, "Too many tickets are open.", {"Retry-After": str(int(_TICKET_SECONDS))})
+        text = secrets.token_urlsafe(32)
+        self._tickets[text] = (moment + _TICKET_SECONDS, principal)
+        return text, _TICKET_SECONDS
+
+    def _find(self, text: str) -> Principal | None:
+        key = self._keys.find(text)
+        return Principal(key.name, key.role) if key is not None else None
+
+
+def principal_of(scope: Mapping[str, Any]) -> Principal:
+    """Return who asks, as the guard has found."""
+    return cast(Principal, scope["state"]["principal"])
+
+
+def needs(roles: tuple[str, ...]) -> Any:
+    """Return a dependency that lets some roles in and gives who asks."""
+
+    def check(request: Request) -> Principal:
+        principal = principal_of(request.scope)
+        if principal.role not in roles:
+            raise HTTPException(
+                403,
+                f"The key {principal.name!r} has the role {principal.role}; "
+                f"{request.method} {request.url.path} needs {' or '.join(roles)}.",
+            )
+        return principal
+
+    return Depends(_named(check, roles))
+
+
+def _named(check: Callable[[Request], Principal], roles: tuple[str, ...]) -> Callable[[Request], Principal]:
+    check.__name__ = "needs_" + "_or_".join(roles)
+    return check
+
+
+def _bearer(header: str) -> str | None:
+    kind, _, text = header.partition(" ")
+    return text.strip() if kind.lower() == "bearer" else None

@@ -1,0 +1,88 @@
+"""Errors as FastAPI words them: ``{"detail": …}``, with what to do about it beside."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.responses import JSONResponse
+
+from batch_base.errors import ReportedError
+from batch_base.plain import to_plain
+from sentinel_batch import errors
+
+log = logging.getLogger("sentinel_batch.service")
+
+
+class QueueFullError(errors.SentinelError):
+    """Too many jobs, or events, wait."""
+
+
+class JobNotFoundError(errors.UsageError):
+    """No job has that id."""
+
+
+class ReportNotFoundError(errors.UsageError):
+    """No report has that file."""
+
+
+_STATUS: tuple[tuple[type[ReportedError], int], ...] = (
+    (errors.AlertNotFoundError, 404),
+    (errors.CaseNotFoundError, 404),
+    (errors.BoxNotFoundError, 404),
+    (errors.RuleNotFoundError, 404),
+    (JobNotFoundError, 404),
+    (ReportNotFoundError, 404),
+    (QueueFullError, 503),
+    (errors.LakeLockedError, 503),
+    (errors.LakeNotFoundError, 503),
+    (errors.DiskFullError, 507),
+    (errors.LakeDamagedError, 500),
+    (errors.DefectError, 500),
+    (errors.RuleError, 500),
+)
+RETRY_SECONDS = 5
+
+
+def describe(error: ReportedError, loc: tuple[str, ...] = ("body",), scrub: Any = str) -> tuple[int, dict[str, Any]]:
+    """Return the status and the body of an error that a user may see.
+
+    Parameters
+    ----------
+    error
+        What is wrong.
+    loc
+        Where the wrong value stands, as FastAPI's bodies name places.
+    scrub
+        Takes paths of this machine out of the message.
+    """
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 422)
+    message, hint = scrub(error.message), scrub(error.hint)
+    if status == 422:
+        ctx = {"hint": hint} if hint else {}
+        return status, {"detail": [{"type": error.code, "loc": list(loc), "msg": message, "ctx": ctx}]}
+    return status, {"detail": message, "code": error.code, "hint": hint}
+
+
+def install(app: FastAPI) -> None:
+    """Let an application answer every failure in the same way."""
+
+    @app.exception_handler(ReportedError)
+    async def say(request: Request, error: ReportedError) -> JSONResponse:
+        loc = ("query",) if request.method == "GET" else ("body",)
+        status, body = describe(error, loc, request.app.state.service.settings.scrub)
+        headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
+        return JSONResponse(body, status, headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def say_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        # The input is left out: it may be long, or hold what JSON cannot (NaN).
+        kept = [{k: v for k, v in item.items() if k in ("type", "loc", "msg", "ctx")} for item in error.errors()]
+        return JSONResponse({"detail": to_plain(kept)}, 422)
+
+    @app.exception_handler(Exception)
+    async def say_unexpected(request: Request, error: Exception) -> JSONResponse:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return JSONResponse({"detail": "The service has failed; its log says where.", "code": "unexpected"}, 500)

@@ -1,0 +1,139 @@
+"""New alerts for everybody who listens, whoever wrote them: service, command line or night."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import polars as pl
+from starlette.concurrency import run_in_threadpool
+
+from batch_base.errors import ReportedError
+from sentinel_batch.alerts import list_alerts
+from sentinel_batch.desk import Desk
+from sentinel_batch.schema import FRAUD_ALERTS
+from sentinel_batch.service.metrics import Metrics
+
+log = logging.getLogger("sentinel_batch.service")
+
+MAX_CLIENTS = 500
+QUEUE_SIZE = 1000
+"""Alerts that may wait for a client; one that is further behind is dropped, and can resume."""
+
+_LOOK_SECONDS = 0.5
+_ORDER = ("open", "reviewed")
+
+
+class SlowClientError(Exception):
+    """A client reads more slowly than alerts come."""
+
+
+class Client:
+    """One listener, with the alerts that wait for it."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(QUEUE_SIZE)
+        self._lost = False
+
+    def put(self, alert: dict[str, Any]) -> bool:
+        """Hand over an alert; returns False if there is no room."""
+        try:
+            self._queue.put_nowait(alert)
+        except asyncio.QueueFull:
+            self._lost = True
+        return not self._lost
+
+    async def get(self, seconds: float) -> dict[str, Any] | None:
+        """Return the next alert; None if there is none for so long.
+
+        Raises
+        ------
+        SlowClientError
+            If alerts had to be left out.
+        """
+        if self._lost:
+            raise SlowClientError
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                return await self._queue.get()
+        return None
+
+
+class Hub:
+    """Follows the table of alerts and tells clients of new ones.
+
+    Parameters
+    ----------
+    desk
+        The lake.
+    metrics
+        Counts what is sent.
+    """
+
+    def __init__(self, desk: Desk, metrics: Metrics) -> None:
+        self._desk = desk
+        self._metrics = metrics
+        self._clients: set[Client] = set()
+        self._version: int | None = None
+        self._last_id = 0
+
+    @property
+    def clients(self) -> int:
+        """How many listen."""
+        return len(self._clients)
+
+    def join(self) -> Client | None:
+        """Return a new client, or None if there are too many."""
+        if len(self._clients) >= MAX_CLIENTS:
+            return None
+        client = Client()
+        self._clients.add(client)
+        return client
+
+    def leave(self, client: Client) -> None:
+        """Forget a client."""
+        self._clients.discard(client)
+
+    def list_since(self, alert_id: int) -> list[dict[str, Any]]:
+        """Return the alerts that came after one, oldest first."""
+        return _read_since(self._desk, alert_id)
+
+    async def follow(self, stopped: Callable[[], bool]) -> None:
+        """Look for new alerts until the service stops."""
+        # What is there already is no news.
+        self._last_id = await run_in_threadpool(self._find_last)
+        while not stopped():
+            try:
+                for alert in await run_in_threadpool(self._look):
+                    self._spread(alert)
+            except (ReportedError, OSError) as error:
+                log.warning("New alerts cannot be read: %s", error)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _find_last(self) -> int:
+        newest: int | None = self._desk.tables.scan(FRAUD_ALERTS.name).select(pl.col("id").max()).collect().item()
+        return newest or 0
+
+    def _look(self) -> list[dict[str, Any]]:
+        version = self._desk.lake.snapshot().versions[FRAUD_ALERTS.name]
+        if version == self._version:
+            return []
+        found = _read_since(self._desk, self._last_id)
+        self._version = version
+        self._last_id = max((alert["id"] for alert in found), default=self._last_id)
+        return found
+
+    def _spread(self, alert: dict[str, Any]) -> None:
+        for client in list(self._clients):
+            if client.put(alert):
+                self._metrics.pushed.inc()
+            else:
+                self._clients.discard(client)
+                self._metrics.dropped.inc()
+
+
+def _read_since(desk: Desk, alert_id: int) -> list[dict[str, Any]]:
+    return list_alerts(lake=desk, status=_ORDER).filter(pl.col("id") > alert_id).sort("id").to_dicts()

@@ -1,0 +1,95 @@
+"""The WebSocket on which new alerts arrive."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from starlette.concurrency import run_in_threadpool
+
+from sentinel_batch.service.access import READ
+from sentinel_batch.service.answers import dump, is_masked, mask
+from sentinel_batch.service.hub import Client, SlowClientError
+from sentinel_batch.service.shapes import alert_row
+from sentinel_batch.service.state import Service
+from sentinel_batch.window import now
+
+router = APIRouter()
+
+PROTOCOL = "sentinel.v1"
+_POLICY, _TRY_LATER, _TOO_SLOW = 1008, 1013, 1013
+_SEND_SECONDS = 10.0
+
+
+@router.websocket("/api/v1/sentinel/ws/alerts")
+async def stream_alerts(socket: WebSocket, since: int | None = None, ticket: str | None = None) -> None:
+    """Send ``connected``, every new ``alert``, and a ``heartbeat`` where there is none for a while."""
+    service: Service = socket.app.state.service
+    offered = socket.scope.get("subprotocols", [])
+    principal = service.doorkeeper.identify_socket(socket.headers, offered, ticket)
+    if principal is None or principal.role not in READ:
+        # Before it is accepted, closing answers the handshake with 403.
+        await socket.close(_POLICY)
+        return
+    await socket.accept(PROTOCOL if PROTOCOL in offered else None)
+    client = service.hub.join()
+    if client is None:
+        await socket.close(_TRY_LATER, "Too many clients; try again later.")
+        return
+    masked = is_masked(principal, service.settings)
+    listening = asyncio.create_task(_listen(socket))
+    speaking = asyncio.create_task(_speak(socket, service, client, since, masked))
+    try:
+        await asyncio.wait({listening, speaking}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        service.hub.leave(client)
+        for task in (listening, speaking):
+            task.cancel()
+        await asyncio.gather(listening, speaking, return_exceptions=True)
+
+
+async def _listen(socket: WebSocket) -> None:
+    """Wait until the client goes away; what it says is not needed."""
+    with suppress(WebSocketDisconnect, RuntimeError):
+        while True:
+            await socket.receive_text()
+
+
+async def _speak(socket: WebSocket, service: Service, client: Client, since: int | None, masked: bool) -> None:
+    with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
+        await _send(socket, {"type": "connected", "message": "Connected to Sentinel alert stream"}, masked)
+        last = -1
+        if since is not None:
+            for alert in await run_in_threadpool(service.hub.list_since, since):
+                await _send_alert(socket, alert, masked)
+                last = alert["id"]
+        while not service.stopping:
+            try:
+                found = await client.get(service.settings.heartbeat_seconds)
+            except SlowClientError:
+                await socket.close(_TOO_SLOW, "Too slow; resume with since=ID of the last alert.")
+                return
+            if found is None:
+                await _send(socket, {"type": "heartbeat"}, masked)
+            elif found["id"] > last:
+                await _send_alert(socket, found, masked)
+
+
+async def _send_alert(socket: WebSocket, alert: dict[str, Any], masked: bool) -> None:
+    await _send(socket, {"type": "alert", "data": alert_row(alert)}, masked)
+
+
+async def _send(socket: WebSocket, message: dict[str, Any], masked: bool) -> None:
+    kind, *rest = message.items()
+    stamped = dict([kind, ("timestamp", now()), *rest])
+    text = dump(stamped)
+    async with asyncio.timeout(_SEND_SECONDS):
+        await socket.send_text(dump(mask(_load(text))) if masked else text)
+
+
+def _load(text: str) -> Any:
+    import json
+
+    return json.loads(text)

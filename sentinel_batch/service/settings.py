@@ -1,0 +1,95 @@
+"""What one service was asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import ip_address
+from pathlib import Path
+
+from sentinel_batch.desk import Desk
+
+MIB = 1 << 20
+
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """Settings of one service.
+
+    Parameters
+    ----------
+    desk
+        The lake and its settings.
+    host, port
+        Where to listen.
+    insecure_local
+        Whether everybody on this machine may do everything without a key; on loopback only.
+    job_workers
+        Processes that do the long jobs.
+    max_upload
+        Largest file that is taken, in bytes as sent.
+    max_expansion
+        Largest size of a compressed file once it is read, in bytes.
+    max_body
+        Largest body of any other request, in bytes.
+    requests_per_minute
+        For each key; a request to send an event is not one.
+    events_per_minute
+        For each key.
+    wait_seconds
+        How long a request waits for its job before it is answered with 202.
+    body_seconds
+        How long a client may be silent in the middle of a body; three times that for a whole small body.
+    heartbeat_seconds
+        Interval of WebSocket heartbeats.
+    flush_seconds
+        How long an event waits at most until it is loaded into the lake.
+    allowed_origins
+        Web origins, such as ``https://desk.example``, whose pages may call beside the service's own.
+    mask_numbers
+        Whether readers see masked numbers.
+    """
+
+    desk: Desk
+    host: str = "127.0.0.1"
+    port: int = 8000
+    insecure_local: bool = False
+    job_workers: int = 1
+    max_upload: int = 4096 * MIB
+    max_expansion: int = 64 * 1024 * MIB
+    max_body: int = MIB
+    requests_per_minute: int = 6000
+    events_per_minute: int = 120_000
+    wait_seconds: float = 5.0
+    body_seconds: float = 20.0
+    heartbeat_seconds: float = 30.0
+    flush_seconds: float = 60.0
+    allowed_origins: tuple[str, ...] = ()
+    mask_numbers: bool = True
+
+    @cached_property
+    def folder(self) -> Path:
+        """Folder of the service beside the lake's tables: keys, jobs, events, uploads."""
+        return service_folder(self.desk)
+
+    @cached_property
+    def scrub(self) -> Callable[[str], str]:
+        """Take paths of this machine out of a message that leaves it."""
+        lake = str(self.desk.config.lake.absolute())
+        return lambda text: text.replace(lake, "the lake")
+
+
+def service_folder(desk: Desk) -> Path:
+    """Return the folder of the service beside the lake's tables; it is private to the user who serves."""
+    return desk.config.lake.absolute() / ".service"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host can be reached from this machine only."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

@@ -1,0 +1,68 @@
+"""One number: its risk, its alerts, its box, its days."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import polars as pl
+from fastapi import APIRouter, Path, Request
+from starlette.responses import JSONResponse
+
+from batch_base.plain import to_plain
+from sentinel_batch.alerts import explain, list_alerts
+from sentinel_batch.boxes import list_boxes, list_standing_members
+from sentinel_batch.desk import Desk
+from sentinel_batch.profiles import scan_profiles
+from sentinel_batch.recordings import list_recordings
+from sentinel_batch.scores import assess_risk
+from sentinel_batch.service.access import READ, needs
+from sentinel_batch.service.answers import answer
+from sentinel_batch.service.shapes import alert_row
+from sentinel_batch.service.v2.common import PREFIX, Answer, Moment, desk_of, listed
+
+router = APIRouter(prefix=PREFIX, tags=["v2"])
+
+Number = Annotated[str, Path(max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["+2348012345678"])]
+
+_DAYS = 90
+
+
+@router.get("/numbers/{number}", response_model=Answer, dependencies=[needs(READ)])
+def show_number(request: Request, number: Number, at: Moment = None) -> JSONResponse:
+    """Show a number, in any notation: its risk over the last 24 hours, alerts, box and recordings."""
+    desk = desk_of(request)
+    risk = assess_risk(number, at=at, lake=desk)
+    facts = {"risk_score": risk.score, "risk": {**vars(risk), "weights": dict(risk.weights)}}
+    alerts = list_alerts(lake=desk, suspect=risk.number, status="all")
+    return answer(
+        request,
+        {
+            "status": "success",
+            "number": risk.number,
+            **facts,
+            "alerts": [alert_row(row) for row in alerts.to_dicts()],
+            "boxes": _boxes_of(desk, risk.number),
+            "recordings": list_recordings(desk, number=risk.number, limit=50).to_dicts(),
+        },
+    )
+
+
+@router.get("/numbers/{number}/explain", response_model=Answer, dependencies=[needs(READ)])
+def explain_number(request: Request, number: Number) -> JSONResponse:
+    """Explain what a number did, down to single calls."""
+    return answer(request, {"status": "success", **explain(number, lake=desk_of(request)).to_dict()})
+
+
+@router.get("/numbers/{number}/profiles", response_model=Answer, dependencies=[needs(READ)])
+def show_profiles(request: Request, number: Number) -> JSONResponse:
+    """Show what a number did on each of its last days, the newest first."""
+    desk = desk_of(request)
+    normal = assess_risk(number, lake=desk).number
+    rows = scan_profiles(desk).filter(pl.col("number") == normal).sort("local_date", descending=True).head(_DAYS)
+    return answer(request, {**listed("profiles", rows.collect().to_dicts()), "number": normal})
+
+
+def _boxes_of(desk: Desk, number: str) -> list[object]:
+    members = list_standing_members(desk.tables)
+    ids = members.filter(pl.col("number") == number)["box_id"].to_list()
+    return list(to_plain(list_boxes(lake=desk).filter(pl.col("box_id").is_in(ids)).to_dicts()))

@@ -1,0 +1,106 @@
+"""New alerts reach everybody who listens, whoever wrote them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running_service import V1, RunningService, serving
+from websockets.sync.client import ClientConnection, connect
+
+import sentinel_batch as sb
+from sentinel_batch import MockCDRGenerator
+from sentinel_batch.service.hub import QUEUE_SIZE, Client, Hub, SlowClientError
+from sentinel_batch.service.metrics import Metrics
+
+DATA = [
+    "id", "alert_type", "suspect_number", "alert_severity", "evidence_summary", "call_count", "unique_destinations",
+    "avg_duration_seconds", "detection_rule", "created_at",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def service(_seeded_lake: tuple[Path, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """A service with a quick heartbeat."""
+    yield from serving(_seeded_lake[0] / "lake", tmp_path_factory.mktemp("live"), {"heartbeat_seconds": 0.5})
+
+
+def _listen(service: RunningService, role: str = "analyst", query: str = "") -> ClientConnection:
+    headers = {"Authorization": f"Bearer {service.keys[role]}"}
+    return connect(f"ws://127.0.0.1:{service.port}{V1}/ws/alerts{query}", additional_headers=headers)
+
+
+def _next(socket: ClientConnection, kind: str) -> dict[str, Any]:
+    while True:
+        message = json.loads(socket.recv(timeout=30))
+        if message["type"] == kind:
+            return dict(message)
+
+
+def _add_alert(service: RunningService, folder: Path, seed: int) -> str:
+    [number] = MockCDRGenerator(seed=seed).save_to_file(
+        folder / f"{seed}.csv", total_records=300, simbox_callers=1, simbox_calls_per_caller=80
+    )
+    sb.ingest([folder / f"{seed}.csv"], lake=service.lake)
+    sb.run_detection("SDHF_001", lake=service.lake)
+    return number
+
+
+def test_connected_heartbeat_and_alerts_of_another_process(service: RunningService, tmp_path: Path) -> None:
+    with _listen(service) as first, _listen(service, "reader") as second:
+        for socket in (first, second):
+            hello = json.loads(socket.recv())
+            assert list(hello) == ["type", "timestamp", "message"] and hello["type"] == "connected"
+        assert list(_next(first, "heartbeat")) == ["type", "timestamp"]
+        number = _add_alert(service, tmp_path, 11)
+        alert = _next(first, "alert")
+        assert list(alert) == ["type", "timestamp", "data"] and list(alert["data"])[:10] == DATA
+        assert alert["data"]["suspect_number"] == number
+        assert _next(second, "alert")["data"]["suspect_number"] == number[:6] + "******" + number[-2:]
+
+
+def test_resume(service: RunningService) -> None:
+    with _listen(service, query="?since=1") as socket:
+        assert _next(socket, "connected")
+        assert _next(socket, "alert")["data"]["id"] == 2
+
+
+def test_ticket_opens_one_socket(service: RunningService) -> None:
+    with service.client("analyst") as client:
+        ticket = client.post("/api/v2/tickets").json()["ticket"]
+    address = f"ws://127.0.0.1:{service.port}{V1}/ws/alerts?ticket={ticket}"
+    with connect(address) as socket:
+        assert _next(socket, "connected")
+    with pytest.raises(Exception, match="403"), connect(address):
+        pass
+
+
+def test_subprotocol_carries_a_key(service: RunningService) -> None:
+    address = f"ws://127.0.0.1:{service.port}{V1}/ws/alerts"
+    offered = ["sentinel.v1", f"sentinel.key.{service.keys['reader']}"]
+    with connect(address, subprotocols=offered) as socket:  # type: ignore[arg-type]
+        assert socket.subprotocol == "sentinel.v1" and _next(socket, "connected")
+
+
+def test_slow_client_is_dropped_and_others_go_on(calls_lake: Path) -> None:
+    hub = Hub(sb.open(calls_lake), Metrics())
+
+    async def spread() -> tuple[Client, Client]:
+        slow, quick = hub.join(), hub.join()
+        assert slow is not None and quick is not None
+        for number in range(QUEUE_SIZE + 1):
+            hub._spread({"id": number})
+            assert (await quick.get(1)) == {"id": number}
+        with pytest.raises(SlowClientError):
+            await slow.get(1)
+        return slow, quick
+
+    slow, quick = asyncio.run(spread())
+    assert hub.clients == 1
+    hub.leave(quick)
+    hub.leave(slow)
+    assert hub.clients == 0
