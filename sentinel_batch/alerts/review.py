@@ -158,7 +158,7 @@ def annotate_alerts(
     def write(tables: Snapshot, before: list[Row]) -> list[Row]:
         return [row | {"reviewer_notes": notes or None} for row in before]
 
-    return _change(open_desk(lake, config), ids, write, _NOTED, {}, "", by)
+    return _change(open_desk(lake, config), ids, write, _NOTED, {}, "", by).rows
 
 
 def undo_review(
