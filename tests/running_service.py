@@ -57,7 +57,10 @@ class RunningService:
         """Start Python with words that make it serve at ``port``."""
         self.log = self.lake.parent / f"serve-{self.port}.log"
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen([sys.executable, *words], env=dict(os.environ), stdout=log, stderr=log)
+            # Not from this folder: its sentinel_batch holds tests, and would be taken for the package.
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", *words], env=dict(os.environ), stdout=log, stderr=log
+            )
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
