@@ -43,9 +43,16 @@ def to_plain(value: Any) -> Any:
     if kind in _PLAIN:
         return value
     if kind is dict:
-        return {str(key): to_plain(item) for key, item in value.items()}
+        return {
+            key if type(key) is str else str(key): item if type(item) in _PLAIN else to_plain(item)
+            for key, item in value.items()
+        }
     if kind is list:
-        return [to_plain(item) for item in value]
+        return [item if type(item) in _PLAIN else to_plain(item) for item in value]
+    if kind is float:
+        return value if math.isfinite(value) else None
+    if kind is datetime:
+        return _write_moment(value)
     value = unwrap(value)
     if isinstance(value, Enum):
         return to_plain(value.value)
@@ -54,8 +61,7 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, datetime):
-        moment = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-        return moment.isoformat().replace("+00:00", "Z")
+        return _write_moment(value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, timedelta):
@@ -67,3 +73,8 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, Iterable) and not isinstance(value, Path | bytes):
         return [to_plain(item) for item in value]
     return str(value)
+
+
+def _write_moment(value: datetime) -> str:
+    moment = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    return moment.isoformat().replace("+00:00", "Z")
