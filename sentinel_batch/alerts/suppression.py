@@ -254,6 +254,12 @@ def suppression_finder(entries: Iterable[Suppression], moment: datetime) -> Call
     return find
 
 
+def find_suppressed(numbers: Iterable[str], tables: Snapshot, config: Config) -> dict[str, str]:
+    """Return the numbers that are on a suppression list now, each with the reason, in their order."""
+    covering = suppression_finder(load_suppressions(tables, config), now())
+    return {number: entry.reason for number in numbers if (entry := covering(number)) is not None}
+
+
 def read_suppressions(path: str | Path, region: str) -> list[Suppression]:
     """Read a suppression file: UTF-8 CSV with a header line ``number,reason,until``; national numbers in a region.
 

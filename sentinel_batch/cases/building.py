@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -121,10 +121,10 @@ def build_cases(
 
 
 def _build(desk: Desk, tables: Snapshot, period: Period, linked: float, run_id: str) -> CaseChanges:
-    weights = weigh_rules(desk.config)
     standing = price_alerts(_alerts(tables, period), desk.config)
     boxes = _boxes(tables, period, standing)
-    alerts = _weighty(standing, weights, boxes)
+    fused = fuse_findings(standing, weigh_rules(desk.config))
+    alerts = _weighty(standing, fused, boxes)
     judgement, silent = judge_callers(Desk(desk.config, tables), until=period.until)
     accused = {*alerts["suspect_number"], *boxes["number"]}
     compared = sorted({*alerts["suspect_number"], *(judgement.listed if judgement is not None and accused else [])})
@@ -139,7 +139,7 @@ def _build(desk: Desk, tables: Snapshot, period: Period, linked: float, run_id: 
     links = pl.concat([find_links(tables, compared, calls, period), link_boxes(boxes)])
     growing = {case_id: row for case_id, row in stored.items() if row["status"] in OPEN_STATUSES}
     members_of = {case_id: known.filter(known["case_id"] == case_id)["number"].to_list() for case_id in growing}
-    beliefs = dict(_believe(numbers, fuse_findings(alerts, weights), boxes, judgement).iter_rows())
+    beliefs = dict(_believe(numbers, fused, boxes, judgement).iter_rows())
     writer = _Writer(alerts, links, stored, known, Rates.of(desk.config), run_id, changes, _activity(calls), beliefs)
     pairs = weigh_pairs(links).filter(pl.col("strength") >= linked)
     groups = group_suspects(keep_boxes_apart(pairs, dict(boxes.select("number", "box_id").iter_rows())), linked=linked)
@@ -157,9 +157,9 @@ def _alerts(tables: Snapshot, period: Period) -> pl.DataFrame:
     return tables.scan(FRAUD_ALERTS.name).filter(counts & within).sort("id").collect()
 
 
-def _weighty(alerts: pl.DataFrame, weights: Mapping[str, float], boxes: pl.DataFrame) -> pl.DataFrame:
+def _weighty(alerts: pl.DataFrame, fused: pl.DataFrame, boxes: pl.DataFrame) -> pl.DataFrame:
     """Return the alerts on members of boxes, however faint, and on suspects who reach the least score."""
-    weighed = fuse_findings(alerts, weights).filter(pl.col("rule_score") >= LEAST_SCORE)
+    weighed = fused.filter(pl.col("rule_score") >= LEAST_SCORE)
     number = pl.col("suspect_number")
     return alerts.filter(number.is_in(weighed["suspect_number"].implode()) | number.is_in(boxes["number"].implode()))
 

@@ -42,6 +42,9 @@ _SUPPRESSION_COLUMNS = (
     Column("Source", fold=True),
 )
 
+Ids = Annotated[
+    list[int], typer.Argument(metavar="ID...", help="Ids of alerts.", parser=parse_id, autocompletion=offer_alerts)
+]
 Severity = Annotated[
     str | None,
     typer.Option(
@@ -148,9 +151,7 @@ def show(
 @with_session
 def review(
     session: Session,
-    ids: Annotated[
-        list[int], typer.Argument(metavar="ID...", help="Ids of alerts.", parser=parse_id, autocompletion=offer_alerts)
-    ],
+    ids: Ids,
     disposition: Annotated[
         Literal["confirmed", "false-positive", "watch"] | None,
         typer.Option("--disposition", metavar="VERDICT", help="confirmed, false-positive or watch [default none]."),
@@ -176,7 +177,7 @@ def review(
 @with_session
 def undo(
     session: Session,
-    ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of alerts.", parser=parse_id)],
+    ids: Ids,
     notes: Annotated[str, typer.Option("--notes", metavar="TEXT", help="Why.")] = "",
     by: By = None,
 ) -> None:
@@ -189,7 +190,7 @@ def undo(
 @with_session
 def note(
     session: Session,
-    ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Ids of alerts.")],
+    ids: Ids,
     notes: Annotated[str, typer.Option("--notes", metavar="TEXT", help="The new notes; an empty text erases them.")],
     by: By = None,
 ) -> None:

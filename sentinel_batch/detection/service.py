@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sentinel_batch.alerts import AlertChanges, record_alerts
-from sentinel_batch.alerts.suppression import load_suppressions, suppression_finder
+from sentinel_batch.alerts.suppression import find_suppressed
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.detection.result import Detections
 from sentinel_batch.detection.witnesses import Unrecorded, choose_recorded
@@ -18,7 +18,6 @@ from sentinel_batch.rules import Detection, FailedRule, Rule, examine, examine_r
 from sentinel_batch.rules.catalogue import is_witness, list_rules
 from sentinel_batch.rules.grading import grade_findings
 from sentinel_batch.runs import recorded_run
-from sentinel_batch.window import now
 
 Moment = str | datetime | timedelta | None
 
@@ -134,9 +133,8 @@ def record_detections(
 
 def _list_suppressed(found: Sequence[Detection], desk: Desk) -> dict[str, str]:
     """Return the suspects that the suppression list covers now, with its reason."""
-    covering = suppression_finder(load_suppressions(desk.snapshot().tables, desk.config), now())
     numbers = sorted({number for one in found for number in one.findings["suspect_number"]})
-    return {number: entry.reason for number in numbers if (entry := covering(number)) is not None}
+    return find_suppressed(numbers, desk.snapshot().tables, desk.config)
 
 
 def _grade(found: Sequence[Detection], desk: Desk) -> list[Detection]:

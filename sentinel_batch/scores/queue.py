@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from sentinel_batch.alerts import STATUSES, list_alerts
-from sentinel_batch.alerts.suppression import load_suppressions, suppression_finder
+from sentinel_batch.alerts.suppression import find_suppressed
 from sentinel_batch.boxes import BOX_RULE
 from sentinel_batch.boxes import list_standing_members as list_standing_box_members
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
@@ -23,7 +23,6 @@ from sentinel_batch.scores.fusion import fuse_findings, price_alerts, weigh_rule
 from sentinel_batch.scores.judgement import Judgement, judge_callers
 from sentinel_batch.scores.membership import list_standing_members
 from sentinel_batch.severity import grade, severity_rank
-from sentinel_batch.window import now
 
 # Late: lists of suspects without a model need nothing of learning.
 if TYPE_CHECKING:
@@ -268,9 +267,9 @@ def _fuse(queue: pl.DataFrame) -> pl.DataFrame:
 
 def _mark_suppressed(queue: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     """Add why a number is on the suppression list now; its standing alerts say nothing of that."""
-    covering = suppression_finder(load_suppressions(desk.tables, desk.config), now())
-    reasons = [None if (entry := covering(number)) is None else entry.reason for number in queue["suspect_number"]]
-    return queue.with_columns(pl.Series("suppressed", reasons, dtype=pl.String))
+    numbers = queue["suspect_number"].to_list()
+    reasons = find_suppressed(numbers, desk.tables, desk.config)
+    return queue.with_columns(pl.Series("suppressed", map(reasons.get, numbers), dtype=pl.String))
 
 
 def _order(queue: pl.DataFrame, rates: Rates) -> pl.DataFrame:

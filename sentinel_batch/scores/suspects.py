@@ -13,11 +13,11 @@ from sentinel_batch.alerts import list_alerts
 from sentinel_batch.alerts.exports import EXPORT_VERSION
 from sentinel_batch.alerts.files import check_suffix, export_rows, json_rows
 from sentinel_batch.alerts.queries import matches_number
-from sentinel_batch.boxes import BOX_RULE, list_boxes
+from sentinel_batch.boxes import BOX_RULE
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
 from sentinel_batch.losses import Rates
-from sentinel_batch.schema import SEVERITIES
+from sentinel_batch.schema import BOXES, SEVERITIES
 from sentinel_batch.scores.queue import rank_suspects
 from sentinel_batch.severity import grade, sort_by_importance
 
@@ -170,7 +170,8 @@ def _alerts_of(suspects: pl.DataFrame, desk: Desk) -> pl.DataFrame:
 
 def _join_boxes(queue: pl.DataFrame, desk: Desk) -> pl.DataFrame:
     """Return the queue with one row for each box instead of its members."""
-    probability = dict(list_boxes(lake=desk).select("box_id", "probability").iter_rows())
+    # Of boxes no more is needed: their lists would read all alerts once more.
+    probability = dict(desk.tables.scan(BOXES.name).select("box_id", "probability").collect().iter_rows())
     schema = {name: kind for name, kind in _SCHEMA.items() if name not in _WORKED_OUT}
     in_boxes = queue.filter(pl.col("box_id").is_not_null()).sort("rank").group_by("box_id", maintain_order=True)
     boxes = pl.DataFrame([_box(members, probability.get(key[0], 0.0)) for key, members in in_boxes], schema=schema)
