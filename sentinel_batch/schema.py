@@ -23,6 +23,12 @@ FLAG = "flag"
 REAL = "real"
 DATE = "date"
 
+ROW_ENDS = ("records_inserted", "duplicates_skipped", "records_rejected", "records_skipped", "records_refused")
+"""What becomes of the rows of a file, each of which is counted in one."""
+
+ROW_COUNTS = ("records_processed", *ROW_ENDS)
+"""Rows that were read, and what became of them."""
+
 
 @dataclass(frozen=True)
 class Table:

@@ -15,6 +15,7 @@ from sentinel_batch.errors import NoInputError
 from sentinel_batch.ingestion.reading.files import is_readable_kind, survey_folder
 from sentinel_batch.remote import fetch_files
 from sentinel_batch.reporting import LOST, describe_file, inspect_command
+from sentinel_batch.schema import ROW_COUNTS
 
 if TYPE_CHECKING:
     from sentinel_batch.ingestion import FileResult, IngestResult
@@ -23,14 +24,6 @@ if TYPE_CHECKING:
 COPIES = "inbox_copies"
 """Folder of the lake for copies of files of inboxes on other machines."""
 
-_ROWS = (
-    "records_processed",
-    "records_inserted",
-    "duplicates_skipped",
-    "records_rejected",
-    "records_skipped",
-    "records_refused",
-)
 _OUTCOMES = {"inserted": "taken", "already_ingested": "known"}
 _UNDELIVERED = (".part", ".tmp", ".filepart", ".crdownload", ".partial")
 _DELIVERED = "It is read when it is renamed; if it has been there for long, its delivery broke off."
@@ -207,7 +200,7 @@ def count_files(files: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     rows = Counter[str]()
     for file in read:
         if file["outcome"] != "known":  # Its rows were counted in the night that took them.
-            rows.update({name: file[name] for name in _ROWS})
+            rows.update({name: file[name] for name in ROW_COUNTS})
     return {
         "files": len(read),
         "files_lost": sum(file["outcome"] in LOST for file in told),
@@ -229,7 +222,7 @@ def _tell(file: FileResult, growing: set[str]) -> dict[str, Any]:
     elif outcome == "empty":
         reason = "It holds no record."
         command = inspect_command(file.path, "")
-    rows = {name: getattr(file, name) for name in _ROWS}
+    rows = {name: getattr(file, name) for name in ROW_COUNTS}
     return describe_file(file.path, outcome, **rows, reason=reason, hint=error.get("hint", ""), command=command)
 
 

@@ -48,6 +48,7 @@ from sentinel_batch.recordings import analyse_recordings
 from sentinel_batch.reporting import PastNight, count_grown, drafted_folder, publish_folder, write_report
 from sentinel_batch.rules import FailedRule, check_rules
 from sentinel_batch.runs import Run, recorded_run
+from sentinel_batch.schema import ROW_COUNTS
 from sentinel_batch.scores.judgement import judge_callers
 
 DEFAULT_POLICY = "voice_only"
@@ -211,7 +212,7 @@ class _Night(Closing):
                 memory.remember({str(path_of(file.path)): file.ingest_id for file in known if file.ingest_id})
                 run.inputs["ingest_run_id"] = done.run_id
                 run.inputs["files"] = {str(file.path): file.sha256 for file in done.files}
-                step.counts |= _count_rows(done)
+                step.counts |= {"files": len(done.files)} | {name: getattr(done, name) for name in ROW_COUNTS}
             if arrivals.other:
                 step.counts["files_not_read"] = len(arrivals.other)
             self._tell(arrivals, set(arrivals.files) - set(new), looks)
@@ -379,18 +380,6 @@ class _Night(Closing):
             said = () if judgement is None else judgement.check.notices
             self.model_notices = said if silent is None else (silent,)
             self.result.notices += self.model_notices
-
-
-def _count_rows(done: IngestResult) -> dict[str, int]:
-    return {
-        "files": len(done.files),
-        "records_processed": done.records_processed,
-        "records_inserted": done.records_inserted,
-        "duplicates_skipped": done.duplicates_skipped,
-        "records_rejected": done.records_rejected,
-        "records_skipped": done.records_skipped,
-        "records_refused": done.records_refused,
-    }
 
 
 def _nightly_lock(lake: Path) -> AbstractContextManager[None]:

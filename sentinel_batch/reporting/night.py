@@ -14,7 +14,7 @@ import polars as pl
 from batch_base.names import path_of
 from batch_base.shell import join_words, quote_word
 from sentinel_batch.reporting.nights import PastNight, read_facts
-from sentinel_batch.schema import RUNS
+from sentinel_batch.schema import ROW_COUNTS, RUNS
 
 if TYPE_CHECKING:
     from sentinel_batch.lake import Snapshot
@@ -76,8 +76,7 @@ class Night:
 
 def describe_file(path: str, outcome: str, **facts: Any) -> dict[str, Any]:
     """Return what became of a file, with every key that the document promises."""
-    rows = ("records_processed", "records_inserted", "duplicates_skipped", "records_rejected", "records_skipped")
-    known = {"kind": "calls", **dict.fromkeys((*rows, "records_refused"), 0), "reason": "", "hint": "", "command": ""}
+    known = {"kind": "calls", **dict.fromkeys(ROW_COUNTS, 0), "reason": "", "hint": "", "command": ""}
     return {"path": path, "outcome": outcome, **known, **facts}
 
 

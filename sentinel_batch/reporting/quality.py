@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from sentinel_batch.schema import CALL_RECORDS, INGESTS, REJECTED_RECORDS, RUNS
+from sentinel_batch.schema import CALL_RECORDS, INGESTS, REJECTED_RECORDS, ROW_ENDS, RUNS
 
 if TYPE_CHECKING:
     from sentinel_batch.lake import Snapshot
@@ -22,7 +22,6 @@ _COUNTS = (
     "records_rejected",
     "records_skipped",
 )
-_PARTS = ("records_inserted", "duplicates_skipped", "records_rejected", "records_skipped", "records_refused")
 _DETECTING = ("detect", "rules run", "nightly")
 _LATEST_RUNS = 5
 _TOLERANCE = timedelta(milliseconds=1)  # The log of the lake knows the newest call to the millisecond only.
@@ -60,7 +59,7 @@ def measure_quality(tables: Snapshot, period: Period | None, run_id: str | None,
     refused = _refused(tables, None if everything else {*ingests["run_id"].drop_nulls(), *([run_id] if run_id else [])})
     counts["records_processed"] += refused
     counts["records_refused"] = refused
-    accounted = sum(counts[name] for name in _PARTS)
+    accounted = sum(counts[name] for name in ROW_ENDS)
     return {
         "files": ingests.height,
         **counts,
