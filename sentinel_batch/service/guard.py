@@ -49,9 +49,7 @@ _SAFE_HEADERS = {
 class Guard:
     """The outermost layer of the application."""
 
-    def __init__(
-        self, app: ASGIApp, settings: ServiceSettings, doorkeeper: Doorkeeper, sessions: SessionStore
-    ) -> None:
+    def __init__(self, app: ASGIApp, settings: ServiceSettings, doorkeeper: Doorkeeper, sessions: SessionStore) -> None:
         self._app = app
         self._settings = settings
         self._doorkeeper = doorkeeper

@@ -1,4 +1,4 @@
-"""Browsers that have signed in: each has a random cookie, of which only the hash is kept; and what guards their forms."""
+"""Browsers that have signed in: a random cookie each, of which only the hash is kept; and what guards their forms."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ class SessionStore:
         text, moment = secrets.token_urlsafe(32), time.time()
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM sessions WHERE expires <= ?", (moment,))
-            connection.execute(
-                "INSERT INTO sessions VALUES (?, ?, ?)", (_hash(text), key.id, moment + SESSION_SECONDS)
-            )
+            connection.execute("INSERT INTO sessions VALUES (?, ?, ?)", (_hash(text), key.id, moment + SESSION_SECONDS))
         return text
 
     def identify(self, headers: Headers) -> Principal | None:

@@ -45,7 +45,7 @@ async def send_asset(digest: str, name: str) -> Response:
 
 
 @router.get("/login")
-def ask_for_key(request: Request, next: str = "/") -> Response:  # noqa: A002 - a field of the address
+def ask_for_key(request: Request, next: str = "/") -> Response:
     """Show the form to sign in."""
     if request.scope["state"]["principal"] is not None:
         return RedirectResponse(_own_address(next), 303)

@@ -100,9 +100,7 @@ def _apply(desk: Desk, case_id: int, form: dict[str, str], by: str) -> None:
     elif done == "mark":
         mark_case(case_id, form.get("status", ""), notes=notes, by=by, lake=desk)
     elif done == "close":
-        close_case(
-            case_id, verdict=form.get("verdict", ""), notes=notes, review="review" in form, by=by, lake=desk
-        )
+        close_case(case_id, verdict=form.get("verdict", ""), notes=notes, review="review" in form, by=by, lake=desk)
     else:
         raise UsageError("The form does not say what to do.", hint="Allowed: assign, mark, close.", value=str(done))
 

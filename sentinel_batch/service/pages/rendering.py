@@ -20,6 +20,7 @@ from batch_base.errors import ReportedError
 from batch_base.plain import to_plain
 from sentinel_batch.reporting.marks import SEVERITY_ICONS
 from sentinel_batch.reporting.page import make_environment
+from sentinel_batch.reporting.text import localise, visible
 from sentinel_batch.schema import SEVERITIES
 from sentinel_batch.service.access import ANY, JUDGE, READ, SEND, Principal, needs
 from sentinel_batch.service.answers import is_masked, mask
@@ -30,15 +31,17 @@ from sentinel_batch.service.state import Service
 
 log = logging.getLogger("sentinel_batch.service")
 
-FORM_TOKEN = "csrf"
-"""Field of forms that shows that they are ours; scripts send it as the header :data:`TOKEN_HEADER`."""
+FORM_FIELD = "csrf"
+"""Field of forms that shows that they are ours; scripts send it as the header :data:`FORM_HEADER`."""
 
-TOKEN_HEADER = "x-csrf-token"
+FORM_HEADER = "x-csrf-token"
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+# Without a referrer browsers hide the origin of a form, too, and it would be taken for one of another site.
+_HEADERS = {"Content-Security-Policy": _POLICY, "Referrer-Policy": "same-origin"}
 _MOST_FIELDS = 50
 _MAY = {"read": READ, "judge": JUDGE, "send": SEND, "any": ANY}
 
@@ -97,7 +100,7 @@ async def read_form(request: Request) -> dict[str, str]:
     """
     async with request.form(max_files=0, max_fields=_MOST_FIELDS) as form:
         fields = {name: value.strip() for name, value in form.items() if isinstance(value, str)}
-    check_token(request, fields.pop(FORM_TOKEN, ""))
+    check_token(request, fields.pop(FORM_FIELD, ""))
     return fields
 
 
@@ -110,7 +113,7 @@ def check_token(request: Request, token: str = "") -> None:
         If neither the token nor the header is that of the browser.
     """
     sessions: SessionStore = request.app.state.sessions
-    if not sessions.owns_form(request.headers, request.headers.get(TOKEN_HEADER) or token):
+    if not sessions.owns_form(request.headers, request.headers.get(FORM_HEADER) or token):
         raise HTTPException(403, "The form is no longer valid: reload the page, and send it again.")
 
 
@@ -128,7 +131,7 @@ def show(request: Request, template: str, status: int = 200, **values: Any) -> H
         "alerted": () if masked else _Everybody(),
     }
     page = templates(service.desk.config.timezone).get_template(template).render(context)
-    return HTMLResponse(page, status, {"Content-Security-Policy": _POLICY})
+    return HTMLResponse(page, status, _HEADERS)
 
 
 def mask_pictures(value: Any) -> Any:
@@ -145,7 +148,12 @@ def templates(timezone: str) -> Environment:
     environment = make_environment(timezone)
     own = PackageLoader("sentinel_batch.service.pages")
     environment.loader = ChoiceLoader([own, environment.loader] if environment.loader else [own])
-    environment.filters.update(measure=words.say_measure, amount=words.say_amount, spark=words.draw_spark)
+    environment.filters.update(
+        measure=words.say_measure,
+        amount=words.say_amount,
+        spark=words.draw_spark,
+        moment=lambda value: localise(visible(value), timezone),
+    )
     return environment
 
 

@@ -121,4 +121,3 @@ def _describe(job: Job, principal: Principal) -> dict[str, Any]:
 def _name(job: Job) -> str:
     file = str(job.parameters.get("file", ""))
     return file.rpartition("/")[2] if job.kind == "ingest" else "SDHF_001"
-
