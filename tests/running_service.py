@@ -47,8 +47,8 @@ class RunningService:
     port: int = 0
 
     def start(self) -> RunningService:
-        """Start it, on a free port, and wait until it answers."""
-        self.port = free_port()
+        """Start it, on a free port or again on the one that it had, and wait until it answers."""
+        self.port = self.port or free_port()
         settings = {**self.settings, "port": self.port}
         words = [__file__, str(self.lake), str(self.header_seconds), json.dumps(settings)]
         return self.launch(words)
@@ -56,7 +56,7 @@ class RunningService:
     def launch(self, words: list[str]) -> RunningService:
         """Start Python with words that make it serve at ``port``."""
         self.log = self.lake.parent / f"serve-{self.port}.log"
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:
             # Not from this folder: its sentinel_batch holds tests, and would be taken for the package.
             self.process = subprocess.Popen(
                 [sys.executable, "-P", *words], env=dict(os.environ), stdout=log, stderr=log
