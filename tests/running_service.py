@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 import sentinel_batch as sb
+from sentinel_batch import MockCDRGenerator
 from sentinel_batch.service import KeyStore, ServiceSettings, serve
 from sentinel_batch.service.protocol import GuardedProtocol
 from sentinel_batch.service.settings import service_folder
@@ -100,6 +101,17 @@ def serving(
     yield running
     assert running.stop() == 0
     assert "Traceback" not in running.log.read_text()
+
+
+def raise_alert(lake: Path, folder: Path, seed: int) -> str:
+    """Let another process than the service load calls of a SIM box and find it; returns its number."""
+    file = folder / f"{seed}.csv"
+    [number] = MockCDRGenerator(seed=seed).save_to_file(
+        file, total_records=300, simbox_callers=1, simbox_calls_per_caller=80
+    )
+    sb.ingest([file], lake=lake)
+    sb.run_detection("SDHF_001", lake=lake)
+    return number
 
 
 def free_port() -> int:

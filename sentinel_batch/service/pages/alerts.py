@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal
 
 import polars as pl
@@ -22,6 +21,7 @@ from sentinel_batch.alerts import (
 )
 from sentinel_batch.detection import read_guidance
 from sentinel_batch.reporting.investigation import group_alerts
+from sentinel_batch.reporting.nights import read_facts
 from sentinel_batch.service.access import JUDGE, READ, Principal
 from sentinel_batch.service.pages.rendering import PageRoute, read_form, show, visitor
 from sentinel_batch.service.shapes import Int64, Plain
@@ -71,8 +71,8 @@ def show_one(request: Request, alert_id: Int64, principal: Principal = visitor(R
         "alert.html.j2",
         alert=row,
         group=group_alerts(desk, frame, None)[alert_id],
-        figures=_read(row["evidence"]),
-        parameters=_read(row["parameters"]),
+        figures=read_facts(row["evidence"]),
+        parameters=read_facts(row["parameters"]),
         remediation=guidance[0]["remediation"] if guidance else None,
         dispositions=DISPOSITIONS,
     )
@@ -150,12 +150,3 @@ async def _suppress(request: Request, pattern: str, form: dict[str, str], by: st
 
 def _back(alert_id: int) -> Response:
     return RedirectResponse(f"/alerts/{alert_id}", 303)
-
-
-def _read(text: str | None) -> dict[str, Any]:
-    """Return the plain values of a JSON object."""
-    try:
-        found = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

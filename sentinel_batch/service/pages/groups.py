@@ -42,8 +42,7 @@ def show_queue(request: Request, principal: Principal = visitor(READ)) -> Respon
 @router.get("/boxes")
 def list_all_boxes(request: Request, principal: Principal = visitor(READ)) -> Response:  # noqa: B008
     """Show the SIM boxes that stand, in the order of importance."""
-    rows = list_boxes(lake=desk_of(request))
-    return show(request, "boxes_list.html.j2", boxes=rows.head(SHOWN).to_dicts(), total=rows.height)
+    return _show_list(request, "boxes", list_boxes(lake=desk_of(request)))
 
 
 @router.get("/boxes/{box_id}")
@@ -64,8 +63,7 @@ def show_box(request: Request, box_id: Int64, principal: Principal = visitor(REA
 @router.get("/cases")
 def list_all_cases(request: Request, principal: Principal = visitor(READ)) -> Response:  # noqa: B008
     """Show the cases, closed ones too, in the order of importance."""
-    rows = list_cases(lake=desk_of(request), status=_STATUSES)
-    return show(request, "cases_list.html.j2", cases=rows.head(SHOWN).to_dicts(), total=rows.height)
+    return _show_list(request, "cases", list_cases(lake=desk_of(request), status=_STATUSES))
 
 
 @router.get("/cases/{case_id}")
@@ -90,6 +88,10 @@ async def change_case(request: Request, case_id: Int64, principal: Principal = v
     form = await read_form(request)
     await service_of(request).write(lambda desk: _apply(desk, case_id, form, principal.name))
     return RedirectResponse(f"/cases/{case_id}", 303)
+
+
+def _show_list(request: Request, name: str, rows: pl.DataFrame) -> Response:
+    return show(request, f"{name}_list.html.j2", total=rows.height, **{name: rows.head(SHOWN).to_dicts()})
 
 
 def _apply(desk: Desk, case_id: int, form: dict[str, str], by: str) -> None:

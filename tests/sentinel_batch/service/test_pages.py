@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
-from page_samples import fill_pages
 from running_service import RunningService
 
 import sentinel_batch as sb
@@ -28,17 +26,6 @@ READ += ["/boxes", "/boxes/1", "/cases", "/cases/1", "/suppressions", "/jobs", "
 READ += ["/numbers?q=08136260301", "/numbers/explain?q=08136260301"]
 WHOLE_NUMBER = re.compile(r"(?:\+|%2B)\d{8,15}")
 FORM_TOKEN = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    """A service whose lake has something for every page."""
-    folder = tmp_path_factory.mktemp("pages")
-    lake = fill_pages(folder)
-    running = RunningService(lake, {"config": {"reports": str(folder / "reports")}}).make_keys().start()
-    yield running
-    assert running.stop() == 0
-    assert "Traceback" not in running.log.read_text()
 
 
 class Visitors:
@@ -61,9 +48,9 @@ class Visitors:
 
 
 @pytest.fixture(scope="module")
-def visit(service: RunningService) -> Visitors:
+def visit(page_service: RunningService) -> Visitors:
     """Give the client of a role, signed in."""
-    return Visitors(service)
+    return Visitors(page_service)
 
 
 def token_of(client: httpx.Client, path: str = "/jobs") -> str:
@@ -73,8 +60,8 @@ def token_of(client: httpx.Client, path: str = "/jobs") -> str:
     return found[1]
 
 
-def test_a_stranger_is_asked_to_sign_in_and_comes_back(service: RunningService) -> None:
-    with service.client(None) as stranger:
+def test_a_stranger_is_asked_to_sign_in_and_comes_back(page_service: RunningService) -> None:
+    with page_service.client(None) as stranger:
         asked = stranger.get("/alerts?severity=HIGH")
         assert (asked.status_code, asked.headers["location"]) == (303, "/login?next=/alerts%3Fseverity%3DHIGH")
         assert 'value="/alerts?severity=HIGH"' in stranger.get(asked.headers["location"]).text
@@ -86,14 +73,16 @@ def test_a_stranger_is_asked_to_sign_in_and_comes_back(service: RunningService) 
         assert stranger.get("/api/v2/queue").status_code == 401
 
 
-def test_cookie_is_kept_from_scripts_and_other_sites(service: RunningService) -> None:
-    with service.client(None) as client:
-        answer = client.post("/login", data={"key": service.keys["reader"]}, headers={"X-Forwarded-Proto": "https"})
+def test_cookie_is_kept_from_scripts_and_other_sites(page_service: RunningService) -> None:
+    with page_service.client(None) as client:
+        answer = client.post(
+            "/login", data={"key": page_service.keys["reader"]}, headers={"X-Forwarded-Proto": "https"}
+        )
     cookie = answer.headers["set-cookie"]
-    assert cookie.startswith(COOKIE) and service.keys["reader"] not in cookie
+    assert cookie.startswith(COOKIE) and page_service.keys["reader"] not in cookie
     assert {"HttpOnly", "SameSite=strict", "Secure", "Max-Age=43200", "Path=/"} <= set(cookie.split("; "))
-    with service.client(None) as client:
-        assert "Secure" not in client.post("/login", data={"key": service.keys["reader"]}).headers["set-cookie"]
+    with page_service.client(None) as client:
+        assert "Secure" not in client.post("/login", data={"key": page_service.keys["reader"]}).headers["set-cookie"]
 
 
 def test_cookie_opens_pages_and_not_the_api(visit: Visitors) -> None:
@@ -104,19 +93,19 @@ def test_cookie_opens_pages_and_not_the_api(visit: Visitors) -> None:
     assert client.get("/metrics").status_code == 401
 
 
-def test_wrong_key(service: RunningService) -> None:
-    with service.client(None) as client:
+def test_wrong_key(page_service: RunningService) -> None:
+    with page_service.client(None) as client:
         for key in ("", "sb_wrong", "x" * 5000):
             answer = client.post("/login", data={"key": key})
             assert answer.status_code == 401 and "no valid key" in answer.text and "set-cookie" not in answer.headers
 
 
-def test_signing_out_ends_the_session_on_the_server(service: RunningService, visit: Visitors) -> None:
+def test_signing_out_ends_the_session_on_the_server(page_service: RunningService, visit: Visitors) -> None:
     client = visit.sign_in("reader")
     cookie = client.cookies[COOKIE]
     assert client.post("/logout", data={"csrf": "wrong"}).status_code == 403
     assert client.post("/logout", data={"csrf": token_of(client)}).headers["location"] == "/login"
-    with httpx.Client(base_url=service.url, cookies={COOKIE: cookie}) as thief:
+    with httpx.Client(base_url=page_service.url, cookies={COOKIE: cookie}) as thief:
         assert thief.get("/").status_code == 303
 
 
@@ -181,7 +170,7 @@ def test_reader_may_change_nothing(visit: Visitors) -> None:
     assert client.post("/upload", headers={"X-CSRF-Token": token}).status_code == 403
 
 
-def test_forms_of_other_pages_are_refused(service: RunningService, visit: Visitors) -> None:
+def test_forms_of_other_pages_are_refused(page_service: RunningService, visit: Visitors) -> None:
     client = visit("admin")
     for data in ({"disposition": "confirmed"}, {"csrf": "0" * 64}, {"csrf": "é"}):
         assert client.post("/alerts/1/review", data=data).status_code == 403
@@ -192,7 +181,7 @@ def test_forms_of_other_pages_are_refused(service: RunningService, visit: Visito
     assert client.post("/upload", files={"cdr_file": ("a.csv", b"x")}).status_code == 403
     other = visit.sign_in("admin")
     assert other.post("/alerts/1/review", data={"csrf": token}).status_code == 403
-    assert not sb.get_alert(1, lake=service.lake)["reviewed"]
+    assert not sb.get_alert(1, lake=page_service.lake)["reviewed"]
 
 
 @pytest.mark.parametrize("path", [*READ, "/alerts/102", "/upload", "/detect"])
@@ -222,8 +211,8 @@ def test_errors_are_pages_that_say_what_to_do(visit: Visitors) -> None:
     assert refused.status_code == 403 and "analyst" in refused.text
 
 
-def test_assets_are_kept_for_ever_and_change_their_address(service: RunningService) -> None:
-    with service.client(None) as stranger:
+def test_assets_are_kept_for_ever_and_change_their_address(page_service: RunningService) -> None:
+    with page_service.client(None) as stranger:
         page = stranger.get("/login").text
         for address in re.findall(r'"(/static/[^"]+)"', page):
             answer = stranger.get(address)
@@ -234,7 +223,7 @@ def test_assets_are_kept_for_ever_and_change_their_address(service: RunningServi
         assert stranger.get("/static/0000/none.js").status_code == 404
 
 
-def test_pulse_changes_with_what_it_names(service: RunningService, visit: Visitors) -> None:
+def test_pulse_changes_with_what_it_names(page_service: RunningService, visit: Visitors) -> None:
     client = visit("analyst")
     before = client.get("/pulse").json()
     assert set(before) == {"alerts", "groups", "calls", "jobs"} and len(client.get("/pulse").content) < 500
@@ -243,7 +232,7 @@ def test_pulse_changes_with_what_it_names(service: RunningService, visit: Visito
     assert (done.status_code, done.headers["location"]) == (303, "/alerts/104")
     changed = [topic for topic, version in _later(client, before).items() if version != before[topic]]
     assert "alerts" in changed and "groups" not in changed and "jobs" not in changed
-    row = sb.get_alert(104, lake=service.lake)
+    row = sb.get_alert(104, lake=page_service.lake)
     assert (row["disposition"], row["reviewer_notes"]) == ("watch", "two SIMs")
     assert {event["actor"] for event in row["events"]} == {"analyst"}
 
@@ -258,7 +247,7 @@ def _later(client: httpx.Client, before: dict[str, str]) -> dict[str, str]:
     raise AssertionError("The pulse does not change.")
 
 
-def test_verdicts_are_replaced_on_request_only_and_taken_back(service: RunningService, visit: Visitors) -> None:
+def test_verdicts_are_replaced_on_request_only_and_taken_back(page_service: RunningService, visit: Visitors) -> None:
     client = visit("analyst")
     token = token_of(client)
 
@@ -274,7 +263,7 @@ def test_verdicts_are_replaced_on_request_only_and_taken_back(service: RunningSe
     assert "confirmed" in client.get("/alerts/107").text
     assert send("suppress", reason="hotline", until="2031-01-01").status_code == 303
     assert "hotline" in client.get("/suppressions").text
-    number = sb.get_alert(107, lake=service.lake)["suspect_number"]
+    number = sb.get_alert(107, lake=page_service.lake)["suspect_number"]
     assert client.post("/suppressions/remove", data={"csrf": token, "pattern": number}).status_code == 303
     assert "hotline" not in client.get("/suppressions").text
 

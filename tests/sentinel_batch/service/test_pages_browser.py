@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from browsers import open_browser
-from page_samples import fill_pages
-from running_service import RunningService
+from running_service import RunningService, raise_alert
 
 import sentinel_batch as sb
 from sentinel_batch import MockCDRGenerator
@@ -84,17 +83,6 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
-    """A service whose lake has something for every page."""
-    folder = tmp_path_factory.mktemp("browser")
-    lake = fill_pages(folder)
-    running = RunningService(lake, {"config": {"reports": str(folder / "reports")}}).make_keys().start()
-    yield running
-    assert running.stop() == 0
-    assert "Traceback" not in running.log.read_text()
-
-
-@pytest.fixture(scope="module")
 def drivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
     """Two browsers that share nothing."""
     opened: list[Any] = []
@@ -106,15 +94,15 @@ def drivers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
 
 
 @pytest.fixture
-def ada(drivers: list[Any], service: RunningService) -> Iterator[Desk]:
+def ada(drivers: list[Any], page_service: RunningService) -> Iterator[Desk]:
     """The desk of an analyst; nothing may be said on its console."""
-    yield from _desk(drivers[0], service, "admin")
+    yield from _desk(drivers[0], page_service, "admin")
 
 
 @pytest.fixture
-def bob(drivers: list[Any], service: RunningService) -> Iterator[Desk]:
+def bob(drivers: list[Any], page_service: RunningService) -> Iterator[Desk]:
     """The desk of somebody who only reads."""
-    yield from _desk(drivers[1], service, "reader")
+    yield from _desk(drivers[1], page_service, "reader")
 
 
 def _desk(driver: Any, service: RunningService, role: str) -> Iterator[Desk]:
@@ -126,22 +114,13 @@ def _desk(driver: Any, service: RunningService, role: str) -> Iterator[Desk]:
     assert desk.complaints() == []
 
 
-def _raise_alert(service: RunningService, folder: Path, seed: int) -> str:
-    [number] = MockCDRGenerator(seed=seed).save_to_file(
-        folder / f"{seed}.csv", total_records=300, simbox_callers=1, simbox_calls_per_caller=80
-    )
-    sb.ingest([folder / f"{seed}.csv"], lake=service.lake)
-    sb.run_detection("SDHF_001", lake=service.lake)
-    return number
-
-
 def test_alert_arrives_in_two_browsers_and_a_review_in_the_other(
-    service: RunningService, ada: Desk, bob: Desk, tmp_path: Path
+    page_service: RunningService, ada: Desk, bob: Desk, tmp_path: Path
 ) -> None:
     for desk in (ada, bob):
         desk.run("window.loaded = 'once'")
         desk.wait(lambda desk=desk: desk.is_live)  # type: ignore[misc]
-    number = _raise_alert(service, tmp_path, 21)
+    number = raise_alert(page_service.lake, tmp_path, 21)
     masked = f"{number[:6]}******{number[-2:]}"
     for desk, shown in ((ada, number), (bob, masked)):
         desk.wait(lambda desk=desk, shown=shown: shown in desk.text("#feed"))  # type: ignore[misc]
@@ -150,7 +129,7 @@ def test_alert_arrives_in_two_browsers_and_a_review_in_the_other(
         assert len(rows) == len(set(rows)) and desk.run("return document.querySelectorAll('.fresh').length") == 1
         assert shown in desk.run("return document.getElementById('news').textContent")
     assert number not in bob.driver.page_source and "/numbers?q=%2B" not in bob.driver.page_source
-    alert_id = sb.list_alerts(lake=service.lake, suspect=number)["id"].max()
+    alert_id = sb.list_alerts(lake=page_service.lake, suspect=number)["id"].max()
     ada.open(f"/alerts/{alert_id}")
     ada.click("input[value=confirmed]")
     ada.driver.find_element("id", "notes").send_keys("80 calls of 2 s <script>alert(1)</script>")
@@ -164,10 +143,10 @@ def test_alert_arrives_in_two_browsers_and_a_review_in_the_other(
     bob.wait(lambda: "to review" in bob.text(f"#alert-{alert_id}"))
 
 
-def test_another_verdict_shows_beside_notes_that_are_being_written(service: RunningService, ada: Desk) -> None:
+def test_another_verdict_shows_beside_notes_that_are_being_written(page_service: RunningService, ada: Desk) -> None:
     ada.open("/alerts/103")
     ada.driver.find_element("id", "notes").send_keys("half a senten")
-    sb.review_alerts(103, disposition="false-positive", by="bob", lake=service.lake)
+    sb.review_alerts(103, disposition="false-positive", by="bob", lake=page_service.lake)
     ada.wait(lambda: ada.text("#verdict") == "false-positive")
     assert ada.run("return document.getElementById('notes').value") == "half a senten"
     assert ada.run("return document.activeElement.id") == "notes"
@@ -178,13 +157,13 @@ def test_another_verdict_shows_beside_notes_that_are_being_written(service: Runn
     assert any("422" in line for line in ada.complaints())
 
 
-def test_page_comes_back_after_the_service_was_away(service: RunningService, ada: Desk, tmp_path: Path) -> None:
+def test_page_comes_back_after_the_service_was_away(page_service: RunningService, ada: Desk, tmp_path: Path) -> None:
     ada.run("window.loaded = 'once'")
     ada.wait(lambda: ada.is_live)
-    assert service.stop() == 0
+    assert page_service.stop() == 0
     ada.wait(lambda: "Reconnecting" in ada.text("#connection"))
-    number = _raise_alert(service, tmp_path, 22)
-    service.start()
+    number = raise_alert(page_service.lake, tmp_path, 22)
+    page_service.start()
     # Who has signed in stays so, and what came meanwhile is there, once.
     ada.wait(lambda: ada.is_live and number in ada.text("#feed"))
     assert ada.text("#feed").count(number) == 1
@@ -274,7 +253,7 @@ def test_page_is_for_everybody(ada: Desk, path: str) -> None:
     ada.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_keyboard_goes_first_to_the_content_and_keeps_its_place(service: RunningService, ada: Desk) -> None:
+def test_keyboard_goes_first_to_the_content_and_keeps_its_place(page_service: RunningService, ada: Desk) -> None:
     from selenium.webdriver.common.keys import Keys
 
     ada.wait(lambda: ada.is_live)
@@ -283,6 +262,6 @@ def test_keyboard_goes_first_to_the_content_and_keeps_its_place(service: Running
     ada.driver.switch_to.active_element.send_keys(Keys.ENTER)
     assert ada.run("return document.activeElement.id") == "main"
     ada.run("document.getElementById('open-105').focus()")
-    sb.review_alerts(106, disposition="watch", by="bob", lake=service.lake)
+    sb.review_alerts(106, disposition="watch", by="bob", lake=page_service.lake)
     ada.wait(lambda: "watch" in ada.text("#alert-106"))
     assert ada.run("return document.activeElement.id") == "open-105"
