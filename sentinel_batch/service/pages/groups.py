@@ -76,7 +76,7 @@ def show_case(request: Request, case_id: Int64, principal: Principal = visitor(R
         "case_page.html.j2",
         c=describe_case(found, drawn=True),
         alerts=_alerts_of(desk, found.members["number"]),
-        events=found.events.sort("at", descending=True).to_dicts(),
+        events=found.events.sort("at", maintain_order=True).to_dicts(),
         marks=MARKS,
         dispositions=DISPOSITIONS,
     )

@@ -152,6 +152,7 @@ def templates(timezone: str) -> Environment:
         measure=words.say_measure,
         amount=words.say_amount,
         spark=words.draw_spark,
+        changes=words.tell_changes,
         moment=lambda value: localise(visible(value), timezone),
     )
     return environment

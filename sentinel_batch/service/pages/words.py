@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 _MEASURES = {
@@ -10,6 +11,8 @@ _MEASURES = {
     "unique_destinations": "Unique destinations",
     "avg_duration_seconds": "Average duration, s",
 }
+_WHAT = ("at", "actor", "event", "note")
+_SAID_ANYWAY = ("status", "reviewed", "reviewer_notes")
 
 
 def say_measure(name: str) -> str:
@@ -20,6 +23,23 @@ def say_measure(name: str) -> str:
 def say_amount(value: float | None) -> str:
     """Return an amount of money, or of anything else that nobody needs to the cent."""
     return "–" if value is None else f"{value:,.0f}"
+
+
+def tell_changes(events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a history as people read it, the newest first: one entry for what somebody did at once.
+
+    Returns
+    -------
+    list of dict
+        ``at, actor, event, note``, and ``changes`` (``field, before, after``) of what the words do not say anyway.
+    """
+    return [
+        {
+            **dict(zip(_WHAT, what, strict=True)),
+            "changes": [row for row in rows if row["field"] and row["field"] not in _SAID_ANYWAY],
+        }
+        for what, rows in groupby(reversed(events), key=lambda row: tuple(row[name] for name in _WHAT))
+    ]
 
 
 def draw_spark(counts: Sequence[int]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import time
@@ -16,7 +17,7 @@ import sentinel_batch as sb
 from sentinel_batch.service import sessions as sessions_module
 from sentinel_batch.service.guard import PAGES
 from sentinel_batch.service.keys import KeyStore
-from sentinel_batch.service.pages import list_routers
+from sentinel_batch.service.pages import assets, list_routers
 from sentinel_batch.service.pages.entry import _own_address
 from sentinel_batch.service.sessions import COOKIE, SessionStore
 from tests.sentinel_batch.reporting.report_lake import HOSTILE
@@ -221,6 +222,11 @@ def test_assets_are_kept_for_ever_and_change_their_address(page_service: Running
             assert stranger.get(f"/static/{digest[::-1]}/{name}").status_code == 404
         assert stranger.get("/static/0/../keys.db").status_code in (401, 404)
         assert stranger.get("/static/0000/none.js").status_code == 404
+
+
+def test_script_of_others_is_the_one_that_the_documentation_names() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    assert hashlib.sha256(assets.read("htmx.js")).hexdigest() in text
 
 
 def test_pulse_changes_with_what_it_names(page_service: RunningService, visit: Visitors) -> None:
