@@ -13,6 +13,7 @@ from sentinel_batch import __version__
 from sentinel_batch.service import failures, live, pages, probes, v1
 from sentinel_batch.service.guard import OPEN_PATHS, Guard
 from sentinel_batch.service.metrics import MeasuredRequests
+from sentinel_batch.service.pages.entry import Pulse
 from sentinel_batch.service.sessions import SessionStore
 from sentinel_batch.service.settings import ServiceSettings
 from sentinel_batch.service.shapes import Detail
@@ -65,7 +66,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         responses={status: {"model": Detail, "description": text} for status, text in _REFUSALS.items()},
     )
     app.state.service = service
-    app.state.pulse = pages.Pulse(service)
+    app.state.pulse = Pulse(service)
     app.state.sessions = sessions = SessionStore(settings.folder, service.keys)
     for router in (v1.router, *list_routers(), probes.router, live.router, *pages.list_routers()):
         app.include_router(router)

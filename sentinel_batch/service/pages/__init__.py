@@ -5,9 +5,6 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from sentinel_batch.service.pages import alerts, entry, groups, numbers, overview, work
-from sentinel_batch.service.pages.entry import Pulse
-
-__all__ = ["Pulse", "list_routers"]
 
 
 def list_routers() -> list[APIRouter]:

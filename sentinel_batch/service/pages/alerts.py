@@ -32,6 +32,10 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 SHOWN = 100
 """Alerts of a list at once."""
 
+CALLS_SHOWN = 5_000
+"""Calls behind an alert that a page lists; nobody reads more there."""
+
+_CALL = ("call_timestamp", "caller_number", "callee_number", "duration_seconds", "termination_cause", "location_code")
 _SORTS = {"severity": [], "newest": ["id"], "last_seen": ["last_seen", "id"]}
 Sort = Literal["severity", "newest", "last_seen"]
 Wanted = Literal["", "LOW", "MEDIUM", "HIGH", "CRITICAL"]
@@ -82,6 +86,14 @@ def show_one(request: Request, alert_id: Int64, principal: Principal = visitor(R
 def explain_one(request: Request, alert_id: Int64, principal: Principal = visitor(READ)) -> Response:  # noqa: B008
     """Show the calls behind an alert, and how they compare with those of others."""
     return show(request, "explanation.html.j2", found=explain(alert_id, lake=desk_of(request)).to_dict())
+
+
+@router.get("/alerts/{alert_id}/calls")
+def list_calls(request: Request, alert_id: Int64, principal: Principal = visitor(READ)) -> Response:  # noqa: B008
+    """Show every call behind an alert, the oldest first."""
+    calls = explain(alert_id, lake=desk_of(request)).calls()
+    shown = calls.select(_CALL).head(CALLS_SHOWN).to_dicts()
+    return show(request, "calls.html.j2", calls=shown, total=calls.height, alert_id=alert_id)
 
 
 @router.post("/alerts/{alert_id}/review")

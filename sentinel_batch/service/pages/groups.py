@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -10,10 +12,13 @@ from sentinel_batch.alerts import DISPOSITIONS, list_alerts
 from sentinel_batch.boxes import get_box, list_boxes
 from sentinel_batch.cases import assign_case, close_case, get_case, list_cases, mark_case
 from sentinel_batch.cases.handling import MARKS
+from sentinel_batch.config import Config
 from sentinel_batch.desk import Desk
+from sentinel_batch.detection import locate_cells
 from sentinel_batch.errors import UsageError
 from sentinel_batch.reporting.box_picture import chart_box
 from sentinel_batch.reporting.boxes import describe_box
+from sentinel_batch.reporting.cell_map import draw_map
 from sentinel_batch.reporting.investigation import describe_case
 from sentinel_batch.scores import describe_suspects, list_suspects, rank_queue
 from sentinel_batch.service.access import JUDGE, READ, Principal
@@ -26,6 +31,10 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 SHOWN = 100
 """Boxes, cases or suspects of a list."""
 
+_NO_PLACES = {
+    "name": pl.String, "latitude": pl.Float64, "longitude": pl.Float64, "alerts": pl.Int64, "suspects": pl.Int64,
+    "severity": pl.String,
+}  # fmt: skip
 _STATUSES = ["unseen", "open", "watch", "confirmed", "closed"]
 
 
@@ -42,7 +51,9 @@ def show_queue(request: Request, principal: Principal = visitor(READ)) -> Respon
 @router.get("/boxes")
 def list_all_boxes(request: Request, principal: Principal = visitor(READ)) -> Response:  # noqa: B008
     """Show the SIM boxes that stand, in the order of importance."""
-    return _show_list(request, "boxes", list_boxes(lake=desk_of(request)))
+    desk = desk_of(request)
+    boxes = list_boxes(lake=desk)
+    return _show_list(request, "boxes", boxes, where=map_boxes(boxes.head(SHOWN), desk.config))
 
 
 @router.get("/boxes/{box_id}")
@@ -90,8 +101,16 @@ async def change_case(request: Request, case_id: Int64, principal: Principal = v
     return RedirectResponse(f"/cases/{case_id}", 303)
 
 
-def _show_list(request: Request, name: str, rows: pl.DataFrame) -> Response:
-    return show(request, f"{name}_list.html.j2", total=rows.height, **{name: rows.head(SHOWN).to_dicts()})
+def map_boxes(boxes: pl.DataFrame, config: Config) -> dict[str, Any] | None:
+    """Draw boxes on a map, each at the cell that it used most; None if the settings name no place of these cells."""
+    found = boxes.join(locate_cells(boxes["top_cell"], config), left_on="top_cell", right_on="cell")
+    sites = found.select("box_id", "latitude", "longitude", members="member_count")
+    return draw_map(pl.DataFrame(schema=_NO_PLACES), sites)
+
+
+def _show_list(request: Request, name: str, rows: pl.DataFrame, **more: Any) -> Response:
+    listed: dict[str, Any] = {name: rows.head(SHOWN).to_dicts(), "total": rows.height, **more}
+    return show(request, f"{name}_list.html.j2", **listed)
 
 
 def _apply(desk: Desk, case_id: int, form: dict[str, str], by: str) -> None:

@@ -10,20 +10,32 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
+import polars as pl
 import pytest
 from running_service import RunningService
 
 import sentinel_batch as sb
+from sentinel_batch.config import Config
 from sentinel_batch.service import sessions as sessions_module
 from sentinel_batch.service.guard import PAGES
 from sentinel_batch.service.keys import KeyStore
 from sentinel_batch.service.pages import assets, list_routers
 from sentinel_batch.service.pages.entry import _own_address
+from sentinel_batch.service.pages.groups import map_boxes
 from sentinel_batch.service.pages.words import draw_spark, tell_changes
 from sentinel_batch.service.sessions import COOKIE, SessionStore
 from tests.sentinel_batch.reporting.report_lake import HOSTILE
 
-READ = ["/", "/alerts?status=all", "/alerts/100", "/alerts/1", "/alerts/1/explain", "/alerts/101/explain", "/queue"]
+READ = [
+    "/",
+    "/alerts?status=all",
+    "/alerts/100",
+    "/alerts/1",
+    "/alerts/1/explain",
+    "/alerts/1/calls",
+    "/alerts/101/explain",
+    "/queue",
+]
 READ += ["/boxes", "/boxes/1", "/cases", "/cases/1", "/suppressions", "/jobs", "/reports", "/numbers"]
 READ += [
     "/numbers?q=%2B2348136260301",
@@ -359,6 +371,19 @@ def test_small_chart_shows_every_count() -> None:
     assert (drawing["width"], drawing["most"]) == (30, 1000)
     assert [bar["height"] for bar in drawing["bars"]] == [0.0, 1.5, 38.0]
     assert draw_spark([])["bars"] == []
+
+
+def test_every_call_behind_an_alert_is_listed(page_service: RunningService, visit: Visitors) -> None:
+    calls = sb.explain(1, lake=page_service.lake).calls()
+    text = visit("analyst").get("/alerts/1/calls").text
+    assert text.count('class="time"') == calls.height > 100 and f"{calls.height:,} calls" in text
+
+
+def test_boxes_stand_on_a_map_where_their_cells_are_known() -> None:
+    boxes = pl.DataFrame({"box_id": [1, 2], "member_count": [8, 9], "top_cell": ["KAN007", "QQQ001"]})
+    drawing = map_boxes(boxes, Config())
+    assert drawing is not None and [box["title"] for box in drawing["boxes"]] == ["Box 1: 8 SIMs"]
+    assert map_boxes(boxes.tail(1), Config()) is None
 
 
 def test_detection(visit: Visitors) -> None:
