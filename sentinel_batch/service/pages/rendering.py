@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from batch_base.errors import ReportedError
 from batch_base.plain import to_plain
+from sentinel_batch.reporting.drill_downs import tell_value
 from sentinel_batch.reporting.marks import SEVERITY_ICONS
 from sentinel_batch.reporting.page import make_environment
 from sentinel_batch.reporting.text import localise, visible
@@ -153,6 +154,7 @@ def templates(timezone: str) -> Environment:
         amount=words.say_amount,
         spark=words.draw_spark,
         changes=words.tell_changes,
+        fact=lambda value: tell_value(value, timezone),
         moment=lambda value: localise(visible(value), timezone),
     )
     return environment
