@@ -34,7 +34,7 @@ def read(name: str) -> bytes:
         If there is none of that name.
     """
     if name == "page.css":
-        return "\n".join([read_styles(), read_asset("report.css"), read_asset("index.css"), _own("page.css")]).encode()
+        return "\n".join([read_styles(), read_asset("report.css"), _own("page.css")]).encode()
     return _own({"page.js": "page.js", "htmx.js": "htmx.min.js"}[name]).encode()
 
 
