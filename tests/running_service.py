@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 
 import sentinel_batch as sb
+from sentinel_batch import MockCDRGenerator
 from sentinel_batch.service import KeyStore, ServiceSettings, serve
 from sentinel_batch.service.protocol import GuardedProtocol
 from sentinel_batch.service.settings import service_folder
@@ -47,8 +48,8 @@ class RunningService:
     port: int = 0
 
     def start(self) -> RunningService:
-        """Start it, on a free port, and wait until it answers."""
-        self.port = free_port()
+        """Start it, on a free port or again on the one that it had, and wait until it answers."""
+        self.port = self.port or free_port()
         settings = {**self.settings, "port": self.port}
         words = [__file__, str(self.lake), str(self.header_seconds), json.dumps(settings)]
         return self.launch(words)
@@ -56,7 +57,7 @@ class RunningService:
     def launch(self, words: list[str]) -> RunningService:
         """Start Python with words that make it serve at ``port``."""
         self.log = self.lake.parent / f"serve-{self.port}.log"
-        with self.log.open("wb") as log:
+        with self.log.open("ab") as log:
             # Not from this folder: its sentinel_batch holds tests, and would be taken for the package.
             self.process = subprocess.Popen(
                 [sys.executable, "-P", *words], env=dict(os.environ), stdout=log, stderr=log
@@ -100,6 +101,17 @@ def serving(
     yield running
     assert running.stop() == 0
     assert "Traceback" not in running.log.read_text()
+
+
+def raise_alert(lake: Path, folder: Path, seed: int) -> str:
+    """Let another process than the service load calls of a SIM box and find it; returns its number."""
+    file = folder / f"{seed}.csv"
+    [number] = MockCDRGenerator(seed=seed).save_to_file(
+        file, total_records=300, simbox_callers=1, simbox_calls_per_caller=80
+    )
+    sb.ingest([file], lake=lake)
+    sb.run_detection("SDHF_001", lake=lake)
+    return number
 
 
 def free_port() -> int:

@@ -44,7 +44,7 @@ class BoxShelf:
 
     def describe(self) -> dict[str, Any]:
         """Return them as the JSON document has them."""
-        return {"boxes": [_describe(found) for found in self.found], "boxes_total": self.total}
+        return {"boxes": [describe_box(found) for found in self.found], "boxes_total": self.total}
 
     def draw(self) -> dict[int, BoxPicture]:
         """Return the pictures of the first boxes, by their ids."""
@@ -61,7 +61,8 @@ def gather_boxes(desk: Desk, period: Period | None) -> BoxShelf:
     return BoxShelf(tuple(get_boxes(ids, lake=desk)), rows.height)
 
 
-def _describe(found: BoxFile) -> dict[str, Any]:
+def describe_box(found: BoxFile) -> dict[str, Any]:
+    """Return a box as the page and the JSON document show it."""
     return {
         **{name: found.box[name] for name in _BOX},
         "loss": found.loss,

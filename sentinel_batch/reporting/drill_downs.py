@@ -139,12 +139,13 @@ def _figures(evidence: dict[str, Any], timezone: str) -> list[list[str]]:
     flat = {**evidence, **(evidence.get("severity") or {})}
     plain = {name: value for name, value in flat.items() if not isinstance(value, dict | list)}
     return [
-        [visible(name.replace("_", " ")), _tell_value(value, timezone)]
+        [visible(name.replace("_", " ")), tell_value(value, timezone)]
         for name, value in list(plain.items())[:_SHOWN_REASONS]
     ]
 
 
-def _tell_value(value: Any, timezone: str) -> str:
+def tell_value(value: Any, timezone: str) -> str:
+    """Return a figure of a rule, or a parameter, in words."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if value is None or isinstance(value, int | float):

@@ -110,7 +110,7 @@ def gather_investigation(desk: Desk, period: Period | None) -> Investigation:
     cases = _cases(desk, period)
     card = compute_scorecard(lake=desk, until=period.until)
     files = read_cases(desk.tables, [row["case_id"] for row in cases[:CASES_SHOWN]])
-    shown = [_describe_case(found, nth < PICTURES_SHOWN) for nth, found in enumerate(files)]
+    shown = [describe_case(found, nth < PICTURES_SHOWN) for nth, found in enumerate(files)]
     return Investigation(
         suspects=[_describe_suspect(row) for row in describe_suspects(suspects.head(QUEUE_SHOWN), lake=desk)],
         suspects_total=suspects.height,
@@ -159,7 +159,8 @@ def _cases(desk: Desk, period: Period) -> list[dict[str, Any]]:
     return rows.filter(within).to_dicts()
 
 
-def _describe_case(found: CaseFile, drawn: bool) -> dict[str, Any]:
+def describe_case(found: CaseFile, drawn: bool) -> dict[str, Any]:
+    """Return a case as the page shows it, with ``members``, ``kinds`` of links and, if it is drawn, its ``picture``."""
     kinds = found.links.group_by("kind").len("links").sort("links", "kind", descending=[True, False])
     return {
         **{name: found.case[name] for name in _CASE_COLUMNS},

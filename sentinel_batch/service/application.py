@@ -10,9 +10,11 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from sentinel_batch import __version__
-from sentinel_batch.service import failures, live, probes, v1
+from sentinel_batch.service import failures, live, pages, probes, v1
 from sentinel_batch.service.guard import OPEN_PATHS, Guard
 from sentinel_batch.service.metrics import MeasuredRequests
+from sentinel_batch.service.pages.entry import Pulse
+from sentinel_batch.service.sessions import SessionStore
 from sentinel_batch.service.settings import ServiceSettings
 from sentinel_batch.service.shapes import Detail
 from sentinel_batch.service.state import Service
@@ -64,11 +66,13 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         responses={status: {"model": Detail, "description": text} for status, text in _REFUSALS.items()},
     )
     app.state.service = service
-    for router in (v1.router, *list_routers(), probes.router, live.router):
+    app.state.pulse = Pulse(service)
+    app.state.sessions = sessions = SessionStore(settings.folder, service.keys)
+    for router in (v1.router, *list_routers(), probes.router, live.router, *pages.list_routers()):
         app.include_router(router)
     failures.install(app)
     app.openapi = _with_security(app)  # type: ignore[method-assign]
-    app.add_middleware(Guard, settings=settings, doorkeeper=service.doorkeeper)
+    app.add_middleware(Guard, settings=settings, doorkeeper=service.doorkeeper, sessions=sessions)
     app.add_middleware(MeasuredRequests, metrics=service.metrics)
     return app
 

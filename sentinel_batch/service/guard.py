@@ -14,14 +14,26 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sentinel_batch.service.access import Doorkeeper
+from sentinel_batch.service.access import Doorkeeper, Principal
 from sentinel_batch.service.limits import RateLimits
+from sentinel_batch.service.sessions import SessionStore
 from sentinel_batch.service.settings import LOOPBACK_NAMES, MIB, ServiceSettings
 
 OPEN_PATHS = frozenset({"/api/v1/sentinel/health", "/healthz", "/readyz", "/openapi.json"})
 """Answered without a key: they tell nothing of calls, numbers or alerts."""
 
-UPLOAD_PATHS = frozenset({"/api/v1/sentinel/ingest"})
+STATIC = "/static/"
+"""Style sheet and scripts of the pages; anybody may have them."""
+
+PAGES = frozenset(
+    {
+        "", "alerts", "boxes", "cases", "detect", "jobs", "login", "logout", "numbers", "pulse", "queue", "reports",
+        "suppressions", "ticket", "upload",
+    }
+)  # fmt: skip
+"""First parts of the paths of pages: a browser that has signed in may see them, and a stranger is asked to sign in."""
+
+UPLOAD_PATHS = frozenset({"/api/v1/sentinel/ingest", "/upload"})
 EVENT_PATHS = frozenset({"/api/v1/sentinel/events/call"})
 _STRANGERS_PER_MINUTE, _OPEN_PER_MINUTE = 60, 600
 _UPLOAD_BYTES_PER_SECOND = 1024
@@ -37,10 +49,11 @@ _SAFE_HEADERS = {
 class Guard:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, settings: ServiceSettings, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, app: ASGIApp, settings: ServiceSettings, doorkeeper: Doorkeeper, sessions: SessionStore) -> None:
         self._app = app
         self._settings = settings
         self._doorkeeper = doorkeeper
+        self._sessions = sessions
         self._limits = RateLimits(settings.requests_per_minute)
         self._event_limits = RateLimits(settings.events_per_minute)
         self._strangers = RateLimits(_STRANGERS_PER_MINUTE)
@@ -91,15 +104,22 @@ class Guard:
         self._check_host(headers)
         if scope["method"] not in ("GET", "HEAD", "OPTIONS"):
             self._check_origin(headers)
-        if scope["path"] in OPEN_PATHS:
+        if scope["path"] in OPEN_PATHS or scope["path"].startswith(STATIC):
             scope["state"]["principal"] = None
             return self._count(self._open_limits, _address(scope), "This address")
-        principal = self._doorkeeper.identify(headers)
-        if principal is None:
-            raise self._refuse_stranger(scope)
+        principal = self._identify(headers, is_page(scope["path"]))
         scope["state"]["principal"] = principal
+        if principal is None:
+            if not is_page(scope["path"]):
+                raise self._refuse_stranger(scope)
+            # Pages answer strangers themselves: with the form to sign in.
+            return self._count(self._strangers, _address(scope), "This address")
         limits = self._event_limits if scope["path"] in EVENT_PATHS else self._limits
         return self._count(limits, principal.name, f"The key {principal.name!r}")
+
+    def _identify(self, headers: Headers, on_page: bool) -> Principal | None:
+        """Return who asks. A cookie is good for pages only: their forms are guarded, those of other origins are not."""
+        return (self._sessions.identify(headers) if on_page else None) or self._doorkeeper.identify(headers)
 
     def _count(self, limits: RateLimits, name: str, who: str) -> dict[str, str]:
         allowed, headers = limits.take(name)
@@ -129,6 +149,11 @@ class Guard:
             return
         if urlsplit(origin).netloc != headers.get("host", ""):
             raise HTTPException(403, "Pages of other origins may not call this service; see serve --allow-origin.")
+
+
+def is_page(path: str) -> bool:
+    """Tell whether a path is one of the pages for people."""
+    return path.split("/", 2)[1] in PAGES if path.startswith("/") else False
 
 
 class _Body:

@@ -103,6 +103,17 @@ class DetectRequest(BaseModel):
     )
     trailing: bool = Field(False, description="Examine only the single window that ends with the period.")
 
+    def to_parameters(self) -> dict[str, Any]:
+        """Return what the job is given."""
+        return {
+            "window": f"{self.time_window_hours}h" if self.time_window_hours is not None else None,
+            "min_unique_destinations": self.min_unique_destinations,
+            "max_avg_duration": self.max_avg_duration_seconds,
+            "since": self.since,
+            "until": self.until,
+            "trailing": self.trailing,
+        }
+
 
 class DetectAnswer(Document):
     """What a detection found."""

@@ -98,11 +98,13 @@ class Service:
         desk = self.desk.configure(lock_timeout=float(RETRY_SECONDS))
         return await asyncio.get_running_loop().run_in_executor(self._writer, change, desk)
 
-    async def run_job(self, kind: str, parameters: dict[str, Any], by: str, job_id: str | None = None) -> Job:
-        """Queue a job and wait for it, a few seconds at most."""
+    async def run_job(
+        self, kind: str, parameters: dict[str, Any], by: str, job_id: str | None = None, wait: float | None = None
+    ) -> Job:
+        """Queue a job and wait for it, a few seconds at most, or as long as is said."""
         job = await asyncio.to_thread(self.jobs.add, kind, parameters, by, job_id)
         self.runner.wake()
-        return await self.runner.wait(job.id, self.settings.wait_seconds)
+        return await self.runner.wait(job.id, self.settings.wait_seconds if wait is None else wait)
 
     def flush_events(self) -> None:
         """Have the waiting events loaded into the lake."""

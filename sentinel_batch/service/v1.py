@@ -68,19 +68,8 @@ _FORM = {
 async def ingest_file(request: Request, principal: Principal = needs(SEND)) -> JSONResponse:  # noqa: B008
     """Load a file of call detail records; every row is accounted for, and loading it again inserts nothing."""
     service: Service = request.app.state.service
-    job_id = new_job_id()
-    folder = service.uploads / job_id
-    folder.mkdir(mode=0o700, parents=True)
-    try:
-        upload = await receive_upload(request, folder, service.settings.max_upload)
-        parameters = {"file": str(upload.path), "options": upload.options}
-        job = await service.run_job("ingest", parameters, principal.name, job_id)
-    except BaseException:
-        # Once it is queued, the file belongs to the job.
-        if not await run_in_threadpool(_is_queued, service, job_id):
-            remove_folder(folder)
-        raise
-    return _answer_job(request, job)
+    job = await queue_file(request, principal.name)
+    return _answer_job(request, await service.runner.wait(job.id, service.settings.wait_seconds))
 
 
 @router.post("/detect/sdhf", response_model=DetectAnswer, responses=_ACCEPTED)
@@ -92,15 +81,7 @@ async def detect_sdhf(
     """Find numbers that call very many others very shortly, and record them as alerts; known ones are not doubled."""
     service: Service = request.app.state.service
     asked = wanted or DetectRequest.model_validate({})
-    parameters = {
-        "window": f"{asked.time_window_hours}h" if asked.time_window_hours is not None else None,
-        "min_unique_destinations": asked.min_unique_destinations,
-        "max_avg_duration": asked.max_avg_duration_seconds,
-        "since": asked.since,
-        "until": asked.until,
-        "trailing": asked.trailing,
-    }
-    return _answer_job(request, await service.run_job("detect", parameters, principal.name))
+    return _answer_job(request, await service.run_job("detect", asked.to_parameters(), principal.name))
 
 
 @router.get("/alerts", response_model=AlertList, dependencies=[needs(READ)])
@@ -180,6 +161,23 @@ async def receive_event(
             "until": risk.until,
         },
     )
+
+
+async def queue_file(request: Request, by: str) -> Job:
+    """Take the file of a form, and queue the job that loads it; returns the job without waiting for it."""
+    service: Service = request.app.state.service
+    job_id = new_job_id()
+    folder = service.uploads / job_id
+    folder.mkdir(mode=0o700, parents=True)
+    try:
+        upload = await receive_upload(request, folder, service.settings.max_upload)
+        parameters = {"file": str(upload.path), "options": upload.options}
+        return await service.run_job("ingest", parameters, by, job_id, wait=0.0)
+    except BaseException:
+        # Once it is queued, the file belongs to the job.
+        if not await run_in_threadpool(_is_queued, service, job_id):
+            remove_folder(folder)
+        raise
 
 
 def _is_queued(service: Service, job_id: str) -> bool:

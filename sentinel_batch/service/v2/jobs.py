@@ -37,7 +37,7 @@ def list_jobs(
 @router.get("/jobs/{job_id}", response_model=Answer)
 def show_job(request: Request, job_id: JobId, principal: Principal = needs(ANY)) -> JSONResponse:  # noqa: B008
     """Show how far a job is, and its answer once it is done."""
-    job = _find(service_of(request), job_id, principal)
+    job = find_job(service_of(request), job_id, principal)
     return answer(request, {"status": "success", "job": job.to_dict()})
 
 
@@ -45,7 +45,7 @@ def show_job(request: Request, job_id: JobId, principal: Principal = needs(ANY))
 async def cancel_job(request: Request, job_id: JobId, principal: Principal = needs(ANY)) -> JSONResponse:  # noqa: B008
     """End a job; nothing that it has not committed is ever seen."""
     service = service_of(request)
-    job = await run_in_threadpool(_find, service, job_id, principal)
+    job = await run_in_threadpool(find_job, service, job_id, principal)
     if principal.role != "admin" and job.created_by != principal.name:
         raise HTTPException(403, f"The job is of {job.created_by!r}; only its owner or an admin may cancel it.")
     if job.state not in OPEN:
@@ -61,7 +61,8 @@ async def issue_ticket(request: Request, principal: Principal = needs(READ)) -> 
     return answer(request, {"status": "success", "ticket": text, "expires_in_seconds": seconds}, 201)
 
 
-def _find(service: Service, job_id: str, principal: Principal) -> Job:
+def find_job(service: Service, job_id: str, principal: Principal) -> Job:
+    """Return a job that somebody may see: an ingest key only its own."""
     job = service.jobs.get(job_id)
     if principal.role == "ingest" and job.created_by != principal.name:
         raise JobNotFoundError(f"There is no job {job_id!r}.", hint="GET /api/v2/jobs lists yours.")

@@ -32,7 +32,7 @@ _PAGE_POLICY = "sandbox allow-scripts allow-downloads allow-popups"
 def list_reports(request: Request) -> JSONResponse:
     """List the files of reports, the newest first."""
     files = sorted(
-        _find_files(service_of(request).desk.config.reports), key=lambda row: row["modified_at"], reverse=True
+        find_files(service_of(request).desk.config.reports), key=lambda row: row["modified_at"], reverse=True
     )
     return answer(request, listed("files", files))
 
@@ -45,14 +45,15 @@ def send_report(request: Request, path: str, principal: Principal = needs(READ))
         raise HTTPException(403, "Reports hold whole numbers, and the role reader sees masked ones.")
     folder = service.desk.config.reports
     # Looked up among those that are listed: no path that a client writes is ever opened.
-    if path not in [row["path"] for row in _find_files(folder)]:
+    if path not in [row["path"] for row in find_files(folder)]:
         raise ReportNotFoundError(f"There is no report {path!r}.", hint="GET /api/v2/reports lists them.")
     file = folder / path
     headers = {"Content-Security-Policy": _PAGE_POLICY} if file.suffix == ".html" else None
     return FileResponse(file, media_type=_TYPES[file.suffix], headers=headers)
 
 
-def _find_files(folder: Path) -> list[dict[str, Any]]:
+def find_files(folder: Path) -> list[dict[str, Any]]:
+    """Return the files that may be sent: ``path, size_bytes, modified_at``."""
     found = []
     for entry, path in _walk(folder):
         facts = entry.stat(follow_symlinks=False)

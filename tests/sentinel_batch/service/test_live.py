@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_service import V1, RunningService, serving
+from running_service import V1, RunningService, raise_alert, serving
 from websockets.sync.client import ClientConnection, connect
 
 import sentinel_batch as sb
-from sentinel_batch import MockCDRGenerator
 from sentinel_batch.service.hub import QUEUE_SIZE, Client, Hub, SlowClientError
 from sentinel_batch.service.metrics import Metrics
 
@@ -41,22 +40,13 @@ def _next(socket: ClientConnection, kind: str) -> dict[str, Any]:
             return dict(message)
 
 
-def _add_alert(service: RunningService, folder: Path, seed: int) -> str:
-    [number] = MockCDRGenerator(seed=seed).save_to_file(
-        folder / f"{seed}.csv", total_records=300, simbox_callers=1, simbox_calls_per_caller=80
-    )
-    sb.ingest([folder / f"{seed}.csv"], lake=service.lake)
-    sb.run_detection("SDHF_001", lake=service.lake)
-    return number
-
-
 def test_connected_heartbeat_and_alerts_of_another_process(service: RunningService, tmp_path: Path) -> None:
     with _listen(service) as first, _listen(service, "reader") as second:
         for socket in (first, second):
             hello = json.loads(socket.recv())
             assert list(hello) == ["type", "timestamp", "message"] and hello["type"] == "connected"
         assert list(_next(first, "heartbeat")) == ["type", "timestamp"]
-        number = _add_alert(service, tmp_path, 11)
+        number = raise_alert(service.lake, tmp_path, 11)
         alert = _next(first, "alert")
         assert list(alert) == ["type", "timestamp", "data"] and list(alert["data"])[:10] == DATA
         assert alert["data"]["suspect_number"] == number
