@@ -69,6 +69,8 @@ class ApiServer:
     label: str = "likely_real"
     confidence: float | None = 0.95
     verified: bool = True
+    swallow: Callable[[int], None] | None = None
+    """Takes the length of each body, which is then read and thrown away; the answer is a score."""
     connections: int = 0
 
     def count(self, path: str) -> int:
@@ -144,13 +146,25 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def _serve(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        if self.api.swallow is not None:
+            self._swallow(length)
+            return
+        body = self.rfile.read(length)
         headers = {name.lower(): value for name, value in self.headers.items()}
         seen = Seen(self.command, self.path, headers, body)
         self.api.seen.append(seen)
         if self.api.misbehave is not None and self.api.misbehave(self, seen):
             return
         self.reply(*self.api.answer(seen))
+
+    def _swallow(self, length: int) -> None:
+        left = length
+        while left and (piece := self.rfile.read(min(left, 1 << 16))):
+            left -= len(piece)
+        assert self.api.swallow is not None
+        self.api.swallow(length - left)
+        self.reply(200, {}, _write({"score": 0.1, "label": "likely_real"}))
 
     def reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """Send an answer with its length."""
@@ -177,6 +191,7 @@ def serve_api() -> Iterator[ApiServer]:
     api = ApiServer()
     handler = type("Handler", (_Handler,), {"api": api})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # Clients go away: that is what is tested.
     server.daemon_threads = True
     server.block_on_close = False
     api.url = f"http://127.0.0.1:{server.server_port}"

@@ -7,6 +7,7 @@ import random
 import secrets
 from typing import Any
 
+import requests
 import tenacity
 
 from audio_batch.remote.answers import Answer
@@ -96,19 +97,20 @@ class SonotheiaClientEnhanced(SonotheiaClient):
             sleep=self._clock.sleep,
             reraise=True,
         )
-        failed: list[BaseException] = []
+        failed: list[requests.RequestException] = []
 
         def attempt() -> Answer:
             try:
                 return self._attempt_guarded(operation, allowed, end)
-            except CircuitOpenError as error:
-                # The circuit opened under this very call: what the server did says more than that.
-                raise (failed[-1] if failed else error) from None
-            except BaseException as error:
+            except requests.RequestException as error:
                 failed.append(error)
                 raise
 
-        return attempts(attempt)
+        try:
+            return attempts(attempt)
+        except CircuitOpenError:
+            # If the circuit opened under this very call, what the server did says more than that.
+            raise failed[0 if len(failed) == 1 else -2] from None
 
     def _attempt_guarded(self, operation: Operation, allowed: float, end: float) -> Answer:
         self._take_turn(end)
