@@ -9,6 +9,8 @@ from .errors import DeadlineError as DeadlineError
 from .errors import UnusableAnswerError as UnusableAnswerError
 from .golden_path import follow_golden_path as follow_golden_path
 from .health import HealthMonitor as HealthMonitor
+from .scoring import Scored as Scored
+from .scoring import score_remotely as score_remotely
 from .streaming import stream_file as stream_file
 from .verdicts import to_verdict as to_verdict
 from .verdicts import to_verification as to_verification

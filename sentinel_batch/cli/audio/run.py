@@ -9,10 +9,12 @@ import typer
 
 from sentinel_batch.cli.audio.options import (
     VOICEPRINTS,
+    Fallback,
     KeyFile,
     Model,
     Profile,
     Roles,
+    Scorer,
     Store,
     exported_key,
     show_score,
@@ -71,6 +73,8 @@ def run(
     channel_role: Roles = None,
     model: Model = None,
     profile: Profile = "telephone",
+    scorer: Scorer = None,
+    fallback: Fallback = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Also write the tables of these recordings as Parquet.")
     ] = None,
@@ -95,6 +99,8 @@ def run(
             channel_roles=channel_role,
             model=model,
             profile=profile,
+            scorer=scorer or desk.config.audio_scorer,
+            scorer_fallback=fallback or desk.config.audio_fallback,
             progress=_follow(bar),
         )
     written = _write_tables(desk, result, out) if out is not None else {}
@@ -150,6 +156,11 @@ def _print_result(out: Output, result: RecordingsResult) -> None:
     for reason, count in result.count("abstention").items():
         out.line(f"No label for {count:,}: {reason}")
     show_unread(out, result.unread)
+    fallen = result.count("scorer_fallback")
+    if fallen:
+        out.line(f"Scored here, because the remote scorer did not: {sum(fallen.values()):,}")
+        for reason, count in list(fallen.items())[:3]:
+            out.line(f"  {count:,} × {reason}")
     for failure in result.failed:
         out.error(f"{failure['path']}: {failure['error_message']}")
 

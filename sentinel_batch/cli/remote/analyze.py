@@ -1,0 +1,48 @@
+"""Command ``remote analyze``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from sentinel_batch.cli.remote.connection import ApiUrl, Audio, Connection, Mock, NoValidate, Retries, Tenant, Timeout
+from sentinel_batch.cli.remote.delivery import OutputFile, Pretty, check_before_sending, deliver, describe
+from sentinel_batch.cli.session import Session, with_session
+
+
+@with_session
+def analyze(
+    session: Session,
+    audio: Audio,
+    features_only: Annotated[bool, typer.Option("--features-only", help="Have it measured, and not scored.")] = False,
+    api_url: ApiUrl = None,
+    tenant_id: Tenant = None,
+    max_retries: Retries = 3,
+    timeout: Timeout = 30.0,
+    mock: Mock = False,
+    no_validate: NoValidate = False,
+    output: OutputFile = None,
+    pretty: Pretty = False,
+) -> None:
+    """Have a recording scored with reasons and features, or only measured. Exit codes as for score."""
+    connection = Connection(api_url=api_url, tenant_id=tenant_id, max_retries=max_retries, timeout=timeout, mock=mock)
+    with connection.open() as client:
+        check_before_sending(audio, skip=no_validate)
+        answer = client.extract_features(audio) if features_only else client.analyze(audio)
+    lines = _list_features(answer) if features_only else _describe(answer)
+    deliver(session.output, answer, lines, file=output, pretty=pretty)
+
+
+def _describe(answer: dict[str, Any]) -> list[str]:
+    lines = describe({"deepfake": answer})
+    if isinstance(answer.get("confidence"), int | float):
+        lines.append(f"Confidence {answer['confidence']:.3f}")
+    codes = answer.get("reason_codes")
+    lines += [f"Because   {code}" for code in codes] if isinstance(codes, list) else []
+    features = answer.get("dsp_features")
+    return lines + (_list_features(features) if isinstance(features, dict) else [])
+
+
+def _list_features(features: dict[str, Any]) -> list[str]:
+    return [f"{name}  {value}" for name, value in features.items()]
