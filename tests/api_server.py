@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import Message
 from email.parser import HeaderParser
@@ -179,10 +179,8 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def handle(self) -> None:
-        try:
+        with suppress(ConnectionError, TimeoutError, ValueError):
             super().handle()
-        except (ConnectionError, TimeoutError, ValueError):
-            pass
 
 
 @contextmanager

@@ -123,7 +123,7 @@ def test_a_missing_file_and_a_folder(client: SonotheiaClient, api: ApiServer, tm
 def test_a_report_that_would_be_refused_is_not_sent(
     client: SonotheiaClient, api: ApiServer, decision: str, reason: str
 ) -> None:
-    with pytest.raises(ValueError, match="allowed: allow, deny, review|reason is"):
+    with pytest.raises(ValueError, match=r"allowed: allow, deny, review|reason is"):
         client.submit_sar("s", decision, reason)
     with pytest.raises(ValueError, match="enrollment_id"):
         client.verify_mfa(__file__, "")
@@ -231,7 +231,7 @@ def _drip(handler: BaseHTTPRequestHandler, seen: Seen) -> bool:
 def test_a_drip_does_not_hold_the_caller(api: ApiServer, audio: Path) -> None:
     api.misbehave = _drip
     client = SonotheiaClient(KEY, api.url, timeout=0.3)
-    with pytest.raises(DeadlineError, match="was not over after 0.4"):
+    with pytest.raises(DeadlineError, match=r"was not over after 0\.4"):
         client.detect_deepfake(audio)
     api.misbehave = None
     assert client.detect_deepfake(audio)["score"] == 0.12

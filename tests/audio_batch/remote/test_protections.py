@@ -110,7 +110,12 @@ def test_a_request_from_before_says_nothing() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"failure_threshold": 0}, {"success_threshold": 1.5}, {"recovery_timeout": -1}, {"recovery_timeout": float("nan")}],
+    [
+        {"failure_threshold": 0},
+        {"success_threshold": 1.5},
+        {"recovery_timeout": -1},
+        {"recovery_timeout": float("nan")},
+    ],
 )
 def test_thresholds_are_checked(options: dict) -> None:
     with pytest.raises(ValueError, match="allowed"):
