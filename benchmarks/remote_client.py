@@ -1,9 +1,9 @@
 """What the client of a remote scorer costs a call: ``python -m benchmarks.remote_client [--calls 1000]``.
 
-A bare socket, bare ``requests.post``, the client and the protected client take turns, call by call, at a server on loopback
-that reads the file and answers at once; each sends the same recording with the same metadata. The overhead is what a call
-takes beyond the socket's. Writes ``benchmarks/results/remote_client.json``, and ends with 1 if a figure is beyond its
-limit: 1.5 times the bare call, and 3 ms of overhead.
+A bare socket, bare ``requests.post``, the client and the protected client take turns, call by call, at a server on
+loopback that reads the file and answers at once; each sends the same recording with the same metadata. The overhead is
+what a call takes beyond the socket's. Writes ``benchmarks/results/remote_client.json``, and ends with 1 if a figure is
+beyond its limit: 1.5 times the bare call, and 3 ms of overhead.
 """
 
 from __future__ import annotations

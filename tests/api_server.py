@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.parser import HeaderParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 KEY = "test-key-123"
 
@@ -183,13 +190,32 @@ class _Handler(BaseHTTPRequestHandler):
             super().handle()
 
 
+def make_certificate(folder: Path) -> tuple[str, str]:
+    """Make a certificate for localhost that signs itself; returns the files of certificate and key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    today = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost")])
+    builder = builder.not_valid_before(today - timedelta(days=1)).not_valid_after(today + timedelta(days=1))
+    made = builder.add_extension(names, critical=False).sign(key, hashes.SHA256())
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, *plain))
+    return str(folder / "cert.pem"), str(folder / "key.pem")
+
+
 @contextmanager
-def serve_api() -> Iterator[ApiServer]:
-    """Serve on a free port until the block ends."""
+def serve_api(certificate: tuple[str, str] | None = None) -> Iterator[ApiServer]:
+    """Serve on a free port until the block ends; over TLS with a certificate."""
     api = ApiServer()
     handler = type("Handler", (_Handler,), {"api": api})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.handle_error = lambda *_: None  # type: ignore[method-assign]  # Clients go away: that is what is tested.
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     server.daemon_threads = True
     server.block_on_close = False
     api.url = f"http://127.0.0.1:{server.server_port}"

@@ -77,6 +77,18 @@ class CircuitBreaker:
         with self._lock:
             return CircuitState.HALF_OPEN if self._may_probe() else self._state
 
+    def refuse_if_open(self) -> None:
+        """Raise what `enter` would while the circuit is open, and take no turn: nobody need wait only to be refused.
+
+        Raises
+        ------
+        CircuitOpenError
+            Not now.
+        """
+        with self._lock:
+            if self._state is CircuitState.OPEN and not self._may_probe():
+                raise self._refuse(self._opened_at + self.config.recovery_timeout - self._clock.now())
+
     def enter(self) -> int:
         """Ask to send a request.
 

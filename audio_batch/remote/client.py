@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from audio_batch.remote import wire
 from audio_batch.remote.answers import (
@@ -345,9 +346,11 @@ def _check_key(key: str | None) -> str:
 
 def _check_url(url: str) -> str:
     url = url.strip().rstrip("/")
-    scheme, separator, rest = url.partition("://")
-    if scheme.lower() not in ("http", "https") or not separator or not rest:
-        raise ValueError(f"api_url is {url!r}; allowed: http://… or https://…")
+    parts = urlsplit(url)
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("api_url holds a name or password; give the key alone, as api_key")
+    if parts.scheme.lower() not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"api_url is {url!r}; allowed: http://… or https://…, without ? and #")
     return url
 
 

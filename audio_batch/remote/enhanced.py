@@ -113,8 +113,10 @@ class SonotheiaClientEnhanced(SonotheiaClient):
             raise failed[0 if len(failed) == 1 else -2] from None
 
     def _attempt_guarded(self, operation: Operation, allowed: float, end: float) -> Answer:
-        self._take_turn(end)
         breaker = self.circuit_breaker
+        if breaker is not None:
+            breaker.refuse_if_open()
+        self._take_turn(end)
         ticket = breaker.enter() if breaker is not None else 0
         succeeded: bool | None = None
         try:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import requests
 
+from audio_batch.errors import AudioError
 from audio_batch.remote.errors import CircuitOpenError
 
 LEAST_CHUNK_SECONDS = 1.0
@@ -21,6 +22,8 @@ HIGH_RISK_SCORE = 0.7
 MOST_RATE = 16_000
 
 Answer = dict[str, Any]
+Piece = tuple[Any, int]
+"""Mono samples of -1 to 1, and their rate in Hz."""
 
 
 class _Scorer(Protocol):
@@ -35,6 +38,17 @@ class _Stream:
     parent: str
     enrollment_id: str | None
     chunks: list[Answer] = field(default_factory=list)
+    error: Answer | None = None
+
+    def take(self, pieces: Iterator[Piece]) -> Piece | None:
+        """Return the next piece; where the file is damaged, that ends it, and is told, if there were pieces before."""
+        try:
+            return next(pieces, None)
+        except AudioError as error:
+            if not self.chunks:
+                raise
+            self.error = {"code": str(error.details.get("reason", error.code)), "message": error.message}
+            return None
 
     def ask(self, number: int, start: float, seconds: float, path: str) -> Answer:
         """Ask about one chunk; a failure is part of the result, and the next one is asked all the same."""
@@ -88,14 +102,15 @@ def stream_file(
         ``session_id``, ``audio_file``, ``chunks`` (each with ``start``, ``duration`` and ``deepfake``, ``mfa`` or
         ``error``) and ``summary``: ``total_chunks`` that were scored, ``failed_chunks``, ``avg_deepfake_score`` (each
         chunk counts by its length), ``max_deepfake_score``, ``high_risk_chunks`` (above 0.7), ``verified_chunks``,
-        ``seconds``. Averages of nothing are None.
+        ``seconds``. Averages of nothing are None. ``error`` (``code``, ``message``) says why the recording could not be
+        decoded to its end, or is None.
 
     Raises
     ------
     ValueError
         `chunk_duration` is shorter than a second, or longer than an hour.
     audio_batch.AudioError
-        The recording cannot be decoded, or no further; what was decoded before that was scored.
+        The recording cannot be decoded at all.
     """
     if not LEAST_CHUNK_SECONDS <= chunk_duration <= 3600:
         raise ValueError(f"chunk_duration is {chunk_duration!r}; allowed: 1 to 3600 seconds")
@@ -103,13 +118,15 @@ def stream_file(
     stream = _Stream(client, session_id or f"stream-{name}", name, enrollment_id)
     total, done = _find_length(path), 0.0
     with tempfile.TemporaryDirectory(prefix="stream-") as folder:
-        for number, (samples, rate) in enumerate(_cut(path, chunk_duration)):
-            piece = Path(folder) / f"chunk_{number:05d}.wav"
-            _write(piece, samples, rate)
-            seconds = len(samples) / rate
-            stream.ask(number, done, seconds, str(piece))
-            piece.unlink()
-            done += seconds
+        pieces = _cut(path, chunk_duration)
+        while (piece := stream.take(pieces)) is not None:
+            samples, rate = piece
+            number = len(stream.chunks)
+            place = Path(folder) / f"chunk_{number:05d}.wav"
+            _write(place, samples, rate)
+            stream.ask(number, done, len(samples) / rate, str(place))
+            place.unlink()
+            done += len(samples) / rate
             if progress is not None:
                 progress(done, total)
     return {
@@ -117,6 +134,7 @@ def stream_file(
         "audio_file": str(path),
         "chunks": stream.chunks,
         "summary": _sum_up(stream.chunks),
+        "error": stream.error,
     }
 
 
@@ -130,12 +148,21 @@ def _find_length(path: str | PathLike[str]) -> float | None:
         reader.close()
 
 
-def _cut(path: str | PathLike[str], chunk_duration: float) -> Iterator[tuple[Any, int]]:
+def _cut(path: str | PathLike[str], chunk_duration: float) -> Iterator[Piece]:
     """Yield mono samples of -1 to 1 and their rate; the last two chunks are one if the last is too short."""
     import numpy as np
 
-    held: tuple[Any, int] | None = None
-    for samples, rate in _decode(path, chunk_duration):
+    held: Piece | None = None
+    failure: AudioError | None = None
+    decoded = _decode(path, chunk_duration)
+    while True:
+        try:
+            samples, rate = next(decoded)
+        except StopIteration:
+            break
+        except AudioError as error:
+            failure = error
+            break
         if held is not None and len(samples) < LEAST_CHUNK_SECONDS * rate:
             held = np.concatenate((held[0], samples)), rate
             continue
@@ -144,9 +171,11 @@ def _cut(path: str | PathLike[str], chunk_duration: float) -> Iterator[tuple[Any
         held = samples, rate
     if held is not None:
         yield held
+    if failure is not None:  # After what was held: it was decoded before the damage.
+        raise failure
 
 
-def _decode(path: str | PathLike[str], chunk_duration: float) -> Iterator[tuple[Any, int]]:
+def _decode(path: str | PathLike[str], chunk_duration: float) -> Iterator[Piece]:
     from audio_batch.decoding import open_reader, read_blocks, resample
 
     reader = open_reader(path)

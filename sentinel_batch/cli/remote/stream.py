@@ -53,7 +53,7 @@ def stream(
     """Score a long recording in chunks, and put the answers together.
 
     It is decoded as it is sent, so its length does not matter. Exit codes: 13 a chunk scores above 0.7, 3 some chunks
-    have no score, 1 none has.
+    have no score or the file is damaged, 1 none has a score.
     """
     from audio_batch.remote import stream_file
 
@@ -79,7 +79,7 @@ def stream(
             result["sar"] = client.submit_sar(result["session_id"], "review", reason, facts)
     deliver(out, result, _describe(result), file=output, pretty=pretty)
     _name_failures(out, result)
-    return _judge(summary)
+    return _judge(result)
 
 
 def _tell(bar: Activity | None, done: float, total: float | None) -> None:
@@ -103,13 +103,16 @@ def _describe(result: dict[str, Any]) -> list[str]:
 
 
 def _name_failures(out: Output, result: dict[str, Any]) -> None:
+    if result["error"] is not None:
+        out.error(f"The recording could not be decoded to its end: {result['error']['message']}")
     for chunk in [chunk for chunk in result["chunks"] if "error" in chunk][:5]:
         out.error(f"Chunk {chunk['chunk_index']} (at {chunk['start']:g} s): {chunk['error']}")
 
 
-def _judge(summary: dict[str, Any]) -> ExitCode:
+def _judge(result: dict[str, Any]) -> ExitCode:
+    summary = result["summary"]
     if not summary["total_chunks"]:
         return ExitCode.FAILED
     if summary["high_risk_chunks"]:
         return ExitCode.FOUND_HIGH
-    return ExitCode.PARTLY_DONE if summary["failed_chunks"] else ExitCode.DONE
+    return ExitCode.PARTLY_DONE if summary["failed_chunks"] or result["error"] else ExitCode.DONE

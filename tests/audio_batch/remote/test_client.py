@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import requests
-from api_server import KEY, ApiServer, Seen
+from api_server import KEY, ApiServer, Seen, make_certificate, serve_api
 
 from audio_batch.remote import DeadlineError, SonotheiaClient, UnusableAnswerError, transport
 
@@ -87,6 +87,9 @@ def test_the_default_url_is_the_published_one() -> None:
         ({"api_key": "  "}, "API key is required"),
         ({"api_key": "sec\nret"}, "characters"),
         ({"api_key": "k", "api_url": "ftp://x"}, "api_url is 'ftp://x'"),
+        ({"api_key": "k", "api_url": "https://"}, "api_url is"),
+        ({"api_key": "k", "api_url": "https://x/?a=b"}, "without"),
+        ({"api_key": "k", "api_url": "https://me:sec@x"}, "name or password"),
         ({"api_key": "k", "timeout": 0}, "timeout is 0"),
     ],
 )
@@ -235,6 +238,55 @@ def test_a_drip_does_not_hold_the_caller(api: ApiServer, audio: Path) -> None:
         client.detect_deepfake(audio)
     api.misbehave = None
     assert client.detect_deepfake(audio)["score"] == 0.12
+
+
+def test_over_tls_too(api: ApiServer, audio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secure = make_certificate(tmp_path)
+    with serve_api(secure) as safe:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", secure[0])
+        client = SonotheiaClient(KEY, safe.url.replace("http://127.0.0.1", "https://localhost"), timeout=0.3)
+        assert client.detect_deepfake(audio)["score"] == 0.12
+        safe.misbehave = _drip
+        with pytest.raises(DeadlineError):
+            client.detect_deepfake(audio)
+        safe.misbehave = None
+        assert client.detect_deepfake(audio)["score"] == 0.12
+        monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+        with pytest.raises(requests.exceptions.SSLError):
+            SonotheiaClient(KEY, safe.url.replace("http://127.0.0.1", "https://localhost")).detect_deepfake(audio)
+
+
+def test_a_proxy_is_used_with_a_deadline_too(api: ApiServer, audio: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", api.url)
+    monkeypatch.setenv("NO_PROXY", "")
+    api.misbehave = _drip
+    with pytest.raises(DeadlineError):
+        SonotheiaClient(KEY, "http://scorer.example", timeout=0.3).detect_deepfake(audio)
+    assert api.seen[-1].path == "http://scorer.example/v1/voice/deepfake"
+
+
+def test_addresses_that_do_not_answer_share_the_time(
+    api: ApiServer, audio: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name with an address of a black hole before the right one."""
+    port = int(api.url.rpartition(":")[2])
+    found = [(2, 1, 6, "", (address, port)) for address in ("127.0.0.1", "127.0.0.1")]
+    monkeypatch.setattr("audio_batch.remote.transport.socket.getaddrinfo", lambda *_, **__: found)
+    assert transport._look_up("x", port) == ["127.0.0.1"]
+    tried: list[tuple] = []
+    connect = transport.HTTPConnection._new_conn
+
+    def new_conn(self):
+        tried.append((self._dns_host, self.timeout))
+        if self._dns_host == "10.255.255.1":
+            raise OSError("no route")
+        return connect(self)
+
+    monkeypatch.setattr(transport.HTTPConnection, "_new_conn", new_conn)
+    monkeypatch.setattr(transport, "_look_up", lambda name, port: ["10.255.255.1", "127.0.0.1"])
+    assert SonotheiaClient(KEY, f"http://scorer.example:{port}", timeout=8).detect_deepfake(audio)
+    assert [address for address, _ in tried] == ["10.255.255.1", "127.0.0.1"]
+    assert tried[0][1] <= 4 and api.seen[-1].headers["host"] == f"scorer.example:{port}"
 
 
 def test_silence_ends(api: ApiServer, audio: Path) -> None:

@@ -149,6 +149,17 @@ def test_when_the_circuit_opens_under_a_call_the_servers_error_is_told(make: Any
     assert len(api.seen) == 5
 
 
+def test_nobody_waits_for_a_turn_only_to_be_refused(make: Any, api: ApiServer, clock: Any, audio: Path) -> None:
+    client = make(rate_limit_rps=0.1, circuit_breaker_config=CircuitBreakerConfig(1), max_retries=0)
+    api.script = [500]
+    with pytest.raises(requests.HTTPError):
+        client.detect_deepfake(audio)
+    for _ in range(3):
+        with pytest.raises(CircuitOpenError):
+            client.detect_deepfake(audio)
+    assert clock.sleeps == []
+
+
 def test_without_a_breaker_every_call_is_sent(make: Any, api: ApiServer, audio: Path) -> None:
     client = make(enable_circuit_breaker=False, max_retries=0)
     api.script = [500] * 8

@@ -95,6 +95,15 @@ def test_stereo_at_48_khz_is_mixed_and_resampled(tmp_path: Path) -> None:
     assert scorer.rates == {16_000} and scorer.lengths == pytest.approx([5, 5, 2])
 
 
+def test_what_was_decoded_before_the_damage_is_kept(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "long.flac", np.random.default_rng(1).normal(0, 0.1, 25 * 8000), 8000)
+    data = (tmp_path / "long.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(data[: int(len(data) * 0.7)])
+    result = stream_file(Scorer(), tmp_path / "cut.flac")
+    assert result["summary"]["total_chunks"] == 2 and 15 < result["summary"]["seconds"] < 18
+    assert result["error"]["code"] and result["error"]["message"]
+
+
 def test_what_cannot_be_streamed(tmp_path: Path) -> None:
     (tmp_path / "bad.wav").write_bytes(b"junk")
     with pytest.raises(AudioError):
