@@ -23,5 +23,12 @@ class DeadlineError(requests.Timeout):
     """The call was not over when its time was; waits between attempts and for the rate limit count."""
 
 
+def describe_error(error: Exception) -> str:
+    """Return what happened in words, without the names of objects that urllib3 puts around them."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    text = str(error) if reason is None else str(reason).rpartition("): ")[2]
+    return text or type(error).__name__
+
+
 class UnusableAnswerError(requests.RequestException):
     """The server answered, but with something that is no answer: no JSON, no such fields, too much, a redirection."""

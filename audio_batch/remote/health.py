@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import requests
 
 from audio_batch.remote.clock import Clock, SystemClock
+from audio_batch.remote.errors import describe_error
 
 Report = dict[str, Any]
 _REFUSED = (401, 403)
@@ -45,7 +46,7 @@ def _check(ask: Callable[[], requests.Response], judge: Callable[[requests.Respo
         response = ask()
         found |= {"status_code": response.status_code, **judge(response)}
     except requests.RequestException as error:
-        found["error"] = f"{type(error).__name__}: {error}"
+        found["error"] = f"{type(error).__name__}: {describe_error(error)}"
     return {**facts, "latency_ms": round((time.monotonic() - started) * 1000, 3), **found}
 
 

@@ -138,9 +138,9 @@ def name_failure(error: Exception) -> tuple[str, str]:
     """Return a stable code for a failure of the remote scorer, and what it said."""
     import requests
 
-    from audio_batch.remote.errors import CircuitOpenError, UnusableAnswerError
+    from audio_batch.remote.errors import CircuitOpenError, UnusableAnswerError, describe_error
 
-    message = str(error) or type(error).__name__
+    message = describe_error(error)
     status = (
         error.response.status_code if isinstance(error, requests.HTTPError) and error.response is not None else None
     )

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import requests
 
 from audio_batch.errors import AudioError
-from audio_batch.remote.errors import CircuitOpenError
+from audio_batch.remote.errors import CircuitOpenError, describe_error
 
 LEAST_CHUNK_SECONDS = 1.0
 """A last chunk shorter than this goes with the one before it: nobody can score it alone."""
@@ -60,7 +60,7 @@ class _Stream:
             if self.enrollment_id is not None:
                 chunk["mfa"] = self.client.verify_mfa(path, self.enrollment_id, facts)
         except requests.RequestException as error:
-            chunk["error"] = f"{type(error).__name__}: {error}"
+            chunk["error"] = f"{type(error).__name__}: {describe_error(error)}"
             if isinstance(error, CircuitOpenError):
                 chunk["retry_after"] = error.retry_after
         self.chunks.append(chunk)

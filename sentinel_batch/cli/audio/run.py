@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -156,11 +157,9 @@ def _print_result(out: Output, result: RecordingsResult) -> None:
     for reason, count in result.count("abstention").items():
         out.line(f"No label for {count:,}: {reason}")
     show_unread(out, result.unread)
-    fallen = result.count("scorer_fallback")
-    if fallen:
-        out.line(f"Scored here, because the remote scorer did not: {sum(fallen.values()):,}")
-        for reason, count in list(fallen.items())[:3]:
-            out.line(f"  {count:,} × {reason}")
+    fallen = Counter(reason.partition(":")[0] for reason in result.recordings["scorer_fallback"].drop_nulls())
+    for reason, count in fallen.most_common():
+        out.line(f"Scored here, because the remote scorer did not ({reason}): {count:,}")
     for failure in result.failed:
         out.error(f"{failure['path']}: {failure['error_message']}")
 

@@ -6,11 +6,9 @@ from typing import Annotated
 
 import typer
 
-from sentinel_batch.cli.audio.options import Enrollment, Fallback, KeyFile, Scorer, Store
-from sentinel_batch.cli.audio.ruling import Customer, Facts, Risk
-from sentinel_batch.cli.flow.deciding import Audit, Flow, RequireMfa
-from sentinel_batch.cli.remote.connection import Audio, NoValidate
-from sentinel_batch.cli.remote.delivery import OutputFile, Pretty
+from sentinel_batch.cli.audio.ruling import Customer, Risk
+from sentinel_batch.cli.flow.deciding import Flow, with_flow
+from sentinel_batch.cli.remote.connection import Audio
 from sentinel_batch.cli.session import Session, with_session
 
 _METHODS = {"paypal": "wallet", "cryptocurrency": "crypto"}
@@ -18,8 +16,10 @@ _METHODS = {"paypal": "wallet", "cryptocurrency": "crypto"}
 
 
 @with_session
+@with_flow
 def ecommerce(
     session: Session,
+    flow: Flow,
     audio: Audio,
     order_id: Annotated[str, typer.Option("--order-id", metavar="ID", help="The order.", show_default=False)],
     order_amount: Annotated[
@@ -45,17 +45,6 @@ def ecommerce(
         float | None, typer.Option("--email-risk", metavar="RISK", help="Risk of the address, 0 to 1.")
     ] = None,
     customer_risk: Risk = None,
-    fields: Facts = None,
-    enrollment_id: Enrollment = None,
-    enrollments: Store = None,
-    key_file: KeyFile = None,
-    require_mfa: RequireMfa = False,
-    scorer: Scorer = None,
-    fallback: Fallback = None,
-    no_validate: NoValidate = False,
-    save_audit: Audit = None,
-    output: OutputFile = None,
-    pretty: Pretty = False,
 ) -> int:
     """Decide on an order by voice.
 
@@ -65,11 +54,11 @@ def ecommerce(
     guest = "ecommerce_checkout" if customer_id is not None else "ecommerce_guest"
     policy = "ecommerce_account_creation" if new_account else guest
     method = _METHODS.get(payment_method.lower(), payment_method) if payment_method is not None else None
-    return Flow(
-        session=session,
-        audio=audio,
-        policy=policy,
-        known={"order_id": order_id, "customer_id": customer_id, "email": email},
+    return flow.decide(
+        session,
+        audio,
+        policy,
+        ids={"order_id": order_id, "customer_id": customer_id, "email": email},
         facts={
             "amount": order_amount,
             "payment_method": method,
@@ -77,15 +66,4 @@ def ecommerce(
             "email_risk": email_risk,
             "customer_risk": customer_risk,
         },
-        fields=fields,
-        enrollment_id=enrollment_id,
-        enrollments=enrollments,
-        key_file=key_file,
-        require_mfa=require_mfa,
-        scorer=scorer,
-        fallback=fallback,
-        no_validate=no_validate,
-        save_audit=save_audit,
-        output=output,
-        pretty=pretty,
-    ).decide()
+    )

@@ -6,11 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from sentinel_batch.cli.audio.options import Enrollment, Fallback, KeyFile, Scorer, Store
-from sentinel_batch.cli.audio.ruling import Beneficiary, Facts, Risk
-from sentinel_batch.cli.flow.deciding import Audit, Flow, RequireMfa
-from sentinel_batch.cli.remote.connection import Audio, NoValidate
-from sentinel_batch.cli.remote.delivery import OutputFile, Pretty
+from sentinel_batch.cli.audio.ruling import Beneficiary, Risk
+from sentinel_batch.cli.flow.deciding import Flow, with_flow
+from sentinel_batch.cli.remote.connection import Audio
 from sentinel_batch.cli.session import Session, with_session
 
 Operation = Literal["login", "transaction", "password_reset", "account_change", "wire_transfer"]
@@ -24,8 +22,10 @@ _POLICIES: dict[str, str] = {
 
 
 @with_session
+@with_flow
 def mobile(
     session: Session,
+    flow: Flow,
     audio: Audio,
     user_id: Annotated[str, typer.Option("--user-id", metavar="ID", help="The user of the app.", show_default=False)],
     operation: Annotated[
@@ -57,27 +57,16 @@ def mobile(
     customer_risk: Risk = None,
     device_id: Annotated[str | None, typer.Option("--device-id", metavar="ID", help="The device.")] = None,
     ip_address: Annotated[str | None, typer.Option("--ip-address", metavar="IP", help="Where it is.")] = None,
-    fields: Facts = None,
-    enrollment_id: Enrollment = None,
-    enrollments: Store = None,
-    key_file: KeyFile = None,
-    require_mfa: RequireMfa = False,
-    scorer: Scorer = None,
-    fallback: Fallback = None,
-    no_validate: NoValidate = False,
-    save_audit: Audit = None,
-    output: OutputFile = None,
-    pretty: Pretty = False,
 ) -> int:
     """Decide on an operation in an app (policies mobile_*, and wire_transfer).
 
     A verified voice is wanted: name whose it should be with --enrollment-id. See flow --help for the exit codes.
     """
-    return Flow(
-        session=session,
-        audio=audio,
-        policy=_POLICIES[operation],
-        known={
+    return flow.decide(
+        session,
+        audio,
+        _POLICIES[operation],
+        ids={
             "user_id": user_id,
             "operation": operation,
             "transaction_id": transaction_id,
@@ -92,15 +81,4 @@ def mobile(
             "recent_sim_swap": recent_sim_swap,
             "customer_risk": customer_risk,
         },
-        fields=fields,
-        enrollment_id=enrollment_id,
-        enrollments=enrollments,
-        key_file=key_file,
-        require_mfa=require_mfa,
-        scorer=scorer,
-        fallback=fallback,
-        no_validate=no_validate,
-        save_audit=save_audit,
-        output=output,
-        pretty=pretty,
-    ).decide()
+    )

@@ -6,32 +6,33 @@ from typing import Annotated, Any
 
 import typer
 
-from sentinel_batch.cli.remote.connection import ApiUrl, Audio, Connection, Mock, NoValidate, Retries, Tenant, Timeout
-from sentinel_batch.cli.remote.delivery import OutputFile, Pretty, check_before_sending, deliver, describe
+from sentinel_batch.cli.remote.connection import (
+    Audio,
+    Connection,
+    NoValidate,
+    with_connection,
+)
+from sentinel_batch.cli.remote.delivery import Delivery, check_before_sending, describe, with_delivery
 from sentinel_batch.cli.session import Session, with_session
 
 
 @with_session
+@with_delivery
+@with_connection()
 def analyze(
     session: Session,
+    connection: Connection,
+    delivery: Delivery,
     audio: Audio,
     features_only: Annotated[bool, typer.Option("--features-only", help="Have it measured, and not scored.")] = False,
-    api_url: ApiUrl = None,
-    tenant_id: Tenant = None,
-    max_retries: Retries = 3,
-    timeout: Timeout = 30.0,
-    mock: Mock = False,
     no_validate: NoValidate = False,
-    output: OutputFile = None,
-    pretty: Pretty = False,
 ) -> None:
     """Have a recording scored with reasons and features, or only measured. Exit codes as for score."""
-    connection = Connection(api_url=api_url, tenant_id=tenant_id, max_retries=max_retries, timeout=timeout, mock=mock)
     with connection.open() as client:
         check_before_sending(audio, skip=no_validate)
         answer = client.extract_features(audio) if features_only else client.analyze(audio)
     lines = _list_features(answer) if features_only else _describe(answer)
-    deliver(session.output, answer, lines, file=output, pretty=pretty)
+    delivery.give(session.output, answer, lines)
 
 
 def _describe(answer: dict[str, Any]) -> list[str]:

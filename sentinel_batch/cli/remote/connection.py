@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from audio_batch.remote import wire
+from sentinel_batch.cli.option_groups import Options, grouped
 from sentinel_batch.errors import NoInputError, RemoteError, UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +50,17 @@ Enrollment = Annotated[
     typer.Option("--enrollment-id", metavar="ID", help="Also compare the voice with the one enrolled under this ID."),
 ]
 NoValidate = Annotated[bool, typer.Option("--no-validate", help="Send the file without looking at it first.")]
+
+
+CONNECTION: Options = {
+    "api_url": (ApiUrl, None),
+    "tenant_id": (Tenant, None),
+    "max_retries": (Retries, 3),
+    "rate_limit": (RateLimit, None),
+    "disable_circuit_breaker": (NoBreaker, False),
+    "timeout": (Timeout, 30.0),
+    "mock": (Mock, False),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +105,11 @@ class Connection:
             yield client
 
 
+def with_connection(**defaults: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command the options of a `Connection`, which it receives as ``connection``."""
+    return grouped("connection", Connection, CONNECTION, **defaults)
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     import requests
@@ -109,10 +126,14 @@ def _translated() -> Iterator[None]:
 
 
 def _describe(error: Any) -> RemoteError:
+    from audio_batch.remote.errors import describe_error
+
     response = getattr(error, "response", None)
     status = response.status_code if response is not None else None
     facts: dict[str, Any] = {"type": type(error).__name__, "status_code": status}
-    return RemoteError(f"{type(error).__name__}: {error}.", hint=_hint(type(error).__name__, status), **facts)
+    return RemoteError(
+        f"{type(error).__name__}: {describe_error(error)}.", hint=_hint(type(error).__name__, status), **facts
+    )
 
 
 def _hint(kind: str, status: int | None) -> str:

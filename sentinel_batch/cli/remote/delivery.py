@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from batch_base.plain import to_plain
+from sentinel_batch.cli.option_groups import Options, grouped
 from sentinel_batch.cli.output import Output
 from sentinel_batch.errors import InvalidRecordingError
 
@@ -19,38 +21,49 @@ OutputFile = Annotated[
 Pretty = Annotated[bool, typer.Option("--pretty", help="Print the JSON result, indented.")]
 
 
-def deliver(
-    out: Output,
-    document: Mapping[str, Any],
-    lines: Sequence[str],
-    *,
-    file: Path | None = None,
-    pretty: bool = False,
-    always_json: bool = False,
-) -> None:
-    """Give the result.
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """Where a result goes, and in which form; the fields are those of the options.
 
     Parameters
     ----------
-    lines
-        The same for people; printed unless JSON was asked for.
-    file
-        Takes the JSON; its folder is made if it does not exist.
-    always_json
-        Whether JSON is printed even if nobody asked.
+    output
+        File that takes the JSON; its folder is made if it does not exist.
     """
-    text = json.dumps(to_plain(document), indent=2 if pretty else None, ensure_ascii=False, allow_nan=False) + "\n"
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-        out.note(f"Results written to {file}")
-    if out.as_json:
-        out.document(document)
-    elif file is None and (pretty or always_json):
-        out.raw(text)
-    elif file is None:
-        for line in lines:
-            out.line(line)
+
+    output: Path | None = None
+    pretty: bool = False
+
+    def give(
+        self, out: Output, document: Mapping[str, Any], lines: Sequence[str] = (), *, always_json: bool = False
+    ) -> None:
+        """Give a result.
+
+        Parameters
+        ----------
+        lines
+            The same for people; printed unless JSON was asked for.
+        always_json
+            Whether JSON is printed even if nobody asked.
+        """
+        indent = 2 if self.pretty else None
+        text = json.dumps(to_plain(document), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+        if self.output is not None:
+            self.output.parent.mkdir(parents=True, exist_ok=True)
+            self.output.write_text(text, encoding="utf-8")
+            out.note(f"Results written to {self.output}")
+        if out.as_json:
+            out.document(document)
+        elif self.output is None and (self.pretty or always_json):
+            out.raw(text)
+        elif self.output is None:
+            for line in lines:
+                out.line(line)
+
+
+DELIVERY: Options = {"output": (OutputFile, None), "pretty": (Pretty, False)}
+with_delivery = grouped("delivery", Delivery, DELIVERY)
+"""Gives a command the options of a `Delivery`, which it receives as ``delivery``."""
 
 
 def describe(results: Mapping[str, Any]) -> list[str]:

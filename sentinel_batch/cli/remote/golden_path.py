@@ -9,25 +9,25 @@ import typer
 from sentinel_batch.cli.audio.options import PolicyName
 from sentinel_batch.cli.audio.ruling import Facts, gather_context
 from sentinel_batch.cli.remote.connection import (
-    ApiUrl,
     Audio,
     Connection,
     Enrollment,
-    Mock,
     NoValidate,
-    Retries,
     SessionId,
-    Tenant,
-    Timeout,
+    with_connection,
 )
-from sentinel_batch.cli.remote.delivery import OutputFile, Pretty, check_before_sending, deliver
+from sentinel_batch.cli.remote.delivery import Delivery, check_before_sending, with_delivery
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode
 
 
 @with_session
+@with_delivery
+@with_connection()
 def golden_path(
     session: Session,
+    connection: Connection,
+    delivery: Delivery,
     audio: Audio,
     enrollment_id: Enrollment = None,
     session_id: SessionId = None,
@@ -41,14 +41,7 @@ def golden_path(
     ] = "never",
     policy: PolicyName = "voice_only",
     fields: Facts = None,
-    api_url: ApiUrl = None,
-    tenant_id: Tenant = None,
-    max_retries: Retries = 3,
-    timeout: Timeout = 30.0,
-    mock: Mock = False,
     no_validate: NoValidate = False,
-    output: OutputFile = None,
-    pretty: Pretty = False,
 ) -> ExitCode:
     """Go the whole way: score, verify, decide by a policy, report if asked; prints one JSON document.
 
@@ -56,7 +49,6 @@ def golden_path(
     """
     from audio_batch.remote import follow_golden_path
 
-    connection = Connection(api_url=api_url, tenant_id=tenant_id, max_retries=max_retries, timeout=timeout, mock=mock)
     with connection.open() as client:
         check_before_sending(audio, skip=no_validate)
         result = follow_golden_path(
@@ -68,5 +60,5 @@ def golden_path(
             policy=policy,
             context=gather_context(fields),
         )
-    deliver(session.output, result, (), file=output, pretty=pretty, always_json=True)
+    delivery.give(session.output, result, always_json=True)
     return ExitCode.PARTLY_DONE if result["diagnostics"]["errors"] else ExitCode.DONE

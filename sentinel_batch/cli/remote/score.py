@@ -8,20 +8,14 @@ import typer
 
 from audio_batch.remote import wire
 from sentinel_batch.cli.remote.connection import (
-    ApiUrl,
     Audio,
     Connection,
     Enrollment,
-    Mock,
-    NoBreaker,
     NoValidate,
-    RateLimit,
-    Retries,
     SessionId,
-    Tenant,
-    Timeout,
+    with_connection,
 )
-from sentinel_batch.cli.remote.delivery import OutputFile, Pretty, check_before_sending, deliver, describe
+from sentinel_batch.cli.remote.delivery import Delivery, check_before_sending, describe, with_delivery
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import UsageError
 
@@ -34,8 +28,12 @@ REPORT_REASON = "Manual review requested"
 
 
 @with_session
+@with_delivery
+@with_connection()
 def score(
     session: Session,
+    connection: Connection,
+    delivery: Delivery,
     audio: Audio,
     enrollment_id: Enrollment = None,
     session_id: SessionId = None,
@@ -49,16 +47,7 @@ def score(
             help="Submit a report on the session [default always with both --decision and --reason, else never].",
         ),
     ] = None,
-    api_url: ApiUrl = None,
-    tenant_id: Tenant = None,
-    max_retries: Retries = 3,
-    rate_limit: RateLimit = None,
-    disable_circuit_breaker: NoBreaker = False,
-    timeout: Timeout = 30.0,
-    mock: Mock = False,
     no_validate: NoValidate = False,
-    output: OutputFile = None,
-    pretty: Pretty = False,
 ) -> None:
     """Have a recording scored; its voice verified and a report submitted, if asked.
 
@@ -67,10 +56,6 @@ def score(
     reported = sar == "always" or (sar is None and decision is not None and reason is not None)
     if reported and session_id is None:
         raise UsageError("A report needs a session.", hint="Name it: --session-id ID.")
-    connection = Connection(
-        api_url=api_url, tenant_id=tenant_id, max_retries=max_retries, rate_limit=rate_limit,
-        disable_circuit_breaker=disable_circuit_breaker, timeout=timeout, mock=mock,
-    )  # fmt: skip
     results: dict[str, Any] = {}
     known = {"session_id": session_id} if session_id is not None else {}
     with connection.open() as client:
@@ -81,4 +66,4 @@ def score(
         if reported and session_id is not None:
             words = reason or REPORT_REASON
             results["sar"] = client.submit_sar(session_id, decision or "review", words, {"source": "sentinel-batch"})
-    deliver(session.output, results, describe(results), file=output, pretty=pretty)
+    delivery.give(session.output, results, describe(results))

@@ -8,27 +8,25 @@ import typer
 
 from sentinel_batch.cli.output import Activity, Output
 from sentinel_batch.cli.remote.connection import (
-    ApiUrl,
     Audio,
     Connection,
     Enrollment,
-    Mock,
-    NoBreaker,
     NoValidate,
-    RateLimit,
-    Retries,
     SessionId,
-    Tenant,
-    Timeout,
+    with_connection,
 )
-from sentinel_batch.cli.remote.delivery import OutputFile, Pretty, check_before_sending, deliver, describe
+from sentinel_batch.cli.remote.delivery import Delivery, check_before_sending, describe, with_delivery
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode
 
 
 @with_session
+@with_delivery
+@with_connection(rate_limit=2.0)
 def stream(
     session: Session,
+    connection: Connection,
+    delivery: Delivery,
     audio: Audio,
     chunk_duration: Annotated[
         float, typer.Option("--chunk-duration", metavar="SECONDS", min=1, max=3600, help="Length of a chunk.")
@@ -39,16 +37,7 @@ def stream(
         Literal["auto", "never", "always"],
         typer.Option("--sar", metavar="auto|never|always", help="Submit a report; auto if a chunk scores above 0.7."),
     ] = "never",
-    api_url: ApiUrl = None,
-    tenant_id: Tenant = None,
-    max_retries: Retries = 3,
-    rate_limit: RateLimit = 2.0,
-    disable_circuit_breaker: NoBreaker = False,
-    timeout: Timeout = 30.0,
-    mock: Mock = False,
     no_validate: NoValidate = False,
-    output: OutputFile = None,
-    pretty: Pretty = False,
 ) -> ExitCode:
     """Score a long recording in chunks, and put the answers together.
 
@@ -57,10 +46,6 @@ def stream(
     """
     from audio_batch.remote import stream_file
 
-    connection = Connection(
-        api_url=api_url, tenant_id=tenant_id, max_retries=max_retries, rate_limit=rate_limit,
-        disable_circuit_breaker=disable_circuit_breaker, timeout=timeout, mock=mock,
-    )  # fmt: skip
     out = session.output
     with connection.open() as client, out.progress("Streaming") as bar:
         check_before_sending(audio, skip=no_validate)
@@ -77,7 +62,7 @@ def stream(
             reason = f"{summary['high_risk_chunks']} of {summary['total_chunks']} chunks score above 0.7"
             facts = {"source": "stream", "max_score": summary["max_deepfake_score"]}
             result["sar"] = client.submit_sar(result["session_id"], "review", reason, facts)
-    deliver(out, result, _describe(result), file=output, pretty=pretty)
+    delivery.give(out, result, _describe(result))
     _name_failures(out, result)
     return _judge(result)
 
