@@ -46,17 +46,8 @@ class _LimitedHTTPConnection(HTTPConnection):
         _hold(self)
 
 
-class _LimitedHTTPSConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _connect(self, super()._new_conn)
-
-    def request(self, *arguments: Any, **options: Any) -> None:
-        _hold(self)
-        super().request(*arguments, **options)
-
-    def connect(self) -> None:
-        super().connect()
-        _hold(self)
+class _LimitedHTTPSConnection(_LimitedHTTPConnection, HTTPSConnection):
+    """The same over TLS: `super()` above is an `HTTPSConnection` here."""
 
 
 class _LimitedHTTPPool(HTTPConnectionPool):

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from sentinel_batch.cli.flow.deciding import Flow, with_flow
+from sentinel_batch.cli.flow.options import Device, Email, IpAddress, SimSwap, User
 from sentinel_batch.cli.remote.connection import Audio
 from sentinel_batch.cli.session import Session, with_session
 
@@ -19,7 +20,7 @@ def account_recovery(
     session: Session,
     flow: Flow,
     audio: Audio,
-    user_id: Annotated[str, typer.Option("--user-id", metavar="ID", help="Whose account it is.", show_default=False)],
+    user_id: User,
     recovery_type: Annotated[
         Recovery,
         typer.Option(
@@ -29,21 +30,17 @@ def account_recovery(
             show_default=False,
         ),
     ],
-    email: Annotated[
-        str | None, typer.Option("--email", metavar="ADDRESS", help="Address that the account is recovered to.")
-    ] = None,
+    email: Email = None,
     email_changed: Annotated[
         bool | None, typer.Option("--email-changed/--email-unchanged", help="Whether the address was changed lately.")
     ] = None,
-    recent_sim_swap: Annotated[
-        bool | None, typer.Option("--recent-sim-swap/--no-sim-swap", help="Whether the SIM was swapped lately.")
-    ] = None,
+    recent_sim_swap: SimSwap = None,
     failed_attempts: Annotated[
         int | None, typer.Option("--failed-attempts", metavar="N", help="Attempts that failed before.")
     ] = None,
     phone: Annotated[str | None, typer.Option("--phone", metavar="NUMBER", help="Number of the account.")] = None,
-    device_id: Annotated[str | None, typer.Option("--device-id", metavar="ID", help="The device.")] = None,
-    ip_address: Annotated[str | None, typer.Option("--ip-address", metavar="IP", help="Where it is.")] = None,
+    device_id: Device = None,
+    ip_address: IpAddress = None,
 ) -> int:
     """Decide on the recovery of an account (policy account_recovery, the strictest).
 

@@ -8,6 +8,7 @@ import typer
 
 from sentinel_batch.cli.audio.ruling import Customer, Risk
 from sentinel_batch.cli.flow.deciding import Flow, with_flow
+from sentinel_batch.cli.flow.options import Email
 from sentinel_batch.cli.remote.connection import Audio
 from sentinel_batch.cli.session import Session, with_session
 
@@ -27,7 +28,7 @@ def ecommerce(
         typer.Option("--order-amount", metavar="AMOUNT", help="Amount of the order, in the policy's currency."),
     ] = None,
     customer_id: Customer = None,
-    email: Annotated[str | None, typer.Option("--email", metavar="ADDRESS", help="Address of the buyer.")] = None,
+    email: Email = None,
     payment_method: Annotated[
         str | None,
         typer.Option(

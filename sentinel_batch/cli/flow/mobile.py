@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from sentinel_batch.cli.audio.ruling import Beneficiary, Risk
+from sentinel_batch.cli.audio.ruling import Beneficiary, Country, Risk
 from sentinel_batch.cli.flow.deciding import Flow, with_flow
+from sentinel_batch.cli.flow.options import Device, IpAddress, SimSwap, Transaction, User
 from sentinel_batch.cli.remote.connection import Audio
 from sentinel_batch.cli.session import Session, with_session
 
@@ -27,7 +28,7 @@ def mobile(
     session: Session,
     flow: Flow,
     audio: Audio,
-    user_id: Annotated[str, typer.Option("--user-id", metavar="ID", help="The user of the app.", show_default=False)],
+    user_id: User,
     operation: Annotated[
         Operation,
         typer.Option(
@@ -37,26 +38,19 @@ def mobile(
             show_default=False,
         ),
     ],
-    transaction_id: Annotated[
-        str | None, typer.Option("--transaction-id", metavar="ID", help="The transaction.")
-    ] = None,
+    transaction_id: Transaction = None,
     amount: Annotated[
         float | None, typer.Option("--amount", metavar="AMOUNT", help="Amount, in the policy's currency.")
     ] = None,
     new_beneficiary: Beneficiary = None,
-    destination_country: Annotated[
-        str | None,
-        typer.Option("--destination-country", metavar="CC", help="Country that the money goes to, two letters."),
-    ] = None,
+    destination_country: Country = None,
     new_device: Annotated[
         bool | None, typer.Option("--new-device/--known-device", help="Whether the device is new to the account.")
     ] = None,
-    recent_sim_swap: Annotated[
-        bool | None, typer.Option("--recent-sim-swap/--no-sim-swap", help="Whether the SIM was swapped lately.")
-    ] = None,
+    recent_sim_swap: SimSwap = None,
     customer_risk: Risk = None,
-    device_id: Annotated[str | None, typer.Option("--device-id", metavar="ID", help="The device.")] = None,
-    ip_address: Annotated[str | None, typer.Option("--ip-address", metavar="IP", help="Where it is.")] = None,
+    device_id: Device = None,
+    ip_address: IpAddress = None,
 ) -> int:
     """Decide on an operation in an app (policies mobile_*, and wire_transfer).
 

@@ -8,6 +8,7 @@ import typer
 
 from sentinel_batch.cli.audio.ruling import Amount, Beneficiary, Country, Risk
 from sentinel_batch.cli.flow.deciding import Flow, with_flow
+from sentinel_batch.cli.flow.options import Transaction
 from sentinel_batch.cli.remote.connection import Audio
 from sentinel_batch.cli.session import Session, with_session
 
@@ -22,9 +23,7 @@ def voice_routing(
     transaction_amount: Amount = None,
     destination_country: Country = None,
     new_beneficiary: Beneficiary = None,
-    transaction_id: Annotated[
-        str | None, typer.Option("--transaction-id", metavar="ID", help="The transaction.")
-    ] = None,
+    transaction_id: Transaction = None,
     channel: Annotated[
         str | None, typer.Option("--channel", metavar="NAME", help="How it was ordered, such as phone, web, mobile.")
     ] = None,

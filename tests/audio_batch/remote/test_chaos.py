@@ -16,7 +16,7 @@ import requests
 from api_server import KEY, ApiServer, Seen, serve_api
 from thoroughness import examples
 
-from audio_batch.remote import CircuitOpenError, DeadlineError, SonotheiaClientEnhanced, UnusableAnswerError, transport
+from audio_batch.remote import DeadlineError, SonotheiaClientEnhanced, UnusableAnswerError, transport
 
 TIMEOUT = 0.15
 DEADLINE = 0.6
@@ -84,35 +84,73 @@ KINDS: dict[str, tuple[Behave, tuple[type[Exception], ...]]] = {
 }
 
 
+class Numbered(SonotheiaClientEnhanced):
+    """Numbers its attempts, and remembers what each came to: a server that is late cannot mix them up."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        super().__init__(KEY, url, timeout=TIMEOUT, deadline=DEADLINE, **options)
+        self.outcomes: list[Exception | None] = []
+
+    def _send(self, method: str, url: str, body: Any, headers: Any, seconds: float | None = None) -> Any:
+        return super()._send(method, url, body, {**headers, "X-Attempt": str(len(self.outcomes))}, seconds)
+
+    def _attempt(self, operation: Any, seconds: float) -> Any:
+        try:
+            answer = super()._attempt(operation, seconds)
+        except requests.RequestException as error:
+            self.outcomes.append(error)
+            raise
+        self.outcomes.append(None)
+        return answer
+
+
 def _run(seed: int, api: ApiServer, audio: Path) -> None:
     draw = random.Random(seed)
     plan = [draw.choice(list(KINDS)) if draw.random() < 0.7 else "right" for _ in range(3)]
-    sent: list[str] = []
 
     def misbehave(handler: BaseHTTPRequestHandler, seen: Seen) -> bool:
-        sent.append(plan[min(len(sent), 2)])
-        KINDS[sent[-1]][0](handler)
+        KINDS[plan[int(seen.headers["x-attempt"])]][0](handler)
         return True
 
     api.misbehave = misbehave
-    client = SonotheiaClientEnhanced(KEY, api.url, timeout=TIMEOUT, max_retries=2, deadline=DEADLINE)
+    client = Numbered(api.url, max_retries=2)
     client._draw = random.Random(seed)
     begun = time.monotonic()
+    raised: Exception | None = None
     try:
         with client:
             result = client.detect_deepfake(audio) if seed % 4 else client.analyze(audio)
-    except (CircuitOpenError, DeadlineError, requests.RequestException) as error:
-        # The error is that of what the server did last; or time ran out on the way.
-        expected = KINDS[sent[-1]][1] if sent else ()
-        assert isinstance(error, (*expected, DeadlineError)), (plan, sent, error)
-        assert expected or isinstance(error, requests.Timeout), (plan, sent, error)
-        if isinstance(error, requests.HTTPError):
-            assert str(error.response.status_code) == sent[-1].split()[0]
-            assert error.response.json()["error"] == "Chaos"
-    else:
-        assert sent[-1] == "right" and result == RIGHT, (plan, sent, result)
-    assert time.monotonic() - begun < DEADLINE + PATIENCE, (plan, sent)
-    assert "400" not in sent[:-1] and "500" not in sent[:-1] and "html" not in sent[:-1]
+    except requests.RequestException as error:
+        raised = error
+    assert time.monotonic() - begun < DEADLINE + PATIENCE, plan
+    outcomes = client.outcomes
+    assert raised is outcomes[-1], (plan, outcomes, raised)
+    assert raised is not None or result == RIGHT
+    for kind, outcome in zip(plan, outcomes, strict=False):
+        _check(kind, outcome)
+    assert all(_is_transient(outcome) for outcome in outcomes[:-1]), (plan, outcomes)
+    if len(outcomes) < 3 and raised is not None and time.monotonic() - begun < DEADLINE / 2:
+        assert not _is_transient(raised) or "an hour" in plan[len(outcomes) - 1], (plan, outcomes)
+
+
+def _check(kind: str, outcome: Exception | None) -> None:
+    """One attempt came to what the server did; on a busy machine also to nothing in time."""
+    expected = KINDS[kind][1]
+    if outcome is None:
+        assert kind == "right"
+        return
+    assert isinstance(outcome, (*expected, requests.Timeout)), (kind, outcome)
+    if isinstance(outcome, requests.HTTPError):
+        assert str(outcome.response.status_code) == kind.split()[0]
+        assert outcome.response.json()["error"] == "Chaos"
+
+
+def _is_transient(outcome: Exception | None) -> bool:
+    if isinstance(outcome, requests.HTTPError):
+        return outcome.response.status_code in (429, 503)
+    return outcome is not None and not isinstance(
+        outcome, (UnusableAnswerError, DeadlineError, requests.exceptions.ContentDecodingError)
+    )
 
 
 def _run_all(seeds: Iterable[int], audio: Path) -> None:

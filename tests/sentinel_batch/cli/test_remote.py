@@ -246,6 +246,19 @@ def test_a_flow_falls_back_and_says_so(call: Call, api: ApiServer) -> None:
     assert call(*words).document["error"]["reason"] == "remote_key_refused"
 
 
+def test_a_batch_says_who_scored(call: Call, api: ApiServer, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(SAMPLES / "call-human.wav", tmp_path / "in" / "a.wav")
+    (tmp_path / "sentinel.toml").write_text('audio_scorer = "remote"\n')
+    api.script = [422]
+    done = call("audio", "run", "in", "--workers", "1")
+    assert done.code == 0 and "Scored here, because the remote scorer did not (remote_refused): 1" in done.stdout
+    failed = call("audio", "run", "in", "--workers", "1", "--scorer", "cloud")
+    assert failed.code == 2
+    said = call("audio", "route", "audio.wav", "--policy", "voice_only").stdout
+    assert "Scorer   remote" in said
+
+
 def test_the_probe_port(call: Call, api: ApiServer) -> None:
     from audio_batch.remote import HealthMonitor, SonotheiaClient
     from audio_batch.remote.health import serve_metrics
