@@ -108,9 +108,11 @@ class SonotheiaClientEnhanced(SonotheiaClient):
 
         try:
             return attempts(attempt)
-        except CircuitOpenError:
-            # If the circuit opened under this very call, what the server did says more than that.
-            raise failed[0 if len(failed) == 1 else -2] from None
+        except (CircuitOpenError, DeadlineError) as error:
+            if error.sent or len(failed) == 1:
+                raise
+            # It ended between two attempts: what the server did in the first says more than that.
+            raise failed[-2] from None
 
     def _attempt_guarded(self, operation: Operation, allowed: float, end: float) -> Answer:
         breaker = self.circuit_breaker
@@ -132,9 +134,12 @@ class SonotheiaClientEnhanced(SonotheiaClient):
 
     def _take_turn(self, end: float) -> None:
         left = end - self._clock.now()
+        if left <= 0:
+            raise DeadlineError("The call's deadline is over", sent=False)
         wait = 0.0 if self.rate_limiter is None else self.rate_limiter.reserve(left)
-        if wait is None or left <= 0:
-            raise DeadlineError("There is no time left to wait for the rate limit; raise the deadline, or call less")
+        if wait is None:
+            words = "There is no time left to wait for the rate limit; raise the deadline, or call less"
+            raise DeadlineError(words, sent=False)
         if wait:
             self._clock.sleep(wait)
 

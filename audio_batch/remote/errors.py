@@ -14,13 +14,25 @@ class CircuitOpenError(requests.RequestException):
         Seconds until the next request is let through, as far as is known.
     """
 
+    sent = False
+
     def __init__(self, message: str, *, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
 
 
 class DeadlineError(requests.Timeout):
-    """The call was not over when its time was; waits between attempts and for the rate limit count."""
+    """The call was not over when its time was; waits between attempts and for the rate limit count.
+
+    Parameters
+    ----------
+    sent
+        Whether a request was under way.
+    """
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 def describe_error(error: Exception) -> str:

@@ -11,7 +11,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, ReadTimeoutError
 
 from audio_batch.remote.bodies import Body
 from audio_batch.remote.deadlines import find_deadline, limited
@@ -127,6 +127,9 @@ class Transport:
             except requests.RequestException as error:
                 if deadline.passed:
                     raise _refuse_late(method, url, seconds) from error
+                if error.args and isinstance(error.args[0], ReadTimeoutError):
+                    # requests calls a silence inside the body a ConnectionError.
+                    raise requests.ReadTimeout(error.args[0], request=error.request) from error
                 raise
             if deadline.passed:  # An answer without a length ends where the connection does.
                 raise _refuse_late(method, url, seconds)
