@@ -93,4 +93,6 @@ def _tell(out: Output, report: dict[str, Any]) -> None:
     if out.as_json:
         out.log(report)
         return
-    out.line(f"{report['connectivity']['timestamp']}  {'; '.join(' '.join(line.split()) for line in _describe(report))}")
+    out.line(
+        f"{report['connectivity']['timestamp']}  {'; '.join(' '.join(line.split()) for line in _describe(report))}"
+    )
