@@ -21,5 +21,9 @@ class ModelError(AudioError):
     """A model file is missing, damaged, or not of the form that this version reads."""
 
 
+class RemoteScorerError(AudioError):
+    """A scorer on another machine gave an error, or no answer that can be used."""
+
+
 class EnrollmentError(AudioError):
     """A voiceprint cannot be made, found, read or written."""

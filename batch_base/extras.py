@@ -17,6 +17,9 @@ EXTRAS = {
     "fastapi": "service",
     "prometheus_client": "service",
     "pyrate_limiter": "service",
+    "requests": "remote",
+    "tenacity": "remote",
+    "urllib3": "remote",
     "python_multipart": "service",
     "uvicorn": "service",
     "websockets": "service",
@@ -26,6 +29,7 @@ EXTRAS = {
 _NEEDED_FOR = {
     "audio": "Recordings need",
     "onnx": "ONNX models need",
+    "remote": "Remote scorers need",
     "service": "The service needs",
 }
 

@@ -36,8 +36,8 @@ def to_plain(value: Any) -> Any:
     -------
     Any
         Instants in RFC 3339 with ``Z`` (one without a zone is taken for UTC), days in ISO 8601, durations in seconds,
-        enumerations as their values, mappings with keys as text, NaN and infinities as None, and what JSON has no
-        form for as its text.
+        enumerations as their values, sets as sorted lists, mappings with keys as text, NaN and infinities as None, and
+        what JSON has no form for as its text.
     """
     kind = type(value)  # A report has hundreds of thousands of values, nearly all of them of these kinds.
     if kind in _PLAIN:
@@ -70,6 +70,8 @@ def to_plain(value: Any) -> Any:
         return {str(key): to_plain(item) for key, item in value.items()}
     if is_dataclass(value) and not isinstance(value, type):
         return to_plain(asdict(value))
+    if isinstance(value, set | frozenset):
+        return sorted((to_plain(item) for item in value), key=str)
     if isinstance(value, Iterable) and not isinstance(value, Path | bytes):
         return [to_plain(item) for item in value]
     return str(value)

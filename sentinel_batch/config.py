@@ -94,6 +94,10 @@ class Config:
         CSV or Parquet with what is known of the recorded calls.
     audio_policy
         Routing policy of recordings: a name, or the path of a policy file; None takes ``voice_only``.
+    audio_scorer
+        Who scores recordings: ``local`` or ``remote`` (see docs/sonotheia.md).
+    audio_fallback
+        Who scores what the remote scorer does not: ``local``, or ``none``.
     enrollments
         Folder of voiceprints.
     model
@@ -154,6 +158,8 @@ class Config:
     audio_inbox: Path | None = None
     audio_manifest: Path | None = None
     audio_policy: str | None = None
+    audio_scorer: str = "local"
+    audio_fallback: str = "local"
     enrollments: Path | None = None
     model: str | None = SHIPPED_MODEL
     international_rate: float = 24.40
@@ -463,6 +469,13 @@ def _inbox(value: Any, base: Path) -> Path | str:
     return value.strip().rstrip("/")
 
 
+def _choice(value: Any, base: Path, *, allowed: tuple[str, ...]) -> str:
+    text = _text(value, base).lower()
+    if text not in allowed:
+        raise ValueError(value)
+    return text
+
+
 def _severity(value: Any, base: Path) -> str:
     text = _text(value, base).upper()
     if text not in ("LOW", "MEDIUM", "HIGH", "CRITICAL"):
@@ -512,6 +525,8 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "audio_inbox": ("a folder", _path),
     "audio_manifest": ("a .csv or .parquet file", _path),
     "audio_policy": ("the name of a policy, or the path of a policy file ending in .toml", _named_or_file),
+    "audio_scorer": ("local or remote", partial(_choice, allowed=("local", "remote"))),
+    "audio_fallback": ("local or none", partial(_choice, allowed=("local", "none"))),
     "enrollments": ("a folder", _path),
     "model": (f"the name of a shipped model, a folder, or {NO_MODEL}", _model),
     "international_rate": ("a price of 0 or more", partial(_number, lowest=0.0, highest=1e9)),

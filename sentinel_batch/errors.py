@@ -92,6 +92,14 @@ class RejectRateError(SentinelError):
     """More rows of a file were rejected than allowed; nothing of it was committed."""
 
 
+class RemoteError(SentinelError):
+    """A scorer on another machine gave an error, an answer that is none, or no answer."""
+
+
+class InvalidRecordingError(SentinelError):
+    """A recording on which no verdict should rest."""
+
+
 class RuleError(SentinelError):
     """A rule file is invalid, or its query failed."""
 

@@ -58,6 +58,8 @@ class Verbs:
         channel_roles: Mapping[int, str] | str | None = None,
         model: str | Path | None = None,
         profile: str = 'telephone',
+        scorer: str = 'local',
+        scorer_fallback: str = 'local',
         run_id: str | None = None,
         progress: Callable[[BatchProgress], None] | None = None,
     ) -> RecordingsResult:

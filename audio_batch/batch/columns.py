@@ -57,6 +57,9 @@ ANSWER = {
 }
 """Attributes of `audio_batch.Verdict`."""
 
+SCORING = {"scorer": TEXT, "scorer_fallback": TEXT}
+"""Who scored, ``local`` or ``remote``; and why the local scorer did where the remote one should have."""
+
 EVIDENCE = {
     "scored_seconds": REAL,
     "speech_seconds": REAL,
@@ -92,7 +95,7 @@ DECISION = {
 EFFORT = {"latency_ms": REAL, "processing_seconds": REAL, "resumed": FLAG}
 
 RECORDING_COLUMNS: dict[str, str] = {
-    **IDENTITY, **OUTCOME, **CALL, **PROPERTIES, **VALIDITY, **QUALITY, **ANSWER, **EVIDENCE, **VERIFICATION,
+    **IDENTITY, **OUTCOME, **CALL, **PROPERTIES, **VALIDITY, **QUALITY, **ANSWER, **SCORING, **EVIDENCE, **VERIFICATION,
     **DECISION, **EFFORT,
 }  # fmt: skip
 """One row per file."""

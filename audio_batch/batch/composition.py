@@ -38,6 +38,8 @@ def compose(known: Row, findings: Findings, failure: Failure | None = None) -> d
         **known,
         **_describe_validation(findings.validation.value),
         **_describe_verdict(verdict),
+        "scorer": findings.scorer,
+        "scorer_fallback": findings.scorer_fallback,
         **_describe_verification(findings.enrollment_id, findings.verification.value),
         **_describe_decision(findings.decision.value),
         **_describe_failure(first),

@@ -35,6 +35,8 @@ def run(
     profile: str = "telephone",
     with_features: bool = True,
     seconds_per_minute: float = 30.0,
+    scorer: str = "local",
+    scorer_fallback: str = "local",
     progress: Callable[[Progress], None] | None = None,
 ) -> BatchResult:
     """Validate, score, verify and route every recording of a folder.
@@ -74,6 +76,13 @@ def run(
         Seconds of wall time that a recording may take per minute of audio, after the first two minutes that each has;
         the default is some fifty times what the chain needs. A recording that takes longer fails with ``timed_out``,
         and its worker is replaced. Not watched with ``workers=0``.
+    scorer
+        ``local``, or ``remote``: the API whose key and address are in ``SONOTHEIA_API_KEY`` and ``SONOTHEIA_API_URL``
+        (`audio_batch.remote`). Voices are verified here in either case. The columns ``scorer`` and ``scorer_fallback``
+        say for each file who scored it, and why.
+    scorer_fallback
+        What happens to a file that the remote scorer does not score: ``local`` scores it here, ``none`` leaves it
+        without a verdict. A key that is refused never falls back.
     progress
         Called in this thread after every recording.
 
@@ -99,6 +108,8 @@ def run(
         profile=profile,
         with_features=with_features,
         seconds_per_minute=seconds_per_minute,
+        scorer=scorer,
+        scorer_fallback=scorer_fallback,
     )
     count = _count_workers(workers)
     contents = scan_folder(directory, known=[path for path in (manifest, store, checkpoint_dir) if path is not None])

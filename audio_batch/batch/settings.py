@@ -14,6 +14,8 @@ from typing import Any
 import audio_batch
 import batch_base
 from audio_batch.errors import AudioUsageError
+from audio_batch.remote import scoring
+from audio_batch.remote.scoring import FALLBACKS, SCORERS
 from audio_batch.routing import load_policy
 from audio_batch.segmentation import parse_channel_roles
 from audio_batch.validation import load_profile
@@ -32,6 +34,12 @@ class Settings:
         Hash of the model, the code and the feature set.
     seconds_per_minute
         Wall time that a worker may take per minute of audio.
+    scorer
+        ``local`` or ``remote``.
+    scorer_fallback
+        ``local`` scores here what the remote scorer does not; ``none`` leaves it without a verdict.
+    scorer_url
+        Where the remote scorer is; None for the local one.
     """
 
     model: str | None
@@ -44,6 +52,14 @@ class Settings:
     checkpoint_dir: str | None
     fingerprint: str
     seconds_per_minute: float = 30.0
+    scorer: str = "local"
+    scorer_fallback: str = "local"
+    scorer_url: str | None = None
+
+    @property
+    def falls_back(self) -> bool:
+        """Whether the local scorer stands in for the remote one."""
+        return self.scorer_fallback == "local"
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Settings:
@@ -66,6 +82,8 @@ def make_settings(
     profile: str,
     with_features: bool,
     seconds_per_minute: float = 30.0,
+    scorer: str = "local",
+    scorer_fallback: str = "local",
 ) -> Settings:
     """Check the options of a batch, and hash what its results depend on."""
     if not 0 < seconds_per_minute < math.inf:
@@ -74,6 +92,8 @@ def make_settings(
             hint="The default is 30.",
             seconds_per_minute=seconds_per_minute,
         )
+    _require_choice("scorer", scorer, SCORERS)
+    _require_choice("scorer_fallback", scorer_fallback, FALLBACKS)
     roles = parse_channel_roles(channel_roles) if isinstance(channel_roles, str) else dict(channel_roles or {})
     return Settings(
         model=_text(model),
@@ -86,7 +106,16 @@ def make_settings(
         checkpoint_dir=checkpoint_dir,
         fingerprint=hash_value({"code": _hash_code(), "model": _hash_model(model), "profile": load_profile(profile)}),
         seconds_per_minute=seconds_per_minute,
+        scorer=scorer,
+        scorer_fallback=scorer_fallback,
+        scorer_url=scoring.open_client().api_url if scorer == "remote" else None,
     )
+
+
+def _require_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        message = f"{name} is {value!r}; allowed: {', '.join(allowed)}."
+        raise AudioUsageError(message, hint=f"The default is {allowed[0]}.", value=value, allowed=list(allowed))
 
 
 def separate(settings: Settings, directory: str | PathLike[str]) -> Settings:

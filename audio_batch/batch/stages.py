@@ -17,6 +17,8 @@ from audio_batch.batch.settings import Settings
 from audio_batch.batch.tasks import Task
 from audio_batch.decoding import hash_file
 from audio_batch.errors import AudioError
+from audio_batch.remote import scoring
+from audio_batch.remote.scoring import Scored
 from audio_batch.verdict import Verdict, Verification
 from batch_base.hashing import hash_value
 
@@ -69,6 +71,8 @@ class Findings:
         The voice that was asked for, or None.
     features
         One row per measured segment.
+    scorer, scorer_fallback
+        Who scored, and why it was not who should have.
     """
 
     validation: Part[Validation] = Part()
@@ -77,6 +81,8 @@ class Findings:
     verification: Part[Verification] = Part()
     decision: Part[Decision] = Part()
     features: Part[list[dict[str, Any]]] = Part()
+    scorer: str | None = None
+    scorer_fallback: str | None = None
 
 
 def attempt(stage: str, step: Callable[[], T]) -> Part[T]:
@@ -98,7 +104,9 @@ def identify(task: Task, settings: Settings) -> Part[Identity]:
 def run_stages(task: Task, settings: Settings, sha256: str) -> Findings:
     """Run each stage that still makes sense after the ones before it."""
     checked = _validate(task, settings)
-    verdict = _score(task, settings, sha256, checked.value) if _is_decodable(checked.value) else Part[Verdict]()
+    decodable = _is_decodable(checked.value)
+    scored = _score(task, settings, sha256, checked.value) if decodable else Part[Scored]()
+    verdict = Part(scored.value.verdict if scored.value else None, scored.failure)
     claimed = task.enrollment_id if settings.store is not None and verdict.value is not None else None
     verification = _verify(task, settings, checked.value, verdict.value) if claimed else Part[Verification]()
     return Findings(
@@ -108,6 +116,8 @@ def run_stages(task: Task, settings: Settings, sha256: str) -> Findings:
         verification=verification,
         decision=decide(task, settings, verdict.value, verification.value),
         features=_measure(task, settings, checked.value, verdict.value),
+        scorer=scored.value.scorer if scored.value else None,
+        scorer_fallback=scored.value.fallback if scored.value else None,
     )
 
 
@@ -151,13 +161,23 @@ def _is_decodable(checked: Validation | None) -> bool:
     return checked is not None and checked.properties is not None and bool(checked.channels)
 
 
-def _score(task: Task, settings: Settings, sha256: str, checked: Validation | None) -> Part[Verdict]:
-    def score() -> Verdict:
+def _score(task: Task, settings: Settings, sha256: str, checked: Validation | None) -> Part[Scored]:
+    def score_here() -> Verdict:
         roles = dict(settings.roles) or None
         verdict = spoof.score(task.path, model=settings.model, channel_roles=roles, profile=settings.profile)
         if verdict.sha256 != sha256:
             raise AudioError("The recording changed while it was read.", hint="Run again.", reason="file_changed")
-        return withhold_label(verdict, checked)
+        return verdict
+
+    def score() -> Scored:
+        if settings.scorer == "local":
+            scored = Scored(score_here(), "local")
+        else:
+            seconds = checked.properties.duration if checked is not None and checked.properties is not None else None
+            about = {"call_id": task.call_id} if task.call_id else {}
+            facts: dict[str, Any] = {"metadata": about, "sha256": sha256, "duration": seconds or 0.0}
+            scored = scoring.score_remotely(task.path, otherwise=score_here if settings.falls_back else None, **facts)
+        return replace(scored, verdict=withhold_label(scored.verdict, checked))
 
     return attempt("score", score)
 

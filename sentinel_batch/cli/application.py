@@ -76,6 +76,8 @@ class RootGroup(ReportedGroup, LazyGroup):
         "model": "model:create",
         "labels": "labels:create",
         "audio": "audio:create",
+        "remote": "remote:create",
+        "flow": "flow:create",
         "sim": "sim:create",
         "keys": "keys:create",
         "config": "config:create",

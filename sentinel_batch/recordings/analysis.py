@@ -41,6 +41,8 @@ def analyse_recordings(
     channel_roles: Mapping[int, str] | str | None = None,
     model: str | Path | None = None,
     profile: str = "telephone",
+    scorer: str = "local",
+    scorer_fallback: str = "local",
     run_id: str | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> RecordingsResult:
@@ -73,6 +75,8 @@ def analyse_recordings(
         Model file of the scorer; by default the shipped one.
     profile
         Limits of validation.
+    scorer, scorer_fallback
+        Who scores, and who does where that fails: `audio_batch.run`.
     run_id
         Id of the row of ``runs``; by default a fresh one.
     progress
@@ -94,6 +98,8 @@ def analyse_recordings(
     desk = open_desk(lake, config)
     opened = desk.create_lake()
     options = {"profile": profile, "channel_roles": _text(channel_roles)}
+    # Not of the local scorer: ids of recordings that are in the lake already must not change.
+    options |= {"scorer": scorer} if scorer != "local" else {}
     named = {
         "directory": str(folder), "manifest": _text(manifest), "enrollments": _text(enrollments),
         "policy": _text(policy), "model": _text(model),
@@ -102,7 +108,8 @@ def analyse_recordings(
         with _audio_errors_translated():
             batch = _run_engine(
                 folder, opened, manifest=manifest, store=enrollments, policy=policy, workers=workers,
-                channel_roles=channel_roles, model=model, profile=profile, progress=progress,
+                channel_roles=channel_roles, model=model, profile=profile, progress=progress, scorer=scorer,
+                scorer_fallback=scorer_fallback,
             )  # fmt: skip
         facts: dict[str, Any] = {"run_id": run.run_id, "analysed_at": now(), "region": desk.config.region}
         rows = shape_recordings(batch, parameters=options, **facts)

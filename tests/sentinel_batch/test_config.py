@@ -89,7 +89,7 @@ def test_the_shipped_model_takes_part_unless_another_or_none_is_named(tmp_path: 
         ("[rules.SDHF_001]\nsegments = 1", ["rules.SDHF_001.segments", "1"]),
         ("[rules.SDHF_001.segments]\nbusiness = 1", ["rules.SDHF_001.segments", "1", "[rules.SDHF_001.segments.NAME]"]),
         ('time_zone = "UTC"', ["time_zone", "Did you mean 'timezone'?"]),
-        ("qqq = 1", ["qqq", "allowed: audio_inbox"]),
+        ("qqq = 1", ["qqq", "allowed: audio_fallback"]),
         ("lake = ", ["not valid TOML", "line 1"]),
     ],
 )

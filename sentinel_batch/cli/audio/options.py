@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -79,6 +79,23 @@ PolicyName = Annotated[
 Channel = Annotated[
     int | None,
     typer.Option("--channel", metavar="N", help="Channel of the voice, counted from 0, if several carry speech."),
+]
+
+Scorer = Annotated[
+    Literal["local", "remote"] | None,
+    typer.Option(
+        "--scorer",
+        metavar="local|remote",
+        help="Who scores: this machine, or the API of SONOTHEIA_API_URL [default audio_scorer of the settings].",
+    ),
+]
+Fallback = Annotated[
+    Literal["local", "none"] | None,
+    typer.Option(
+        "--fallback",
+        metavar="local|none",
+        help="Who scores what the remote scorer does not [default audio_fallback of the settings].",
+    ),
 ]
 
 

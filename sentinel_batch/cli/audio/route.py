@@ -11,6 +11,7 @@ import typer
 from sentinel_batch.cli.audio.options import (
     Channel,
     Enrollment,
+    Fallback,
     KeyFile,
     MaybePath,
     Model,
@@ -18,6 +19,7 @@ from sentinel_batch.cli.audio.options import (
     Profile,
     Raw,
     Roles,
+    Scorer,
     SessionId,
     Store,
 )
@@ -32,6 +34,7 @@ from sentinel_batch.cli.audio.ruling import (
     PendingCall,
     Risk,
     Ruling,
+    choose_scorer,
     gather_context,
 )
 from sentinel_batch.cli.audio.verdicts import VerdictFile
@@ -63,6 +66,8 @@ def route(
     session_id: SessionId = None,
     profile: Profile = "telephone",
     raw: Raw = None,
+    scorer: Scorer = None,
+    fallback: Fallback = None,
     save_audit: Annotated[
         Path | None, typer.Option("--save-audit", metavar="FILE", help="Append the decision to an audit trail.")
     ] = None,
@@ -95,14 +100,15 @@ def route(
         session=session, path=path, verdict_file=verdict, policy=policy, manifest=manifest, given=given,
         enrollment_id=enrollment_id, store=enrollments, key_file=key_file, channel=channel, roles=channel_role,
         model=model, session_id=session_id, profile=profile, raw=raw,
+        **choose_scorer(session, scorer, fallback),
     ).rule()  # fmt: skip
     if save_audit is not None:
         append_audit(save_audit, ruling.decision, now=datetime.now(UTC), actor="sentinel-batch audio route")
     out = session.output
     if out.as_json:
-        out.document({"status": "success", **_describe(ruling)})
+        out.document({"status": "success", **describe_ruling(ruling)})
     else:
-        _print_ruling(out, ruling)
+        print_ruling(out, ruling)
     severe = severity is not None and _rank(ruling.decision.action) >= severity
     return ruling.decision.exit_code if severe else 0
 
@@ -118,21 +124,29 @@ def _rank(action: str) -> int:
     return names.index(name)
 
 
-def _describe(ruling: Ruling) -> dict[str, Any]:
+def describe_ruling(ruling: Ruling) -> dict[str, Any]:
+    """Return the decision and what led to it."""
     return {
         "path": ruling.verdict.path,
+        "scorer": ruling.scorer,
+        "scorer_fallback": ruling.fallback,
         **ruling.decision.to_dict(),
         "verdict": ruling.verdict.to_dict(),
         "verification": ruling.verification.to_dict() if ruling.verification else None,
     }
 
 
-def _print_ruling(out: Output, ruling: Ruling) -> None:
+def print_ruling(out: Output, ruling: Ruling) -> None:
+    """Print the decision and what led to it."""
     decision, verdict = ruling.decision, ruling.verdict
     risk = "none" if decision.composite_risk is None else f"{decision.composite_risk:.3f}"
     score = "none" if verdict.score is None else f"{verdict.score:.3f}"
     out.line(f"Action   {decision.action}")
     out.line(f"Risk     {risk} (score {score}, {verdict.label}, confidence {verdict.confidence:.2f})")
+    if ruling.fallback is not None:
+        out.line(f"Scorer   local, because the remote one failed: {ruling.fallback}")
+    elif ruling.scorer == "remote":
+        out.line("Scorer   remote")
     out.line(f"Policy   {decision.policy} {decision.policy_version}")
     for rule in decision.rules_fired:
         out.line(f"Rule     {rule.id}: {rule.reason} ({rule.action})")

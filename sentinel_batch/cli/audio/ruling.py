@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -15,7 +15,8 @@ from sentinel_batch.cli.session import Session
 from sentinel_batch.errors import UsageError
 
 if TYPE_CHECKING:
-    from audio_batch import Decision, Verdict, Verification
+    from audio_batch import Decision, Policy, Verdict, Verification
+    from audio_batch.remote.scoring import Scored
 
 Manifest = Annotated[
     Path | None,
@@ -46,6 +47,8 @@ class Ruling(NamedTuple):
     verification: Verification | None
     context: dict[str, Any]
     decision: Decision
+    scorer: str = "local"
+    fallback: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,12 +61,18 @@ class PendingCall:
         The recording, or what an earlier scoring of it printed, or both.
     given
         Context from the options; it wins over the manifest's.
+    policy
+        Name or file, or a policy.
+    scorer, falls_back
+        ``local`` or ``remote``, and whether the local one stands in where that fails.
+    metadata
+        Sent to the remote scorer.
     """
 
     session: Session
     path: str | None
     verdict_file: Path | None
-    policy: str
+    policy: str | Policy
     manifest: Path | None
     given: dict[str, Any]
     enrollment_id: str | None
@@ -75,20 +84,26 @@ class PendingCall:
     session_id: str | None
     profile: str
     raw: str | None
+    scorer: str = "local"
+    falls_back: bool = True
+    metadata: dict[str, Any] = field(default_factory=dict)
 
     def rule(self) -> Ruling:
         """Score, verify, route; the cheap refusals come first."""
         from audio_batch import load_policy, route
+        from audio_batch.remote.scoring import Scored
 
-        policy = load_policy(self.policy)
+        policy = load_policy(self.policy) if isinstance(self.policy, str) else self.policy
         known = read_verdict(self.verdict_file) if self.verdict_file is not None else None
         if known is None and self.path is None:
             raise UsageError("There is no recording.", hint="Name a recording, or a verdict with --verdict FILE.")
         path = self.path if self.path is not None else known.path if known is not None else ""
         context = self._read_context(path)
-        verdict = known or self._score(path)
+        scored = Scored(known, "given") if known is not None else self._score(path)
+        verdict = scored.verdict
         verification = self._verify(path, verdict, context)
-        return Ruling(verdict, verification, context, route(verdict, verification, context, policy))
+        decision = route(verdict, verification, context, policy)
+        return Ruling(verdict, verification, context, decision, scored.scorer, scored.fallback)
 
     def _read_context(self, path: str) -> dict[str, Any]:
         if self.manifest is None:
@@ -100,7 +115,16 @@ class PendingCall:
         (row,) = match_contexts([path], rows, root=self.manifest.parent, call_ids=[call_id] if call_id else None)
         return {**row, **self.given}
 
-    def _score(self, path: str) -> Verdict:
+    def _score(self, path: str) -> Scored:
+        from audio_batch.remote.scoring import Scored, score_remotely
+
+        if self.scorer == "local":
+            return Scored(self._score_here(path), "local")
+        known = {"session_id": self.session_id} if self.session_id is not None else {}
+        otherwise = (lambda: self._score_here(path)) if self.falls_back else None
+        return score_remotely(path, metadata={**self.metadata, **known}, otherwise=otherwise)
+
+    def _score_here(self, path: str) -> Verdict:
         from audio_batch.assessment import assess, require_verdict
 
         options: dict[str, Any] = {"model": self.model, "session_id": self.session_id, "profile": self.profile}
@@ -112,6 +136,8 @@ class PendingCall:
         enrollment_id = self.enrollment_id or listed
         if not enrollment_id:
             return None
+        if self.scorer == "remote" and self.store is None:
+            return self._verify_remotely(path, str(enrollment_id), verdict)
         from audio_batch import verify
 
         return verify(
@@ -124,6 +150,22 @@ class PendingCall:
             channel=self.channel,
             raw=parse_raw(self.raw),
         )
+
+    def _verify_remotely(self, path: str, enrollment_id: str, verdict: Verdict) -> Verification:
+        """Have the voice compared where it was enrolled: nobody else knows it, so nobody stands in."""
+        from audio_batch.remote.scoring import verify_remotely
+
+        known = {"session_id": verdict.session_id} if verdict.session_id else {}
+        return verify_remotely(path, enrollment_id, context={**self.metadata, **known}, spoof_score=verdict.score)
+
+
+def choose_scorer(session: Session, scorer: str | None, fallback: str | None) -> dict[str, Any]:
+    """Return who scores, as fields of a `PendingCall`: what the options say, else the settings."""
+    config = session.configure()
+    return {
+        "scorer": scorer or config.audio_scorer,
+        "falls_back": (fallback or config.audio_fallback) == "local",
+    }
 
 
 def gather_context(pairs: Sequence[str] | None, **given: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,10 +10,12 @@ import typer
 
 from sentinel_batch.cli.audio.options import (
     VOICEPRINTS,
+    Fallback,
     KeyFile,
     Model,
     Profile,
     Roles,
+    Scorer,
     Store,
     exported_key,
     show_score,
@@ -71,6 +74,8 @@ def run(
     channel_role: Roles = None,
     model: Model = None,
     profile: Profile = "telephone",
+    scorer: Scorer = None,
+    fallback: Fallback = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Also write the tables of these recordings as Parquet.")
     ] = None,
@@ -95,6 +100,8 @@ def run(
             channel_roles=channel_role,
             model=model,
             profile=profile,
+            scorer=scorer or desk.config.audio_scorer,
+            scorer_fallback=fallback or desk.config.audio_fallback,
             progress=_follow(bar),
         )
     written = _write_tables(desk, result, out) if out is not None else {}
@@ -150,6 +157,9 @@ def _print_result(out: Output, result: RecordingsResult) -> None:
     for reason, count in result.count("abstention").items():
         out.line(f"No label for {count:,}: {reason}")
     show_unread(out, result.unread)
+    fallen = Counter(reason.partition(":")[0] for reason in result.recordings["scorer_fallback"].drop_nulls())
+    for reason, count in fallen.most_common():
+        out.line(f"Scored here, because the remote scorer did not ({reason}): {count:,}")
     for failure in result.failed:
         out.error(f"{failure['path']}: {failure['error_message']}")
 

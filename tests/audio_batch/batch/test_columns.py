@@ -43,6 +43,8 @@ def findings(tmp_path: Path) -> Findings:
         verification=Part(verification),
         decision=Part(route(verdict, verification, {"amount": 5}, "wire_transfer")),
         features=Part([{"channel": 1, "values": {}}]),
+        scorer="local",
+        scorer_fallback="remote_busy: 429",
     )
 
 

@@ -532,12 +532,13 @@ def test_a_milder_action_does_not_end_it(audio: Call) -> None:
 
 def test_a_printed_verdict_gives_the_same_decision(audio: Call, desk: Path) -> None:
     (desk / "verdict.json").write_text(audio("score", "synthetic.wav", "--json").stdout)
-    ignored = ("latency_ms", "verdict", "input_hashes")
+    ignored = ("latency_ms", "verdict", "input_hashes", "scorer")
     words = ["--policy", "voice_only", "--enrollment-id", "anna", "--enrollments", "store", "--json"]
     scored = audio("route", "synthetic.wav", *words).document
     read = audio("route", "--verdict", "verdict.json", *words).document
     assert {k: v for k, v in read.items() if k not in ignored} == {k: v for k, v in scored.items() if k not in ignored}
     assert read["input_hashes"] == scored["input_hashes"]
+    assert (read["scorer"], scored["scorer"]) == ("given", "local")
     assert read["verification"]["verified"] is False
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import recording_samples
+from api_server import KEY, serve_api
 from recording_samples import write_recording
 
 from sentinel_batch.config import load_config
@@ -77,6 +78,23 @@ def quick_report(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 def step(result: NightlyResult, name: str) -> dict[str, Any]:
     return next(found.to_dict() for found in result.steps if found.name == name)
+
+
+def test_the_night_can_ask_a_remote_scorer(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_recording(desk.audio / "a.wav")
+    write_recording(desk.audio / "b.wav", seed=1)
+    with serve_api() as api:
+        monkeypatch.setenv("SONOTHEIA_API_KEY", KEY)
+        monkeypatch.setenv("SONOTHEIA_API_URL", api.url)
+        api.script = [413]
+        (desk.root / "sentinel.toml").write_text('audio_scorer = "remote"\naudio_fallback = "none"\n')
+        settings = load_config(environ={}, start=desk.root)
+        scorer = {"audio_scorer": settings.audio_scorer, "audio_fallback": settings.audio_fallback}
+        result = desk.night(audio_workers=1, **scorer)
+    assert result.status == "partial"
+    rows = list_recordings(lake=desk.lake).to_dicts()
+    assert sorted((row["scorer"], row["error_code"]) for row in rows if row["scorer"]) == [("remote", None)]
+    assert [row["error_code"] for row in rows if row["scorer"] is None] == ["remote_refused"]
 
 
 @pytest.mark.usefixtures("real_report")

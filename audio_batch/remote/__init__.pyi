@@ -1,0 +1,16 @@
+from .asynchronous import AsyncSonotheiaClient as AsyncSonotheiaClient
+from .breaker import CircuitBreaker as CircuitBreaker
+from .breaker import CircuitBreakerConfig as CircuitBreakerConfig
+from .breaker import CircuitState as CircuitState
+from .client import SonotheiaClient as SonotheiaClient
+from .enhanced import SonotheiaClientEnhanced as SonotheiaClientEnhanced
+from .errors import CircuitOpenError as CircuitOpenError
+from .errors import DeadlineError as DeadlineError
+from .errors import UnusableAnswerError as UnusableAnswerError
+from .golden_path import follow_golden_path as follow_golden_path
+from .health import HealthMonitor as HealthMonitor
+from .scoring import Scored as Scored
+from .scoring import score_remotely as score_remotely
+from .streaming import stream_file as stream_file
+from .verdicts import to_verdict as to_verdict
+from .verdicts import to_verification as to_verification
