@@ -28,7 +28,7 @@ async def stream_alerts(socket: WebSocket, since: int | None = None, ticket: str
     """Send ``connected``, every new ``alert``, and a ``heartbeat`` where there is none for a while."""
     service: Service = socket.app.state.service
     offered = socket.scope.get("subprotocols", [])
-    principal = service.doorkeeper.identify_socket(socket.headers, offered, ticket)
+    principal = await service.doorkeeper.identify_socket(socket.headers, offered, ticket)
     if principal is None or principal.role not in READ:
         # Before it is accepted, closing answers the handshake with 403.
         await socket.close(_POLICY)

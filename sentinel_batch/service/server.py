@@ -27,16 +27,17 @@ def check_exposure(settings: ServiceSettings) -> None:
     Raises
     ------
     UsageError
-        If there is no key, unless ``insecure_local`` is asked for on this machine only.
+        If there is no key and no issuer of tokens, unless ``insecure_local`` is asked for on this machine only.
     """
     if settings.insecure_local and not is_loopback(settings.host):
         raise UsageError(
             f"--insecure-local cannot be used with --host {settings.host}: all who reach it could do everything.",
             hint="Leave --insecure-local out, and make keys: sentinel-batch keys add NAME --role admin",
         )
-    if not settings.insecure_local and not KeyStore(settings.folder).has_valid():
+    known = settings.desk.config.oidc_issuer is not None or KeyStore(settings.folder).has_valid()
+    if not settings.insecure_local and not known:
         raise UsageError(
-            "There is no API key, so nobody could be let in.",
+            "There is no API key and no issuer of tokens, so nobody could be let in.",
             hint="Make one: sentinel-batch keys add NAME --role admin; or try it here with --insecure-local.",
         )
 
@@ -47,7 +48,7 @@ def serve(settings: ServiceSettings) -> None:
     Raises
     ------
     UsageError
-        If there is no key, unless ``insecure_local`` is asked for on this machine only; or the port cannot be had.
+        If nobody could be let in, or everybody; or the port cannot be had.
     """
     settings.desk.create_lake()
     check_exposure(settings)

@@ -13,7 +13,7 @@ from anyio import to_thread
 
 from batch_base.errors import ReportedError
 from sentinel_batch.desk import Desk
-from sentinel_batch.service.access import Doorkeeper
+from sentinel_batch.service.access import Doorkeeper, read_tokens
 from sentinel_batch.service.events import BATCH, EventQueue
 from sentinel_batch.service.failures import RETRY_SECONDS
 from sentinel_batch.service.hub import MAX_CLIENTS, Hub
@@ -50,7 +50,7 @@ class Service:
         self.desk: Desk = settings.desk
         self.desk.create_lake()
         self.keys = KeyStore(settings.folder)
-        self.doorkeeper = Doorkeeper(self.keys, settings.insecure_local)
+        self.doorkeeper = Doorkeeper(self.keys, settings.insecure_local, read_tokens(self.desk.config))
         self.metrics = Metrics()
         self.jobs = JobStore(settings.folder)
         self.runner = JobRunner(self.jobs, settings, self._close_job)
