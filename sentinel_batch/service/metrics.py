@@ -30,6 +30,10 @@ class Metrics:
         self.events = Counter(
             "sentinel_events", "Call events, by what became of them.", ("outcome",), registry=self.registry
         )
+        self.jobs = Counter(
+            "sentinel_jobs_ended", "Jobs that came to their end, by kind and state.", ("kind", "state"),
+            registry=self.registry,
+        )  # fmt: skip
         self.pushed = Counter("sentinel_alerts_pushed", "Alerts sent to WebSocket clients.", registry=self.registry)
         self.dropped = Counter(
             "sentinel_websocket_clients_dropped", "WebSocket clients that were too slow.", registry=self.registry
