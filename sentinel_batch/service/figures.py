@@ -71,30 +71,28 @@ class LakeFigures(Collector):
         return {"sentinel_lake_readable": ("Whether the lake can be read.", [({}, readable)]), **figures}
 
     def _read_lake(self) -> Figures:
-        tables = self._desk.lake.snapshot()
+        lake, tables = self._desk.lake, self._desk.lake.snapshot()
+        opened = self._keep(tables, FRAUD_ALERTS.name, _count_open)
+        size = self._keep(tables, CALL_RECORDS.name, _measure_calls)
         success = self._keep(tables, RUNS.name, last_success)
-        held = held_seconds(self._desk.lake)
-        sizes = [({"table": CALL_RECORDS.name}, float(self._keep(tables, CALL_RECORDS.name, _measure_calls)))]
-        figures: Figures = {
+        free = float(shutil.disk_usage(lake.path).free)
+        return {
             "sentinel_alerts_open": (
                 "Open alerts by severity.",
-                [({"severity": name}, n) for name, n in self._keep(tables, FRAUD_ALERTS.name, _count_open).items()],
+                [({"severity": name}, n) for name, n in opened.items()],
             ),
-            "sentinel_lake_bytes": ("Size of a table's files.", sizes),
-            "sentinel_lake_disk_free_bytes": (
-                "Room on the lake's disk.",
-                [({}, float(shutil.disk_usage(self._desk.lake.path).free))],
-            ),
+            "sentinel_lake_bytes": ("Size of a table's files.", [({"table": CALL_RECORDS.name}, size)]),
+            "sentinel_lake_disk_free_bytes": ("Room on the lake's disk.", [({}, free)]),
             "sentinel_lake_lock_held_seconds": (
-                "How long the writer lock has been held; 0 if it is free.",
-                [({}, held)],
+                "How long the writer lock is held; 0: free.",
+                [({}, held_seconds(lake))],
+            ),
+            # The night's own textfile calls it so, too: one rule watches both.
+            "sentinel_nightly_last_success_timestamp_seconds": (
+                "When the last successful run ended.",
+                [({}, success.timestamp())] if success is not None else [],
             ),
         }
-        if success is not None:
-            # The night's own textfile calls it so, too: one rule watches both.
-            text = "When the last successful run ended."
-            figures["sentinel_nightly_last_success_timestamp_seconds"] = (text, [({}, success.timestamp())])
-        return figures
 
     def _keep(self, tables: Snapshot, name: str, read: Callable[[Snapshot], Any]) -> Any:
         """Return what is read of a table, from memory where it has not changed."""
@@ -116,8 +114,8 @@ def _count_open(tables: Snapshot) -> dict[str, float]:
     return {name: float(counts.get(name, 0)) for name in SEVERITIES}
 
 
-def _measure_calls(tables: Snapshot) -> int:
-    return sum(_size(file) for file in tables.files(CALL_RECORDS.name))
+def _measure_calls(tables: Snapshot) -> float:
+    return float(sum(_size(file) for file in tables.files(CALL_RECORDS.name)))
 
 
 def _size(file: Path) -> int:
