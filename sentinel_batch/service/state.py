@@ -144,7 +144,7 @@ class Service:
 
     def _close_job(self, job: Job) -> None:
         batch = job.parameters.get("batch")
-        self.metrics.jobs.labels("events" if batch is not None else job.kind, job.state).inc()
+        self.metrics.count_job("events" if batch is not None else job.kind, job.state, job.status_code)
         if batch is not None and job.status_code == 200:
             self.events.forget_batch(batch)
         elif batch is not None:

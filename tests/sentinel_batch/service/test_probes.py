@@ -41,7 +41,8 @@ def test_metrics_tell_what_rules_watch(service: RunningService, admin: httpx.Cli
     assert admin.post(f"{V1}/ingest", files={"cdr_file": ("x.csv", b"name\nada\n")}).status_code == 422
     samples = _samples(service)
     assert samples["sentinel_lake_readable",] == 1
-    assert samples["sentinel_jobs_ended_total", "ingest", "failed"] == 1
+    assert samples["sentinel_jobs_ended_total", "ingest", "refused"] == 1
+    assert samples["sentinel_jobs_ended_total", "events", "failed"] == 0
     found = sb.list_alerts(lake=service.lake)
     opened = {sample[1]: int(value) for sample, value in samples.items() if sample[0] == "sentinel_alerts_open"}
     assert sum(opened.values()) == found.height and opened[found["alert_severity"][0]] > 0
