@@ -17,7 +17,8 @@ RUN python3 -m pip wheel --no-cache-dir --disable-pip-version-check --no-deps --
 FROM ${BASE}
 RUN python3 -m pip uninstall --yes --quiet --root-user-action ignore pip setuptools wheel \
     && groupadd --system --gid 10001 sentinel \
-    && useradd --system --uid 10001 --gid 10001 --home-dir /var/lib/sentinel --create-home --shell /usr/sbin/nologin sentinel
+    && useradd --system --uid 10001 --gid 10001 --home-dir /var/lib/sentinel --shell /usr/sbin/nologin sentinel \
+    && install --directory --owner sentinel --group sentinel /var/lib/sentinel
 COPY --from=build /opt/sentinel /opt/sentinel
 # The root file system may be read-only: all that is written is in the volume, or in /tmp.
 ENV PATH=/opt/sentinel/bin:/usr/local/bin:/usr/bin:/bin \
