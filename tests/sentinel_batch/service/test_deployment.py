@@ -22,6 +22,7 @@ import yaml
 from running_service import V1, RunningService, free_port
 
 import sentinel_batch as sb
+from sentinel_batch.alerts import count_alerts
 from sentinel_batch.config import SETTINGS
 from sentinel_batch.service.events import MAX_WAITING
 
@@ -215,7 +216,7 @@ def test_a_real_prometheus_answers_every_panel_and_every_rule(prometheus: str, c
         for target in panel["targets"]
     }
     assert [expression for expression, found in shown.items() if not found] == []
-    opened = sb.count_alerts(lake=calls_lake)["open"]
+    opened = count_alerts(lake=calls_lake)["open"]
     assert float(shown["sum by (lake) (sentinel_alerts_open)"][0]["value"][1]) == opened > 0
     groups = httpx.get(f"{prometheus}/api/v1/rules").json()["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
