@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from sentinel_batch.service.access import Doorkeeper, Principal
 from sentinel_batch.service.limits import RateLimits
@@ -91,10 +92,8 @@ class Guard:
         try:
             self._check_host(Headers(scope=scope))
             self._check_origin(Headers(scope=scope))
-        except HTTPException:
-            await receive()
-            # Before it is accepted, closing answers the handshake with 403.
-            await send({"type": "websocket.close", "code": 1008, "reason": "cross-origin"})
+        except HTTPException as refusal:
+            await WebSocket(scope, receive, send).send_denial_response(_refuse(refusal))
             return
         await self._app(scope, receive, send)
 
@@ -168,7 +167,11 @@ class _Body:
         self._begun = time.monotonic()
 
     def check_length(self, headers: Headers) -> None:
-        """Refuse a body that says itself that it is too long."""
+        """Refuse a body that says itself that it is too long, or says it in two ways: a proxy may believe the other."""
+        if "content-length" in headers and "transfer-encoding" in headers:
+            raise HTTPException(
+                400, "Content-Length and Transfer-Encoding exclude each other.", {"Connection": "close"}
+            )
         length = headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length) > self._limit:
             raise self._too_large()

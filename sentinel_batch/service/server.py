@@ -109,13 +109,16 @@ def _ignore(told: int, frame: FrameType | None) -> None:
 
 
 def _is_worth_telling(record: logging.LogRecord) -> bool:
-    """Leave out the tracebacks of requests that were cut off on purpose; that they were is told in one line."""
-    return record.exc_info is None or record.exc_info[0] is not asyncio.CancelledError
+    """Leave out addresses of WebSockets, which may hold tickets, and tracebacks of what was cut off on purpose."""
+    cut_off = record.exc_info is not None and record.exc_info[0] is asyncio.CancelledError
+    return not cut_off and '"WebSocket ' not in str(record.msg)
 
 
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    # It repeats what strangers send; the answer says it to them.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     handler.addFilter(_is_worth_telling)
     for name in ("uvicorn", "sentinel_batch.service"):
         logger = logging.getLogger(name)
