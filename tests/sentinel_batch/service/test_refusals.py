@@ -238,16 +238,8 @@ def test_the_log_holds_no_ticket_and_no_key(service: RunningService) -> None:
 
 
 def test_two_lengths_of_one_body(service: RunningService) -> None:
-    head = (
-        f"POST {V1}/detect/sdhf HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {service.keys['admin']}\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n"
-    )
-    with socket.create_connection(("127.0.0.1", service.port)) as raw:
-        raw.settimeout(60)
-        raw.sendall(head.encode() + b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        answer = b""
-        while piece := raw.recv(4096):
-            answer += piece
+    both = f"POST {V1}/detect/sdhf", "Content-Length: 2\r\nTransfer-Encoding: chunked", "0\r\n\r\n"
+    answer = _send_raw(service, *both, then="GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
     # One answer only: what comes after it could be somebody else's, to a proxy that believes the other length.
     assert answer.startswith(b"HTTP/1.1 400") and b"exclude each other" in answer and answer.count(b"HTTP/1.1") == 1
 
@@ -292,17 +284,20 @@ def test_headers_that_never_end(service: RunningService) -> None:
 
 
 def test_body_that_never_ends(service: RunningService) -> None:
-    head = (
-        f"PATCH {V1}/alerts/1 HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {service.keys['admin']}\r\nContent-Length: 1000\r\n\r\n"
-    )
-    with socket.create_connection(("127.0.0.1", service.port)) as slow:
-        slow.settimeout(60)
-        slow.sendall(head.encode() + b"{")
-        answer = slow.recv(4096)
-        while b"}" not in answer.partition(b"\r\n\r\n")[2] and (more := slow.recv(4096)):
-            answer += more
+    answer = _send_raw(service, f"PATCH {V1}/alerts/1", "Content-Length: 1000", "{")
     assert answer.startswith(b"HTTP/1.1 408") and b"nothing was taken" in answer
+
+
+def _send_raw(service: RunningService, request: str, length: str, body: str, then: str = "") -> bytes:
+    """Send bytes as no client would, and return what comes until the connection is closed."""
+    head = (
+        f"{request} HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {service.keys['admin']}\r\n{length}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", service.port)) as raw:
+        raw.settimeout(60)
+        raw.sendall((head + body + then).encode())
+        return b"".join(iter(lambda: raw.recv(4096), b""))
 
 
 def _listen(service: RunningService, **headers: str):  # type: ignore[no-untyped-def]
