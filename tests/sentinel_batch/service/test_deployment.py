@@ -199,6 +199,7 @@ def _ask(address: str, query: str) -> list[dict[str, Any]]:
     return list(answer["data"]["result"])
 
 
+@pytest.mark.slow
 @needs_prometheus
 def test_a_real_prometheus_answers_every_panel_and_every_rule(prometheus: str, calls_lake: Path) -> None:
     deadline = time.monotonic() + 60
