@@ -13,6 +13,7 @@ EXTRAS = {
     "soundfile": "audio",
     "soxr": "audio",
     "numba": "audio",
+    "jwt": "oidc",
     "onnxruntime": "onnx",
     "fastapi": "service",
     "prometheus_client": "service",
@@ -28,6 +29,7 @@ EXTRAS = {
 
 _NEEDED_FOR = {
     "audio": "Recordings need",
+    "oidc": "Tokens of OpenID Connect need",
     "onnx": "ONNX models need",
     "remote": "Remote scorers need",
     "service": "The service needs",

@@ -41,8 +41,22 @@ NO_MODEL = "none"
 """Names no model, where a model is named."""
 
 _ON_RULES = ("rules", "rule_books")
-_NOTIFY = "notify"
-_NOTIFY_PREFIX = f"{_NOTIFY}_"
+SERVICE_ROLES = ("reader", "analyst", "ingest", "admin")
+"""Who may do what over HTTP: reads; reads, judges and detects; sends calls in; does everything."""
+
+_TABLES = {
+    "notify": (
+        'a table such as [notify] with floor = "HIGH"',
+        "Who is told is a secret, and comes from the environment: SENTINEL_NOTIFY_URLS.",
+    ),
+    "oidc": (
+        'a table such as [oidc] with issuer = "https://login.example"',
+        "Tokens are checked with the issuer's public keys; no secret is needed.",
+    ),
+}
+"""Settings that have a table of their own, whose name begins theirs: what it looks like, and a hint."""
+
+_PREFIXES = tuple(f"{table}_" for table in _TABLES)
 _RULES_VARIABLE = f"{ENVIRONMENT_PREFIX}RULES"
 
 DEFAULT_ORIGIN = "default"
@@ -125,6 +139,18 @@ class Config:
         Text of the message, with ``$names``; None takes the shipped one.
     notify_link
         Address under which the folder of reports is served; None gives the path.
+    oidc_issuer
+        Who issues the tokens that the service takes beside its keys, as in their claim ``iss``; None takes none.
+    oidc_audience
+        For whom the tokens must be (claim ``aud``).
+    oidc_jwks_url
+        Where the issuer's public keys are; None asks its discovery document.
+    oidc_role_claim
+        Claim that gives the role; a path with dots leads into it.
+    oidc_roles
+        Value of that claim to role: ``reader``, ``analyst``, ``ingest`` or ``admin``.
+    oidc_name_claim
+        Claim whose value is written beside all that is done; None takes the email address, the user name or ``sub``.
     packs
         Folder in which packs of rules are looked up by their names.
     rules
@@ -177,6 +203,12 @@ class Config:
     notify_always: bool = False
     notify_template: Path | None = None
     notify_link: str | None = None
+    oidc_issuer: str | None = None
+    oidc_audience: str = "sentinel-batch"
+    oidc_jwks_url: str | None = None
+    oidc_role_claim: str = "roles"
+    oidc_roles: dict[str, str] = field(default_factory=lambda: {role: role for role in SERVICE_ROLES})
+    oidc_name_claim: str | None = None
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
     rule_books: tuple[str, ...] = ("shipped",)
     file: Path | None = None
@@ -284,6 +316,13 @@ def _override(name: str, value: Any, base: Path, key: str) -> tuple[str, Any]:
     return name, _checked(name, value, key, base, key)
 
 
+def is_trusted(address: str) -> bool:
+    """Tell whether nobody on the way can change what an address answers: TLS, or this machine."""
+    parts = urlsplit(address)
+    local = parts.scheme == "http" and parts.hostname in ("localhost", "127.0.0.1", "::1")
+    return bool(parts.hostname) and parts.username is None and (parts.scheme == "https" or local)
+
+
 def _find_file(path: Path | str | None, variables: Mapping[str, str], here: Path) -> Path | None:
     named = path if path is not None else variables.get(ENVIRONMENT_PREFIX + "CONFIG") or None
     if named is None:
@@ -315,32 +354,36 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise ConfigurationError(
             f"{file} cannot be read: {error.strerror}.", hint="Check the file's permissions.", file=str(file)
         ) from error
-    plain = [name for name in SETTINGS if not name.startswith(_NOTIFY_PREFIX)]
+    plain = [name for name in SETTINGS if not name.startswith(_PREFIXES)]
     for key in content:
-        if key not in plain and key not in (*KEYS, _NOTIFY):
-            raise _unknown(key, str(file), [*plain, *KEYS, _NOTIFY])
+        if key not in plain and key not in (*KEYS, *_TABLES):
+            raise _unknown(key, str(file), [*plain, *KEYS, *_TABLES])
     return content
 
 
 def _list_settings(content: Mapping[str, Any], file: Path) -> dict[str, tuple[str, Any]]:
-    """Return what the file sets, by the key to name in errors: plain keys, and those of the table ``[notify]``."""
-    table = content.get(_NOTIFY, {})
+    """Return what the file sets, by the key to name in errors: plain keys, and those of the tables."""
+    plain = {key: (key, value) for key, value in content.items() if key not in (*KEYS, *_TABLES)}
+    for table in _TABLES:
+        plain |= _list_table(table, content.get(table, {}), file)
+    return plain
+
+
+def _list_table(name: str, table: Any, file: Path) -> dict[str, tuple[str, Any]]:
+    example, hint = _TABLES[name]
     if not isinstance(table, dict):  # The value is not repeated: it may be an address that holds a password.
-        raise _invalid(_NOTIFY, "…", str(file), 'a table such as [notify] with floor = "HIGH"')
-    known = [name.removeprefix(_NOTIFY_PREFIX) for name in SETTINGS if name.startswith(_NOTIFY_PREFIX)]
+        raise _invalid(name, "…", str(file), example)
+    known = [setting.removeprefix(f"{name}_") for setting in SETTINGS if setting.startswith(f"{name}_")]
     for key in table:
         if key not in known:
             raise ConfigurationError(
-                f"{file}: there is no setting {key!r} in [notify]; allowed: {', '.join(known)}.",
-                hint=suggest(
-                    key, known, "Who is told is a secret, and comes from the environment: SENTINEL_NOTIFY_URLS."
-                ),
+                f"{file}: there is no setting {key!r} in [{name}]; allowed: {', '.join(known)}.",
+                hint=suggest(key, known, hint),
                 file=str(file),
                 key=key,
                 allowed=known,
             )
-    plain = {key: (key, value) for key, value in content.items() if key not in (*KEYS, _NOTIFY)}
-    return plain | {f"{_NOTIFY}.{key}": (_NOTIFY_PREFIX + key, value) for key, value in table.items()}
+    return {f"{name}.{key}": (f"{name}_{key}", value) for key, value in table.items()}
 
 
 def _checked(name: str, value: Any, source: str, base: Path, key: str) -> Any:
@@ -495,6 +538,24 @@ def _link(value: Any, base: Path) -> str:
     return text.rstrip("/")
 
 
+def _trusted(value: Any, base: Path) -> str:
+    text = _text(value, base)
+    if not is_trusted(text):
+        raise ValueError(text)
+    return text
+
+
+def _role_map(value: Any, base: Path) -> dict[str, str]:
+    """Return what values of a claim give; as text (``desk=analyst,heads=admin``), for the environment."""
+    pairs = dict(pair.split("=") for pair in value.split(",")) if isinstance(value, str) else value
+    if not isinstance(pairs, Mapping):
+        raise TypeError(value)
+    roles = {str(word).strip(): _text(role, base).lower() for word, role in pairs.items()}
+    if not roles or "" in roles or not set(roles.values()) <= set(SERVICE_ROLES):
+        raise ValueError(value)
+    return roles
+
+
 REMOTE_SCHEMES = ("sftp", "s3")
 """Schemes of inboxes on other machines."""
 
@@ -537,6 +598,12 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "high_loss": ("a loss of 0 or more", partial(_number, lowest=0.0, highest=1e15)),
     "critical_loss": ("a loss of 0 or more", partial(_number, lowest=0.0, highest=1e15)),
     "currency": ("a three-letter currency code such as NGN", _currency),
+    "oidc_issuer": ("an address such as https://login.example", _trusted),
+    "oidc_audience": ("a text", _text),
+    "oidc_jwks_url": ("an address such as https://login.example/keys", _trusted),
+    "oidc_role_claim": ("the name of a claim, such as roles", _text),
+    "oidc_roles": (f'a table such as {{ "fraud-desk" = "analyst" }}, to {", ".join(SERVICE_ROLES)}', _role_map),
+    "oidc_name_claim": ("the name of a claim, such as sub", _text),
     "packs": ("a folder", _path),
     "audio_workers": ("a whole number from 1 to 1024", partial(_whole, lowest=1, highest=1024)),
     "notify_floor": ("LOW, MEDIUM, HIGH or CRITICAL", _severity),

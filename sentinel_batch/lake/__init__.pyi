@@ -4,6 +4,7 @@ from .deadlines import Deadline as Deadline
 from .engine import Engine as Engine
 from .lake import DEFAULT_LOCK_TIMEOUT as DEFAULT_LOCK_TIMEOUT
 from .lake import Lake as Lake
+from .locks import LockHolder as LockHolder
 from .locks import held_lock as held_lock
 from .logs import list_actions as list_actions
 from .logs import open_log as open_log

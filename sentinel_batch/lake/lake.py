@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sentinel_batch.errors import LakeNotFoundError
 from sentinel_batch.lake.commits import StagedFile, commit_files, stage_frame
-from sentinel_batch.lake.locks import held_lock
+from sentinel_batch.lake.locks import LockHolder, find_holder, held_lock
 from sentinel_batch.lake.logs import open_log
 from sentinel_batch.lake.snapshot import Snapshot
 from sentinel_batch.lake.staging import full_disk_reported, staging_folder
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DEFAULT_LOCK_TIMEOUT = 600.0
 """Seconds that a writer waits for another writer."""
 
+_LOCK = ".lock"
 _MARKER = "sentinel-lake.json"
 # Wildcards are patterns to DuckDB, and Delta Lake decodes percent escapes: both would read another folder.
 _UNUSABLE = re.compile(r"[\[\]*?^|\\\x00-\x1f\x7f\ud800-\udfff]|%[0-9A-Fa-f]{2}")
@@ -77,8 +78,14 @@ class Lake:
         return cls(folder)
 
     def snapshot(self) -> Snapshot:
-        """Return the tables as they are now."""
-        return Snapshot.take(self.path)
+        """Return the tables as they are now.
+
+        Raises
+        ------
+        LakeNotFoundError
+            If the lake is gone: a disk that was unmounted must not look like tables without rows.
+        """
+        return Snapshot.take(Lake.open(self.path).path)
 
     def append(self, name: str, frame: pl.DataFrame, *, commit_id: str | None = None) -> None:
         """Append rows to a table in one atomic commit."""
@@ -125,12 +132,16 @@ class Lake:
             If another process still holds it after ``timeout`` seconds.
         """
         return held_lock(
-            self.path / ".lock",
+            self.path / _LOCK,
             timeout,
             message=f"Another run holds the lock of {self.path} (waited {timeout:g} s).",
             hint="Wait for it to end, or allow more time with --lock-timeout SECONDS.",
             reentrant=True,
         )
+
+    def find_lock_holder(self) -> LockHolder | None:
+        """Return who holds the writer lock; None if nobody does."""
+        return find_holder(self.path / _LOCK)
 
     def staging(self) -> AbstractContextManager[Path]:
         """Give a fresh folder on the lake's disk, removed afterwards; sweeps those of killed runs first."""

@@ -51,6 +51,7 @@ class LakeReader:
         self, lake: Lake | str | Path, *, seconds: float | None = DEFAULT_SECONDS, memory_limit: str = DEFAULT_MEMORY
     ) -> None:
         path = (lake if isinstance(lake, Lake) else Lake.open(lake)).path
+        self._path = path
         self._seconds = seconds
         self._engine = Engine(path, memory_limit)
         self._newest = Snapshot(path, Snapshot.take(path).versions, self._engine)
@@ -71,7 +72,13 @@ class LakeReader:
         ----------
         seconds
             Deadline of this request; None is that of the reader.
+
+        Raises
+        ------
+        LakeNotFoundError
+            If the lake is gone: a disk that was unmounted must not look like tables without rows.
         """
+        Lake.open(self._path)
         # Under a lock, so that after a commit one request opens the logs and the others find them open.
         with self._renewing:
             self._newest = self._newest.renew()

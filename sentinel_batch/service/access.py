@@ -11,7 +11,10 @@ from typing import Any, cast
 from fastapi import Depends, HTTPException, Request
 from starlette.datastructures import Headers
 
+from sentinel_batch.config import Config
+from sentinel_batch.service.issuer import Issuer
 from sentinel_batch.service.keys import KeyStore
+from sentinel_batch.service.tokens import TokenReader, is_token
 
 READ = ("reader", "analyst", "admin")
 JUDGE = ("analyst", "admin")
@@ -25,7 +28,7 @@ _SUBPROTOCOL = "sentinel.key."
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: the name of the key, and its role."""
+    """Who asks: the name of the key, or of who holds a token; and the role."""
 
     name: str
     role: str
@@ -36,7 +39,7 @@ LOCAL = Principal("local", "admin")
 
 
 class Doorkeeper:
-    """Tells who asks, by key or by ticket.
+    """Tells who asks, by key, by token of OpenID Connect, or by ticket.
 
     Parameters
     ----------
@@ -44,29 +47,40 @@ class Doorkeeper:
         The valid keys.
     insecure_local
         Whether nobody needs one.
+    tokens
+        Reads tokens; None if the settings name no issuer.
     """
 
-    def __init__(self, keys: KeyStore, insecure_local: bool) -> None:
+    def __init__(self, keys: KeyStore, insecure_local: bool, tokens: TokenReader | None = None) -> None:
         self._keys = keys
         self._insecure_local = insecure_local
+        self._tokens = tokens
         self._tickets: dict[str, tuple[float, Principal]] = {}
 
-    def identify(self, headers: Headers) -> Principal | None:
-        """Return who sends these headers; None if nobody who is known. A wrong key is wrong on loopback too."""
+    async def identify(self, headers: Headers) -> Principal | None:
+        """Return who sends these headers; None if nobody who is known. A wrong key is wrong on loopback too.
+
+        Raises
+        ------
+        HTTPException
+            If a token is refused, or cannot be judged now.
+        """
         text = headers.get("x-api-key") or _bearer(headers.get("authorization", ""))
         if text is not None:
-            return self._find(text)
+            return await self._find(text)
         return LOCAL if self._insecure_local else None
 
-    def identify_socket(self, headers: Headers, subprotocols: list[str], ticket: str | None) -> Principal | None:
+    async def identify_socket(self, headers: Headers, subprotocols: list[str], ticket: str | None) -> Principal | None:
         """Return who opens a WebSocket: browsers cannot send headers, so by ticket or subprotocol too."""
         if ticket is not None:
             expires, principal = self._tickets.pop(ticket, (0.0, None))
             return principal if time.monotonic() < expires else None
-        for name in subprotocols:
-            if name.startswith(_SUBPROTOCOL):
-                return self._find(name.removeprefix(_SUBPROTOCOL))
-        return self.identify(headers)
+        offered = [name.removeprefix(_SUBPROTOCOL) for name in subprotocols if name.startswith(_SUBPROTOCOL)]
+        try:
+            return await (self._find(offered[0]) if offered else self.identify(headers))
+        except HTTPException:
+            # The handshake has one refusal, and no body to say why.
+            return None
 
     def issue_ticket(self, principal: Principal) -> tuple[str, float]:
         """Return a ticket that opens one WebSocket, and for how many seconds it does."""
@@ -78,9 +92,18 @@ class Doorkeeper:
         self._tickets[text] = (moment + _TICKET_SECONDS, principal)
         return text, _TICKET_SECONDS
 
-    def _find(self, text: str) -> Principal | None:
+    async def _find(self, text: str) -> Principal | None:
+        if self._tokens is not None and is_token(text):
+            return Principal(*await self._tokens.read(text))
         key = self._keys.find(text)
         return Principal(key.name, key.role) if key is not None else None
+
+
+def read_tokens(config: Config) -> TokenReader | None:
+    """Return what reads the tokens of the issuer that the settings name; None if they name none."""
+    if config.oidc_issuer is None:
+        return None
+    return TokenReader(config, Issuer(config.oidc_issuer, config.oidc_jwks_url))
 
 
 def principal_of(scope: Mapping[str, Any]) -> Principal:

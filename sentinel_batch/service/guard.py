@@ -13,6 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from sentinel_batch.service.access import Doorkeeper, Principal
 from sentinel_batch.service.limits import RateLimits
@@ -69,7 +70,7 @@ class Guard:
             return
         send = _with_headers(send, _SAFE_HEADERS)
         try:
-            headers = self._admit(scope)
+            headers = await self._admit(scope)
             body = _Body(receive, self._settings, scope["path"] in UPLOAD_PATHS)
             body.check_length(Headers(scope=scope))
         except HTTPException as refusal:
@@ -91,14 +92,12 @@ class Guard:
         try:
             self._check_host(Headers(scope=scope))
             self._check_origin(Headers(scope=scope))
-        except HTTPException:
-            await receive()
-            # Before it is accepted, closing answers the handshake with 403.
-            await send({"type": "websocket.close", "code": 1008, "reason": "cross-origin"})
+        except HTTPException as refusal:
+            await WebSocket(scope, receive, send).send_denial_response(_refuse(refusal))
             return
         await self._app(scope, receive, send)
 
-    def _admit(self, scope: Scope) -> dict[str, str]:
+    async def _admit(self, scope: Scope) -> dict[str, str]:
         """Return the headers of a request that is let in; raise the refusal of one that is not."""
         headers = Headers(scope=scope)
         self._check_host(headers)
@@ -107,19 +106,22 @@ class Guard:
         if scope["path"] in OPEN_PATHS or scope["path"].startswith(STATIC):
             scope["state"]["principal"] = None
             return self._count(self._open_limits, _address(scope), "This address")
-        principal = self._identify(headers, is_page(scope["path"]))
+        try:
+            principal = await self._identify(headers, is_page(scope["path"]))
+        except HTTPException as refusal:
+            raise self._refuse_stranger(scope, refusal) from refusal
         scope["state"]["principal"] = principal
         if principal is None:
             if not is_page(scope["path"]):
-                raise self._refuse_stranger(scope)
+                raise self._refuse_stranger(scope, _without_key())
             # Pages answer strangers themselves: with the form to sign in.
             return self._count(self._strangers, _address(scope), "This address")
         limits = self._event_limits if scope["path"] in EVENT_PATHS else self._limits
         return self._count(limits, principal.name, f"The key {principal.name!r}")
 
-    def _identify(self, headers: Headers, on_page: bool) -> Principal | None:
+    async def _identify(self, headers: Headers, on_page: bool) -> Principal | None:
         """Return who asks. A cookie is good for pages only: their forms are guarded, those of other origins are not."""
-        return (self._sessions.identify(headers) if on_page else None) or self._doorkeeper.identify(headers)
+        return (self._sessions.identify(headers) if on_page else None) or await self._doorkeeper.identify(headers)
 
     def _count(self, limits: RateLimits, name: str, who: str) -> dict[str, str]:
         allowed, headers = limits.take(name)
@@ -127,15 +129,9 @@ class Guard:
             raise HTTPException(429, f"{who} sends too many requests.", headers)
         return headers
 
-    def _refuse_stranger(self, scope: Scope) -> HTTPException:
+    def _refuse_stranger(self, scope: Scope, refusal: HTTPException) -> HTTPException:
         allowed, limits = self._strangers.take(_address(scope))
-        if not allowed:
-            return HTTPException(429, "Too many requests without a valid key.", limits)
-        return HTTPException(
-            401,
-            "A valid API key is needed: send Authorization: Bearer KEY, or X-API-Key: KEY.",
-            {"WWW-Authenticate": 'Bearer realm="sentinel"'},
-        )
+        return refusal if allowed else HTTPException(429, "Too many requests without a valid key.", limits)
 
     def _check_host(self, headers: Headers) -> None:
         """Without keys, a page of another name that was pointed at this machine (DNS rebinding) must get nothing."""
@@ -171,7 +167,11 @@ class _Body:
         self._begun = time.monotonic()
 
     def check_length(self, headers: Headers) -> None:
-        """Refuse a body that says itself that it is too long."""
+        """Refuse a body that says itself that it is too long, or says it in two ways: a proxy may believe the other."""
+        if "content-length" in headers and "transfer-encoding" in headers:
+            raise HTTPException(
+                400, "Content-Length and Transfer-Encoding exclude each other.", {"Connection": "close"}
+            )
         length = headers.get("content-length", "")
         if length.isascii() and length.isdigit() and int(length) > self._limit:
             raise self._too_large()
@@ -206,6 +206,14 @@ class _Body:
             f"The {kind} is larger than the {limit:,} bytes that are taken; nothing was taken.",
             {"Connection": "close"},
         )
+
+
+def _without_key() -> HTTPException:
+    return HTTPException(
+        401,
+        "A valid API key is needed: send Authorization: Bearer KEY, or X-API-Key: KEY.",
+        {"WWW-Authenticate": 'Bearer realm="sentinel"'},
+    )
 
 
 def _address(scope: Scope) -> str:

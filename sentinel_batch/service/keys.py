@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from sentinel_batch.config import SERVICE_ROLES
 from sentinel_batch.errors import UsageError
 from sentinel_batch.history import actor_name
 from sentinel_batch.service.database import Database
 from sentinel_batch.window import now
 
-ROLES = ("reader", "analyst", "ingest", "admin")
+ROLES = SERVICE_ROLES
 """Reads; reads, judges and detects; sends calls in; does everything."""
+
+_RESERVED = ("events", "local")
 
 _SECRET_BYTES = 32
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
@@ -77,6 +80,10 @@ class KeyStore:
         if not _NAME.fullmatch(name):
             raise UsageError(
                 f"{name!r} cannot be a key's name.", hint="Use up to 64 letters, digits and . _ @ -", value=name
+            )
+        if name in _RESERVED:
+            raise UsageError(
+                f"{name!r} is the service's own name.", hint=f"Not to be had: {', '.join(_RESERVED)}.", value=name
             )
         key = Key(secrets.token_hex(6), name, role, now(), actor_name(by))
         secret = secrets.token_urlsafe(_SECRET_BYTES)

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
 
 from sentinel_batch.service.access import READ
 from sentinel_batch.service.answers import dump, is_masked, mask
@@ -19,7 +20,8 @@ from sentinel_batch.window import now
 router = APIRouter()
 
 PROTOCOL = "sentinel.v1"
-_POLICY, _TRY_LATER, _TOO_SLOW = 1008, 1013, 1013
+_TRY_LATER, _TOO_SLOW = 1013, 1013
+_NOBODY = "A valid ticket, key or token of a role that may read is needed; see POST /api/v2/tickets."
 _SEND_SECONDS = 10.0
 
 
@@ -28,10 +30,9 @@ async def stream_alerts(socket: WebSocket, since: int | None = None, ticket: str
     """Send ``connected``, every new ``alert``, and a ``heartbeat`` where there is none for a while."""
     service: Service = socket.app.state.service
     offered = socket.scope.get("subprotocols", [])
-    principal = service.doorkeeper.identify_socket(socket.headers, offered, ticket)
+    principal = await service.doorkeeper.identify_socket(socket.headers, offered, ticket)
     if principal is None or principal.role not in READ:
-        # Before it is accepted, closing answers the handshake with 403.
-        await socket.close(_POLICY)
+        await socket.send_denial_response(JSONResponse({"detail": _NOBODY}, 403))
         return
     await socket.accept(PROTOCOL if PROTOCOL in offered else None)
     client = service.hub.join()

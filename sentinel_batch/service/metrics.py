@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -30,10 +31,22 @@ class Metrics:
         self.events = Counter(
             "sentinel_events", "Call events, by what became of them.", ("outcome",), registry=self.registry
         )
+        self._jobs = Counter(
+            "sentinel_jobs_ended", "Jobs that came to their end, by kind and outcome.", ("kind", "outcome"),
+            registry=self.registry,
+        )  # fmt: skip
+        # From the start, at 0: Prometheus does not count what a series begins with.
+        for kind, outcome in product(("ingest", "detect", "events"), ("done", "refused", "failed", "cancelled")):
+            self._jobs.labels(kind, outcome)
         self.pushed = Counter("sentinel_alerts_pushed", "Alerts sent to WebSocket clients.", registry=self.registry)
         self.dropped = Counter(
             "sentinel_websocket_clients_dropped", "WebSocket clients that were too slow.", registry=self.registry
         )
+
+    def count_job(self, kind: str, state: str, status_code: int | None) -> None:
+        """Count a job that came to its end; one whose input was wrong was refused, and did not fail."""
+        refused = state == "failed" and (status_code or 500) < 500
+        self._jobs.labels(kind, "refused" if refused else state).inc()
 
     def watch(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Show a figure that is looked up when it is asked for."""

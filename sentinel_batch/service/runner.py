@@ -62,10 +62,15 @@ class JobRunner:
         self._stopping = True
         for thread in self._threads:
             thread.join(_STOP_SECONDS)
-        for process in list(self._processes.values()):
-            process.kill()
+        self.hasten()
         for thread in self._threads:
             thread.join(_STOP_SECONDS)
+
+    def hasten(self) -> None:
+        """Wait for no job any longer: those under way are taken up at the next start."""
+        self._stopping = True
+        for process in list(self._processes.values()):
+            process.kill()
 
     def wake(self) -> None:
         """Say that there is a new job."""

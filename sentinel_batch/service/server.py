@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
+import socket
 import sys
 from types import FrameType
 
@@ -14,6 +16,9 @@ from sentinel_batch.service.application import create_app
 from sentinel_batch.service.keys import KeyStore
 from sentinel_batch.service.protocol import GuardedProtocol
 from sentinel_batch.service.settings import ServiceSettings, is_loopback
+from sentinel_batch.service.state import Service
+
+log = logging.getLogger("sentinel_batch.service")
 
 _GRACE_SECONDS = 30
 _KEEP_ALIVE_SECONDS = 75
@@ -27,16 +32,17 @@ def check_exposure(settings: ServiceSettings) -> None:
     Raises
     ------
     UsageError
-        If there is no key, unless ``insecure_local`` is asked for on this machine only.
+        If there is no key and no issuer of tokens, unless ``insecure_local`` is asked for on this machine only.
     """
     if settings.insecure_local and not is_loopback(settings.host):
         raise UsageError(
             f"--insecure-local cannot be used with --host {settings.host}: all who reach it could do everything.",
             hint="Leave --insecure-local out, and make keys: sentinel-batch keys add NAME --role admin",
         )
-    if not settings.insecure_local and not KeyStore(settings.folder).has_valid():
+    known = settings.desk.config.oidc_issuer is not None or KeyStore(settings.folder).has_valid()
+    if not settings.insecure_local and not known:
         raise UsageError(
-            "There is no API key, so nobody could be let in.",
+            "There is no API key and no issuer of tokens, so nobody could be let in.",
             hint="Make one: sentinel-batch keys add NAME --role admin; or try it here with --insecure-local.",
         )
 
@@ -47,13 +53,14 @@ def serve(settings: ServiceSettings) -> None:
     Raises
     ------
     UsageError
-        If there is no key, unless ``insecure_local`` is asked for on this machine only; or the port cannot be had.
+        If nobody could be let in, or everybody; or the port cannot be had.
     """
     settings.desk.create_lake()
     check_exposure(settings)
     _log_to_stderr()
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         http=GuardedProtocol,
@@ -71,16 +78,48 @@ def serve(settings: ServiceSettings) -> None:
     # The server ends in order, and then raises the signal again; that it was told to end is no failure.
     for told in (signal.SIGTERM, signal.SIGINT):
         signal.signal(told, _ignore)
-    uvicorn.Server(config).run()
+    _Server(config, app.state.service).run()
+
+
+class _Server(uvicorn.Server):
+    """A server that ends in order when it is told to, and quickly when it is told again."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            # Nothing that was answered is lost: an unfinished request was not, and an unfinished job is taken up again.
+            self.force_exit = True
+            self._service.runner.hasten()
+        super().handle_exit(sig, frame)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        if self.force_exit:
+            log.warning("Told to end a second time; requests cut off: %d", len(self.server_state.tasks))
+            for task in self.server_state.tasks:
+                task.cancel()
+            await self.lifespan.shutdown()
 
 
 def _ignore(told: int, frame: FrameType | None) -> None:
     """Do nothing."""
 
 
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """Leave out addresses of WebSockets, which may hold tickets, and tracebacks of what was cut off on purpose."""
+    cut_off = record.exc_info is not None and record.exc_info[0] is asyncio.CancelledError
+    return not cut_off and '"WebSocket ' not in str(record.msg)
+
+
 def _log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    # It repeats what strangers send; the answer says it to them.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    handler.addFilter(_is_worth_telling)
     for name in ("uvicorn", "sentinel_batch.service"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)

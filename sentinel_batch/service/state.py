@@ -13,9 +13,10 @@ from anyio import to_thread
 
 from batch_base.errors import ReportedError
 from sentinel_batch.desk import Desk
-from sentinel_batch.service.access import Doorkeeper
+from sentinel_batch.service.access import Doorkeeper, read_tokens
 from sentinel_batch.service.events import BATCH, EventQueue
 from sentinel_batch.service.failures import RETRY_SECONDS
+from sentinel_batch.service.figures import LakeFigures
 from sentinel_batch.service.hub import MAX_CLIENTS, Hub
 from sentinel_batch.service.jobs import OPEN, STATES, Job, JobStore, new_job_id
 from sentinel_batch.service.keys import KeyStore
@@ -50,7 +51,7 @@ class Service:
         self.desk: Desk = settings.desk
         self.desk.create_lake()
         self.keys = KeyStore(settings.folder)
-        self.doorkeeper = Doorkeeper(self.keys, settings.insecure_local)
+        self.doorkeeper = Doorkeeper(self.keys, settings.insecure_local, read_tokens(self.desk.config))
         self.metrics = Metrics()
         self.jobs = JobStore(settings.folder)
         self.runner = JobRunner(self.jobs, settings, self._close_job)
@@ -143,6 +144,7 @@ class Service:
 
     def _close_job(self, job: Job) -> None:
         batch = job.parameters.get("batch")
+        self.metrics.count_job("events" if batch is not None else job.kind, job.state, job.status_code)
         if batch is not None and job.status_code == 200:
             self.events.forget_batch(batch)
         elif batch is not None:
@@ -163,4 +165,5 @@ class Service:
         watch = self.metrics.watch
         watch("sentinel_events_waiting", "Events that are not in the lake yet.", lambda: self.events.waiting)
         watch("sentinel_websocket_clients", f"WebSocket clients, of {MAX_CLIENTS}.", lambda: self.hub.clients)
+        self.metrics.registry.register(LakeFigures(self.desk))
         self.metrics.watch_states("sentinel_jobs", "Jobs by state.", STATES, self.jobs.count)

@@ -121,9 +121,17 @@ def _detect(parameters: dict[str, Any], desk: Desk, max_expansion: int, report: 
         return 200, {**nothing, "recorded": False, "until": parameters.get("until") or desk.tables.newest_call}
     done = run_detection(_RULE, lake=desk, record=True, **parameters)
     document = done.to_dict()
+    document["suspects"] = _match_ids(document)
     kept = ("recorded", "run_id", "since", "until", "calls_examined", "counts", "rules", "notices", "suppressed")
     seed = ("status", "alerts_generated", "alert_ids", "suspects")
     return 200, {name: document[name] for name in (*seed, *kept)}
+
+
+def _match_ids(document: dict[str, Any]) -> list[str]:
+    """Return the suspects, those of the new alerts first and in their order: clients read both lists side by side."""
+    numbers = {alert["id"]: alert["suspect_number"] for alert in document["alerts"]}
+    created = [numbers[alert_id] for alert_id in document["alert_ids"] if alert_id in numbers]
+    return list(dict.fromkeys([*created, *document["suspects"]]))
 
 
 @contextmanager

@@ -49,7 +49,9 @@ def test_the_example_configuration_is_valid(tmp_path: Path) -> None:
     assert config.rules["SDHF_001"]["window"] == "24h"
 
 
-EXTRAS = ("audio", "onnx", "encryption", "vad", "formats", "notebook", "notify", "remote", "s3", "service", "sftp")
+EXTRAS = (
+    "audio", "onnx", "encryption", "vad", "formats", "notebook", "notify", "oidc", "remote", "s3", "service", "sftp",
+)  # fmt: skip
 
 
 def _dependencies() -> list[str]:

@@ -115,6 +115,13 @@ def test_there_has_to_be_a_lake(tmp_path: Path) -> None:
         LakeReader(tmp_path)
 
 
+def test_a_lake_that_is_gone_is_not_one_without_rows(lake: Lake, reader: LakeReader) -> None:
+    lake.path.rename(lake.path.with_name("elsewhere"))
+    for take in (lake.snapshot, reader.snapshot):
+        with pytest.raises(LakeNotFoundError):
+            take()
+
+
 def test_what_is_remembered_is_bounded(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sentinel_batch.lake.engine.REMEMBERED", 2)
     engine = lake.snapshot().engine

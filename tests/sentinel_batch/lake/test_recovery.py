@@ -202,6 +202,8 @@ def test_a_lake_that_another_run_holds(tmp_path: Path) -> None:
     finally:
         holder.communicate("\n", timeout=30)
     assert str(lake.path) in caught.value.message and "waited 0.2 s" in caught.value.message
+    # Who it is that is waited for.
+    assert f"(process {holder.pid} on " in caught.value.message
     assert "--lock-timeout" in caught.value.hint
     assert caught.value.exit_code == ExitCode.LOCKED
     assert all(lake.snapshot().read(name).is_empty() for name in ("call_records", "rejected_records", "ingests"))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import polars as pl
@@ -204,8 +206,9 @@ def test_other_origins(service: RunningService, admin: httpx.Client) -> None:
     for origin in ("https://evil.example", "null", f"http://127.0.0.1:{service.port}.evil.example"):
         refused = admin.patch(f"{V1}/alerts/1", json={"reviewed": True}, headers={"Origin": origin})
         assert refused.status_code == 403 and "origins" in refused.json()["detail"]
-        with pytest.raises(InvalidStatus, match="403"), _listen(service, Origin=origin):
+        with pytest.raises(InvalidStatus, match="403") as caught, _listen(service, Origin=origin):
             pass
+        assert b"origins" in caught.value.response.body
     with _listen(service, Origin=service.url) as socket:
         assert json.loads(socket.recv())["type"] == "connected"
 
@@ -213,11 +216,50 @@ def test_other_origins(service: RunningService, admin: httpx.Client) -> None:
 def test_websocket_without_a_key(service: RunningService) -> None:
     address = f"ws://127.0.0.1:{service.port}{V1}/ws/alerts"
     for query in ("", "?ticket=wrong", f"?ticket={service.keys['admin']}"):
-        with pytest.raises(InvalidStatus, match="403"), connect(address + query):
+        with pytest.raises(InvalidStatus, match="403") as caught, connect(address + query):
             pass
+        assert "ticket" in json.loads(caught.value.response.body)["detail"]
     ingest = {"Authorization": f"Bearer {service.keys['ingest']}"}
     with pytest.raises(InvalidStatus, match="403"), connect(address, additional_headers=ingest):
         pass
+
+
+def test_the_log_holds_no_ticket_and_no_key(service: RunningService) -> None:
+    with service.client("analyst") as client:
+        ticket = client.post("/api/v2/tickets").json()["ticket"]
+    address = f"ws://127.0.0.1:{service.port}{V1}/ws/alerts?ticket="
+    with connect(address + ticket) as socket:
+        assert json.loads(socket.recv())["type"] == "connected"
+    with pytest.raises(InvalidStatus), connect(address + service.keys["admin"]):
+        pass
+    log = service.log.read_text()
+    assert "Uvicorn running" in log
+    assert ticket not in log and not [key for key in service.keys.values() if key in log]
+
+
+def test_two_lengths_of_one_body(service: RunningService) -> None:
+    both = f"POST {V1}/detect/sdhf", "Content-Length: 2\r\nTransfer-Encoding: chunked", "0\r\n\r\n"
+    answer = _send_raw(service, *both, then="GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    # One answer only: what comes after it could be somebody else's, to a proxy that believes the other length.
+    assert answer.startswith(b"HTTP/1.1 400") and b"exclude each other" in answer and answer.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize("text", ["' OR '1'='1", "1; DROP TABLE fraud_alerts; --", "1' UNION SELECT * FROM keys --"])
+def test_sql_in_whatever_the_api_takes(service: RunningService, admin: httpx.Client, text: str) -> None:
+    """Every parameter of every GET that the description names, one after the other."""
+    everything = admin.get("/api/v2/alerts").json()["count"]
+    tried = 0
+    for path, operations in admin.get("/openapi.json").json()["paths"].items():
+        for parameter in operations.get("get", {}).get("parameters", []):
+            filled = path.replace(f"{{{parameter['name']}}}", quote(text, safe=""))
+            filled = re.sub(r"\{[a-z_]+\}", "1", filled).replace("{", "")
+            query = {parameter["name"]: text} if parameter["in"] == "query" else {}
+            answer = admin.get(filled, params=query)
+            assert answer.status_code in (200, 404, 422), f"{filled} {query}: {answer.text}"
+            assert "SQL" not in answer.text and "sqlite" not in answer.text.lower()
+            tried += 1
+    assert tried > 30
+    assert admin.get("/api/v2/alerts").json()["count"] == everything
 
 
 def test_name_that_was_pointed_at_this_machine(tmp_path: Path) -> None:
@@ -242,17 +284,20 @@ def test_headers_that_never_end(service: RunningService) -> None:
 
 
 def test_body_that_never_ends(service: RunningService) -> None:
-    head = (
-        f"PATCH {V1}/alerts/1 HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nContent-Type: application/json\r\n"
-        f"Authorization: Bearer {service.keys['admin']}\r\nContent-Length: 1000\r\n\r\n"
-    )
-    with socket.create_connection(("127.0.0.1", service.port)) as slow:
-        slow.settimeout(60)
-        slow.sendall(head.encode() + b"{")
-        answer = slow.recv(4096)
-        while b"}" not in answer.partition(b"\r\n\r\n")[2] and (more := slow.recv(4096)):
-            answer += more
+    answer = _send_raw(service, f"PATCH {V1}/alerts/1", "Content-Length: 1000", "{")
     assert answer.startswith(b"HTTP/1.1 408") and b"nothing was taken" in answer
+
+
+def _send_raw(service: RunningService, request: str, length: str, body: str, then: str = "") -> bytes:
+    """Send bytes as no client would, and return what comes until the connection is closed."""
+    head = (
+        f"{request} HTTP/1.1\r\nHost: 127.0.0.1:{service.port}\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {service.keys['admin']}\r\n{length}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", service.port)) as raw:
+        raw.settimeout(60)
+        raw.sendall((head + body + then).encode())
+        return b"".join(iter(lambda: raw.recv(4096), b""))
 
 
 def _listen(service: RunningService, **headers: str):  # type: ignore[no-untyped-def]
