@@ -35,6 +35,11 @@ class Metrics:
             "sentinel_websocket_clients_dropped", "WebSocket clients that were too slow.", registry=self.registry
         )
 
+    def count_events(self, accepted: int, repeated: int) -> None:
+        """Count events that were kept, and those that were there already."""
+        self.events.labels("accepted").inc(accepted)
+        self.events.labels("repeated").inc(repeated)
+
     def watch(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Show a figure that is looked up when it is asked for."""
         Gauge(name, text, registry=self.registry).set_function(read)
