@@ -106,6 +106,12 @@ class Group:
     begun: float
     fresh: set[str] = field(default_factory=set)
 
+    def claim(self, key: str) -> bool:
+        """Tell whether an event is new; said once, since the same one may stand twice in a request."""
+        is_fresh = key in self.fresh
+        self.fresh.discard(key)
+        return is_fresh
+
     def fail(self, error: Exception) -> None:
         """Answer with an error; nobody may wait any more."""
         if not self.future.done():

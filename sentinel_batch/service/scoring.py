@@ -135,7 +135,7 @@ class Scorer:
         try:
             await self._prepare(groups)
             for group in groups:
-                scored = [self._take(event, event.key in group.fresh) for event in group.events]
+                scored = [self._take(event, group.claim(event.key)) for event in group.events]
                 if not group.future.done():
                     group.future.set_result(scored)
             self._forget_old(groups)
