@@ -34,7 +34,7 @@ class Run:
         Sorts by time; also the commit id of what the run writes.
     command
         ``ingest``, ``profiles``, ``detect``, ``rules run``, ``cases``, ``review``, ``suppress``, ``report``,
-        ``audio``, ``nightly`` or ``maintain``.
+        ``audio``, ``nightly``, ``maintain`` or ``events``.
     parameters, inputs, counts
         JSON-serialisable facts: options, input file to hash, what was counted.
     since, until

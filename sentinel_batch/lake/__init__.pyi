@@ -1,11 +1,14 @@
+from .changes import list_added as list_added
 from .commits import StagedFile as StagedFile
 from .damage import damage_reported as damage_reported
 from .deadlines import Deadline as Deadline
 from .engine import Engine as Engine
+from .engine import open_connection as open_connection
 from .lake import DEFAULT_LOCK_TIMEOUT as DEFAULT_LOCK_TIMEOUT
 from .lake import Lake as Lake
 from .locks import LockHolder as LockHolder
 from .locks import held_lock as held_lock
+from .logs import is_newest as is_newest
 from .logs import list_actions as list_actions
 from .logs import open_log as open_log
 from .point_reads import find_last_call as find_last_call

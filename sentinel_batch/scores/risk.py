@@ -261,6 +261,35 @@ def score_counts(counted: pl.DataFrame, config: Config) -> pl.DataFrame:
     return counted.with_columns(**clipped).with_columns(score=score).with_columns(level=level)
 
 
+def rate_figures(
+    number: str, until: datetime, call_count: int, unique_destinations: int, total_seconds: float, config: Config
+) -> Risk:
+    """Return the risk of one caller whose calls were counted already; :func:`score_counts` is the same for many.
+
+    Parameters
+    ----------
+    number
+        As normalised.
+    until
+        End of the 24 hours (UTC).
+    call_count, unique_destinations, total_seconds
+        What is in them; at least one call.
+    config
+        Gives the scales.
+    """
+    average = total_seconds / call_count
+    parts = {
+        "unique_destinations": min(1.0, unique_destinations / config.risk_destinations),
+        "short_duration": min(1.0, max(0.0, 1 - average / config.risk_duration)),
+        "call_frequency": min(1.0, call_count / config.risk_calls),
+    }
+    scale = 10**_DIGITS
+    score = round(sum(part * WEIGHTS[name] for name, part in parts.items()) * scale) / scale
+    level = next((name for name, above in LEVELS if score > above or (name == "medium" and score == above)), "low")
+    figures = (call_count, unique_destinations, average)
+    return Risk(number, until - WINDOW, until, *figures, parts=parts, score=score, level=level)
+
+
 def read_event(event: str | Mapping[str, Any], config: Config) -> dict[str, Any]:
     """Check a call event, normalise its numbers and read its time.
 

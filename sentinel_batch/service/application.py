@@ -14,6 +14,7 @@ from sentinel_batch.service import failures, live, pages, probes, v1
 from sentinel_batch.service.guard import OPEN_PATHS, Guard
 from sentinel_batch.service.metrics import MeasuredRequests
 from sentinel_batch.service.pages.entry import Pulse
+from sentinel_batch.service.quick import EventRoutes
 from sentinel_batch.service.sessions import SessionStore
 from sentinel_batch.service.settings import ServiceSettings
 from sentinel_batch.service.shapes import Detail
@@ -72,6 +73,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         app.include_router(router)
     failures.install(app)
     app.openapi = _with_security(app)  # type: ignore[method-assign]
+    app.add_middleware(EventRoutes, service=service)
     app.add_middleware(Guard, settings=settings, doorkeeper=service.doorkeeper, sessions=sessions)
     app.add_middleware(MeasuredRequests, metrics=service.metrics)
     return app

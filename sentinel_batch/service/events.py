@@ -10,14 +10,15 @@ import asyncio
 import csv
 import hashlib
 import json
-import queue
 import threading
-from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import Future
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from sqlite3 import Connection
 from typing import Any
 
 from sentinel_batch.service.database import Database
@@ -25,14 +26,19 @@ from sentinel_batch.service.failures import QueueFullError
 from sentinel_batch.window import now
 
 MAX_WAITING = 1_000_000
-"""Events that may wait for the lake; beyond that they are refused."""
+"""Events that may wait for the lake, on disk; beyond that they are refused."""
+
+MAX_IN_FLIGHT = 20_000
+"""Events that may wait for their answer, in memory."""
+
+PATIENCE = 2.0
+"""Seconds: while the oldest event has waited so long for its answer, no further ones are taken."""
 
 BATCH = 50_000
 COLUMNS = (
     "call_timestamp", "caller_number", "callee_number", "duration_seconds", "call_direction", "termination_cause",
     "location_code", "imei", "imsi", "call_id",
 )  # fmt: skip
-_GROUP = 5_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     key TEXT PRIMARY KEY, event_id TEXT NOT NULL, caller TEXT NOT NULL, at TEXT NOT NULL, call TEXT NOT NULL,
@@ -42,11 +48,22 @@ CREATE INDEX IF NOT EXISTS events_by_caller ON events (caller, at);
 CREATE INDEX IF NOT EXISTS events_by_batch ON events (batch);
 CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, at TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS seen_by_time ON seen (at);
+CREATE TABLE IF NOT EXISTS suspects (caller TEXT PRIMARY KEY, since INTEGER NOT NULL);
 """
 _REMEMBERED = timedelta(days=1)
 
+# One statement for a whole group: between two statements another thread may take the interpreter, and keep it.
+_FIND_REPEATED = """
+SELECT json_group_array(value) FROM json_each(?) AS asked
+WHERE EXISTS (SELECT 1 FROM events WHERE key = asked.value) OR EXISTS (SELECT 1 FROM seen WHERE key = asked.value)
+"""
+_INSERT = """
+INSERT INTO events (key, event_id, caller, at, call, received_by, received_at)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, ?2 FROM json_each(?1)
+"""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """One reported call.
 
@@ -68,6 +85,39 @@ class Event:
     by: str
 
 
+@dataclass(slots=True)
+class Group:
+    """Events of one request, on their way.
+
+    Parameters
+    ----------
+    events
+        What is to be kept.
+    future
+        Gets the answer, in the loop of the request.
+    begun
+        When it was taken, on the monotonic clock.
+    fresh
+        Keys of those that were not there before; set once they are durable.
+    """
+
+    events: Sequence[Event]
+    future: asyncio.Future[Any]
+    begun: float
+    fresh: set[str] = field(default_factory=set)
+
+    def claim(self, key: str) -> bool:
+        """Tell whether an event is new; said once, since the same one may stand twice in a request."""
+        is_fresh = key in self.fresh
+        self.fresh.discard(key)
+        return is_fresh
+
+    def fail(self, error: Exception) -> None:
+        """Answer with an error; nobody may wait any more."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
 def make_event(call: Mapping[str, Any], by: str, given_id: str | None = None) -> Event:
     """Return a call as an event; the same call, or the same given id of one sender, is the same event."""
     text = given_id and f"{by}\0{given_id}"
@@ -76,11 +126,24 @@ def make_event(call: Mapping[str, Any], by: str, given_id: str | None = None) ->
 
 
 class EventQueue:
-    """Events that wait for the lake. One thread writes them, all that came meanwhile in one commit."""
+    """Events that wait for the lake. One thread writes them, all that came meanwhile in one commit.
 
-    def __init__(self, folder: Path) -> None:
+    Parameters
+    ----------
+    folder
+        Of the service.
+    on_stored
+        Called in the loop of the requests with groups that are durable now, in their order; it answers them.
+    """
+
+    def __init__(self, folder: Path, on_stored: Callable[[list[Group]], None]) -> None:
         self._database = Database(folder / "events.db", _SCHEMA)
-        self._incoming: queue.Queue[tuple[Event, Future[bool]] | None] = queue.Queue(_GROUP)
+        self._on_stored = on_stored
+        self._incoming: list[Group] = []
+        self._arrived = threading.Condition()
+        self._stopping = False
+        self._in_flight: deque[Group] = deque()
+        self._events_in_flight = 0
         self._writer = threading.Thread(target=self._write, name="events", daemon=True)
         self._counting = threading.Lock()
         self.waiting = self._count()
@@ -91,33 +154,44 @@ class EventQueue:
 
     def stop(self) -> None:
         """Write what was taken, and end."""
-        self._incoming.put(None)
+        with self._arrived:
+            self._stopping = True
+            self._arrived.notify()
         self._writer.join()
 
-    async def add(self, event: Event) -> bool:
-        """Take an event; durable once this returns. Returns False if it was there already.
+    def submit(self, events: Sequence[Event]) -> asyncio.Future[Any]:
+        """Take events; they are durable before the future is done. Call it in the loop of the requests.
 
         Raises
         ------
         QueueFullError
-            If too many wait.
+            If too many wait, or those that wait have waited for too long.
         """
-        future: Future[bool] = Future()
-        try:
-            if self.waiting >= MAX_WAITING:
-                raise queue.Full
-            self._incoming.put_nowait((event, future))
-        except queue.Full:
-            raise QueueFullError("Too many events wait to be loaded.", hint="Send them again in a moment.") from None
-        return await asyncio.wrap_future(future)
+        self._check_room(len(events))
+        group = Group(events, asyncio.get_running_loop().create_future(), time.monotonic())
+        self._in_flight.append(group)
+        self._events_in_flight += len(events)
+        with self._arrived:
+            self._incoming.append(group)
+            self._arrived.notify()
+        return group.future
 
     def pending(self, callers: Collection[str], since: datetime, until: datetime) -> list[dict[str, Any]]:
-        """Return the calls of some callers in ``(since, until]`` that may not be in the lake yet."""
+        """Return the calls of some callers in ``(since, until]`` that may not be in the lake yet, with ``event_key``.
+
+        The first of a caller's equal calls comes first.
+        """
         rows = self._database.read(
-            "SELECT call FROM json_each(?) AS asked JOIN events ON caller = asked.value WHERE at > ? AND at <= ?",
+            "SELECT events.key, call FROM json_each(?) AS asked JOIN events ON caller = asked.value"
+            " WHERE at > ? AND at <= ? ORDER BY events.rowid",
             (json.dumps(sorted(callers)), _text(since), _text(until)),
         )
-        return [_call(row["call"]) for row in rows]
+        return [_call(row["call"]) | {"event_key": row["key"]} for row in rows]
+
+    def list_callers(self) -> dict[str, datetime]:
+        """Return those whose calls wait, each with the time of the earliest one."""
+        rows = self._database.read("SELECT caller, min(at) AS first FROM events GROUP BY caller")
+        return {row["caller"]: datetime.fromisoformat(row["first"]) for row in rows}
 
     def fix_batch(self, batch: str) -> bool:
         """Give up to :data:`BATCH` waiting events to a batch; returns whether there are any."""
@@ -145,8 +219,22 @@ class EventQueue:
                 call["call_timestamp"] = call["timestamp"]
                 writer.writerow([call.get(name, "") for name in COLUMNS])
 
-    def forget_batch(self, batch: str) -> None:
-        """Remove the events of a batch that is in the lake; that they were there is remembered for a day."""
+    def read_batch(self, batch: str) -> list[dict[str, Any]]:
+        """Return the calls of a batch, as :meth:`pending` does."""
+        rows = self._database.read("SELECT key, call FROM events WHERE batch = ?", (batch,))
+        return [_call(row["call"]) | {"event_key": row["key"]} for row in rows]
+
+    def forget_batch(self, batch: str, suspects: Mapping[str, int] | None = None) -> None:
+        """Remove the events of a batch that is in the lake; that they were there is remembered for a day.
+
+        Parameters
+        ----------
+        batch
+            Its name.
+        suspects
+            Callers that have still to be examined, with the moment (microseconds) at which they became suspect: without
+            their events, a service that starts anew would not know of them.
+        """
         moment = now()
         with self._database.transaction() as connection:
             connection.execute(
@@ -154,7 +242,29 @@ class EventQueue:
             )
             removed = connection.execute("DELETE FROM events WHERE batch = ?", (batch,)).rowcount
             connection.execute("DELETE FROM seen WHERE at < ?", ((moment - _REMEMBERED).isoformat(),))
+            connection.executemany(
+                "INSERT INTO suspects VALUES (?, ?) ON CONFLICT (caller)"
+                " DO UPDATE SET since = min(since, excluded.since)",
+                list((suspects or {}).items()),
+            )
         self._add_to_waiting(-removed)
+
+    def list_suspects(self) -> dict[str, int]:
+        """Return the callers that have still to be examined, since when (microseconds)."""
+        return {row["caller"]: row["since"] for row in self._database.read("SELECT caller, since FROM suspects")}
+
+    def clear_suspects(self, callers: Collection[str]) -> None:
+        """Forget suspects that were examined."""
+        with self._database.transaction() as connection:
+            connection.executemany("DELETE FROM suspects WHERE caller = ?", [(caller,) for caller in callers])
+
+    def _check_room(self, number: int) -> None:
+        oldest = self._in_flight[0].begun if self._in_flight else None
+        is_late = oldest is not None and time.monotonic() - oldest > PATIENCE
+        if is_late or self._events_in_flight + number > MAX_IN_FLIGHT:
+            raise QueueFullError("Events come faster than they can be kept.", hint="Send them again in a moment.")
+        if self.waiting + self._events_in_flight + number > MAX_WAITING:
+            raise QueueFullError("Too many events wait to be loaded.", hint="Send them again in a minute.")
 
     def _add_to_waiting(self, number: int) -> None:
         # Two threads count: the one that writes events, and the one whose job has loaded some.
@@ -167,45 +277,61 @@ class EventQueue:
 
     def _write(self) -> None:
         with closing(self._database.connect()) as connection:
-            while (first := self._incoming.get()) is not None:
-                group, last = [first], False
-                while len(group) < _GROUP and not self._incoming.empty():
-                    entry = self._incoming.get()
-                    if entry is None:
-                        last = True
-                        break
-                    group.append(entry)
-                self._commit(connection, group)
-                if last:
+            while True:
+                with self._arrived:
+                    while not self._incoming and not self._stopping:
+                        self._arrived.wait()
+                    groups, self._incoming = self._incoming, []
+                if not groups:
                     return
+                self._commit(connection, groups)
 
-    def _commit(self, connection: Any, group: Sequence[tuple[Event, Future[bool]]]) -> None:
-        received = now().isoformat()
+    def _commit(self, connection: Connection, groups: list[Group]) -> None:
+        error: Exception | None = None
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            fresh = [_insert(connection, event, received) for event, _ in group]
-            connection.execute("COMMIT")
-        except Exception as error:
+            self._insert(connection, groups)
+        except Exception as failure:
+            error = failure
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            for _, future in group:
-                future.set_exception(error)
+        groups[0].future.get_loop().call_soon_threadsafe(self._hand_over, groups, error)
+
+    def _insert(self, connection: Connection, groups: list[Group]) -> None:
+        first: dict[str, tuple[Event, Group]] = {}
+        for group in groups:
+            for event in group.events:
+                first.setdefault(event.key, (event, group))
+        connection.execute("BEGIN IMMEDIATE")
+        [(text,)] = connection.execute(_FIND_REPEATED, (json.dumps([*first]),)).fetchall()
+        for key in json.loads(text):
+            del first[key]
+        rows = [_row(event) for event, _ in first.values()]
+        connection.execute(_INSERT, (json.dumps(rows), now().isoformat()))
+        connection.execute("COMMIT")
+        self._add_to_waiting(len(rows))
+        for key, (_, group) in first.items():
+            group.fresh.add(key)
+
+    def _hand_over(self, groups: list[Group], error: Exception | None) -> None:
+        if error is None:
+            self._on_stored(groups)
             return
-        self._add_to_waiting(sum(fresh))
-        for (_, future), new in zip(group, fresh, strict=True):
-            future.set_result(new)
+        for group in groups:
+            group.fail(error)
+        self.finish(groups)
+
+    def finish(self, groups: Collection[Group]) -> None:
+        """Know that groups were answered."""
+        for group in groups:
+            self._events_in_flight -= len(group.events)
+        while self._in_flight and self._in_flight[0].future.done():
+            self._in_flight.popleft()
 
 
-def _insert(connection: Any, event: Event, received: str) -> bool:
+def _row(event: Event) -> tuple[str, ...]:
     call = dict(event.call)
     at = call["timestamp"] = _text(call["timestamp"])
-    done = connection.execute(
-        "INSERT INTO events (key, event_id, caller, at, call, received_at, received_by)"
-        " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE NOT EXISTS (SELECT 1 FROM seen WHERE key = ?1)"
-        " ON CONFLICT (key) DO NOTHING",
-        (event.key, event.event_id, call["caller_number"], at, json.dumps(call), received, event.by),
-    )
-    return bool(done.rowcount)
+    return event.key, event.event_id, call["caller_number"], at, json.dumps(call), event.by
 
 
 def _text(moment: datetime) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import JSONResponse
+from starlette.types import Scope
 
 from batch_base.errors import ReportedError
 from batch_base.plain import to_plain
@@ -66,23 +68,36 @@ def describe(error: ReportedError, loc: tuple[str, ...] = ("body",), scrub: Any 
     return status, {"detail": message, "code": error.code, "hint": hint}
 
 
+def answer_error(error: ReportedError, loc: tuple[str, ...], scrub: Any) -> JSONResponse:
+    """Return an error that a user may see as a response; parameters are those of :func:`describe`."""
+    status, body = describe(error, loc, scrub)
+    return JSONResponse(body, status, {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None)
+
+
+def answer_invalid(errors: Sequence[Any]) -> JSONResponse:
+    """Return what is wrong with values, without the values: they may be long, or hold what JSON cannot (NaN)."""
+    kept = [{k: v for k, v in item.items() if k in ("type", "loc", "msg", "ctx")} for item in errors]
+    return JSONResponse({"detail": to_plain(kept)}, 422)
+
+
+def answer_unexpected(scope: Scope, error: Exception) -> JSONResponse:
+    """Return what is said of an error that nobody foresaw; the log has it."""
+    log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+    return JSONResponse({"detail": "The service has failed; its log says where.", "code": "unexpected"}, 500)
+
+
 def install(app: FastAPI) -> None:
     """Let an application answer every failure in the same way."""
 
     @app.exception_handler(ReportedError)
     async def say(request: Request, error: ReportedError) -> JSONResponse:
         loc = ("query",) if request.method == "GET" else ("body",)
-        status, body = describe(error, loc, request.app.state.service.settings.scrub)
-        headers = {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None
-        return JSONResponse(body, status, headers)
+        return answer_error(error, loc, request.app.state.service.settings.scrub)
 
     @app.exception_handler(RequestValidationError)
     async def say_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-        # The input is left out: it may be long, or hold what JSON cannot (NaN).
-        kept = [{k: v for k, v in item.items() if k in ("type", "loc", "msg", "ctx")} for item in error.errors()]
-        return JSONResponse({"detail": to_plain(kept)}, 422)
+        return answer_invalid(error.errors())
 
     @app.exception_handler(Exception)
     async def say_unexpected(request: Request, error: Exception) -> JSONResponse:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return JSONResponse({"detail": "The service has failed; its log says where.", "code": "unexpected"}, 500)
+        return answer_unexpected(request.scope, error)

@@ -35,7 +35,7 @@ PAGES = frozenset(
 """First parts of the paths of pages: a browser that has signed in may see them, and a stranger is asked to sign in."""
 
 UPLOAD_PATHS = frozenset({"/api/v1/sentinel/ingest", "/upload"})
-EVENT_PATHS = frozenset({"/api/v1/sentinel/events/call"})
+EVENT_PATHS = frozenset({"/api/v1/sentinel/events/call", "/api/v2/events"})
 _STRANGERS_PER_MINUTE, _OPEN_PER_MINUTE = 60, 600
 _UPLOAD_BYTES_PER_SECOND = 1024
 _DRAIN_SECONDS = 5.0
@@ -117,6 +117,8 @@ class Guard:
             # Pages answer strangers themselves: with the form to sign in.
             return self._count(self._strangers, _address(scope), "This address")
         limits = self._event_limits if scope["path"] in EVENT_PATHS else self._limits
+        # A request of many events is charged for the others by whoever has counted them.
+        scope["state"]["event_limits"] = self._event_limits
         return self._count(limits, principal.name, f"The key {principal.name!r}")
 
     async def _identify(self, headers: Headers, on_page: bool) -> Principal | None:
@@ -180,7 +182,8 @@ class _Body:
         if self._done:
             return await self.raw()
         try:
-            message = await asyncio.wait_for(self.raw(), self._patience())
+            async with asyncio.timeout(self._patience()):
+                message = await self.raw()
         except TimeoutError:
             raise HTTPException(408, "The body came too slowly; nothing was taken.", {"Connection": "close"}) from None
         self._read += len(message.get("body", b""))

@@ -6,16 +6,22 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import polars as pl
 from starlette.concurrency import run_in_threadpool
 
 from batch_base.errors import ReportedError
+from batch_base.plain import to_plain
 from sentinel_batch.alerts import list_alerts
 from sentinel_batch.desk import Desk
+from sentinel_batch.lake import is_newest
 from sentinel_batch.schema import FRAUD_ALERTS
+from sentinel_batch.service.answers import dump, mask
 from sentinel_batch.service.metrics import Metrics
+from sentinel_batch.service.shapes import alert_row
+from sentinel_batch.window import now
 
 log = logging.getLogger("sentinel_batch.service")
 
@@ -31,23 +37,47 @@ class SlowClientError(Exception):
     """A client reads more slowly than alerts come."""
 
 
+class News:
+    """One alert as it is told, written once for all who listen.
+
+    Parameters
+    ----------
+    alert
+        Its row.
+    """
+
+    def __init__(self, alert: dict[str, Any]) -> None:
+        self.id: int = alert["id"]
+        self._message = {"type": "alert", "timestamp": now(), "data": alert_row(alert)}
+
+    @cached_property
+    def text(self) -> str:
+        """The message."""
+        return dump(self._message)
+
+    @cached_property
+    def masked(self) -> str:
+        """The message for those who see masked numbers."""
+        return dump(mask(to_plain(self._message)))
+
+
 class Client:
-    """One listener, with the alerts that wait for it."""
+    """One listener, with the news that waits for it."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(QUEUE_SIZE)
+        self._queue: asyncio.Queue[News] = asyncio.Queue(QUEUE_SIZE)
         self._lost = False
 
-    def put(self, alert: dict[str, Any]) -> bool:
-        """Hand over an alert; returns False if there is no room."""
+    def put(self, news: News) -> bool:
+        """Hand over news; returns False if there is no room."""
         try:
-            self._queue.put_nowait(alert)
+            self._queue.put_nowait(news)
         except asyncio.QueueFull:
             self._lost = True
         return not self._lost
 
-    async def get(self, seconds: float) -> dict[str, Any] | None:
-        """Return the next alert; None if there is none for so long.
+    async def get(self, seconds: float) -> News | None:
+        """Return the next news; None if there is none for so long.
 
         Raises
         ------
@@ -97,9 +127,9 @@ class Hub:
         """Forget a client."""
         self._clients.discard(client)
 
-    def list_since(self, alert_id: int) -> list[dict[str, Any]]:
+    def list_since(self, alert_id: int) -> list[News]:
         """Return the alerts that came after one, oldest first."""
-        return _read_since(self._desk, alert_id)
+        return [News(alert) for alert in _read_since(self._desk, alert_id)]
 
     async def follow(self, stopped: Callable[[], bool]) -> None:
         """Look for new alerts until the service stops."""
@@ -108,7 +138,9 @@ class Hub:
         while not stopped():
             try:
                 for alert in await run_in_threadpool(self._look):
-                    self._spread(alert)
+                    self._spread(News(alert))
+                    # In between, what was put is sent, and a burst of alerts makes nobody slow.
+                    await asyncio.sleep(0)
             except (ReportedError, OSError) as error:
                 log.warning("New alerts cannot be read: %s", error)
             await asyncio.sleep(_LOOK_SECONDS)
@@ -118,17 +150,18 @@ class Hub:
         return newest or 0
 
     def _look(self) -> list[dict[str, Any]]:
-        version = self._desk.lake.snapshot().versions[FRAUD_ALERTS.name]
-        if version == self._version:
+        table = self._desk.lake.path / FRAUD_ALERTS.name
+        if self._version is not None and is_newest(table, self._version):
             return []
+        version = self._desk.lake.snapshot().versions[FRAUD_ALERTS.name]
         found = _read_since(self._desk, self._last_id)
         self._version = version
         self._last_id = max((alert["id"] for alert in found), default=self._last_id)
         return found
 
-    def _spread(self, alert: dict[str, Any]) -> None:
+    def _spread(self, news: News) -> None:
         for client in list(self._clients):
-            if client.put(alert):
+            if client.put(news):
                 self._metrics.pushed.inc()
             else:
                 self._clients.discard(client)

@@ -26,11 +26,11 @@ class RateLimits:
         self._clock = MonotonicClock()
         self._lock = Lock()
 
-    def take(self, name: str) -> tuple[bool, dict[str, str]]:
-        """Count one request; returns whether it is let through, and the headers that say how many more are."""
+    def take(self, name: str, number: int = 1) -> tuple[bool, dict[str, str]]:
+        """Count requests, all or none; returns whether they are let through, and the headers that say what is left."""
         with self._lock:
             bucket = self._bucket(name)
-            item = RateItem(name, self._clock.now())
+            item = RateItem(name, self._clock.now(), number)
             allowed = bool(bucket.put(item))
             # Numbers, not promises: the store is in memory.
             owed = int(bucket.count())  # type: ignore[arg-type]

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from sentinel_batch.service.access import READ
-from sentinel_batch.service.answers import dump, is_masked, mask
+from sentinel_batch.service.answers import dump, is_masked
 from sentinel_batch.service.hub import Client, SlowClientError
-from sentinel_batch.service.shapes import alert_row
 from sentinel_batch.service.state import Service
 from sentinel_batch.window import now
 
@@ -60,12 +58,12 @@ async def _listen(socket: WebSocket) -> None:
 
 async def _speak(socket: WebSocket, service: Service, client: Client, since: int | None, masked: bool) -> None:
     with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
-        await _send(socket, {"type": "connected", "message": "Connected to Sentinel alert stream"}, masked)
+        await _send(socket, _stamp("connected", message="Connected to Sentinel alert stream"))
         last = -1
         if since is not None:
-            for alert in await run_in_threadpool(service.hub.list_since, since):
-                await _send_alert(socket, alert, masked)
-                last = alert["id"]
+            for news in await run_in_threadpool(service.hub.list_since, since):
+                await _send(socket, news.masked if masked else news.text)
+                last = news.id
         while not service.stopping:
             try:
                 found = await client.get(service.settings.heartbeat_seconds)
@@ -73,24 +71,15 @@ async def _speak(socket: WebSocket, service: Service, client: Client, since: int
                 await socket.close(_TOO_SLOW, "Too slow; resume with since=ID of the last alert.")
                 return
             if found is None:
-                await _send(socket, {"type": "heartbeat"}, masked)
-            elif found["id"] > last:
-                await _send_alert(socket, found, masked)
+                await _send(socket, _stamp("heartbeat"))
+            elif found.id > last:
+                await _send(socket, found.masked if masked else found.text)
 
 
-async def _send_alert(socket: WebSocket, alert: dict[str, Any], masked: bool) -> None:
-    await _send(socket, {"type": "alert", "data": alert_row(alert)}, masked)
+def _stamp(kind: str, **rest: str) -> str:
+    return dump({"type": kind, "timestamp": now(), **rest})
 
 
-async def _send(socket: WebSocket, message: dict[str, Any], masked: bool) -> None:
-    kind, *rest = message.items()
-    stamped = dict([kind, ("timestamp", now()), *rest])
-    text = dump(stamped)
+async def _send(socket: WebSocket, text: str) -> None:
     async with asyncio.timeout(_SEND_SECONDS):
-        await socket.send_text(dump(mask(_load(text))) if masked else text)
-
-
-def _load(text: str) -> Any:
-    import json
-
-    return json.loads(text)
+        await socket.send_text(text)

@@ -48,6 +48,11 @@ class Metrics:
         refused = state == "failed" and (status_code or 500) < 500
         self._jobs.labels(kind, "refused" if refused else state).inc()
 
+    def count_events(self, accepted: int, repeated: int) -> None:
+        """Count events that were kept, and those that were there already."""
+        self.events.labels("accepted").inc(accepted)
+        self.events.labels("repeated").inc(repeated)
+
     def watch(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Show a figure that is looked up when it is asked for."""
         Gauge(name, text, registry=self.registry).set_function(read)

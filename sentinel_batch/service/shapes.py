@@ -260,6 +260,37 @@ class EventAnswer(Document):
     risk_score: float = Field(ge=0, le=1)
 
 
+class EventsAnswer(Document):
+    """What became of each of many events: received = accepted + repeated + refused."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "example": {
+                "status": "success",
+                "received": 2,
+                "accepted": 1,
+                "repeated": 0,
+                "refused": 1,
+                "events": [
+                    {"index": 0, "status": "accepted", "event_id": "evt_abc123def456", "risk_score": 0.73},
+                    {
+                        "index": 1,
+                        "status": "refused",
+                        "detail": [{"type": "missing", "loc": ["body", "callee_number"], "msg": "Field required"}],
+                    },
+                ],
+            }
+        },
+    )
+    status: str
+    received: int
+    accepted: int
+    repeated: int
+    refused: int
+    events: list[dict[str, Any]]
+
+
 def alert_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return an alert with the published keys first."""
     return {name: row[name] for name in SEED_ALERT} | dict(row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from anyio import to_thread
 from batch_base.errors import ReportedError
 from sentinel_batch.desk import Desk
 from sentinel_batch.service.access import Doorkeeper, read_tokens
-from sentinel_batch.service.events import BATCH, EventQueue
+from sentinel_batch.service.events import BATCH, Event, EventQueue
 from sentinel_batch.service.failures import RETRY_SECONDS
 from sentinel_batch.service.figures import LakeFigures
 from sentinel_batch.service.hub import MAX_CLIENTS, Hub
@@ -22,7 +22,7 @@ from sentinel_batch.service.jobs import OPEN, STATES, Job, JobStore, new_job_id
 from sentinel_batch.service.keys import KeyStore
 from sentinel_batch.service.metrics import Metrics
 from sentinel_batch.service.runner import JobRunner
-from sentinel_batch.service.scoring import Scorer
+from sentinel_batch.service.scoring import Scored, Scorer
 from sentinel_batch.service.settings import ServiceSettings
 from sentinel_batch.service.uploads import remove_folder
 
@@ -55,7 +55,7 @@ class Service:
         self.metrics = Metrics()
         self.jobs = JobStore(settings.folder)
         self.runner = JobRunner(self.jobs, settings, self._close_job)
-        self.events = EventQueue(settings.folder)
+        self.events = EventQueue(settings.folder, lambda groups: self.scorer.take(groups))
         self.scorer = Scorer(self.desk, self.events)
         self.hub = Hub(self.desk, self.metrics)
         self.stopping = False
@@ -74,6 +74,8 @@ class Service:
         """Begin to work."""
         to_thread.current_default_thread_limiter().total_tokens = READERS
         self._sweep_uploads()
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self.scorer.start)
         self.events.start()
         self.runner.start()
         self._tasks = [
@@ -89,6 +91,7 @@ class Service:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.to_thread(self.events.stop)
         await asyncio.to_thread(self.runner.stop)
+        await asyncio.to_thread(self.scorer.stop)
         self._writer.shutdown()
 
     async def write(self, change: Callable[[Desk], Answer]) -> Answer:
@@ -98,6 +101,13 @@ class Service:
         """
         desk = self.desk.configure(lock_timeout=float(RETRY_SECONDS))
         return await asyncio.get_running_loop().run_in_executor(self._writer, change, desk)
+
+    async def take_events(self, events: Sequence[Event]) -> list[Scored]:
+        """Keep events, and score their callers; they are on the disk once this returns."""
+        scored: list[Scored] = await self.events.submit(events)
+        fresh = sum(one.fresh for one in scored)
+        self.metrics.count_events(fresh, len(scored) - fresh)
+        return scored
 
     async def run_job(
         self, kind: str, parameters: dict[str, Any], by: str, job_id: str | None = None, wait: float | None = None
@@ -146,7 +156,7 @@ class Service:
         batch = job.parameters.get("batch")
         self.metrics.count_job("events" if batch is not None else job.kind, job.state, job.status_code)
         if batch is not None and job.status_code == 200:
-            self.events.forget_batch(batch)
+            asyncio.run_coroutine_threadsafe(self.scorer.release(batch), self._loop).result()
         elif batch is not None:
             log.warning("Events of batch %s were not taken, and are tried again: %s", batch, job.result)
         if "file" in job.parameters:
@@ -164,6 +174,7 @@ class Service:
     def _watch(self) -> None:
         watch = self.metrics.watch
         watch("sentinel_events_waiting", "Events that are not in the lake yet.", lambda: self.events.waiting)
+        watch("sentinel_event_callers", "Callers whose recent calls are held.", lambda: self.scorer.callers)
         watch("sentinel_websocket_clients", f"WebSocket clients, of {MAX_CLIENTS}.", lambda: self.hub.clients)
         self.metrics.registry.register(LakeFigures(self.desk))
         self.metrics.watch_states("sentinel_jobs", "Jobs by state.", STATES, self.jobs.count)

@@ -18,7 +18,7 @@ from sentinel_batch.config import Config
 from sentinel_batch.errors import LakeDamagedError, UsageError
 from sentinel_batch.lake import Lake
 from sentinel_batch.scores import assess_event, assess_risk, rank_risks
-from sentinel_batch.scores.risk import score_counts
+from sentinel_batch.scores.risk import rate_figures, score_counts
 from tests.sentinel_batch.profiles.profile_commands import call
 
 END = datetime(2026, 1, 22, 12, tzinfo=UTC)
@@ -199,3 +199,15 @@ def test_equal_scores_are_ordered_by_what_lies_behind_them(tmp_path: Path) -> No
     ranked = rank_risks(lake=make_lake(tmp_path / "lake", calls))
     assert ranked["score"].n_unique() == 1
     assert ranked["number"].to_list() == ["+2348031111101", "+2348031111102", "+2348031111100"]
+
+
+@given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 5000))
+def test_one_caller_is_rated_as_many_are(calls: int, destinations: int, seconds: int) -> None:
+    config, until = Config(), datetime(2026, 1, 23, tzinfo=UTC)
+    counted = pl.DataFrame(
+        {"call_count": [calls], "unique_destinations": [destinations], "avg_duration_seconds": [seconds / calls]}
+    )
+    row = score_counts(counted, config).row(0, named=True)
+    found = rate_figures("+2348031112222", until, calls, destinations, seconds, config)
+    assert (found.score, found.level) == (row["score"], row["level"])
+    assert found.parts == {name: row[f"{name}_part"] for name in found.parts}

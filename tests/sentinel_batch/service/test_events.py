@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import csv
-import random
-import signal
-import threading
-import time
+import json
+import sqlite3
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
 import polars as pl
 import pytest
-from running_service import V1, RunningService
+from running_service import RunningService, serving
 
 import sentinel_batch as sb
+from benchmarks.kills import kill_and_count
 from sentinel_batch.service import events
-from sentinel_batch.service.events import EventQueue, make_event
+from sentinel_batch.service.events import Event, EventQueue, Group, make_event
 from sentinel_batch.service.failures import QueueFullError
 
 START = datetime(2026, 1, 22, 12, tzinfo=UTC)
@@ -38,35 +37,46 @@ def _row(number: int) -> dict[str, Any]:
     return {**_call(number), "timestamp": START + timedelta(seconds=number)}
 
 
+class Kept:
+    """A queue whose events are answered as soon as they are durable; what is called blocks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.queue = EventQueue(folder, self._answer)
+        self.queue.start()
+
+    def _answer(self, groups: list[Group]) -> None:
+        for group in groups:
+            group.future.set_result([event.key in group.fresh for event in group.events])
+        self.queue.finish(groups)
+
+    def add(self, *events: Event) -> list[bool]:
+        async def send() -> list[bool]:
+            parts = await asyncio.gather(*(self.queue.submit([event]) for event in events))
+            return [fresh for part in parts for fresh in part]
+
+        return asyncio.run(send())
+
+
 @pytest.fixture
-def queue(tmp_path: Path) -> Any:
-    made = EventQueue(tmp_path)
-    made.start()
+def kept(tmp_path: Path) -> Any:
+    made = Kept(tmp_path)
     yield made
-    made.stop()
+    made.queue.stop()
 
 
-def test_events_are_kept_once(queue: EventQueue) -> None:
-    async def send() -> list[bool]:
-        sent = [make_event(_row(number % 5), "ada") for number in range(20)]
-        return await asyncio.gather(*(queue.add(event) for event in sent))
-
-    assert sum(asyncio.run(send())) == queue.waiting == 5
-    pending = queue.pending(["+2348031112222"], START, START + timedelta(seconds=3))
+def test_events_are_kept_once(kept: Kept) -> None:
+    assert sum(kept.add(*(make_event(_row(number % 5), "ada") for number in range(20)))) == kept.queue.waiting == 5
+    pending = kept.queue.pending(["+2348031112222"], START, START + timedelta(seconds=3))
     assert [call["timestamp"] - START for call in pending] == [timedelta(seconds=n) for n in (1, 2, 3)]
 
 
-def test_given_ids_are_of_their_sender(queue: EventQueue) -> None:
-    async def send() -> list[bool]:
-        sent = [make_event(_row(1), by, "order-7") for by in ("ada", "ada", "bob")]
-        return [await queue.add(event) for event in sent]
-
-    assert asyncio.run(send()) == [True, False, True]
+def test_given_ids_are_of_their_sender(kept: Kept) -> None:
+    assert kept.add(*(make_event(_row(1), by, "order-7") for by in ("ada", "ada", "bob"))) == [True, False, True]
 
 
-def test_batch_is_the_same_file_and_is_remembered(queue: EventQueue, tmp_path: Path) -> None:
-    for number in range(3):
-        asyncio.run(queue.add(make_event(_row(number), "ada")))
+def test_batch_is_the_same_file_and_is_remembered(kept: Kept, tmp_path: Path) -> None:
+    queue = kept.queue
+    kept.add(*(make_event(_row(number), "ada") for number in range(3)))
     assert queue.fix_batch("one") and not queue.fix_batch("two") and queue.list_batches() == ["one"]
     for name in ("a.csv", "b.csv"):
         queue.write_batch("one", tmp_path / name)
@@ -75,14 +85,40 @@ def test_batch_is_the_same_file_and_is_remembered(queue: EventQueue, tmp_path: P
         assert len(list(csv.DictReader(file))) == 3
     queue.forget_batch("one")
     assert (queue.waiting, queue.list_batches()) == (0, [])
-    assert asyncio.run(queue.add(make_event(_row(1), "ada"))) is False
+    assert kept.add(make_event(_row(1), "ada")) == [False]
 
 
-def test_queue_is_bounded(queue: EventQueue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "MAX_WAITING", 1)
-    asyncio.run(queue.add(make_event(_row(1), "ada")))
-    with pytest.raises(QueueFullError):
-        asyncio.run(queue.add(make_event(_row(2), "ada")))
+@pytest.mark.parametrize(
+    ("limit", "said"), [("MAX_WAITING", "to be loaded"), ("MAX_IN_FLIGHT", "than they can be kept")]
+)
+def test_queue_is_bounded(kept: Kept, monkeypatch: pytest.MonkeyPatch, limit: str, said: str) -> None:
+    kept.add(make_event(_row(1), "ada"))
+    monkeypatch.setattr(events, limit, 1 if limit == "MAX_WAITING" else 0)
+    with pytest.raises(QueueFullError, match=said):
+        kept.add(make_event(_row(2), "ada"))
+
+
+def test_none_are_taken_while_one_waits_for_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = EventQueue(tmp_path, lambda groups: None)  # Nobody answers.
+    queue.start()
+
+    async def send() -> None:
+        queue.submit([make_event(_row(1), "ada")])
+        queue.submit([make_event(_row(2), "ada")])
+        monkeypatch.setattr(events, "PATIENCE", 0.0)
+        with pytest.raises(QueueFullError):
+            queue.submit([make_event(_row(3), "ada")])
+        await asyncio.to_thread(queue.stop)
+
+    asyncio.run(send())
+
+
+def test_failed_commit_is_told_and_forgotten(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "_INSERT", "INSERT INTO nowhere VALUES (?1, ?2)")
+    with pytest.raises(sqlite3.OperationalError):
+        kept.add(make_event(_row(1), "ada"))
+    monkeypatch.undo()
+    assert kept.add(make_event(_row(1), "ada")) == [True]
 
 
 def test_risk_counts_what_waits_and_what_is_loaded_once(tmp_path: Path) -> None:
@@ -102,54 +138,47 @@ def test_risk_counts_what_waits_and_what_is_loaded_once(tmp_path: Path) -> None:
     assert sb.assess_events([], lake=lake) == []
 
 
-def _sender(running: RunningService, accepted: list[int], numbers: Any, stop: threading.Event) -> None:
-    with running.client("ingest") as client:
-        while not stop.is_set():
-            with running.lock:  # type: ignore[attr-defined]
-                number = next(numbers)
-            try:
-                if client.post(f"{V1}/events/call", json=_call(number)).status_code == 200:
-                    accepted.append(number)
-            except httpx.TransportError:
-                return
-
-
 @pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.slow)])
 def test_no_accepted_event_is_lost_or_doubled(tmp_path: Path, kills: int) -> None:
-    running = RunningService(tmp_path / "lake", {"flush_seconds": 0.3}).make_keys()
-    running.lock = threading.Lock()  # type: ignore[attr-defined]
-    accepted: list[int] = []
-    numbers = iter(range(10**7))
-    dice = random.Random(5)
-    for _ in range(kills):
-        running.start()
-        stop = threading.Event()
-        senders = [
-            threading.Thread(target=_sender, args=(running, accepted, numbers, stop), daemon=True) for _ in range(3)
-        ]
-        for sender in senders:
-            sender.start()
-        enough = len(accepted) + dice.randint(5, 30)
-        while len(accepted) < enough and any(sender.is_alive() for sender in senders):
-            time.sleep(0.01)
-        assert running.stop(signal.SIGKILL) == -signal.SIGKILL
-        stop.set()
-        for sender in senders:
-            sender.join(30)
-    running.start()
-    try:
-        with running.client() as client:
-            _wait_until_flushed(client)
-    finally:
-        assert running.stop() == 0
-    calls = sb.open(running.lake).tables.read("call_records")
-    seconds = [int((moment - START).total_seconds()) for moment in calls["call_timestamp"]]
-    assert len(accepted) >= 5 * kills and len(seconds) == len(set(seconds))
-    assert set(accepted) <= set(seconds)
+    assert kill_and_count(tmp_path / "lake", kills, seed=5).problems == []
 
 
-def _wait_until_flushed(client: httpx.Client) -> None:
-    deadline = time.monotonic() + 600
-    while "sentinel_events_waiting 0.0" not in client.get("/metrics").text:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """A service with an empty lake, which takes 20 events a minute."""
+    lake = tmp_path_factory.mktemp("many") / "empty"
+    sb.open(lake).create_lake()
+    yield from serving(lake, lake.parent / "served", {"events_per_minute": 20})
+
+
+@pytest.mark.parametrize("form", ["array", "lines"])
+def test_a_wrong_event_does_not_lose_the_others(service: RunningService, form: str) -> None:
+    calls = [_call(number) | {"event_id": f"{form}-{number}"} for number in (1, 2, 1)]
+    wrong = [{"caller_number": "x"}, _call(3) | {"timestamp": "yesterday"}, 7]
+    lines = [json.dumps(event) for event in [*calls, *wrong]] + (["{"] if form == "lines" else [])
+    body = "[" + ",".join(lines) + "]" if form == "array" else "\n".join(lines) + "\n"
+    with service.client("ingest") as client:
+        answer = client.post("/api/v2/events", content=body)
+    found = answer.json()
+    assert answer.status_code == 200
+    assert (found["received"], found["accepted"], found["repeated"]) == (len(lines), 2, 1)
+    assert found["refused"] == len(lines) - 3 == sum(one["status"] == "refused" for one in found["events"])
+    assert [one["index"] for one in found["events"]] == [*range(len(lines))]
+    assert all(one["detail"] for one in found["events"][3:]) and found["events"][0]["event_id"] == f"{form}-1"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"", 422), (b"[]", 422), (b"[1", 422), (b"[" + b",".join([b"1"] * 1001) + b"]", 413), (b"[1," * 9 + b"1]", 422)],
+)
+def test_a_body_that_is_no_list_is_refused(service: RunningService, body: bytes, status: int) -> None:
+    with service.client("ingest") as client:
+        answer = client.post("/api/v2/events", content=body)
+    assert answer.status_code == status and answer.json()["detail"]
+
+
+def test_every_event_of_many_counts_against_the_limit(service: RunningService) -> None:
+    with service.client("admin") as client, service.client("reader") as reader:
+        answer = client.post("/api/v2/events", json=[_call(number) for number in range(30)])
+        assert answer.status_code == 429 and int(answer.headers["retry-after"]) >= 1
+        assert reader.post("/api/v2/events", json=[_call(1)]).status_code == 403

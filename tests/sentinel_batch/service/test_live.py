@@ -13,7 +13,7 @@ from running_service import V1, RunningService, raise_alert, serving
 from websockets.sync.client import ClientConnection, connect
 
 import sentinel_batch as sb
-from sentinel_batch.service.hub import QUEUE_SIZE, Client, Hub, SlowClientError
+from sentinel_batch.service.hub import QUEUE_SIZE, Client, Hub, News, SlowClientError
 from sentinel_batch.service.metrics import Metrics
 
 DATA = [
@@ -82,9 +82,11 @@ def test_slow_client_is_dropped_and_others_go_on(calls_lake: Path) -> None:
     async def spread() -> tuple[Client, Client]:
         slow, quick = hub.join(), hub.join()
         assert slow is not None and quick is not None
+        alert = sb.list_alerts(lake=calls_lake).to_dicts()[0]
         for number in range(QUEUE_SIZE + 1):
-            hub._spread({"id": number})
-            assert (await quick.get(1)) == {"id": number}
+            hub._spread(News(alert | {"id": number}))
+            got = await quick.get(1)
+            assert got is not None and got.id == number
         with pytest.raises(SlowClientError):
             await slow.get(1)
         return slow, quick
@@ -94,3 +96,30 @@ def test_slow_client_is_dropped_and_others_go_on(calls_lake: Path) -> None:
     hub.leave(quick)
     hub.leave(slow)
     assert hub.clients == 0
+
+
+def test_alert_is_written_once_for_all(calls_lake: Path) -> None:
+    alert = sb.list_alerts(lake=calls_lake).to_dicts()[0]
+    news = News(alert)
+    assert news.text is news.text and json.loads(news.text)["data"]["suspect_number"] == alert["suspect_number"]
+    assert alert["suspect_number"] not in news.masked and json.loads(news.masked)["data"]["id"] == alert["id"]
+
+
+def test_crossing_of_a_threshold_by_events_is_told(service: RunningService) -> None:
+    with _listen(service) as socket, service.client("ingest") as client:
+        events = [
+            {
+                "caller_number": "+2348039990001",
+                "callee_number": f"+23480355500{callee:02}",
+                "duration_seconds": 1,
+                "timestamp": f"2026-03-01T10:{callee:02}:00Z",
+            }
+            for callee in range(51)
+        ]
+        assert client.post("/api/v2/events", json=events).json()["accepted"] == 51
+        data = _next(socket, "alert")["data"]
+        assert (data["suspect_number"], data["detection_rule"], data["call_count"]) == (
+            "+2348039990001",
+            "SDHF_001",
+            51,
+        )
