@@ -8,7 +8,7 @@ import polars as pl
 from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from sentinel_batch.alerts import annotate_alerts, get_alert, list_alerts, review_alerts, undo_review
 from sentinel_batch.desk import Desk
@@ -16,6 +16,7 @@ from sentinel_batch.service.access import JUDGE, READ, SEND, Principal, needs
 from sentinel_batch.service.answers import answer
 from sentinel_batch.service.jobs import DONE, OPEN, Job, new_job_id
 from sentinel_batch.service.probes import describe_health
+from sentinel_batch.service.reading import answer_from_lake
 from sentinel_batch.service.shapes import (
     Accepted,
     AlertAnswer,
@@ -83,19 +84,21 @@ async def detect_sdhf(
 
 
 @router.get("/alerts", response_model=AlertList, dependencies=[needs(READ)])
-def show_alerts(
+async def show_alerts(
     request: Request,
     severity: Severity | None = None,
     reviewed: bool | None = None,
     limit: int = Query(50, ge=1, le=1000),
     sort: Literal["newest", "severity", "last_seen"] = "newest",
-) -> JSONResponse:
+) -> Response:
     """List alerts, the newest first."""
-    service: Service = request.app.state.service
-    rows = list_alerts(lake=service.desk, severity=severity, reviewed=reviewed)
-    shown = _sorted(rows, sort).head(limit)
-    alerts = [alert_row(row) for row in shown.to_dicts()]
-    return answer(request, {"status": "success", "count": len(alerts), "alerts": alerts, "total": rows.height})
+
+    def read(desk: Desk) -> dict[str, Any]:
+        rows = list_alerts(lake=desk, severity=severity, reviewed=reviewed)
+        alerts = [alert_row(row) for row in _sorted(rows, sort).head(limit).to_dicts()]
+        return {"status": "success", "count": len(alerts), "alerts": alerts, "total": rows.height}
+
+    return await answer_from_lake(request, read)
 
 
 @router.patch("/alerts/{alert_id}", response_model=AlertAnswer)
