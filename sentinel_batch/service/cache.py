@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass
@@ -29,10 +31,13 @@ class Kept:
         JSON.
     versions
         Version of each table that was looked at for it.
+    ends
+        When it stops being true all the same, on the monotonic clock.
     """
 
     body: bytes
     versions: Versions
+    ends: float = math.inf
 
     @property
     def tag(self) -> str:
@@ -40,8 +45,8 @@ class Kept:
         return f'"{hashlib.blake2b(self.body, digest_size=12).hexdigest()}"'
 
     def holds(self, newest: Versions) -> bool:
-        """Tell whether the tables are still those that it comes from."""
-        return all(newest[name] == version for name, version in self.versions.items())
+        """Tell whether it is true: the tables are still those that it comes from."""
+        return time.monotonic() < self.ends and all(newest[name] == version for name, version in self.versions.items())
 
 
 class AnswerCache:
@@ -68,7 +73,9 @@ class AnswerCache:
     def __len__(self) -> int:
         return len(self._kept)
 
-    async def get(self, question: Hashable, tables: Snapshot, work: Callable[[], Awaitable[bytes]]) -> Kept:
+    async def get(
+        self, question: Hashable, tables: Snapshot, work: Callable[[], Awaitable[bytes]], keep: float = math.inf
+    ) -> Kept:
         """Return the answer to a question.
 
         Parameters
@@ -79,6 +86,9 @@ class AnswerCache:
             The tables as they are now; ``work`` reads these.
         work
             Works the answer out.
+        keep
+            Seconds for which the answer is true if no table changes; 0 shares it with those who ask meanwhile, and
+            forgets it.
         """
         kept = self._kept.get(question)
         if kept is not None and kept.holds(tables.versions):
@@ -89,7 +99,7 @@ class AnswerCache:
         # Snapshots of one moment share their versions.
         if task is None or versions is not tables.versions:
             self.misses += 1
-            task = asyncio.create_task(self._work_out(question, tables, work))
+            task = asyncio.create_task(self._work_out(question, tables, work, keep))
             task.add_done_callback(_hear)
             self._under_way[question] = tables.versions, task
         else:
@@ -97,15 +107,18 @@ class AnswerCache:
         # One who leaves must not end it for the others.
         return await asyncio.shield(task)
 
-    async def _work_out(self, question: Hashable, tables: Snapshot, work: Callable[[], Awaitable[bytes]]) -> Kept:
+    async def _work_out(
+        self, question: Hashable, tables: Snapshot, work: Callable[[], Awaitable[bytes]], keep: float
+    ) -> Kept:
         try:
             body = await work()
         finally:
             # A question after a commit may have begun anew.
             if self._under_way.get(question, _NOBODY)[0] is tables.versions:
                 del self._under_way[question]
-        kept = Kept(body, {name: tables.versions[name] for name in tables.touched})
-        self._keep(question, kept)
+        kept = Kept(body, {name: tables.versions[name] for name in tables.touched}, time.monotonic() + keep)
+        if keep > 0:
+            self._keep(question, kept)
         return kept
 
     def _keep(self, question: Hashable, kept: Kept) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,11 +14,14 @@ from sentinel_batch.service.access import principal_of
 from sentinel_batch.service.answers import is_masked, render
 from sentinel_batch.service.state import Service
 
+WHILE = 30.0
+"""Seconds for which an answer that the clock or the rules' files have a say in is kept: an entry may end by then."""
+
 Read = Callable[[Desk], Any]
 """Reads an answer's document from a desk that stands at one moment of the lake."""
 
 
-async def answer_from_lake(request: Request, read: Read, *, keep: bool = True) -> Response:
+async def answer_from_lake(request: Request, read: Read, *, keep: float = math.inf) -> Response:
     """Answer with what a function reads, in a thread for readers.
 
     Parameters
@@ -27,8 +31,8 @@ async def answer_from_lake(request: Request, read: Read, *, keep: bool = True) -
     read
         Reads the answer. It may read tables only through the desk that it is given.
     keep
-        Whether the answer depends on nothing but the tables, so that it stays true until one of them changes. Not so if
-        the clock or a file outside the lake has a say.
+        Seconds for which the answer is true if no table changes; :data:`WHILE` if the clock, or a file elsewhere,
+        has a say in it.
 
     Raises
     ------
@@ -43,17 +47,11 @@ async def answer_from_lake(request: Request, read: Read, *, keep: bool = True) -
     def work() -> bytes:
         return render(read(desk), masked=masked)
 
-    if not keep:
-        return _respond(await service.read(work))
     question = (scope["path"], scope["query_string"], masked)
-    kept = await service.answers.get(question, desk.tables, lambda: service.read(work))
+    kept = await service.answers.get(question, desk.tables, lambda: service.read(work), keep=keep)
     if kept.tag in _tags(request):
         return Response(status_code=304, headers={"ETag": kept.tag})
-    return _respond(kept.body, {"ETag": kept.tag})
-
-
-def _respond(body: bytes, headers: dict[str, str] | None = None) -> Response:
-    return Response(body, media_type="application/json", headers=headers)
+    return Response(kept.body, media_type="application/json", headers={"ETag": kept.tag})
 
 
 def _tags(request: Request) -> list[str]:

@@ -13,7 +13,7 @@ from sentinel_batch.desk import Desk
 from sentinel_batch.detection import read_guidance
 from sentinel_batch.service.access import JUDGE, READ, Principal, needs
 from sentinel_batch.service.answers import answer
-from sentinel_batch.service.reading import answer_from_lake
+from sentinel_batch.service.reading import WHILE, answer_from_lake
 from sentinel_batch.service.shapes import Int64, Note, Plain, Severity, alert_row
 from sentinel_batch.service.v2.common import (
     PREFIX,
@@ -66,7 +66,7 @@ async def show_alert(request: Request, alert_id: Int64) -> Response:
         return {"status": "success", "alert": alert_row(row), "remediation": advice}
 
     # Files of rules may change without a commit.
-    return await answer_from_lake(request, read, keep=False)
+    return await answer_from_lake(request, read, keep=WHILE)
 
 
 @router.get("/alerts/{alert_id}/explain", response_model=Answer, dependencies=[needs(READ)])

@@ -16,7 +16,7 @@ from sentinel_batch.rules import describe_rule, get_rule, read_catalogue
 from sentinel_batch.schema import RUNS
 from sentinel_batch.service.access import JUDGE, READ, Principal, needs
 from sentinel_batch.service.answers import answer
-from sentinel_batch.service.reading import answer_from_lake
+from sentinel_batch.service.reading import WHILE, answer_from_lake
 from sentinel_batch.service.shapes import Plain
 from sentinel_batch.service.v2.common import PREFIX, Answer, Limit, listed, service_of
 
@@ -49,7 +49,7 @@ async def list_all_suppressions(request: Request, active: bool | None = None) ->
         return listed("suppressions", list_suppressions(lake=desk, active=active).to_dicts())
 
     # They end by the clock.
-    return await answer_from_lake(request, read, keep=False)
+    return await answer_from_lake(request, read, keep=WHILE)
 
 
 @router.post("/suppressions", response_model=Answer, status_code=201)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import polars as pl
@@ -44,7 +45,7 @@ async def show_number(request: Request, number: Number, at: Moment = None) -> Re
             "recordings": list_recordings(desk, number=risk.number, limit=50).to_dicts(),
         }
 
-    return await answer_from_lake(request, read, keep=_has_calls(request))
+    return await answer_from_lake(request, read, keep=_how_long(request))
 
 
 @router.get("/numbers/{number}/explain", response_model=Answer, dependencies=[needs(READ)])
@@ -62,12 +63,12 @@ async def show_profiles(request: Request, number: Number) -> Response:
         rows = scan_profiles(desk).filter(pl.col("number") == normal).sort("local_date", descending=True).head(_DAYS)
         return {**listed("profiles", rows.collect().to_dicts()), "number": normal}
 
-    return await answer_from_lake(request, read, keep=_has_calls(request))
+    return await answer_from_lake(request, read, keep=_how_long(request))
 
 
-def _has_calls(request: Request) -> bool:
-    """Tell whether the lake has calls: without any, the 24 hours that are looked at end now."""
-    return service_of(request).reader.snapshot().bounds() is not None
+def _how_long(request: Request) -> float:
+    """Return for how many seconds a risk is true: in a lake without calls, the 24 hours that are looked at end now."""
+    return 0 if service_of(request).reader.snapshot().bounds() is None else math.inf
 
 
 def _boxes_of(desk: Desk, number: str) -> list[object]:

@@ -11,7 +11,7 @@ from sentinel_batch.boxes import get_box, list_boxes
 from sentinel_batch.desk import Desk
 from sentinel_batch.scores import describe_suspects, list_suspects, rank_queue
 from sentinel_batch.service.access import READ, needs
-from sentinel_batch.service.reading import answer_from_lake
+from sentinel_batch.service.reading import WHILE, answer_from_lake
 from sentinel_batch.service.shapes import Int64, Plain, Severity
 from sentinel_batch.service.v2.common import PREFIX, Answer, Limit, Moment, listed, read_moment
 
@@ -34,7 +34,7 @@ async def list_all_suspects(
         rows = list_suspects(desk, severity=severity, suspect=suspect, **period, limit=limit)
         return listed("suspects", describe_suspects(rows, lake=desk))
 
-    return await answer_from_lake(request, read, keep=False)
+    return await answer_from_lake(request, read, keep=WHILE)
 
 
 @router.get("/queue", response_model=Answer, dependencies=[needs(READ)])
@@ -49,7 +49,7 @@ async def show_queue(request: Request, since: Moment = None, until: Moment = Non
         return {**listed("suspects", found.suspects.to_dicts()), **facts}
 
     # Its model, and what is suppressed today, may change without a commit.
-    return await answer_from_lake(request, read, keep=False)
+    return await answer_from_lake(request, read, keep=WHILE)
 
 
 @router.get("/boxes", response_model=Answer, dependencies=[needs(READ)])
