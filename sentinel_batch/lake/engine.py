@@ -20,9 +20,6 @@ _T = TypeVar("_T")
 REMEMBERED = 12
 """Large results of one kind that an engine keeps: the figures of a day's callers take 24 bytes a caller."""
 
-REMEMBERED_SMALL = 5000
-"""The same for what takes a kilobyte or less."""
-
 
 class Engine:
     """Queries of one lake's Parquet files by any number of threads; what is known of a file is kept.
@@ -77,7 +74,15 @@ class Engine:
         finally:
             cursor.close()
 
-    def remember(self, kind: str, key: Hashable, make: Callable[[], _T], *, at_most: int | None = None) -> _T:
+    def remember(
+        self,
+        kind: str,
+        key: Hashable,
+        make: Callable[[], _T],
+        *,
+        at_most: int | None = None,
+        worth: Callable[[_T], bool] | None = None,
+    ) -> _T:
         """Return the result that was kept under a key, or make it.
 
         Parameters
@@ -91,12 +96,16 @@ class Engine:
             Works it out; two threads that ask at once may both do so.
         at_most
             Of each kind so many are kept, those that were asked for last; None is :data:`REMEMBERED`.
+        worth
+            Tells whether a result is kept; None keeps all.
         """
         results = self._results[kind]
         with suppress(KeyError):
             results.move_to_end(key)
             return cast(_T, results[key])
         result = make()
+        if worth is not None and not worth(result):
+            return result
         with self._opening:
             results[key] = result
             while len(results) > (REMEMBERED if at_most is None else at_most):

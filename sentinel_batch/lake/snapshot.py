@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from copy import copy
 from datetime import datetime, timedelta
 from functools import cached_property, partial
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
@@ -28,6 +29,8 @@ _STATS_PRECISION = timedelta(milliseconds=1)  # Delta Lake cuts the bounds in it
 _TRIES = 100
 REMEMBERED_TEXTS = 200
 _T = TypeVar("_T")
+_File = tuple[Path, datetime | None, datetime | None]
+"""A file, and the first and the last moment of its calls."""
 
 
 class Snapshot:
@@ -54,6 +57,7 @@ class Snapshot:
         """Tables that were looked at by now: with the same versions of these, the same question has the same answer."""
         self._logs: dict[str, DeltaTable | None] = {}
         self._frames: dict[str, pl.DataFrame] = {}
+        self._files: dict[str, list[_File]] = {}
         self._actions: dict[str, list[dict[str, Any]]] = {}
         self._commits: dict[str, set[str]] = {}
 
@@ -94,6 +98,7 @@ class Snapshot:
         fresh._logs = _keep(self._logs, same)
         fresh._frames = _keep(self._frames, same)
         fresh._actions = _keep(self._actions, same)
+        fresh._files = _keep(self._files, same)
         fresh._commits = _keep(self._commits, same)
         return fresh
 
@@ -143,17 +148,15 @@ class Snapshot:
         """List a table's Parquet files, but for those whose calls all lie outside [since, until]."""
         if self.deadline is not None:  # Every read begins here.
             self.deadline.check()
-        kept = []
-        for action in self._list(name):
-            first, last = action.get("min.call_timestamp"), action.get("max.call_timestamp")
-            outside = (until is not None and first is not None and first > until) or (
+        return [
+            path
+            for path, first, last in self._list_files(name)
+            if not (
+                (until is not None and first is not None and first > until)
                 # A bound that was cut to milliseconds may lie up to one below the true one, hence the allowance.
-                since is not None and last is not None and last + _STATS_PRECISION <= since
+                or (since is not None and last is not None and last + _STATS_PRECISION <= since)
             )
-            if not outside:
-                kept.append(self.path / name / unquote(action["path"]))
-        # In a fixed order, so that a repeated run reads the rows in the same one.
-        return sorted(kept)
+        ]
 
     def connect(
         self, *names: str, since: datetime | None = None, until: datetime | None = None, memory_limit: str = "3GB"
@@ -275,6 +278,20 @@ class Snapshot:
         """Tell whether a table stays in memory: a small one, whose engine stays as well."""
         size = sum(action["size_bytes"] for action in self._list(name))
         return not TABLES[name].partition_by and size <= self.engine.kept_table_bytes
+
+    def _list_files(self, name: str) -> list[_File]:
+        """List a table's files, in a fixed order, so that a repeated run reads the rows in the same one."""
+        actions = self._list(name)
+        if name not in self._files:
+            found = (
+                (
+                    self.path / name / unquote(action["path"]),
+                    *map(action.get, ("min.call_timestamp", "max.call_timestamp")),
+                )
+                for action in actions
+            )
+            self._files[name] = sorted(found, key=itemgetter(0))
+        return self._files[name]
 
     def _list(self, name: str) -> list[dict[str, Any]]:
         self.touched.add(name)

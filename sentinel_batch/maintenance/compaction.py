@@ -17,8 +17,8 @@ from typing import Any
 import polars as pl
 
 from sentinel_batch.errors import LakeDamagedError
-from sentinel_batch.lake import Lake, Snapshot, StagedFile, scan_parts
-from sentinel_batch.maintenance.files import SORTED_PREFIX, DataFile, group_by_partition, list_data_files
+from sentinel_batch.lake import SORTED_PREFIX, Lake, Snapshot, StagedFile, scan_parts
+from sentinel_batch.maintenance.files import DataFile, group_by_partition, list_data_files
 from sentinel_batch.schema import TABLES, Table, polars_schema
 
 TARGET_BYTES = 256 * 1024 * 1024
