@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import unquote
 
 import polars as pl
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _STATS_PRECISION = timedelta(milliseconds=1)  # Delta Lake cuts the bounds in its log to milliseconds.
+_BOUNDS = ("min.call_timestamp", "max.call_timestamp")
 _TRIES = 100
 REMEMBERED_TEXTS = 200
 _T = TypeVar("_T")
@@ -283,14 +284,8 @@ class Snapshot:
         """List a table's files, in a fixed order, so that a repeated run reads the rows in the same one."""
         actions = self._list(name)
         if name not in self._files:
-            found = (
-                (
-                    self.path / name / unquote(action["path"]),
-                    *map(action.get, ("min.call_timestamp", "max.call_timestamp")),
-                )
-                for action in actions
-            )
-            self._files[name] = sorted(found, key=itemgetter(0))
+            found = [(self.path / name / unquote(action["path"]), *map(action.get, _BOUNDS)) for action in actions]
+            self._files[name] = cast(list[_File], sorted(found, key=itemgetter(0)))
         return self._files[name]
 
     def _list(self, name: str) -> list[dict[str, Any]]:

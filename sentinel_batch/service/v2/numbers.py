@@ -74,4 +74,6 @@ def _how_long(request: Request) -> float:
 def _boxes_of(desk: Desk, number: str) -> list[object]:
     members = list_standing_members(desk.tables)
     ids = members.filter(pl.col("number") == number)["box_id"].to_list()
+    if not ids:
+        return []
     return list(to_plain(list_boxes(lake=desk).filter(pl.col("box_id").is_in(ids)).to_dicts()))
