@@ -13,8 +13,9 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -117,13 +118,19 @@ class Trial:
         """Read and write at once, then compare."""
         self.random, self.lake = random.Random(self.seed), Lake.create(self.folder / "lake")
         self._commit()
-        with LakeReader(self.lake, seconds=None) as self.reader, ThreadPoolExecutor(THREADS) as pool:
+        with self._opened(), ThreadPoolExecutor(THREADS) as pool:
             asked = [pool.submit(self._ask, number) for number in range(self.reads)]
             self._write()
             for future in asked:
                 future.result()
         faults = [fault for answer in self.answers if (fault := self._judge(answer))]
         return Outcome(self.answers, faults, self.commits, self.packings)
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        """Open what is asked, for a block."""
+        with LakeReader(self.lake, seconds=None) as self.reader:
+            yield
 
     def _write(self) -> None:
         every = max(self.commits // self.packings, 1)
@@ -172,14 +179,19 @@ class Trial:
         if answer.version < answer.before:
             return f"version {answer.version} was read when {answer.before} was committed already"
         calls = self.calls[max(version for version in self.calls if version <= answer.version)]
-        expected = _work_out(calls, answer.number)[: len(answer.figures)]
-        same = all(
-            a == b or (a is not None and abs(a - b) < 1e-9) for a, b in zip(answer.figures, expected, strict=True)
-        )
-        return None if same else f"{answer.number} of version {answer.version}: {answer.figures}, not {expected}"
+        expected = work_out(calls, answer.number)[: len(answer.figures)]
+        if is_same(answer.figures, expected):
+            return None
+        return f"{answer.number} of version {answer.version}: {answer.figures}, not {expected}"
 
 
-def _work_out(calls: Iterable[tuple[str, str, int]], number: str) -> Figures:
+def is_same(figures: Figures, expected: Figures) -> bool:
+    """Tell whether figures are those that were expected, but for the last digits."""
+    pairs = zip(figures, expected, strict=True)
+    return all(a == b or (a is not None and abs(a - b) < 1e-9) for a, b in pairs)
+
+
+def work_out(calls: Iterable[tuple[str, str, int]], number: str) -> Figures:
     """Return calls, callees, average; other callers, and the percent of them that is below in each."""
     by_caller = defaultdict(list)
     for caller, callee, seconds in calls:

@@ -89,13 +89,15 @@ class Outcome:
 
 
 @contextmanager
-def served(lake: Path, log: Path, kept_mb: int) -> Iterator[tuple[str, psutil.Process]]:
-    """Run the service on a lake; give its address and process."""
+def served(
+    lake: Path, log: Path, kept_mb: int = 64, further: Sequence[str] = ()
+) -> Iterator[tuple[str, psutil.Process]]:
+    """Run the service on a lake, with further words on its command line; give its address and process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     words = ["serve", "--lake", lake, "--port", port, "--insecure-local", "--requests-per-minute", 1_000_000]
-    command = [sys.executable, "-m", "sentinel_batch", *map(str, words), "--keep-answers", str(kept_mb)]
+    command = [sys.executable, "-m", "sentinel_batch", *map(str, words), "--keep-answers", str(kept_mb), *further]
     with log.open("ab") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, cwd=HERE.parent, env=environment())
     try:

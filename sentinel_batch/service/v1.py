@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import polars as pl
@@ -119,7 +120,7 @@ async def update_alert(
         raise RequestValidationError(
             [{"type": "value_error", "loc": ("body", "disposition"), "msg": "A verdict needs reviewed = true."}]
         )
-    row = await service.write(lambda desk: _apply(desk, alert_id, update, principal.name))
+    row = await service.write(lambda desk: _apply(desk, service.newest_desk, alert_id, update, principal.name))
     return answer(request, {"status": "success", "alert": alert_row(row)})
 
 
@@ -175,19 +176,19 @@ def _sorted(rows: pl.DataFrame, sort: str) -> pl.DataFrame:
     return rows.sort(column, "id", descending=True)
 
 
-def _apply(desk: Desk, alert_id: int, update: AlertUpdate, by: str) -> dict[str, Any]:
-    before = get_alert(alert_id, lake=desk)
+def _apply(desk: Desk, newest: Callable[[], Desk], alert_id: int, update: AlertUpdate, by: str) -> dict[str, Any]:
+    before = get_alert(alert_id, lake=newest())
     notes_given = "reviewer_notes" in update.model_fields_set
     notes = update.reviewer_notes if notes_given else before["reviewer_notes"]
     if update.reviewed is False:
-        while get_alert(alert_id, lake=desk)["reviewed"]:
+        while get_alert(alert_id, lake=newest())["reviewed"]:
             undo_review(alert_id, by=by, lake=desk)
     elif update.reviewed or update.disposition is not None:
         review_alerts(
             alert_id, disposition=update.disposition, notes=notes or "", replace=update.replace, by=by, lake=desk
         )
-    if get_alert(alert_id, lake=desk)["reviewer_notes"] != (notes or None):
+    if get_alert(alert_id, lake=newest())["reviewer_notes"] != (notes or None):
         annotate_alerts(alert_id, notes=notes or "", by=by, lake=desk)
-    row = get_alert(alert_id, lake=desk)
+    row = get_alert(alert_id, lake=newest())
     row.pop("events")
     return row
