@@ -21,7 +21,7 @@ Read = Callable[[Desk], Any]
 """Reads an answer's document from a desk that stands at one moment of the lake."""
 
 
-async def answer_from_lake(request: Request, read: Read, *, keep: float = math.inf) -> Response:
+async def answer_from_lake(request: Request, read: Read, *, keep: float = math.inf, quick: bool = False) -> Response:
     """Answer with what a function reads, in a thread for readers.
 
     Parameters
@@ -33,6 +33,8 @@ async def answer_from_lake(request: Request, read: Read, *, keep: float = math.i
     keep
         Seconds for which the answer is true if no table changes; :data:`WHILE` if the clock, or a file elsewhere,
         has a say in it.
+    quick
+        Whether nothing but small tables are read: no calls, no profiles.
 
     Raises
     ------
@@ -48,7 +50,7 @@ async def answer_from_lake(request: Request, read: Read, *, keep: float = math.i
         return render(read(desk), masked=masked)
 
     question = (scope["path"], scope["query_string"], masked)
-    kept = await service.answers.get(question, desk.tables, lambda: service.read(work), keep=keep)
+    kept = await service.answers.get(question, desk.tables, lambda: service.read(work, quick=quick), keep=keep)
     if kept.tag in _tags(request):
         return Response(status_code=304, headers={"ETag": kept.tag})
     return Response(kept.body, media_type="application/json", headers={"ETag": kept.tag})

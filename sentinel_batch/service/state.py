@@ -32,8 +32,8 @@ log = logging.getLogger("sentinel_batch.service")
 
 Answer = TypeVar("Answer")
 
-READERS = 8
-"""Requests that read the lake at the same time."""
+READERS, QUICK_READERS = 4, 2
+"""Requests that read calls at the same time, and those that read nothing but small tables, which are in memory."""
 
 _OTHER_THREADS = 8
 
@@ -65,6 +65,8 @@ class Service:
         self.hub = Hub(self.desk, self.metrics)
         self.stopping = False
         self._readers = ThreadPoolExecutor(READERS, "reads")
+        # A list must not wait behind explanations.
+        self._quick_readers = ThreadPoolExecutor(QUICK_READERS, "quick reads")
         # One at a time: the lake has one writer anyway, and a second one would only wait in a thread.
         self._writer = ThreadPoolExecutor(1, "writes")
         self._tasks: list[asyncio.Task[None]] = []
@@ -100,15 +102,17 @@ class Service:
         await asyncio.to_thread(self.scorer.stop)
         self._writer.shutdown()
         self._readers.shutdown()
+        self._quick_readers.shutdown()
         self.reader.close()
 
     def newest_desk(self) -> Desk:
         """Return a desk at the newest moment of the lake, for one request: its deadline begins now."""
         return Desk(self.desk.config, self.reader.snapshot())
 
-    async def read(self, work: Callable[[], Answer]) -> Answer:
-        """Let a function read the lake in a thread of the readers, of whom nobody else is waited for."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+    async def read(self, work: Callable[[], Answer], *, quick: bool = False) -> Answer:
+        """Let a function read the lake, in a thread for those who read calls or for those who read small tables."""
+        readers = self._quick_readers if quick else self._readers
+        return await asyncio.get_running_loop().run_in_executor(readers, work)
 
     async def write(self, change: Callable[[Desk], Answer]) -> Answer:
         """Let a function change the lake, after those that came before it.

@@ -99,7 +99,7 @@ async def show_alerts(
         alerts = [alert_row(row) for row in _sorted(rows, sort).head(limit).to_dicts()]
         return {"status": "success", "count": len(alerts), "alerts": alerts, "total": rows.height}
 
-    return await answer_from_lake(request, read)
+    return await answer_from_lake(request, read, quick=True)
 
 
 @router.patch("/alerts/{alert_id}", response_model=AlertAnswer)

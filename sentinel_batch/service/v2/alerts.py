@@ -52,7 +52,7 @@ async def list_all_alerts(
         rows = list_alerts(lake=desk, **filters, since=read_moment(since, "since"), limit=limit)
         return listed("alerts", [alert_row(row) for row in rows.to_dicts()])
 
-    return await answer_from_lake(request, read)
+    return await answer_from_lake(request, read, quick=True)
 
 
 @router.get("/alerts/{alert_id}", response_model=Answer, dependencies=[needs(READ)])
@@ -66,7 +66,7 @@ async def show_alert(request: Request, alert_id: Int64) -> Response:
         return {"status": "success", "alert": alert_row(row), "remediation": advice}
 
     # Files of rules may change without a commit.
-    return await answer_from_lake(request, read, keep=WHILE)
+    return await answer_from_lake(request, read, keep=WHILE, quick=True)
 
 
 @router.get("/alerts/{alert_id}/explain", response_model=Answer, dependencies=[needs(READ)])

@@ -35,14 +35,16 @@ class CaseUpdate(BaseModel):
 async def list_all_cases(request: Request, status: Plain | None = None, limit: Limit = 50) -> Response:
     """List cases in the order of importance; those that are not closed unless a status is named."""
     return await answer_from_lake(
-        request, lambda desk: listed("cases", list_cases(lake=desk, status=status, limit=limit).to_dicts())
+        request, lambda desk: listed("cases", list_cases(lake=desk, status=status, limit=limit).to_dicts()), quick=True
     )
 
 
 @router.get("/cases/{case_id}", response_model=Answer, dependencies=[needs(READ)])
 async def show_case(request: Request, case_id: Int64) -> Response:
     """Show a case with its members, links and history."""
-    return await answer_from_lake(request, lambda desk: {"status": "success", **get_case(case_id, lake=desk).to_dict()})
+    return await answer_from_lake(
+        request, lambda desk: {"status": "success", **get_case(case_id, lake=desk).to_dict()}, quick=True
+    )
 
 
 @router.patch("/cases/{case_id}", response_model=Answer)

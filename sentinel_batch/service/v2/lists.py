@@ -49,7 +49,7 @@ async def list_all_suppressions(request: Request, active: bool | None = None) ->
         return listed("suppressions", list_suppressions(lake=desk, active=active).to_dicts())
 
     # They end by the clock.
-    return await answer_from_lake(request, read, keep=WHILE)
+    return await answer_from_lake(request, read, keep=WHILE, quick=True)
 
 
 @router.post("/suppressions", response_model=Answer, status_code=201)
@@ -96,7 +96,7 @@ async def list_runs(request: Request, limit: Limit = 50) -> Response:
         decoded = [{k: json.loads(scrub(v)) if k in _ENCODED else v for k, v in row.items()} for row in rows]
         return listed("runs", [{**row, "message": scrub(row["message"] or "")} for row in decoded])
 
-    return await answer_from_lake(request, read)
+    return await answer_from_lake(request, read, quick=True)
 
 
 @router.get("/recordings", response_model=Answer, dependencies=[needs(READ)])
@@ -113,7 +113,7 @@ async def list_all_recordings(
         rows = list_recordings(desk, label=label, action=action, number=number, limit=limit).drop("picture")
         return listed("recordings", rows.to_dicts())
 
-    return await answer_from_lake(request, read)
+    return await answer_from_lake(request, read, quick=True)
 
 
 def _without_file(facts: dict[str, Any]) -> dict[str, Any]:

@@ -55,7 +55,9 @@ async def show_queue(request: Request, since: Moment = None, until: Moment = Non
 @router.get("/boxes", response_model=Answer, dependencies=[needs(READ)])
 async def list_all_boxes(request: Request, limit: Limit = 50) -> Response:
     """List the SIM boxes that stand, in the order of importance."""
-    return await answer_from_lake(request, lambda desk: listed("boxes", list_boxes(lake=desk, limit=limit).to_dicts()))
+    return await answer_from_lake(
+        request, lambda desk: listed("boxes", list_boxes(lake=desk, limit=limit).to_dicts()), quick=True
+    )
 
 
 @router.get("/boxes/{box_id}", response_model=Answer, dependencies=[needs(READ)])
