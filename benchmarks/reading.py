@@ -205,16 +205,16 @@ def work_out(calls: Iterable[tuple[str, str, int]], number: str) -> Figures:
     return (*own, len(figures), *below)
 
 
-def main() -> None:
-    """Run a trial and say what happened; fails if an answer was wrong."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.reading", description=__doc__)
+def main(kind: type[Trial] = Trial, name: str = "reading", description: str | None = __doc__) -> None:
+    """Run a trial of a kind and say what happened; fails if an answer was wrong."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
     parser.add_argument("--reads", type=int, default=20_000)
     parser.add_argument("--commits", type=int, default=400)
     parser.add_argument("--packings", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        done = Trial(Path(folder), options.reads, options.commits, options.packings, options.seed).run()
+        done = kind(Path(folder), options.reads, options.commits, options.packings, options.seed).run()
     print(done.tell(), *done.faults[:10], sep="\n")
     raise SystemExit(bool(done.faults))
 

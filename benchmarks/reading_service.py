@@ -6,18 +6,15 @@ that of a version of the calls that was the newest at some time between question
 
 from __future__ import annotations
 
-import argparse
 import json
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from benchmarks.reading import END, NUMBERS, Answer, Figures, Trial, is_same, work_out
+from benchmarks.reading import END, NUMBERS, Answer, Figures, Trial, is_same, main, work_out
 from benchmarks.service_load import served
 
 _MEASURES = ("call_count", "unique_destinations", "avg_duration_seconds")
@@ -61,19 +58,5 @@ class ServiceTrial(Trial):
         return f"{answer.number} between {answer.before} and {answer.after}: {answer.figures}, not {expected}"
 
 
-def main() -> None:
-    """Run a trial and say what happened; fails if an answer was wrong."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.reading_service", description=__doc__)
-    parser.add_argument("--reads", type=int, default=20_000)
-    parser.add_argument("--commits", type=int, default=400)
-    parser.add_argument("--packings", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        done = ServiceTrial(Path(folder), options.reads, options.commits, options.packings, options.seed).run()
-    print(done.tell(), *done.faults[:10], sep="\n")
-    raise SystemExit(bool(done.faults))
-
-
 if __name__ == "__main__":
-    main()
+    main(ServiceTrial, "reading_service", __doc__)

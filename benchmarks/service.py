@@ -26,6 +26,7 @@ HERE = Path(__file__).parent
 TARGETS = {"alerts": 100, "risk": 100, "explain": 300}
 """Milliseconds within which 95 % of the answers to 20 clients have to be there."""
 MOST_MIB = 1536
+LEAST_CALLS = 1_000_000
 
 
 LOADS = (
@@ -144,7 +145,12 @@ def _make(lake: Path, calls: int) -> None:
 
 
 def _number(text: str) -> int:
-    return int(text.replace("_", "").replace(",", ""))
+    calls = int(text.replace("_", "").replace(",", ""))
+    if calls < LEAST_CALLS:
+        raise argparse.ArgumentTypeError(
+            f"{calls:,} calls are too few for the suspects; allowed: {LEAST_CALLS:,} and more"
+        )
+    return calls
 
 
 def main() -> None:
