@@ -147,9 +147,7 @@ def _make(lake: Path, calls: int) -> None:
 def _number(text: str) -> int:
     calls = int(text.replace("_", "").replace(",", ""))
     if calls < LEAST_CALLS:
-        raise argparse.ArgumentTypeError(
-            f"{calls:,} calls are too few for the suspects; allowed: {LEAST_CALLS:,} and more"
-        )
+        raise argparse.ArgumentTypeError(f"{calls:,} calls are too few; allowed: {LEAST_CALLS:,} and more")
     return calls
 
 
