@@ -17,10 +17,11 @@ MANIFEST := pyproject.toml constraints.txt
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 THOROUGH := --hypothesis-profile thorough
 LAKE := data/lake
+CALLS ?= 50_000_000
 DEMO_LAKE := data/demo-lake
 REPORTS := reports
 
-.PHONY: help run demo serve test test-slow test-all lint bench docs wheel clean
+.PHONY: help run demo serve test test-slow test-all lint bench bench-service docs wheel clean
 
 help:
 	@echo "make run    load the sample calls and recordings, detect, score, list the alerts, write the report"
@@ -31,6 +32,7 @@ help:
 	@echo "make lint   ruff, mypy, import contracts"
 	@echo "make serve  answer the Sentinel API on this machine, without keys: http://localhost:8000"
 	@echo "make bench  run the benchmarks (minutes)"
+	@echo "make bench-service  ask a real service as 20 clients do (minutes; CALLS=2_000_000 for a small lake)"
 	@echo "make docs   write the generated pages of docs/"
 	@echo "make clean  remove the environment and everything that was generated"
 
@@ -109,6 +111,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
+
+bench-service: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.service --calls $(CALLS)
 
 docs: $(VENV)/.run
 	$(BIN)/python -m sentinel_batch.cli.documentation docs/cli.md

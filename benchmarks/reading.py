@@ -13,8 +13,9 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -117,13 +118,19 @@ class Trial:
         """Read and write at once, then compare."""
         self.random, self.lake = random.Random(self.seed), Lake.create(self.folder / "lake")
         self._commit()
-        with LakeReader(self.lake, seconds=None) as self.reader, ThreadPoolExecutor(THREADS) as pool:
+        with self._opened(), ThreadPoolExecutor(THREADS) as pool:
             asked = [pool.submit(self._ask, number) for number in range(self.reads)]
             self._write()
             for future in asked:
                 future.result()
         faults = [fault for answer in self.answers if (fault := self._judge(answer))]
         return Outcome(self.answers, faults, self.commits, self.packings)
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        """Open what is asked, for a block."""
+        with LakeReader(self.lake, seconds=None) as self.reader:
+            yield
 
     def _write(self) -> None:
         every = max(self.commits // self.packings, 1)
@@ -172,14 +179,19 @@ class Trial:
         if answer.version < answer.before:
             return f"version {answer.version} was read when {answer.before} was committed already"
         calls = self.calls[max(version for version in self.calls if version <= answer.version)]
-        expected = _work_out(calls, answer.number)[: len(answer.figures)]
-        same = all(
-            a == b or (a is not None and abs(a - b) < 1e-9) for a, b in zip(answer.figures, expected, strict=True)
-        )
-        return None if same else f"{answer.number} of version {answer.version}: {answer.figures}, not {expected}"
+        expected = work_out(calls, answer.number)[: len(answer.figures)]
+        if is_same(answer.figures, expected):
+            return None
+        return f"{answer.number} of version {answer.version}: {answer.figures}, not {expected}"
 
 
-def _work_out(calls: Iterable[tuple[str, str, int]], number: str) -> Figures:
+def is_same(figures: Figures, expected: Figures) -> bool:
+    """Tell whether figures are those that were expected, but for the last digits."""
+    pairs = zip(figures, expected, strict=True)
+    return all(a == b or (a is not None and abs(a - b) < 1e-9) for a, b in pairs)
+
+
+def work_out(calls: Iterable[tuple[str, str, int]], number: str) -> Figures:
     """Return calls, callees, average; other callers, and the percent of them that is below in each."""
     by_caller = defaultdict(list)
     for caller, callee, seconds in calls:
@@ -193,16 +205,16 @@ def _work_out(calls: Iterable[tuple[str, str, int]], number: str) -> Figures:
     return (*own, len(figures), *below)
 
 
-def main() -> None:
-    """Run a trial and say what happened; fails if an answer was wrong."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.reading", description=__doc__)
+def main(kind: type[Trial] = Trial, name: str = "reading", description: str | None = __doc__) -> None:
+    """Run a trial of a kind and say what happened; fails if an answer was wrong."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
     parser.add_argument("--reads", type=int, default=20_000)
     parser.add_argument("--commits", type=int, default=400)
     parser.add_argument("--packings", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        done = Trial(Path(folder), options.reads, options.commits, options.packings, options.seed).run()
+        done = kind(Path(folder), options.reads, options.commits, options.packings, options.seed).run()
     print(done.tell(), *done.faults[:10], sep="\n")
     raise SystemExit(bool(done.faults))
 

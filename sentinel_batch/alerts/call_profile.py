@@ -19,6 +19,8 @@ SHOWN = 10
 _INSTANT = timedelta(microseconds=1)
 _ORDER = ("call_timestamp", "callee_number")
 
+_PLACES = ("location_code", "imei", "imsi", "trunk")
+
 _FIGURES = {
     "call_count": "call_count",
     "unique_destinations": "unique_callees",
@@ -166,6 +168,8 @@ def count_cells(calls: pl.DataFrame) -> pl.DataFrame:
         )
         .sort(["calls", "value"], descending=[True, False])
         .select(pl.lit(kind).alias("kind"), "value", "calls", "first_call", "last_call")
-        for kind in ("location_code", "imei", "imsi", "trunk")
+        for kind in _PLACES
+        # Most operators send one or two of them; the first keeps the columns of an answer without any.
+        if kind == _PLACES[0] or calls[kind].null_count() < calls.height
     ]
     return pl.concat(kinds)

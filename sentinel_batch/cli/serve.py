@@ -26,6 +26,12 @@ def serve(
     requests_per_minute: Annotated[
         int, typer.Option("--requests-per-minute", metavar="N", min=1, max=1_000_000, help="Of each key.")
     ] = 6000,
+    answer_within: Annotated[
+        float, typer.Option("--answer-within", metavar="SECONDS", min=0.1, help="Longest wait for a question's answer.")
+    ] = 10.0,
+    keep_answers: Annotated[
+        int, typer.Option("--keep-answers", metavar="MB", min=0, help="Memory for answers that are still true.")
+    ] = 64,
     allow_origin: Annotated[
         list[str] | None,
         typer.Option("--allow-origin", metavar="ORIGIN", help="Web pages that may call it: https://desk.example."),
@@ -51,6 +57,8 @@ def serve(
         job_workers=workers_for_jobs,
         max_upload=max_upload << 20,
         requests_per_minute=requests_per_minute,
+        answer_seconds=answer_within,
+        kept_answers=keep_answers << 20,
         allowed_origins=tuple(allow_origin or ()),
         mask_numbers=not show_numbers,
     )

@@ -17,6 +17,7 @@ from .reader import LakeReader as LakeReader
 from .snapshot import Snapshot as Snapshot
 from .staging import STAGING as STAGING
 from .staging import full_disk_reported as full_disk_reported
+from .tables import SORTED_PREFIX as SORTED_PREFIX
 from .tables import count_equal_rows as count_equal_rows
 from .tables import relate_parts as relate_parts
 from .tables import scan_parts as scan_parts

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 REMEMBERED = 12
-"""Results of one kind that an engine keeps; the largest, the figures of a day's callers, take 24 bytes a caller."""
+"""Large results of one kind that an engine keeps: the figures of a day's callers take 24 bytes a caller."""
 
 
 class Engine:
@@ -30,10 +30,13 @@ class Engine:
         The lake's folder: intermediate results that do not fit spill into its staging folder.
     memory_limit
         DuckDB's limit.
+    kept_table_bytes
+        Tables without partitions whose files are no larger than this stay in memory with the snapshots that read them.
     """
 
-    def __init__(self, lake: Path, memory_limit: str = "3GB") -> None:
+    def __init__(self, lake: Path, memory_limit: str = "3GB", kept_table_bytes: int = 0) -> None:
         self._lake, self._memory_limit = lake, memory_limit
+        self.kept_table_bytes = kept_table_bytes
         self._opening = threading.Lock()
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._results: defaultdict[str, OrderedDict[Hashable, Any]] = defaultdict(OrderedDict)
@@ -71,27 +74,41 @@ class Engine:
         finally:
             cursor.close()
 
-    def remember(self, kind: str, key: Hashable, make: Callable[[], _T]) -> _T:
+    def remember(
+        self,
+        kind: str,
+        key: Hashable,
+        make: Callable[[], _T],
+        *,
+        at_most: int | None = None,
+        worth: Callable[[_T], bool] | None = None,
+    ) -> _T:
         """Return the result that was kept under a key, or make it.
 
         Parameters
         ----------
         kind
-            What it is; of each kind the :data:`REMEMBERED` that were asked for last are kept.
+            What it is.
         key
             Has to name the files that the result comes from: files never change, so it holds for every version of the
             table that has them.
         make
             Works it out; two threads that ask at once may both do so.
+        at_most
+            Of each kind so many are kept, those that were asked for last; None is :data:`REMEMBERED`.
+        worth
+            Tells whether a result is kept; None keeps all.
         """
         results = self._results[kind]
         with suppress(KeyError):
             results.move_to_end(key)
             return cast(_T, results[key])
         result = make()
+        if worth is not None and not worth(result):
+            return result
         with self._opening:
             results[key] = result
-            while len(results) > REMEMBERED:
+            while len(results) > (REMEMBERED if at_most is None else at_most):
                 results.popitem(last=False)
         return result
 

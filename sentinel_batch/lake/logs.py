@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +20,20 @@ _ENTRY = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.parquet")
 
 
-def newest_version(table: Path) -> int | None:
-    """Return the number of a table's newest commit, or None if nothing was ever written to it."""
+def newest_version(table: Path, known: int | None = None) -> int | None:
+    """Return the number of a table's newest commit, or None if nothing was ever written to it.
+
+    Parameters
+    ----------
+    table
+        The table's folder.
+    known
+        A commit that there was: those after it are looked for one by one, since versions are consecutive.
+    """
+    if known is not None and _has_entry(table, known):
+        while _has_entry(table, known + 1):
+            known += 1
+        return known
     try:
         names = [entry.name for entry in (table / "_delta_log").iterdir()]
     except (FileNotFoundError, NotADirectoryError):
@@ -32,8 +45,12 @@ def is_newest(table: Path, version: int | None) -> bool:
     """Tell whether a table's newest commit is still this one; versions are consecutive, so one look is enough."""
     if version is None:
         return newest_version(table) is None
-    log = table / "_delta_log"
-    return (log / f"{version:020}.json").exists() and not (log / f"{version + 1:020}.json").exists()
+    return _has_entry(table, version) and not _has_entry(table, version + 1)
+
+
+def _has_entry(table: Path, version: int) -> bool:
+    # A reader looks at all tables at each request; a Path for each look would take most of the time.
+    return os.path.exists(f"{table}/_delta_log/{version:020}.json")  # noqa: PTH110
 
 
 def open_log(table: Path, version: int | None = None) -> DeltaTable | None:

@@ -29,6 +29,10 @@ DEFAULT_MEMORY = "512MB"
 """What the engine may hold; larger intermediate results go to disk."""
 
 
+KEPT_TABLE_BYTES = 8 << 20
+"""Size of a small table's files: alerts, their history, cases. They stay in memory until a commit changes them."""
+
+
 class LakeReader:
     """Snapshots of a lake for many short requests; safe to use from any number of threads.
 
@@ -53,7 +57,7 @@ class LakeReader:
         path = (lake if isinstance(lake, Lake) else Lake.open(lake)).path
         self._path = path
         self._seconds = seconds
-        self._engine = Engine(path, memory_limit)
+        self._engine = Engine(path, memory_limit, KEPT_TABLE_BYTES)
         self._newest = Snapshot(path, Snapshot.take(path).versions, self._engine)
         self._renewing = threading.Lock()
 
@@ -79,12 +83,12 @@ class LakeReader:
             If the lake is gone: a disk that was unmounted must not look like tables without rows.
         """
         Lake.open(self._path)
-        # Under a lock, so that after a commit one request opens the logs and the others find them open.
+        # Under a lock, so that requests after a commit share the logs that the first of them opens.
         with self._renewing:
             self._newest = self._newest.renew()
             newest = self._newest
         limit = self._seconds if seconds is None else seconds
-        return newest if limit is None else newest.within(Deadline(limit))
+        return newest.within(None if limit is None else Deadline(limit))
 
     def close(self) -> None:
         """Give back the engine; requests under way fail."""

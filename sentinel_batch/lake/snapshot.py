@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from copy import copy
 from datetime import datetime, timedelta
 from functools import cached_property, partial
+from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import unquote
 
 import polars as pl
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _STATS_PRECISION = timedelta(milliseconds=1)  # Delta Lake cuts the bounds in its log to milliseconds.
+_BOUNDS = ("min.call_timestamp", "max.call_timestamp")
 _TRIES = 100
+REMEMBERED_TEXTS = 200
 _T = TypeVar("_T")
+_File = tuple[Path, datetime | None, datetime | None]
+"""A file, and the first and the last moment of its calls."""
 
 
 class Snapshot:
@@ -49,7 +54,11 @@ class Snapshot:
         self.versions = versions
         self.engine = Engine(path) if engine is None else engine
         self.deadline: Deadline | None = None
+        self.touched: set[str] = set()
+        """Tables that were looked at by now: with the same versions of these, the same question has the same answer."""
         self._logs: dict[str, DeltaTable | None] = {}
+        self._frames: dict[str, pl.DataFrame] = {}
+        self._files: dict[str, list[_File]] = {}
         self._actions: dict[str, list[dict[str, Any]]] = {}
         self._commits: dict[str, set[str]] = {}
 
@@ -57,16 +66,23 @@ class Snapshot:
         return f"Snapshot({str(self.path)!r})"
 
     @classmethod
-    def take(cls, path: Path) -> Snapshot:
+    def take(cls, path: Path, known: Mapping[str, int | None] | None = None) -> Snapshot:
         """Fix the newest version of every table.
 
         A command's commits to several tables are ordered, so it is enough that no commit falls between the looks at
         two tables: the versions count if a second look finds the same.
+
+        Parameters
+        ----------
+        path
+            The lake's folder.
+        known
+            Versions that there were; the look goes on from them, however long the logs are.
         """
-        versions = _look(path)
+        versions = _look(path, known or {})
         # Bounded: a writer that commits all the time must not keep a reader from ever starting.
         for _ in range(_TRIES):
-            again = _look(path)
+            again = _look(path, versions)
             if again == versions:
                 break
             versions = again
@@ -78,21 +94,26 @@ class Snapshot:
         """
         if all(is_newest(self.path / name, version) for name, version in self.versions.items()):
             return self
-        fresh = Snapshot(self.path, Snapshot.take(self.path).versions, self.engine)
+        fresh = Snapshot(self.path, Snapshot.take(self.path, self.versions).versions, self.engine)
         same = [name for name, version in fresh.versions.items() if version == self.versions[name]]
         fresh._logs = _keep(self._logs, same)
+        fresh._frames = _keep(self._frames, same)
         fresh._actions = _keep(self._actions, same)
+        fresh._files = _keep(self._files, same)
         fresh._commits = _keep(self._commits, same)
         return fresh
 
-    def within(self, deadline: Deadline) -> Snapshot:
-        """Return the same moment for one who does not wait for ever: reads after the deadline raise DeadlineError."""
+    def within(self, deadline: Deadline | None) -> Snapshot:
+        """Return the same moment for one request: what it looks at is :attr:`touched`, and reads after the deadline, if
+        there is one, raise DeadlineError.
+        """
         bounded = copy(self)  # What was read of logs is shared.
-        bounded.deadline = deadline
+        bounded.deadline, bounded.touched = deadline, set()
         return bounded
 
     def log(self, name: str) -> DeltaTable | None:
         """Return a table's Delta handle at its version, or None when nothing was written to it by then."""
+        self.touched.add(name)
         if name not in self._logs:
             version = self.versions[name]
             self._logs[name] = None if version is None else open_log(self.path / name, version)
@@ -112,7 +133,13 @@ class Snapshot:
         files = self.files(name, since, until)
         if not files:
             return pl.LazyFrame(schema=schema)
-        return scan_parts(name, files).select(pl.col(column).cast(kind) for column, kind in schema.items())
+        if name in self._frames:
+            return self._frames[name].lazy()
+        rows = scan_parts(name, files).select(pl.col(column).cast(kind) for column, kind in schema.items())
+        if not self._is_kept(name):
+            return rows
+        self._frames[name] = rows.collect()
+        return self._frames[name].lazy()
 
     def read(self, name: str) -> pl.DataFrame:
         """Read a whole (small) table."""
@@ -122,17 +149,15 @@ class Snapshot:
         """List a table's Parquet files, but for those whose calls all lie outside [since, until]."""
         if self.deadline is not None:  # Every read begins here.
             self.deadline.check()
-        kept = []
-        for action in self._list(name):
-            first, last = action.get("min.call_timestamp"), action.get("max.call_timestamp")
-            outside = (until is not None and first is not None and first > until) or (
+        return [
+            path
+            for path, first, last in self._list_files(name)
+            if not (
+                (until is not None and first is not None and first > until)
                 # A bound that was cut to milliseconds may lie up to one below the true one, hence the allowance.
-                since is not None and last is not None and last + _STATS_PRECISION <= since
+                or (since is not None and last is not None and last + _STATS_PRECISION <= since)
             )
-            if not outside:
-                kept.append(self.path / name / unquote(action["path"]))
-        # In a fixed order, so that a repeated run reads the rows in the same one.
-        return sorted(kept)
+        ]
 
     def connect(
         self, *names: str, since: datetime | None = None, until: datetime | None = None, memory_limit: str = "3GB"
@@ -192,8 +217,7 @@ class Snapshot:
         columns: str,
         condition: str,
         parameters: Mapping[str, Any],
-        since: datetime | None = None,
-        until: datetime | None = None,
+        files: Sequence[Path],
     ) -> pl.DataFrame:
         """Answer ``SELECT columns FROM table WHERE condition``: what :meth:`query` does, in one step and so sooner.
 
@@ -205,12 +229,13 @@ class Snapshot:
             SQL.
         parameters
             Values of ``$name`` in the condition.
-        since, until
-            As for :meth:`query`.
+        files
+            Those of :meth:`files` that are to be read.
         """
-        files = tuple(self.files(name, since, until))
+        key = (name, tuple(files))
         with damage_reported(self.path), self.engine.cursor(self.deadline) as cursor:
-            text = self.engine.remember("text", (name, files), lambda: express_parts(cursor, name, files))
+            make = partial(express_parts, cursor, name, files)
+            text = self.engine.remember("text", key, make, at_most=REMEMBERED_TEXTS)
             found: pl.DataFrame = cursor.sql(
                 f"SELECT {columns} FROM ({text}) WHERE {condition}", params=dict(parameters)
             ).pl()
@@ -239,6 +264,7 @@ class Snapshot:
     def committed(self, name: str, commit_ids: Iterable[str]) -> set[str]:
         """Return those of the commit ids that the table's log holds."""
         wanted, version = set(commit_ids), self.versions[name]
+        self.touched.add(name)
         if version is None or not wanted:
             return set()
         if name not in self._commits:
@@ -249,7 +275,21 @@ class Snapshot:
         """Tell whether the table's log holds the commit id."""
         return bool(self.committed(name, [commit_id]))
 
+    def _is_kept(self, name: str) -> bool:
+        """Tell whether a table stays in memory: a small one, whose engine stays as well."""
+        size = sum(action["size_bytes"] for action in self._list(name))
+        return not TABLES[name].partition_by and size <= self.engine.kept_table_bytes
+
+    def _list_files(self, name: str) -> list[_File]:
+        """List a table's files, in a fixed order, so that a repeated run reads the rows in the same one."""
+        actions = self._list(name)
+        if name not in self._files:
+            found = [(self.path / name / unquote(action["path"]), *map(action.get, _BOUNDS)) for action in actions]
+            self._files[name] = cast(list[_File], sorted(found, key=itemgetter(0)))
+        return self._files[name]
+
     def _list(self, name: str) -> list[dict[str, Any]]:
+        self.touched.add(name)
         if name not in self._actions:
             log = self.log(name)
             self._actions[name] = [] if log is None else list(list_actions(log))
@@ -266,5 +306,5 @@ def _find_newest(files: Sequence[Path]) -> datetime | None:
     return newest
 
 
-def _look(path: Path) -> dict[str, int | None]:
-    return {name: newest_version(path / name) for name in TABLES}
+def _look(path: Path, known: Mapping[str, int | None]) -> dict[str, int | None]:
+    return {name: newest_version(path / name, known.get(name)) for name in TABLES}

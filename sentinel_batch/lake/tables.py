@@ -18,6 +18,9 @@ from sentinel_batch.schema import INGESTS, TABLES, Table, polars_schema
 if TYPE_CHECKING:
     import duckdb
 
+SORTED_PREFIX = "sorted-"
+"""Begin of the names of files whose rows are in the order of :attr:`sentinel_batch.schema.Table.sorted_by`."""
+
 _DUCKDB_TYPES = {
     "timestamp": "TIMESTAMPTZ",
     "text": "VARCHAR",

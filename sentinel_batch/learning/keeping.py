@@ -34,6 +34,7 @@ def keep_rows(tables: Snapshot, kind: str, *asked: object, compute: Callable[[],
     compute
         Works them out.
     """
+    tables.touched.update(_READ)
     versions = [tables.versions[name] for name in _READ]
     key = hashlib.sha256(repr((versions, asked)).encode()).hexdigest()[:24]
     file = tables.path / CACHE / f"{kind}-{key}.parquet"

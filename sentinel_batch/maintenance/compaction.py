@@ -17,8 +17,8 @@ from typing import Any
 import polars as pl
 
 from sentinel_batch.errors import LakeDamagedError
-from sentinel_batch.lake import Lake, Snapshot, StagedFile, scan_parts
-from sentinel_batch.maintenance.files import SORTED_PREFIX, DataFile, group_by_partition, list_data_files
+from sentinel_batch.lake import SORTED_PREFIX, Lake, Snapshot, StagedFile, scan_parts
+from sentinel_batch.maintenance.files import DataFile, group_by_partition, list_data_files
 from sentinel_batch.schema import TABLES, Table, polars_schema
 
 TARGET_BYTES = 256 * 1024 * 1024
@@ -36,8 +36,8 @@ SORTED_ROWS = 2_000_000
 UNSORTED_BYTES = 8 * 1024 * 1024
 """Files with fewer bytes may wait: a reader goes through their rows (some 300,000) in a few milliseconds."""
 
-GROUP_ROWS = 50_000
-"""Rows of a group in a sorted file; a reader of one number decodes one or two of them."""
+GROUP_ROWS = 1 << 14
+"""Rows of a group in a sorted file; a reader of one number decodes one or two of them. Fewer make scans slower."""
 
 
 @dataclass(frozen=True)

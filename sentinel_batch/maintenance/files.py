@@ -7,11 +7,8 @@ from datetime import date
 from pathlib import Path
 from urllib.parse import unquote
 
-from sentinel_batch.lake import Snapshot, list_actions
+from sentinel_batch.lake import SORTED_PREFIX, Snapshot, list_actions
 from sentinel_batch.schema import TABLES
-
-SORTED_PREFIX = "sorted-"
-"""Begin of the names of files whose rows are in the order of :attr:`sentinel_batch.schema.Table.sorted_by`."""
 
 
 @dataclass(frozen=True)

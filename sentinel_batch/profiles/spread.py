@@ -31,7 +31,7 @@ class Spread:
     callers
         Numbers that called.
     figures
-        Each of :data:`FIGURES`, one value for each caller.
+        Each of :data:`FIGURES`, one value for each caller, in ascending order.
     """
 
     callers: int
@@ -39,7 +39,7 @@ class Spread:
 
     def below(self, figure: str, value: float) -> int:
         """Count the callers whose figure is lower."""
-        return int(np.count_nonzero(self.figures[figure] < value))
+        return int(np.searchsorted(self.figures[figure], value))
 
 
 def read_spread(tables: Snapshot, zone: str, day: date) -> Spread:
@@ -68,7 +68,7 @@ def _measure(tables: Snapshot, zone: str, day: date, calls: Files, profiles: Fil
     # Calls that left the lake (archived) are still in the profiles.
     if frame is None or frame["call_count"].sum() < _count_day(tables, zone, day, calls):
         frame = _count_calls(tables, zone, day)
-    return Spread(frame.height, {name: frame[name].to_numpy() for name in FIGURES})
+    return Spread(frame.height, {name: np.sort(frame[name].to_numpy()) for name in FIGURES})
 
 
 def _read_profiles(tables: Snapshot, zone: str, files: Files) -> pl.DataFrame | None:

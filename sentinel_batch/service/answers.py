@@ -19,12 +19,17 @@ _HEAD, _TAIL = 6, 2
 
 def answer(request: Request, content: Any, status: int = 200, headers: dict[str, str] | None = None) -> JSONResponse:
     """Return content as a response for who asks."""
-    plain = to_plain(content)
     state = request.scope["state"]
     settings: ServiceSettings = request.app.state.service.settings
-    if is_masked(state.get("principal"), settings):
-        plain = mask(plain)
-    return JSONResponse(plain, status, headers)
+    plain = to_plain(content)
+    masked = is_masked(state.get("principal"), settings)
+    return JSONResponse(mask(plain) if masked else plain, status, headers)
+
+
+def render(content: Any, *, masked: bool) -> bytes:
+    """Return content as JSON, for those who see whole numbers or for those who do not."""
+    plain = to_plain(content)
+    return dump(mask(plain) if masked else plain).encode()
 
 
 def is_masked(principal: Principal | None, settings: ServiceSettings) -> bool:

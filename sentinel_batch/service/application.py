@@ -35,7 +35,7 @@ _REFUSALS = {
     422: "A value is not allowed.",
     429: "Too many requests; Retry-After says when to come again.",
     500: "The service has failed; its log says where.",
-    503: "The lake is being written, or too much waits; Retry-After says when to come again.",
+    503: "The lake is being written, too much waits, or there was no answer in time; see Retry-After.",
 }
 
 

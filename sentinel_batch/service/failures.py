@@ -39,6 +39,7 @@ _STATUS: tuple[tuple[type[ReportedError], int], ...] = (
     (ReportNotFoundError, 404),
     (QueueFullError, 503),
     (errors.LakeLockedError, 503),
+    (errors.DeadlineError, 503),
     (errors.LakeNotFoundError, 503),
     (errors.DiskFullError, 507),
     (errors.LakeDamagedError, 500),

@@ -74,7 +74,7 @@ def check_service(service: Service) -> dict[str, Check]:
 
 def _check_lake(service: Service) -> Check:
     try:
-        service.desk.tables.bounds()
+        service.reader.snapshot().bounds()
     except (ReportedError, OSError):
         return {"ok": False, "why": "The lake cannot be read; sentinel-batch doctor says why."}
     return {"ok": True}

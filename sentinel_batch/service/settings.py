@@ -41,6 +41,10 @@ class ServiceSettings:
         For each key.
     wait_seconds
         How long a request waits for its job before it is answered with 202.
+    answer_seconds
+        How long a question to the lake may take before it is answered with 503.
+    kept_answers
+        Bytes of answers that are kept in memory until a commit changes what they say; 0 keeps none.
     body_seconds
         How long a client may be silent in the middle of a body; three times that for a whole small body.
     heartbeat_seconds
@@ -64,6 +68,8 @@ class ServiceSettings:
     requests_per_minute: int = 6000
     events_per_minute: int = 120_000
     wait_seconds: float = 5.0
+    answer_seconds: float = 10.0
+    kept_answers: int = 64 * MIB
     body_seconds: float = 20.0
     heartbeat_seconds: float = 30.0
     flush_seconds: float = 60.0

@@ -13,7 +13,9 @@ from anyio import to_thread
 
 from batch_base.errors import ReportedError
 from sentinel_batch.desk import Desk
+from sentinel_batch.lake import LakeReader
 from sentinel_batch.service.access import Doorkeeper, read_tokens
+from sentinel_batch.service.cache import AnswerCache
 from sentinel_batch.service.events import BATCH, Event, EventQueue
 from sentinel_batch.service.failures import RETRY_SECONDS
 from sentinel_batch.service.figures import LakeFigures
@@ -30,8 +32,10 @@ log = logging.getLogger("sentinel_batch.service")
 
 Answer = TypeVar("Answer")
 
-READERS = 8
-"""Requests that read the lake at the same time; each may open a DuckDB of its own."""
+READERS, QUICK_READERS = 4, 2
+"""Requests that read calls at the same time, and those that read nothing but small tables, which are in memory."""
+
+_OTHER_THREADS = 8
 
 EVENTS_BY = "events"
 _LOOK_SECONDS = 1.0
@@ -49,7 +53,8 @@ class Service:
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
         self.desk: Desk = settings.desk
-        self.desk.create_lake()
+        self.reader = LakeReader(self.desk.create_lake(), seconds=settings.answer_seconds)
+        self.answers = AnswerCache(settings.kept_answers)
         self.keys = KeyStore(settings.folder)
         self.doorkeeper = Doorkeeper(self.keys, settings.insecure_local, read_tokens(self.desk.config))
         self.metrics = Metrics()
@@ -59,6 +64,9 @@ class Service:
         self.scorer = Scorer(self.desk, self.events)
         self.hub = Hub(self.desk, self.metrics)
         self.stopping = False
+        self._readers = ThreadPoolExecutor(READERS, "reads")
+        # A list must not wait behind explanations.
+        self._quick_readers = ThreadPoolExecutor(QUICK_READERS, "quick reads")
         # One at a time: the lake has one writer anyway, and a second one would only wait in a thread.
         self._writer = ThreadPoolExecutor(1, "writes")
         self._tasks: list[asyncio.Task[None]] = []
@@ -72,7 +80,7 @@ class Service:
 
     async def start(self) -> None:
         """Begin to work."""
-        to_thread.current_default_thread_limiter().total_tokens = READERS
+        to_thread.current_default_thread_limiter().total_tokens = _OTHER_THREADS
         self._sweep_uploads()
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self.scorer.start)
@@ -93,6 +101,18 @@ class Service:
         await asyncio.to_thread(self.runner.stop)
         await asyncio.to_thread(self.scorer.stop)
         self._writer.shutdown()
+        self._readers.shutdown()
+        self._quick_readers.shutdown()
+        self.reader.close()
+
+    def newest_desk(self) -> Desk:
+        """Return a desk at the newest moment of the lake, for one request: its deadline begins now."""
+        return Desk(self.desk.config, self.reader.snapshot())
+
+    async def read(self, work: Callable[[], Answer], *, quick: bool = False) -> Answer:
+        """Let a function read the lake, in a thread for those who read calls or for those who read small tables."""
+        readers = self._quick_readers if quick else self._readers
+        return await asyncio.get_running_loop().run_in_executor(readers, work)
 
     async def write(self, change: Callable[[Desk], Answer]) -> Answer:
         """Let a function change the lake, after those that came before it.
@@ -175,6 +195,11 @@ class Service:
         watch = self.metrics.watch
         watch("sentinel_events_waiting", "Events that are not in the lake yet.", lambda: self.events.waiting)
         watch("sentinel_event_callers", "Callers whose recent calls are held.", lambda: self.scorer.callers)
+        watch("sentinel_answers_kept", "Answers in memory.", lambda: len(self.answers))
+        watch("sentinel_answers_kept_bytes", "Their size.", lambda: self.answers.size)
+        watch("sentinel_answers_from_memory", "Answers that came from memory.", lambda: self.answers.hits)
+        watch("sentinel_answers_shared", "Answers that equal requests shared.", lambda: self.answers.shared)
+        watch("sentinel_answers_read", "Answers that were read from the lake, of those.", lambda: self.answers.misses)
         watch("sentinel_websocket_clients", f"WebSocket clients, of {MAX_CLIENTS}.", lambda: self.hub.clients)
         self.metrics.registry.register(LakeFigures(self.desk))
         self.metrics.watch_states("sentinel_jobs", "Jobs by state.", STATES, self.jobs.count)

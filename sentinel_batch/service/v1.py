@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import polars as pl
 from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from sentinel_batch.alerts import annotate_alerts, get_alert, list_alerts, review_alerts, undo_review
 from sentinel_batch.desk import Desk
@@ -16,6 +17,7 @@ from sentinel_batch.service.access import JUDGE, READ, SEND, Principal, needs
 from sentinel_batch.service.answers import answer
 from sentinel_batch.service.jobs import DONE, OPEN, Job, new_job_id
 from sentinel_batch.service.probes import describe_health
+from sentinel_batch.service.reading import answer_from_lake
 from sentinel_batch.service.shapes import (
     Accepted,
     AlertAnswer,
@@ -83,19 +85,21 @@ async def detect_sdhf(
 
 
 @router.get("/alerts", response_model=AlertList, dependencies=[needs(READ)])
-def show_alerts(
+async def show_alerts(
     request: Request,
     severity: Severity | None = None,
     reviewed: bool | None = None,
     limit: int = Query(50, ge=1, le=1000),
     sort: Literal["newest", "severity", "last_seen"] = "newest",
-) -> JSONResponse:
+) -> Response:
     """List alerts, the newest first."""
-    service: Service = request.app.state.service
-    rows = list_alerts(lake=service.desk, severity=severity, reviewed=reviewed)
-    shown = _sorted(rows, sort).head(limit)
-    alerts = [alert_row(row) for row in shown.to_dicts()]
-    return answer(request, {"status": "success", "count": len(alerts), "alerts": alerts, "total": rows.height})
+
+    def read(desk: Desk) -> dict[str, Any]:
+        rows = list_alerts(lake=desk, severity=severity, reviewed=reviewed)
+        alerts = [alert_row(row) for row in _sorted(rows, sort).head(limit).to_dicts()]
+        return {"status": "success", "count": len(alerts), "alerts": alerts, "total": rows.height}
+
+    return await answer_from_lake(request, read, quick=True)
 
 
 @router.patch("/alerts/{alert_id}", response_model=AlertAnswer)
@@ -116,7 +120,7 @@ async def update_alert(
         raise RequestValidationError(
             [{"type": "value_error", "loc": ("body", "disposition"), "msg": "A verdict needs reviewed = true."}]
         )
-    row = await service.write(lambda desk: _apply(desk, alert_id, update, principal.name))
+    row = await service.write(lambda desk: _apply(desk, service.newest_desk, alert_id, update, principal.name))
     return answer(request, {"status": "success", "alert": alert_row(row)})
 
 
@@ -172,19 +176,19 @@ def _sorted(rows: pl.DataFrame, sort: str) -> pl.DataFrame:
     return rows.sort(column, "id", descending=True)
 
 
-def _apply(desk: Desk, alert_id: int, update: AlertUpdate, by: str) -> dict[str, Any]:
-    before = get_alert(alert_id, lake=desk)
+def _apply(desk: Desk, newest: Callable[[], Desk], alert_id: int, update: AlertUpdate, by: str) -> dict[str, Any]:
+    before = get_alert(alert_id, lake=newest())
     notes_given = "reviewer_notes" in update.model_fields_set
     notes = update.reviewer_notes if notes_given else before["reviewer_notes"]
     if update.reviewed is False:
-        while get_alert(alert_id, lake=desk)["reviewed"]:
+        while get_alert(alert_id, lake=newest())["reviewed"]:
             undo_review(alert_id, by=by, lake=desk)
     elif update.reviewed or update.disposition is not None:
         review_alerts(
             alert_id, disposition=update.disposition, notes=notes or "", replace=update.replace, by=by, lake=desk
         )
-    if get_alert(alert_id, lake=desk)["reviewer_notes"] != (notes or None):
+    if get_alert(alert_id, lake=newest())["reviewer_notes"] != (notes or None):
         annotate_alerts(alert_id, notes=notes or "", by=by, lake=desk)
-    row = get_alert(alert_id, lake=desk)
+    row = get_alert(alert_id, lake=newest())
     row.pop("events")
     return row

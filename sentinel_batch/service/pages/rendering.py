@@ -82,10 +82,10 @@ def visitor(roles: tuple[str, ...]) -> Any:
     """Return a dependency that lets some roles in and gives who asks; strangers are asked to sign in."""
     check = needs(roles).dependency
 
-    def find(request: Request) -> Principal:
+    async def find(request: Request) -> Principal:
         if request.scope["state"]["principal"] is None:
             raise SignInError
-        principal: Principal = check(request)
+        principal: Principal = await check(request)
         return principal
 
     return Depends(find)

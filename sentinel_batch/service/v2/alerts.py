@@ -6,12 +6,14 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from sentinel_batch.alerts import explain, get_alert, list_alerts, undo_review
+from sentinel_batch.desk import Desk
 from sentinel_batch.detection import read_guidance
 from sentinel_batch.service.access import JUDGE, READ, Principal, needs
 from sentinel_batch.service.answers import answer
+from sentinel_batch.service.reading import WHILE, answer_from_lake
 from sentinel_batch.service.shapes import Int64, Note, Plain, Severity, alert_row
 from sentinel_batch.service.v2.common import (
     PREFIX,
@@ -19,7 +21,6 @@ from sentinel_batch.service.v2.common import (
     Answer,
     Limit,
     Moment,
-    desk_of,
     listed,
     read_moment,
     service_of,
@@ -35,7 +36,7 @@ class Undo(BaseModel):
 
 
 @router.get("/alerts", response_model=Answer, dependencies=[needs(READ)])
-def list_all_alerts(
+async def list_all_alerts(
     request: Request,
     severity: Severity | None = None,
     reviewed: bool | None = None,
@@ -43,35 +44,35 @@ def list_all_alerts(
     since: Moment = None,
     status: AlertStatus | None = None,
     limit: Limit = 50,
-) -> JSONResponse:
+) -> Response:
     """List alerts, the worst first; suspect is a number in any notation, or a prefix with ``*``."""
-    rows = list_alerts(
-        lake=desk_of(request),
-        severity=severity,
-        reviewed=reviewed,
-        suspect=suspect,
-        since=read_moment(since, "since"),
-        status=status,
-        limit=limit,
-    )
-    return answer(request, listed("alerts", [alert_row(row) for row in rows.to_dicts()]))
+    filters: dict[str, Any] = {"severity": severity, "reviewed": reviewed, "suspect": suspect, "status": status}
+
+    def read(desk: Desk) -> dict[str, Any]:
+        rows = list_alerts(lake=desk, **filters, since=read_moment(since, "since"), limit=limit)
+        return listed("alerts", [alert_row(row) for row in rows.to_dicts()])
+
+    return await answer_from_lake(request, read, quick=True)
 
 
 @router.get("/alerts/{alert_id}", response_model=Answer, dependencies=[needs(READ)])
-def show_alert(request: Request, alert_id: Int64) -> JSONResponse:
+async def show_alert(request: Request, alert_id: Int64) -> Response:
     """Show one alert with its history, and what its rule says to do."""
-    desk = desk_of(request)
-    row = get_alert(alert_id, lake=desk)
-    guidance = read_guidance([row["detection_rule"]], desk.config)
-    advice = guidance[0]["remediation"] if guidance else None
-    return answer(request, {"status": "success", "alert": alert_row(row), "remediation": advice})
+
+    def read(desk: Desk) -> dict[str, Any]:
+        row = get_alert(alert_id, lake=desk)
+        guidance = read_guidance([row["detection_rule"]], desk.config)
+        advice = guidance[0]["remediation"] if guidance else None
+        return {"status": "success", "alert": alert_row(row), "remediation": advice}
+
+    # Files of rules may change without a commit.
+    return await answer_from_lake(request, read, keep=WHILE, quick=True)
 
 
 @router.get("/alerts/{alert_id}/explain", response_model=Answer, dependencies=[needs(READ)])
-def explain_alert(request: Request, alert_id: Int64) -> JSONResponse:
+async def explain_alert(request: Request, alert_id: Int64) -> Response:
     """Explain an alert, down to single calls."""
-    document: dict[str, Any] = explain(alert_id, lake=desk_of(request)).to_dict()
-    return answer(request, {"status": "success", **document})
+    return await answer_from_lake(request, lambda desk: {"status": "success", **explain(alert_id, lake=desk).to_dict()})
 
 
 @router.post("/alerts/{alert_id}/undo", response_model=Answer)

@@ -7,14 +7,15 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from sentinel_batch.cases import CaseFile, assign_case, close_case, get_case, list_cases, mark_case
 from sentinel_batch.desk import Desk
 from sentinel_batch.service.access import JUDGE, READ, Principal, needs
 from sentinel_batch.service.answers import answer
+from sentinel_batch.service.reading import answer_from_lake
 from sentinel_batch.service.shapes import Int64, Note, Plain
-from sentinel_batch.service.v2.common import PREFIX, Answer, Limit, desk_of, listed, service_of
+from sentinel_batch.service.v2.common import PREFIX, Answer, Limit, listed, service_of
 
 router = APIRouter(prefix=PREFIX, tags=["v2"])
 
@@ -31,15 +32,19 @@ class CaseUpdate(BaseModel):
 
 
 @router.get("/cases", response_model=Answer, dependencies=[needs(READ)])
-def list_all_cases(request: Request, status: Plain | None = None, limit: Limit = 50) -> JSONResponse:
+async def list_all_cases(request: Request, status: Plain | None = None, limit: Limit = 50) -> Response:
     """List cases in the order of importance; those that are not closed unless a status is named."""
-    return answer(request, listed("cases", list_cases(lake=desk_of(request), status=status, limit=limit).to_dicts()))
+    return await answer_from_lake(
+        request, lambda desk: listed("cases", list_cases(lake=desk, status=status, limit=limit).to_dicts()), quick=True
+    )
 
 
 @router.get("/cases/{case_id}", response_model=Answer, dependencies=[needs(READ)])
-def show_case(request: Request, case_id: Int64) -> JSONResponse:
+async def show_case(request: Request, case_id: Int64) -> Response:
     """Show a case with its members, links and history."""
-    return answer(request, {"status": "success", **get_case(case_id, lake=desk_of(request)).to_dict()})
+    return await answer_from_lake(
+        request, lambda desk: {"status": "success", **get_case(case_id, lake=desk).to_dict()}, quick=True
+    )
 
 
 @router.patch("/cases/{case_id}", response_model=Answer)

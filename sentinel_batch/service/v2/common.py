@@ -27,8 +27,7 @@ class Answer(Document):
 
 def desk_of(request: Request) -> Desk:
     """Return the lake as it is now."""
-    service: Service = request.app.state.service
-    return service.desk.snapshot()
+    return service_of(request).newest_desk()
 
 
 def service_of(request: Request) -> Service:

@@ -7,16 +7,18 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from sentinel_batch.alerts import list_suppressions, suppress, unsuppress
+from sentinel_batch.desk import Desk
 from sentinel_batch.recordings import list_recordings
 from sentinel_batch.rules import describe_rule, get_rule, read_catalogue
 from sentinel_batch.schema import RUNS
 from sentinel_batch.service.access import JUDGE, READ, Principal, needs
 from sentinel_batch.service.answers import answer
+from sentinel_batch.service.reading import WHILE, answer_from_lake
 from sentinel_batch.service.shapes import Plain
-from sentinel_batch.service.v2.common import PREFIX, Answer, Limit, desk_of, listed, service_of
+from sentinel_batch.service.v2.common import PREFIX, Answer, Limit, listed, service_of
 
 router = APIRouter(prefix=PREFIX, tags=["v2"])
 
@@ -40,9 +42,14 @@ class Suppression(BaseModel):
 
 
 @router.get("/suppressions", response_model=Answer, dependencies=[needs(READ)])
-def list_all_suppressions(request: Request, active: bool | None = None) -> JSONResponse:
+async def list_all_suppressions(request: Request, active: bool | None = None) -> Response:
     """List what raises no alerts, and why."""
-    return answer(request, listed("suppressions", list_suppressions(lake=desk_of(request), active=active).to_dicts()))
+
+    def read(desk: Desk) -> dict[str, Any]:
+        return listed("suppressions", list_suppressions(lake=desk, active=active).to_dicts())
+
+    # They end by the clock.
+    return await answer_from_lake(request, read, keep=WHILE, quick=True)
 
 
 @router.post("/suppressions", response_model=Answer, status_code=201)
@@ -80,25 +87,33 @@ def show_rule(request: Request, rule_id: RuleId) -> JSONResponse:
 
 
 @router.get("/runs", response_model=Answer, dependencies=[needs(READ)])
-def list_runs(request: Request, limit: Limit = 50) -> JSONResponse:
+async def list_runs(request: Request, limit: Limit = 50) -> Response:
     """List what commands and requests did to the lake, the newest first."""
-    rows = desk_of(request).tables.read(RUNS.name).sort("started_at", "run_id", descending=True).head(limit)
     scrub = service_of(request).settings.scrub
-    decoded = [{k: json.loads(scrub(v)) if k in _ENCODED else v for k, v in row.items()} for row in rows.to_dicts()]
-    return answer(request, listed("runs", [{**row, "message": scrub(row["message"] or "")} for row in decoded]))
+
+    def read(desk: Desk) -> dict[str, Any]:
+        rows = desk.tables.read(RUNS.name).sort("started_at", "run_id", descending=True).head(limit).to_dicts()
+        decoded = [{k: json.loads(scrub(v)) if k in _ENCODED else v for k, v in row.items()} for row in rows]
+        return listed("runs", [{**row, "message": scrub(row["message"] or "")} for row in decoded])
+
+    return await answer_from_lake(request, read, quick=True)
 
 
 @router.get("/recordings", response_model=Answer, dependencies=[needs(READ)])
-def list_all_recordings(
+async def list_all_recordings(
     request: Request,
     label: Literal["likely_real", "uncertain", "likely_synthetic"] | None = None,
     action: Plain | None = None,
     number: Plain | None = None,
     limit: Limit = 50,
-) -> JSONResponse:
+) -> Response:
     """List recordings with their score (0 human … 1 synthetic) and routing, the worst first."""
-    rows = list_recordings(desk_of(request), label=label, action=action, number=number, limit=limit).drop("picture")
-    return answer(request, listed("recordings", rows.to_dicts()))
+
+    def read(desk: Desk) -> dict[str, Any]:
+        rows = list_recordings(desk, label=label, action=action, number=number, limit=limit).drop("picture")
+        return listed("recordings", rows.to_dicts())
+
+    return await answer_from_lake(request, read, quick=True)
 
 
 def _without_file(facts: dict[str, Any]) -> dict[str, Any]:

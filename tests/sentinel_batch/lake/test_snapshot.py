@@ -73,10 +73,10 @@ def test_it_is_taken_again_when_a_commit_falls_between_two_looks(
     lake = Lake.open(tmp_path / "lake")
     real, looks = snapshot.newest_version, iter(range(1000))
 
-    def look(table: Path) -> int | None:
+    def look(table: Path, known: int | None = None) -> int | None:
         if next(looks) == 7:
             change(lake.path)
-        return real(table)
+        return real(table, known)
 
     monkeypatch.setattr(snapshot, "newest_version", look)
     taken = lake.snapshot().versions
