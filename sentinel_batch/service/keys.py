@@ -14,7 +14,7 @@ from pathlib import Path
 from sentinel_batch.config import SERVICE_ROLES
 from sentinel_batch.errors import UsageError
 from sentinel_batch.history import actor_name
-from sentinel_batch.service.database import Database
+from batch_base.database import Database
 from sentinel_batch.window import now
 
 ROLES = SERVICE_ROLES
