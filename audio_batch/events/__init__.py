@@ -1,4 +1,4 @@
-"""Events that carry recordings: received from a queue, scored and routed, answered once, whatever happens in between."""
+"""Events that carry recordings: received from a queue, scored, routed, and answered once, whatever dies in between."""
 
 import lazy_loader
 

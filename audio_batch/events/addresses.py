@@ -20,8 +20,9 @@ FORMS = {
 }
 """Scheme to what an address of it looks like."""
 
+_SECURE = {"kafkas": "kafka", "amqps": "amqp", "rediss": "redis"}
 _OPTIONS = {
-    "kafka": ("group", "dead"),
+    "kafka": ("group", "dead", "session"),
     "amqp": ("queue", "dead"),
     "redis": ("stream", "group", "dead", "idle", "consumer"),
     "sqs": ("dead", "region", "endpoint", "visibility"),
@@ -103,7 +104,8 @@ def parse_address(text: str) -> Address:
     if not separator or scheme not in FORMS:
         forms = ", ".join(FORMS[name] for name in ("kafka", "amqp", "redis", "sqs", "file"))
         raise AddressError(
-            f"{mask(text)!r} is no address of a queue; allowed: {forms}.", hint=suggest(scheme, FORMS, "See docs/events.md.")
+            f"{mask(text)!r} is no address of a queue; allowed: {forms}.",
+            hint=suggest(scheme, FORMS, "See docs/events.md."),
         )
     if scheme == "file":
         return _parse_file(rest)
@@ -111,13 +113,15 @@ def parse_address(text: str) -> Address:
         parts = urlsplit(text)
         known = _name_place(parts)
     except ValueError as error:
-        raise AddressError(f"{mask(text)!r} is not allowed: {error}.", hint=f"It looks like {FORMS[scheme]}.") from error
-    kind = scheme.removesuffix("s") if scheme != "sqs" else scheme
+        raise AddressError(
+            f"{mask(text)!r} is not allowed: {error}.", hint=f"It looks like {FORMS[scheme]}."
+        ) from error
+    kind = _SECURE.get(scheme, scheme)
     options = _read_options(kind, parts.query, text)
     name, path = _find_name(kind, parts, options)
     if not name:
         raise AddressError(f"{mask(text)!r} names no queue.", hint=f"It looks like {FORMS[scheme]}.")
-    return Address(kind, scheme in ("kafkas", "amqps", "rediss"), known, name, path, *_read_login(parts), options)
+    return Address(kind, scheme in _SECURE, known, name, path, *_read_login(parts), options)
 
 
 def mask(text: str) -> str:

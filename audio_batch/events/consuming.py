@@ -202,8 +202,9 @@ class Consumer:
             if begun.published or await self._publish(event.id, begun.result):
                 await self._settle("ack", delivery, lambda: self._source.ack(delivery))
         elif begun.attempts > self._limits.attempts:
-            message = f"{begun.attempts - 1} tries of it never came to an end: the consumer was ended, or died of it."
-            await self._bury(delivery, event.id, EventError(message, reason="unfinished", permanent=True), begun.attempts - 1)
+            message = "Its tries never came to an end: the consumer was ended, or died of it."
+            error = EventError(message, reason="unfinished", permanent=True)
+            await self._bury(delivery, event.id, error, begun.attempts - 1)
         else:
             await self._process(delivery, event, begun.attempts)
 

@@ -1,4 +1,4 @@
-"""One event: what it must hold, what it may hold, and what is refused, with everything that is wrong with it at once."""
+"""One event: what it must hold, what it may hold, and what is refused, with all that is wrong with it at once."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ EVENT_POLICIES = {
 }
 """Type of an event to the policy that routes it, unless the consumer names another."""
 
-MOST_BYTES = 256 << 10
-"""Of one event: what SQS takes, and more than any event needs, since recordings are named and never carried."""
+MOST_BYTES = 64 << 10
+"""Of one event, since recordings are named and never carried; with it, its result still fits into a message of SQS."""
 
 _NAME = re.compile(r"[\x21-\x7e]{1,200}")
 _TEXT_LENGTH, _ADDRESS_LENGTH = 200, 2000
@@ -71,7 +71,7 @@ class Event:
 
     @cached_property
     def digest(self) -> str:
-        """Hash of what the result depends on; fields that nobody here knows, such as a time of sending, do not count."""
+        """Hash of what the result depends on; other fields, such as a time of sending, do not count."""
         asked = (self.type, self.audio_path, self.audio_url, self.customer_id, self.enrollment_id, self.wants_sar)
         return hash_value([*asked, dict(self.context)])
 
@@ -127,7 +127,7 @@ def _read_object(body: bytes | str) -> dict[str, Any]:
         text = body.decode() if isinstance(body, bytes) else body
         document = json.loads(text, parse_constant=_refuse_constant)
         # Half of a surrogate pair is JSON, and can be neither stored nor sent on.
-        json.dumps(document, ensure_ascii=False).encode()
+        json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise _refuse(f"The event is no JSON in UTF-8: {str(error) or 'it is nested too deeply'}.") from error
     if not isinstance(document, dict):
@@ -157,9 +157,7 @@ def _find_audio_problems(document: Mapping[str, Any]) -> Iterator[str]:
         yield f"audio_path and audio_url are {'both' if given else 'not'} given; allowed: exactly one of them."
 
 
-def _check(
-    document: Mapping[str, Any], key: str, allowed: Callable[[Any], bool], description: str
-) -> Iterator[str]:
+def _check(document: Mapping[str, Any], key: str, allowed: Callable[[Any], bool], description: str) -> Iterator[str]:
     value = document.get(key)
     if value is not None and not allowed(value):
         yield f"{key} is {_show(value)}; allowed: {description}."

@@ -65,7 +65,9 @@ class FetchRules:
     def __post_init__(self) -> None:
         for rule in self.hosts:
             if not _RULE.fullmatch(rule):
-                message = f"The host {rule!r} cannot be allowed; expected a name such as records.example or *.example:8443."
+                message = (
+                    f"The host {rule!r} cannot be allowed; expected a name such as records.example or *.example:8443."
+                )
                 raise AudioUsageError(message, hint="Leave out the scheme and the path.", value=rule)
         for scheme in self.schemes:
             if scheme not in _PORTS:
@@ -223,7 +225,7 @@ def _fits(host: str, port: int, rule: str, scheme: str) -> bool:
 
 
 class _Line:
-    """A connection to one address, cut at a deadline: a timeout bounds each read only, and a byte now and then is one."""
+    """A line to one address, cut at a deadline: a timeout bounds single reads, which a slow trickle never exceeds."""
 
     def __init__(self, address: str, deadline: float) -> None:
         self._address = address

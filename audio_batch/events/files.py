@@ -1,7 +1,7 @@
 """A file of JSON lines as a queue: for a night's batch of events, and for what another program wrote down.
 
-Nothing is ever changed in the file. It is read from the beginning each time; what was answered before is known to the
-store. A result that a killed consumer wrote and did not live to remember is found again in the last part of the results.
+The file is never changed. It is read from the beginning each time, and what was answered before is known to the store.
+A result that a killed consumer wrote and did not live to remember is found again in the last part of the results.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ class VoiceHandler:
         EventError
             If there is no recording, or its analysis was cut off.
         """
-        return json.dumps(to_plain(self.judge(event)), allow_nan=False, ensure_ascii=False).encode()
+        return json.dumps(to_plain(self.judge(event)), allow_nan=False).encode()
 
     def judge(self, event: Event) -> dict[str, Any]:
         """Return the result of an event as a document."""

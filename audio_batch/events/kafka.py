@@ -7,6 +7,7 @@ oldest message that is not done with, and a message that is to come again is wri
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from audio_batch.events.errors import BrokerError
 _COMMIT_SECONDS = 1.0
 _ANSWER_SECONDS = 30.0
 _REACH_SECONDS = 10.0
+_SESSION_SECONDS = 30.0
 _LONGEST_PAUSE = 86_400_000
 _BUFFERED_KB, _BUFFERED_MESSAGES = 8192, 100
 
@@ -45,25 +47,31 @@ class Positions:
     def __init__(self) -> None:
         self._open: dict[Place, dict[int, None]] = {}
         self._next: dict[Place, int] = {}
+        # Partitions are taken away in the thread that polls, while messages end in the loop.
+        self._lock = threading.Lock()
 
     def begin(self, place: Place, offset: int) -> None:
         """Note that a message was handed out; they come in order."""
-        self._open.setdefault(place, {})[offset] = None
-        self._next[place] = max(self._next.get(place, 0), offset + 1)
+        with self._lock:
+            self._open.setdefault(place, {})[offset] = None
+            self._next[place] = max(self._next.get(place, 0), offset + 1)
 
     def end(self, place: Place, offset: int) -> None:
         """Note that a message is done with."""
-        self._open.get(place, {}).pop(offset, None)
+        with self._lock:
+            self._open.get(place, {}).pop(offset, None)
 
     def forget(self, places: Sequence[Place]) -> None:
         """Forget partitions that are others' now."""
-        for place in places:
-            self._open.pop(place, None)
-            self._next.pop(place, None)
+        with self._lock:
+            for place in places:
+                self._open.pop(place, None)
+                self._next.pop(place, None)
 
     def list(self) -> dict[Place, int]:
         """Return the position of each partition: all before it are done with."""
-        return {place: min(self._open.get(place) or (after,)) for place, after in self._next.items()}
+        with self._lock:
+            return {place: min(self._open.get(place) or (after,)) for place, after in self._next.items()}
 
 
 class KafkaSource:
@@ -82,12 +90,15 @@ class KafkaSource:
         self._resting: set[asyncio.Task[None]] = set()
 
     async def connect(self) -> None:
-        await self.close()
+        await self._leave_group()
         await self._producer.connect()
+        session = int(self._address.get_seconds("session", _SESSION_SECONDS) * 1000)
         settings = make_settings(self._address) | {
             "group.id": self._address.options.get("group", "sentinel"),
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
+            "session.timeout.ms": session,
+            "heartbeat.interval.ms": max(100, session // 3),
             # An analysis may take long, and each has a deadline of its own; a dead process is found by its heartbeat.
             "max.poll.interval.ms": _LONGEST_PAUSE,
             "queued.max.messages.kbytes": _BUFFERED_KB,
@@ -172,6 +183,10 @@ class KafkaSource:
         return waiting
 
     async def close(self) -> None:
+        await self._leave_group()
+        await self._producer.close()
+
+    async def _leave_group(self) -> None:
         for task in self._resting:
             task.cancel()
         consumer, self._consumer = self._consumer, None
@@ -211,16 +226,22 @@ class KafkaProducer:
             "enable.idempotence": True, "linger.ms": 5, "delivery.timeout.ms": int(_ANSWER_SECONDS * 1000),
         }  # fmt: skip
         self._producer: Producer | None = None
-        self._serving: asyncio.Task[None] | None = None
+        self._ended = threading.Event()
 
     async def connect(self) -> None:
         """Connect, and prove that there is somebody."""
         if self._producer is None:
             with _reported():
                 self._producer = Producer(self._settings)
+            threading.Thread(target=self._serve, args=(self._producer,), name="kafka", daemon=True).start()
         producer = self._producer
         with _reported():
             await asyncio.to_thread(producer.list_topics, timeout=_REACH_SECONDS)
+
+    def _serve(self, producer: Producer) -> None:
+        """Let the client tell what became of messages."""
+        while not self._ended.is_set():
+            producer.poll(0.2)
 
     async def send(self, topic: str, body: bytes, key: bytes | None, headers: list[tuple[str, Any]]) -> None:
         """Write a message."""
@@ -234,13 +255,12 @@ class KafkaProducer:
 
         with _reported():
             self._producer.produce(topic, body, key, headers=headers, on_delivery=tell)
-        while not sent.done():
-            await asyncio.to_thread(self._producer.poll, 0.05)
         await sent
 
     async def close(self) -> None:
         if self._producer is not None:
             await asyncio.to_thread(self._producer.flush, _REACH_SECONDS)
+            self._ended.set()
 
 
 class KafkaSink:

@@ -63,7 +63,11 @@ class _Connection:
     async def send(self, queue: str, body: bytes, headers: dict[str, Any], **facts: Any) -> None:
         """Put a message into a queue, and wait until the broker has it on its disk."""
         message = aio_pika.Message(
-            body, headers=headers, delivery_mode=aio_pika.DeliveryMode.PERSISTENT, content_type="application/json", **facts
+            body,
+            headers=headers,
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+            content_type="application/json",
+            **facts,
         )
         with _reported("did not take a message"):
             await self.channel.default_exchange.publish(message, queue, mandatory=True, timeout=_ANSWER_SECONDS)
@@ -93,8 +97,8 @@ class RabbitSource:
         for queue, arguments in ((name, None), (self._address.dead, None), (_name_later(name), back)):
             await self._line.ensure_queue(queue, arguments)
         with _reported(f"does not let us read the queue {name!r}"):
-            queue = await self._line.channel.get_queue(name, ensure=False)
-            await queue.consume(self._arrived.put)
+            found = await self._line.channel.get_queue(name, ensure=False)
+            await found.consume(self._arrived.put)
 
     async def receive(self, most: int, seconds: float) -> list[Delivery] | None:
         found: list[Delivery] = []

@@ -6,6 +6,7 @@ seconds: that is how messages of a dead consumer come again, and those that were
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +14,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from audio_batch.events.addresses import Address
@@ -57,6 +60,7 @@ class _Connection:
                 ssl=address.secure,
                 socket_timeout=_TIMEOUT_SECONDS,
                 socket_connect_timeout=_TIMEOUT_SECONDS,
+                retry=Retry(NoBackoff(), 0),  # The consumer tries again, and says so.
             )
             await self._client.ping()
 
@@ -180,10 +184,15 @@ def _list_entries(answer: Any) -> list[tuple[bytes, Mapping[bytes, bytes]]]:
 
 
 def _find_body(fields: Mapping[bytes, bytes]) -> bytes:
-    """Return the field ``event``, or the only one that there is."""
+    """Return the field ``event``, or the only one that there is; else all of them, which is no event, and is kept."""
     if _FIELD in fields:
         return fields[_FIELD]
-    return next(iter(fields.values())) if len(fields) == 1 else b""
+    if len(fields) == 1:
+        return next(iter(fields.values()))
+    texts = {
+        name.decode(errors="backslashreplace"): text.decode(errors="backslashreplace") for name, text in fields.items()
+    }
+    return json.dumps(texts).encode()
 
 
 @contextmanager

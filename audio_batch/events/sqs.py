@@ -138,7 +138,8 @@ class SqsSink:
         await asyncio.to_thread(self._queue.open)
 
     async def publish(self, event_id: str, document: bytes) -> None:
-        order = {"MessageGroupId": event_id[:128], "MessageDeduplicationId": _hash(event_id)} if self._queue.is_fifo else {}
+        name = _hash(event_id)
+        order = {"MessageGroupId": name, "MessageDeduplicationId": name} if self._queue.is_fifo else {}
         attributes = {"event_id": {"DataType": "String", "StringValue": event_id}}
         await self._queue.ask("send_message", MessageBody=document.decode(), MessageAttributes=attributes, **order)
 
@@ -161,6 +162,6 @@ def _reported(name: str) -> Iterator[None]:
     except (BotoCoreError, ClientError, ValueError) as error:
         raise BrokerError(
             f"SQS {name!r}: {error}.",
-            hint="Check the queue's name, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION and, for a store of "
-            "your own, AWS_ENDPOINT_URL.",
+            hint="Check the queue's name, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_DEFAULT_REGION and, for a "
+            "server of your own, AWS_ENDPOINT_URL.",
         ) from error
