@@ -184,7 +184,7 @@ class KafkaQueue:
 
     @property
     def source(self) -> str:
-        return f"kafka://{self.place}/{self.name}?session=2"
+        return f"kafka://{self.place}/{self.name}?session=4"
 
     @property
     def results(self) -> str:

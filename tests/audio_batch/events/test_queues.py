@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from queues import Queue
+from servers import wait_until
 
 from audio_batch.events import Consumer, Event, EventError, EventStore, Handler, Limits, open_sink, open_source
 
@@ -161,6 +162,7 @@ def test_a_broker_that_restarts_is_reached_again(
     queue.send([write_event(number) for number in range(10)])
 
     def restart() -> None:
+        wait_until(lambda: store.count_states()["done"] > 0, "the first result")
         queue.program.end()
         queue.program.start()
         queue.send([write_event(number) for number in range(10, 60)])
