@@ -112,6 +112,8 @@ class Consumer:
         self._metrics, self._log = metrics, log
         self._tasks: dict[asyncio.Task[None], Delivery] = {}
         self._active: dict[str, asyncio.Event] = {}
+        self._mending = asyncio.Lock()
+        self._mended = 0
         self._stop = asyncio.Event()
 
     def stop(self) -> None:
@@ -251,6 +253,7 @@ class Consumer:
         if sink is not None:
             wait = self._waits()
             while True:
+                mended = self._mended
                 try:
                     await sink.publish(event_id, result)
                     break
@@ -258,8 +261,7 @@ class Consumer:
                     self._say("not_published", event_id=event_id, error=error.message)
                 if await self._rest(next(wait)):
                     return False
-                with suppress(BrokerError):
-                    await sink.connect()
+                await self._mend(sink, mended)
             self._add(published=1)
         await self._store.mark_published(event_id)
         return True
@@ -292,6 +294,14 @@ class Consumer:
                 if self._metrics is not None:
                     self._metrics.reconnects.inc()
             return
+
+    async def _mend(self, sink: Sink, seen: int) -> None:
+        """Connect the results anew, unless another event did since; all find out at the same time."""
+        async with self._mending:
+            if self._mended == seen:
+                with suppress(BrokerError):
+                    await sink.connect()
+                    self._mended += 1
 
     def _waits(self) -> Any:
         longest = 0.25
