@@ -150,7 +150,7 @@ def _read_options(kind: str, query: str, text: str) -> dict[str, str]:
         if name not in _OPTIONS[kind]:
             raise AddressError(
                 f"{mask(text)!r} has the option {name!r}; allowed for {kind}: {', '.join(_OPTIONS[kind])}.",
-                hint=suggest(name, _OPTIONS[kind]),
+                hint=suggest(name, _OPTIONS[kind], "See docs/events.md."),
             )
     return options
 
