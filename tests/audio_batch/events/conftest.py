@@ -6,12 +6,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from queues import FileQueue, KafkaQueue, Queue, RabbitQueue, RedisQueue, SqsQueue, sqs_queues
-from servers import Program, make_kafka, make_rabbit, make_redis, running
 
 from audio_batch.events import EventStore
-
-KINDS = ("file", "redis", "rabbitmq", "sqs", "kafka")
+from tests.audio_batch.events.queues import (
+    KINDS,
+    FileQueue,
+    KafkaQueue,
+    Queue,
+    RabbitQueue,
+    RedisQueue,
+    SqsQueue,
+    sqs_queues,
+)
+from tests.audio_batch.events.servers import Program, make_kafka, make_rabbit, make_redis, running
 
 
 @pytest.fixture(scope="session")

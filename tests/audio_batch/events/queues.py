@@ -12,7 +12,10 @@ from typing import Any, Protocol
 from uuid import uuid4
 
 import pytest
-from servers import Program, make_kafka, make_rabbit, make_redis, sqs_server
+
+from tests.audio_batch.events.servers import Program, sqs_server
+
+KINDS = ("file", "redis", "rabbitmq", "sqs", "kafka")
 
 
 @dataclass(frozen=True)
@@ -250,9 +253,3 @@ class FileQueue:
 def sqs_queues() -> Iterator[type[SqsQueue]]:
     with pytest.MonkeyPatch.context() as patch, sqs_server(patch):
         yield SqsQueue
-
-
-__all__ = [
-    "FileQueue", "KafkaQueue", "Letter", "Queue", "RabbitQueue", "RedisQueue", "SqsQueue", "make_kafka", "make_rabbit",
-    "make_redis", "sqs_queues",
-]  # fmt: skip

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import free_port
-from test_queues import answer, write_event
 
 from audio_batch.events import (
     BrokerError,
@@ -26,6 +24,8 @@ from audio_batch.events import (
     Metrics,
     parse_event,
 )
+from tests.audio_batch.events.servers import free_port
+from tests.audio_batch.events.test_queues import answer, write_event
 
 
 class ListedSource:

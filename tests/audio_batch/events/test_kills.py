@@ -11,12 +11,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import KINDS
-from queues import FileQueue, Queue, SqsQueue
-from servers import wait_until
-from test_queues import write_event
 
 from audio_batch.events import EventStore
+from tests.audio_batch.events.queues import KINDS, FileQueue, Queue, SqsQueue
+from tests.audio_batch.events.servers import wait_until
+from tests.audio_batch.events.test_queues import write_event
 
 LIGHT = Path(__file__).parent / "light_consumer.py"
 WORKERS = 8
