@@ -65,6 +65,7 @@ def _check(queue: Queue, events: int, kills: int, tally: dict[str, int]) -> None
     # same to the byte, under the same name. That is at most one for each worker and kill, and mostly none.
     assert len({json.dumps(result) for result in results}) == events
     assert len(results) - events <= kills * WORKERS
+    print(f"{type(queue).__name__}: {events:,} events, {kills} kills, {len(results) - events} results sent twice")
     assert queue.read_dead() == []
     assert tally["processed"] < events
 
