@@ -40,7 +40,7 @@ def process(
     queue_type: Annotated[
         QueueType | None,
         typer.Option(
-            "--queue-type", metavar="KIND", help="Queue that the file shows a message of: sqs|rabbitmq|kafka|redis."
+            "--queue-type", metavar="KIND", help="Queue that the file shows a message of: sqs, rabbitmq, kafka or redis."
         ),
     ] = None,
     simulate: Annotated[
