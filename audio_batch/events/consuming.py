@@ -201,8 +201,7 @@ class Consumer:
             await self._bury(delivery, None, EventError(message, reason="id_reused", permanent=True), begun.attempts)
         elif begun.result is not None:
             self._add(duplicates=1)
-            if begun.published or await self._publish(event.id, begun.result):
-                await self._settle("ack", delivery, lambda: self._source.ack(delivery))
+            await self._conclude(delivery, event.id, begun.result, published=begun.published)
         elif begun.attempts > self._limits.attempts:
             message = "Its tries never came to an end: the consumer was ended, or died of it."
             error = EventError(message, reason="unfinished", permanent=True)
@@ -222,8 +221,7 @@ class Consumer:
         if self._metrics is not None:
             self._metrics.processed.labels(event.type).inc()
             self._metrics.seconds.observe(time.monotonic() - started)
-        if await self._publish(event.id, result):
-            await self._settle("ack", delivery, lambda: self._source.ack(delivery))
+        await self._conclude(delivery, event.id, result)
 
     async def _fail(self, delivery: Delivery, event: Event, error: EventError, attempts: int) -> None:
         self._add(failed=1)
@@ -247,6 +245,14 @@ class Consumer:
             await self._store.mark_dead(event_id, error.reason)
         self._say("dead_letter", event_id=event_id, reason=error.reason, error=error.message, attempts=attempts)
 
+    async def _conclude(self, delivery: Delivery, event_id: str, result: bytes, *, published: bool = False) -> None:
+        """Publish a result, unless it was, and acknowledge its event."""
+        if not published and not await self._publish(event_id, result):
+            return
+        # At the same time: the sooner either is done, the less is published again should this process be killed now.
+        acked = self._settle("ack", delivery, lambda: self._source.ack(delivery))
+        await asyncio.gather(acked, *([] if published else [self._store.mark_published(event_id)]))
+
     async def _publish(self, event_id: str, result: bytes) -> bool:
         """Publish a result, however long it takes; False only if the consumer is told to stop before it is done."""
         sink = self._sink
@@ -263,7 +269,6 @@ class Consumer:
                     return False
                 await self._mend(sink, mended)
             self._add(published=1)
-        await self._store.mark_published(event_id)
         return True
 
     async def _settle(self, what: str, delivery: Delivery, settle: Callable[[], Awaitable[None]]) -> bool:

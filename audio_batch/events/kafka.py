@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -146,19 +146,17 @@ class KafkaSource:
         """Write it anew after the delay; until then its position is not committed, so nothing is lost."""
 
         async def come_again() -> None:
-            await asyncio.sleep(delay)
-            message = delivery.receipt
-            await self._producer.send(self._topic, delivery.body, message.key(), message.headers() or [])
+            message, written = delivery.receipt, False
+            while not written:
+                await asyncio.sleep(delay)
+                with suppress(BrokerError):
+                    await self._producer.send(self._topic, delivery.body, message.key(), message.headers() or [])
+                    written = True
             await self.ack(delivery)
 
         task = asyncio.create_task(come_again())
         self._resting.add(task)
-        task.add_done_callback(self._end_rest)
-
-    def _end_rest(self, task: asyncio.Task[None]) -> None:
-        self._resting.discard(task)
-        if not task.cancelled():
-            task.exception()  # Where it could not be written, it comes again from its old position after a restart.
+        task.add_done_callback(self._resting.discard)
 
     async def bury(self, delivery: Delivery, burial: Burial) -> None:
         message = delivery.receipt

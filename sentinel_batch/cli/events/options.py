@@ -1,83 +1,143 @@
-"""Options that the commands of ``events`` share, and what they become."""
+"""Options that the commands of ``events`` share, in bundles, and what they become."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from sentinel_batch.cli.audio.options import VOICEPRINTS, exported_key
+from sentinel_batch.cli.audio.options import VOICEPRINTS, KeyFile, Model, Profile, Store, exported_key
 from sentinel_batch.cli.output import Output
 from sentinel_batch.cli.session import Session
 from sentinel_batch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from audio_batch.events import Metrics, Recordings, Tally, VoiceHandler
+    from audio_batch.events import EventStore, Metrics, Recordings, Tally, VoiceHandler
 
 STORE_FOLDER = ".events"
 """Folder beside the lake's tables that keeps what became of events, unless a store is named."""
 
-Results = Annotated[
-    str | None,
-    typer.Option(
-        "--results", metavar="ADDRESS", envvar="SENTINEL_EVENTS_RESULTS",
-        help="Queue that results go to [default they are only kept].",
-    ),
-]  # fmt: skip
-StoreFile = Annotated[
-    Path | None,
-    typer.Option("--store", metavar="FILE", help="What became of events [default .events/events.db in the lake]."),
-]
-AudioFolder = Annotated[
-    Path | None,
-    typer.Option("--audio-folder", metavar="DIR", help="Folder below which events may name recordings [default none]."),
-]
-AllowHost = Annotated[
-    list[str] | None,
-    typer.Option("--allow-host", metavar="NAME", help="Host that audio_url may name; *.NAME for all below it."),
-]
-AllowHttp = Annotated[bool, typer.Option("--allow-http", help="Let audio_url be http:// as well.")]
-AllowPrivate = Annotated[
-    bool, typer.Option("--allow-private", help="Let allowed hosts be inside: loopback, link-local, private addresses.")
-]
-MaxAudio = Annotated[int, typer.Option("--max-audio", metavar="MB", min=1, help="Largest recording that is fetched.")]
-FetchSeconds = Annotated[
-    float, typer.Option("--fetch-seconds", metavar="N", min=0.1, help="Longest time that fetching one may take.")
-]
-PolicyFor = Annotated[
-    list[str] | None,
-    typer.Option("--policy-for", metavar="TYPE=POLICY", help="Route events of a type by another policy."),
-]
-SarDrafts = Annotated[
-    Path | None,
-    typer.Option(
-        "--sar-drafts", metavar="DIR",
-        help="Draft reports for events that ask for one (sar: true); nothing is ever submitted [default none].",
-    ),
-]  # fmt: skip
-Workers = Annotated[
-    int, typer.Option("--workers", metavar="N", min=1, max=256, help="Events that are worked on at the same time.")
-]
-Attempts = Annotated[
-    int, typer.Option("--attempts", metavar="N", min=1, max=100, help="Tries until an event becomes a dead letter.")
-]
-KeepDays = Annotated[
-    float, typer.Option("--keep-days", metavar="N", min=1, help="How long an event that comes twice is known.")
-]
-MetricsPort = Annotated[
-    int | None, typer.Option("--metrics-port", metavar="N", min=1, max=65535, help="Answer /metrics on this port.")
-]
-MetricsHost = Annotated[str, typer.Option("--metrics-host", metavar="NAME", help="Address of /metrics.")]
+
+def _option(name: str, metavar: str, text: str, **settings: Any) -> Any:
+    return typer.Option(name, metavar=metavar, help=text, **settings)
 
 
-def parse_policies(pairs: Sequence[str] | None) -> dict[str, str]:
-    """Read ``TYPE=POLICY``."""
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """How recordings are found and judged."""
+
+    audio_folder: Annotated[
+        Path | None, _option("--audio-folder", "DIR", "Folder below which events may name recordings [default none].")
+    ] = None
+    allow_host: Annotated[
+        list[str] | None, _option("--allow-host", "NAME", "Host that audio_url may name; *.NAME for all below it.")
+    ] = None
+    allow_http: Annotated[bool, typer.Option("--allow-http", help="Let audio_url be http:// as well.")] = False
+    allow_private: Annotated[
+        bool,
+        typer.Option("--allow-private", help="Let allowed hosts have addresses inside: loopback, link-local, private."),
+    ] = False
+    max_audio: Annotated[int, _option("--max-audio", "MB", "Largest recording that is fetched.", min=1)] = 256
+    fetch_seconds: Annotated[
+        float, _option("--fetch-seconds", "N", "Longest time that fetching one may take.", min=0.1)
+    ] = 60.0
+    policy_for: Annotated[
+        list[str] | None, _option("--policy-for", "TYPE=POLICY", "Route events of a type by another policy.")
+    ] = None
+    enrollments: Store = None
+    key_file: KeyFile = None
+    model: Model = None
+    profile: Profile = "telephone"
+    sar_drafts: Annotated[
+        Path | None,
+        _option("--sar-drafts", "DIR", "Draft reports for events that ask for one; none is submitted [default none]."),
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consumed:
+    """How much is taken on, and where results go."""
+
+    results: Annotated[
+        str | None,
+        _option(
+            "--results", "ADDRESS", "Queue that results go to [env SENTINEL_EVENTS_RESULTS; default none].",
+            envvar="SENTINEL_EVENTS_RESULTS",
+        ),
+    ] = None  # fmt: skip
+    workers: Annotated[
+        int, _option("--workers", "N", "Events that are worked on at the same time.", min=1, max=256)
+    ] = 1
+    attempts: Annotated[
+        int, _option("--attempts", "N", "Tries until an event becomes a dead letter.", min=1, max=100)
+    ] = 5
+    store: Annotated[
+        Path | None, _option("--store", "FILE", "What became of events [default .events/events.db in the lake].")
+    ] = None
+    keep_days: Annotated[float, _option("--keep-days", "N", "How long an event that comes twice is known.", min=1)] = (
+        90.0
+    )
+    metrics_host: Annotated[str, _option("--metrics-host", "NAME", "Address of /metrics.")] = "127.0.0.1"
+    metrics_port: Annotated[
+        int | None, _option("--metrics-port", "N", "Answer /metrics on this port.", min=1, max=65535)
+    ] = None
+
+
+def with_bundles(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command have the fields of its bundles as options of its own; goes below ``with_session``."""
+    parameters = list(inspect.signature(function, eval_str=True).parameters.values())
+    bundles = {one.name: one.annotation for one in parameters if one.annotation in (Judged, Consumed)}
+
+    @functools.wraps(function)
+    def command(session: Session, **values: Any) -> Any:
+        made = {
+            name: kind(**{field.name: values.pop(field.name) for field in fields(kind)})
+            for name, kind in bundles.items()
+        }
+        return function(session, **made, **values)
+
+    spread = [one for kind in bundles.values() for one in _list_parameters(kind)]
+    own = [one for one in parameters if one.name not in bundles]
+    command.__signature__ = inspect.Signature([own[0], *own[1:], *spread])  # type: ignore[attr-defined]
+    del command.__wrapped__
+    return command
+
+
+def _list_parameters(bundle: type[Judged | Consumed]) -> Iterator[inspect.Parameter]:
+    hints = get_type_hints(bundle, include_extras=True)
+    for field in fields(bundle):
+        yield inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+
+
+@contextmanager
+def open_handler(session: Session, judged: Judged, *, workers: int = 1) -> Iterator[VoiceHandler]:
+    """Give what makes results of events."""
+    from audio_batch.events import Judging, VoiceHandler
+
+    voices = session.configure().lake / VOICEPRINTS
+    judging = Judging(
+        policies=_parse_policies(judged.policy_for or ()),
+        store=judged.enrollments or (voices if voices.is_dir() else None),
+        model=judged.model,
+        profile=judged.profile,
+        sar_drafts=judged.sar_drafts,
+    )
+    recordings = _make_recordings(judged)
+    with exported_key(judged.key_file), VoiceHandler(recordings, judging, workers=workers) as handler:
+        yield handler
+
+
+def _parse_policies(pairs: list[str] | tuple[str, ...]) -> dict[str, str]:
     found = {}
-    for pair in pairs or ():
+    for pair in pairs:
         kind, separator, policy = pair.partition("=")
         if not separator or not kind or not policy:
             hint = "Such as --policy-for account_access=call_centre."
@@ -86,52 +146,46 @@ def parse_policies(pairs: Sequence[str] | None) -> dict[str, str]:
     return found
 
 
-def make_recordings(
-    folder: Path | None, hosts: Sequence[str] | None, http: bool, private: bool, megabytes: int, seconds: float
-) -> Recordings:
-    """Return where recordings may be taken from."""
+def _make_recordings(judged: Judged) -> Recordings:
     from audio_batch.events import Fetcher, FetchRules, Recordings
 
+    folder = judged.audio_folder
     if folder is not None and not folder.is_dir():
         hint = "Name a folder that exists."
         raise UsageError(f"--audio-folder {str(folder)!r} is no folder.", hint=hint, value=str(folder))
-    schemes = ("https", "http") if http else ("https",)
-    rules = FetchRules(tuple(hosts or ()), schemes, private, megabytes << 20, seconds)
+    schemes = ("https", "http") if judged.allow_http else ("https",)
+    hosts = tuple(judged.allow_host or ())
+    rules = FetchRules(hosts, schemes, judged.allow_private, judged.max_audio << 20, judged.fetch_seconds)
     return Recordings(folder, Fetcher(rules))
 
 
-@contextmanager
-def open_handler(
-    session: Session,
-    recordings: Recordings,
-    *,
-    policies: Sequence[str] | None,
-    store: Path | None,
-    key_file: Path | None,
-    model: str | None,
-    profile: str,
-    sar_drafts: Path | None,
-    workers: int,
-) -> Iterator[VoiceHandler]:
-    """Give what makes results of events."""
-    from audio_batch.events import Judging, VoiceHandler
-
-    voices = session.configure().lake / VOICEPRINTS
-    judging = Judging(
-        parse_policies(policies), store or (voices if voices.is_dir() else None), model, profile, sar_drafts
-    )
-    with exported_key(key_file), VoiceHandler(recordings, judging, workers=workers) as handler:
-        yield handler
-
-
-def find_events_store(session: Session, store: Path | None) -> Path:
+def find_events_store(session: Session, consumed: Consumed) -> Path:
     """Return the file that remembers events."""
-    return store if store is not None else session.configure().lake / STORE_FOLDER / "events.db"
+    return consumed.store or session.configure().lake / STORE_FOLDER / "events.db"
 
 
 @contextmanager
-def open_metrics(host: str, port: int | None) -> Iterator[Metrics | None]:
-    """Give counters that answer on a port, or None where no port is named."""
+def open_store(path: Path) -> Iterator[EventStore]:
+    """Give the store; what was begun is written when the block ends."""
+    from audio_batch.events import EventStore
+
+    with closing(EventStore(path)) as store:
+        yield store
+
+
+@contextmanager
+def consuming_with(session: Session, consumed: Consumed) -> Iterator[dict[str, Any]]:
+    """Give what every consumer is made with: ``sink``, ``limits``, ``metrics`` and ``log``."""
+    from audio_batch.events import Limits, open_sink
+
+    sink = open_sink(consumed.results, workers=consumed.workers) if consumed.results else None
+    limits = Limits(consumed.workers, consumed.attempts, keep_days=consumed.keep_days)
+    with _serve_metrics(consumed.metrics_host, consumed.metrics_port) as metrics:
+        yield {"sink": sink, "limits": limits, "metrics": metrics, "log": session.output.log}
+
+
+@contextmanager
+def _serve_metrics(host: str, port: int | None) -> Iterator[Metrics | None]:
     if port is None:
         yield None
         return

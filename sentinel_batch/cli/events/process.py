@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import json
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from sentinel_batch.cli.audio.options import Enrollment, KeyFile, Model, Profile, Store
+from sentinel_batch.cli.audio.options import Enrollment
 from sentinel_batch.cli.audio.ruling import Customer, Facts, gather_context
-from sentinel_batch.cli.events.options import (
-    AllowHost,
-    AllowHttp,
-    AllowPrivate,
-    AudioFolder,
-    FetchSeconds,
-    MaxAudio,
-    PolicyFor,
-    SarDrafts,
-    make_recordings,
-    open_handler,
-)
+from sentinel_batch.cli.events.options import Judged, open_handler, with_bundles
 from sentinel_batch.cli.output import Output
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import NoInputError, UsageError
@@ -31,8 +21,10 @@ QueueType = Literal["sqs", "rabbitmq", "kafka", "redis"]
 
 
 @with_session
+@with_bundles
 def process(
     session: Session,
+    judged: Judged,
     event_file: Annotated[
         Path | None,
         typer.Option("--event-file", metavar="FILE", help="The event, as JSON, bare or as its queue shows it."),
@@ -40,7 +32,9 @@ def process(
     queue_type: Annotated[
         QueueType | None,
         typer.Option(
-            "--queue-type", metavar="KIND", help="Queue that the file shows a message of: sqs, rabbitmq, kafka or redis."
+            "--queue-type",
+            metavar="KIND",
+            help="Queue of the message in the file: sqs, rabbitmq, kafka or redis.",
         ),
     ] = None,
     simulate: Annotated[
@@ -55,18 +49,6 @@ def process(
     customer_id: Customer = None,
     enrollment_id: Enrollment = None,
     fields: Facts = None,
-    audio_folder: AudioFolder = None,
-    allow_host: AllowHost = None,
-    allow_http: AllowHttp = False,
-    allow_private: AllowPrivate = False,
-    max_audio: MaxAudio = 256,
-    fetch_seconds: FetchSeconds = 60.0,
-    policy_for: PolicyFor = None,
-    enrollments: Store = None,
-    key_file: KeyFile = None,
-    model: Model = None,
-    profile: Profile = "telephone",
-    sar_drafts: SarDrafts = None,
 ) -> None:
     """Process one event here and now, from a file or made up, and print its result; no queue is asked or told.
 
@@ -79,13 +61,9 @@ def process(
         facts = {"customer_id": customer_id, "enrollment_id": enrollment_id}
         body, folder = _make_up(audio, event_type, facts, gather_context(fields))
     else:
-        body, folder = _read_event(event_file, queue_type), audio_folder or Path()
+        body, folder = _read_event(event_file, queue_type), judged.audio_folder or Path()
     event = parse_event(body)
-    recordings = make_recordings(folder, allow_host, allow_http, allow_private, max_audio, fetch_seconds)
-    with open_handler(
-        session, recordings, policies=policy_for, store=enrollments, key_file=key_file, model=model, profile=profile,
-        sar_drafts=sar_drafts, workers=1,
-    ) as handler:  # fmt: skip
+    with open_handler(session, replace(judged, audio_folder=folder)) as handler:
         result = handler.judge(event)
     if session.output.as_json:
         session.output.document(result)
