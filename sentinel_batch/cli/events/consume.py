@@ -8,16 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentinel_batch.cli.events.options import (
-    Consumed,
-    Judged,
-    consuming_with,
-    find_events_store,
-    open_handler,
-    open_store,
-    show_tally,
-    with_bundles,
-)
+from sentinel_batch.cli.events.options import Consumed, Judged, prepared, show_tally, with_bundles
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode
 
@@ -37,6 +28,7 @@ def consume(
             "--source",
             metavar="ADDRESS",
             envvar="SENTINEL_EVENTS_SOURCE",
+            show_envvar=False,
             help="kafka://HOST:PORT/TOPIC, amqp://…?queue=, redis://…?stream=, sqs://QUEUE or file:PATH "
             "[env SENTINEL_EVENTS_SOURCE].",
         ),
@@ -50,12 +42,9 @@ def consume(
     from audio_batch.events import Consumer, open_source
 
     queue = open_source(source, workers=consumed.workers)
-    with (
-        open_handler(session, judged, workers=consumed.workers) as handler,
-        consuming_with(session, consumed) as settings,
-        open_store(find_events_store(session, consumed)) as store,
-    ):
-        tally = asyncio.run(_run(Consumer(queue, store, handler, **settings)))
+    with prepared(session, judged, consumed) as parts:
+        consumer = Consumer(queue, parts.store, parts.handler, **parts.settings)
+        tally = asyncio.run(_run(consumer))
     return show_tally(session.output, tally)
 
 

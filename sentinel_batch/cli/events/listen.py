@@ -8,16 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentinel_batch.cli.events.options import (
-    Consumed,
-    Judged,
-    consuming_with,
-    find_events_store,
-    open_handler,
-    open_store,
-    show_tally,
-    with_bundles,
-)
+from sentinel_batch.cli.events.options import Consumed, Judged, prepared, show_tally, with_bundles
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode, UsageError
 
@@ -56,16 +47,12 @@ def listen(
     from sentinel_batch.service.webhook import create_webhook
 
     signer = _make_signer(secret_file, replay_seconds)
-    path = find_events_store(session, consumed)
-    with (
-        open_handler(session, judged, workers=consumed.workers) as handler,
-        consuming_with(session, consumed) as settings,
-        open_store(path) as store,
-    ):
-        inbox = InboxSource(store, path.with_suffix(".dead.jsonl"))
-        router = create_webhook(store, signer, wake=inbox.wake)
+    with prepared(session, judged, consumed) as parts:
+        inbox = InboxSource(parts.store, parts.path.with_suffix(".dead.jsonl"))
+        router = create_webhook(parts.store, signer, wake=inbox.wake)
+        consumer = Consumer(inbox, parts.store, parts.handler, **parts.settings)
         session.output.note(f"Taking events at http://{host}:{port} (Ctrl-C ends it)")
-        tally = listen_for_events(Consumer(inbox, store, handler, **settings), router, host=host, port=port)
+        tally = listen_for_events(consumer, router, host=host, port=port)
     return show_tally(session.output, tally)
 
 

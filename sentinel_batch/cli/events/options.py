@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
@@ -69,6 +69,7 @@ class Consumed:
         _option(
             "--results", "ADDRESS", "Queue that results go to [env SENTINEL_EVENTS_RESULTS; default none].",
             envvar="SENTINEL_EVENTS_RESULTS",
+            show_envvar=False,
         ),
     ] = None  # fmt: skip
     workers: Annotated[
@@ -159,29 +160,36 @@ def _make_recordings(judged: Judged) -> Recordings:
     return Recordings(folder, Fetcher(rules))
 
 
-def find_events_store(session: Session, consumed: Consumed) -> Path:
-    """Return the file that remembers events."""
-    return consumed.store or session.configure().lake / STORE_FOLDER / "events.db"
+class Prepared(NamedTuple):
+    """What a consumer is made with.
+
+    Attributes
+    ----------
+    settings
+        ``sink``, ``limits``, ``metrics`` and ``log`` of a consumer.
+    """
+
+    handler: VoiceHandler
+    store: EventStore
+    path: Path
+    settings: dict[str, Any]
 
 
 @contextmanager
-def open_store(path: Path) -> Iterator[EventStore]:
-    """Give the store; what was begun is written when the block ends."""
-    from audio_batch.events import EventStore
+def prepared(session: Session, judged: Judged, consumed: Consumed) -> Iterator[Prepared]:
+    """Give what a consumer is made with; what was begun in the store is written when the block ends."""
+    from audio_batch.events import EventStore, Limits, open_sink
 
-    with closing(EventStore(path)) as store:
-        yield store
-
-
-@contextmanager
-def consuming_with(session: Session, consumed: Consumed) -> Iterator[dict[str, Any]]:
-    """Give what every consumer is made with: ``sink``, ``limits``, ``metrics`` and ``log``."""
-    from audio_batch.events import Limits, open_sink
-
+    path = consumed.store or session.configure().lake / STORE_FOLDER / "events.db"
     sink = open_sink(consumed.results, workers=consumed.workers) if consumed.results else None
     limits = Limits(consumed.workers, consumed.attempts, keep_days=consumed.keep_days)
-    with _serve_metrics(consumed.metrics_host, consumed.metrics_port) as metrics:
-        yield {"sink": sink, "limits": limits, "metrics": metrics, "log": session.output.log}
+    with (
+        open_handler(session, judged, workers=consumed.workers) as handler,
+        _serve_metrics(consumed.metrics_host, consumed.metrics_port) as metrics,
+        closing(EventStore(path)) as store,
+    ):
+        settings = {"sink": sink, "limits": limits, "metrics": metrics, "log": session.output.log}
+        yield Prepared(handler, store, path, settings)
 
 
 @contextmanager
