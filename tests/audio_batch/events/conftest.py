@@ -70,7 +70,7 @@ def make_queue(request: pytest.FixtureRequest, tmp_path: Path) -> MakeQueue:
     return make
 
 
-# To join a group of Kafka takes three seconds by itself, so the quick run has its hardest test only.
+# To join a group of Kafka takes three seconds by itself, so the quick run has its hardest tests only.
 @pytest.fixture(params=[*KINDS[:-1], pytest.param(KINDS[-1], marks=pytest.mark.slow)])
 def queue(request: pytest.FixtureRequest, make_queue: MakeQueue) -> Queue:
     return make_queue(request.param)

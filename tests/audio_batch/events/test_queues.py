@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from audio_batch.events import Consumer, Event, EventError, EventStore, Handler, Limits, open_sink, open_source
-from tests.audio_batch.events.queues import Queue
+from tests.audio_batch.events.queues import KINDS, Queue
 from tests.audio_batch.events.servers import wait_until
 
 QUICK = Limits(workers=4, attempts=3, retry_seconds=0.1, reconnect_seconds=0.5)
@@ -85,6 +85,7 @@ def test_what_was_answered_does_not_come_again(queue: Queue, store: EventStore) 
     assert len(queue.read_results()) == 9
 
 
+@pytest.mark.parametrize("queue", KINDS, indirect=True)
 def test_poison_becomes_dead_letters_with_the_reason_and_blocks_nobody(queue: Queue, store: EventStore) -> None:
     tries: Counter[str] = Counter()
     lock = threading.Lock()

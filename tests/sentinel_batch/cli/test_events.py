@@ -33,14 +33,22 @@ def write_event(name: str, audio: str, kind: str = "voice_check", **fields: Any)
 
 def test_simulated_events_are_processed_as_the_seed_types_them(call: Call) -> None:
     shutil.copy(SAMPLES / "call-synthetic.wav", "audio.wav")
-    words = ["events", "process", "--audio", "audio.wav", "--event-type", "transaction_verification"]
-    told = call(*words, "--customer-id", "CUST123", "--simulate")
+    words = [
+        "--audio",
+        "audio.wav",
+        "--event-type",
+        "transaction_verification",
+        "--customer-id",
+        "CUST123",
+        "--simulate",
+    ]
+    told = call("events", "process", *words, "--context", "amount=5", "--json")
     assert told.code == 0, told.stderr
-    assert "Action   BLOCK" in told.stdout
-    assert "policy wire_transfer" in told.stdout
-    shown = call(*words, "--customer-id", "CUST123", "--simulate", "--context", "amount=5", "--json").document
+    shown = told.document
     assert shown["customer_id"] == "CUST123"
     assert shown["event"]["context"] == {"amount": "5"}
+    assert shown["decision"]["policy"] == "wire_transfer"
+    assert shown["decision"]["action"] == "BLOCK"
     assert shown["schema_version"] == 1
 
 
