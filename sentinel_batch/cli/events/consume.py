@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentinel_batch.cli.events.options import Consumed, Judged, prepared, show_tally, with_bundles
+from sentinel_batch.cli.events.options import CONSUMED, JUDGED, Consumed, Judged, prepared, show_tally
+from sentinel_batch.cli.option_groups import grouped
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 
 @with_session
-@with_bundles
+@grouped("judged", Judged, JUDGED)
+@grouped("consumed", Consumed, CONSUMED)
 def consume(
     session: Session,
     judged: Judged,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sentinel_batch.cli.events.options import Consumed, Judged, prepared, show_tally, with_bundles
+from sentinel_batch.cli.events.options import CONSUMED, JUDGED, Consumed, Judged, prepared, show_tally
+from sentinel_batch.cli.option_groups import grouped
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode, UsageError
 
@@ -20,7 +21,8 @@ SECRET_VARIABLE = "SENTINEL_WEBHOOK_SECRET"  # noqa: S105 - the name of the vari
 
 
 @with_session
-@with_bundles
+@grouped("judged", Judged, JUDGED)
+@grouped("consumed", Consumed, CONSUMED)
 def listen(
     session: Session,
     judged: Judged,

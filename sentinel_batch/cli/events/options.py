@@ -1,10 +1,8 @@
-"""Options that the commands of ``events`` share, in bundles, and what they become."""
+"""Options that the commands of ``events`` share, in groups, and what they become."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 import typer
 
 from sentinel_batch.cli.audio.options import VOICEPRINTS, KeyFile, Model, Profile, Store, exported_key
+from sentinel_batch.cli.option_groups import Options
 from sentinel_batch.cli.output import Output
 from sentinel_batch.cli.session import Session
 from sentinel_batch.errors import ExitCode, UsageError
@@ -90,32 +89,13 @@ class Consumed:
     ] = None
 
 
-def with_bundles(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a command have the fields of its bundles as options of its own; goes below ``with_session``."""
-    parameters = list(inspect.signature(function, eval_str=True).parameters.values())
-    bundles = {one.name: one.annotation for one in parameters if one.annotation in (Judged, Consumed)}
-
-    @functools.wraps(function)
-    def command(session: Session, **values: Any) -> Any:
-        made = {
-            name: kind(**{field.name: values.pop(field.name) for field in fields(kind)})
-            for name, kind in bundles.items()
-        }
-        return function(session, **made, **values)
-
-    spread = [one for kind in bundles.values() for one in _list_parameters(kind)]
-    own = [one for one in parameters if one.name not in bundles]
-    command.__signature__ = inspect.Signature([own[0], *own[1:], *spread])  # type: ignore[attr-defined]
-    del command.__wrapped__
-    return command
+def _list_options(kind: type[Judged | Consumed]) -> Options:
+    hints = get_type_hints(kind, include_extras=True)
+    return {field.name: (hints[field.name], field.default) for field in fields(kind)}
 
 
-def _list_parameters(bundle: type[Judged | Consumed]) -> Iterator[inspect.Parameter]:
-    hints = get_type_hints(bundle, include_extras=True)
-    for field in fields(bundle):
-        yield inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
-        )
+JUDGED = _list_options(Judged)
+CONSUMED = _list_options(Consumed)
 
 
 @contextmanager

@@ -12,7 +12,8 @@ import typer
 
 from sentinel_batch.cli.audio.options import Enrollment
 from sentinel_batch.cli.audio.ruling import Customer, Facts, gather_context
-from sentinel_batch.cli.events.options import Judged, open_handler, with_bundles
+from sentinel_batch.cli.events.options import JUDGED, Judged, open_handler
+from sentinel_batch.cli.option_groups import grouped
 from sentinel_batch.cli.output import Output
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import NoInputError, UsageError
@@ -21,7 +22,7 @@ QueueType = Literal["sqs", "rabbitmq", "kafka", "redis"]
 
 
 @with_session
-@with_bundles
+@grouped("judged", Judged, JUDGED)
 def process(
     session: Session,
     judged: Judged,
