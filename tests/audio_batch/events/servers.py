@@ -62,7 +62,7 @@ class Program:
     folder: Path
     environment: dict[str, str]
     process: subprocess.Popen[bytes] | None = None
-    helper: list[str] | None = None  # Ends what the program started out of its group.
+    names: int | None = None  # Port of Erlang's list of names, which leaves the group of the program that starts it.
 
     def start(self) -> None:
         with (self.folder / "log").open("ab") as log:
@@ -85,9 +85,14 @@ class Program:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
             self.process = None
-            if self.helper is not None:
-                subprocess.run(self.helper, env=os.environ | self.environment, capture_output=True, check=False)
+            if self.names is not None:
+                wait_until(self._end_names, "the end of Erlang's list of names")
             wait_until(lambda: not answers(self.port), f"the end of {self.command[0]}")
+
+    def _end_names(self) -> bool:
+        """Ask it to end; it refuses until it has noticed that nobody is left."""
+        subprocess.run(["epmd", "-port", str(self.names), "-kill"], capture_output=True, check=False)
+        return self.names is not None and not answers(self.names)
 
 
 @contextmanager
@@ -135,7 +140,7 @@ def make_rabbit(folder: Path) -> Program:
         # One scheduler, sleeping when idle: the tests share their cores with others.
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none",
     }
-    return Program([str(_RABBIT)], port, folder, environment, helper=["epmd", "-port", str(names), "-kill"])
+    return Program([str(_RABBIT)], port, folder, environment, names=names)
 
 
 def make_kafka(folder: Path) -> tuple[Program, str]:
