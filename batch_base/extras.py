@@ -24,6 +24,9 @@ EXTRAS = {
     "python_multipart": "service",
     "uvicorn": "service",
     "websockets": "service",
+    "aio_pika": "events",
+    "confluent_kafka": "events",
+    "redis": "events",
 }
 """Module to the extra of the distribution that installs it."""
 
@@ -33,6 +36,7 @@ _NEEDED_FOR = {
     "onnx": "ONNX models need",
     "remote": "Remote scorers need",
     "service": "The service needs",
+    "events": "Queues of events need",
 }
 
 

@@ -125,7 +125,7 @@ def decide(
     task: Task, settings: Settings, verdict: Verdict | None = None, verification: Verification | None = None
 ) -> Part[Decision]:
     """Route the call; one whose recording could not be analysed is routed all the same."""
-    policy = settings.policy
+    policy = task.policy or settings.policy
     if policy is None:
         return Part()
     return attempt("route", lambda: routing.route(verdict, verification, task.context, policy))

@@ -20,6 +20,8 @@ class Task:
         What the manifest knows of the call.
     problem
         Why it is not opened, or None.
+    policy
+        What routes it instead of the policy of the batch, or None.
     """
 
     path: str
@@ -27,6 +29,7 @@ class Task:
     size: int
     context: dict[str, Any]
     problem: str | None = None
+    policy: str | None = None
 
     @property
     def call_id(self) -> str | None:

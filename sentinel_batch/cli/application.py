@@ -78,6 +78,7 @@ class RootGroup(ReportedGroup, LazyGroup):
         "audio": "audio:create",
         "remote": "remote:create",
         "flow": "flow:create",
+        "events": "events:create",
         "sim": "sim:create",
         "keys": "keys:create",
         "config": "config:create",

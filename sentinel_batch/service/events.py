@@ -21,7 +21,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
 
-from sentinel_batch.service.database import Database
+from batch_base.database import Database
 from sentinel_batch.service.failures import QueueFullError
 from sentinel_batch.window import now
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sentinel_batch.service.database import Database
+from batch_base.database import Database
 from sentinel_batch.service.failures import JobNotFoundError, QueueFullError
 from sentinel_batch.window import now
 

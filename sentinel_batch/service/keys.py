@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from batch_base.database import Database
 from sentinel_batch.config import SERVICE_ROLES
 from sentinel_batch.errors import UsageError
 from sentinel_batch.history import actor_name
-from sentinel_batch.service.database import Database
 from sentinel_batch.window import now
 
 ROLES = SERVICE_ROLES

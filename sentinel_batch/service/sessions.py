@@ -11,8 +11,8 @@ from pathlib import Path
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
+from batch_base.database import Database
 from sentinel_batch.service.access import Principal
-from sentinel_batch.service.database import Database
 from sentinel_batch.service.keys import Key, KeyStore
 
 COOKIE = "sentinel_session"

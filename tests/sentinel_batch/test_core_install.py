@@ -70,6 +70,7 @@ def test_a_night_needs_no_extra(calls_file: Path, tmp_path: Path) -> None:
         ("audio", "run", "."),
         ("audio", "voice", "enroll", "ada", "a.wav"),
         ("audio", "features", "a.wav", "--out", "f.parquet"),
+        ("events", "process", "--simulate", "--audio", "a.wav", "--event-type", "login"),
     ],
     ids=" ".join,
 )

@@ -1,4 +1,4 @@
-"""Small databases of the service: durable, shared by threads and processes, readable by their owner only."""
+"""Small databases: durable, shared by threads and processes, readable by their owner only."""
 
 from __future__ import annotations
 
