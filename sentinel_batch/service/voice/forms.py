@@ -76,7 +76,7 @@ async def receive_recordings(request: Request, folder: Path, limit: int, most: i
         sent = await _receive_form(request, folder, limit, most)
     else:
         raise refuse(
-            415 if kind else 400,
+            400 if kind in ("", "application/x-www-form-urlencoded") else 415,
             f"Missing 'audio' or 'file' in request: the body is {kind or 'of no type'}, not multipart/form-data.",
             code="no_form",
             hint="curl sends a recording with -F audio=@call.wav",

@@ -385,10 +385,10 @@ def _check_setting(name: str, value: Any, present: Any) -> None:
         fine, allowed = isinstance(value, bool), "true or false"
     elif name.endswith("_rate"):
         fine, allowed = _is_number(value) and 0 <= value <= 1, "0 to 1"
-    elif isinstance(present, int):
-        fine, allowed = _is_number(value) and value == int(value) and 1 <= value <= 1_000_000, "1 to 1,000,000"
-    else:
+    elif name.endswith("_ms"):
         fine, allowed = _is_number(value) and 0 <= value <= 600_000, "0 to 600,000 milliseconds"
+    else:
+        fine, allowed = type(value) is int and 1 <= value <= 1_000_000, "1 to 1,000,000"
     if not fine:
         raise refuse(400, f"{name} is {value!r}; allowed: {allowed}.", code="bad_value")
 

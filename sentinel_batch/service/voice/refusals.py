@@ -20,8 +20,8 @@ from sentinel_batch.service.voice_paths import VOICE_PATHS
 
 log = logging.getLogger("sentinel_batch.service")
 
-_NAMES = {429: "Rate limit exceeded", 500: "Internal server error", 503: "Service unavailable"}
-"""Where the published name is not that of the status."""
+_NAMES = {413: "Payload too large", 422: "Unprocessable content", 429: "Rate limit exceeded"}
+"""Where the published name is not Python's for the status, or Python's versions differ."""
 
 
 def refuse(status: int, message: str, *, code: str, hint: str = "") -> HTTPException:
