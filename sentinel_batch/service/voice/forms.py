@@ -20,12 +20,15 @@ from sentinel_batch.service.voice.refusals import refuse
 FILE_FIELDS = ("audio", "file", "audio_samples")
 """Names of fields with recordings: all mean the same."""
 
+SWITCHES = ("extract_features", "include_reason_codes")
+"""Fields that ask for more in the answer about a voice."""
+
 DOCUMENT_BYTES = 64 << 10
 TEXT_BYTES = 1 << 10
 _TEXTS = {
     "metadata": DOCUMENT_BYTES,
     "context": DOCUMENT_BYTES,
-    **dict.fromkeys(("session_id", "enrollment_id", "user_id"), TEXT_BYTES),
+    **dict.fromkeys(("session_id", "enrollment_id", "user_id", *SWITCHES), TEXT_BYTES),
 }
 _JSON_BYTES = 32 * MIB
 _LENGTH = 128
@@ -58,6 +61,10 @@ class Sent:
         """Return a field, or the fact of that name; None if there is neither."""
         value = self.texts.get(name) or self.facts.get(name)
         return check_text(name, value) if value is not None else None
+
+    def asks_for(self, switch: str) -> bool:
+        """Tell whether one of `SWITCHES` is on."""
+        return str(self.texts.get(switch, "")).lower() in ("true", "1", "yes")
 
 
 async def receive_recordings(request: Request, folder: Path, limit: int, most: int = 1) -> Sent:

@@ -32,7 +32,14 @@ from sentinel_batch.service.voice.forms import Sent, read_document, receive_reco
 from sentinel_batch.service.voice.outcomes import recommend
 from sentinel_batch.service.voice.refusals import WordedRefusals, refuse
 from sentinel_batch.service.voice.reports import read_report
-from sentinel_batch.service.voice_paths import DETECT_PATHS, ENROL_PATHS, HEALTH_PATH, REPORT_PATHS, VERIFY_PATHS
+from sentinel_batch.service.voice_paths import (
+    DETECT_PATHS,
+    ENROL_PATHS,
+    FEATURES_PATHS,
+    HEALTH_PATH,
+    REPORT_PATHS,
+    VERIFY_PATHS,
+)
 from sentinel_batch.window import now
 
 API_KEY = "mock_api_key_12345"
@@ -237,6 +244,7 @@ def _add_published(app: FastAPI, mock: Mock) -> None:
             app.add_api_route(path, route, methods=["POST"], name=f"{answer.__name__}{path.replace('/', '_')}")
 
     add(DETECT_PATHS, _detect, "deepfake_latency_ms")
+    add(FEATURES_PATHS, _measure, "deepfake_latency_ms")
     add(VERIFY_PATHS, _verify, "mfa_latency_ms")
     add(ENROL_PATHS, _enrol, "mfa_latency_ms")
     add(REPORT_PATHS, _report, "sar_latency_ms")
@@ -296,6 +304,15 @@ async def _detect(mock: Mock, request: Request) -> tuple[Answer, int]:
         "mock": True,
     }
     return body, 200
+
+
+async def _measure(mock: Mock, request: Request) -> tuple[Answer, int]:
+    with mock.upload_folder() as folder:
+        sent = await receive_recordings(request, folder, LARGEST)
+        mock.fail()
+        _, digest = _look_at(sent)
+    names = ("spectral_flatness", "band_energy_ratio_low", "band_energy_ratio_high", "clipping_rate")
+    return {"duration_sec": 1.0, "sample_rate": 16000, **{name: mock.draw(name, digest) for name in names}}, 200
 
 
 async def _verify(mock: Mock, request: Request) -> tuple[Answer, int]:

@@ -15,9 +15,11 @@ from starlette.responses import JSONResponse
 from sentinel_batch.service.access import ENROL, LISTEN, Principal, needs
 from sentinel_batch.service.answers import answer
 from sentinel_batch.service.probes import describe_health
+from sentinel_batch.service.shapes import Document
 from sentinel_batch.service.voice.engine import VoiceEngine
 from sentinel_batch.service.voice.enrolling import MOST_SAMPLES, SAMPLES
 from sentinel_batch.service.voice.forms import Sent, check_text, read_document, receive_recordings
+from sentinel_batch.service.voice.measures import describe_features, describe_reasons
 from sentinel_batch.service.voice.outcomes import describe_detection, describe_verification, raise_failure
 from sentinel_batch.service.voice.refusals import refuse
 from sentinel_batch.service.voice.reports import read_report
@@ -31,7 +33,14 @@ from sentinel_batch.service.voice.shapes import (
     VerifyAnswer,
     describe_form,
 )
-from sentinel_batch.service.voice_paths import DETECT_PATHS, ENROL_PATHS, HEALTH_PATH, REPORT_PATHS, VERIFY_PATHS
+from sentinel_batch.service.voice_paths import (
+    DETECT_PATHS,
+    ENROL_PATHS,
+    FEATURES_PATHS,
+    HEALTH_PATH,
+    REPORT_PATHS,
+    VERIFY_PATHS,
+)
 from sentinel_batch.window import now
 
 _REFUSALS: dict[int | str, dict[str, Any]] = {
@@ -50,7 +59,14 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
     504: {"model": Refusal, "description": "Listening to it took too long."},
 }
 _FACTS = 'A JSON object with what is known of the call, such as {"session_id": "…", "channel": "ivr"}.'
-_DETECT_FORM = describe_form("WAV, FLAC, MP3, Opus, AMR, G.711 …; also under the name file.", {"metadata": _FACTS})
+_DETECT_FORM = describe_form(
+    "WAV, FLAC, MP3, Opus, AMR, G.711 …; also under the name file.",
+    {
+        "metadata": _FACTS,
+        "extract_features": "true for dsp_features in the answer.",
+        "include_reason_codes": "true for reason_codes and feature_contributions.",
+    },
+)
 _VERIFY_FORM = describe_form(
     "A recording of who calls; also under the name file.",
     {"enrollment_id": "Whose voice it should be.", "context": _FACTS},
@@ -94,8 +110,22 @@ async def detect_deepfake(request: Request, principal: Principal = needs(LISTEN)
     voice = _voice(request)
     with voice.upload_folder() as folder:
         sent = await receive_recordings(request, folder, voice.settings.voice_upload)
-        found, session_id = await _listen(voice, sent, principal, None)
-    return answer(request, describe_detection(found, session_id, _milliseconds(begun)))
+        found, session_id = await _listen(voice, sent, principal, features=sent.asks_for("extract_features"))
+    body = describe_detection(found, session_id, _milliseconds(begun))
+    if sent.asks_for("include_reason_codes"):
+        body |= describe_reasons(found["verdict"])
+    if sent.asks_for("extract_features"):
+        body["dsp_features"] = describe_features(found)
+    return answer(request, body)
+
+
+async def measure_voice(request: Request, principal: Principal = needs(LISTEN)) -> JSONResponse:  # noqa: B008
+    """Measure the segment of a recording that sounds most synthetic; published names first, then all of ours."""
+    voice = _voice(request)
+    with voice.upload_folder() as folder:
+        sent = await receive_recordings(request, folder, voice.settings.voice_upload)
+        found, _ = await _listen(voice, sent, principal, features=True)
+    return answer(request, describe_features(found))
 
 
 async def verify_voice(request: Request, principal: Principal = needs(LISTEN)) -> JSONResponse:  # noqa: B008
@@ -107,7 +137,7 @@ async def verify_voice(request: Request, principal: Principal = needs(LISTEN)) -
         enrollment_id = sent.text("enrollment_id")
         if enrollment_id is None:
             raise refuse(400, "Missing enrollment identifier", code="missing", hint="Send the field enrollment_id.")
-        found, session_id = await _listen(voice, sent, principal, enrollment_id)
+        found, session_id = await _listen(voice, sent, principal, enrollment_id=enrollment_id)
     return answer(request, describe_verification(found, enrollment_id, session_id, _milliseconds(begun)))
 
 
@@ -156,12 +186,10 @@ def _milliseconds(begun: float) -> float:
     return round((time.perf_counter() - begun) * 1000, 1)
 
 
-async def _listen(
-    voice: VoiceEngine, sent: Sent, principal: Principal, enrollment_id: str | None
-) -> tuple[dict[str, Any], str]:
+async def _listen(voice: VoiceEngine, sent: Sent, principal: Principal, **wanted: Any) -> tuple[dict[str, Any], str]:
     """Have a recording listened to; returns what was found, and the name of the session."""
     session_id = sent.text("session_id")
-    found = await voice.pool.do({"kind": "analyse", "path": str(sent.path), "enrollment_id": enrollment_id})
+    found = await voice.pool.do({"kind": "analyse", "path": str(sent.path), **wanted})
     raise_failure(found)
     session_id = session_id or found["verdict"]["session_id"]
     await voice.remember(session_id, principal.name, found["verdict"], found["verification"], dict(sent.facts))
@@ -216,6 +244,7 @@ def _add(paths: tuple[str, ...], route: Any, model: Any, body: dict[str, Any], s
 
 
 _add(DETECT_PATHS, detect_deepfake, DetectAnswer, _DETECT_FORM)
+_add(FEATURES_PATHS, measure_voice, Document, _DETECT_FORM)
 _add(VERIFY_PATHS, verify_voice, VerifyAnswer, _VERIFY_FORM)
 _add(ENROL_PATHS, enrol_voice, EnrolAnswer, _ENROL_FORM, 201)
 _add(REPORT_PATHS, report_activity, ReportAnswer, _REPORT_BODY)

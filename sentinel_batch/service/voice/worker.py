@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -62,7 +63,7 @@ class Engine:
 
     def warm_up(self) -> None:
         """Load models and libraries, and let what is compiled on its first use be compiled."""
-        self.analyse(str(_SAMPLE), None)
+        self.analyse(str(_SAMPLE))
         signal, sampling_rate = decode(_SAMPLE)
         speaker.embed(signal[:, 0], sampling_rate)
 
@@ -73,16 +74,17 @@ class Engine:
         }  # fmt: skip
         return kinds[order.pop("kind")](**order)
 
-    def analyse(self, path: str, enrollment_id: str | None) -> Answer:
-        """Validate and score a recording, and compare its voice if an id is given."""
+    def analyse(self, path: str, enrollment_id: str | None = None, features: bool = False) -> Answer:
+        """Validate and score a recording; compare its voice if an id is given, measure its worst segments if asked."""
         if enrollment_id is not None:
             self._require_enrollment(enrollment_id)
         task = Task(path, Path(path).name, Path(path).stat().st_size, {"enrollment_id": enrollment_id})
-        identity = identify(task, self.settings)
+        settings = replace(self.settings, with_features=features)
+        identity = identify(task, settings)
         if identity.value is None:
             return {"failure": _describe(identity.failure)}
         with keep_samples(path):
-            findings = run_stages(task, self.settings, identity.value.sha256)
+            findings = run_stages(task, settings, identity.value.sha256)
         return _compose(findings, identity.value.sha256)
 
     def enroll(self, enrollment_id: str, paths: list[str]) -> Answer:
@@ -120,6 +122,7 @@ def _compose(findings: Findings, sha256: str) -> Answer:
         "sha256": sha256,
         "verdict": verdict.to_dict() if verdict else None,
         "verification": findings.verification.value.to_dict() if findings.verification.value else None,
+        "features": findings.features.value or [],
         "is_valid": checked.is_valid if checked else None,
         "issues": list(checked.codes) if checked else [],
         "failure": _describe(failure) if failure else None,

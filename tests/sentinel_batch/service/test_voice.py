@@ -82,6 +82,17 @@ def test_detection_has_the_published_keys_and_the_score_of_a_batch(
     assert send(admin, DETECT, HUMAN).json()["recommended_action"] == "allow"
 
 
+def test_features_and_reasons_on_demand(admin: httpx.Client) -> None:
+    plain = send(admin, DETECT, SYNTHETIC).json()
+    full = send(admin, DETECT, SYNTHETIC, extract_features="true", include_reason_codes="true").json()
+    assert full["score"] == plain["score"] and "dsp_features" not in plain and "reason_codes" not in plain
+    assert full["reason_codes"] == list(full["feature_contributions"]) and full["reason_codes"]
+    measured = send(admin, "/v1/voice/features", SYNTHETIC, mode="features_only").json()
+    assert measured == full["dsp_features"] and measured["sample_rate"] == 8000
+    assert measured["jitter_percent"] == pytest.approx(100 * measured["jitter_local"])
+    assert len(measured["formant_frequencies"]) == 3 and len(measured) > 200
+
+
 def test_what_cannot_be_labelled_says_so_and_keeps_a_number(admin: httpx.Client, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "silence.wav", np.zeros(5 * 16000), 16000, subtype="PCM_16")
     found = send(admin, DETECT, tmp_path / "silence.wav").json()
