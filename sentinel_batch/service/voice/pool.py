@@ -47,7 +47,7 @@ class VoicePool:
         self.workers = [VoiceWorker(store) for _ in range(workers)]
         self.present = 0
         self._capacity = workers + queue
-        self._seconds = seconds
+        self.seconds = seconds
         self._threads = ThreadPoolExecutor(workers, "voice")
         self._idle: SimpleQueue[VoiceWorker] = SimpleQueue()
         for worker in self.workers:
@@ -77,7 +77,7 @@ class VoicePool:
                 f"{self.present} recordings are being listened to or wait already.",
                 hint="Send it again a little later, or serve with more --voice-workers or a longer --voice-queue.",
             )
-        deadline = time.monotonic() + self._seconds
+        deadline = time.monotonic() + self.seconds
         self.present += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._work, order, deadline)
@@ -101,7 +101,7 @@ class VoicePool:
         try:
             if time.monotonic() >= deadline:
                 raise QueueFullError(
-                    f"It has waited for {self._seconds:g} s behind others, and was not listened to.",
+                    f"It has waited for {self.seconds:g} s behind others, and was not listened to.",
                     hint="Send it again a little later, or serve with more --voice-workers.",
                 )
             return worker.do(order, deadline)
