@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from typing import Any
 
 from sentinel_batch.service.voice.refusals import refuse
+
+log = logging.getLogger("sentinel_batch.service")
 
 UNKNOWN_SCORE = 0.5
 """Score of a recording in which nothing can be scored: published clients need a number, and it says nothing."""
 
 _NOT_AUDIO = ("not_audio", "raw_undeclared")
-_STATUS = {"not_enrolled": 404, "out_of_memory": 413, "unexpected": 500, "missing_extra": 503, "model": 503}
+_STATUS = {
+    "not_enrolled": 404,
+    "out_of_memory": 413,
+    "unexpected": 500,
+    "store_unusable": 500,
+    "missing_extra": 503,
+    "model": 503,
+}
 
 
-def raise_failure(found: dict[str, Any]) -> None:
+def raise_failure(found: dict[str, Any], hide: Callable[[str], str] = str) -> None:
     """Raise the refusal of a recording that could not be listened to; a failure beside a verdict is none.
+
+    Parameters
+    ----------
+    found
+        What the worker answered.
+    hide
+        Takes paths of this machine out of a message.
 
     Raises
     ------
@@ -28,7 +46,10 @@ def raise_failure(found: dict[str, Any]) -> None:
         return
     code = failure["code"]
     status = 415 if code in _NOT_AUDIO else _STATUS.get(code, 422)
-    raise refuse(status, failure["message"], code=code, hint=failure["hint"])
+    if status == 500:
+        log.error("A recording cannot be listened to: %s", failure["message"])
+        raise refuse(500, "The voice engine has failed; the service's log says why.", code=code)
+    raise refuse(status, hide(failure["message"]), code=code, hint=hide(failure["hint"]))
 
 
 def describe_detection(found: dict[str, Any], session_id: str, latency_ms: float) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,7 @@ async def enrol_voice(request: Request, principal: Principal = needs(ENROL)) -> 
         sent = await receive_recordings(request, folder, voice.settings.voice_upload, MOST_SAMPLES)
         enrollment_id = sent.text("enrollment_id") or f"enroll-{secrets.token_hex(6)}"
         looked_up = await voice.pool.do({"kind": "look_up", "enrollment_id": enrollment_id})
-        raise_failure(looked_up)
+        raise_failure(looked_up, _hider(voice, []))
         if looked_up["enrolled"]:
             raise refuse(409, f"{enrollment_id!r} is enrolled already.", code="enrolled", hint=_FORGET)
         samples = await asyncio.to_thread(voice.samples.add, enrollment_id, sent.paths)
@@ -182,6 +183,17 @@ def _voice(request: Request) -> VoiceEngine:
     return voice
 
 
+def _hider(voice: VoiceEngine, paths: list[Path]) -> Callable[[str], str]:
+    """Return what takes paths of this machine out of a message."""
+
+    def hide(text: str) -> str:
+        for path in paths:
+            text = text.replace(str(path), path.name)
+        return voice.settings.scrub(text)
+
+    return hide
+
+
 def _milliseconds(begun: float) -> float:
     return round((time.perf_counter() - begun) * 1000, 1)
 
@@ -190,7 +202,7 @@ async def _listen(voice: VoiceEngine, sent: Sent, principal: Principal, **wanted
     """Have a recording listened to; returns what was found, and the name of the session."""
     session_id = sent.text("session_id")
     found = await voice.pool.do({"kind": "analyse", "path": str(sent.path), **wanted})
-    raise_failure(found)
+    raise_failure(found, _hider(voice, sent.paths))
     session_id = session_id or found["verdict"]["session_id"]
     await voice.remember(session_id, principal.name, found["verdict"], found["verification"], dict(sent.facts))
     await asyncio.to_thread(voice.keep_recording, sent.path, found["sha256"])
@@ -201,7 +213,7 @@ async def _enrol(voice: VoiceEngine, enrollment_id: str, samples: list[Path], se
     order = {"kind": "enroll", "enrollment_id": enrollment_id, "paths": [str(path) for path in samples]}
     try:
         enrolled = await voice.pool.do(order)
-        raise_failure(enrolled)
+        raise_failure(enrolled, _hider(voice, samples))
     except BaseException:
         # Those that were sent before stay; these are not good enough, or are not known to be.
         fresh = sorted(samples, key=lambda path: path.stat().st_mtime)[-len(sent.paths) :]

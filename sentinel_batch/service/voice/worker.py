@@ -10,7 +10,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,6 +28,7 @@ from audio_batch.errors import AudioError, EnrollmentError
 Answer = dict[str, Any]
 
 NOT_ENROLLED = "not_enrolled"
+STORE_UNUSABLE = "store_unusable"
 _SAMPLE = Path(audio_batch.__file__).parent / "samples" / "call-human.wav"
 
 
@@ -89,7 +91,8 @@ class Engine:
 
     def enroll(self, enrollment_id: str, paths: list[str]) -> Answer:
         """Make a voiceprint of recordings."""
-        return {"enrollment": speaker.enroll(enrollment_id, paths, store=self.store).to_dict()}
+        with _store_told_apart():
+            return {"enrollment": speaker.enroll(enrollment_id, paths, store=self.store).to_dict()}
 
     def look_up(self, enrollment_id: str) -> Answer:
         """Tell whether a voice is enrolled."""
@@ -112,7 +115,22 @@ class Engine:
                     hint="Enrol the voice first: POST /v1/enrollment",
                     reason=NOT_ENROLLED,
                 ) from error
+            raise _tell_store(error) from error
+
+
+@contextmanager
+def _store_told_apart() -> Iterator[None]:
+    """A voice that is not good enough is the sender's to mend, a store that cannot be used is not."""
+    try:
+        yield
+    except EnrollmentError as error:
+        if "enrollment_id" in error.details:
             raise
+        raise _tell_store(error) from error
+
+
+def _tell_store(error: EnrollmentError) -> EnrollmentError:
+    return EnrollmentError(error.message, hint=error.hint, reason=STORE_UNUSABLE)
 
 
 def _compose(findings: Findings, sha256: str) -> Answer:

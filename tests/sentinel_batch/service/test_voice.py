@@ -110,11 +110,14 @@ def test_what_cannot_be_labelled_says_so_and_keeps_a_number(admin: httpx.Client,
         (b"\0" * (3 << 20), 413, "payload_too_large"),
     ],
 )
-def test_what_is_no_recording_is_refused(admin: httpx.Client, content: bytes, status: int, code: str) -> None:
+def test_what_is_no_recording_is_refused(
+    admin: httpx.Client, service: RunningService, content: bytes, status: int, code: str
+) -> None:
     refused = send(admin, DETECT, ("call.wav", content))
     body = refused.json()
     assert (refused.status_code, body["code"]) == (status, code)
     assert list(body)[:2] == ["error", "message"] and body["message"]
+    assert str(service.lake) not in refused.text and "uploads" not in refused.text
 
 
 def test_requests_that_are_not_as_published(admin: httpx.Client, service: RunningService) -> None:
@@ -174,6 +177,7 @@ def test_enrolment_one_by_one(admin: httpx.Client, service: RunningService, clip
     assert send(admin, ENROL, clips[1], enrollment_id=enrollment_id).json()["samples_collected"] == 2
     synthetic = send(admin, ENROL, SYNTHETIC, enrollment_id=enrollment_id)
     assert synthetic.status_code == 422 and enrollment_id in synthetic.json()["message"]
+    assert str(service.lake) not in synthetic.text and "samples" not in synthetic.text
     last = send(admin, ENROL, clips[2], enrollment_id=enrollment_id).json()
     assert (last["status"], last["samples_collected"]) == ("active", 3)
     samples = service.lake / ".service" / "voice" / "samples"

@@ -135,7 +135,14 @@ def test_refusals_are_worded_as_published(status: int, body: Any, said: tuple[st
 
 @pytest.mark.parametrize(
     ("code", "status"),
-    [("not_audio", 415), ("not_enrolled", 404), ("truncated", 422), ("unexpected", 500), ("raw_undeclared", 415)],
+    [
+        ("not_audio", 415),
+        ("not_enrolled", 404),
+        ("truncated", 422),
+        ("unexpected", 500),
+        ("store_unusable", 500),
+        ("raw_undeclared", 415),
+    ],
 )
 def test_failures_have_their_statuses(code: str, status: int) -> None:
     failure = {"code": code, "message": "Why", "hint": ""}

@@ -54,4 +54,4 @@ def test_store_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_path: Path,
     (tmp_path / "open").chmod(0o755)
     order = {"kind": kind, "enrollment_id": "ada"} | ({"path": HUMAN} if kind == "analyse" else {})
     _, found = converse(tmp_path / "open", order)
-    assert "Others may enter" in found["failure"]["message"]
+    assert "Others may enter" in found["failure"]["message"] and found["failure"]["code"] == "store_unusable"
