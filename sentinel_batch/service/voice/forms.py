@@ -162,6 +162,8 @@ async def _receive_json(request: Request, folder: Path, limit: int) -> Sent:
         raise refuse(400, f"'voice_sample' is not base64: {error}", code="bad_value") from error
     named = document.get("enrollment_id") or document.get("customer_id") or document.get("transaction_id")
     texts = {"enrollment_id": str(named)} if named else {}
+    if named is not document.get("transaction_id") and document.get("transaction_id"):
+        texts["session_id"] = str(document["transaction_id"])
     facts = document.pop("context", None) or document.pop("metadata", None) or document
     if not isinstance(facts, dict):
         raise HTTPException(400, {"message": "'context' is not a JSON object.", "code": "bad_json"})

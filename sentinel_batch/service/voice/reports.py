@@ -33,6 +33,7 @@ def read_report(document: dict[str, Any]) -> dict[str, Any]:
     HTTPException
         400 if one is missing or not allowed.
     """
+    document = _read_later_form(document)
     if not all(document.get(name) for name in _REQUIRED):
         raise refuse(400, f"Missing required fields: {', '.join(_REQUIRED)}", code="missing")
     if document["decision"] not in DECISIONS:
@@ -48,6 +49,19 @@ def read_report(document: dict[str, Any]) -> dict[str, Any]:
         "decision": document["decision"],
         "reason": reason,
         "metadata": metadata or {},
+    }
+
+
+def _read_later_form(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a request of the later clients, which speak of transactions, as one that speaks of sessions."""
+    if "session_id" in document or "transaction_id" not in document:
+        return document
+    wished = document.get("compliance_action")
+    return {
+        "session_id": document["transaction_id"],
+        "decision": wished if wished in DECISIONS else "review",
+        "reason": document.get("activity_description"),
+        "metadata": {name: value for name, value in document.items() if name != "activity_description"},
     }
 
 

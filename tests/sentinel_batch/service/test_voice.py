@@ -142,6 +142,18 @@ def test_requests_that_are_not_as_published(admin: httpx.Client, service: Runnin
     assert admin.head(DETECT).status_code == 405
 
 
+def test_form_that_is_sent_in_pieces(admin: httpx.Client) -> None:
+    """As axios sends it: without a length, and JSON parts with a type of their own."""
+    head = b'--x\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\nContent-Type: audio/wav\r\n\r\n'
+    tail = (
+        b'\r\n--x\r\nContent-Disposition: form-data; name="metadata"\r\nContent-Type: application/json\r\n\r\n'
+        b'{"session_id":"node-1"}\r\n--x--\r\n'
+    )
+    pieces = iter((head, HUMAN.read_bytes(), tail))
+    found = admin.post(DETECT, content=pieces, headers={"Content-Type": "multipart/form-data; boundary=x"})
+    assert found.status_code == 200 and found.json()["session_id"] == "node-1"
+
+
 def test_enrolment_in_one_go_then_verification(admin: httpx.Client, service: RunningService, clips: list[Path]) -> None:
     made = send(admin, "/v1/mfa/voice/enroll", *clips, field="audio_samples", user_id="user-1", enrollment_id="ada")
     assert made.status_code == 201
@@ -158,10 +170,15 @@ def test_enrolment_in_one_go_then_verification(admin: httpx.Client, service: Run
     other = send(admin, VERIFY, SYNTHETIC, enrollment_id="ada").json()
     assert other["verified"] is False and other["recommended_action"] == "defer_to_review" and other["reasons"]
     sample = base64.b64encode(HUMAN.read_bytes()).decode()
-    later = admin.post(
-        "/api/authenticate", json={"voice_sample": sample, "customer_id": "ada", "channel": "app"}
-    ).json()
+    asked = {"voice_sample": sample, "transaction_id": "TXN1", "customer_id": "ada", "channel": "app", "amount_usd": 5}
+    later = admin.post("/api/authenticate", json=asked).json()
     assert (later["verified"], later["confidence"]) == (True, human["confidence"])
+    assert later["session_id"] == "TXN1"
+    told = {"transaction_id": "TXN1", "customer_id": "ada", "activity_type": "fraud", "activity_description": "Odd"}
+    drafted = admin.post("/api/sar/generate", json=told | {"compliance_action": "escalate"}).json()
+    assert drafted["session_id"] == "TXN1" and drafted["decision"] == "review" and drafted["recording_sha256"]
+    for wrong in ({}, {"voice_sample": "%"}, {"voice_sample": sample}, {"voice_sample": sample, "context": 3}):
+        assert admin.post("/api/authenticate", json=wrong).status_code == 400
     # The command line has the same store.
     store = service.lake / ".service" / "voice" / "voiceprints"
     assert [one.enrollment_id for one in ab.list_enrollments(store)] == ["ada"]
