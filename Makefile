@@ -20,7 +20,7 @@ LAKE := data/lake
 DEMO_LAKE := data/demo-lake
 REPORTS := reports
 
-.PHONY: help run demo serve test test-slow test-all lint bench docs wheel clean
+.PHONY: help run demo serve golden-path test test-slow test-all lint bench bench-voice-service docs wheel clean
 
 help:
 	@echo "make run    load the sample calls and recordings, detect, score, list the alerts, write the report"
@@ -30,7 +30,9 @@ help:
 	@echo "make test-all    run all tests"
 	@echo "make lint   ruff, mypy, import contracts"
 	@echo "make serve  answer the Sentinel API on this machine, without keys: http://localhost:8000"
+	@echo "make golden-path  a server and a client: enrol, score, verify, decide, draft a report; prints JSON"
 	@echo "make bench  run the benchmarks (minutes)"
+	@echo "make bench-voice-service  the voice API against audio run on the same calls (minutes)"
 	@echo "make docs   write the generated pages of docs/"
 	@echo "make clean  remove the environment and everything that was generated"
 
@@ -48,6 +50,10 @@ $(VENV)/.run: $(MANIFEST) | $(BIN)/python
 $(VENV)/.service: $(MANIFEST) | $(BIN)/python
 	$(INSTALL) --editable '.[service]'
 	@touch $@ $(VENV)/.run
+
+$(VENV)/.voice: $(MANIFEST) | $(BIN)/python
+	$(INSTALL) --editable '.[service,audio,remote]'
+	@touch $@ $(VENV)/.run $(VENV)/.service
 
 $(VENV)/.test: $(MANIFEST) | $(BIN)/python
 	$(INSTALL) --editable '.[test]'
@@ -92,6 +98,9 @@ demo: $(VENV)/.run
 serve: $(VENV)/.service
 	$(BIN)/sentinel-batch serve --insecure-local --lake $(LAKE)
 
+golden-path: $(VENV)/.voice
+	@$(BIN)/python -m sentinel_batch.service.voice.golden_path
+
 test: $(VENV)/.test
 	$(PYTEST) -m "not slow"
 
@@ -109,6 +118,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
+
+bench-voice-service: $(VENV)/.test
+	$(BIN)/python -m benchmarks.voice_service
 
 docs: $(VENV)/.run
 	$(BIN)/python -m sentinel_batch.cli.documentation docs/cli.md
