@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, BinaryIO
 
 THREAD_LIMITS = (
     "OMP_NUM_THREADS",
@@ -98,6 +98,23 @@ def ask(
     except (OSError, ValueError):
         pass
     return None
+
+
+def answer_parent(serve: Callable[[BinaryIO, BinaryIO], None]) -> None:
+    """Serve the parent of this process until it is gone; its answers are kept apart from what a library prints."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    try:
+        serve(sys.stdin.buffer, answers)
+    except BrokenPipeError:
+        os._exit(0)
+
+
+def write_answer(answers: BinaryIO, document: dict[str, Any]) -> None:
+    """Write one line to the parent."""
+    answers.write(json.dumps(document).encode() + b"\n")
+    answers.flush()
 
 
 def make_environment() -> dict[str, str]:

@@ -7,9 +7,6 @@ through the stages of a batch, so that a recording has the score that ``audio ru
 from __future__ import annotations
 
 import json
-import os
-import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,6 +16,7 @@ from typing import Any, BinaryIO
 import audio_batch
 from audio_batch import speaker
 from audio_batch.assessment import describe_failure
+from audio_batch.batch.processes import answer_parent, write_answer
 from audio_batch.batch.settings import Settings, make_settings
 from audio_batch.batch.stages import Findings, identify, run_stages
 from audio_batch.batch.tasks import Task
@@ -39,12 +37,12 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         engine = Engine(**options)
         engine.warm_up()
     except Exception as error:
-        _answer(answers, {"failure": describe_failure(error)})
+        write_answer(answers, {"failure": describe_failure(error)})
         return
-    _answer(answers, {"ready": True})
+    write_answer(answers, {"ready": True})
     for line in requests:
         order = json.loads(line)
-        _answer(answers, _attempt(lambda order=order: engine.do(order)))  # type: ignore[misc]
+        write_answer(answers, _attempt(lambda order=order: engine.do(order)))  # type: ignore[misc]
 
 
 class Engine:
@@ -158,21 +156,5 @@ def _attempt(step: Callable[[], Answer]) -> Answer:
         return {"failure": describe_failure(error)}
 
 
-def _answer(answers: BinaryIO, document: Answer) -> None:
-    answers.write(json.dumps(document, default=str).encode() + b"\n")
-    answers.flush()
-
-
-def main() -> None:
-    """Keep the answers apart from whatever a library prints."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    try:
-        serve(sys.stdin.buffer, answers)
-    except BrokenPipeError:
-        os._exit(0)
-
-
 if __name__ == "__main__":
-    main()
+    answer_parent(serve)
