@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +22,11 @@ def test_golden_path_prints_the_published_document() -> None:
     assert sar["status"] == "submitted" and sar["draft"] is True and sar["session_id"] == "session-123"
     assert found["decision"]["route"] == "BLOCK" and found["diagnostics"]["errors"] == []
     assert "her enrolment is active" in done.stderr
+
+
+@pytest.mark.slow
+def test_benchmark_compares_the_same_scores(tmp_path: Path) -> None:
+    options = ["--files", "2", "--seconds", "8", "--turns", "1", "--out", str(tmp_path / "table.md")]
+    root = Path(__file__).parents[3]
+    subprocess.run([sys.executable, "-m", "benchmarks.voice_service", *options], cwd=root, check=True)
+    assert "at least 0.8×" in (tmp_path / "table.md").read_text()

@@ -14,7 +14,7 @@ from running_service import free_port
 from typer.testing import CliRunner
 
 from sentinel_batch.cli.application import app
-from sentinel_batch.service.voice.mock import API_KEY
+from sentinel_batch.service.voice.mock_state import API_KEY
 
 DETECT, VERIFY, ENROL, REPORT = "/v1/voice/deepfake", "/v1/mfa/voice/verify", "/v1/enrollment", "/v1/reports/sar"
 SAR = {"session_id": "s-1", "decision": "review", "reason": "Suspicious activity detected"}
