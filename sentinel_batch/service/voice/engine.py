@@ -17,9 +17,9 @@ from sentinel_batch.service.metrics import Metrics
 from sentinel_batch.service.settings import ServiceSettings
 from sentinel_batch.service.uploads import remove_folder, safe_name
 from sentinel_batch.service.voice.enrolling import PendingSamples
+from sentinel_batch.service.voice.hearings import HearingStore
 from sentinel_batch.service.voice.pool import VoicePool
 from sentinel_batch.service.voice.reports import ReportDesk
-from sentinel_batch.service.voice.sessions import SessionStore
 
 log = logging.getLogger("sentinel_batch.service")
 
@@ -48,9 +48,9 @@ class VoiceEngine:
             settings.voice_seconds,
             config.enrollments or self.folder / "voiceprints",
         )
-        self.sessions = SessionStore(self.folder)
+        self.hearings = HearingStore(self.folder)
         self.samples = PendingSamples(self.folder / "samples")
-        self.reports = ReportDesk(self.sessions, self.folder / "drafts", config.audio_policy or _POLICY)
+        self.reports = ReportDesk(self.hearings, self.folder / "drafts", config.audio_policy or _POLICY)
         metrics.watch("sentinel_voice_waiting", "Recordings that no worker listens to yet.", lambda: self.pool.waiting)
         metrics.watch("sentinel_voice_present", "Recordings that are listened to, or wait.", lambda: self.pool.present)
 
@@ -94,7 +94,7 @@ class VoiceEngine:
         self, session_id: str, by: str, verdict: dict[str, Any], verification: dict[str, Any] | None, facts: Any
     ) -> None:
         """Keep what was heard in a session, for reports on it."""
-        await asyncio.to_thread(self.sessions.keep, session_id, by, verdict, verification, facts)
+        await asyncio.to_thread(self.hearings.keep, session_id, by, verdict, verification, facts)
 
     @property
     def _uploads(self) -> Path:

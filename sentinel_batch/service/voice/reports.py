@@ -12,8 +12,8 @@ from audio_batch.verdict import Verdict
 from batch_base.hashing import hash_value
 from batch_base.plain import to_plain
 from sentinel_batch.service.voice.forms import check_text
+from sentinel_batch.service.voice.hearings import Hearing, HearingStore
 from sentinel_batch.service.voice.refusals import refuse
-from sentinel_batch.service.voice.sessions import Hearing, SessionStore
 from sentinel_batch.window import now
 
 DECISIONS = ("allow", "deny", "review")
@@ -70,7 +70,7 @@ class ReportDesk:
 
     Parameters
     ----------
-    sessions
+    hearings
         What was heard in them.
     folder
         Where the drafts are put, a folder for each case.
@@ -78,8 +78,8 @@ class ReportDesk:
         Routing policy that a report tells the outcome of.
     """
 
-    def __init__(self, sessions: SessionStore, folder: Path, policy: str | Path) -> None:
-        self._sessions = sessions
+    def __init__(self, hearings: HearingStore, folder: Path, policy: str | Path) -> None:
+        self._hearings = hearings
         self._folder = folder
         self._policy = policy
 
@@ -101,7 +101,7 @@ class ReportDesk:
             422 if the key was used for another request.
         """
         digest = hash_value(asked)
-        known = self._sessions.recall(by, key) if key else None
+        known = self._hearings.recall(by, key) if key else None
         if known is not None and known[0] != digest:
             raise refuse(
                 422,
@@ -113,11 +113,11 @@ class ReportDesk:
             return known[1] | {"repeated": True}
         answer = self._write(asked)
         if key:
-            self._sessions.remember(by, key, digest, answer | {"repeated": False})
+            self._hearings.remember(by, key, digest, answer | {"repeated": False})
         return answer
 
     def _write(self, asked: dict[str, Any]) -> dict[str, Any]:
-        hearing = self._sessions.find(asked["session_id"]) or _nothing_heard(asked["session_id"])
+        hearing = self._hearings.find(asked["session_id"]) or _nothing_heard(asked["session_id"])
         context = hearing.facts | asked["metadata"]
         decision = route(hearing.verdict, hearing.verification, context, self._policy)
         moment = now()

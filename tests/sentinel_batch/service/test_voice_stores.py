@@ -11,14 +11,14 @@ import pytest
 from fastapi import HTTPException
 
 from audio_batch.verdict import Reason, SegmentScore, Verdict, Verification
-from sentinel_batch.service.voice import enrolling, sessions
+from sentinel_batch.service.voice import enrolling, hearings
 from sentinel_batch.service.voice.enrolling import PendingSamples
 from sentinel_batch.service.voice.forms import check_text, parse_object
+from sentinel_batch.service.voice.hearings import HearingStore
 from sentinel_batch.service.voice.measures import describe_features
 from sentinel_batch.service.voice.outcomes import describe_detection, raise_failure, recommend
 from sentinel_batch.service.voice.refusals import name_status, word_refusal
 from sentinel_batch.service.voice.reports import ReportDesk, read_report
-from sentinel_batch.service.voice.sessions import SessionStore
 
 
 def make_verdict(sha256: str, score: float | None = 0.9, abstention: str | None = None) -> Verdict:
@@ -38,7 +38,7 @@ def make_verification() -> Verification:
 
 
 def test_session_gives_back_what_was_heard(tmp_path: Path) -> None:
-    store = SessionStore(tmp_path)
+    store = HearingStore(tmp_path)
     verdict, verification = make_verdict("a" * 64), make_verification()
     store.keep("s", "ada", verdict.to_dict(), verification.to_dict(), {"amount": 1, "channel": "ivr"})
     store.keep("s", "ada", verdict.to_dict(), None, {"amount": 2})
@@ -53,13 +53,13 @@ def test_session_gives_back_what_was_heard(tmp_path: Path) -> None:
 
 
 def test_sessions_are_forgotten_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = SessionStore(tmp_path)
+    store = HearingStore(tmp_path)
     verdict = make_verdict("a" * 64).to_dict()
-    monkeypatch.setattr(sessions, "MOST", 2)
+    monkeypatch.setattr(hearings, "MOST", 2)
     for name in "abc":
         store.keep(name, "ada", verdict, None, {})
     assert [name for name in "abc" if store.find(name)] == ["b", "c"]
-    monkeypatch.setattr(sessions, "KEPT", -sessions.KEPT)
+    monkeypatch.setattr(hearings, "KEPT", -hearings.KEPT)
     store.remember("ada", "k", "digest", {"case_id": "x"})
     assert store.recall("ada", "k") == ("digest", {"case_id": "x"}) and store.recall("bob", "k") is None
     store.keep("d", "ada", verdict, None, {})
@@ -67,7 +67,7 @@ def test_sessions_are_forgotten_after_a_while(tmp_path: Path, monkeypatch: pytes
 
 
 def test_same_report_is_one_case_and_keys_are_ones_own(tmp_path: Path) -> None:
-    desk = ReportDesk(SessionStore(tmp_path), tmp_path / "drafts", "voice_only")
+    desk = ReportDesk(HearingStore(tmp_path), tmp_path / "drafts", "voice_only")
     asked = read_report({"session_id": "s", "decision": "deny", "reason": "Why"})
     first = desk.draft(asked, "ada", "k")
     assert desk.draft(asked, "ada", "k") == first | {"repeated": True}

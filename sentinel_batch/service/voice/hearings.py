@@ -41,11 +41,11 @@ class Hearing:
     facts: dict[str, Any]
 
 
-class SessionStore:
+class HearingStore:
     """The sessions of one service."""
 
     def __init__(self, folder: Path) -> None:
-        self._database = Database(folder / "sessions.db", _SCHEMA)
+        self._database = Database(folder / "hearings.db", _SCHEMA)
 
     def keep(
         self, session_id: str, by: str, verdict: dict[str, Any], verification: dict[str, Any] | None, facts: Any
