@@ -21,7 +21,7 @@ CALLS ?= 50_000_000
 DEMO_LAKE := data/demo-lake
 REPORTS := reports
 
-.PHONY: help run demo serve test test-slow test-all lint bench bench-service docs wheel clean
+.PHONY: help run demo serve golden-path test test-slow test-all lint bench bench-service bench-voice-service docs wheel clean
 
 help:
 	@echo "make run    load the sample calls and recordings, detect, score, list the alerts, write the report"
@@ -31,8 +31,10 @@ help:
 	@echo "make test-all    run all tests"
 	@echo "make lint   ruff, mypy, import contracts"
 	@echo "make serve  answer the Sentinel API on this machine, without keys: http://localhost:8000"
+	@echo "make golden-path  a server and a client: enrol, score, verify, decide, draft a report; prints JSON"
 	@echo "make bench  run the benchmarks (minutes)"
 	@echo "make bench-service  ask a real service as 20 clients do (minutes; CALLS=2_000_000 for a small lake)"
+	@echo "make bench-voice-service  the voice API against audio run on the same calls (minutes)"
 	@echo "make docs   write the generated pages of docs/"
 	@echo "make clean  remove the environment and everything that was generated"
 
@@ -50,6 +52,10 @@ $(VENV)/.run: $(MANIFEST) | $(BIN)/python
 $(VENV)/.service: $(MANIFEST) | $(BIN)/python
 	$(INSTALL) --editable '.[service]'
 	@touch $@ $(VENV)/.run
+
+$(VENV)/.voice: $(MANIFEST) | $(BIN)/python
+	$(INSTALL) --editable '.[service,audio,remote]'
+	@touch $@ $(VENV)/.run $(VENV)/.service
 
 $(VENV)/.test: $(MANIFEST) | $(BIN)/python
 	$(INSTALL) --editable '.[test]'
@@ -94,6 +100,9 @@ demo: $(VENV)/.run
 serve: $(VENV)/.service
 	$(BIN)/sentinel-batch serve --insecure-local --lake $(LAKE)
 
+golden-path: $(VENV)/.voice
+	@$(BIN)/python -m sentinel_batch.service.voice.golden_path
+
 test: $(VENV)/.test
 	$(PYTEST) -m "not slow"
 
@@ -114,6 +123,9 @@ bench: $(VENV)/.test
 
 bench-service: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.service --calls $(CALLS)
+
+bench-voice-service: $(VENV)/.test
+	$(BIN)/python -m benchmarks.voice_service
 
 docs: $(VENV)/.run
 	$(BIN)/python -m sentinel_batch.cli.documentation docs/cli.md

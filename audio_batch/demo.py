@@ -103,7 +103,7 @@ def _follow_bundled(
     with TemporaryDirectory(prefix="audio-demo-") as folder:
         store = Path(folder) / "voiceprints"
         voice = {"enrollment_id": customer, "store": store, "key": None}
-        speaker.enroll(customer, _cut_clips(SAMPLES / "customer-enrollment.wav", Path(folder)), store=store)
+        speaker.enroll(customer, cut_clips(SAMPLES / "customer-enrollment.wav", Path(folder)), store=store)
         return [
             _follow(
                 str(SAMPLES / f"{call}.wav"),
@@ -116,7 +116,7 @@ def _follow_bundled(
         ]
 
 
-def _cut_clips(path: Path, folder: Path) -> list[Path]:
+def cut_clips(path: Path, folder: Path) -> list[Path]:
     """Cut a recording into as many clips as an enrolment needs."""
     signal, sampling_rate = decode(path)
     clips = []

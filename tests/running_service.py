@@ -135,6 +135,7 @@ def wait_for_job(client: httpx.Client, job_id: str) -> dict[str, Any]:
 def _serve(lake: str, header_seconds: str, settings: str) -> None:
     GuardedProtocol.header_seconds = float(header_seconds)
     given = json.loads(settings)
+    given |= {name: Path(given[name]) for name in ("voice_keep",) if name in given}
     serve(ServiceSettings(sb.open(lake, **given.pop("config", {})), **given))
 
 

@@ -7,43 +7,24 @@ main module again.
 
 from __future__ import annotations
 
-import json
-import os
 import queue
-import signal
 import subprocess
-import sys
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from audio_batch.batch.analysis import report_loss
+from audio_batch.batch.processes import Deadline, ask, describe_exit, start_process
 from audio_batch.batch.settings import Settings
 from audio_batch.batch.tasks import Task
 from audio_batch.errors import AudioError
 
-THREAD_LIMITS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-    "POLARS_MAX_THREADS",
-)
-"""Variables that are set to 1 for workers: the recordings are the parallelism."""
-
 GRACE_SECONDS = 120.0
 """Wall time that every recording has, however short, beside its time per minute of audio: a fresh worker loads its
 model in it, on a busy machine and a slow disk."""
-
-_PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
 
 
 class WorkerPool:
@@ -114,7 +95,7 @@ class Worker:
         process = self._start() if self.process is None else self.process
         self.known = {}
         with Deadline(process, GRACE_SECONDS) as deadline:
-            answer = _ask(process, asdict(task), lambda facts: self._begin(facts, deadline), tell)
+            answer = ask(process, asdict(task), lambda facts: self._begin(facts, deadline), tell)
         if answer is None or deadline.is_over:
             self.process = None
             code = process.wait()
@@ -122,7 +103,7 @@ class Worker:
             return answer
         if deadline.is_over:
             return self._report(task, "timed_out", f"Its analysis was stopped after {deadline.seconds:.0f} s.")
-        reason = "stopped" if stopped.is_set() else _describe_exit(code)
+        reason = "stopped" if stopped.is_set() else describe_exit(code)
         return self._report(task, "worker_lost", f"The process that analysed it ended: {reason}.")
 
     def _begin(self, facts: dict[str, Any], deadline: Deadline) -> None:
@@ -141,15 +122,12 @@ class Worker:
             process.wait()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # -P: whatever lies in the current folder, such as an email.py among recordings, is not imported.
-        command = [sys.executable, "-P", "-m", "audio_batch.batch.worker"]
-        pipe = subprocess.PIPE
-        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self.messages, env=_make_environment())
+        process = start_process("audio_batch.batch.worker", self.messages)
         self.process = process
-        if _ask(process, asdict(self.settings)) is None:
+        if ask(process, asdict(self.settings)) is None:
             process.kill()
             raise AudioError(
-                f"A worker process does not start: {self._last_message() or _describe_exit(process.wait())}",
+                f"A worker process does not start: {self._last_message() or describe_exit(process.wait())}",
                 hint="Check that this Python can import audio_batch, or run with --workers 0.",
             )
         return process
@@ -158,75 +136,3 @@ class Worker:
         self.messages.seek(0)
         lines = self.messages.read().decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
-
-
-class Deadline:
-    """Kills a process that has not answered in time; leave it as a context manager, which stops the clock."""
-
-    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
-        self.process, self.seconds = process, seconds
-        self.is_over = False
-        self.started = time.monotonic()
-        self.answered, self.lock = threading.Event(), threading.Lock()
-        threading.Thread(target=self._watch, daemon=True).start()
-
-    def __enter__(self) -> Deadline:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self.lock:
-            self.answered.set()
-
-    def extend(self, seconds: float) -> None:
-        """Allow so many seconds more."""
-        self.seconds += seconds
-
-    def _watch(self) -> None:
-        while (left := self.started + self.seconds - time.monotonic()) > 0:
-            if self.answered.wait(left):
-                return
-        with self.lock:
-            if not self.answered.is_set():
-                self.is_over = True
-                self.process.kill()
-
-
-def _ask(
-    process: subprocess.Popen[bytes],
-    document: dict[str, Any],
-    begin: Callable[[dict[str, Any]], None] = lambda facts: None,
-    tell: Callable[[float], None] = lambda share: None,
-) -> dict[str, Any] | None:
-    """Send a line and wait for the answer, None if the process is gone; what comes before it is passed on."""
-    if process.stdin is None or process.stdout is None:
-        return None
-    try:
-        process.stdin.write(json.dumps(document, default=str).encode() + b"\n")
-        process.stdin.flush()
-        while (line := process.stdout.readline()).endswith(b"\n"):
-            answer = json.loads(line)
-            if "begun" in answer:
-                begin(answer["begun"])
-            elif "share" in answer:
-                tell(float(answer["share"]))
-            else:
-                return dict(answer)
-    except (OSError, ValueError):
-        pass
-    return None
-
-
-def _make_environment() -> dict[str, str]:
-    paths = [_PACKAGE_PARENT, *filter(None, [os.environ.get("PYTHONPATH")])]
-    limits = dict.fromkeys(THREAD_LIMITS, "1")
-    return os.environ | limits | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
-
-
-def _describe_exit(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
-    return f"{name} (out of memory?)" if name == "SIGKILL" else name

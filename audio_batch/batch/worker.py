@@ -10,13 +10,11 @@ the environment: they read it when they are imported, so no other moment would d
 from __future__ import annotations
 
 import json
-import os
-import signal
-import sys
 import time
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from audio_batch.batch.analysis import analyse
+from audio_batch.batch.processes import answer_parent, write_answer
 from audio_batch.batch.settings import Settings
 from audio_batch.batch.tasks import Task
 from batch_base.progress import watched
@@ -28,11 +26,11 @@ SECONDS_BETWEEN = 1.0
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer requests until there are no more."""
     settings = Settings.from_json(json.loads(requests.readline()))
-    _answer(answers, {"ready": True})
+    write_answer(answers, {"ready": True})
     for line in requests:
         with watched(Teller(answers)):
-            result = analyse(Task(**json.loads(line)), settings, lambda facts: _answer(answers, {"begun": facts}))
-        _answer(answers, result)
+            result = analyse(Task(**json.loads(line)), settings, lambda facts: write_answer(answers, {"begun": facts}))
+        write_answer(answers, result)
 
 
 class Teller:
@@ -46,24 +44,8 @@ class Teller:
         """Take the share that is done, 0 to 1."""
         if time.monotonic() - self.told >= SECONDS_BETWEEN:
             self.told = time.monotonic()
-            _answer(self.answers, {"share": share})
-
-
-def _answer(answers: BinaryIO, document: dict[str, Any]) -> None:
-    answers.write(json.dumps(document).encode() + b"\n")
-    answers.flush()
-
-
-def main() -> None:
-    """Keep the answers apart from whatever a library prints."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    try:
-        serve(sys.stdin.buffer, answers)
-    except BrokenPipeError:
-        os._exit(0)
+            write_answer(self.answers, {"share": share})
 
 
 if __name__ == "__main__":
-    main()
+    answer_parent(serve)

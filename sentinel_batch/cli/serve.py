@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,13 +40,48 @@ def serve(
     show_numbers: Annotated[
         bool, typer.Option("--show-numbers", help="Show readers whole numbers; they are masked otherwise.")
     ] = False,
+    voice_workers: Annotated[
+        int | None,
+        typer.Option(
+            "--voice-workers",
+            metavar="N",
+            min=1,
+            max=64,
+            help="Processes that listen to recordings, started at once [default: one per core, with the first one].",
+        ),
+    ] = None,
+    voice_queue: Annotated[
+        int, typer.Option("--voice-queue", metavar="N", min=0, max=10_000, help="Recordings that may wait for them.")
+    ] = 16,
+    voice_seconds: Annotated[
+        float, typer.Option("--voice-seconds", metavar="S", min=1, max=3600, help="Longest answer on a recording.")
+    ] = 60.0,
+    voice_upload: Annotated[
+        int, typer.Option("--voice-upload", metavar="MB", min=1, max=4096, help="Largest recording that is taken.")
+    ] = 100,
+    keep_recordings: Annotated[
+        Path | None,
+        typer.Option("--keep-recordings", metavar="DIR", help="Move recordings there once answered, for the night."),
+    ] = None,
+    mock: Annotated[
+        bool, typer.Option("--mock", help="Stand in for the voice API instead: no lake, no engine, invented scores.")
+    ] = False,
+    mock_seed: Annotated[
+        int, typer.Option("--mock-seed", metavar="N", help="What the mock's scores and faults follow from.")
+    ] = 0,
 ) -> None:
-    """Answer the Sentinel API over HTTP, from the same lake.
+    """Answer the Sentinel API and the voice API over HTTP, from the same lake.
 
-    Keys are made with keys add; without one it starts with --insecure-local only. docs/service.md describes it.
+    Keys are made with keys add; without one it starts with --insecure-local only. docs/service.md and
+    docs/voice-server.md describe it.
     """
-    from sentinel_batch.service import ServiceSettings
+    from sentinel_batch.service import ServiceSettings, serve_mock
     from sentinel_batch.service import serve as listen
+
+    if mock:
+        session.output.note(f"A mock of the voice API at http://{host}:{port}, key mock_api_key_12345 (Ctrl-C ends it)")
+        serve_mock(host, port, mock_seed)
+        return
 
     desk = session.desk()
     desk = desk.configure(lake=desk.config.lake.absolute())
@@ -61,6 +97,11 @@ def serve(
         kept_answers=keep_answers << 20,
         allowed_origins=tuple(allow_origin or ()),
         mask_numbers=not show_numbers,
+        voice_workers=voice_workers,
+        voice_queue=voice_queue,
+        voice_seconds=voice_seconds,
+        voice_upload=voice_upload << 20,
+        voice_keep=keep_recordings,
     )
     session.output.note(f"Serving {desk.config.lake} at http://{host}:{port} (Ctrl-C ends it)")
     listen(settings)

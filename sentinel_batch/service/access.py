@@ -19,6 +19,8 @@ from sentinel_batch.service.tokens import TokenReader, is_token
 READ = ("reader", "analyst", "admin")
 JUDGE = ("analyst", "admin")
 SEND = ("ingest", "admin")
+LISTEN = ("ingest", "analyst", "admin")
+ENROL = ("analyst", "admin")
 ANY = ("reader", "analyst", "ingest", "admin")
 
 _TICKET_SECONDS = 30.0

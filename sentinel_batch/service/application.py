@@ -20,6 +20,9 @@ from sentinel_batch.service.settings import ServiceSettings
 from sentinel_batch.service.shapes import Detail
 from sentinel_batch.service.state import Service
 from sentinel_batch.service.v2 import list_routers
+from sentinel_batch.service.voice.engine import VoiceEngine
+from sentinel_batch.service.voice.refusals import WordedRefusals
+from sentinel_batch.service.voice.routes import router as voice_router
 
 _DESCRIPTION = (
     "The Sentinel API. Version 1 is frozen, as published; version 2 has what Sentinel Batch knows beyond it. Send a key"
@@ -48,11 +51,14 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         Which lake, and what is let in.
     """
     service = Service(settings)
+    voice = VoiceEngine(settings, service.metrics)
 
     @asynccontextmanager
     async def live_span(app: FastAPI) -> AsyncIterator[None]:
         await service.start()
+        await voice.start()
         yield
+        await voice.stop()
         await service.stop()
 
     app = FastAPI(
@@ -69,12 +75,14 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.state.service = service
     app.state.pulse = Pulse(service)
     app.state.sessions = sessions = SessionStore(settings.folder, service.keys)
-    for router in (v1.router, *list_routers(), probes.router, live.router, *pages.list_routers()):
+    app.state.voice = voice
+    for router in (v1.router, *list_routers(), voice_router, probes.router, live.router, *pages.list_routers()):
         app.include_router(router)
     failures.install(app)
     app.openapi = _with_security(app)  # type: ignore[method-assign]
     app.add_middleware(EventRoutes, service=service)
     app.add_middleware(Guard, settings=settings, doorkeeper=service.doorkeeper, sessions=sessions)
+    app.add_middleware(WordedRefusals)
     app.add_middleware(MeasuredRequests, metrics=service.metrics)
     return app
 

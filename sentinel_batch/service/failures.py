@@ -22,6 +22,18 @@ class QueueFullError(errors.SentinelError):
     """Too many jobs, or events, wait."""
 
 
+class OverdueError(errors.SentinelError):
+    """A recording took longer than its answer may."""
+
+
+class WorkerLostError(errors.SentinelError):
+    """The process that worked on a recording is gone."""
+
+
+class EngineMissingError(errors.SentinelError):
+    """No process can work on recordings."""
+
+
 class JobNotFoundError(errors.UsageError):
     """No job has that id."""
 
@@ -38,6 +50,9 @@ _STATUS: tuple[tuple[type[ReportedError], int], ...] = (
     (JobNotFoundError, 404),
     (ReportNotFoundError, 404),
     (QueueFullError, 503),
+    (EngineMissingError, 503),
+    (WorkerLostError, 500),
+    (OverdueError, 504),
     (errors.LakeLockedError, 503),
     (errors.DeadlineError, 503),
     (errors.LakeNotFoundError, 503),

@@ -19,8 +19,9 @@ from sentinel_batch.service.access import Doorkeeper, Principal
 from sentinel_batch.service.limits import RateLimits
 from sentinel_batch.service.sessions import SessionStore
 from sentinel_batch.service.settings import LOOPBACK_NAMES, MIB, ServiceSettings
+from sentinel_batch.service.voice_paths import AUDIO_PATHS, HEALTH_PATH
 
-OPEN_PATHS = frozenset({"/api/v1/sentinel/health", "/healthz", "/readyz", "/openapi.json"})
+OPEN_PATHS = frozenset({"/api/v1/sentinel/health", HEALTH_PATH, "/healthz", "/readyz", "/openapi.json"})
 """Answered without a key: they tell nothing of calls, numbers or alerts."""
 
 STATIC = "/static/"
@@ -71,7 +72,7 @@ class Guard:
         send = _with_headers(send, _SAFE_HEADERS)
         try:
             headers = await self._admit(scope)
-            body = _Body(receive, self._settings, scope["path"] in UPLOAD_PATHS)
+            body = _Body(receive, self._settings, scope["path"])
             body.check_length(Headers(scope=scope))
         except HTTPException as refusal:
             await _drain(receive)
@@ -157,13 +158,14 @@ def is_page(path: str) -> bool:
 class _Body:
     """The body of a request on its way in: not too long, not too slow."""
 
-    def __init__(self, receive: Receive, settings: ServiceSettings, is_upload: bool) -> None:
+    def __init__(self, receive: Receive, settings: ServiceSettings, path: str) -> None:
         self.raw = receive
         self.refused = False
         self._silence = settings.body_seconds
-        self._is_upload = is_upload
+        self._is_upload = path in UPLOAD_PATHS or path in AUDIO_PATHS
         # A form has a little more than its file.
-        self._limit = settings.max_upload + MIB if is_upload else settings.max_body
+        largest = settings.voice_upload if path in AUDIO_PATHS else settings.max_upload
+        self._limit = largest + MIB if self._is_upload else settings.max_body
         self._read = 0
         self._done = False
         self._begun = time.monotonic()

@@ -7,16 +7,18 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 from sentinel_batch.errors import UsageError
 from sentinel_batch.service.application import create_app
 from sentinel_batch.service.keys import KeyStore
 from sentinel_batch.service.protocol import GuardedProtocol
 from sentinel_batch.service.settings import ServiceSettings, is_loopback
-from sentinel_batch.service.state import Service
+from sentinel_batch.service.voice.mock import create_mock
 
 log = logging.getLogger("sentinel_batch.service")
 
@@ -58,12 +60,39 @@ def serve(settings: ServiceSettings) -> None:
     """
     settings.desk.create_lake()
     check_exposure(settings)
-    _log_to_stderr()
     app = create_app(settings)
+    _listen(app, settings.host, settings.port, app.state.service.runner.hasten)
+
+
+def serve_mock(host: str, port: int, seed: int = 0) -> None:
+    """Listen with the mock of the voice API until the process is told to end.
+
+    Parameters
+    ----------
+    host, port
+        Where to listen, on this machine only.
+    seed
+        What its scores and faults follow from.
+
+    Raises
+    ------
+    UsageError
+        If others could reach it.
+    """
+    if not is_loopback(host):
+        raise UsageError(
+            f"--mock cannot be used with --host {host}: everybody knows its key, and its scores are invented.",
+            hint="Leave --host out.",
+        )
+    _listen(create_mock(seed), host, port)
+
+
+def _listen(app: FastAPI, host: str, port: int, hasten: Callable[[], None] = lambda: None) -> None:
+    _log_to_stderr()
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
+        host=host,
+        port=port,
         http=GuardedProtocol,
         ws="websockets-sansio",
         ws_max_size=_SOCKET_BYTES,
@@ -83,21 +112,21 @@ def serve(settings: ServiceSettings) -> None:
     # The server ends in order, and then raises the signal again; that it was told to end is no failure.
     for told in (signal.SIGTERM, signal.SIGINT):
         signal.signal(told, _ignore)
-    _Server(config, app.state.service).run()
+    _Server(config, hasten).run()
 
 
 class _Server(uvicorn.Server):
     """A server that ends in order when it is told to, and quickly when it is told again."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, hasten: Callable[[], None]) -> None:
         super().__init__(config)
-        self._service = service
+        self._hasten = hasten
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:
             # Nothing that was answered is lost: an unfinished request was not, and an unfinished job is taken up again.
             self.force_exit = True
-            self._service.runner.hasten()
+            self._hasten()
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

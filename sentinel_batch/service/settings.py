@@ -55,6 +55,17 @@ class ServiceSettings:
         Web origins, such as ``https://desk.example``, whose pages may call beside the service's own.
     mask_numbers
         Whether readers see masked numbers.
+    voice_workers
+        Processes that listen to recordings, started with the service; None starts one for each core once the first
+        recording arrives.
+    voice_queue
+        Recordings that may wait for one of them.
+    voice_seconds
+        Within which a recording must be answered.
+    voice_upload
+        Largest recording, in bytes.
+    voice_keep
+        Folder into which recordings are moved once they are answered; None removes them.
     """
 
     desk: Desk
@@ -75,6 +86,11 @@ class ServiceSettings:
     flush_seconds: float = 60.0
     allowed_origins: tuple[str, ...] = ()
     mask_numbers: bool = True
+    voice_workers: int | None = None
+    voice_queue: int = 16
+    voice_seconds: float = 60.0
+    voice_upload: int = 100 * MIB
+    voice_keep: Path | None = None
 
     @cached_property
     def folder(self) -> Path:

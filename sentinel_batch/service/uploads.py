@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +29,39 @@ _FALLBACK = "upload.csv"
 _UNWANTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _CHUNK = 1 << 20
 _RATIO, _ALWAYS_TAKEN = 200, 64 << 20
+
+
+@dataclass(frozen=True)
+class FormShape:
+    """What a form may hold; fields of other names are passed over.
+
+    Parameters
+    ----------
+    files
+        Names of the fields that hold files.
+    texts
+        Names of the other fields, and how many bytes each may have.
+    limit
+        Largest file, in bytes.
+    most_files
+        How many files it may hold.
+    fallback
+        Name of a file whose sender gives none that can be used.
+    """
+
+    files: tuple[str, ...]
+    texts: Mapping[str, int]
+    limit: int
+    most_files: int = 1
+    fallback: str = _FALLBACK
+
+
+@dataclass
+class Form:
+    """A form that has arrived: its files, in their order, and its other fields."""
+
+    uploads: list[Upload] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -60,36 +93,52 @@ async def receive_upload(request: Request, folder: Path, limit: int) -> Upload:
     HTTPException
         If the form is malformed or ends early (400), or the file is too large (413).
     """
+    shape = FormShape((FIELD,), dict.fromkeys(OPTIONS, _OPTION_BYTES), limit)
+    form = await receive_form(request, folder, shape)
+    [upload] = form.uploads
+    upload.options = form.texts
+    return upload
+
+
+async def receive_form(request: Request, folder: Path, shape: FormShape) -> Form:
+    """Write the files of a form into a folder, as they arrive; each into a folder in it, if there may be several.
+
+    Raises
+    ------
+    RequestValidationError
+        If there is no such form, or no file in it, or too many.
+    HTTPException
+        If the form is malformed or ends early (400), or a file is too large (413).
+    """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
-        raise _invalid("missing", "Field required: a multipart/form-data body with the file in it.")
-    form = _Form(folder, limit)
+        raise _invalid("missing", "Field required: a multipart/form-data body with the file in it.", shape.files[0])
+    parts = _Parts(folder, shape)
     try:
         with full_disk_reported(folder):
-            parser = MultipartParser(options[b"boundary"], cast(Any, form.callbacks()))
+            parser = MultipartParser(options[b"boundary"], cast(Any, parts.callbacks()))
             async for chunk in request.stream():
                 if chunk:
                     parser.write(chunk)
     except FormParserError as error:
         raise HTTPException(400, f"The multipart body is malformed ({error}); nothing was taken.") from error
     finally:
-        form.close()
-    if not form.ended:
+        parts.close()
+    if not parts.ended:
         raise HTTPException(400, "The multipart body ends before its last boundary; nothing was taken.")
-    if form.upload is None:
-        raise _invalid("missing", "Field required")
-    form.upload.options = form.texts
-    return form.upload
+    if not parts.form.uploads:
+        raise _invalid("missing", "Field required", shape.files[0])
+    return parts.form
 
 
-def safe_name(name: str) -> str:
+def safe_name(name: str, fallback: str = _FALLBACK) -> str:
     """Return the file name that a client gave, without any path and without characters that could deceive."""
     last = _UNWANTED.sub("", name.replace("\\", "/").rpartition("/")[2]).strip().lstrip(".-")
     stem, dot, suffix = last.rpartition(".")
     shortened = last if len(last) <= _NAME_LENGTH else stem[: _NAME_LENGTH - len(suffix) - 1] + dot + suffix
     # A file name is limited in bytes, not in characters.
     usable = shortened and len(shortened) <= _NAME_LENGTH and len(shortened.encode()) <= 2 * _NAME_LENGTH
-    return shortened if usable else _FALLBACK
+    return shortened if usable else fallback
 
 
 def check_expansion(path: Path, most: int) -> None:
@@ -127,14 +176,13 @@ def remove_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-class _Form:
+class _Parts:
     """The parts of a form as the parser meets them."""
 
-    def __init__(self, folder: Path, limit: int) -> None:
-        self.upload: Upload | None = None
-        self.texts: dict[str, str] = {}
+    def __init__(self, folder: Path, shape: FormShape) -> None:
+        self.form = Form()
         self.ended = False
-        self._folder, self._limit = folder, limit
+        self._folder, self._shape = folder, shape
         self._file: BinaryIO | None = None
         self._headers: dict[bytes, bytes] = {}
         self._name, self._value = b"", b""
@@ -174,34 +222,44 @@ class _Form:
     def _open(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         name = options.get(b"name", b"").decode("utf-8", "replace")
-        if name == FIELD:
-            if self.upload is not None:
-                raise _invalid("too_many", "One file at a time: the form has two of them.")
+        if name in self._shape.files:
             given = options.get(b"filename")
             if given is None:
-                raise _invalid("value_error", "Expected a file, not a text: curl sends one with -F cdr_file=@calls.csv")
-            self.upload = Upload(self._folder / safe_name(given.decode("utf-8", "replace")))
-            self._file = self.upload.path.open("wb")
-        elif name in OPTIONS:
+                raise _invalid("value_error", f"Expected a file, not a text: curl sends one with -F {name}=@FILE", name)
+            self._open_file(name, given.decode("utf-8", "replace"))
+        elif name in self._shape.texts:
             self._option = name
 
+    def _open_file(self, field: str, given: str) -> None:
+        count = len(self.form.uploads)
+        if count == self._shape.most_files:
+            most = "One file at a time" if count == 1 else f"{count} files at most"
+            raise _invalid("too_many", f"{most}: the form has more of them.", field)
+        folder = self._folder / str(count) if self._shape.most_files > 1 else self._folder
+        folder.mkdir(mode=0o700, exist_ok=True)
+        upload = Upload(folder / safe_name(given, self._shape.fallback))
+        self.form.uploads.append(upload)
+        self._file = upload.path.open("wb")
+
     def _write(self, data: bytes, start: int, end: int) -> None:
-        if self._file is not None and self.upload is not None:
-            self.upload.size += end - start
-            if self.upload.size > self._limit:
+        if self._file is not None:
+            upload, limit = self.form.uploads[-1], self._shape.limit
+            upload.size += end - start
+            if upload.size > limit:
                 raise HTTPException(
-                    413, f"The file is larger than the {self._limit:,} bytes that are taken; nothing was taken."
+                    413, f"The file is larger than the {limit:,} bytes that are taken; nothing was taken."
                 )
             self._file.write(memoryview(data)[start:end])
         elif self._option is not None:
             self._text += data[start:end]
-            if len(self._text) > _OPTION_BYTES:
-                raise _invalid("string_too_long", f"Longer than {_OPTION_BYTES} bytes.", self._option)
+            most = self._shape.texts[self._option]
+            if len(self._text) > most:
+                raise _invalid("string_too_long", f"Longer than {most} bytes.", self._option)
 
     def _end(self) -> None:
         self.close()
         if self._option is not None and self._text.strip():
-            self.texts[self._option] = self._text.decode("utf-8", "replace").strip()
+            self.form.texts[self._option] = self._text.decode("utf-8", "replace").strip()
 
     def _finish(self) -> None:
         self.ended = True

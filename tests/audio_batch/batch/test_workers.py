@@ -17,7 +17,8 @@ from polars.testing import assert_frame_equal
 
 from audio_batch.batch import BatchResult, Progress, run
 from audio_batch.batch.analysis import estimate_seconds
-from audio_batch.batch.pool import THREAD_LIMITS, Deadline, Worker, _make_environment
+from audio_batch.batch.pool import Worker
+from audio_batch.batch.processes import THREAD_LIMITS, Deadline, make_environment
 from audio_batch.batch.tasks import Task
 from audio_batch.errors import AudioError
 from tests.audio_batch.batch.batch_samples import assert_same, fill_inbox, find_row, stable, wait_for, write_recording
@@ -153,7 +154,7 @@ def test_an_exception_of_the_progress_callback_ends_the_workers(inbox: Path) -> 
 
 def test_workers_have_one_numerical_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "16")
-    assert {_make_environment()[name] for name in THREAD_LIMITS} == {"1"}
+    assert {make_environment()[name] for name in THREAD_LIMITS} == {"1"}
     assert os.environ["OMP_NUM_THREADS"] == "16"
 
 
