@@ -188,10 +188,11 @@ class EventQueue:
         )
         return [_call(row["call"]) | {"event_key": row["key"]} for row in rows]
 
-    def list_callers(self) -> dict[str, datetime]:
-        """Return those whose calls wait, each with the time of the earliest one."""
-        rows = self._database.read("SELECT caller, min(at) AS first FROM events GROUP BY caller")
-        return {row["caller"]: datetime.fromisoformat(row["first"]) for row in rows}
+    def list_callers(self) -> dict[str, tuple[datetime, datetime]]:
+        """Return those whose calls wait, each with the times of the earliest and of the latest one."""
+        rows = self._database.read("SELECT caller, min(at) AS first, max(at) AS last FROM events GROUP BY caller")
+        parse = datetime.fromisoformat
+        return {row["caller"]: (parse(row["first"]), parse(row["last"])) for row in rows}
 
     def fix_batch(self, batch: str) -> bool:
         """Give up to :data:`BATCH` waiting events to a batch; returns whether there are any."""

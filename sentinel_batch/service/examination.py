@@ -52,7 +52,7 @@ class CallsOfSome(Snapshot):
 
 def examine_suspects(
     desk: Desk, events: EventQueue, suspects: Mapping[str, int], until: int, window: timedelta
-) -> None:
+) -> set[str]:
     """Examine callers by the rule, and record what it finds; a later detection goes on with the same alerts.
 
     Parameters
@@ -67,6 +67,11 @@ def examine_suspects(
         End of the period, in microseconds.
     window
         The longest window of the rule.
+
+    Returns
+    -------
+    set of str
+        Those in whose calls the rule found something.
 
     Raises
     ------
@@ -83,6 +88,7 @@ def examine_suspects(
     found = run_detection([RULE], lake=Desk(desk.config, whole), since=begin, until=end, record=False)
     if not found.findings.is_empty():
         record_detections(found, lake=desk, command=COMMAND)
+    return set(found.findings["suspect_number"])
 
 
 def join_calls(stored: pl.DataFrame, waiting: Collection[Mapping[str, Any]]) -> pl.DataFrame:

@@ -94,9 +94,12 @@ class Scorer:
         self._warm_up()
         suspects = self._events.list_suspects()
         self._persisted = bool(suspects)
-        for caller, first in self._events.list_callers().items():
+        # Those of before may have called up to the newest call of the lake.
+        latest = [self._tables.newest_call] if suspects and self._tables.newest_call else []
+        for caller, (first, last) in self._events.list_callers().items():
             suspects[caller] = min(_micros(first), suspects.get(caller, _micros(first)))
-        self.watch.start(suspects)
+            latest.append(last)
+        self.watch.start(suspects, max(map(_micros, latest), default=0))
 
     def stop(self) -> None:
         """End; who is suspect by now is examined."""
@@ -301,9 +304,9 @@ class Scorer:
             raise RuntimeError(f"The calls of {caller} are not held.")
         return held
 
-    def _examine(self, suspects: Mapping[str, int], until: int) -> None:
+    def _examine(self, suspects: Mapping[str, int], until: int) -> Collection[str]:
         window = timedelta(microseconds=self._longest)
-        examine_suspects(self._desk, self._events, suspects, until, window)
+        return examine_suspects(self._desk, self._events, suspects, until, window)
 
     def _clear(self, callers: Collection[str]) -> None:
         if self._persisted:

@@ -31,10 +31,15 @@ AHEAD = 3600 * MICRO
 
 _GATHER_SECONDS = 0.2
 _QUIET_SECONDS = 60.0
+"""How long a caller with an alert is not examined again, though it goes on."""
+
+_NOTHING_SECONDS = 1.0
+"""The same for one in whose calls the rule found nothing."""
+
 _RETRY_SECONDS = 2.0
 _TOGETHER = 500
 
-Examine = Callable[[Mapping[str, int], int], None]
+Examine = Callable[[Mapping[str, int], int], Collection[str]]
 
 
 class Threshold(NamedTuple):
@@ -82,7 +87,8 @@ class Watch:
     calls
         The recent calls of callers.
     examine
-        Examines suspects, each from a moment on, up to another one (microseconds), and records what is found.
+        Examines suspects, each from a moment on, up to another one (microseconds), records what is found, and returns
+        in whose calls that was.
     on_examined
         Called with those who were.
     """
@@ -112,8 +118,9 @@ class Watch:
         """Of the windows that are looked at, in microseconds."""
         return {threshold.length for threshold in self._thresholds}
 
-    def start(self, suspects: Mapping[str, int]) -> None:
-        """Begin, with suspects of before; without thresholds nothing is done."""
+    def start(self, suspects: Mapping[str, int], latest: int) -> None:
+        """Begin, with suspects of before and the moment of the latest call; without thresholds nothing is done."""
+        self._latest = latest
         if self._thresholds:
             self._thread.start()
             for caller, since in suspects.items():
@@ -213,7 +220,7 @@ class Watch:
 
     def _try(self) -> bool:
         try:
-            self._examine(self._under_way, max(self._clock, self._latest))
+            found = self._examine(self._under_way, max(self._clock, self._latest))
             self._on_examined([*self._under_way])
         except Exception as error:
             log.warning("Suspects could not be examined, and are tried again: %s", error)
@@ -226,8 +233,10 @@ class Watch:
             return False
         with self._changed:
             # Whoever goes on is looked at again, but not with every call.
-            ends = time.monotonic() + _QUIET_SECONDS
-            self._quiet |= {caller: (ends, self._suspects.pop(caller, None)) for caller in self._under_way}
+            moment = time.monotonic()
+            for caller in self._under_way:
+                pause = _QUIET_SECONDS if caller in found else _NOTHING_SECONDS
+                self._quiet[caller] = moment + pause, self._suspects.pop(caller, None)
             self._under_way = {}
         return True
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -267,6 +267,52 @@ def test_suspects_survive_a_crash_between_loading_and_examining(
     assert _suspects(stream.desk) == set() and stream.queue.waiting == 0
     asyncio.run(again())
     assert _suspects(stream.desk) == {BOX[0]["caller_number"]} and not stream.queue.list_suspects()
+
+
+def test_all_calls_that_waited_are_examined_after_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody calls any more: the period must reach the last of them all the same."""
+    stream = Stream(tmp_path, RULES)
+
+    def fail(*_: object) -> None:
+        raise OSError("the lake is away")
+
+    async def crash() -> None:
+        async with stream.running():
+            monkeypatch.setattr(stream.scorer.watch, "_examine", fail)
+            await stream.send(*BOX)
+
+    async def again() -> None:
+        async with stream.running():
+            pass
+
+    asyncio.run(crash())
+    assert _suspects(stream.desk) == set() and stream.queue.waiting == len(BOX)
+    asyncio.run(again())
+    [alert] = sb.list_alerts(lake=stream.desk).to_dicts()
+    assert alert["call_count"] == len(BOX)
+
+
+def test_a_caller_that_was_examined_in_vain_is_not_left_alone(tmp_path: Path) -> None:
+    """After a restart all whose calls wait are examined; who then crosses the threshold raises the alert at once."""
+    stream = Stream(tmp_path, RULES)
+
+    async def wait_for(done: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30):
+            while not await asyncio.to_thread(done):
+                await asyncio.sleep(0.05)
+
+    async def begin() -> None:
+        async with stream.running():
+            await stream.send(*BOX[:3])
+
+    async def go_on() -> None:
+        async with stream.running():
+            await wait_for(lambda: not stream.scorer.watch.outstanding())
+            await stream.send(*BOX[3:])
+            await wait_for(lambda: bool(_suspects(stream.desk)))
+
+    asyncio.run(begin())
+    asyncio.run(go_on())
 
 
 def test_rule_that_is_switched_off_raises_nothing(tmp_path: Path) -> None:
