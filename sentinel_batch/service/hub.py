@@ -20,6 +20,7 @@ from sentinel_batch.lake import is_newest
 from sentinel_batch.schema import FRAUD_ALERTS
 from sentinel_batch.service.answers import dump, mask
 from sentinel_batch.service.metrics import Metrics
+from sentinel_batch.service.published import publish_alerts
 from sentinel_batch.service.shapes import alert_row
 from sentinel_batch.window import now
 
@@ -169,4 +170,4 @@ class Hub:
 
 
 def _read_since(desk: Desk, alert_id: int) -> list[dict[str, Any]]:
-    return list_alerts(lake=desk, status=_ORDER).filter(pl.col("id") > alert_id).sort("id").to_dicts()
+    return publish_alerts(list_alerts(lake=desk, status=_ORDER).filter(pl.col("id") > alert_id).sort("id")).to_dicts()

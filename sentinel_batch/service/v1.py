@@ -17,6 +17,7 @@ from sentinel_batch.service.access import JUDGE, READ, SEND, Principal, needs
 from sentinel_batch.service.answers import answer
 from sentinel_batch.service.jobs import DONE, OPEN, Job, new_job_id
 from sentinel_batch.service.probes import describe_health
+from sentinel_batch.service.published import publish_alerts, sort_published
 from sentinel_batch.service.reading import answer_from_lake
 from sentinel_batch.service.shapes import (
     Accepted,
@@ -92,10 +93,12 @@ async def show_alerts(
     limit: int = Query(50, ge=1, le=1000),
     sort: Literal["newest", "severity", "last_seen"] = "newest",
 ) -> Response:
-    """List alerts, the newest first."""
+    """List alerts, the newest first; their severity is that of their rule's ladder."""
 
     def read(desk: Desk) -> dict[str, Any]:
-        rows = list_alerts(lake=desk, severity=severity, reviewed=reviewed)
+        rows = publish_alerts(list_alerts(lake=desk, reviewed=reviewed))
+        if severity is not None:
+            rows = rows.filter(pl.col("alert_severity") == severity)
         alerts = [alert_row(row) for row in _sorted(rows, sort).head(limit).to_dicts()]
         return {"status": "success", "count": len(alerts), "alerts": alerts, "total": rows.height}
 
@@ -171,7 +174,7 @@ def _answer_job(request: Request, job: Job) -> JSONResponse:
 
 def _sorted(rows: pl.DataFrame, sort: str) -> pl.DataFrame:
     if sort == "severity":
-        return rows
+        return sort_published(rows)
     column = "created_at" if sort == "newest" else "last_seen"
     return rows.sort(column, "id", descending=True)
 
@@ -191,4 +194,4 @@ def _apply(desk: Desk, newest: Callable[[], Desk], alert_id: int, update: AlertU
         annotate_alerts(alert_id, notes=notes or "", by=by, lake=desk)
     row = get_alert(alert_id, lake=newest())
     row.pop("events")
-    return row
+    return publish_alerts(pl.from_dicts([row])).row(0, named=True)

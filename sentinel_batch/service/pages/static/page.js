@@ -61,7 +61,7 @@
   const receive = (alert) => {
     if (alert.id <= last) return;
     last = alert.id;
-    news.textContent = `New alert ${alert.id}: ${alert.alert_severity}, ${alert.suspect_number}, ${alert.detection_rule}`;
+    news.textContent = `New alert ${alert.id}: ${alert.severity_by_loss}, ${alert.suspect_number}, ${alert.detection_rule}`;
     clearTimeout(gathering);
     gathering = setTimeout(() => change("alerts"), GATHER);
   };
