@@ -30,10 +30,24 @@ _SUBPROTOCOL = "sentinel.key."
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: the name of the key, or of who holds a token; and the role."""
+    """Who asks.
+
+    Parameters
+    ----------
+    name
+        Of the key, or of who holds a token.
+    role
+        What it may do.
+    key_id
+        The key, if it is one.
+    expires
+        Until when the token is taken, in seconds since 1970; None for a key.
+    """
 
     name: str
     role: str
+    key_id: str | None = None
+    expires: float | None = None
 
 
 LOCAL = Principal("local", "admin")
@@ -84,6 +98,12 @@ class Doorkeeper:
             # The handshake has one refusal, and no body to say why.
             return None
 
+    def is_still_let_in(self, principal: Principal) -> bool:
+        """Tell whether who was let in would be let in now: the key is not revoked, the token not expired."""
+        if principal.expires is not None:
+            return time.time() < principal.expires
+        return principal.key_id is None or self._keys.is_valid(principal.key_id)
+
     def issue_ticket(self, principal: Principal) -> tuple[str, float]:
         """Return a ticket that opens one WebSocket, and for how many seconds it does."""
         moment = time.monotonic()
@@ -96,9 +116,10 @@ class Doorkeeper:
 
     async def _find(self, text: str) -> Principal | None:
         if self._tokens is not None and is_token(text):
-            return Principal(*await self._tokens.read(text))
+            name, role, expires = await self._tokens.read(text)
+            return Principal(name, role, expires=expires)
         key = self._keys.find(text)
-        return Principal(key.name, key.role) if key is not None else None
+        return Principal(key.name, key.role, key.id) if key is not None else None
 
 
 def read_tokens(config: Config) -> TokenReader | None:

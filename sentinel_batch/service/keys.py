@@ -135,6 +135,10 @@ class KeyStore:
             return None
         return _key(rows[0])
 
+    def is_valid(self, key_id: str) -> bool:
+        """Tell whether a key is there, and not revoked."""
+        return bool(self._database.read("SELECT 1 FROM keys WHERE id = ? AND revoked_at IS NULL", (key_id,)))
+
     def has_valid(self) -> bool:
         """Tell whether anybody could be let in."""
         return any(key.revoked_at is None for key in self.list())

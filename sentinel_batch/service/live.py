@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.concurrency import run_in_threadpool
@@ -18,7 +20,7 @@ from sentinel_batch.window import now
 router = APIRouter()
 
 PROTOCOL = "sentinel.v1"
-_TRY_LATER, _TOO_SLOW = 1013, 1013
+_TRY_LATER, _TOO_SLOW, _NO_LONGER = 1013, 1013, 1008
 _NOBODY = "A valid ticket, key or token of a role that may read is needed; see POST /api/v2/tickets."
 _SEND_SECONDS = 10.0
 
@@ -39,7 +41,8 @@ async def stream_alerts(socket: WebSocket, since: int | None = None, ticket: str
         return
     masked = is_masked(principal, service.settings)
     listening = asyncio.create_task(_listen(socket))
-    speaking = asyncio.create_task(_speak(socket, service, client, since, masked))
+    is_let_in = partial(service.doorkeeper.is_still_let_in, principal)
+    speaking = asyncio.create_task(_speak(socket, service, client, since, masked, is_let_in))
     try:
         await asyncio.wait({listening, speaking}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -56,7 +59,14 @@ async def _listen(socket: WebSocket) -> None:
             await socket.receive_text()
 
 
-async def _speak(socket: WebSocket, service: Service, client: Client, since: int | None, masked: bool) -> None:
+async def _speak(
+    socket: WebSocket,
+    service: Service,
+    client: Client,
+    since: int | None,
+    masked: bool,
+    is_let_in: Callable[[], bool],
+) -> None:
     with suppress(WebSocketDisconnect, RuntimeError, TimeoutError):
         await _send(socket, _stamp("connected", message="Connected to Sentinel alert stream"))
         last = -1
@@ -69,6 +79,9 @@ async def _speak(socket: WebSocket, service: Service, client: Client, since: int
                 found = await client.get(service.settings.heartbeat_seconds)
             except SlowClientError:
                 await socket.close(_TOO_SLOW, "Too slow; resume with since=ID of the last alert.")
+                return
+            if not is_let_in():
+                await socket.close(_NO_LONGER, "The key was revoked, or the token has expired.")
                 return
             if found is None:
                 await _send(socket, _stamp("heartbeat"))

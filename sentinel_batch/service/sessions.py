@@ -65,7 +65,7 @@ class SessionStore:
             return None
         valid = (key for key in self._keys.list() if key.revoked_at is None and key.id == rows[0]["key_id"])
         key = next(valid, None)
-        return Principal(key.name, key.role) if key is not None else None
+        return Principal(key.name, key.role, key.id) if key is not None else None
 
     def close(self, headers: Headers) -> None:
         """Sign a browser out."""

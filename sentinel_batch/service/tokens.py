@@ -53,8 +53,8 @@ class TokenReader:
         self._config = config
         self._issuer = issuer
 
-    async def read(self, text: str) -> tuple[str, str]:
-        """Return name and role of who holds a token.
+    async def read(self, text: str) -> tuple[str, str, float]:
+        """Return name and role of who holds a token, and until when it is taken (seconds since 1970).
 
         Raises
         ------
@@ -70,7 +70,7 @@ class TokenReader:
                 f"The token of {name} is valid, but its claim {self._config.oidc_role_claim!r} has none of the values "
                 "that give a role here.",
             )
-        return name, role
+        return name, role, float(claims["exp"]) + LEEWAY_SECONDS
 
     async def _verify(self, text: str) -> dict[str, Any]:
         if len(text) > _LONGEST:

@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from running_service import V1, RunningService, raise_alert, serving
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 import sentinel_batch as sb
 from sentinel_batch.service.hub import QUEUE_SIZE, Client, Hub, News, SlowClientError
+from sentinel_batch.service.keys import KeyStore
 from sentinel_batch.service.metrics import Metrics
+from sentinel_batch.service.settings import service_folder
 
 DATA = [
     "id", "alert_type", "suspect_number", "alert_severity", "evidence_summary", "call_count", "unique_destinations",
@@ -74,6 +78,26 @@ def test_subprotocol_carries_a_key(service: RunningService) -> None:
     offered = ["sentinel.v1", f"sentinel.key.{service.keys['reader']}"]
     with connect(address, subprotocols=offered) as socket:  # type: ignore[arg-type]
         assert socket.subprotocol == "sentinel.v1" and _next(socket, "connected")
+
+
+def test_a_socket_ends_with_its_key(service: RunningService) -> None:
+    store = KeyStore(service_folder(sb.open(service.lake)))
+    _, text = store.add("leaver", "analyst")
+    headers = {"Authorization": f"Bearer {text}"}
+    with httpx.Client(base_url=service.url, headers=headers) as client:
+        ticket = client.post("/api/v2/tickets").json()["ticket"]
+    address = f"ws://127.0.0.1:{service.port}{V1}/ws/alerts"
+    with connect(address, additional_headers=headers) as by_key, connect(f"{address}?ticket={ticket}") as by_ticket:
+        assert _next(by_key, "heartbeat") and _next(by_ticket, "heartbeat")
+        store.revoke("leaver")
+        for socket in (by_key, by_ticket):
+            with pytest.raises(ConnectionClosed) as ended:
+                while True:
+                    socket.recv(timeout=30)
+            assert ended.value.rcvd is not None and (ended.value.rcvd.code, "revoked" in ended.value.rcvd.reason) == (
+                1008,
+                True,
+            )
 
 
 def test_slow_client_is_dropped_and_others_go_on(calls_lake: Path) -> None:

@@ -9,6 +9,7 @@ import hmac
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from fastapi import HTTPException
 from running_service import V1, RunningService
+from starlette.datastructures import Headers
 from token_issuer import TokenIssuer, running_issuer
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -26,6 +28,7 @@ import sentinel_batch as sb
 from sentinel_batch.config import Config, load_config
 from sentinel_batch.errors import ConfigurationError, UsageError
 from sentinel_batch.service import KeyStore
+from sentinel_batch.service.access import Doorkeeper, Principal
 from sentinel_batch.service.issuer import Issuer
 from sentinel_batch.service.tokens import TokenReader
 
@@ -62,13 +65,29 @@ def _reader(issuer: TokenIssuer, clock: Clock, **settings: Any) -> TokenReader:
 
 
 def _read(reader: TokenReader, token: str) -> tuple[str, str]:
-    return asyncio.run(reader.read(token))
+    return asyncio.run(reader.read(token))[:2]
 
 
 def _refusal(reader: TokenReader, token: str) -> tuple[int, str]:
     with pytest.raises(HTTPException) as caught:
         _read(reader, token)
     return caught.value.status_code, caught.value.detail
+
+
+def test_who_came_with_a_token_is_let_in_until_it_expires(
+    issuer: TokenIssuer, reader: TokenReader, tmp_path: Path
+) -> None:
+    keeper = Doorkeeper(KeyStore(tmp_path), insecure_local=False, tokens=reader)
+
+    def enter(ends: float) -> Principal:
+        found = asyncio.run(keeper.identify(Headers({"Authorization": f"Bearer {issuer.token(exp=int(ends))}"})))
+        assert found is not None
+        return found
+
+    assert keeper.is_still_let_in(enter(time.time() + 30))
+    almost = enter(time.time() - 58)
+    assert almost.expires is not None and almost.expires <= time.time() + 2
+    assert not keeper.is_still_let_in(replace(almost, expires=time.time() - 1))
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "EdDSA"])
