@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, time
 from typing import Any
 
 from fastapi import HTTPException
@@ -13,11 +14,15 @@ from pydantic import ValidationError
 from batch_base.errors import ReportedError
 from batch_base.plain import to_plain
 from sentinel_batch.config import Config
+from sentinel_batch.errors import UsageError
+from sentinel_batch.ingestion.loading.options import FUTURE
+from sentinel_batch.numbers import normalise_number
+from sentinel_batch.numbers.kinds import CALLERS, NOTHING, ROUNDED
 from sentinel_batch.scores.risk import WINDOW, read_event
 from sentinel_batch.service.events import Event, make_event
 from sentinel_batch.service.scoring import Scored
 from sentinel_batch.service.shapes import CallEvent
-from sentinel_batch.window import resolve_period
+from sentinel_batch.window import now, resolve_period
 
 MOST_EVENTS = 1000
 """Events in one request."""
@@ -49,7 +54,7 @@ def read_call(call: CallEvent, by: str, given_id: str | None, config: Config) ->
     Raises
     ------
     UsageError
-        If a number or the time cannot be read.
+        If a number or the time cannot be read, or ingest would refuse it.
     HTTPException
         If the header is too long.
     """
@@ -58,9 +63,25 @@ def read_call(call: CallEvent, by: str, given_id: str | None, config: Config) ->
     if own_id is not None and len(own_id) > _LONGEST_ID:
         raise HTTPException(422, f"The Idempotency-Key is longer than {_LONGEST_ID} characters.")
     read = {**fields, **read_event(fields, config)}
-    # What cannot be scored is refused before it is kept.
+    # What cannot be scored, or loaded, is refused before it is kept.
     resolve_period(None, read["timestamp"], None, WINDOW)
+    _check_loadable(read, config)
     return make_event(read, by, own_id)
+
+
+def _check_loadable(call: Mapping[str, Any], config: Config) -> None:
+    """Refuse a call that ingest would reject later, when nobody hears of it."""
+    caller, callee = (normalise_number(call[name], config.region)[1] for name in ("caller_number", "callee_number"))
+    if caller not in CALLERS:
+        said = f"caller_number = {call['caller_number']!r} is no subscriber ({caller.replace('_', ' ')})."
+        raise UsageError(said, hint="Give it as +2348012345678, or as it is dialled.", name="caller_number")
+    if callee in (NOTHING, ROUNDED):
+        said = f"callee_number = {call['callee_number']!r} is no number ({callee})."
+        raise UsageError(said, hint="Give it as it was dialled.", name="callee_number")
+    first, last = datetime.combine(config.earliest_call, time.min, UTC), now() + FUTURE
+    if not first <= call["timestamp"] <= last:
+        said = f"timestamp = {call['timestamp'].isoformat()} is before {first:%Y-%m-%d}, or more than a day ahead."
+        raise UsageError(said, hint="Set the sender's clock, or earliest_call of the settings.", name="timestamp")
 
 
 def describe_event(event: Event, scored: Scored) -> dict[str, Any]:

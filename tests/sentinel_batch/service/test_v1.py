@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 
 import httpx
 import pytest
@@ -219,3 +220,20 @@ def test_a_night_that_holds_the_lock_is_not_waited_for(service: RunningService, 
     assert "the lake" in refused.json()["detail"] and str(service.lake) not in refused.text
     assert sb.get_alert(2, lake=service.lake)["reviewed"] is False
     assert admin.patch(f"{V1}/alerts/2", json={"reviewed": True}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("caller_number", "anonymous"), ("caller_number", "+"), ("caller_number", "911"), ("caller_number", "acme"),
+        ("callee_number", "+"), ("timestamp", "1999-12-31T23:59:59Z"),
+        ("timestamp", "2999-01-01T00:00:00Z"),
+    ],
+)  # fmt: skip
+def test_what_ingest_would_reject_is_refused_at_once(admin: httpx.Client, field: str, value: str) -> None:
+    """Accepted, it would end among the rejected rows of a file that the sender never hears of."""
+    refused = admin.post(f"{V1}/events/call", json=EVENT | {field: value})
+    many = admin.post("/api/v2/events", json=[EVENT, EVENT | {field: value}]).json()
+    assert refused.status_code == 422 and field in refused.text
+    assert [one["status"] for one in many["events"]] == ["accepted" if not many["repeated"] else "repeated", "refused"]
+    assert field in json.dumps(many["events"][1]["detail"])
