@@ -35,10 +35,17 @@ PATIENCE = 2.0
 """Seconds: while the oldest event has waited so long for its answer, no further ones are taken."""
 
 BATCH = 50_000
+_CHUNK = 1000
+"""Rows that are changed in one transaction: new events wait for it."""
+
+_PAUSE = 0.005
+"""Seconds between two of them, in which new events are written."""
+
 COLUMNS = (
     "call_timestamp", "caller_number", "callee_number", "duration_seconds", "call_direction", "termination_cause",
     "location_code", "imei", "imsi", "call_id",
 )  # fmt: skip
+_FIELDS = {"call_timestamp": "timestamp"}
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     key TEXT PRIMARY KEY, event_id TEXT NOT NULL, caller TEXT NOT NULL, at TEXT NOT NULL, call TEXT NOT NULL,
@@ -196,13 +203,17 @@ class EventQueue:
 
     def fix_batch(self, batch: str) -> bool:
         """Give up to :data:`BATCH` waiting events to a batch; returns whether there are any."""
-        with self._database.transaction() as connection:
-            changed = connection.execute(
-                "UPDATE events SET batch = ? WHERE key IN"
-                " (SELECT key FROM events WHERE batch IS NULL ORDER BY rowid LIMIT ?)",
-                (batch, BATCH),
-            )
-        return changed.rowcount > 0
+        fixed, changed = 0, _CHUNK
+        while changed == _CHUNK and fixed < BATCH:
+            with self._database.transaction() as connection:
+                changed = connection.execute(
+                    "UPDATE events SET batch = ? WHERE key IN"
+                    " (SELECT key FROM events WHERE batch IS NULL ORDER BY rowid LIMIT ?)",
+                    (batch, min(_CHUNK, BATCH - fixed)),
+                ).rowcount
+            fixed += changed
+            time.sleep(_PAUSE)
+        return fixed > 0
 
     def list_batches(self) -> list[str]:
         """Return the batches that are fixed and not yet in the lake."""
@@ -211,44 +222,44 @@ class EventQueue:
 
     def write_batch(self, batch: str, file: Path) -> None:
         """Write the events of a batch as a file that the lake takes; the same batch is the same file."""
-        rows = self._database.read("SELECT call FROM events WHERE batch = ? ORDER BY key", (batch,))
+        # SQLite takes the calls apart: it lets the interpreter answer events meanwhile.
+        fields = ", ".join(f"call ->> '$.{_FIELDS.get(name, name)}'" for name in COLUMNS)
+        rows = self._database.read(f"SELECT {fields} FROM events WHERE batch = ? ORDER BY key", (batch,))
         with file.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(COLUMNS)
-            for row in rows:
-                call = json.loads(row["call"])
-                call["call_timestamp"] = call["timestamp"]
-                writer.writerow([call.get(name, "") for name in COLUMNS])
+            for begin in range(0, len(rows), _CHUNK):
+                writer.writerows(rows[begin : begin + _CHUNK])
 
     def read_batch(self, batch: str) -> list[dict[str, Any]]:
-        """Return the calls of a batch, as :meth:`pending` does."""
-        rows = self._database.read("SELECT key, call FROM events WHERE batch = ?", (batch,))
-        return [_call(row["call"]) | {"event_key": row["key"]} for row in rows]
+        """Return ``caller``, ``callee``, ``at`` and ``key`` of the events of a batch."""
+        rows = self._database.read(
+            "SELECT caller, call ->> '$.callee_number' AS callee, at, key FROM events WHERE batch = ?", (batch,)
+        )
+        return [{**row, "at": datetime.fromisoformat(row["at"])} for row in map(dict, rows)]
 
-    def forget_batch(self, batch: str, suspects: Mapping[str, int] | None = None) -> None:
+    def forget_batch(self, batch: str, list_suspects: Callable[[], Mapping[str, int]] = dict) -> None:
         """Remove the events of a batch that is in the lake; that they were there is remembered for a day.
 
         Parameters
         ----------
         batch
             Its name.
-        suspects
-            Callers that have still to be examined, with the moment (microseconds) at which they became suspect: without
-            their events, a service that starts anew would not know of them.
+        list_suspects
+            Returns the callers that have still to be examined, with the moment (microseconds) at which they became
+            suspect: without their events, a service that starts anew would not know of them.
         """
-        moment = now()
-        with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT OR IGNORE INTO seen SELECT key, ? FROM events WHERE batch = ?", (moment.isoformat(), batch)
-            )
-            removed = connection.execute("DELETE FROM events WHERE batch = ?", (batch,)).rowcount
-            connection.execute("DELETE FROM seen WHERE at < ?", ((moment - _REMEMBERED).isoformat(),))
-            connection.executemany(
-                "INSERT INTO suspects VALUES (?, ?) ON CONFLICT (caller)"
-                " DO UPDATE SET since = min(since, excluded.since)",
-                list((suspects or {}).items()),
-            )
-        self._add_to_waiting(-removed)
+        moment, removed = now(), _CHUNK
+        while removed == _CHUNK:
+            with self._database.transaction() as connection:
+                removed = _move_to_seen(connection, batch, moment)
+                connection.executemany(
+                    "INSERT INTO suspects VALUES (?, ?) ON CONFLICT (caller)"
+                    " DO UPDATE SET since = min(since, excluded.since)",
+                    list(list_suspects().items()),
+                )
+            self._add_to_waiting(-removed)
+            time.sleep(_PAUSE)
 
     def list_suspects(self) -> dict[str, int]:
         """Return the callers that have still to be examined, since when (microseconds)."""
@@ -327,6 +338,20 @@ class EventQueue:
             self._events_in_flight -= len(group.events)
         while self._in_flight and self._in_flight[0].future.done():
             self._in_flight.popleft()
+
+
+def _move_to_seen(connection: Connection, batch: str, moment: datetime) -> int:
+    """Move some events of a batch to those that were seen, and forget some of yesterday; returns how many moved."""
+    [last] = connection.execute(
+        "SELECT max(rowid) FROM (SELECT rowid FROM events WHERE batch = ? ORDER BY rowid LIMIT ?)", (batch, _CHUNK)
+    ).fetchone()
+    chosen = "FROM events WHERE batch = ? AND rowid <= ?"
+    connection.execute(f"INSERT OR IGNORE INTO seen SELECT key, ? {chosen}", (moment.isoformat(), batch, last))
+    connection.execute(
+        "DELETE FROM seen WHERE key IN (SELECT key FROM seen WHERE at < ? LIMIT ?)",
+        ((moment - _REMEMBERED).isoformat(), 2 * _CHUNK),
+    )
+    return connection.execute(f"DELETE {chosen}", (batch, last)).rowcount
 
 
 def _row(event: Event) -> tuple[str, ...]:

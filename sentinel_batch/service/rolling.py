@@ -45,6 +45,25 @@ class Waiting(NamedTuple):
     micros: int
 
 
+class Stored(NamedTuple):
+    """A call that the lake has got."""
+
+    moment: int
+    callee: str
+    seconds: int
+
+
+class Gone(NamedTuple):
+    """An event that waits no longer."""
+
+    moment: int
+    callee: str
+    key: str
+
+
+Change = Stored | Gone
+
+
 class Window:
     """A window ``(t - length, t]`` over the calls of one caller, which moves with what is asked."""
 
@@ -197,6 +216,14 @@ class RecentCalls:
             del self._waiting[moment, callee]
         self._close(place)
 
+    def change(self, changes: Iterable[Change]) -> None:
+        """Take in what has changed, in that order; calls before what is held do not count."""
+        for change in changes:
+            if isinstance(change, Gone):
+                self.forget_waiting(*change)
+            elif change.moment > self.since:
+                self.add_stored(*change)
+
     def figures(self, length: int, moment: int, callee: str, micros: int) -> Figures:
         """Return what is in the window that ends with a call, which counts with its own duration and once."""
         window = self.windows[length].move(moment)
@@ -299,7 +326,8 @@ class RollingCalls:
     Attributes
     ----------
     complete_since
-        Whoever is not held has no call in the lake after this moment; None if that is not known.
+        Whoever is not held has no call in the lake after this moment, but for what is deferred; None if that is not
+        known.
     """
 
     def __init__(self, lengths: Collection[int], capacity: int = MAX_CALLS) -> None:
@@ -307,6 +335,7 @@ class RollingCalls:
         self.capacity = capacity
         self.complete_since: int | None = None
         self._callers: OrderedDict[str, RecentCalls] = OrderedDict()
+        self._deferred: dict[str, list[Change]] = {}
 
     def __len__(self) -> int:
         return len(self._callers)
@@ -317,31 +346,43 @@ class RollingCalls:
     @property
     def held(self) -> int:
         """What is held, in calls."""
-        return sum(len(calls) for calls in self._callers.values()) + CALLER_WEIGHT * len(self._callers)
+        calls, deferred = (sum(map(len, held.values())) for held in (self._callers, self._deferred))
+        return calls + deferred + CALLER_WEIGHT * len(self._callers)
 
     def get(self, caller: str, since: int) -> RecentCalls | None:
         """Return the calls of a caller; None if they are not held, or not from a moment on."""
         found = self._callers.get(caller)
         if found is None and self.complete_since is not None and self.complete_since <= since:
-            return self.put(caller, self.complete_since)
+            found = self._callers[caller] = RecentCalls(self.complete_since, self.lengths)
         if found is None or found.since > since:
             return None
         self._callers.move_to_end(caller)
+        found.change(self._deferred.pop(caller, ()))
         return found
 
     def peek(self, caller: str) -> RecentCalls | None:
         """Return the calls of a caller, however far back they go; it does not count as asking for them."""
-        return self._callers.get(caller)
+        found = self._callers.get(caller)
+        if found is not None:
+            found.change(self._deferred.pop(caller, ()))
+        return found
+
+    def defer(self, caller: str, changes: list[Change]) -> None:
+        """Keep changes of a caller until it is looked at: a batch has thousands, and no event may wait for them."""
+        if caller in self._callers or self.complete_since is not None:
+            self._deferred.setdefault(caller, []).extend(changes)
 
     def put(self, caller: str, since: int) -> RecentCalls:
         """Return an empty record for a caller, in place of the one that is held."""
         self._callers.pop(caller, None)
+        self._deferred.pop(caller, None)
         fresh = self._callers[caller] = RecentCalls(since, self.lengths)
         return fresh
 
     def clear(self) -> None:
         """Forget everybody."""
         self._callers.clear()
+        self._deferred.clear()
         self.complete_since = None
 
     def shrink(self, kept: Collection[str] = ()) -> None:
@@ -349,8 +390,10 @@ class RollingCalls:
         over = self.held - self.capacity
         if over > 0:
             self.complete_since = None
+            for caller in self._deferred.keys() - self._callers.keys():
+                over -= len(self._deferred.pop(caller))
         for caller in [*self._callers] if over > 0 else ():
             if over <= 0:
                 return
             if caller not in kept:
-                over -= len(self._callers.pop(caller)) + CALLER_WEIGHT
+                over -= len(self._callers.pop(caller)) + len(self._deferred.pop(caller, ())) + CALLER_WEIGHT

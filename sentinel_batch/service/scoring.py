@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,16 @@ from sentinel_batch.scores import Risk
 from sentinel_batch.scores.risk import WINDOW, rate_figures
 from sentinel_batch.service.events import Event, EventQueue, Group
 from sentinel_batch.service.examination import examine_suspects
-from sentinel_batch.service.rolling import CALLER_WEIGHT, MICRO, RecentCalls, RollingCalls, Waiting
+from sentinel_batch.service.rolling import (
+    CALLER_WEIGHT,
+    MICRO,
+    Change,
+    Gone,
+    RecentCalls,
+    RollingCalls,
+    Stored,
+    Waiting,
+)
 from sentinel_batch.service.watching import Watch, list_thresholds
 
 log = logging.getLogger("sentinel_batch.service")
@@ -52,10 +61,10 @@ class Scored(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Release:
-    """A batch that is in the lake, in its place among the events."""
+class Turn:
+    """What is done in its place among the events, while nobody scores."""
 
-    batch: str
+    act: Callable[[], None]
     done: asyncio.Future[None]
 
 
@@ -78,7 +87,7 @@ class Scorer:
         self._longest = max([_DAY, *(threshold.length for threshold in thresholds)])
         self._calls = RollingCalls([_DAY, *(threshold.length for threshold in thresholds)])
         self.watch = Watch(thresholds, self._calls, self._examine, self._clear)
-        self._waiting: list[Group | Release] = []
+        self._waiting: list[Group | Turn] = []
         self._work: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "scoring")
         self._added = 0
@@ -114,8 +123,15 @@ class Scorer:
 
     async def release(self, batch: str) -> None:
         """Know that a batch is in the lake; its events wait no longer."""
+        gone = await asyncio.to_thread(self._read_gone, batch)
+        await self._in_turn(lambda: self._refresh({}, ()))
+        # Scoring goes on: as long as an event is held as waiting, it does not matter that the lake has it, too.
+        await asyncio.to_thread(self._events.forget_batch, batch, self._list_outstanding)
+        await self._in_turn(lambda: self._defer(gone))
+
+    async def _in_turn(self, act: Callable[[], None]) -> None:
         done = asyncio.get_running_loop().create_future()
-        self._waiting.append(Release(batch, done))
+        self._waiting.append(Turn(act, done))
         self._wake()
         await done
 
@@ -126,11 +142,11 @@ class Scorer:
     async def _work_off(self) -> None:
         while self._waiting:
             first = self._waiting[0]
-            if isinstance(first, Release):
+            if isinstance(first, Turn):
                 del self._waiting[0]
-                await self._finish_batch(first)
+                await self._take_turn(first)
                 continue
-            end = next((n for n, entry in enumerate(self._waiting) if isinstance(entry, Release)), len(self._waiting))
+            end = next((n for n, entry in enumerate(self._waiting) if isinstance(entry, Turn)), len(self._waiting))
             groups, self._waiting = self._waiting[:end], self._waiting[end:]
             await self._score(groups)  # type: ignore[arg-type]
 
@@ -192,25 +208,29 @@ class Scorer:
                 if calls and calls.times[0] < oldest - _SLACK and moment <= latest:
                     calls.prune(oldest)
 
-    async def _finish_batch(self, release: Release) -> None:
+    async def _take_turn(self, turn: Turn) -> None:
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._thread, self._forget, release.batch)
+            await loop.run_in_executor(self._thread, turn.act)
         except Exception as error:
-            release.done.set_exception(error)
+            turn.done.set_exception(error)
         else:
-            release.done.set_result(None)
+            turn.done.set_result(None)
 
-    def _forget(self, batch: str) -> None:
-        self._refresh({}, ())
-        gone = self._events.read_batch(batch)
+    def _read_gone(self, batch: str) -> dict[str, list[Change]]:
+        gone: defaultdict[str, list[Change]] = defaultdict(list)
+        for event in self._events.read_batch(batch):
+            gone[event["caller"]].append(Gone(_micros(event["at"]), event["callee"], event["key"]))
+        return gone
+
+    def _defer(self, changes: Mapping[str, list[Change]]) -> None:
+        for caller, some in changes.items():
+            self._calls.defer(caller, some)
+
+    def _list_outstanding(self) -> dict[str, int]:
         suspects = self.watch.outstanding()
         self._persisted |= bool(suspects)
-        self._events.forget_batch(batch, suspects)
-        for call in gone:
-            held = self._calls.peek(call["caller_number"])
-            if held is not None:
-                held.forget_waiting(_micros(call["timestamp"]), call["callee_number"], call["event_key"])
+        return suspects
 
     def _is_current(self) -> bool:
         return is_newest(self._tables.path / CALL_RECORDS.name, self._tables.versions[CALL_RECORDS.name])
@@ -242,12 +262,9 @@ class Scorer:
             rows = _plain(scan_parts(CALL_RECORDS.name, [file], partitions=False).select(_CALL))
             if complete is None:
                 rows = rows.filter(pl.col("caller_number").is_in([*self._calls]))
-            for caller, callee, moment, seconds in rows.collect().iter_rows():
-                held = self._calls.peek(caller)
-                if held is None and complete is not None and moment > complete:
-                    held = self._calls.put(caller, complete)
-                if held is not None and moment > held.since:
-                    held.add_stored(moment, callee, seconds)
+            columns = ("moment", "callee_number", "duration_seconds")
+            for caller, *values in rows.group_by("caller_number").agg(*columns).collect().iter_rows():
+                self._calls.defer(caller, list(map(Stored, *values)))
 
     def _warm_up(self) -> None:
         """Hold everybody who called lately, if they fit; then the lake is not asked again, but for late events."""
