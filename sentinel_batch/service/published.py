@@ -16,7 +16,8 @@ def publish_alerts(alerts: pl.DataFrame) -> pl.DataFrame:
     The published ladder of SDHF, which clients go by, knows figures only; the product grades by what is at stake.
     """
     # An alert without a ladder, such as one for a box, has only the other.
-    ladder = pl.coalesce(pl.col("evidence").str.json_path_match("$.severity.rule_grade"), "alert_severity")
+    evidence = pl.col("evidence").cast(pl.String)  # One row without any is of no type.
+    ladder = pl.coalesce(evidence.str.json_path_match("$.severity.rule_grade"), "alert_severity")
     return alerts.with_columns(pl.col("alert_severity").alias(BY_LOSS), ladder.alias("alert_severity"))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import httpx
+import polars as pl
 import pytest
 
-from sentinel_batch.service.published import BY_LOSS
+from sentinel_batch.service.published import BY_LOSS, publish_alerts
 
 V1 = "/api/v1/sentinel"
 LADDER = {
@@ -49,6 +50,12 @@ def test_alerts_have_the_severity_of_the_ladder(admin: httpx.Client, grades: dic
     assert [ranks.index(alert["alert_severity"]) for alert in listed] == sorted(
         ranks.index(alert["alert_severity"]) for alert in listed
     )
+
+
+@pytest.mark.parametrize("evidence", [None, "{}", '{"severity": {"loss": 1.0}}'])
+def test_an_alert_without_a_ladder_has_its_own_severity(evidence: str | None) -> None:
+    alert = pl.from_dicts([{"id": 1, "alert_severity": "LOW", "evidence": evidence}])
+    assert publish_alerts(alert).select("alert_severity", BY_LOSS).row(0) == ("LOW", "LOW")
 
 
 def test_severity_filters_what_is_shown(admin: httpx.Client, grades: dict[str, str]) -> None:
