@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -129,12 +129,12 @@ class Snapshot:
         since, until
             Call record files wholly outside these bounds are not opened; rows are not filtered.
         """
-        schema = polars_schema(TABLES[name].columns)
         files = self.files(name, since, until)
         if not files:
-            return pl.LazyFrame(schema=schema)
+            return _empty(name)
         if name in self._frames:
             return self._frames[name].lazy()
+        schema = polars_schema(TABLES[name].columns)
         rows = scan_parts(name, files).select(pl.col(column).cast(kind) for column, kind in schema.items())
         if not self._is_kept(name):
             return rows
@@ -294,6 +294,12 @@ class Snapshot:
             log = self.log(name)
             self._actions[name] = [] if log is None else list(list_actions(log))
         return self._actions[name]
+
+
+@cache
+def _empty(name: str) -> pl.LazyFrame:
+    """Return a table without rows: a lake has many, and to make one takes as long as to read a small one."""
+    return pl.LazyFrame(schema=polars_schema(TABLES[name].columns))
 
 
 def _keep(known: Mapping[str, _T], names: Iterable[str]) -> dict[str, _T]:

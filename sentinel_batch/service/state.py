@@ -32,7 +32,7 @@ log = logging.getLogger("sentinel_batch.service")
 
 Answer = TypeVar("Answer")
 
-READERS, QUICK_READERS = 4, 2
+READERS, QUICK_READERS = 2, 2
 """Requests that read calls at the same time, and those that read nothing but small tables, which are in memory."""
 
 _OTHER_THREADS = 8
