@@ -54,10 +54,10 @@ class Analyst(FastHttpUser):
 
 
 class Reviewer(FastHttpUser):
-    """One who writes a note every second, so that lists change while they are read."""
+    """One who writes a note every five seconds, so that lists change while they are read."""
 
     fixed_count = 1
-    wait_time = constant_pacing(1)
+    wait_time = constant_pacing(5)
 
     @task
     def annotate(self) -> None:
