@@ -16,6 +16,8 @@ MANIFEST := pyproject.toml constraints.txt
 # Tests that stand together share what they set up, so each process starts with its own half of them in order.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 THOROUGH := --hypothesis-profile thorough
+# make test COVERAGE=1 measures which lines the tests run, and fails below the floor of pyproject.toml.
+MEASURED := --cov --cov-report=term:skip-covered
 LAKE := data/lake
 CALLS ?= 50_000_000
 DEMO_LAKE := data/demo-lake
@@ -26,7 +28,7 @@ REPORTS := reports
 help:
 	@echo "make run    load the sample calls and recordings, detect, score, list the alerts, write the report"
 	@echo "make demo   simulate a population with SIM boxes in it, find them, group them into cases, write the report"
-	@echo "make test   run the tests, but not the slow ones, and properties on an eighth of their examples"
+	@echo "make test   run the tests, but not the slow ones, and properties on an eighth of their examples (COVERAGE=1 measures them)"
 	@echo "make test-slow   run the slow tests, and properties on all their examples"
 	@echo "make test-all    run all tests"
 	@echo "make lint   ruff, mypy, import contracts"
@@ -104,7 +106,7 @@ golden-path: $(VENV)/.voice
 	@$(BIN)/python -m sentinel_batch.service.voice.golden_path
 
 test: $(VENV)/.test
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow" $(if $(COVERAGE),$(MEASURED))
 
 test-slow: $(VENV)/.test
 	$(PYTEST) $(THOROUGH) -m "slow or hypothesis"

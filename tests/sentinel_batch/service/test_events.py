@@ -138,7 +138,7 @@ def test_risk_counts_what_waits_and_what_is_loaded_once(tmp_path: Path) -> None:
     assert sb.assess_events([], lake=lake) == []
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(25, marks=pytest.mark.slow)])
 def test_no_accepted_event_is_lost_or_doubled(tmp_path: Path, kills: int) -> None:
     assert kill_and_count(tmp_path / "lake", kills, seed=5).problems == []
 
