@@ -3,8 +3,8 @@
 A lake of so many calls of two weeks, with 200 alerts, is made and packed (50 million take some minutes and 1 GB; it is
 kept in the folder for the next run). The service runs as ``sentinel-batch serve`` does, in a process of its own; locust
 asks it on loopback, without a pause between answer and next request, and with one; with answers kept in memory, and
-without. One more client changes the notes of an alert every five seconds meanwhile. Prints Markdown tables: each route, and
-beside it the same question asked of the library and of DuckDB, alone, by nobody else.
+without. One more client changes the notes of an alert every five seconds meanwhile. Prints Markdown tables: each
+route, and beside it the same question asked of the library and of DuckDB, alone, by nobody else.
 """
 
 from __future__ import annotations

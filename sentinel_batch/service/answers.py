@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 from starlette.responses import JSONResponse
 
 from batch_base.plain import to_plain
@@ -35,6 +35,18 @@ def render(content: Any, *, masked: bool) -> bytes:
 def is_masked(principal: Principal | None, settings: ServiceSettings) -> bool:
     """Tell whether somebody sees masked numbers."""
     return settings.mask_numbers and principal is not None and principal.role == "reader"
+
+
+def check_search(principal: Principal | None, settings: ServiceSettings, suspect: str | None) -> None:
+    """Refuse a search by prefix of somebody who sees masked numbers: digit by digit it would tell what is masked.
+
+    Raises
+    ------
+    HTTPException
+        With 403.
+    """
+    if suspect and "*" in suspect and is_masked(principal, settings):
+        raise HTTPException(403, "Who sees masked numbers may look for whole numbers only, not for prefixes.")
 
 
 def mask(value: Any) -> Any:

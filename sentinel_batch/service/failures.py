@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
@@ -102,6 +103,16 @@ def answer_unexpected(scope: Scope, error: Exception) -> JSONResponse:
     return JSONResponse({"detail": "The service has failed; its log says where.", "code": "unexpected"}, 500)
 
 
+def answer_unwritable(scope: Scope, error: sqlite3.OperationalError) -> JSONResponse:
+    """Return what is said when the service's own files cannot be used: their disk is full, away, or too busy."""
+    log.warning("%s %s: %s", scope["method"], scope["path"], error)
+    if "full" in str(error):
+        detail = "The disk of the lake is full; nothing was taken."
+        return JSONResponse({"detail": detail, "code": "disk_full"}, 507)
+    detail = "The service cannot use its files now; see /readyz."
+    return JSONResponse({"detail": detail, "code": "unwritable"}, 503, {"Retry-After": str(RETRY_SECONDS)})
+
+
 def install(app: FastAPI) -> None:
     """Let an application answer every failure in the same way."""
 
@@ -113,6 +124,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def say_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         return answer_invalid(error.errors())
+
+    @app.exception_handler(sqlite3.OperationalError)
+    async def say_unwritable(request: Request, error: sqlite3.OperationalError) -> JSONResponse:
+        return answer_unwritable(request.scope, error)
 
     @app.exception_handler(Exception)
     async def say_unexpected(request: Request, error: Exception) -> JSONResponse:

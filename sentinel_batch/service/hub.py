@@ -12,7 +12,6 @@ from typing import Any
 import polars as pl
 from starlette.concurrency import run_in_threadpool
 
-from batch_base.errors import ReportedError
 from batch_base.plain import to_plain
 from sentinel_batch.alerts import list_alerts
 from sentinel_batch.desk import Desk
@@ -142,7 +141,7 @@ class Hub:
                     self._spread(News(alert))
                     # In between, what was put is sent, and a burst of alerts makes nobody slow.
                     await asyncio.sleep(0)
-            except (ReportedError, OSError) as error:
+            except Exception as error:
                 log.warning("New alerts cannot be read: %s", error)
             await asyncio.sleep(_LOOK_SECONDS)
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from typing import TypeVar
 
 from sentinel_batch.service.failures import RETRY_SECONDS
 from sentinel_batch.service.jobs import CANCELLED, DONE, FAILED, OPEN, Job, JobStore
@@ -21,6 +26,8 @@ __all__ = ["RETRY_SECONDS", "JobRunner"]
 
 _LISTEN_SECONDS = 0.5
 _STOP_SECONDS = 30.0
+
+T = TypeVar("T")
 
 OnDone = Callable[[Job], None]
 
@@ -108,10 +115,8 @@ class JobRunner:
     def _serve(self) -> None:
         """Be the life of one worker: start it, feed it, start another one if it dies."""
         process, pipe = self._start_worker()
-        while True:
-            if self._stopping:
-                break
-            job = self._jobs.claim()
+        while not self._stopping:
+            job = self._insist(self._jobs.claim)
             if job is None:
                 self._news.wait(_LISTEN_SECONDS)
                 self._news.clear()
@@ -119,7 +124,7 @@ class JobRunner:
             self._processes[job.id] = process
             survived = self._run(job, process, pipe)
             self._processes.pop(job.id, None)
-            done = self._jobs.get(job.id)
+            done = self._insist(partial(self._jobs.get, job.id))
             # One that is to be done again is not done: its file is still needed.
             if done.state not in OPEN:
                 self._tell(done)
@@ -131,24 +136,43 @@ class JobRunner:
 
     def _run(self, job: Job, process: SpawnProcess, pipe: Connection) -> bool:
         """Have a job done; returns whether the worker is still alive."""
-        if self._jobs.get(job.id).state == CANCELLED:
+        if self._insist(partial(self._jobs.get, job.id)).state == CANCELLED:
             return True
         try:
             pipe.send(Order(job.kind, job.parameters))
             while True:
                 kind, *facts = pipe.recv()
                 if kind == "progress":
-                    self._jobs.report(job.id, *facts)
+                    with suppress(sqlite3.Error):
+                        self._jobs.report(job.id, *facts)
                     continue
                 status, body = facts
-                self._jobs.finish(job.id, DONE if status < 400 else FAILED, status, body)
+                state = DONE if status < 400 else FAILED
+                self._insist(partial(self._jobs.finish, job.id, state, status, body))
                 return True
         except (EOFError, OSError):
             process.join()
             if not self._stopping:
                 log.warning("The worker ended in the middle of job %s (exit code %s)", job.id, process.exitcode)
-                self._jobs.requeue(job.id)
+                self._insist(partial(self._jobs.requeue, job.id))
             return False
+
+    def _insist(self, act: Callable[[], T]) -> T:
+        """Read or write the jobs' file; where its disk is away, full or busy, as soon as that is over.
+
+        Raises
+        ------
+        sqlite3.Error
+            If the service ends before; what was under way is queued again at the next start.
+        """
+        while True:
+            try:
+                return act()
+            except sqlite3.Error as error:
+                if self._stopping:
+                    raise
+                log.warning("The file of jobs cannot be used, which is tried again: %s", error)
+                time.sleep(_LISTEN_SECONDS)
 
     def _start_worker(self) -> tuple[SpawnProcess, Connection]:
         context = get_context("spawn")
@@ -160,6 +184,10 @@ class JobRunner:
         return process, mine
 
     def _tell(self, job: Job) -> None:
-        self._on_done(job)
+        try:
+            self._on_done(job)
+        except Exception as error:
+            # Its events, or its file, are seen to at the next start; the worker has to go on.
+            log.warning("What follows job %s could not be done: %s", job.id, error)
         for loop, event in self._waiting.get(job.id, []):
             loop.call_soon_threadsafe(event.set)

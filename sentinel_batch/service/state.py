@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from anyio import to_thread
 
-from batch_base.errors import ReportedError
 from sentinel_batch.desk import Desk
 from sentinel_batch.lake import LakeReader
 from sentinel_batch.service.access import Doorkeeper, read_tokens
@@ -169,7 +168,8 @@ class Service:
                 self._flushed = time.monotonic()
                 try:
                     await asyncio.to_thread(self.flush_events)
-                except (ReportedError, OSError) as error:
+                except Exception as error:
+                    # Whatever it is, the next minute may be a better one; events must not wait for a new start.
                     log.warning("Events cannot be loaded into the lake yet: %s", error)
 
     def _close_job(self, job: Job) -> None:

@@ -23,6 +23,7 @@ from sentinel_batch.detection import read_guidance
 from sentinel_batch.reporting.investigation import group_alerts
 from sentinel_batch.reporting.nights import read_facts
 from sentinel_batch.service.access import JUDGE, READ, Principal
+from sentinel_batch.service.answers import check_search
 from sentinel_batch.service.pages.rendering import PageRoute, read_form, show, visitor
 from sentinel_batch.service.shapes import Int64, Plain
 from sentinel_batch.service.v2.common import AlertStatus, desk_of, service_of
@@ -53,6 +54,7 @@ def list_page(
     principal: Principal = visitor(READ),  # noqa: B008
 ) -> Response:
     """Show alerts, those that wait for a verdict unless others are asked for."""
+    check_search(principal, service_of(request).settings, suspect)
     desk = desk_of(request)
     rows = list_alerts(lake=desk, severity=severity or None, status=status or None, suspect=suspect or None)
     if _SORTS[sort]:

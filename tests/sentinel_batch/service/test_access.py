@@ -76,6 +76,15 @@ def test_a_revoked_key_is_refused_at_once(service: RunningService) -> None:
     assert httpx.get(f"{service.url}{V1}/alerts", headers=headers).status_code == 401
 
 
+@pytest.mark.parametrize("path", ["/api/v2/alerts", "/api/v2/suspects"])
+def test_a_reader_cannot_find_masked_digits_one_by_one(service: RunningService, path: str) -> None:
+    number = sb.get_alert(2, lake=service.lake)["suspect_number"]
+    for asked, status in ((number[:9] + "*", 403), (number, 200)):
+        with service.client("reader") as reader, service.client("analyst") as analyst:
+            assert reader.get(path, params={"suspect": asked}).status_code == status
+            assert analyst.get(path, params={"suspect": asked}).status_code == 200
+
+
 def test_a_reader_sees_masked_numbers(service: RunningService) -> None:
     number = sb.get_alert(2, lake=service.lake)["suspect_number"]
     masked = number[:6] + "******" + number[-2:]

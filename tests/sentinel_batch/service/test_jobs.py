@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import signal
+import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -151,3 +153,14 @@ def test_job_that_never_ends_is_given_up(tmp_path: Path) -> None:
     job = store.get(job_id)
     assert (job.state, job.status_code) == ("failed", 500) and store.claim() is None
     assert (tmp_path / "jobs.db").stat().st_mode & 0o077 == 0
+
+
+def test_jobs_go_on_after_their_file_was_busy(service: RunningService, admin: httpx.Client, calls_file: Path) -> None:
+    """Nothing on the way of a job may end the thread that hands jobs out."""
+    store = sqlite3.connect(service.lake / ".service" / "jobs.db", isolation_level=None)
+    store.execute("BEGIN IMMEDIATE")
+    time.sleep(12)  # Longer than SQLite waits.
+    store.execute("ROLLBACK")
+    store.close()
+    assert wait_for_job(admin, _send(admin, calls_file).json()["job_id"])["state"] == "done"
+    assert "which is tried again" in service.log.read_text()

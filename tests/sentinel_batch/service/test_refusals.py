@@ -79,6 +79,12 @@ def test_body_that_is_too_large(admin: httpx.Client) -> None:
     assert refused.status_code == 422
 
 
+@pytest.mark.parametrize("path", [f"{V1}/events/call", "/api/v2/events"])
+def test_events_that_are_too_large_and_do_not_say_so(admin: httpx.Client, path: str) -> None:
+    refused = admin.post(path, content=(b"[" * 65_536 for _ in range(40)))
+    assert refused.status_code == 413 and refused.json()["detail"]
+
+
 def test_compressed_file_that_is_a_bomb(service: RunningService, tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.csv.gz"
     with gzip.open(bomb, "wb") as file:
@@ -283,8 +289,10 @@ def test_headers_that_never_end(service: RunningService) -> None:
     assert answer.startswith(b"HTTP/1.1 408") and b"too slowly" in answer
 
 
-def test_body_that_never_ends(service: RunningService) -> None:
-    answer = _send_raw(service, f"PATCH {V1}/alerts/1", "Content-Length: 1000", "{")
+# Events are answered before the router, which must not change what is said.
+@pytest.mark.parametrize("request_line", [f"PATCH {V1}/alerts/1", f"POST {V1}/events/call", "POST /api/v2/events"])
+def test_body_that_never_ends(service: RunningService, request_line: str) -> None:
+    answer = _send_raw(service, request_line, "Content-Length: 1000", "{")
     assert answer.startswith(b"HTTP/1.1 408") and b"nothing was taken" in answer
 
 
