@@ -13,8 +13,8 @@ from sqlglot.errors import ErrorLevel
 
 from sentinel_batch.errors import RuleError, RuleNotFoundError, UsageError
 from sentinel_batch.rules import Rule, documentation, get_rule, lint_rule, list_rules, load_rule
+from sentinel_batch.rules.functions import FUNCTIONS
 from sentinel_batch.rules.linter import check_rule
-from sentinel_batch.rules.portability import FUNCTIONS
 from tests.sentinel_batch.rules.own_rules import HEADER, QUERY, SWEEP, make_rule, write_rule
 
 OVERVIEW = Path(__file__).parents[3] / "docs" / "rules.md"
