@@ -44,6 +44,7 @@ class SparkBackend:
     def __init__(self, server: Server, desk: Desk, filters: Filters, since: datetime, until: datetime) -> None:
         self._server, self._session, self._desk, self._filters = server, server.session, desk, filters
         self._since, self._until = since, until
+        self._lists: Mapping[str, pl.DataFrame] = {}
 
     def prepare(self, rules: Sequence[Rule], starts: Sequence[datetime]) -> None:
         """Relate the files of the calls, and of the profiles if a rule reads them."""
@@ -58,6 +59,7 @@ class SparkBackend:
 
     def relate(self, rule: Rule, lists: Mapping[str, pl.DataFrame], since: datetime) -> None:
         """Make the views of a rule: its lists, the calls after an instant, and the profiles of their days."""
+        self._lists = lists
         for name, rows in lists.items():
             send(self._session, rows, rule.lists[name].columns).createOrReplaceTempView(name)
         calls = self._select_calls(list_columns_read(rule, CALL_RECORDS.columns), since)
@@ -71,7 +73,7 @@ class SparkBackend:
 
     def begin(self, rule: Rule, bound: Mapping[str, Any]) -> SparkRun:
         """Return the rule at work on its inputs, with values by name."""
-        return SparkRun(self._server, rule, bound)
+        return SparkRun(self._server, rule, bound, self._lists)
 
     def _select_calls(self, columns: Collection[str], since: datetime) -> DataFrame:
         # As in DuckDB: a trailing run looks at one window, both ends included; the sliding is half-open.

@@ -16,7 +16,8 @@ from batch_base.shell import type_last
 from sentinel_batch.errors import RuleError
 from sentinel_batch.rules.backends.spark.server import Server, first_line, tells_of_rule
 from sentinel_batch.rules.backends.spark.translation import VIEW, Part, TranslationError, count_readers, translate
-from sentinel_batch.rules.querying import WHICH, check_values
+from sentinel_batch.rules.blank import connect_empty
+from sentinel_batch.rules.querying import WHICH, check_values, run_query
 from sentinel_batch.rules.reach import check_reach
 from sentinel_batch.rules.rule import Rule
 
@@ -38,11 +39,14 @@ class SparkRun:
         The rule.
     bound
         Values by name; each part takes those that it names.
+    lists
+        Its lists.
     """
 
     server: Server
     rule: Rule
     bound: Mapping[str, Any]
+    lists: Mapping[str, pl.DataFrame]
     _made: dict[str, str] = field(default_factory=dict)
     _kept: list[DataFrame] = field(default_factory=list)
 
@@ -60,7 +64,8 @@ class SparkRun:
         for part in parts:
             if self._made.get(part.name) != part.sql:
                 self._attempt(query, part, self._make)
-        return self._attempt(query, last, self._fetch)
+        rows = self._attempt(query, last, self._fetch)
+        return rows if rows.is_empty() else rows.cast(self._kinds(query))
 
     def finish(self) -> None:
         """Drop the views, and what was kept."""
@@ -82,6 +87,10 @@ class SparkRun:
                 f"{self.rule.file}: rule {self.rule.id}{WHICH.get(query, '')} cannot run on Spark: {error}.",
                 hint=f"sentinel-batch rules lint {type_last(self.rule.name_for_commands)} names what is not portable.",
             ) from error
+
+    def _kinds(self, query: str) -> pl.Schema:
+        """Return the types that DuckDB gives the rows: its sums of whole numbers are wider, and print as others."""
+        return run_query(connect_empty(self.lists), self.rule, query, self.bound).schema
 
     def _ask(self, part: Part) -> DataFrame:
         return self.server.session.sql(part.sql, args={name: self.bound[name] for name in part.values})

@@ -151,7 +151,7 @@ def _divide_doubles(division: exp.Div) -> None:
     """DuckDB divides decimals as doubles; Spark cuts the result to the digits of a decimal."""
     left = division.this
     if not (isinstance(left, exp.Cast) and left.is_type("double")):
-        division.set("this", exp.cast(left.copy(), "double"))
+        division.set("this", exp.Cast(this=left, to=exp.DataType.build("double")))  # no copy: it may hold another
 
 
 def _count_micros(node: exp.TimeToUnix) -> None:

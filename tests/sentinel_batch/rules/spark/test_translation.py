@@ -17,6 +17,10 @@ def say(sql: str) -> str:
     [
         ("SELECT epoch(a) AS s FROM t", "(UNIX_MILLIS(a) / 1e3 + (UNIX_MICROS(a) % 1000) / 1e6) AS s"),
         ("SELECT a / $b AS s FROM t", "CAST(a AS DOUBLE) / :b"),
+        (
+            "SELECT (1.5 / a + $b / c) / d AS s FROM t",
+            "CAST((CAST(1.5 AS DOUBLE) / a + CAST(:b AS DOUBLE) / c) AS DOUBLE) / d",
+        ),
         ("SELECT CAST(a AS DOUBLE) / b AS s FROM t", "SELECT CAST(a AS DOUBLE) / b AS s"),
         (
             "SELECT a FROM t CROSS JOIN l INNER JOIN j ON t.a = j.a WHERE b OR c",
