@@ -1,7 +1,8 @@
-"""The functions that a rule's SQL may call: those that DuckDB and Spark define alike."""
+"""What a rule's SQL may say because DuckDB and Spark define it alike: functions, and columns of a QUALIFY."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,3 +25,12 @@ def name_function(node: exp.Func) -> str:
     from sqlglot import exp
 
     return (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
+
+
+def find_unnamed(tree: exp.Query) -> Iterator[exp.Expression]:
+    """Yield what a SELECT with QUALIFY returns without a name: taken apart for Spark, such a column is another."""
+    from sqlglot import exp
+
+    for select in tree.find_all(exp.Select):
+        if select.args.get("qualify") is not None:
+            yield from (one for one in select.expressions if not isinstance(one, exp.Alias | exp.Column | exp.Star))

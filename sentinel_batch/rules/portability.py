@@ -13,7 +13,7 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.dialects.duckdb import DuckDB
 
-from sentinel_batch.rules.functions import FUNCTIONS, name_function
+from sentinel_batch.rules.functions import FUNCTIONS, find_unnamed, name_function
 from sentinel_batch.rules.reach import explain_reach, find_foreign_sources
 
 Complaints = Iterator[tuple[exp.Expression | exp.Func, str, str]]
@@ -37,6 +37,8 @@ def check_portability(tree: exp.Select, values: Collection[str], tables: Collect
     yield from _check_tables(tree, tables)
     yield from _check_functions(tree)
     yield from _check_windows(tree)
+    for node in find_unnamed(tree):
+        yield node, f"{node.sql('duckdb')} has no name beside QUALIFY.", f"Write {node.sql('duckdb')} AS name."
 
 
 def leaves_nulls_to_the_engine(sql: str) -> bool:

@@ -14,7 +14,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from sentinel_batch.rules.functions import FUNCTIONS, name_function
+from sentinel_batch.rules.functions import FUNCTIONS, find_unnamed, name_function
 
 VIEW = "part_"
 """The name of the view of a part of a WITH begins so."""
@@ -64,6 +64,8 @@ def translate(sql: str) -> tuple[Part, ...]:
     for node in tree.find_all(exp.Func):
         if name_function(node) not in FUNCTIONS:
             raise TranslationError(f"function {name_function(node)} is not one that every engine defines alike")
+    for unnamed in find_unnamed(tree):
+        raise TranslationError(f"{unnamed.sql('duckdb')} has no name beside QUALIFY")
     _say_alike(tree)
     if not _is_list_of_parts(tree):
         return (_write("", tree, frozenset()),)

@@ -65,7 +65,14 @@ def test_a_with_that_cannot_be_taken_apart_stays_in_one_piece(sql: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "sql", ["SELECT reflect('java.lang.System', 'exit', 1) AS a FROM t", "SELEC", "DROP TABLE t", "SELECT 1; SELECT 2"]
+    "sql",
+    [
+        "SELECT reflect('java.lang.System', 'exit', 1) AS a FROM t",
+        "SELECT 3, a FROM t QUALIFY 1 = 1",
+        "SELEC",
+        "DROP TABLE t",
+        "SELECT 1; SELECT 2",
+    ],
 )
 def test_what_is_no_portable_select_is_refused(sql: str) -> None:
     with pytest.raises(TranslationError):
