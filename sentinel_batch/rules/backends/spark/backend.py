@@ -60,16 +60,17 @@ class SparkBackend:
     def relate(self, rule: Rule, lists: Mapping[str, pl.DataFrame], since: datetime) -> None:
         """Make the views of a rule: its lists, the calls after an instant, and the profiles of their days."""
         self._lists = lists
-        for name, rows in lists.items():
-            send(self._session, rows, rule.lists[name].columns).createOrReplaceTempView(name)
-        calls = self._select_calls(list_columns_read(rule, CALL_RECORDS.columns), since)
-        calls.createOrReplaceTempView(EXAMINED_CALLS)
-        if rule.reads(PROFILES):
-            columns = ", ".join(list_columns_read(rule, PROFILES_TABLE.columns))
-            overlapping = "day_end > :since AND day_start <= :until"
-            text = f"SELECT {columns} FROM {_ALL_PROFILES} WHERE {overlapping}"
-            profiles = self._session.sql(text, args={"since": since, "until": self._until})
-            profiles.createOrReplaceTempView(PROFILES)
+        with self._server.failures_reported():
+            for name, rows in lists.items():
+                send(self._session, rows, rule.lists[name].columns).createOrReplaceTempView(name)
+            calls = self._select_calls(list_columns_read(rule, CALL_RECORDS.columns), since)
+            calls.createOrReplaceTempView(EXAMINED_CALLS)
+            if rule.reads(PROFILES):
+                columns = ", ".join(list_columns_read(rule, PROFILES_TABLE.columns))
+                overlapping = "day_end > :since AND day_start <= :until"
+                text = f"SELECT {columns} FROM {_ALL_PROFILES} WHERE {overlapping}"
+                profiles = self._session.sql(text, args={"since": since, "until": self._until})
+                profiles.createOrReplaceTempView(PROFILES)
 
     def begin(self, rule: Rule, bound: Mapping[str, Any]) -> SparkRun:
         """Return the rule at work on its inputs, with values by name."""

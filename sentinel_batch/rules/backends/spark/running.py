@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from batch_base.shell import type_last
-from sentinel_batch.errors import RuleError
+from sentinel_batch.errors import EngineError, RuleError
 from sentinel_batch.rules.backends.spark.server import Server, first_line, tells_of_rule
 from sentinel_batch.rules.backends.spark.translation import VIEW, Part, TranslationError, count_readers, translate
 from sentinel_batch.rules.blank import connect_empty
@@ -48,7 +49,7 @@ class SparkRun:
     bound: Mapping[str, Any]
     lists: Mapping[str, pl.DataFrame]
     _made: dict[str, str] = field(default_factory=dict)
-    _kept: list[DataFrame] = field(default_factory=list)
+    _kept: dict[str, DataFrame] = field(default_factory=dict)
 
     def run(self, query: str) -> pl.DataFrame:
         """Return the rows of a query.
@@ -68,9 +69,10 @@ class SparkRun:
         return rows if rows.is_empty() else rows.cast(self._kinds(query))
 
     def finish(self) -> None:
-        """Drop the views, and what was kept."""
-        for name in self._made:
-            self.server.session.catalog.dropTempView(VIEW + name)
+        """Drop what was kept."""
+        with suppress(EngineError), self.server.failures_reported():  # A server that is gone keeps nothing.
+            for name in self._kept:  # The others take no room, and the next rule makes them anew.
+                self.server.session.catalog.dropTempView(VIEW + name)
         self._made.clear()
         self._kept.clear()  # The server forgets a frame when the client does.
 
@@ -100,7 +102,7 @@ class SparkRun:
         if self._readers[part.name] > 1:
             # Written once: an engine that puts the text in where it is read does the work of it each time.
             frame = frame.localCheckpoint()
-            self._kept.append(frame)
+            self._kept[part.name] = frame
         frame.createOrReplaceTempView(VIEW + part.name)
         self._made[part.name] = part.sql
 

@@ -109,9 +109,12 @@ def open_server(remote: str | None, lake: str, settings: Mapping[str, str]) -> I
             key="spark.remote",
         )
     with named_extra():
+        from pyspark.sql.connect.client.retries import DefaultPolicy
         from pyspark.sql.connect.session import SparkSession
     _knock(remote)
     session = SparkSession.builder.remote(remote).create()
+    # Half a minute of attempts; a server that starts anew has forgotten the session anyway.
+    session.client.set_retry_policies([DefaultPolicy(max_retries=8, max_backoff=5_000)])
     server = Server(session, remote, lake)
     with server.failures_reported():
         try:

@@ -7,13 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+import psutil
 import pytest
 from conftest import Call
 from detection_lake import make_lake
+from spark_servers import run_sail
 
 import sentinel_batch as sb
 from sentinel_batch.errors import ConfigurationError, EngineError, ExitCode, LakeDamagedError, RuleError
 from sentinel_batch.lake import Lake
+from sentinel_batch.rules.backends.spark.running import SparkRun
 from sentinel_batch.schema import CALL_RECORDS
 from tests.sentinel_batch.rules.own_rules import QUERY, make_rule
 
@@ -108,6 +112,22 @@ def test_what_ran_leaves_nothing_on_the_server(engine: Settings, lake: Lake) -> 
         assert session.catalog.listTables() == []
     finally:
         session.stop()
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_is_said(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with run_sail(tmp_path / "server") as settings:
+        port = settings["spark_remote"].rpartition(":")[2]
+        [process] = [child for child in psutil.Process().children() if port in child.cmdline()]
+        ask = SparkRun.run
+
+        def kill(run: SparkRun, query: str) -> pl.DataFrame:
+            process.kill()
+            return ask(run, query)
+
+        monkeypatch.setattr(SparkRun, "run", kill)
+        with pytest.raises(EngineError, match="failed"):
+            sb.open(lake, **settings).detect()
 
 
 def spell(value: Any) -> str:
