@@ -39,14 +39,16 @@ _PATTERN = frozenset("{}[]*?\\\\")
 
 
 def locate_lake(config: Config, path: Path) -> str:
-    """Return where Spark's machines find a lake.
+    """Return where Spark's machines find a lake: as configured, else as this program does; Hadoop says ``s3a`` for S3.
 
     Raises
     ------
     ConfigurationError
         If Spark would take the address for a pattern.
     """
-    address = config.spark_lake or str(path.absolute())
+    named = str(config.lake)
+    own = named.replace("s3://", "s3a://", 1) if "://" in named else str(path.absolute())
+    address = config.spark_lake or own
     if _PATTERN & set(address):
         raise ConfigurationError(
             f"Spark takes the lake's address {address} for a pattern.",

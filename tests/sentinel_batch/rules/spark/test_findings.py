@@ -24,6 +24,7 @@ from sentinel_batch.rules.casebook import check_case
 from sentinel_batch.schema import FINDING_COLUMNS
 from tests.sentinel_batch.rules.frozen_findings import (
     FILE,
+    LOOSE,
     SIMULATED,
     SMALL,
     detect,
@@ -69,11 +70,20 @@ def test_on_bundled_and_on_generated_calls(engine: Settings, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_on_a_population_of_every_window_period_and_choice_of_calls(engine: Settings, tmp_path: Path) -> None:
+def test_on_a_population_in_which_every_rule_finds_something(engine: Settings, tmp_path: Path) -> None:
     make_simulated(tmp_path)
-    found = freeze(detect(tmp_path, [SIMULATED], **engine)) | freeze(detect_otherwise(tmp_path, **engine))
+    desk = sb.open(tmp_path / SIMULATED, rules=LOOSE, **engine)
+    found = freeze(("simulated/loose", one) for one in sb.examine_rules(lake=desk, since="17d"))
     assert found == frozen(found)
-    assert all(found[f"simulated/loose/{rule.id}"][0] for rule in list_rules())
+    assert len(found) == len(list_rules())
+    assert all(count for count, _ in found.values())
+
+
+@pytest.mark.slow
+def test_on_a_population_of_every_window_period_and_choice_of_calls(sail: Settings, tmp_path: Path) -> None:
+    make_simulated(tmp_path)
+    found = freeze(detect(tmp_path, [SIMULATED], **sail)) | freeze(detect_otherwise(tmp_path, **sail))
+    assert found == frozen(found)
 
 
 @pytest.mark.parametrize(
