@@ -417,10 +417,12 @@ def _checked(name: str, value: Any, source: str, base: Path, key: str) -> Any:
 
 
 def _without_password(value: Any) -> Any:
-    """Return a value that may be repeated in an error: an address without what stands before its ``@``, or a token."""
+    """Return a value that may be repeated in an error: an address without what stands before its ``@``, no secret."""
+    if isinstance(value, Mapping):
+        return {name: "***" if _SECRET.search(str(name)) else setting for name, setting in value.items()}
     if not isinstance(value, str):
         return value
-    return re.sub(r"(?i)\btoken=[^;&\s]*", "token=***", re.sub(r"://[^/@]*@", "://***@", value))
+    return _NAMED_SECRET.sub(r"\1***", re.sub(r"://[^/@]*@", "://***@", value))
 
 
 def _invalid(key: str, value: Any, source: str, allowed: str) -> ConfigurationError:
@@ -610,6 +612,7 @@ def _role_map(value: Any, base: Path) -> dict[str, str]:
 
 
 _SECRET = re.compile("secret|password|token|key", re.IGNORECASE)
+_NAMED_SECRET = re.compile(rf"((?:{_SECRET.pattern})[^=;,&\s]*=)[^;,&\s]*", re.IGNORECASE)
 
 REMOTE_SCHEMES = ("sftp", "s3")
 """Schemes of inboxes on other machines."""
