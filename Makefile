@@ -15,6 +15,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 MANIFEST := pyproject.toml constraints.txt
 # Tests that stand together share what they set up, so each process starts with its own half of them in order.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+# Apache Spark's jars (400 MB), apart from the client that the tests use: both packages are called pyspark.
+SPARK_SERVER := $(VENV)/spark-server
 THOROUGH := --hypothesis-profile thorough
 # make test COVERAGE=1 measures which lines the tests run, and fails below the floor of pyproject.toml.
 MEASURED := --cov --cov-report=term:skip-covered
@@ -23,7 +25,7 @@ CALLS ?= 50_000_000
 DEMO_LAKE := data/demo-lake
 REPORTS := reports
 
-.PHONY: help run demo serve golden-path test test-slow test-all lint bench bench-service bench-voice-service docs wheel clean
+.PHONY: help run demo serve golden-path test test-slow test-all test-cluster lint bench bench-service bench-voice-service docs wheel clean
 
 help:
 	@echo "make run    load the sample calls and recordings, detect, score, list the alerts, write the report"
@@ -31,6 +33,7 @@ help:
 	@echo "make test   run the tests, but not the slow ones, and properties on an eighth of their examples (COVERAGE=1 measures them)"
 	@echo "make test-slow   run the slow tests, and properties on all their examples"
 	@echo "make test-all    run all tests"
+	@echo "make test-cluster  rules on Apache Spark and on Sail (downloads 400 MB; needs Java)"
 	@echo "make lint   ruff, mypy, import contracts"
 	@echo "make serve  answer the Sentinel API on this machine, without keys: http://localhost:8000"
 	@echo "make golden-path  a server and a client: enrol, score, verify, decide, draft a report; prints JSON"
@@ -106,13 +109,24 @@ golden-path: $(VENV)/.voice
 	@$(BIN)/python -m sentinel_batch.service.voice.golden_path
 
 test: $(VENV)/.test
-	$(PYTEST) -m "not slow" $(if $(COVERAGE),$(MEASURED))
+	$(PYTEST) -m "not slow and not cluster" $(if $(COVERAGE),$(MEASURED))
 
 test-slow: $(VENV)/.test
-	$(PYTEST) $(THOROUGH) -m "slow or hypothesis"
+	$(PYTEST) $(THOROUGH) -m "(slow or hypothesis) and not cluster"
 
 test-all: $(VENV)/.test
-	$(PYTEST) $(THOROUGH)
+	$(PYTEST) $(THOROUGH) -m "not cluster"
+
+$(SPARK_SERVER)/.installed: constraints.txt | $(VENV)/.test
+	@rm -rf $(SPARK_SERVER)
+	$(INSTALL) --no-deps --target $(SPARK_SERVER) pyspark
+	@touch $@
+
+test-cluster: $(VENV)/.test $(SPARK_SERVER)/.installed
+	@command -v java >/dev/null || { \
+		echo "Apache Spark needs Java 17 or newer." >&2; \
+		echo "Hint: install it (Debian: apt-get install --no-install-recommends default-jre-headless)." >&2; exit 1; }
+	$(BIN)/python -m pytest -m "cluster or not slow" tests/sentinel_batch/rules/spark
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -27,6 +27,7 @@ EXTRAS = {
     "aio_pika": "events",
     "confluent_kafka": "events",
     "redis": "events",
+    "pyspark": "spark",
 }
 """Module to the extra of the distribution that installs it."""
 
@@ -37,6 +38,7 @@ _NEEDED_FOR = {
     "remote": "Remote scorers need",
     "service": "The service needs",
     "events": "Queues of events need",
+    "spark": "Rules on Spark need",
 }
 
 

@@ -40,6 +40,9 @@ SHIPPED_MODEL = "simbox-simulated"
 NO_MODEL = "none"
 """Names no model, where a model is named."""
 
+DUCKDB, SPARK = "duckdb", "spark"
+"""Engines that run rules."""
+
 _ON_RULES = ("rules", "rule_books")
 SERVICE_ROLES = ("reader", "analyst", "ingest", "admin")
 """Who may do what over HTTP: reads; reads, judges and detects; sends calls in; does everything."""
@@ -52,6 +55,10 @@ _TABLES = {
     "oidc": (
         'a table such as [oidc] with issuer = "https://login.example"',
         "Tokens are checked with the issuer's public keys; no secret is needed.",
+    ),
+    "spark": (
+        'a table such as [spark] with remote = "sc://spark.example:15002"',
+        "A token is a secret, and comes from the environment: SPARK_CONNECT_AUTHENTICATE_TOKEN.",
     ),
 }
 """Settings that have a table of their own, whose name begins theirs: what it looks like, and a hint."""
@@ -151,6 +158,16 @@ class Config:
         Value of that claim to role: ``reader``, ``analyst``, ``ingest`` or ``admin``.
     oidc_name_claim
         Claim whose value is written beside all that is done; None takes the email address, the user name or ``sub``.
+    engine
+        Who runs rules: ``duckdb``, in this process, or ``spark`` (see docs/cluster.md).
+    spark_remote
+        Address of the Spark Connect server, such as ``sc://spark.example:15002``.
+    spark_lake
+        Where Spark's machines find the lake; None is the lake's own path.
+    spark_format
+        As what Spark reads the tables: ``parquet``, by the files of their logs, or ``delta``, by their versions.
+    spark_settings
+        Settings of Spark's session, such as ``spark.sql.shuffle.partitions``.
     packs
         Folder in which packs of rules are looked up by their names.
     rules
@@ -197,6 +214,11 @@ class Config:
     critical_loss: float = 20_000.0
     currency: str = "NGN"
     audio_workers: int | None = None
+    engine: str = DUCKDB
+    spark_remote: str | None = None
+    spark_lake: str | None = None
+    spark_format: str = "parquet"
+    spark_settings: dict[str, str] = field(default_factory=dict)
     packs: Path | None = None
     notify_floor: str = "HIGH"
     notify_budget: int = 10
@@ -395,8 +417,12 @@ def _checked(name: str, value: Any, source: str, base: Path, key: str) -> Any:
 
 
 def _without_password(value: Any) -> Any:
-    """Return a value that may be repeated in an error: an address without what stands before its ``@``."""
-    return re.sub(r"://[^/@]*@", "://***@", value) if isinstance(value, str) else value
+    """Return a value that may be repeated in an error: an address without what stands before its ``@``, no secret."""
+    if isinstance(value, Mapping):
+        return {name: "***" if _SECRET.search(str(name)) else setting for name, setting in value.items()}
+    if not isinstance(value, str):
+        return value
+    return _NAMED_SECRET.sub(r"\1***", re.sub(r"://[^/@]*@", "://***@", value))
 
 
 def _invalid(key: str, value: Any, source: str, allowed: str) -> ConfigurationError:
@@ -538,6 +564,35 @@ def _link(value: Any, base: Path) -> str:
     return text.rstrip("/")
 
 
+def _spark_remote(value: Any, base: Path) -> str:
+    """Keep the address of a Spark Connect server; its token belongs into the environment."""
+    text = _text(value, base)
+    address = urlsplit(text)
+    if address.scheme != "sc" or not address.hostname or address.username is not None or "token=" in text.lower():
+        raise ValueError(text)
+    return text
+
+
+def _spark_lake(value: Any, base: Path) -> str:
+    text = _text(str(value) if isinstance(value, Path) else value, base)
+    if "://" not in text:
+        return str(_path(text, base))
+    if urlsplit(text).password is not None:
+        raise ValueError(text)
+    return text.rstrip("/")
+
+
+def _spark_settings(value: Any, base: Path) -> dict[str, str]:
+    """Return settings of a session; as text (``spark.scheduler.pool=nights,…``), for the environment. No secrets."""
+    pairs = dict(pair.split("=") for pair in value.split(",")) if isinstance(value, str) else value
+    if not isinstance(pairs, Mapping):
+        raise TypeError(value)
+    settings = {str(name).strip(): _text(str(setting), base) for name, setting in pairs.items()}
+    if any(not name.startswith("spark.") or _SECRET.search(name) for name in settings):
+        raise ValueError(value)
+    return settings
+
+
 def _trusted(value: Any, base: Path) -> str:
     text = _text(value, base)
     if not is_trusted(text):
@@ -555,6 +610,9 @@ def _role_map(value: Any, base: Path) -> dict[str, str]:
         raise ValueError(value)
     return roles
 
+
+_SECRET = re.compile("secret|password|token|key", re.IGNORECASE)
+_NAMED_SECRET = re.compile(rf"((?:{_SECRET.pattern})[^=;,&\s]*=)[^;,&\s]*", re.IGNORECASE)
 
 REMOTE_SCHEMES = ("sftp", "s3")
 """Schemes of inboxes on other machines."""
@@ -604,6 +662,14 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "oidc_role_claim": ("the name of a claim, such as roles", _text),
     "oidc_roles": (f'a table such as {{ "fraud-desk" = "analyst" }}, to {", ".join(SERVICE_ROLES)}', _role_map),
     "oidc_name_claim": ("the name of a claim, such as sub", _text),
+    "engine": (f"{DUCKDB} or {SPARK}", partial(_choice, allowed=(DUCKDB, SPARK))),
+    "spark_remote": ("an address such as sc://spark.example:15002, without a token", _spark_remote),
+    "spark_lake": ("a folder, or an address such as s3a://bucket/lake, without a password", _spark_lake),
+    "spark_format": ("parquet or delta", partial(_choice, allowed=("parquet", "delta"))),
+    "spark_settings": (
+        'a table such as { "spark.sql.shuffle.partitions" = "400" }, without secrets',
+        _spark_settings,
+    ),
     "packs": ("a folder", _path),
     "audio_workers": ("a whole number from 1 to 1024", partial(_whole, lowest=1, highest=1024)),
     "notify_floor": ("LOW, MEDIUM, HIGH or CRITICAL", _severity),

@@ -104,6 +104,10 @@ class RuleError(SentinelError):
     """A rule file is invalid, or its query failed."""
 
 
+class EngineError(SentinelError):
+    """The engine on another machine that is to run rules does not answer, or cannot read the lake."""
+
+
 class RuleNotFoundError(UsageError):
     """No rule has that id."""
 

@@ -10,7 +10,7 @@ import typer
 from batch_base.plain import to_plain
 from sentinel_batch.cli.offers import offer_rules, offer_words
 from sentinel_batch.cli.output import Column, Output, format_moment
-from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.cli.session import EngineOption, Session, with_session
 from sentinel_batch.errors import ExitCode, UsageError
 from sentinel_batch.schema import SEVERITIES, SEVERITY_RANK
 
@@ -66,6 +66,7 @@ def detect(
             autocompletion=offer_words(*SEVERITIES),
         ),
     ] = None,
+    engine: EngineOption = None,
 ) -> ExitCode:
     """Find suspects with a rule, and record them as alerts.
 
@@ -75,7 +76,7 @@ def detect(
     from sentinel_batch.detection import run_detection
 
     threshold = _severity(fail_on)
-    desk = session.desk()
+    desk = session.desk(engine=engine)
     done = run_detection(
         rule,
         lake=desk,

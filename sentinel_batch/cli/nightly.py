@@ -9,7 +9,7 @@ import typer
 
 from sentinel_batch.cli.audio.options import show_unread
 from sentinel_batch.cli.output import Output, format_moment
-from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.cli.session import EngineOption, Session, with_session
 from sentinel_batch.cli.text import count_of
 from sentinel_batch.errors import ExitCode
 
@@ -31,6 +31,7 @@ def run(
         Path | None,
         typer.Option("--metrics-file", metavar="FILE", help="Prometheus textfile to write, or their folder."),
     ] = None,
+    engine: EngineOption = None,
 ) -> ExitCode:
     """Ingest the inbox, detect since the last run, report.
 
@@ -38,7 +39,7 @@ def run(
     """
     from sentinel_batch.nightly import run_nightly
 
-    desk = session.desk(inbox=inbox, reports=out, metrics_file=metrics_file)
+    desk = session.desk(inbox=inbox, reports=out, metrics_file=metrics_file, engine=engine)
     output = session.output
     result = run_nightly(lake=desk, on_step=lambda step: output.log(step.to_dict()))
     if output.as_json:

@@ -34,6 +34,13 @@ LockOption = Annotated[
     float | None,
     typer.Option("--lock-timeout", metavar="SECONDS", help="How long to wait for another writer [default 600]."),
 ]
+EngineOption = Annotated[
+    str | None,
+    typer.Option(
+        "--engine", metavar="duckdb|spark", help="Who runs rules; spark is a Connect server [env SENTINEL_ENGINE]."
+    ),
+]
+"""For commands that run rules."""
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, also on failure.")]
 
 _COMMON: dict[str, tuple[Any, Any]] = {

@@ -26,15 +26,25 @@ ZONE = ZoneInfo("Africa/Lagos")
 _PREFIX_LENGTH = 7
 
 
-def check_case(rule: Rule, case: Case) -> str:
-    """Run a test case; return what is wrong with its findings, or an empty text."""
+def check_case(rule: Rule, case: Case, **settings: Any) -> str:
+    """Run a test case; return what is wrong with its findings, or an empty text.
+
+    Parameters
+    ----------
+    rule
+        The rule.
+    case
+        The case.
+    **settings
+        Settings other than the default, such as ``engine``.
+    """
     with tempfile.TemporaryDirectory() as folder:
         lake = Lake.create(folder)
         try:
             lake.append(CALL_RECORDS.name, unfold_calls(case))
             options = {name: read_time(value) for name, value in case.options.items()}
             given = {**(options.pop("parameters", None) or {}), **(options.pop("lists", None) or {})}
-            desk = open_desk(lake, Config(lake=lake.path))
+            desk = open_desk(lake, Config(lake=lake.path, **settings))
             found = examine(lake=desk, rule=rule, parameters=given, **options).findings.to_dicts()
         except SentinelError as error:
             return str(error)

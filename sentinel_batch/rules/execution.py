@@ -14,18 +14,17 @@ from batch_base.progress import follow
 from sentinel_batch.desk import Desk
 from sentinel_batch.errors import RuleError, SentinelError, UsageError
 from sentinel_batch.lake import damage_reported
+from sentinel_batch.rules.backends.backend import Backend
+from sentinel_batch.rules.backends.opening import open_backend
 from sentinel_batch.rules.catalogue import FailedRule
 from sentinel_batch.rules.findings import check_rows, shape_findings
 from sentinel_batch.rules.inputs import bind_values
 from sentinel_batch.rules.parameters import show_value
 from sentinel_batch.rules.queries import DETAILS, SLIDING, TRAILING
-from sentinel_batch.rules.querying import RuleRun, first_line
-from sentinel_batch.rules.reach import shut_off
+from sentinel_batch.rules.querying import first_line
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.settings import Origin
-from sentinel_batch.rules.sources import Filters, Sources
-from sentinel_batch.schema import CALL_RECORDS
-from sentinel_batch.schema import PROFILES as PROFILES_TABLE
+from sentinel_batch.rules.sources import Filters
 from sentinel_batch.window import Period, resolve_period, spell_duration
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ def examine_tasks(
     length: timedelta,
     filters: Filters,
 ) -> list[Detection]:
-    """Run rules over one period, on one connection; parameters are those of :func:`try_tasks`.
+    """Run rules over one period, on one engine; parameters are those of :func:`try_tasks`.
 
     Raises
     ------
@@ -140,7 +139,7 @@ def try_tasks(
     filters: Filters,
     on_failure: Callable[[FailedRule], None] | None = None,
 ) -> list[Detection | None]:
-    """Run rules over one period, on one connection, and go on with the others if one of the user's fails.
+    """Run rules over one period, on one engine, and go on with the others if one of the user's fails.
 
     Parameters
     ----------
@@ -168,16 +167,14 @@ def try_tasks(
         starts = [period.since if filters.trailing else _before(period.since, task.window) for task in tasks]
         if not tasks:
             return []
-        with tables.connect(CALL_RECORDS.name, since=min(starts), until=period.until) as connection:
-            sources = Sources(connection, desk, period.until, filters)
-            sources.prepare([task.rule for task in tasks], starts)
-            shut_off(connection, [tables.path / name for name in (CALL_RECORDS.name, PROFILES_TABLE.name)])
+        with open_backend(desk, filters, min(starts), period.until) as backend:
+            backend.prepare([task.rule for task in tasks], starts)
             # Rules of one window length read the same calls: count once for each start, not once for each rule.
-            calls = {start: sources.count_calls(start) for start in set(starts)}
+            calls = {start: backend.count_calls(start) for start in set(starts)}
             found: list[Detection | None] = []
             for task, start in follow([*zip(tasks, starts, strict=True)], lambda pair: pair[0].rule.id):
                 try:
-                    found.append(_run_reported(sources, task, period, start, calls[start]))
+                    found.append(_run_reported(backend, task, filters, period, start, calls[start]))
                 except RuleError as error:
                     if task.rule.is_shipped or on_failure is None:
                         raise
@@ -186,7 +183,9 @@ def try_tasks(
             return found
 
 
-def _run_reported(sources: Sources, task: Task, period: Period, read_since: datetime, calls_examined: int) -> Detection:
+def _run_reported(
+    backend: Backend, task: Task, filters: Filters, period: Period, read_since: datetime, calls_examined: int
+) -> Detection:
     """Run a rule; whatever fails, but for the lake itself, is an error of the rule.
 
     Raises
@@ -199,7 +198,7 @@ def _run_reported(sources: Sources, task: Task, period: Period, read_since: date
     from polars.exceptions import PanicException
 
     try:
-        return _run_task(sources, task, period, read_since, calls_examined)
+        return _run_task(backend, task, filters, period, read_since, calls_examined)
     except (SentinelError, duckdb.Error, OSError, MemoryError):
         raise
     except (Exception, PanicException) as error:
@@ -210,15 +209,13 @@ def _run_reported(sources: Sources, task: Task, period: Period, read_since: date
         ) from error
 
 
-def _run_task(sources: Sources, task: Task, period: Period, read_since: datetime, calls_examined: int) -> Detection:
-    # The views are made anew because the rule before may have had a longer window.
-    sources.make(task.rule, read_since)
-    connection, filters = sources.connection, sources.filters
-    for name, rows in task.lists.items():
-        connection.register(name, rows.to_arrow())
+def _run_task(
+    backend: Backend, task: Task, filters: Filters, period: Period, read_since: datetime, calls_examined: int
+) -> Detection:
     rule, bound = task.rule, bind_values(task.rule, task.values, period)
+    backend.relate(rule, task.lists, read_since)
     query = TRAILING if filters.trailing else SLIDING
-    run = RuleRun(connection, rule, bound)
+    run = backend.begin(rule, bound)
     try:
         rows = run.run(query)
         check_rows(rows, rule)

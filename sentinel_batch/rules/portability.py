@@ -13,20 +13,10 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.dialects.duckdb import DuckDB
 
+from sentinel_batch.rules.functions import FUNCTIONS, find_unnamed, name_function
 from sentinel_batch.rules.reach import explain_reach, find_foreign_sources
 
 Complaints = Iterator[tuple[exp.Expression | exp.Func, str, str]]
-
-FUNCTIONS = frozenset(
-    {
-        "abs", "acos", "and", "asin", "atan2", "avg", "case", "cast", "ceil", "coalesce", "concat", "cos", "count",
-        "date_trunc", "dense_rank", "exists", "exp", "floor", "greatest", "if", "lag", "lead", "least", "length", "ln",
-        "lower", "max", "min", "nullif", "or", "pi", "power", "radians", "rank", "round", "row_number", "sign", "sin",
-        "sqrt", "starts_with", "stddev_samp", "substring", "sum", "time_to_unix", "timestamp_trunc", "try_cast",
-        "upper",
-    }
-)  # fmt: skip
-"""What DuckDB and Spark define alike, by the name that sqlglot gives it: ``epoch`` is ``time_to_unix``."""
 
 _ORDER_NEEDED = ("lag", "lead", "row_number", "rank", "dense_rank")
 
@@ -47,6 +37,8 @@ def check_portability(tree: exp.Select, values: Collection[str], tables: Collect
     yield from _check_tables(tree, tables)
     yield from _check_functions(tree)
     yield from _check_windows(tree)
+    for node in find_unnamed(tree):
+        yield node, f"{node.sql('duckdb')} has no name beside QUALIFY.", f"Write {node.sql('duckdb')} AS name."
 
 
 def leaves_nulls_to_the_engine(sql: str) -> bool:
@@ -74,7 +66,7 @@ def _check_tables(tree: exp.Select, tables: Collection[str]) -> Complaints:
 
 def _check_functions(tree: exp.Select) -> Complaints:
     for node in tree.find_all(exp.Func):
-        name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
+        name = name_function(node)
         if name not in FUNCTIONS:
             message = f"Function {name} is outside the portable subset: {node.sql('duckdb')}."
             yield node, message, f"Allowed: {', '.join(sorted(FUNCTIONS))}."

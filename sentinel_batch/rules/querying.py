@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 _QUIET = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'", re.DOTALL)
 """Comments and texts: a value that is named there is not read."""
 
-_WHICH = {DETAILS: " (its query details)", TRAILING: " (its query of one trailing window)"}
+WHICH = {DETAILS: " (its query details)", TRAILING: " (its query of one trailing window)"}
 
 
 @dataclass
@@ -67,7 +67,7 @@ class RuleRun:
             If a file of the lake is damaged.
         """
         check_reach(self.rule, query)
-        _check_values(self.rule, query, self.bound)
+        check_values(self.rule, query, self.bound)
         staged = self.rule.staged_queries.get(query) if self.in_stages else None
         if staged is None or not self._prepare(query, staged):
             return self._attempt(query, self.rule.expansions[query], self._fetch)
@@ -142,7 +142,14 @@ def _check_types(rule: Rule, relation: duckdb.DuckDBPyRelation) -> None:
             )
 
 
-def _check_values(rule: Rule, query: str, bound: Mapping[str, Any]) -> None:
+def check_values(rule: Rule, query: str, bound: Mapping[str, Any]) -> None:
+    """Raise for a value that a query names and that there is not.
+
+    Raises
+    ------
+    RuleError
+        With its place.
+    """
     for name in sorted(_list_values(rule.queries[query]) - set(bound)):
         sql = _QUIET.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), rule.queries[query])
         found = re.search(rf"\${name}\b", sql)
@@ -166,7 +173,7 @@ def _blame(
     step = expansion.name_step(line) if line else ""
     where = f", step {step}" if step else ""
     return RuleError(
-        f"{place}: rule {rule.id}{_WHICH.get(query, '')}{where}: {first_line(error)}",
+        f"{place}: rule {rule.id}{WHICH.get(query, '')}{where}: {first_line(error)}",
         hint=f"Correct the rule; sentinel-batch rules lint {type_last(rule.name_for_commands)} says more, "
         f"rules show --expanded {type_last(rule.name_for_commands)} prints what runs.",
         sql=rule.queries[query],

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import duckdb
-import polars as pl
-
 from sentinel_batch.errors import ConfigurationError, RuleError
+from sentinel_batch.rules.blank import connect_empty
 from sentinel_batch.rules.execution import Task
-from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES, bind_values
+from sentinel_batch.rules.inputs import bind_values
 from sentinel_batch.rules.querying import run_query
-from sentinel_batch.rules.reach import shut_off
 from sentinel_batch.rules.rule import Rule
 from sentinel_batch.rules.settings import Origin
-from sentinel_batch.schema import CALL_RECORDS, polars_schema
-from sentinel_batch.schema import PROFILES as PROFILES_TABLE
 from sentinel_batch.window import Period
 
 _PERIOD = Period(datetime(2026, 1, 21, tzinfo=UTC), datetime(2026, 1, 22, tzinfo=UTC))
@@ -50,17 +45,3 @@ def try_task(task: Task) -> None:
     connection = connect_empty(task.lists)
     for query in task.rule.queries:
         run_query(connection, task.rule, query, bound)
-
-
-def connect_empty(lists: Mapping[str, pl.DataFrame]) -> duckdb.DuckDBPyConnection:
-    """Return a connection with the tables that a rule reads: no calls, no profiles, and its own lists."""
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    tables = {
-        EXAMINED_CALLS: pl.DataFrame(schema=polars_schema(CALL_RECORDS.columns)),
-        PROFILES: pl.DataFrame(schema=polars_schema(PROFILES_TABLE.columns)),
-    }
-    for name, rows in {**tables, **lists}.items():
-        connection.register(name, rows.to_arrow())
-    shut_off(connection)
-    return connection

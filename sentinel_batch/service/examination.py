@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from sentinel_batch.config import DUCKDB
 from sentinel_batch.desk import Desk
 from sentinel_batch.detection import record_detections, run_detection
 from sentinel_batch.lake import Snapshot, open_connection, read_calls_of
@@ -85,7 +86,8 @@ def examine_suspects(
     tables = desk.lake.snapshot()
     stored = read_calls_of(tables, sorted(suspects), begin - window, end, _COLUMNS)
     whole = CallsOfSome(tables, join_calls(stored, waiting))
-    found = run_detection([RULE], lake=Desk(desk.config, whole), since=begin, until=end, record=False)
+    here = desk.config.override(engine=DUCKDB)  # These calls are in memory: no other engine has them.
+    found = run_detection([RULE], lake=Desk(here, whole), since=begin, until=end, record=False)
     if not found.findings.is_empty():
         record_detections(found, lake=desk, command=COMMAND)
     return set(found.findings["suspect_number"])

@@ -51,7 +51,7 @@ def test_the_example_configuration_is_valid(tmp_path: Path) -> None:
 
 EXTRAS = (
     "audio", "onnx", "encryption", "vad", "events", "formats", "notebook", "notify", "oidc", "remote", "s3", "service",
-    "sftp",
+    "sftp", "spark",
 )  # fmt: skip
 
 

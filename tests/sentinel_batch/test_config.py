@@ -169,3 +169,34 @@ def test_a_wrong_notice_is_named_and_no_secret_is_repeated(text: str, words: lis
     with pytest.raises(ConfigurationError) as caught:
         load_config(environ={}, start=tmp_path)
     assert [word for word in words if word not in str(caught.value)] == [] and "s3cr3t" not in str(caught.value)
+
+
+def test_the_table_of_spark(tmp_path: Path) -> None:
+    (tmp_path / "sentinel.toml").write_text(
+        'engine = "spark"\n[spark]\nremote = "sc://spark.example"\nlake = "s3a://bucket/lake/"\nformat = "delta"\n'
+        'settings = { "spark.sql.shuffle.partitions" = "400" }\n'
+    )
+    config = load_config(environ={}, start=tmp_path)
+    assert (config.engine, config.spark_remote) == ("spark", "sc://spark.example")
+    assert (config.spark_lake, config.spark_format) == ("s3a://bucket/lake", "delta")
+    assert config.spark_settings == {"spark.sql.shuffle.partitions": "400"}
+    given = {"SENTINEL_SPARK_SETTINGS": "spark.scheduler.pool=nights", "SENTINEL_SPARK_LAKE": "shared"}
+    other = load_config(environ=given, start=tmp_path)
+    assert (other.spark_settings, other.spark_lake) == ({"spark.scheduler.pool": "nights"}, str(tmp_path / "shared"))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'remote = "sc://spark.example/;token=geheim"',
+        'remote = "sc://user:geheim@spark.example"',
+        'lake = "s3a://key:geheim@bucket/lake"',
+        'settings = { "spark.hadoop.fs.s3a.secret.key" = "geheim" }',
+        'settings = "spark.hadoop.fs.s3a.secret.key=geheim"',
+    ],
+)
+def test_secrets_of_spark_are_refused_and_not_repeated(line: str, tmp_path: Path) -> None:
+    (tmp_path / "sentinel.toml").write_text(f"[spark]\n{line}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_config(environ={}, start=tmp_path)
+    assert "geheim" not in str(caught.value)

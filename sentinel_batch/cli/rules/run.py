@@ -11,7 +11,7 @@ import typer
 from sentinel_batch.cli.output import Output
 from sentinel_batch.cli.rules.description import WordsArgument
 from sentinel_batch.cli.rules.findings import print_findings
-from sentinel_batch.cli.session import Session, with_session
+from sentinel_batch.cli.session import EngineOption, Session, with_session
 from sentinel_batch.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def run(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the findings, record nothing.")] = False,
     show_all: Annotated[bool, typer.Option("--all", help="Print every finding, not only the 20 worst.")] = False,
+    engine: EngineOption = None,
 ) -> ExitCode:
     """Run rules over one period, and record the findings as alerts.
 
@@ -49,7 +50,7 @@ def run(
     from sentinel_batch.rules import read_catalogue
     from sentinel_batch.rules.selection import select_rules
 
-    desk = session.desk()
+    desk = session.desk(engine=engine)
     chosen = select_rules(rules, desk.config)
     given = _read_settings(settings, rules, chosen.rules)
     done = run_detection(

@@ -113,29 +113,30 @@ def make_simulated(folder: Path) -> None:
     sb.build_profiles(lake=folder / SIMULATED)
 
 
-def detect(folder: Path, lakes: Iterable[str]) -> Detections:
-    """Yield what all rules find on lakes."""
+def detect(folder: Path, lakes: Iterable[str], periods: Iterable[str] = ("24h", "17d"), **settings: Any) -> Detections:
+    """Yield what all rules find on lakes, with settings such as the engine."""
     for lake in lakes:
+        desk = sb.open(folder / lake, **settings)
         for name, options in TRAILING.items():
-            yield f"{lake}/{name}", sb.examine(lake=folder / lake, trailing=True, **options)
-        for since in ("24h", "17d"):
-            for found in sb.examine_rules(lake=folder / lake, since=since):
+            yield f"{lake}/{name}", sb.examine(lake=desk, trailing=True, **options)
+        for since in periods:
+            for found in sb.examine_rules(lake=desk, since=since):
                 yield f"{lake}/{since}", found
 
 
-def detect_otherwise(folder: Path) -> Detections:
+def detect_otherwise(folder: Path, **settings: Any) -> Detections:
     """Yield what they find with loose thresholds, other windows, a period inside the data, and part of the calls."""
     simulated = folder / SIMULATED
-    for found in sb.examine_rules(lake=sb.open(simulated, rules=LOOSE), since="17d"):
+    for found in sb.examine_rules(lake=sb.open(simulated, rules=LOOSE, **settings), since="17d"):
         yield "simulated/loose", found
-    for found in sb.examine_rules(lake=sb.open(simulated, rules=OTHER_WINDOWS), since="17d"):
+    for found in sb.examine_rules(lake=sb.open(simulated, rules=OTHER_WINDOWS, **settings), since="17d"):
         yield "simulated/windows", found
-    for found in sb.examine_rules(lake=sb.open(simulated, rules=LOOSE), **INSIDE):
+    for found in sb.examine_rules(lake=sb.open(simulated, rules=LOOSE, **settings), **INSIDE):
         yield "simulated/inside", found
     for rule in ON_CALLS:
         for name, chosen in (("outbound", {"direction": "outbound"}), ("answered", {"answered_only": True})):
             options: dict[str, Any] = {"rule": rule, **INSIDE, **chosen}
-            yield f"simulated/{name}", sb.examine(lake=sb.open(simulated, rules=LOOSE), **options)
+            yield f"simulated/{name}", sb.examine(lake=sb.open(simulated, rules=LOOSE, **settings), **options)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from sqlglot.errors import ErrorLevel
 
 from sentinel_batch.errors import RuleError, RuleNotFoundError, UsageError
 from sentinel_batch.rules import Rule, documentation, get_rule, lint_rule, list_rules, load_rule
+from sentinel_batch.rules.functions import FUNCTIONS
 from sentinel_batch.rules.linter import check_rule
-from sentinel_batch.rules.portability import FUNCTIONS
 from tests.sentinel_batch.rules.own_rules import HEADER, QUERY, SWEEP, make_rule, write_rule
 
 OVERVIEW = Path(__file__).parents[3] / "docs" / "rules.md"
@@ -229,6 +229,11 @@ def test_details_may_read_whatever_the_first_query_names(tmp_path: Path) -> None
         ("SELECT time_bucket($window, a) FROM examined_calls", 1, "is outside the portable subset"),
         ("SELECT a // 2, $window FROM examined_calls", 1, "is not portable"),
         ("SELECT {'a': $window} FROM examined_calls", 1, "not portable"),
+        (
+            "SELECT 3, $window AS w FROM examined_calls\nQUALIFY rank() OVER (ORDER BY trunk ASC NULLS LAST) = 1",
+            1,
+            "3 has no name beside QUALIFY",
+        ),
         ("SELECT a, $window FROM examined_calls ORDER BY a", 1, "ORDER BY without NULLS FIRST or NULLS LAST"),
         ("SELECT a, $window FROM examined_calls ORDER BY a DESC", 1, "ORDER BY without NULLS FIRST or NULLS LAST"),
         ("SELECT lag(a) OVER (PARTITION BY a), $window FROM examined_calls", 1, "LAG(a) has no ORDER BY"),

@@ -14,12 +14,14 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import floor
 from pathlib import Path
+from typing import Any
 
 from detection_lake import make_lake
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from thoroughness import examples
 
+from sentinel_batch.desk import open_desk
 from sentinel_batch.rules import examine, get_rule
 
 ORIGIN = datetime(2026, 1, 22, 23, 50, tzinfo=UTC)
@@ -103,7 +105,7 @@ def describe(episode: list[tuple[Fraction, list[Call], int, Fraction]], case: Ca
     )
 
 
-def search_by_rule(case: Case) -> dict[str, list[tuple[object, ...]]]:
+def search_by_rule(case: Case, **settings: Any) -> dict[str, list[tuple[object, ...]]]:
     at = [ORIGIN + minute * MINUTE for minute in range(-200, 201)]
     rows = [
         (f"caller {number}", f"callee {callee}", at[minute + 200], seconds)
@@ -112,7 +114,7 @@ def search_by_rule(case: Case) -> dict[str, list[tuple[object, ...]]]:
     ]
     with tempfile.TemporaryDirectory() as folder:
         detection = examine(
-            lake=make_lake(Path(folder) / "lake", rows),
+            lake=open_desk(make_lake(Path(folder) / "lake", rows), **settings),
             window=case.window * MINUTE,
             min_unique_destinations=case.more_than,
             max_avg_duration=case.below,
