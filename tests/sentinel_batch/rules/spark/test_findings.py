@@ -69,7 +69,7 @@ def test_on_bundled_and_on_generated_calls(engine: Settings, tmp_path: Path) -> 
     assert sum(count > 0 for count, _ in found.values()) > 8
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_on_a_population_in_which_every_rule_finds_something(engine: Settings, tmp_path: Path) -> None:
     make_simulated(tmp_path)
     desk = sb.open(tmp_path / SIMULATED, rules=LOOSE, **engine)
@@ -79,7 +79,7 @@ def test_on_a_population_in_which_every_rule_finds_something(engine: Settings, t
     assert all(count for count, _ in found.values())
 
 
-@pytest.mark.slow
+@pytest.mark.cluster
 def test_on_a_population_of_every_window_period_and_choice_of_calls(sail: Settings, tmp_path: Path) -> None:
     make_simulated(tmp_path)
     found = freeze(detect(tmp_path, [SIMULATED], **sail)) | freeze(detect_otherwise(tmp_path, **sail))
