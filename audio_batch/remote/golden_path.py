@@ -60,7 +60,8 @@ def follow_golden_path(
     Raises
     ------
     requests.RequestException
-        The recording could not be scored. A verification or report that failed is in ``diagnostics``.
+        The recording could not be scored. A verification or report that failed is in ``diagnostics``; without the
+        verification that was asked for, no call is allowed.
     audio_batch.AudioError
         The policy, or the recording, cannot be used.
     """
@@ -76,7 +77,8 @@ def follow_golden_path(
     mfa = _verify(client, audio_path, enrollment_id, session_id, errors)
     verdict = to_verdict(deepfake, str(audio_path), duration=inputs["audio_seconds"] or 0.0)
     verification = to_verification(mfa, str(audio_path), spoof_score=verdict.score) if mfa is not None else None
-    decision = route(verdict, verification, context, rules)
+    unanswered = next((error["message"] for error in errors), None)
+    decision = route(verdict, verification, context, rules, unanswered=unanswered)
     reported = sar == "always" or (
         sar == "auto" and (decision.action in REPORTED_ACTIONS or deepfake["score"] > REPORTED_SCORE)
     )
