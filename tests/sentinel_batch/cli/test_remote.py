@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
@@ -16,7 +17,9 @@ from conftest import Call, Outcome
 from running_service import free_port
 
 import audio_batch
+from audio_batch.demo import cut_clips
 from audio_batch.routing import EXIT_CODES
+from audio_batch.speaker import enroll
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "sonotheia.md").read_text()
@@ -149,6 +152,8 @@ def test_golden_path(call: Call, api: ApiServer) -> None:
     assert list(result) == ["session_id", "timestamp", "inputs", "results", "decision", "diagnostics"]
     assert result["inputs"]["audio_filename"] == "audio.wav" and result["inputs"]["samplerate_hz"] == 8000
     assert result["decision"]["route"] == "ALLOW" and result["results"]["sar"] is None
+    hashes = result["decision"]["policy"]["input_hashes"]
+    assert hashes["recording_sha256"] == hashlib.sha256((SAMPLES / "call-human.wav").read_bytes()).hexdigest()
     api.score, api.label = 0.95, "likely_synthetic"
     result = json.loads(call("remote", "golden-path", "audio.wav", "--sar", "auto").stdout)
     assert result["decision"]["route"] == "BLOCK" and result["results"]["sar"]["case_id"] == "sar-1"
@@ -239,6 +244,19 @@ def test_require_mfa_demands_a_voice(call: Call, api: ApiServer) -> None:
     assert call(*words, *known).document["action"] == "ALLOW"
     assert call(*words, *known, "--require-mfa").code == EXIT_CODES["REQUIRE_STEP_UP"]
     assert call(*words, *known, "--require-mfa", "--enrollment-id", "e").document["action"] == "ALLOW"
+
+
+def test_a_remote_score_goes_with_local_voiceprints(call: Call, api: ApiServer, tmp_path: Path) -> None:
+    recording = tmp_path / "audio.wav"
+    enroll("e", cut_clips(SAMPLES / "customer-enrollment.wav", tmp_path), store=tmp_path / "voices")
+    voices = ("--enrollments", "voices", "--enrollment-id", "e", "--scorer", "remote", "--json")
+    done = call("flow", "voice-routing", "audio.wav", "--customer-id", "c", *voices, "--save-audit", "trail.jsonl")
+    assert done.code in EXIT_CODES.values(), done.stdout
+    sha256 = hashlib.sha256(recording.read_bytes()).hexdigest()
+    assert sha256 in (tmp_path / "trail.jsonl").read_text()
+    routed = call("audio", "route", "audio.wav", "--policy", "voice_only", *voices)
+    assert routed.code in EXIT_CODES.values(), routed.stdout
+    assert api.count("/v1/voice/deepfake") == 2 and api.count("/v1/mfa/voice/verify") == 0
 
 
 def test_a_flow_falls_back_and_says_so(call: Call, api: ApiServer) -> None:
