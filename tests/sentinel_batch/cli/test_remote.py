@@ -18,6 +18,8 @@ from running_service import free_port
 
 import audio_batch
 from audio_batch.demo import cut_clips
+from audio_batch.remote import wire
+from audio_batch.remote.wire import MOCK_API_KEY
 from audio_batch.routing import EXIT_CODES
 from audio_batch.speaker import enroll
 
@@ -49,7 +51,10 @@ def _run_line(call: Call, line: str, api: ApiServer) -> Outcome:
     """Run a line of the table, at our server, and without waiting for ever."""
     line = line.replace("https://api.custom.com", api.url).replace(" 9090", f" {free_port()}")
     endless = ["--times", "1"] if "--monitor" in line or "--prometheus" in line else []
-    return call(*shlex.split(line), *endless)
+    if "--mock" not in line:
+        return call(*shlex.split(line), *endless)
+    api.key = MOCK_API_KEY
+    return call(*shlex.split(line), "--api-url", api.url)
 
 
 @pytest.mark.parametrize(("original", "ours"), LINES, ids=[ours for _, ours in LINES])
@@ -171,9 +176,19 @@ def test_a_verification_that_fails_leaves_the_rest(call: Call, api: ApiServer) -
 
 def test_mock_needs_no_key(call: Call, api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SONOTHEIA_API_KEY")
-    failed = call("remote", "golden-path", "audio.wav", "--mock", "--json")
+    failed = call("remote", "golden-path", "audio.wav", "--mock", "--api-url", api.url, "--json")
     assert failed.document["error"]["status_code"] == 401
     assert api.seen[-1].headers["authorization"] == "Bearer mock_api_key_12345"
+
+
+def test_mock_never_leaves_the_machine(call: Call, api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "MOCK_URL", f"http://localhost:{free_port()}")
+    failed = call("remote", "score", "audio.wav", "--mock", "--max-retries", "0", "--json")  # The environment says else.
+    assert failed.code == 1 and failed.document["error"]["type"] == "ConnectionError"
+    for url in ("https://api.sonotheia.com", "http://localhost.example.com", "http://localhost@example.com"):
+        refused = call("remote", "score", "audio.wav", "--mock", "--api-url", url, "--json")
+        assert refused.code == 2 and "on this machine" in refused.document["error"]["message"]
+    assert api.seen == []
 
 
 def test_stream_tells_high_risk_and_failures_by_its_exit_code(call: Call, api: ApiServer) -> None:
