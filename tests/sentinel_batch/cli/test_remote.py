@@ -103,10 +103,26 @@ def test_score_prints_lines_json_or_a_file(call: Call, api: ApiServer, tmp_path:
 
 
 def test_a_session_alone_reports_nothing(call: Call, api: ApiServer) -> None:
-    done = call("remote", "score", "audio.wav", "--session-id", "s", "--decision", "deny")
+    done = call("remote", "score", "audio.wav", "--session-id", "s")
     assert done.code == 0 and api.count("/v1/reports/sar") == 0
     failed = call("remote", "score", "audio.wav", "--sar", "always", "--json")
     assert failed.code == 2 and "session" in failed.document["error"]["message"]
+
+
+@pytest.mark.parametrize("given", [("--decision", "review"), ("--reason", "odd")])
+def test_half_a_report_is_refused(call: Call, api: ApiServer, given: tuple[str, str]) -> None:
+    failed = call("remote", "score", "audio.wav", "--session-id", "s", *given, "--json")
+    assert failed.code == 2 and "--sar" in failed.document["error"]["hint"] and api.seen == []
+    assert call("remote", "score", "audio.wav", "--session-id", "s", *given, "--sar", "never").code == 0
+    assert call("remote", "score", "audio.wav", "--session-id", "s", *given, "--sar", "always").code == 0
+    assert api.count("/v1/reports/sar") == 1
+
+
+def test_a_draft_is_called_one(call: Call, api: ApiServer) -> None:
+    words = ("remote", "sar", "--session-id", "s", "--reason", "why")
+    assert call(*words).stdout == "Report    submitted, case sar-1\n"
+    api.script = [(200, {}, b'{"status": "submitted", "case_id": "DRAFT-1", "session_id": "s", "draft": true}')]
+    assert call(*words).stdout == "Report    submitted, case DRAFT-1 (a draft; nothing was filed)\n"
 
 
 def test_sar_and_verify(call: Call, api: ApiServer) -> None:
@@ -203,6 +219,15 @@ def test_stream_tells_high_risk_and_failures_by_its_exit_code(call: Call, api: A
     api.score = 0.9
     assert call(*words).code == 13 and api.count("/v1/reports/sar") == 0
     assert call(*words, "--sar", "auto").document["sar"]["case_id"] == "sar-1"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_stream_stops_at_a_refused_key(call: Call, api: ApiServer, status: int) -> None:
+    api.script = [status]
+    words = ("remote", "stream", "audio.wav", "--chunk-duration", "3", "--rate-limit", "1000", "--sar", "always")
+    stopped = call(*words)
+    assert stopped.code == 1 and len(api.seen) == 1
+    assert "refused the key; nothing more was sent" in stopped.stderr
 
 
 def test_analyze_shows_features(call: Call, api: ApiServer) -> None:
