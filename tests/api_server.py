@@ -69,6 +69,7 @@ class ApiServer:
     """
 
     url: str = ""
+    key: str = KEY
     seen: list[Seen] = field(default_factory=list)
     script: list[int | Reply] = field(default_factory=list)
     misbehave: Misbehave | None = None
@@ -95,7 +96,7 @@ class ApiServer:
         """Answer as the API does."""
         if seen.path == "/health":
             return 200, {}, _write({"status": "healthy", "service": "test", "version": "1"})
-        if seen.headers.get("authorization") != f"Bearer {KEY}":
+        if seen.headers.get("authorization") != f"Bearer {self.key}":
             return 401, {}, _write({"error": "Unauthorized", "message": "Invalid API key"})
         scripted = self.next_reply()
         if scripted is not None:

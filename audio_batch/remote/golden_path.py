@@ -60,23 +60,27 @@ def follow_golden_path(
     Raises
     ------
     requests.RequestException
-        The recording could not be scored. A verification or report that failed is in ``diagnostics``.
+        The recording could not be scored. A verification or report that failed is in ``diagnostics``; without the
+        verification that was asked for, no call is allowed.
     audio_batch.AudioError
         The policy, or the recording, cannot be used.
     """
+    from audio_batch.decoding import hash_file
     from audio_batch.routing import load_policy, route
 
     if sar not in get_args(SarChoice):
         raise ValueError(f"sar is {sar!r}; allowed: {', '.join(get_args(SarChoice))}")
     rules = load_policy(policy)
     inputs = describe_input(audio_path)
+    sha256, _ = hash_file(audio_path)
     session_id = session_id or f"session-{uuid.uuid4().hex[:12]}"
     errors: list[Answer] = []
     deepfake = client.detect_deepfake(audio_path, {"session_id": session_id, "channel": "web"})
     mfa = _verify(client, audio_path, enrollment_id, session_id, errors)
-    verdict = to_verdict(deepfake, str(audio_path), duration=inputs["audio_seconds"] or 0.0)
+    verdict = to_verdict(deepfake, str(audio_path), sha256=sha256, duration=inputs["audio_seconds"] or 0.0)
     verification = to_verification(mfa, str(audio_path), spoof_score=verdict.score) if mfa is not None else None
-    decision = route(verdict, verification, context, rules)
+    unanswered = next((error["message"] for error in errors), None)
+    decision = route(verdict, verification, context, rules, unanswered=unanswered)
     reported = sar == "always" or (
         sar == "auto" and (decision.action in REPORTED_ACTIONS or deepfake["score"] > REPORTED_SCORE)
     )

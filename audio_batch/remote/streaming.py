@@ -39,6 +39,8 @@ class _Stream:
     enrollment_id: str | None
     chunks: list[Answer] = field(default_factory=list)
     error: Answer | None = None
+    refused: bool = False
+    """Whether the server refused the key: it would refuse every other chunk, too, so none is sent any more."""
 
     def take(self, pieces: Iterator[Piece]) -> Piece | None:
         """Return the next piece; where the file is damaged, that ends it, and is told, if there were pieces before."""
@@ -51,7 +53,7 @@ class _Stream:
             return None
 
     def ask(self, number: int, start: float, seconds: float, path: str) -> Answer:
-        """Ask about one chunk; a failure is part of the result, and the next one is asked all the same."""
+        """Ask about one chunk; a failure is part of the result."""
         facts = {"session_id": self.session_id, "chunk_index": number}
         chunk: Answer = {"chunk_index": number, "start": round(start, 3), "duration": round(seconds, 3)}
         try:
@@ -61,6 +63,7 @@ class _Stream:
                 chunk["mfa"] = self.client.verify_mfa(path, self.enrollment_id, facts)
         except requests.RequestException as error:
             chunk["error"] = f"{type(error).__name__}: {describe_error(error)}"
+            self.refused = _is_refused_key(error)
             if isinstance(error, CircuitOpenError):
                 chunk["retry_after"] = error.retry_after
         self.chunks.append(chunk)
@@ -103,7 +106,8 @@ def stream_file(
         ``error``) and ``summary``: ``total_chunks`` that were scored, ``failed_chunks``, ``avg_deepfake_score`` (each
         chunk counts by its length), ``max_deepfake_score``, ``high_risk_chunks`` (above 0.7), ``verified_chunks``,
         ``seconds``. Averages of nothing are None. ``error`` (``code``, ``message``) says why the recording could not be
-        decoded to its end, or is None.
+        decoded to its end, or is None. ``key_refused`` says that the server refused the key (401, 403): nothing is sent
+        after that.
 
     Raises
     ------
@@ -119,7 +123,7 @@ def stream_file(
     total, done = _find_length(path), 0.0
     with tempfile.TemporaryDirectory(prefix="stream-") as folder:
         pieces = _cut(path, chunk_duration)
-        while (piece := stream.take(pieces)) is not None:
+        while not stream.refused and (piece := stream.take(pieces)) is not None:
             samples, rate = piece
             number = len(stream.chunks)
             place = Path(folder) / f"chunk_{number:05d}.wav"
@@ -135,7 +139,12 @@ def stream_file(
         "chunks": stream.chunks,
         "summary": _sum_up(stream.chunks),
         "error": stream.error,
+        "key_refused": stream.refused,
     }
+
+
+def _is_refused_key(error: requests.RequestException) -> bool:
+    return error.response is not None and error.response.status_code in (401, 403)
 
 
 def _find_length(path: str | PathLike[str]) -> float | None:

@@ -23,6 +23,8 @@ def route(
     verification: Verification | None = None,
     context: Mapping[str, Any] | None = None,
     policy: str | Path | Policy = "wire_transfer",
+    *,
+    unanswered: str | None = None,
 ) -> Decision:
     """Decide what to do about a call.
 
@@ -39,6 +41,9 @@ def route(
         ignored.
     policy
         Name of a shipped policy, path of a TOML file, or a loaded one.
+    unanswered
+        Why a verification that was asked for has no answer; None if it has one, or nobody asked. Such a call is never
+        allowed, whatever the policy demands.
 
     Returns
     -------
@@ -55,7 +60,8 @@ def route(
     voice = _voice_risk(verdict)
     factors = tuple(_apply_factors(rules, readings))
     composite = _compose(voice, factors)
-    fired = _fire(rules, verdict, verification, readings, composite)
+    fired = _fire(rules, verdict, verification, readings, composite, unanswered)
+    missing = [name for name, reading in readings.items() if reading.value is None]
     action = fired[0].action
     return Decision(
         action=action,
@@ -63,7 +69,7 @@ def route(
         voice_risk=voice,
         multipliers=factors,
         rules_fired=fired,
-        missing_inputs=tuple(name for name, reading in readings.items() if reading.value is None),
+        missing_inputs=(*missing, *(["verification"] if unanswered is not None else [])),
         notices=tuple(_describe_missing(readings)),
         controls=rules.controls.get(action, ()),
         policy=rules.name,
@@ -100,8 +106,9 @@ def _fire(
     verification: Verification | None,
     readings: dict[str, Reading],
     composite: float | None,
+    unanswered: str | None,
 ) -> tuple[FiredRule, ...]:
-    checked = list(_check_verification(policy, verification))
+    checked = list(_check_verification(policy, verification, unanswered))
     verified = verification is not None and not any(rule.id.startswith("verification_") for rule in checked)
     fired = [*_check_voice(policy, verdict), *_check_composite(policy, composite), *checked]
     fired += [_fire_context(rule, readings) for rule in policy.rules if _holds(rule, readings, verified)]
@@ -151,8 +158,15 @@ def _check_composite(policy: Policy, composite: float | None) -> Iterator[FiredR
             return
 
 
-def _check_verification(policy: Policy, verification: Verification | None) -> Iterator[FiredRule]:
+def _check_verification(
+    policy: Policy, verification: Verification | None, unanswered: str | None
+) -> Iterator[FiredRule]:
     demand = policy.verification
+    if unanswered is not None:
+        action = max(demand.missing, "REQUIRE_STEP_UP", key=rank_action)
+        reason = f"A voice verification was asked for and there is no answer: {unanswered}"
+        yield FiredRule("verification_unanswered", action, reason, {"verification": None})
+        return
     if verification is None:
         if demand.required:
             reason = "The policy asks for a voice verification and there is none."

@@ -144,6 +144,8 @@ def doubt_spoof(verdict: Verdict | None) -> list[str]:
         return ["spoof_check_missing: no spoof score, so nothing is verified"]
     if verdict.label == "likely_synthetic" or verdict.score >= SPOOF_LIMIT:
         return [f"spoof_check_against: score {verdict.score:.2f}, label {verdict.label} (0 human … 1 synthetic)"]
+    if verdict.abstention is not None:
+        return [f"spoof_check_abstained: {verdict.abstention}, so nothing is verified"]
     return []
 
 

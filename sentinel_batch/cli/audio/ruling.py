@@ -116,13 +116,15 @@ class PendingCall:
         return {**row, **self.given}
 
     def _score(self, path: str) -> Scored:
+        from audio_batch.decoding import hash_file
         from audio_batch.remote.scoring import Scored, score_remotely
 
         if self.scorer == "local":
             return Scored(self._score_here(path), "local")
         known = {"session_id": self.session_id} if self.session_id is not None else {}
         otherwise = (lambda: self._score_here(path)) if self.falls_back else None
-        return score_remotely(path, metadata={**self.metadata, **known}, otherwise=otherwise)
+        sha256, _ = hash_file(path)
+        return score_remotely(path, metadata={**self.metadata, **known}, sha256=sha256, otherwise=otherwise)
 
     def _score_here(self, path: str) -> Verdict:
         from audio_batch.assessment import assess, require_verdict

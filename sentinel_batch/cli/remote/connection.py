@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -41,7 +41,9 @@ Timeout = Annotated[
 Mock = Annotated[
     bool,
     typer.Option(
-        "--mock", help=f"Ask a mock server at {wire.MOCK_URL}, with its key, unless the environment says else."
+        "--mock",
+        help=f"Ask a mock server on this machine with its key, whatever the environment says: {wire.MOCK_URL}, or "
+        "--api-url.",
     ),
 ]
 SessionId = Annotated[str | None, typer.Option("--session-id", metavar="ID", help="Session that the call belongs to.")]
@@ -93,8 +95,8 @@ class Connection:
         with (
             _translated(),
             SonotheiaClientEnhanced(
-                api_key=os.environ.get("SONOTHEIA_API_KEY") or (wire.MOCK_API_KEY if self.mock else None),
-                api_url=self.api_url or os.environ.get("SONOTHEIA_API_URL") or (wire.MOCK_URL if self.mock else None),
+                api_key=wire.MOCK_API_KEY if self.mock else None,
+                api_url=self._find_mock() if self.mock else self.api_url,
                 timeout=self.timeout,
                 max_retries=self.max_retries,
                 rate_limit_rps=self.rate_limit,
@@ -103,6 +105,18 @@ class Connection:
             ) as client,
         ):
             yield client
+
+    def _find_mock(self) -> str:
+        """Return the mock's address: whoever says ``--mock`` means that no recording leaves this machine."""
+        from sentinel_batch.service.settings import is_loopback
+
+        url = self.api_url or wire.MOCK_URL
+        if not is_loopback(urlsplit(url).hostname or ""):
+            raise UsageError(
+                f"--mock asks a server on this machine, and --api-url is {url!r}.",
+                hint="Leave one of the two out, or give --api-url http://localhost:PORT.",
+            )
+        return url
 
 
 def with_connection(**defaults: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -75,7 +75,8 @@ def describe(results: Mapping[str, Any]) -> list[str]:
         verified = "yes" if found["verified"] else "no"
         lines.append(f"Verified  {verified} ({found['enrollment_id']}, confidence {found['confidence']:.3f})")
     if (found := results.get("sar")) is not None:
-        lines.append(f"Report    {found['status']}, case {found['case_id']}")
+        draft = " (a draft; nothing was filed)" if found.get("draft") is True else ""
+        lines.append(f"Report    {found['status']}, case {found['case_id']}{draft}")
     return lines
 
 

@@ -53,6 +53,12 @@ def score(
 
     Exit codes: 1 the file is not valid or the server gave no answer, 2 there is no key, 4 there is no file.
     """
+    if sar is None and (decision is None) is not (reason is None):
+        missing = "--reason" if reason is None else "--decision"
+        raise UsageError(
+            f"Half a report was given: {missing} is missing.",
+            hint=f"Give {missing}, too, or say --sar always (a report all the same) or --sar never (none).",
+        )
     reported = sar == "always" or (sar is None and decision is not None and reason is not None)
     if reported and session_id is None:
         raise UsageError("A report needs a session.", hint="Name it: --session-id ID.")

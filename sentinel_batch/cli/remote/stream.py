@@ -42,7 +42,7 @@ def stream(
     """Score a long recording in chunks, and put the answers together.
 
     It is decoded as it is sent, so its length does not matter. Exit codes: 13 a chunk scores above 0.7, 3 some chunks
-    have no score or the file is damaged, 1 none has a score.
+    have no score or the file is damaged, 1 none has a score, or the server refused the key: nothing is sent after that.
     """
     from audio_batch.remote import stream_file
 
@@ -58,7 +58,8 @@ def stream(
             progress=lambda done, total: _tell(bar, done, total),
         )
         summary = result["summary"]
-        if sar == "always" or (sar == "auto" and summary["high_risk_chunks"]):
+        wanted = sar == "always" or (sar == "auto" and summary["high_risk_chunks"])
+        if wanted and not result["key_refused"]:
             reason = f"{summary['high_risk_chunks']} of {summary['total_chunks']} chunks score above 0.7"
             facts = {"source": "stream", "max_score": summary["max_deepfake_score"]}
             result["sar"] = client.submit_sar(result["session_id"], "review", reason, facts)
@@ -90,13 +91,15 @@ def _describe(result: dict[str, Any]) -> list[str]:
 def _name_failures(out: Output, result: dict[str, Any]) -> None:
     if result["error"] is not None:
         out.error(f"The recording could not be decoded to its end: {result['error']['message']}")
+    if result["key_refused"]:
+        out.error("The server refused the key; nothing more was sent. Check SONOTHEIA_API_KEY.")
     for chunk in [chunk for chunk in result["chunks"] if "error" in chunk][:5]:
         out.error(f"Chunk {chunk['chunk_index']} (at {chunk['start']:g} s): {chunk['error']}")
 
 
 def _judge(result: dict[str, Any]) -> ExitCode:
     summary = result["summary"]
-    if not summary["total_chunks"]:
+    if not summary["total_chunks"] or result["key_refused"]:
         return ExitCode.FAILED
     if summary["high_risk_chunks"]:
         return ExitCode.FOUND_HIGH

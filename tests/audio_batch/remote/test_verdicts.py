@@ -140,6 +140,18 @@ def test_the_monitor_counts_and_keeps_its_interval(clock) -> None:
     assert "sonotheia_api_errors_total 3\n" in text and "sonotheia_api_latency_ms 12.5\n" in text
 
 
+@pytest.mark.parametrize("status", [404, 503])
+def test_a_verification_that_failed_allows_nothing(
+    client: SonotheiaClient, api: ApiServer, audio: str, status: int
+) -> None:
+    assert follow_golden_path(client, audio)["decision"]["route"] == "ALLOW"
+    api.misbehave = lambda handler, seen: "/mfa/" in seen.path and not handler.reply(status, {}, b"{}")
+    decision = follow_golden_path(client, audio, enrollment_id="e")["decision"]
+    assert decision["route"] == "REQUIRE_STEP_UP" and decision["reasons"] == ["verification_unanswered"]
+    assert decision["policy"]["missing_inputs"] == ["verification"]
+    assert str(status) in decision["explainability"]["human_summary"]
+
+
 def test_the_golden_path_reports_only_if_told(client: SonotheiaClient, api: ApiServer, audio: str) -> None:
     with pytest.raises(ValueError, match="allowed: auto, never, always"):
         follow_golden_path(client, audio, sar="yes")  # type: ignore[arg-type]

@@ -147,6 +147,16 @@ def test_the_right_voice_is_not_verified_against_the_spoof_check(
     assert found.reasons[0].startswith(reason)
 
 
+def test_where_the_spoof_check_abstains_nothing_is_verified(clips: Callable[..., Path], enrolled: Path) -> None:
+    path = clips("anna", 7)
+    heard = judge(path, 0.1, "likely_real")
+    assert speaker.verify(path, "anna", store=enrolled, verdict=heard).verified
+    abstained = replace(heard, label="uncertain", abstention="invalid_recording")
+    found = speaker.verify(path, "anna", store=enrolled, verdict=abstained)
+    assert not found.verified
+    assert found.reasons == ("spoof_check_abstained: invalid_recording, so nothing is verified",)
+
+
 def test_without_a_spoof_check_nothing_is_verified(clips: Callable[..., Path], enrolled: Path) -> None:
     found = speaker.verify(clips("anna", 7), "anna", store=enrolled, check_spoof=False)
     assert not found.verified

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shlex
@@ -16,7 +17,11 @@ from conftest import Call, Outcome
 from running_service import free_port
 
 import audio_batch
+from audio_batch.demo import cut_clips
+from audio_batch.remote import wire
+from audio_batch.remote.wire import MOCK_API_KEY
 from audio_batch.routing import EXIT_CODES
+from audio_batch.speaker import enroll
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "sonotheia.md").read_text()
@@ -46,7 +51,10 @@ def _run_line(call: Call, line: str, api: ApiServer) -> Outcome:
     """Run a line of the table, at our server, and without waiting for ever."""
     line = line.replace("https://api.custom.com", api.url).replace(" 9090", f" {free_port()}")
     endless = ["--times", "1"] if "--monitor" in line or "--prometheus" in line else []
-    return call(*shlex.split(line), *endless)
+    if "--mock" not in line:
+        return call(*shlex.split(line), *endless)
+    api.key = MOCK_API_KEY
+    return call(*shlex.split(line), "--api-url", api.url)
 
 
 @pytest.mark.parametrize(("original", "ours"), LINES, ids=[ours for _, ours in LINES])
@@ -95,10 +103,26 @@ def test_score_prints_lines_json_or_a_file(call: Call, api: ApiServer, tmp_path:
 
 
 def test_a_session_alone_reports_nothing(call: Call, api: ApiServer) -> None:
-    done = call("remote", "score", "audio.wav", "--session-id", "s", "--decision", "deny")
+    done = call("remote", "score", "audio.wav", "--session-id", "s")
     assert done.code == 0 and api.count("/v1/reports/sar") == 0
     failed = call("remote", "score", "audio.wav", "--sar", "always", "--json")
     assert failed.code == 2 and "session" in failed.document["error"]["message"]
+
+
+@pytest.mark.parametrize("given", [("--decision", "review"), ("--reason", "odd")])
+def test_half_a_report_is_refused(call: Call, api: ApiServer, given: tuple[str, str]) -> None:
+    failed = call("remote", "score", "audio.wav", "--session-id", "s", *given, "--json")
+    assert failed.code == 2 and "--sar" in failed.document["error"]["hint"] and api.seen == []
+    assert call("remote", "score", "audio.wav", "--session-id", "s", *given, "--sar", "never").code == 0
+    assert call("remote", "score", "audio.wav", "--session-id", "s", *given, "--sar", "always").code == 0
+    assert api.count("/v1/reports/sar") == 1
+
+
+def test_a_draft_is_called_one(call: Call, api: ApiServer) -> None:
+    words = ("remote", "sar", "--session-id", "s", "--reason", "why")
+    assert call(*words).stdout == "Report    submitted, case sar-1\n"
+    api.script = [(200, {}, b'{"status": "submitted", "case_id": "DRAFT-1", "session_id": "s", "draft": true}')]
+    assert call(*words).stdout == "Report    submitted, case DRAFT-1 (a draft; nothing was filed)\n"
 
 
 def test_sar_and_verify(call: Call, api: ApiServer) -> None:
@@ -149,6 +173,8 @@ def test_golden_path(call: Call, api: ApiServer) -> None:
     assert list(result) == ["session_id", "timestamp", "inputs", "results", "decision", "diagnostics"]
     assert result["inputs"]["audio_filename"] == "audio.wav" and result["inputs"]["samplerate_hz"] == 8000
     assert result["decision"]["route"] == "ALLOW" and result["results"]["sar"] is None
+    hashes = result["decision"]["policy"]["input_hashes"]
+    assert hashes["recording_sha256"] == hashlib.sha256((SAMPLES / "call-human.wav").read_bytes()).hexdigest()
     api.score, api.label = 0.95, "likely_synthetic"
     result = json.loads(call("remote", "golden-path", "audio.wav", "--sar", "auto").stdout)
     assert result["decision"]["route"] == "BLOCK" and result["results"]["sar"]["case_id"] == "sar-1"
@@ -166,9 +192,19 @@ def test_a_verification_that_fails_leaves_the_rest(call: Call, api: ApiServer) -
 
 def test_mock_needs_no_key(call: Call, api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SONOTHEIA_API_KEY")
-    failed = call("remote", "golden-path", "audio.wav", "--mock", "--json")
+    failed = call("remote", "golden-path", "audio.wav", "--mock", "--api-url", api.url, "--json")
     assert failed.document["error"]["status_code"] == 401
     assert api.seen[-1].headers["authorization"] == "Bearer mock_api_key_12345"
+
+
+def test_mock_never_leaves_the_machine(call: Call, api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "MOCK_URL", f"http://localhost:{free_port()}")
+    failed = call("remote", "score", "audio.wav", "--mock", "--max-retries", "0", "--json")  # The environment says else.
+    assert failed.code == 1 and failed.document["error"]["type"] == "ConnectionError"
+    for url in ("https://api.sonotheia.com", "http://localhost.example.com", "http://localhost@example.com"):
+        refused = call("remote", "score", "audio.wav", "--mock", "--api-url", url, "--json")
+        assert refused.code == 2 and "on this machine" in refused.document["error"]["message"]
+    assert api.seen == []
 
 
 def test_stream_tells_high_risk_and_failures_by_its_exit_code(call: Call, api: ApiServer) -> None:
@@ -183,6 +219,15 @@ def test_stream_tells_high_risk_and_failures_by_its_exit_code(call: Call, api: A
     api.score = 0.9
     assert call(*words).code == 13 and api.count("/v1/reports/sar") == 0
     assert call(*words, "--sar", "auto").document["sar"]["case_id"] == "sar-1"
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_stream_stops_at_a_refused_key(call: Call, api: ApiServer, status: int) -> None:
+    api.script = [status]
+    words = ("remote", "stream", "audio.wav", "--chunk-duration", "3", "--rate-limit", "1000", "--sar", "always")
+    stopped = call(*words)
+    assert stopped.code == 1 and len(api.seen) == 1
+    assert "refused the key; nothing more was sent" in stopped.stderr
 
 
 def test_analyze_shows_features(call: Call, api: ApiServer) -> None:
@@ -239,6 +284,19 @@ def test_require_mfa_demands_a_voice(call: Call, api: ApiServer) -> None:
     assert call(*words, *known).document["action"] == "ALLOW"
     assert call(*words, *known, "--require-mfa").code == EXIT_CODES["REQUIRE_STEP_UP"]
     assert call(*words, *known, "--require-mfa", "--enrollment-id", "e").document["action"] == "ALLOW"
+
+
+def test_a_remote_score_goes_with_local_voiceprints(call: Call, api: ApiServer, tmp_path: Path) -> None:
+    recording = tmp_path / "audio.wav"
+    enroll("e", cut_clips(SAMPLES / "customer-enrollment.wav", tmp_path), store=tmp_path / "voices")
+    voices = ("--enrollments", "voices", "--enrollment-id", "e", "--scorer", "remote", "--json")
+    done = call("flow", "voice-routing", "audio.wav", "--customer-id", "c", *voices, "--save-audit", "trail.jsonl")
+    assert done.code in EXIT_CODES.values(), done.stdout
+    sha256 = hashlib.sha256(recording.read_bytes()).hexdigest()
+    assert sha256 in (tmp_path / "trail.jsonl").read_text()
+    routed = call("audio", "route", "audio.wav", "--policy", "voice_only", *voices)
+    assert routed.code in EXIT_CODES.values(), routed.stdout
+    assert api.count("/v1/voice/deepfake") == 2 and api.count("/v1/mfa/voice/verify") == 0
 
 
 def test_a_flow_falls_back_and_says_so(call: Call, api: ApiServer) -> None:
