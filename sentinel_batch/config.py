@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from batch_base.suggestions import suggest
+from sentinel_batch.addresses import refuse_address
 from sentinel_batch.errors import ConfigurationError
 from sentinel_batch.rule_settings import (
     KEYS,
@@ -428,6 +429,12 @@ def _path(value: Any, base: Path) -> Path:
     return base / Path(value).expanduser()
 
 
+def _lake(value: Any, base: Path) -> Path:
+    if isinstance(value, str | Path):
+        refuse_address(value)
+    return _path(value, base)
+
+
 def _text(value: Any, base: Path) -> str:
     if not isinstance(value, str) or not value.strip():
         raise TypeError(value)
@@ -563,7 +570,7 @@ _POSITIVE = "a number above 0"
 _Converter = Callable[[Any, Path], Any]
 
 SETTINGS: dict[str, tuple[str, _Converter]] = {
-    "lake": ("a folder", _path),
+    "lake": ("a folder", _lake),
     "lake_name": ("a text", _text),
     "timezone": ("an IANA time zone such as Africa/Lagos", _zone),
     "region": ("a two-letter country code such as NG", _region),

@@ -44,6 +44,10 @@ class LakeNotFoundError(SentinelError):
     exit_code = ExitCode.USAGE
 
 
+class LakeReadOnlyError(SentinelError):
+    """The lake can be read, and not written; reading works."""
+
+
 class LakeDamagedError(SentinelError):
     """A table's transaction log or one of its files cannot be read."""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sentinel_batch.desk import Desk
 
 LakeOption = Annotated[
-    Path | None,
+    str | None,  # A Path would make s3:/ of s3://.
     typer.Option("--lake", metavar="PATH", help="Folder of the tables [env SENTINEL_LAKE; default data/lake]."),
 ]
 ConfigOption = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Collection, Sequence
@@ -10,12 +11,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentinel_batch.errors import LakeNotFoundError
+from sentinel_batch.addresses import refuse_address
+from sentinel_batch.errors import LakeNotFoundError, LakeReadOnlyError
 from sentinel_batch.lake.commits import StagedFile, commit_files, stage_frame
 from sentinel_batch.lake.locks import LockHolder, find_holder, held_lock
 from sentinel_batch.lake.logs import open_log
 from sentinel_batch.lake.snapshot import Snapshot
-from sentinel_batch.lake.staging import full_disk_reported, staging_folder
+from sentinel_batch.lake.staging import full_disk_reported, staging_folder, temporary_folder
 
 if TYPE_CHECKING:
     import polars as pl
@@ -49,7 +51,7 @@ class Lake:
         LakeNotFoundError
             If there is none at ``path``.
         """
-        folder = _usable(Path(path).absolute())
+        folder = _usable(path)
         if not (folder / _MARKER).is_file():
             raise LakeNotFoundError(
                 f"There is no lake at {folder}.",
@@ -61,7 +63,7 @@ class Lake:
     @classmethod
     def create(cls, path: str | Path) -> Lake:
         """Open the lake at ``path``, making an empty one if there is none."""
-        folder = _usable(Path(path).absolute())
+        folder = _usable(path)
         with full_disk_reported(folder):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -130,7 +132,10 @@ class Lake:
         ------
         LakeLockedError
             If another process still holds it after ``timeout`` seconds.
+        LakeReadOnlyError
+            If the lake cannot be written.
         """
+        self.require_writable()
         return held_lock(
             self.path / _LOCK,
             timeout,
@@ -143,8 +148,34 @@ class Lake:
         """Return who holds the writer lock; None if nobody does."""
         return find_holder(self.path / _LOCK)
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether this process may write the lake: a replica, or a mounted snapshot, can only be read."""
+        return os.access(self.path, os.W_OK)
+
+    def require_writable(self) -> None:
+        """Check that the lake can be written.
+
+        Raises
+        ------
+        LakeReadOnlyError
+            If it can only be read.
+        """
+        if not self.is_writable:
+            raise LakeReadOnlyError(
+                f"The lake {self.path} can only be read: this user may not write there, or its disk is mounted "
+                "read-only. Nothing was changed.",
+                hint="Commands that only read work; run this one where the lake can be written.",
+                lake=str(self.path),
+            )
+
     def staging(self) -> AbstractContextManager[Path]:
-        """Give a fresh folder on the lake's disk, removed afterwards; sweeps those of killed runs first."""
+        """Give a fresh folder, removed afterwards, on the lake's disk; sweeps those of killed runs first.
+
+        Where the lake can only be read, the folder is among the system's temporary files.
+        """
+        if not self.is_writable:
+            return temporary_folder()
         return staging_folder(self.path)
 
     def _write(self, name: str, frame: pl.DataFrame, mode: Mode, commit_id: str | None) -> None:
@@ -152,7 +183,15 @@ class Lake:
             commit_files(self.path / name, stage_frame(self.path / name, frame), mode, commit_id)
 
 
-def _usable(folder: Path) -> Path:
+def _usable(place: str | Path) -> Path:
+    try:
+        refuse_address(place)
+    except ValueError:
+        raise LakeNotFoundError(
+            f"A lake cannot be at {str(place)!r}: it is an address, and a lake is a folder of this machine.",
+            hint="Name a folder; one that is mounted will do.",
+        ) from None
+    folder = Path(place).absolute()
     found = _UNUSABLE.search(str(folder))
     if found is not None:
         raise LakeNotFoundError(

@@ -123,7 +123,7 @@ def _check_lake(desk: Desk) -> Iterator[Check]:
     except SentinelError as error:
         yield Check("lake", "error", error.message, error.hint)
         return
-    yield Check("lake", "ok", f"{lake.path}")
+    yield Check("lake", "ok", f"{lake.path}{'' if lake.is_writable else ', which can only be read'}")
     tables = lake.snapshot()
     for name in TABLES:
         yield from _check_table(tables, name)
