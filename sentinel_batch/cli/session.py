@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 LakeOption = Annotated[
     str | None,  # A Path would make s3:/ of s3://.
-    typer.Option("--lake", metavar="PATH", help="Folder of the tables [env SENTINEL_LAKE; default data/lake]."),
+    typer.Option(
+        "--lake", metavar="PATH", help="Folder or address of the tables [env SENTINEL_LAKE; default data/lake]."
+    ),
 ]
 ConfigOption = Annotated[
     Path | None,
