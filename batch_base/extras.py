@@ -28,12 +28,14 @@ EXTRAS = {
     "confluent_kafka": "events",
     "redis": "events",
     "pyspark": "spark",
+    "obstore": "objects",
 }
 """Module to the extra of the distribution that installs it."""
 
 _NEEDED_FOR = {
     "audio": "Recordings need",
     "oidc": "Tokens of OpenID Connect need",
+    "objects": "A lake in object storage needs",
     "onnx": "ONNX models need",
     "remote": "Remote scorers need",
     "service": "The service needs",

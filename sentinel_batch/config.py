@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from batch_base.suggestions import suggest
-from sentinel_batch.errors import ConfigurationError
+from sentinel_batch.addresses import LAKE_PLACES, read_place
+from sentinel_batch.errors import ConfigurationError, UsageError
 from sentinel_batch.rule_settings import (
     KEYS,
     check_books,
@@ -76,7 +77,11 @@ class Config:
     Parameters
     ----------
     lake
-        Folder of the tables.
+        Where the tables are: a folder, or an address in object storage.
+    lake_cache
+        Folder for copies of what was read of lakes in object storage; None takes the user's cache folder.
+    lake_cache_gigabytes
+        Copies of a lake's data files beyond that size are deleted, those that were not used for longest first.
     lake_name
         What the lake is called in the metrics; None takes its path.
     timezone
@@ -178,7 +183,9 @@ class Config:
         The configuration file that was read, if any.
     """
 
-    lake: Path = Path("data/lake")
+    lake: Path | str = Path("data/lake")
+    lake_cache: Path | None = None
+    lake_cache_gigabytes: float = 50.0
     lake_name: str | None = None
     timezone: str = "Africa/Lagos"
     region: str = "NG"
@@ -247,6 +254,29 @@ class Config:
         if name not in SETTINGS and name not in _ON_RULES:
             raise _unknown(name, "configuration", [*SETTINGS, *_ON_RULES])
         return self.origins.get(name, DEFAULT_ORIGIN)
+
+    def beside_lake(self, name: str, instead: str) -> Path:
+        """Return a file or folder that lies beside the tables.
+
+        Parameters
+        ----------
+        name
+            Its name.
+        instead
+            What to do where the lake is in object storage, as a hint.
+
+        Raises
+        ------
+        UsageError
+            If the lake is in object storage, which holds tables only.
+        """
+        if isinstance(self.lake, str):
+            raise UsageError(
+                f"{name} lies in the lake's folder, and {self.lake} is none: object storage holds tables only.",
+                hint=instead,
+                lake=self.lake,
+            )
+        return self.lake / name
 
     def override(self, *, start: Path | None = None, typed: bool = False, **given: Any) -> Config:
         """Return a copy in which the values that are given, and not None, win over every other source.
@@ -454,6 +484,12 @@ def _path(value: Any, base: Path) -> Path:
     return base / Path(value).expanduser()
 
 
+def _lake(value: Any, base: Path) -> Path | str:
+    """Keep an address in object storage; resolve a folder."""
+    place = read_place(value) if isinstance(value, str | Path) else value
+    return place if isinstance(place, str) else _path(value, base)
+
+
 def _text(value: Any, base: Path) -> str:
     if not isinstance(value, str) or not value.strip():
         raise TypeError(value)
@@ -621,7 +657,9 @@ _POSITIVE = "a number above 0"
 _Converter = Callable[[Any, Path], Any]
 
 SETTINGS: dict[str, tuple[str, _Converter]] = {
-    "lake": ("a folder", _path),
+    "lake": (LAKE_PLACES, _lake),
+    "lake_cache": ("a folder", _path),
+    "lake_cache_gigabytes": (_POSITIVE, partial(_number, lowest=1e-6, highest=1e9)),
     "lake_name": ("a text", _text),
     "timezone": ("an IANA time zone such as Africa/Lagos", _zone),
     "region": ("a two-letter country code such as NG", _region),

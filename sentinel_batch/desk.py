@@ -42,7 +42,7 @@ class Desk(Verbs):
         LakeNotFoundError
             If there is none yet.
         """
-        return lakes.Lake.open(self.config.lake)
+        return lakes.Lake.open(self.config.lake, self._cache)
 
     @property
     def tables(self) -> lakes.Snapshot:
@@ -55,7 +55,16 @@ class Desk(Verbs):
 
     def create_lake(self) -> lakes.Lake:
         """Open the lake, making an empty one if there is none."""
-        return lakes.Lake.create(self.config.lake)
+        return lakes.Lake.create(self.config.lake, self._cache)
+
+    @property
+    def _cache(self) -> lakes.Cache | None:
+        """Where copies of a lake in object storage are kept."""
+        if not isinstance(self.config.lake, str):
+            return None
+        size = round(self.config.lake_cache_gigabytes * 1e9)
+        folder = self.config.lake_cache
+        return lakes.Cache(most_bytes=size) if folder is None else lakes.Cache(folder, size)
 
     def configure(self, **settings: Any) -> Desk:
         """Return this desk with other settings; None leaves one as it is.
@@ -96,9 +105,17 @@ def open_desk(lake: DeskLike = None, config: ConfigLike = None, **settings: Any)
     if isinstance(lake, Desk):
         desk = lake if config is None else Desk(_read(config).override(lake=lake.config.lake), lake._tables)
     else:
-        folder = lake if lake is None or isinstance(lake, (str, Path)) else lake.path
-        desk = Desk(_read(config).override(lake=folder))
+        desk = Desk(_read(config).override(**_name(lake)))
     return desk.configure(**settings) if settings else desk
+
+
+def _name(lake: lakes.Lake | str | Path | None) -> dict[str, Any]:
+    """Return the settings that say which lake is meant."""
+    if lake is None or isinstance(lake, (str, Path)):
+        return {"lake": lake}
+    cache = lake.cache
+    kept = {} if cache is None else {"lake_cache": cache.folder, "lake_cache_gigabytes": cache.most_bytes / 1e9}
+    return {"lake": lake.place, **kept}
 
 
 def _read(config: ConfigLike) -> Config:

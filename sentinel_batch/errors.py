@@ -44,6 +44,14 @@ class LakeNotFoundError(SentinelError):
     exit_code = ExitCode.USAGE
 
 
+class LakeReadOnlyError(SentinelError):
+    """The lake can be read, and not written; reading works."""
+
+
+class StoreError(SentinelError):
+    """The object storage that holds the lake gave an error, or no answer."""
+
+
 class LakeDamagedError(SentinelError):
     """A table's transaction log or one of its files cannot be read."""
 

@@ -57,7 +57,14 @@ def new_run_id() -> str:
 
 @contextmanager
 def recorded_run(lake: Lake, command: str, parameters: dict[str, Any], *, run_id: str | None = None) -> Iterator[Run]:
-    """Run a block as one command and write its row of ``runs`` when the block ends, also when it fails."""
+    """Run a block as one command and write its row of ``runs`` when the block ends, also when it fails.
+
+    Raises
+    ------
+    LakeReadOnlyError
+        Before anything is done, if the lake cannot be written.
+    """
+    lake.require_writable()
     run = Run(run_id or new_run_id(), command, parameters)
     started_at, clock = now(), time.perf_counter()
     outcome, message = "done", ""

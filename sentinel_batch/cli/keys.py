@@ -81,7 +81,7 @@ def _store(session: Session) -> KeyStore:
     from sentinel_batch.service.settings import service_folder
 
     desk = session.desk()
-    desk.create_lake()
+    desk.create_lake().require_writable()
     return KeyStore(service_folder(desk))
 
 

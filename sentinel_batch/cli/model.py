@@ -25,7 +25,7 @@ Labels = Annotated[
     typer.Option("--labels", metavar="SOURCE", help="verdicts, truth (of simulated calls) or both."),
 ]
 Also = Annotated[
-    list[Path] | None, typer.Option("--also", metavar="PATH", help="Another lake to use as well; may be repeated.")
+    list[str] | None, typer.Option("--also", metavar="PATH", help="Another lake to use as well; may be repeated.")
 ]
 ModelOption = Annotated[
     str | None,

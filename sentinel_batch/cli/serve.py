@@ -77,6 +77,7 @@ def serve(
     """
     from sentinel_batch.service import ServiceSettings, serve_mock
     from sentinel_batch.service import serve as listen
+    from sentinel_batch.service.settings import service_folder
 
     if mock:
         session.output.note(f"A mock of the voice API at http://{host}:{port}, key mock_api_key_12345 (Ctrl-C ends it)")
@@ -84,7 +85,7 @@ def serve(
         return
 
     desk = session.desk()
-    desk = desk.configure(lake=desk.config.lake.absolute())
+    desk = desk.configure(lake=service_folder(desk).parent)
     settings = ServiceSettings(
         desk=desk,
         host=host,

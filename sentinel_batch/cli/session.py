@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from sentinel_batch.desk import Desk
 
 LakeOption = Annotated[
-    Path | None,
-    typer.Option("--lake", metavar="PATH", help="Folder of the tables [env SENTINEL_LAKE; default data/lake]."),
+    str | None,  # A Path would make s3:/ of s3://.
+    typer.Option(
+        "--lake", metavar="PATH", help="Folder or address of the tables [env SENTINEL_LAKE; default data/lake]."
+    ),
 ]
 ConfigOption = Annotated[
     Path | None,

@@ -145,7 +145,7 @@ def observe_variant(
     say: Callable[[str], None],
 ) -> Observation:
     """Return what the nights of one view of a network brought, with a model or without; what is there is used again."""
-    untouched = place_variant(folder, plan, design, seed, name, say).config.lake.parent
+    untouched = place_variant(folder, plan, design, seed, name, say).lake.path.parent
     worked = untouched.with_name(f"{untouched.name}-{'nights' if model is None else model.version}")
     if not (worked / FACTS).is_file():  # Nights that were broken off begin again.
         shutil.rmtree(worked, ignore_errors=True)

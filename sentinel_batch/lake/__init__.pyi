@@ -11,12 +11,16 @@ from .locks import held_lock as held_lock
 from .logs import is_newest as is_newest
 from .logs import list_actions as list_actions
 from .logs import open_log as open_log
+from .mirror import Cache as Cache
+from .mirror import fetch_files as fetch_files
+from .mirror import place_of as place_of
 from .point_reads import find_last_call as find_last_call
 from .point_reads import read_calls_of as read_calls_of
 from .reader import LakeReader as LakeReader
 from .snapshot import Snapshot as Snapshot
 from .staging import STAGING as STAGING
 from .staging import full_disk_reported as full_disk_reported
+from .store import Store as Store
 from .tables import SORTED_PREFIX as SORTED_PREFIX
 from .tables import count_equal_rows as count_equal_rows
 from .tables import relate_parts as relate_parts

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import unquote
@@ -17,11 +18,13 @@ from deltalake.exceptions import DeltaError
 from deltalake.transaction import AddAction, RemoveAction, Transaction, create_table_with_add_actions
 
 from sentinel_batch.lake.logs import list_actions, open_log
-from sentinel_batch.schema import TABLES, arrow_schema, polars_schema
+from sentinel_batch.schema import TABLES, Table, arrow_schema, polars_schema
 
 if TYPE_CHECKING:
     import polars as pl
     from deltalake import DeltaTable
+
+    from sentinel_batch.lake.publishing import Publisher
 
 Mode = Literal["append", "overwrite"]
 
@@ -61,7 +64,12 @@ def stage_frame(table: Path, frame: pl.DataFrame) -> list[StagedFile]:
 
 
 def commit_files(
-    table: Path, files: Sequence[StagedFile], mode: Mode, commit_id: str | None, removed: Collection[Path] = ()
+    table: Path,
+    files: Sequence[StagedFile],
+    mode: Mode,
+    commit_id: str | None,
+    removed: Collection[Path] = (),
+    publisher: Publisher | None = None,
 ) -> None:
     """Move files into a table's folder and make them visible at once.
 
@@ -78,27 +86,72 @@ def commit_files(
     removed
         Files that leave the table in the same commit; they stay on disk for readers under way. If there are any, the
         files that are added hold the same rows.
+    publisher
+        Takes the files on to object storage, if the lake is there.
     """
-    definition = TABLES[table.name]
     # A commit that only repacks rows says so, and readers that follow changes are not told the same rows twice.
     data_change = not (files and removed)
-    actions: list[AddAction | RemoveAction] = [_move(table, file, data_change=data_change) for file in files]
-    settings: dict[str, Any] = {
-        "schema": Schema.from_arrow(arrow_schema(definition.columns)),
-        "partition_by": list(definition.partition_by),
-        "commit_properties": _commit_properties(commit_id),
-    }
-    log = open_log(table) or _create(table, actions, settings)
-    if log is not None:
-        gone = {path.relative_to(table).as_posix() for path in removed}
-        actions += _removals(log, gone, data_change=data_change) if gone else []
-        log.create_write_transaction(actions, mode, **settings)
+    # In object storage, writers do not see each other's files: no name may ever be used twice.
+    named = files if publisher is None else [_name_apart(file) for file in files]
+    added = [_move(table, file, data_change=data_change) for file in named]
+    gone = {path.relative_to(table).as_posix() for path in removed}
+    change = _Change(TABLES[table.name], added, gone, mode, data_change=data_change)
+    if publisher is None:
+        properties = _commit_properties(commit_id)
+        log = open_log(table) or _create(table, change, properties)
+        if log is not None:
+            change.add_to(log, properties)
+    else:
+        publisher.upload([table / action.path for action in added])
+        publisher.commit(table.name, partial(_publish, publisher, change, commit_id))
 
 
-def _create(table: Path, actions: list[Any], settings: dict[str, Any]) -> DeltaTable | None:
+def delete_rows(table: Path, condition: str, publisher: Publisher | None = None) -> None:
+    """Delete the rows of a table that meet a condition, in one commit."""
+    if publisher is None:
+        log = open_log(table)
+        if log is not None:
+            log.delete(condition)
+        return
+
+    def delete(log: DeltaTable | None, token: str) -> None:
+        if log is not None:
+            log.delete(condition, commit_properties=_commit_properties(None, token))
+
+    publisher.commit(table.name, delete)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What a commit does to a table."""
+
+    definition: Table
+    added: list[AddAction]
+    gone: set[str]
+    mode: Mode
+    data_change: bool
+
+    def add_to(self, log: DeltaTable, properties: CommitProperties | None) -> None:
+        removals = _removals(log, self.gone, data_change=self.data_change) if self.gone else []
+        actions: list[AddAction | RemoveAction] = [*self.added, *removals]
+        log.create_write_transaction(actions, self.mode, commit_properties=properties, **self._settings)
+
+    def make_table(self, url: str, properties: CommitProperties | None, **options: Any) -> None:
+        settings = {"add_actions": self.added, "commit_properties": properties, **self._settings, **options}
+        create_table_with_add_actions(url, **settings)
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "schema": Schema.from_arrow(arrow_schema(self.definition.columns)),
+            "partition_by": list(self.definition.partition_by),
+        }
+
+
+def _create(table: Path, change: _Change, properties: CommitProperties | None) -> DeltaTable | None:
     """Make a table with its first files; where another process made it meanwhile, return that instead."""
     try:
-        create_table_with_add_actions(str(table), add_actions=actions, **settings)
+        change.make_table(str(table), properties)
     except DeltaError:
         # Two first writers may race to create the table. The loser adds to the winner's table instead.
         log = open_log(table)
@@ -106,6 +159,20 @@ def _create(table: Path, actions: list[Any], settings: dict[str, Any]) -> DeltaT
             raise
         return log
     return None
+
+
+def _publish(publisher: Publisher, change: _Change, commit_id: str | None, log: DeltaTable | None, token: str) -> None:
+    properties = _commit_properties(commit_id, token)
+    if log is None:
+        url = publisher.url(change.definition.name)
+        change.make_table(url, properties, storage_options=publisher.store.options)
+    else:
+        change.add_to(log, properties)
+
+
+def _name_apart(file: StagedFile) -> StagedFile:
+    stem, _, suffix = file.name.rpartition(".")
+    return replace(file, name=f"{stem}-{uuid4().hex[:12]}.{suffix}")
 
 
 def _move(table: Path, file: StagedFile, *, data_change: bool) -> AddAction:
@@ -153,11 +220,13 @@ def _partition(frame: pl.DataFrame, columns: Sequence[str]) -> Iterator[tuple[di
         yield dict(zip(columns, map(str, values), strict=True)), part
 
 
-def _commit_properties(commit_id: str | None) -> CommitProperties | None:
-    if commit_id is None:
-        return None
+def _commit_properties(commit_id: str | None, token: str | None = None) -> CommitProperties | None:
     # Checkpoints keep application transactions, and drop the free text of a commit.
-    return CommitProperties(app_transactions=[Transaction(app_id=commit_id, version=1)])
+    transactions = None if commit_id is None else [Transaction(app_id=commit_id, version=1)]
+    if token is not None:
+        # Tried once: the library would try again on top of commits that were never looked at.
+        return CommitProperties({"sentinelToken": token}, max_commit_retries=0, app_transactions=transactions)
+    return None if transactions is None else CommitProperties(app_transactions=transactions)
 
 
 def _stats(file: StagedFile) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from polars.exceptions import PolarsError
 
 from sentinel_batch.errors import LakeDamagedError
+from sentinel_batch.lake.mirror import place_of
 from sentinel_batch.lake.staging import full_disk_reported
 
 
@@ -31,6 +32,6 @@ def damage_reported(lake: Path, what: str = "call records") -> Iterator[None]:
     except (duckdb.Error, PolarsError, OSError) as error:
         first, *_ = str(error).strip().splitlines() or [type(error).__name__]
         raise LakeDamagedError(
-            f"The {what} in {lake} cannot be read: {first}",
+            f"The {what} in {place_of(lake)} cannot be read: {first}",
             hint="Run sentinel-batch doctor, which names the files that are missing or broken.",
         ) from error

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sentinel_batch.lake.deadlines import Deadline, Watch
-from sentinel_batch.lake.staging import STAGING
+from sentinel_batch.lake.staging import spill_folder
 
 if TYPE_CHECKING:
     import duckdb
@@ -131,7 +131,7 @@ class Engine:
 
 
 def open_connection(lake: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
-    """Open an in-memory DuckDB (UTC) that spills into the lake's staging folder."""
+    """Open an in-memory DuckDB (UTC) that spills into the lake's staging folder, if that can be written."""
     import duckdb  # Late: lists of alerts are read without it.
 
     connection = duckdb.connect()
@@ -140,8 +140,6 @@ def open_connection(lake: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
     if connection.sql("SELECT current_setting('enable_progress_bar')").fetchall() != [(False,)]:
         connection.execute("SET enable_progress_bar = false")
     connection.execute(f"SET memory_limit = '{memory_limit}'")
-    # Spills go to the lake's disk, which was chosen for size, and not into the current folder.
-    with suppress(OSError):  # DuckDB makes the last folder only; a reader that may not write cannot spill.
-        (lake / STAGING).mkdir(exist_ok=True)
-    connection.execute("SET temp_directory = $1", [str(lake / STAGING / "duckdb")])
+    # By default, spills would go into the current folder.
+    connection.execute("SET temp_directory = $1", [str(spill_folder(lake) / "duckdb")])
     return connection

@@ -72,7 +72,7 @@ def held_lock(file: Path, timeout: float, *, message: str, hint: str, reentrant:
     outermost = lock.lock_counter == 1
     try:
         if outermost:
-            _write(file, json.dumps(asdict(_describe_self()), default=str))
+            _write(file, json.dumps(asdict(describe_self()), default=str))
         yield
     finally:
         if outermost:
@@ -90,7 +90,8 @@ def find_holder(file: Path) -> LockHolder | None:
     return holder if _is_held(file) else None
 
 
-def _describe_self() -> LockHolder:
+def describe_self() -> LockHolder:
+    """Return this process as the holder of a lock that it takes now."""
     # The first word of a command is its name; others may be anything.
     words = [Path(sys.argv[0]).name, *(word for word in sys.argv[1:2] if word.isalpha())]
     return LockHolder(" ".join(words), os.getpid(), socket.gethostname(), now())

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from sentinel_batch.lake.damage import damage_reported
+from sentinel_batch.lake.mirror import fetch_files
 from sentinel_batch.lake.snapshot import Snapshot
 from sentinel_batch.lake.tables import SORTED_PREFIX, scan_parts
 from sentinel_batch.schema import CALL_RECORDS, polars_schema
@@ -124,6 +125,7 @@ def _divide(files: Sequence[Path]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
 
 
 def _scan(tables: Snapshot, files: tuple[Path, ...]) -> pl.LazyFrame:
+    fetch_files(files)
     make = partial(scan_parts, CALL_RECORDS.name, files)
     return tables.engine.remember("scan", files, make, at_most=_REMEMBERED_SCANS)
 

@@ -18,6 +18,7 @@ from sentinel_batch.lake.damage import damage_reported
 from sentinel_batch.lake.deadlines import Deadline
 from sentinel_batch.lake.engine import Engine, open_connection
 from sentinel_batch.lake.logs import is_newest, list_actions, newest_version, open_log, read_commit_ids
+from sentinel_batch.lake.mirror import fetch_files, find_mirror
 from sentinel_batch.lake.tables import express_parts, relate_parts, scan_parts
 from sentinel_batch.schema import CALL_RECORDS, TABLES, polars_schema
 
@@ -79,6 +80,9 @@ class Snapshot:
         known
             Versions that there were; the look goes on from them, however long the logs are.
         """
+        mirror = find_mirror(path)
+        if mirror is not None:
+            return cls(path, mirror.look(known))
         versions = _look(path, known or {})
         # Bounded: a writer that commits all the time must not keep a reader from ever starting.
         for _ in range(_TRIES):
@@ -92,9 +96,12 @@ class Snapshot:
         """Return the tables as they are now: this very snapshot if nothing was committed since, else one that shares
         the engine, and the logs of tables that did not change.
         """
-        if all(is_newest(self.path / name, version) for name, version in self.versions.items()):
+        mirror = find_mirror(self.path)
+        if mirror is None and all(is_newest(self.path / name, version) for name, version in self.versions.items()):
             return self
         fresh = Snapshot(self.path, Snapshot.take(self.path, self.versions).versions, self.engine)
+        if fresh.versions == self.versions:
+            return self
         same = [name for name, version in fresh.versions.items() if version == self.versions[name]]
         fresh._logs = _keep(self._logs, same)
         fresh._frames = _keep(self._frames, same)
@@ -232,6 +239,7 @@ class Snapshot:
         files
             Those of :meth:`files` that are to be read.
         """
+        fetch_files(files)
         key = (name, tuple(files))
         with damage_reported(self.path), self.engine.cursor(self.deadline) as cursor:
             make = partial(express_parts, cursor, name, files)

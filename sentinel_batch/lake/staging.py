@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from sentinel_batch.errors import DiskFullError
@@ -39,6 +42,29 @@ def staging_folder(lake: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         owner.release()
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a fresh folder among the system's temporary files, removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="sentinel-batch-") as folder:
+        yield Path(folder)
+
+
+def spill_folder(lake: Path) -> Path:
+    """Return where the engine may put what does not fit into memory: the lake's disk, which was chosen for size."""
+    folder = lake / STAGING
+    with suppress(OSError):
+        folder.mkdir(exist_ok=True)
+    return folder if os.access(folder, os.W_OK) else _spill_elsewhere()
+
+
+@cache
+def _spill_elsewhere() -> Path:
+    """Make the folder of this process for spills of lakes that can only be read."""
+    folder = Path(tempfile.mkdtemp(prefix="sentinel-batch-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from sentinel_batch.lake.mirror import fetch_files
 from sentinel_batch.schema import INGESTS, TABLES, Table, polars_schema
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def scan_parts(name: str, files: Sequence[Path], *, partitions: bool = True) -> 
     partitions
         Whether the columns that are folders are wanted.
     """
+    fetch_files(files)
     definition = TABLES[name]
     schema = polars_schema(definition.columns)
     folders = {column: schema.pop(column) for column in definition.partition_by}
@@ -115,6 +117,7 @@ def express_parts(
     if not files:
         columns = ", ".join(f'NULL::{_DUCKDB_TYPES[kind]} AS "{c}"' for c, kind in wanted.items())
         return f"SELECT {columns} WHERE false"
+    fetch_files(files)
     misread = _is_misread(files, definition)
     paths = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
     # Files of older versions lack columns.

@@ -1,4 +1,4 @@
-from .diagnosis import Check as Check
+from .checks import Check as Check
 from .diagnosis import Diagnosis as Diagnosis
 from .diagnosis import diagnose as diagnose
 from .upkeep import MaintenanceResult as MaintenanceResult

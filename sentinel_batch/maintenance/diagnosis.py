@@ -8,8 +8,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -18,14 +19,14 @@ from sentinel_batch.config import Config
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import ExitCode, SentinelError
 from sentinel_batch.lake import Lake, Snapshot
+from sentinel_batch.maintenance.checks import Check
 from sentinel_batch.maintenance.compaction import is_small
 from sentinel_batch.maintenance.files import DataFile, group_by_partition, list_data_files
+from sentinel_batch.maintenance.rights import check_rights
 from sentinel_batch.maintenance.upkeep import stale_staging
 from sentinel_batch.runs import versions
 from sentinel_batch.schema import RUNS, TABLES
 from sentinel_batch.window import now
-
-Status = Literal["ok", "warning", "error"]
 
 MANY_SMALL_FILES = 16
 """Small files in one partition from which compaction is worth a warning."""
@@ -38,28 +39,6 @@ NIGHTLY_FRESH_HOURS = 26
 """A nightly run that started longer ago was missed: one day, and two hours for a slow night."""
 
 _SHOWN = 3
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at.
-
-    Parameters
-    ----------
-    name
-        Stable name, such as ``table call_records``.
-    status
-        ``ok``, ``warning`` (works, needs attention) or ``error`` (does not work).
-    message
-        What was found.
-    hint
-        What to do about it.
-    """
-
-    name: str
-    status: Status
-    message: str
-    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,10 +102,16 @@ def _check_lake(desk: Desk) -> Iterator[Check]:
     except SentinelError as error:
         yield Check("lake", "error", error.message, error.hint)
         return
-    yield Check("lake", "ok", f"{lake.path}")
-    tables = lake.snapshot()
+    yield Check("lake", "ok", f"{lake.place}{'' if lake.is_writable else ', which can only be read'}")
+    if lake.store is not None:
+        yield check_rights(lake.store)
+    try:
+        tables = lake.snapshot()
+    except SentinelError as error:
+        yield Check("tables", "error", error.message, error.hint)
+        return
     for name in TABLES:
-        yield from _check_table(tables, name)
+        yield from _check_table(lake, tables, name)
     yield _guarded("staging", lambda: _check_staging(lake))
     yield _guarded("disk space", lambda: _check_disk(lake))
     yield _guarded("last runs", lambda: _check_last_runs(tables))
@@ -159,7 +144,7 @@ def _check_configuration(config: Config) -> Check:
     return Check("configuration", "ok", f"{source}; timezone {config.timezone}, region {config.region}")
 
 
-def _check_table(tables: Snapshot, name: str) -> Iterator[Check]:
+def _check_table(lake: Lake, tables: Snapshot, name: str) -> Iterator[Check]:
     label = f"table {name}"
     try:
         files = list_data_files(tables, name)
@@ -179,7 +164,8 @@ def _check_table(tables: Snapshot, name: str) -> Iterator[Check]:
     if log is None:
         yield Check(label, "ok", "nothing was written yet")
         return
-    problems = [problem for file in files if (problem := _judge_file(file, tables.path / name))]
+    judge = _judge_file if lake.store is None else partial(_judge_object, lake.list_sizes(name))
+    problems = [problem for file in files if (problem := judge(file, tables.path / name))]
     if problems:
         yield Check(
             label,
@@ -221,6 +207,14 @@ def _judge_file(file: DataFile, table: Path) -> str:
     if file.rows is not None and rows != file.rows:
         return f"{name} has {rows:,} rows, not the {file.rows:,} of the log"
     return ""
+
+
+def _judge_object(sizes: dict[Path, int], file: DataFile, table: Path) -> str:
+    """Compare a file in object storage with the log, without reading it; return what is wrong, or an empty text."""
+    name, size = file.path.relative_to(table).as_posix(), sizes.get(file.path)
+    if size is None:
+        return f"{name} is missing"
+    return "" if size == file.size_bytes else f"{name} has {size:,} bytes, not the {file.size_bytes:,} of the log"
 
 
 def _check_compaction(name: str, files: list[DataFile]) -> Iterator[Check]:

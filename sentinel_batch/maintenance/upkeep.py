@@ -15,7 +15,7 @@ from audio_batch.batch import CHECKPOINT_FOLDER, remove_stale
 from batch_base.progress import follow
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import STAGING, Lake, open_log
+from sentinel_batch.lake import STAGING, Lake
 from sentinel_batch.maintenance.compaction import Compaction, compact_table
 from sentinel_batch.maintenance.retention import ArchivedDay, archive_days, archive_folder
 from sentinel_batch.runs import new_run_id, recorded_run
@@ -114,7 +114,8 @@ def maintain(
     Raises
     ------
     UsageError
-        If ``retention_hours`` or ``keep_days`` is too small, or the archive lies inside the lake.
+        If ``retention_hours`` or ``keep_days`` is too small, the archive lies inside the lake, or none is named for
+        old days of a lake in object storage.
     LakeLockedError
         If another run holds the lock.
     LakeDamagedError
@@ -127,6 +128,11 @@ def maintain(
         )
     desk = open_desk(lake, config)
     target = desk.lake
+    if keep_days is not None and archive is None and target.store is not None:
+        raise UsageError(
+            f"Old days of {target.place} need a folder of this machine.",
+            hint="Name it with --archive, and copy it to where it is safe.",
+        )
     folder = archive_folder(target, Path(archive) if archive is not None else None)
     result = MaintenanceResult(new_run_id(), dry_run)
     clock = time.perf_counter()
@@ -203,20 +209,20 @@ def _work(
         tables = tables if dry_run else lake.snapshot()
     for name in follow(tuple(TABLES)):
         result.compacted += compact_table(lake, tables, name, staging, result.run_id, dry_run=dry_run)
-        _tidy(lake.path / name, result, retention_hours)
+        _tidy(lake, name, result, retention_hours)
 
 
-def _tidy(folder: Path, result: MaintenanceResult, retention_hours: int) -> None:
+def _tidy(lake: Lake, name: str, result: MaintenanceResult, retention_hours: int) -> None:
     """Remove what no version of a table needs, and condense its log; each step is a commit of its own."""
-    table = open_log(folder)
+    table = lake.open_table(name)
     if table is None:
         return
-    files, size = _vacuum(folder, table, retention_hours, result.dry_run)
+    files, size = _vacuum(lake, name, table, retention_hours, result.dry_run)
     result.vacuumed_files += files
     result.vacuumed_bytes += size
-    newest = open_log(folder)
-    if newest is not None and _needs_checkpoint(folder, newest):
-        result.checkpoints.append(folder.name)
+    newest = lake.open_table(name)
+    if newest is not None and _needs_checkpoint(lake, newest, name):
+        result.checkpoints.append(name)
         if not result.dry_run:
             newest.create_checkpoint()
             newest.cleanup_metadata()
@@ -227,19 +233,24 @@ def _remove_results(lake: Lake, hours: int, dry_run: bool) -> int:
     return remove_stale(folder, hours, dry_run=dry_run) if folder.is_dir() else 0
 
 
-def _vacuum(folder: Path, table: DeltaTable, retention_hours: int, dry_run: bool) -> tuple[int, int]:
+def _vacuum(lake: Lake, name: str, table: DeltaTable, retention_hours: int, dry_run: bool) -> tuple[int, int]:
     """Remove files that no version within the retention needs, those of killed runs included."""
     unneeded = table.vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
-    sizes = [path.stat().st_size for path in (folder / name for name in unneeded) if path.is_file()]
+    known = lake.list_sizes(name) if unneeded else {}
+    sizes = [known.get(lake.path / name / file, 0) for file in unneeded]
     if unneeded and not dry_run:
         table.vacuum(retention_hours, dry_run=False, enforce_retention_duration=False, full=True)
     return len(unneeded), sum(sizes)
 
 
-def _needs_checkpoint(folder: Path, table: DeltaTable) -> bool:
-    pointer = folder / "_delta_log" / "_last_checkpoint"
+def _needs_checkpoint(lake: Lake, table: DeltaTable, name: str) -> bool:
+    pointer = f"{name}/_delta_log/_last_checkpoint"
     try:
-        last = int(json.loads(pointer.read_text(encoding="utf-8"))["version"])
+        if lake.store is None:
+            content = (lake.path / pointer).read_bytes()
+        else:
+            content, _ = lake.store.read(pointer) or (b"", None)
+        last = int(json.loads(content)["version"])
     except (OSError, ValueError, KeyError, TypeError):
         return True
     return table.version() > last

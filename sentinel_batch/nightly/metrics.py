@@ -52,7 +52,7 @@ _CHANGES = ("created", "updated", "reopened")
 
 def name_lake(config: Config) -> str:
     """Return what tells a lake's series from those of another lake on the host: its configured name, else its path."""
-    return config.lake_name or str(config.lake.resolve())
+    return config.lake_name or (config.lake if isinstance(config.lake, str) else str(config.lake.resolve()))
 
 
 def render_metrics(result: NightlyResult, last_success: datetime | None, lake: str) -> str:

@@ -21,11 +21,12 @@ from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.detection import Detections, record_detections, run_detection
 from sentinel_batch.errors import ExitCode, NoInputError, SentinelError, UsageError
 from sentinel_batch.ingestion import IngestResult, ingest
-from sentinel_batch.lake import held_lock
+from sentinel_batch.lake import Lake, held_lock
 from sentinel_batch.maintenance import pack_calls
 from sentinel_batch.nightly.arrivals import (
     Arrivals,
     count_files,
+    list_folder,
     look_at,
     name_vanished,
     receive_files,
@@ -124,7 +125,7 @@ class _Night(Closing):
     def run(self) -> NightlyResult:
         try:
             self._open()
-            with _nightly_lock(self.settings.lake):
+            with _nightly_lock(self.desk.lake):
                 try:
                     self._work()
                 except BaseException as error:
@@ -143,7 +144,7 @@ class _Night(Closing):
             if isinstance(self.inbox, str):  # It is looked at later, when no other night can be at the same copies.
                 self.desk.create_lake()
                 return
-            files = receive_files(self.inbox, self.settings.lake).files
+            files = list_folder(self.inbox).files
             step.counts = {"files": len(files)}
             if not self._has_lake() and not files and self.settings.audio_inbox is None:
                 raise NoInputError(
@@ -198,7 +199,7 @@ class _Night(Closing):
 
     def _ingest(self, run: Run) -> None:
         with self._step("ingest") as step:
-            arrivals = receive_files(self.inbox, self.settings.lake)
+            arrivals = receive_files(self.inbox, self.desk.lake.path)
             memory = InboxMemory(self.desk.tables, reading_settings(self.settings))
             new = memory.choose_new(arrivals.files)
             step.counts = {"files_unchanged": len(arrivals.files) - len(new)}
@@ -384,11 +385,11 @@ class _Night(Closing):
             self.result.notices += self.model_notices
 
 
-def _nightly_lock(lake: Path) -> AbstractContextManager[None]:
-    """Keep two nights apart."""
+def _nightly_lock(lake: Lake) -> AbstractContextManager[None]:
+    """Keep two nights of this machine apart; machines that share a lake in object storage take turns, step by step."""
     return held_lock(
-        lake / ".nightly.lock",
+        lake.path / ".nightly.lock",
         0,
-        message=f"Another nightly run is under way on {lake}.",
+        message=f"Another nightly run is under way on {lake.place}.",
         hint="Nothing to do: it does this night's work. If nights overlap often, start them further apart.",
     )

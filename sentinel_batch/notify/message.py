@@ -128,7 +128,7 @@ def make_example(config: Config) -> Brief:
     severities = [name for name in SEVERITIES if SEVERITY_RANK[name] >= SEVERITY_RANK[config.notify_floor]]
     numbers = enumerate(reversed(severities), 1)
     return Brief(
-        lake=config.lake_name or config.lake.name,
+        lake=config.lake_name or Path(config.lake).name,
         date="2026-01-21",
         outcome="partial",
         new=[{"suspect": f"+234803000000{n}", "severity": name, "reason": "a made-up suspect"} for n, name in numbers],

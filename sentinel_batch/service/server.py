@@ -58,7 +58,7 @@ def serve(settings: ServiceSettings) -> None:
     UsageError
         If nobody could be let in, or everybody; or the port cannot be had.
     """
-    settings.desk.create_lake()
+    settings.desk.create_lake().require_writable()
     check_exposure(settings)
     app = create_app(settings)
     _listen(app, settings.host, settings.port, app.state.service.runner.hasten)

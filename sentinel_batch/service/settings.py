@@ -100,13 +100,15 @@ class ServiceSettings:
     @cached_property
     def scrub(self) -> Callable[[str], str]:
         """Take paths of this machine out of a message that leaves it."""
-        lake = str(self.desk.config.lake.absolute())
+        lake = str(self.folder.parent)
         return lambda text: text.replace(lake, "the lake")
 
 
 def service_folder(desk: Desk) -> Path:
     """Return the folder of the service beside the lake's tables; it is private to the user who serves."""
-    return desk.config.lake.absolute() / ".service"
+    return desk.config.beside_lake(
+        ".service", "Serve a lake in a folder: what the service must not lose lies there."
+    ).absolute()
 
 
 def is_loopback(host: str) -> bool:

@@ -14,6 +14,7 @@ import typer
 from sentinel_batch.cli.offers import offer_policies
 from sentinel_batch.cli.output import Output
 from sentinel_batch.cli.session import Session
+from sentinel_batch.config import Config
 from sentinel_batch.errors import NoInputError, UsageError
 
 if TYPE_CHECKING:
@@ -164,7 +165,17 @@ def parse_roles(text: str | None) -> dict[int, str] | None:
 
 def find_store(session: Session, store: Path | None) -> Path:
     """Return the folder of the voiceprints."""
-    return store if store is not None else session.configure().lake / VOICEPRINTS
+    return (
+        store
+        if store is not None
+        else session.configure().beside_lake(VOICEPRINTS, "Name their folder with --enrollments.")
+    )
+
+
+def find_voices(config: Config) -> Path | None:
+    """Return the folder of the voiceprints beside the lake, or None if there is none."""
+    folder = None if isinstance(config.lake, str) else config.lake / VOICEPRINTS
+    return folder if folder is not None and folder.is_dir() else None
 
 
 def read_store_key(file: Path | None) -> StoreKey | None:

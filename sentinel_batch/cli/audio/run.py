@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sentinel_batch.cli.audio.options import (
-    VOICEPRINTS,
     Fallback,
     KeyFile,
     Model,
@@ -18,6 +17,7 @@ from sentinel_batch.cli.audio.options import (
     Scorer,
     Store,
     exported_key,
+    find_voices,
     show_score,
     show_unread,
 )
@@ -94,7 +94,7 @@ def run(
             directory,
             lake=desk,
             manifest=manifest,
-            enrollments=_find_voices(desk.config.lake, enrollments),
+            enrollments=enrollments if enrollments is not None else find_voices(desk.config),
             policy=policy,
             workers=workers,
             channel_roles=channel_role,
@@ -112,12 +112,6 @@ def run(
         for path in written.values():
             output.line(str(path))
     return _EXIT_CODES[result.status]
-
-
-def _find_voices(lake: Path, store: Path | None) -> Path | None:
-    """Return the folder of the voiceprints, or None if none was named and the lake has none."""
-    default = lake / VOICEPRINTS
-    return store if store is not None else default if default.is_dir() else None
 
 
 def _follow(bar: Activity | None) -> Callable[[BatchProgress], None] | None:

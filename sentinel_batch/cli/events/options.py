@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
-from sentinel_batch.cli.audio.options import VOICEPRINTS, KeyFile, Model, Profile, Store, exported_key
+from sentinel_batch.cli.audio.options import KeyFile, Model, Profile, Store, exported_key, find_voices
 from sentinel_batch.cli.option_groups import Options
 from sentinel_batch.cli.output import Output
 from sentinel_batch.cli.session import Session
@@ -103,10 +103,10 @@ def open_handler(session: Session, judged: Judged, *, workers: int = 1) -> Itera
     """Give what makes results of events."""
     from audio_batch.events import Judging, VoiceHandler
 
-    voices = session.configure().lake / VOICEPRINTS
+    voices = find_voices(session.configure())
     judging = Judging(
         policies=_parse_policies(judged.policy_for or ()),
-        store=judged.enrollments or (voices if voices.is_dir() else None),
+        store=judged.enrollments or voices,
         model=judged.model,
         profile=judged.profile,
         sar_drafts=judged.sar_drafts,
@@ -160,7 +160,7 @@ def prepared(session: Session, judged: Judged, consumed: Consumed) -> Iterator[P
     """Give what a consumer is made with; what was begun in the store is written when the block ends."""
     from audio_batch.events import EventStore, Limits, open_sink
 
-    path = consumed.store or session.configure().lake / STORE_FOLDER / "events.db"
+    path = consumed.store or session.configure().beside_lake(f"{STORE_FOLDER}/events.db", "Name a file with --store.")
     sink = open_sink(consumed.results, workers=consumed.workers) if consumed.results else None
     limits = Limits(consumed.workers, consumed.attempts, keep_days=consumed.keep_days)
     with (

@@ -23,7 +23,7 @@ from sentinel_batch.ingestion.loading.staging import Staged
 from sentinel_batch.ingestion.result import FileResult
 from sentinel_batch.ingestion.shaping.fields import has_legs
 from sentinel_batch.ingestion.shaping.rows import Shaping
-from sentinel_batch.lake import Lake, Snapshot, StagedFile, scan_parts
+from sentinel_batch.lake import Lake, Snapshot, StagedFile, fetch_files, scan_parts
 from sentinel_batch.schema import CALL_RECORDS, INGESTS, REJECTED_RECORDS, polars_schema
 
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ def _collapse(files: list[StagedFile], known: list[Snapshot], shaping: Shaping) 
     stored = [
         path for tables in known for path in tables.files(CALL_RECORDS.name, first - _LEG_REACH, last + _LEG_REACH)
     ]
+    fetch_files(stored)
     scratch = files[0].path.parent / "legs"
     rule = LegRule.of(shaping.layout.dialect.legs, shaping.numbers.region)
     legs = collapse_legs([part.path for part in files], stored, scratch, rule)
@@ -209,6 +210,7 @@ def _hash_files(
 ) -> KeySpill:
     import polars as pl
 
+    fetch_files(paths)
     keys = KeySpill(folder)
     for path in paths:
         frame = pl.read_parquet(path, columns=list(KEY), glob=False, hive_partitioning=False)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from batch_base.names import name_of
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
+from sentinel_batch.errors import LakeNotFoundError
 from sentinel_batch.ingestion.loading.file import FileIngest
 from sentinel_batch.ingestion.loading.options import Options, Progress, read_options
 from sentinel_batch.ingestion.reading.files import find_files
@@ -128,7 +130,10 @@ def _place(path: Path) -> str:
 def _rehearse(found: list[Path], desk: Desk, options: Options) -> IngestResult:
     result = IngestResult(new_run_id(), dry_run=True)
     with TemporaryDirectory(prefix="sentinel-dry-run-") as folder:
-        known = [desk.tables] if (desk.config.lake / "call_records").is_dir() else []
+        known = []
+        with suppress(LakeNotFoundError):
+            known.append(desk.tables)
+
         _ingest_files(found, Lake.create(folder), known, options, result)
     return result
 

@@ -91,6 +91,7 @@ def simulate_agents(
     """
     desk = open_desk(lake, config)
     plan = AgentPlan(subscribers, days, seed, start, boxes, desk.config.timezone, desk.config.region)
+    desk.config.beside_lake(FOLDER, "Simulate into a folder; copy it into the bucket if it is wanted there.")
     target = desk.create_lake()
     with full_disk_reported(target.path), recorded_run(target, "simulate", plan.to_dict()) as run:
         society = found_society(plan)

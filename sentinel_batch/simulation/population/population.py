@@ -176,6 +176,7 @@ def simulate_population(
         boxes, sims_per_box,
     )  # fmt: skip
     desk = open_desk(lake, config)
+    desk.config.beside_lake(FOLDER, "Simulate into a folder; copy it into the bucket if it is wanted there.")
     target = desk.create_lake()
     with full_disk_reported(target.path), recorded_run(target, "simulate", plan.to_dict()) as run:
         population = plan_population(plan)
