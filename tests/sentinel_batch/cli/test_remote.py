@@ -199,7 +199,9 @@ def test_mock_needs_no_key(call: Call, api: ApiServer, monkeypatch: pytest.Monke
 
 def test_mock_never_leaves_the_machine(call: Call, api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "MOCK_URL", f"http://localhost:{free_port()}")
-    failed = call("remote", "score", "audio.wav", "--mock", "--max-retries", "0", "--json")  # The environment says else.
+    failed = call(
+        "remote", "score", "audio.wav", "--mock", "--max-retries", "0", "--json"
+    )  # The environment says else.
     assert failed.code == 1 and failed.document["error"]["type"] == "ConnectionError"
     for url in ("https://api.sonotheia.com", "http://localhost.example.com", "http://localhost@example.com"):
         refused = call("remote", "score", "audio.wav", "--mock", "--api-url", url, "--json")
