@@ -90,7 +90,7 @@ async def receive_recordings(request: Request, folder: Path, limit: int, most: i
         )
     for path in sent.paths:
         if path.stat().st_size == 0:
-            raise refuse(400, f"Audio file is empty: {path.name}", code="empty_file")
+            raise refuse(400, "Audio file is empty", code="empty_file", hint=f"It is {path.name!r}: send it again.")
     return sent
 
 

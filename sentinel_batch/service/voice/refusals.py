@@ -34,7 +34,7 @@ def name_status(status: int) -> str:
     return _NAMES.get(status) or HTTPStatus(status).phrase.capitalize()
 
 
-def word_refusal(status: int, body: Any) -> dict[str, Any]:
+def word_refusal(status: int, body: Any, has_key: bool = False) -> dict[str, Any]:
     """Return the body of a refusal in the published form.
 
     Parameters
@@ -43,6 +43,8 @@ def word_refusal(status: int, body: Any) -> dict[str, Any]:
         Its status.
     body
         Its body as the rest of the service words it.
+    has_key
+        Whether a key was sent.
     """
     found = body if isinstance(body, dict) else {}
     detail = found.get("detail", found)
@@ -52,6 +54,8 @@ def word_refusal(status: int, body: Any) -> dict[str, Any]:
         facts = detail
     else:
         facts = {"message": detail, **found}
+        if detail and (published := _find_message(status, has_key)) is not None:
+            facts = {**facts, "message": published, "hint": str(detail)}
     code = facts.get("code") or name_status(status).lower().replace(" ", "_")
     hint = facts.get("hint")
     return {
@@ -60,6 +64,17 @@ def word_refusal(status: int, body: Any) -> dict[str, Any]:
         "code": code,
         **({"hint": hint} if hint else {}),
     }
+
+
+def _find_message(status: int, has_key: bool) -> str | None:
+    """Return the published message of what the guard refuses; its own words, which tell more, become the hint."""
+    if status == 401:
+        return "Invalid API key" if has_key else "Missing or invalid Authorization header"
+    return "Too many requests. Please retry later" if status == 429 else None
+
+
+def _has_key(headers: Headers) -> bool:
+    return bool(headers.get("x-api-key")) or headers.get("authorization", "").lower().startswith("bearer ")
 
 
 def _say(item: Mapping[str, Any]) -> str:
@@ -84,10 +99,10 @@ class WordedRefusals:
         self._every_path = every_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not (self._every_path or scope["path"] in VOICE_PATHS):
+        if scope["type"] != "http" or not (self._every_path or _is_published(scope["path"])):
             await self._app(scope, receive, send)
             return
-        answer = _Answer(send)
+        answer = _Answer(send, _has_key(Headers(scope=scope)))
         try:
             await self._app(scope, receive, answer)
         except Exception as error:
@@ -98,11 +113,17 @@ class WordedRefusals:
             await JSONResponse(word_refusal(500, {"detail": body}), 500)(scope, receive, send)
 
 
+def _is_published(path: str) -> bool:
+    """Tell whether a path is one of the voice API, or would be: nobody else answers below ``/v1/``."""
+    return path in VOICE_PATHS or path.startswith("/v1/")
+
+
 class _Answer:
     """An answer on its way out; a refusal is held until its body is whole."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, has_key: bool) -> None:
         self._send = send
+        self._has_key = has_key
         self.begun = False
         self._held: Message | None = None
         self._body = b""
@@ -119,7 +140,8 @@ class _Answer:
             await self._send(message)
 
     async def _release(self, start: Message) -> None:
-        body = json.dumps(word_refusal(start["status"], json.loads(self._body or b"{}")), ensure_ascii=False).encode()
+        worded = word_refusal(start["status"], json.loads(self._body or b"{}"), self._has_key)
+        body = json.dumps(worded, ensure_ascii=False).encode()
         MutableHeaders(scope=start)["Content-Length"] = str(len(body))
         self.begun = True
         await self._send(start)

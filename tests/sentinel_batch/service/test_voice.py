@@ -142,6 +142,17 @@ def test_requests_that_are_not_as_published(admin: httpx.Client, service: Runnin
     assert admin.head(DETECT).status_code == 405
 
 
+def test_messages_as_published(admin: httpx.Client, service: RunningService) -> None:
+    unnamed = httpx.post(service.url + DETECT).json()
+    assert (unnamed["error"], unnamed["message"]) == ("Unauthorized", "Missing or invalid Authorization header")
+    for headers in ({"Authorization": "Bearer wrong"}, {"X-API-Key": "wrong"}):
+        wrong = httpx.post(service.url + DETECT, headers=headers).json()
+        assert wrong["message"] == "Invalid API key" and "Bearer KEY" in wrong["hint"]
+    unknown = admin.post("/v1/voice/nothing")
+    assert unknown.status_code == 404 and list(unknown.json())[:2] == ["error", "message"]
+    assert send(admin, DETECT, ("call.wav", b"")).json()["message"] == "Audio file is empty"
+
+
 def test_form_that_is_sent_in_pieces(admin: httpx.Client) -> None:
     """As axios sends it: without a length, and JSON parts with a type of their own."""
     head = b'--x\r\nContent-Disposition: form-data; name="audio"; filename="a.wav"\r\nContent-Type: audio/wav\r\n\r\n'

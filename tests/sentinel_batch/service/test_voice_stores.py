@@ -114,8 +114,6 @@ def test_samples_wait_for_each_other(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
-        (401, {"detail": "A key is needed."}, ("Unauthorized", "A key is needed.", "unauthorized")),
-        (429, {"detail": "Slow."}, ("Rate limit exceeded", "Slow.", "rate_limit_exceeded")),
         (422, {"detail": [{"loc": ["body", "x"], "msg": "Wrong"}]}, ("Unprocessable content", "x: Wrong.", None)),
         (422, {"detail": [{"loc": ["body"], "msg": "Wrong."}]}, ("Unprocessable content", "Wrong.", None)),
         (503, {"detail": "Later.", "code": "queue_full"}, ("Service unavailable", "Later.", "queue_full")),
@@ -131,6 +129,21 @@ def test_refusals_are_worded_as_published(status: int, body: Any, said: tuple[st
     assert (worded["error"], worded["message"]) == said[:2] and said[2] in (None, worded["code"])
     assert name_status(status) == said[0]
     assert ("hint" in worded) == ("hint" in str(body))
+
+
+@pytest.mark.parametrize(
+    ("status", "has_key", "message"),
+    [
+        (401, False, "Missing or invalid Authorization header"),
+        (401, True, "Invalid API key"),
+        (429, True, "Too many requests. Please retry later"),
+    ],
+)
+def test_what_the_guard_says_becomes_the_hint(status: int, has_key: bool, message: str) -> None:
+    worded = word_refusal(status, {"detail": "The guard's words."}, has_key)
+    assert (worded["message"], worded["hint"]) == (message, "The guard's words.")
+    own = word_refusal(status, {"detail": {"message": "Ours.", "code": "c"}}, has_key)
+    assert own["message"] == "Ours." and "hint" not in own
 
 
 @pytest.mark.parametrize(
