@@ -180,6 +180,9 @@ def test_enrolment_in_one_go_then_verification(admin: httpx.Client, service: Run
     assert human["verified"] is True and human["session_id"] == "mfa-1" and human["confidence"] > 0.9
     other = send(admin, VERIFY, SYNTHETIC, enrollment_id="ada").json()
     assert other["verified"] is False and other["recommended_action"] == "defer_to_review" and other["reasons"]
+    cut = send(admin, VERIFY, ("call.wav", HUMAN.read_bytes()[:-3000]), enrollment_id="ada").json()
+    assert (cut["verified"], cut["abstention"]) == (False, "invalid_recording") and cut["confidence"] > 0.9
+    assert cut["reasons"][0].startswith("spoof_check_abstained")
     sample = base64.b64encode(HUMAN.read_bytes()).decode()
     asked = {"voice_sample": sample, "transaction_id": "TXN1", "customer_id": "ada", "channel": "app", "amount_usd": 5}
     later = admin.post("/api/authenticate", json=asked).json()
