@@ -114,7 +114,7 @@ def run_stages(task: Task, settings: Settings, sha256: str) -> Findings:
         verdict=verdict,
         enrollment_id=claimed,
         verification=verification,
-        decision=decide(task, settings, verdict.value, verification.value),
+        decision=decide(task, settings, verdict.value, verification),
         features=_measure(task, settings, checked.value, verdict.value),
         scorer=scored.value.scorer if scored.value else None,
         scorer_fallback=scored.value.fallback if scored.value else None,
@@ -122,13 +122,17 @@ def run_stages(task: Task, settings: Settings, sha256: str) -> Findings:
 
 
 def decide(
-    task: Task, settings: Settings, verdict: Verdict | None = None, verification: Verification | None = None
+    task: Task, settings: Settings, verdict: Verdict | None = None, verification: Part[Verification] | None = None
 ) -> Part[Decision]:
-    """Route the call; one whose recording could not be analysed is routed all the same."""
+    """Route the call; one whose recording could not be analysed is routed all the same, and never let through because a
+    verification that was asked for has failed.
+    """
+    asked = verification or Part[Verification]()
     policy = task.policy or settings.policy
     if policy is None:
         return Part()
-    return attempt("route", lambda: routing.route(verdict, verification, task.context, policy))
+    unanswered = asked.failure.message if asked.failure is not None else None
+    return attempt("route", lambda: routing.route(verdict, asked.value, task.context, policy, unanswered=unanswered))
 
 
 def _identify(task: Task, settings: Settings) -> Identity:

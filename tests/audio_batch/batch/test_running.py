@@ -112,6 +112,10 @@ def test_verification_is_asked_where_the_manifest_names_a_voice(
     assert row["verified"] is True and row["log_likelihood_ratio"] == 3.5 and row["enrollment_id"] == "anna"
     assert unknown["error_stage"] == "verify" and "Nobody is enrolled" in unknown["error_message"]
     assert unknown["status"] == "scored" and unknown["score"] is not None
+    # A policy that asks for no verification must not let a call through whose verification has failed.
+    lenient = run(inbox, manifest=manifest, store=store, workers=0, policy="voice_only", with_features=False)
+    decided = find_row(lenient, "b.wav")
+    assert decided["action"] != "ALLOW" and "verification" in decided["missing_inputs"]
     assert two["verification_reasons"] == ["channel 1"] and row["verification_reasons"] == ["channel None"]
 
 
