@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,7 +109,7 @@ def open_server(remote: str | None, lake: str, settings: Mapping[str, str]) -> I
             hint='Set [spark] remote = "sc://spark.example:15002", or SENTINEL_SPARK_REMOTE.',
             key="spark.remote",
         )
-    with named_extra():
+    with named_extra(), _named_program():
         from pyspark.sql.connect.client.retries import DefaultPolicy
         from pyspark.sql.connect.session import SparkSession
     _knock(remote)
@@ -123,6 +124,23 @@ def open_server(remote: str | None, lake: str, settings: Mapping[str, str]) -> I
             yield server
         finally:
             session.stop()
+
+
+@contextmanager
+def _named_program() -> Iterator[None]:
+    """Give the program a file's name if it has none, as with ``python -c`` and in processes that were started by it.
+
+    pyspark-client 4.2 takes such a program for its own doctests when it is first imported, and ends it.
+    """
+    program = sys.modules["__main__"]
+    if hasattr(program, "__file__"):
+        yield
+        return
+    program.__file__ = "<command>"
+    try:
+        yield
+    finally:
+        del program.__file__
 
 
 def tells_of_rule(error: Exception) -> bool:

@@ -104,9 +104,9 @@ def test_a_length_of_time_is_refused(engine: Settings, lake: Lake, tmp_path: Pat
 
 
 def test_what_ran_leaves_nothing_on_the_server(engine: Settings, lake: Lake) -> None:
+    sb.open(lake, **engine).detect()
     from pyspark.sql.connect.session import SparkSession
 
-    sb.open(lake, **engine).detect()
     session = SparkSession.builder.remote(engine["spark_remote"]).create()
     try:
         assert session.catalog.listTables() == []
