@@ -79,7 +79,7 @@ def test_nothing_is_lost_when_the_consumer_is_killed(queue: Queue, tmp_path: Pat
 @pytest.mark.slow
 def test_ten_thousand_events_and_ten_kills(queue: Queue, tmp_path: Path) -> None:
     # The server that plays SQS looks at all its messages for each request.
-    _run_with_kills(queue, tmp_path, events=1_500 if isinstance(queue, SqsQueue) else 10_000, kills=10)
+    _run_with_kills(queue, tmp_path, events=600 if isinstance(queue, SqsQueue) else 10_000, kills=10)
 
 
 def test_a_consumer_that_is_told_to_end_finishes_what_it_has_begun(queue: Queue, tmp_path: Path) -> None:

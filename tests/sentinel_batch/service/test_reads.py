@@ -94,6 +94,7 @@ def test_an_answer_that_takes_too_long_is_refused(hurried: RunningService, path:
 
 @pytest.mark.slow
 def test_benchmark_asks_a_real_service(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("locust", reason="locust is not installed (dev extra)")
     assert not run(tmp_path, LEAST_CALLS, 4, 3)
     said = capsys.readouterr().out
     assert "| no pause | explain |" in said and "| risk, bare DuckDB |" in said
