@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -92,9 +93,10 @@ def test_an_answer_that_takes_too_long_is_refused(hurried: RunningService, path:
     assert answer.json()["detail"].startswith("No answer within 0 s") and answer.json()["hint"]
 
 
+# Importing it would patch the sockets of this process.
+@pytest.mark.skipif(find_spec("locust") is None, reason="locust is not installed (dev extra)")
 @pytest.mark.slow
 def test_benchmark_asks_a_real_service(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("locust", reason="locust is not installed (dev extra)")
     assert not run(tmp_path, LEAST_CALLS, 4, 3)
     said = capsys.readouterr().out
     assert "| no pause | explain |" in said and "| risk, bare DuckDB |" in said
