@@ -102,7 +102,7 @@ class Doorkeeper:
         """Tell whether who was let in would be let in now: the key is not revoked, the token not expired."""
         if principal.expires is not None:
             return time.time() < principal.expires
-        return principal.key_id is None or self._keys.is_valid(principal.key_id)
+        return principal.key_id is None or self._keys.get_valid(principal.key_id) is not None
 
     def issue_ticket(self, principal: Principal) -> tuple[str, float]:
         """Return a ticket that opens one WebSocket, and for how many seconds it does."""

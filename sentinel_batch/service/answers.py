@@ -37,7 +37,7 @@ def is_masked(principal: Principal | None, settings: ServiceSettings) -> bool:
     return settings.mask_numbers and principal is not None and principal.role == "reader"
 
 
-def check_search(principal: Principal | None, settings: ServiceSettings, suspect: str | None) -> None:
+def check_search(request: Request, suspect: str | None) -> None:
     """Refuse a search by prefix of somebody who sees masked numbers: digit by digit it would tell what is masked.
 
     Raises
@@ -45,7 +45,8 @@ def check_search(principal: Principal | None, settings: ServiceSettings, suspect
     HTTPException
         With 403.
     """
-    if suspect and "*" in suspect and is_masked(principal, settings):
+    settings: ServiceSettings = request.app.state.service.settings
+    if suspect and "*" in suspect and is_masked(request.scope["state"].get("principal"), settings):
         raise HTTPException(403, "Who sees masked numbers may look for whole numbers only, not for prefixes.")
 
 

@@ -85,25 +85,34 @@ def describe(error: ReportedError, loc: tuple[str, ...] = ("body",), scrub: Any 
     return status, {"detail": message, "code": error.code, "hint": hint}
 
 
-def answer_error(error: ReportedError, loc: tuple[str, ...], scrub: Any) -> JSONResponse:
-    """Return an error that a user may see as a response; parameters are those of :func:`describe`."""
-    status, body = describe(error, loc, scrub)
-    return JSONResponse(body, status, {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None)
-
-
 def answer_invalid(errors: Sequence[Any]) -> JSONResponse:
     """Return what is wrong with values, without the values: they may be long, or hold what JSON cannot (NaN)."""
     kept = [{k: v for k, v in item.items() if k in ("type", "loc", "msg", "ctx")} for item in errors]
     return JSONResponse({"detail": to_plain(kept)}, 422)
 
 
-def answer_unexpected(scope: Scope, error: Exception) -> JSONResponse:
-    """Return what is said of an error that nobody foresaw; the log has it."""
+def answer_failure(scope: Scope, error: Exception, scrub: Any) -> JSONResponse:
+    """Return an error that a route raises as a response; one that nobody foresaw is in the log.
+
+    Parameters
+    ----------
+    scope
+        Of the request.
+    error
+        The error.
+    scrub
+        Takes paths of this machine out of the message.
+    """
+    if isinstance(error, ReportedError):
+        status, body = describe(error, ("query",) if scope["method"] == "GET" else ("body",), scrub)
+        return JSONResponse(body, status, {"Retry-After": str(RETRY_SECONDS)} if status == 503 else None)
+    if isinstance(error, sqlite3.OperationalError):
+        return _answer_unwritable(scope, error)
     log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
     return JSONResponse({"detail": "The service has failed; its log says where.", "code": "unexpected"}, 500)
 
 
-def answer_unwritable(scope: Scope, error: sqlite3.OperationalError) -> JSONResponse:
+def _answer_unwritable(scope: Scope, error: sqlite3.OperationalError) -> JSONResponse:
     """Return what is said when the service's own files cannot be used: their disk is full, away, or too busy."""
     log.warning("%s %s: %s", scope["method"], scope["path"], error)
     if "full" in str(error):
@@ -116,19 +125,13 @@ def answer_unwritable(scope: Scope, error: sqlite3.OperationalError) -> JSONResp
 def install(app: FastAPI) -> None:
     """Let an application answer every failure in the same way."""
 
-    @app.exception_handler(ReportedError)
-    async def say(request: Request, error: ReportedError) -> JSONResponse:
-        loc = ("query",) if request.method == "GET" else ("body",)
-        return answer_error(error, loc, request.app.state.service.settings.scrub)
+    async def say(request: Request, error: Exception) -> JSONResponse:
+        return answer_failure(request.scope, error, request.app.state.service.settings.scrub)
+
+    # Each by itself: what is registered for Exception alone is raised again once it is answered.
+    for kind in (ReportedError, sqlite3.OperationalError, Exception):
+        app.add_exception_handler(kind, say)
 
     @app.exception_handler(RequestValidationError)
     async def say_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         return answer_invalid(error.errors())
-
-    @app.exception_handler(sqlite3.OperationalError)
-    async def say_unwritable(request: Request, error: sqlite3.OperationalError) -> JSONResponse:
-        return answer_unwritable(request.scope, error)
-
-    @app.exception_handler(Exception)
-    async def say_unexpected(request: Request, error: Exception) -> JSONResponse:
-        return answer_unexpected(request.scope, error)

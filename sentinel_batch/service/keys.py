@@ -7,6 +7,7 @@ import hmac
 import re
 import secrets
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -129,19 +130,23 @@ class KeyStore:
         parts = _KEY.fullmatch(text)
         if parts is None:
             return None
-        rows = self._database.read("SELECT * FROM keys WHERE id = ? AND revoked_at IS NULL", (parts[1],))
+        rows = self._read_valid(parts[1])
         # 256 random bits cannot be guessed, so one round of SHA-256 keeps them as well as a slow hash would.
         if not rows or not hmac.compare_digest(rows[0]["hash"], _hash(parts[2])):
             return None
         return _key(rows[0])
 
-    def is_valid(self, key_id: str) -> bool:
-        """Tell whether a key is there, and not revoked."""
-        return bool(self._database.read("SELECT 1 FROM keys WHERE id = ? AND revoked_at IS NULL", (key_id,)))
+    def get_valid(self, key_id: str) -> Key | None:
+        """Return the valid key of an id, or None."""
+        rows = self._read_valid(key_id)
+        return _key(rows[0]) if rows else None
 
     def has_valid(self) -> bool:
         """Tell whether anybody could be let in."""
         return any(key.revoked_at is None for key in self.list())
+
+    def _read_valid(self, key_id: str) -> Sequence[sqlite3.Row]:
+        return self._database.read("SELECT * FROM keys WHERE id = ? AND revoked_at IS NULL", (key_id,))
 
 
 def _hash(secret: str) -> str:

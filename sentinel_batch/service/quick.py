@@ -7,7 +7,6 @@ refused in the same words; :mod:`sentinel_batch.service.v1` and :mod:`sentinel_b
 from __future__ import annotations
 
 import logging
-import sqlite3
 from collections.abc import Awaitable, Callable
 from types import SimpleNamespace
 from typing import Any
@@ -18,9 +17,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from batch_base.errors import ReportedError
 from sentinel_batch.service.access import SEND, Principal, check_role, principal_of
-from sentinel_batch.service.failures import answer_error, answer_invalid, answer_unexpected, answer_unwritable
+from sentinel_batch.service.failures import answer_failure, answer_invalid
 from sentinel_batch.service.receiving import Refused, describe_event, read_call, read_many, refuse
 from sentinel_batch.service.shapes import CallEvent
 from sentinel_batch.service.state import Service
@@ -59,12 +57,8 @@ class EventRoutes:
             return JSONResponse({"detail": refusal.detail}, refusal.status_code, dict(refusal.headers or {}))
         except ValidationError as error:
             return answer_invalid(refuse(error))
-        except ReportedError as error:
-            return answer_error(error, ("body",), self._service.settings.scrub)
-        except sqlite3.OperationalError as error:
-            return answer_unwritable(scope, error)
         except Exception as error:
-            return answer_unexpected(scope, error)
+            return answer_failure(scope, error, self._service.settings.scrub)
 
 
 async def _read(receive: Receive) -> bytes:

@@ -63,8 +63,7 @@ class SessionStore:
         )
         if not rows:
             return None
-        valid = (key for key in self._keys.list() if key.revoked_at is None and key.id == rows[0]["key_id"])
-        key = next(valid, None)
+        key = self._keys.get_valid(rows[0]["key_id"])
         return Principal(key.name, key.role, key.id) if key is not None else None
 
     def close(self, headers: Headers) -> None:

@@ -15,6 +15,7 @@ from sentinel_batch.alerts import annotate_alerts, get_alert, list_alerts, revie
 from sentinel_batch.desk import Desk
 from sentinel_batch.service.access import JUDGE, READ, SEND, Principal, needs
 from sentinel_batch.service.answers import answer
+from sentinel_batch.service.failures import JobNotFoundError
 from sentinel_batch.service.jobs import DONE, OPEN, Job, new_job_id
 from sentinel_batch.service.probes import describe_health
 from sentinel_batch.service.published import publish_alerts, sort_published
@@ -158,7 +159,11 @@ async def queue_file(request: Request, by: str) -> Job:
 
 
 def _is_queued(service: Service, job_id: str) -> bool:
-    return any(job.id == job_id for job in service.jobs.list(1000))
+    try:
+        service.jobs.get(job_id)
+    except JobNotFoundError:
+        return False
+    return True
 
 
 def _answer_job(request: Request, job: Job) -> JSONResponse:

@@ -54,7 +54,7 @@ def list_page(
     principal: Principal = visitor(READ),  # noqa: B008
 ) -> Response:
     """Show alerts, those that wait for a verdict unless others are asked for."""
-    check_search(principal, service_of(request).settings, suspect)
+    check_search(request, suspect)
     desk = desk_of(request)
     rows = list_alerts(lake=desk, severity=severity or None, status=status or None, suspect=suspect or None)
     if _SORTS[sort]:

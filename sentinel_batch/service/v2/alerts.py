@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from sentinel_batch.alerts import explain, get_alert, list_alerts, undo_review
 from sentinel_batch.desk import Desk
 from sentinel_batch.detection import read_guidance
-from sentinel_batch.service.access import JUDGE, READ, Principal, needs, principal_of
+from sentinel_batch.service.access import JUDGE, READ, Principal, needs
 from sentinel_batch.service.answers import answer, check_search
 from sentinel_batch.service.reading import WHILE, answer_from_lake
 from sentinel_batch.service.shapes import Int64, Note, Plain, Severity, alert_row
@@ -48,7 +48,7 @@ async def list_all_alerts(
     """List alerts, the worst first; suspect is a number in any notation, or a prefix with ``*``."""
     filters: dict[str, Any] = {"severity": severity, "reviewed": reviewed, "suspect": suspect, "status": status}
 
-    check_search(principal_of(request.scope), service_of(request).settings, suspect)
+    check_search(request, suspect)
 
     def read(desk: Desk) -> dict[str, Any]:
         rows = list_alerts(lake=desk, **filters, since=read_moment(since, "since"), limit=limit)

@@ -10,11 +10,11 @@ from starlette.responses import Response
 from sentinel_batch.boxes import get_box, list_boxes
 from sentinel_batch.desk import Desk
 from sentinel_batch.scores import describe_suspects, list_suspects, rank_queue
-from sentinel_batch.service.access import READ, needs, principal_of
+from sentinel_batch.service.access import READ, needs
 from sentinel_batch.service.answers import check_search
 from sentinel_batch.service.reading import WHILE, answer_from_lake
 from sentinel_batch.service.shapes import Int64, Plain, Severity
-from sentinel_batch.service.v2.common import PREFIX, Answer, Limit, Moment, listed, read_moment, service_of
+from sentinel_batch.service.v2.common import PREFIX, Answer, Limit, Moment, listed, read_moment
 
 router = APIRouter(prefix=PREFIX, tags=["v2"])
 
@@ -30,7 +30,7 @@ async def list_all_suspects(
 ) -> Response:
     """List who is suspected, the worst first: one row per number or box, with its alerts."""
 
-    check_search(principal_of(request.scope), service_of(request).settings, suspect)
+    check_search(request, suspect)
 
     def read(desk: Desk) -> dict[str, Any]:
         period: dict[str, Any] = {"since": read_moment(since, "since"), "until": read_moment(until, "until")}
