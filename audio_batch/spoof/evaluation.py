@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from audio_batch.errors import AudioError, AudioUsageError
 from audio_batch.spoof import metrics
-from audio_batch.spoof.calibration import Calibration, fit_calibration
+from audio_batch.spoof.calibration import fit_calibration
 from audio_batch.spoof.manifest import Clip, read_manifest
-from audio_batch.spoof.model import ChannelModel, Model, load_model, write_model
+from audio_batch.spoof.model import Model, load_model, write_model
 from audio_batch.spoof.scorer import score
+from audio_batch.spoof.segment_scorer import SegmentScorer
 from audio_batch.spoof.training import require_many
 from audio_batch.verdict import Verdict
 
@@ -170,13 +171,17 @@ def calibrate_model(
         require_many(clips)
     loaded = load_model(model)
     scored, _ = _score_clips(clips, model, progress)
-    channels = {name: _recalibrate(channel, scored) for name, channel in loaded.channels.items()}
+    by_channel = {
+        name: [pair for pair in scored if loaded.select_channel(pair[1].channel_class) is channel]
+        for name, channel in loaded.channels.items()
+    }
+    channels = {name: _recalibrate(channel, by_channel[name]) for name, channel in loaded.channels.items()}
     if all(channels[name] is loaded.channels[name] for name in channels):
         raise AudioUsageError(
             "No channel class has human and synthetic recordings that can be decoded",
             hint="Calibration needs both classes over the same kind of channel.",
         )
-    changed = Model(version or Path(out).name, channels, loaded.thresholds)
+    changed = replace(loaded, version=version or Path(out).name, channels=channels)
     write_model(Path(out), changed)
     return changed
 
@@ -199,16 +204,12 @@ def _score_clips(
     return scored, failed
 
 
-def _recalibrate(channel: ChannelModel, scored: Sequence[tuple[Clip, Verdict]]) -> ChannelModel:
-    rows = [(clip.label, verdict.score) for clip, verdict in scored if verdict.channel_class == channel.name]
-    labels = [label for label, _ in rows]
+def _recalibrate(channel: SegmentScorer, scored: Sequence[tuple[Clip, Verdict]]) -> SegmentScorer:
+    labels = [clip.label for clip, _ in scored]
     if len(set(labels)) < 2:
         return channel
-    fitted = fit_calibration(metrics.log_odds([value or 0.0 for _, value in rows]), labels)
-    slope = fitted.slopes[0]
-    old = channel.calibration
-    new = Calibration(tuple(s * slope for s in old.slopes), old.offset * slope + fitted.offset)
-    return replace(channel, calibration=new, spread=channel.spread * abs(slope))
+    fitted = fit_calibration(_log_odds(scored), labels)
+    return channel.recalibrate(fitted.slopes[0], fitted.offset)
 
 
 def _tabulate(scored: Sequence[tuple[Clip, Verdict]], threshold: float) -> list[Figures]:

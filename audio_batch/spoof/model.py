@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,17 @@ from numpy.typing import NDArray
 from audio_batch.errors import AudioUsageError, ModelError
 from audio_batch.spoof.calibration import Calibration, Thresholds
 from audio_batch.spoof.network import Network, frame_picture, load_network
+from audio_batch.spoof.reasons import explain_segments
 from audio_batch.spoof.representation import REPRESENTATION_VERSION, Spectra, describe_spectra, list_names
+from audio_batch.spoof.segment_scorer import HOP_SECONDS, SEGMENT_SECONDS, Outputs, SegmentScorer
 from audio_batch.spoof.trees import Trees, load_trees
+from audio_batch.verdict import Reason
+from batch_base.hashing import hash_value
 
 DEFAULT_MODEL = "telephone-2"
 MODEL_FORMAT = 1
+STATISTICS = "statistics"
+"""Kind of a scorer that rests on the statistics of segments."""
 RATES = {"narrowband": 8000, "wideband": 16000}
 
 
@@ -48,16 +55,6 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Outputs:
-    """What a channel model says of some segments: `values` are the statistics, `log_odds` is calibrated."""
-
-    values: NDArray[np.float32]
-    parts: NDArray[np.float64]
-    log_odds: NDArray[np.float64]
-    outside: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
 class ChannelModel:
     """The scorer of one channel class.
 
@@ -83,7 +80,7 @@ class ChannelModel:
     reference: Reference = field(repr=False)
     spread: float
 
-    def score(self, signals: list[NDArray[np.float32]]) -> Outputs:
+    def score(self, signals: Sequence[NDArray[np.float32]]) -> Outputs:
         """Score segments at the model's sampling rate, each of shape (samples,)."""
         spectra = [Spectra.of(signal, self.sampling_rate) for signal in signals]
         values = np.array([list(describe_spectra(s).values()) for s in spectra], dtype=np.float32)
@@ -91,7 +88,39 @@ class ChannelModel:
         if self.network is not None:
             parts.append(self.network.score(frame_picture(s.picture) for s in spectra))
         stacked = np.column_stack(parts)
-        return Outputs(values, stacked, self.calibration.apply(stacked), self.reference.measure_outside(values))
+        outside = self.reference.measure_outside(values) / self.reference.outside_limit
+        return Outputs(values, stacked, self.calibration.apply(stacked), outside)
+
+    def explain(self, values: NDArray[np.float32], parts: NDArray[np.float64]) -> tuple[Reason, ...]:
+        """Return the features that moved the score of some segments most, strongest first."""
+        return explain_segments(self, values, parts)
+
+    @property
+    def calibrated(self) -> bool:
+        """True: training calibrates."""
+        return True
+
+    def recalibrate(self, slope: float, offset: float) -> ChannelModel:
+        """Return the same classifiers with other log-odds: ``slope * log_odds + offset``."""
+        old = self.calibration
+        fitted = Calibration(tuple(s * slope for s in old.slopes), old.offset * slope + offset)
+        return replace(self, calibration=fitted, spread=self.spread * abs(slope))
+
+    def store(self, folder: Path) -> dict[str, Any]:
+        """Write trees and network into a folder, and return the rest."""
+        self.trees.save(folder / f"{self.name}_trees.json")
+        if self.network is not None:
+            self.network.save(folder / f"{self.name}_network.onnx")
+        return {
+            "kind": STATISTICS,
+            "names": list(self.names),
+            "network": self.network is not None,
+            "calibration": self.calibration.to_dict(),
+            "spread": self.spread,
+            "outside_limit": self.reference.outside_limit,
+            "human": np.round(self.reference.human, 5).tolist(),
+            "domain": np.round(self.reference.domain, 5).tolist(),
+        }
 
 
 @dataclass(frozen=True)
@@ -102,13 +131,22 @@ class Model:
     ----------
     version
         Name and number under which verdicts cite it.
+    channels
+        By channel class; ``narrowband`` is always there.
+    segment_seconds, hop_seconds
+        Length of the segments that it scores, and distance between two starts.
+    sha256
+        Of its files, as they were read; empty for one that was not read from files.
     """
 
     version: str
-    channels: Mapping[str, ChannelModel]
+    channels: Mapping[str, SegmentScorer]
     thresholds: Thresholds
+    segment_seconds: float = SEGMENT_SECONDS
+    hop_seconds: float = HOP_SECONDS
+    sha256: str = ""
 
-    def select_channel(self, channel_class: str) -> ChannelModel:
+    def select_channel(self, channel_class: str) -> SegmentScorer:
         """Return the scorer of a channel class; the narrowband one where the class was not trained."""
         return self.channels.get(channel_class) or self.channels["narrowband"]
 
@@ -147,14 +185,28 @@ def _read_folder(folder: Path) -> Model:
                 hint="Train the model again with this version.",
             )
         channels = {name: _read_channel(folder, name, stored) for name, stored in document["channels"].items()}
-        return Model(document["version"], channels, Thresholds(**document["thresholds"]))
+        cut = document.get("segments", {"seconds": SEGMENT_SECONDS, "hop": HOP_SECONDS})
+        return Model(
+            document["version"], channels, Thresholds(**document["thresholds"]), float(cut["seconds"]),
+            float(cut["hop"]), _hash_files(folder),
+        )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"{str(place)!r} is damaged: {error}", hint="Copy the folder again, or train again."
         ) from error
 
 
-def _read_channel(folder: Path, name: str, stored: dict[str, Any]) -> ChannelModel:
+def _read_channel(folder: Path, name: str, stored: dict[str, Any]) -> SegmentScorer:
+    kind = stored.get("kind", STATISTICS)
+    if kind not in _READERS:
+        raise ModelError(
+            f"{str(folder)!r}: the {name} model is of the kind {kind!r}; this version reads {', '.join(_READERS)}",
+            hint="Install the version that wrote it.",
+        )
+    return _READERS[kind](folder, name, stored)
+
+
+def _read_statistics(folder: Path, name: str, stored: dict[str, Any]) -> SegmentScorer:
     rate = RATES[name]
     if tuple(stored["names"]) != list_names(rate):
         raise ModelError(f"The {name} model names other statistics than this version measures", hint="Train it again.")
@@ -170,6 +222,16 @@ def _read_channel(folder: Path, name: str, stored: dict[str, Any]) -> ChannelMod
         reference=reference,
         spread=float(stored["spread"]),
     )
+
+
+_READERS: dict[str, Callable[[Path, str, dict[str, Any]], SegmentScorer]] = {STATISTICS: _read_statistics}
+"""Kind of a channel's scorer to what reads it from the model's folder."""
+
+
+def _hash_files(folder: Path) -> str:
+    """Hash what the files of a model hold, whatever its folder is called."""
+    inside = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in (".json", ".onnx"))
+    return hash_value({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in inside})
 
 
 def write_model(folder: Path, model: Model) -> None:
@@ -192,28 +254,13 @@ def write_model(folder: Path, model: Model) -> None:
 
 
 def _write_files(folder: Path, model: Model) -> None:
-    for name, channel in model.channels.items():
-        channel.trees.save(folder / f"{name}_trees.json")
-        if channel.network is not None:
-            channel.network.save(folder / f"{name}_network.onnx")
     document = {
         "format": MODEL_FORMAT,
         "representation": REPRESENTATION_VERSION,
         "version": model.version,
         "polarity": "0 = human, 1 = synthetic",
         "thresholds": {"real": model.thresholds.real, "synthetic": model.thresholds.synthetic},
-        "channels": {name: _describe_channel(channel) for name, channel in model.channels.items()},
+        "segments": {"seconds": model.segment_seconds, "hop": model.hop_seconds},
+        "channels": {name: channel.store(folder) for name, channel in model.channels.items()},
     }
     (folder / "model.json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-
-
-def _describe_channel(channel: ChannelModel) -> dict[str, Any]:
-    return {
-        "names": list(channel.names),
-        "network": channel.network is not None,
-        "calibration": channel.calibration.to_dict(),
-        "spread": channel.spread,
-        "outside_limit": channel.reference.outside_limit,
-        "human": np.round(channel.reference.human, 5).tolist(),
-        "domain": np.round(channel.reference.domain, 5).tolist(),
-    }
