@@ -176,7 +176,8 @@ def _read(path: Path, sha256: str | None, layers: int | None) -> Whisper:
         return Whisper(found, width // 64, min(layers or count + 1, count + 1), weights)
     except (IndexError, KeyError, ValueError, struct.error) as error:
         raise ModelError(
-            f"{str(path)!r} is no Whisper model of CTranslate2: {error}", hint="Name the file model.bin of such a model."
+            f"{str(path)!r} is no Whisper model of CTranslate2: {error}",
+            hint="Name the file model.bin of such a model.",
         ) from error
 
 
@@ -209,7 +210,9 @@ def _parse(document: bytes) -> dict[str, NDArray[np.generic]]:
         shape = [take("I") for _ in range(rank)]
         number, size = take("B"), take("I")
         if name.startswith("encoder/"):
-            found[name[8:]] = np.frombuffer(document, KINDS[number], offset=place, count=int(np.prod(shape))).reshape(shape)
+            found[name[8:]] = np.frombuffer(document, KINDS[number], offset=place, count=int(np.prod(shape))).reshape(
+                shape
+            )
         place += size
     return found
 
