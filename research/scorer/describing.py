@@ -1,8 +1,8 @@
-"""Describe a corpus of clips once, so that attempts at a model need no sound: ``python -m research.scorer.describing``.
+"""Describe a corpus once, so that attempts at a model need no sound: ``python -m research.scorer.describing``.
 
-Each clip gives at most two plain segments, brought to 8 kHz as the scorer does, and one of a drawn channel. A segment is
-described by the scorer's statistics and by the layers of frozen encoders. One file for each clip; clips that are there
-already are not described again.
+Each clip gives at most two plain segments, brought to 8 kHz as the scorer does, and one of a drawn channel. A segment
+is described by the scorer's statistics, by the layers of frozen encoders, and as a log mel spectrum. One file for each
+clip; clips that are there already are not described again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from audio_batch.errors import AudioError
 from audio_batch.spoof.channel import apply_channel, simulate_channel
 from audio_batch.spoof.representation import describe_segment
 from audio_batch.spoof.whisper import RATE as ENCODER_RATE
-from audio_batch.spoof.whisper import Whisper, load_whisper
+from audio_batch.spoof.whisper import Whisper, draw_mels, load_whisper
 
 Signal = NDArray[np.float32]
 
@@ -103,20 +103,30 @@ def choose_stretches(signal: Signal) -> list[int]:
     return sorted(starts, key=lambda start: -float(np.sum(signal[start : start + size] ** 2)))
 
 
-def describe_clip(signal: Signal, rate: int, seed: int, encoders: dict[str, Whisper]) -> dict[str, NDArray[np.generic]]:
-    """Return the arrays of one clip: ``draw``, ``own``, and one for each encoder (and at full bandwidth)."""
-    rows: dict[str, list[object]] = {"draw": [], "own": []}
+def describe_clip(
+    signal: Signal, rate: int, seed: int, encoders: dict[str, Whisper], *, whole: bool = False
+) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays of one clip: ``draw``, ``own``, ``mels``, one for each encoder (and at full bandwidth)."""
+    rows: dict[str, list[object]] = {"draw": [], "own": [], "mels": []}
     for name, narrow, wide in draw_segments(signal, rate, seed):
         if narrow.size < SHORTEST_SECONDS * NARROW_RATE or np.ptp(narrow) < 1e-4:
             continue
         rows["draw"].append(name)
         rows["own"].append(np.array(list(describe_segment(narrow, NARROW_RATE).values()), dtype=np.float32))
         heard = resample(narrow, NARROW_RATE, ENCODER_RATE)
+        rows["mels"].append(draw_mel_picture(heard))
         for encoder, model in encoders.items():
             rows.setdefault(encoder, []).append(model.describe(heard).astype(np.float16))
-            if encoder == "tiny" and wide.size:
-                rows.setdefault("tiny_wide", []).append(model.describe(wide).astype(np.float16))
+            if whole and wide.size:
+                rows.setdefault(f"{encoder}_wide", []).append(model.describe(wide).astype(np.float16))
     return {name: np.array(values) for name, values in rows.items()}
+
+
+def draw_mel_picture(heard: Signal) -> NDArray[np.uint8]:
+    """Return the log mel spectrum of 4 s in 8 bits, shape (400, 80), repeated where the segment is shorter."""
+    mels = draw_mels(heard)
+    steps = np.clip((mels - mels.max() + 2.0) / 2.0 * 255, 0, 255).astype(np.uint8)
+    return np.asarray(steps[np.arange(int(SEGMENT_SECONDS * 100)) % len(steps)])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -125,15 +135,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--table", type=Path, required=True, help="clips.csv of the corpus")
     parser.add_argument("--out", type=Path, required=True, help="folder for the descriptions")
     parser.add_argument("--encoder", action="append", default=[], metavar="NAME=FILE", help="model.bin of an encoder")
+    parser.add_argument("--whole", action="store_true", help="let encoders hear 16 kHz, too")
     parser.add_argument("--most", type=int, default=40, help="clips of each source and class (default 40)")
     parser.add_argument("--part", default="0/1", help="which of how many parts this process does (default 0/1)")
     options = parser.parse_args(arguments)
     encoders = {name: load_whisper(Path(file)) for name, file in (item.split("=", 1) for item in options.encoder)}
     options.out.mkdir(parents=True, exist_ok=True)
     part, parts = (int(number) for number in options.part.split("/"))
-    for number, entry in enumerate(read_entries(options.table, most=options.most)):
+    for entry in read_entries(options.table, most=options.most):
         place = options.out / f"{entry.sha256}.npz"
-        if number % parts != part or place.exists():
+        if int(entry.sha256[:6], 16) % parts != part or place.exists():
             continue
         try:
             signal, rate = decode(options.table.parent / entry.clip, max_seconds=60.0)
@@ -141,9 +152,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"{entry.clip}: {error.message}")
             continue
         seed = zlib.crc32(entry.sha256.encode())
-        arrays = describe_clip(signal.mean(axis=1), rate, seed, encoders)
+        arrays = describe_clip(signal.mean(axis=1), rate, seed, encoders, whole=options.whole)
         if len(arrays["draw"]):
-            np.savez(place, **arrays)  # type: ignore[arg-type]
+            half = place.with_suffix(".half.npz")
+            np.savez(half, **arrays)  # type: ignore[arg-type]
+            half.replace(place)
 
 
 if __name__ == "__main__":
