@@ -36,7 +36,7 @@ class Domain:
         """Return the distance of each row to the nearest source, root mean square over the directions."""
         here = standardised @ self.directions
         squares = ((here[:, None, :] - self.places[None]) ** 2).mean(axis=2)
-        return np.sqrt(squares.min(axis=1)).astype(np.float64)
+        return np.asarray(np.sqrt(squares.min(axis=1)), dtype=np.float64)
 
     def save(self, path: Path) -> None:
         """Write the arrays, no pickle."""

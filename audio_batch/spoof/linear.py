@@ -43,7 +43,8 @@ class Linear:
 
     def standardise(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return values in standard deviations from the mean of training, clipped."""
-        return np.clip(np.nan_to_num((values - self.centre) / self.scale), -CLIP, CLIP).astype(np.float32)
+        away = np.nan_to_num((values - self.centre) / self.scale)
+        return np.asarray(np.clip(away, -CLIP, CLIP), dtype=np.float32)
 
     def save(self, path: Path) -> None:
         """Write the numbers as arrays of 32 bits, no pickle."""
@@ -117,7 +118,7 @@ def _average(
     rows: NDArray[np.float32], group: NDArray[np.intp], share: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
     """Return the weight and the mean of each group of rows."""
-    mass = np.bincount(group, share)
+    mass = np.asarray(np.bincount(group, share), dtype=np.float64)
     means = np.zeros((len(mass), rows.shape[1]), dtype=np.float32)
     for number in range(len(mass)):
         inside = group == number

@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     entries = [e for e in read_entries(options.table, most=options.most) if e.split == options.split]
     options.out.mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for (source, synthetic, voice), clips in sorted(group_entries(entries).items()):
         for number, (_, signal) in enumerate(join_calls(clips, options.table.parent, options.seconds)):
             place = options.out / f"call-{len(rows):05d}.wav"
