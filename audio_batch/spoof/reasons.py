@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from audio_batch.spoof.model import ChannelModel
 
 SHOWN = 5
-NETWORK_FEATURE, LISTENER_FEATURE = "spectrogram_network", "speech_encoder"
+KERNEL_FEATURE, LISTENER_FEATURE, NETWORK_FEATURE = "likeness", "speech_encoder", "spectrogram_network"
 
 WORDS = {
     "cepstrum_spread": "how much the spectral envelope varies",
@@ -71,18 +71,17 @@ def explain_segments(
     Returns
     -------
     tuple of Reason
-        Means over the rows. Contributions are TreeSHAP parts and terms of the discriminant, each times its slope; that
-        of an encoder or a network is its output times its slope.
+        Means over the rows. Contributions are TreeSHAP parts times the calibration's slope; that of a classifier that
+        judges the segment as a whole is its output times its slope.
     """
     slopes = channel.calibration.slopes
     contributions = channel.trees.explain(values).mean(axis=0) * slopes[0]
-    contributions += channel.linear.explain(values).mean(axis=0) * slopes[1]
     mean = np.nan_to_num(np.nanmean(np.where(np.isnan(values).all(axis=0), 0.0, values), axis=0))
     reasons = [
         _make_reason(name, float(mean[i]), channel.human[i], float(contributions[i]))
         for i, name in enumerate(channel.names)
     ]
-    for index, (feature, what) in enumerate(_name_wholes(channel), start=2):
+    for index, (feature, what) in enumerate(_name_wholes(channel), start=1):
         output = float(parts[:, index].mean())
         reasons.append(_explain_whole(feature, what, output, output * slopes[index]))
     return tuple(sorted(reasons, key=lambda reason: -abs(reason.contribution))[:shown])
@@ -90,9 +89,10 @@ def explain_segments(
 
 def _name_wholes(channel: ChannelModel) -> list[tuple[str, str]]:
     """Return name and words of the classifiers that judge a segment as a whole, in the order of their outputs."""
+    kernel = (KERNEL_FEATURE, "All statistics together, compared with those of training")
     listener = (LISTENER_FEATURE, "The speech as a whole, heard by a frozen speech encoder")
     network = (NETWORK_FEATURE, "The pattern of the spectrogram as a whole, read by a neural network")
-    return [listener] * (channel.listener is not None) + [network] * (channel.network is not None)
+    return [kernel] + [listener] * (channel.listener is not None) + [network] * (channel.network is not None)
 
 
 def _make_reason(name: str, value: float, human: NDArray[np.float64], contribution: float) -> Reason:
@@ -112,4 +112,5 @@ def _word(name: str) -> str:
 
 def _explain_whole(feature: str, what: str, output: float, contribution: float) -> Reason:
     side = "synthetic" if contribution > 0 else "human"
-    return Reason(feature, output, -20.0, 0.0, contribution, f"{what} (log-odds {output:.2f}), looks {side}")
+    text = f"{what} (output {output:.2f}): {side}"
+    return Reason(feature, output, -20.0, 0.0, contribution, text)

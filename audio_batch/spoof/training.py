@@ -14,7 +14,7 @@ from audio_batch.errors import AudioUsageError
 from audio_batch.spoof.calibration import Calibration, Thresholds, fit_calibration
 from audio_batch.spoof.dataset import Dataset, collect_segments, describe_segments, draw_pictures
 from audio_batch.spoof.domain import Domain, fit_domain
-from audio_batch.spoof.linear import Linear, fit_linear
+from audio_batch.spoof.kernel import Kernel, fit_kernel
 from audio_batch.spoof.manifest import Clip, read_manifest
 from audio_batch.spoof.model import RATES, ChannelModel, Model, write_model
 from audio_batch.spoof.network import Network
@@ -136,13 +136,13 @@ class Classifiers:
     """What is fitted on some rows of a dataset."""
 
     trees: Trees
-    linear: Linear
+    kernel: Kernel
     network: Network | None
     domain: Domain
 
     def score(self, values: NDArray[np.float32], pictures: Iterable[Picture]) -> NDArray[np.float64]:
         """Return log-odds before calibration, shape (rows, classifiers)."""
-        parts = [self.trees.score(values), self.linear.score(values)]
+        parts = [self.trees.score(values), self.kernel.score(values)]
         if self.network is not None:
             parts.append(self.network.score(pictures))
         return np.column_stack(parts)
@@ -177,7 +177,7 @@ def fit_channel(dataset: Dataset, name: str, *, seed: int = SEED, network: Netwo
         sampling_rate=dataset.sampling_rate,
         names=dataset.names,
         trees=fitted.trees,
-        linear=fitted.linear,
+        kernel=fitted.kernel,
         listener=None,
         network=fitted.network,
         calibration=calibration,
@@ -188,18 +188,18 @@ def fit_channel(dataset: Dataset, name: str, *, seed: int = SEED, network: Netwo
 
 
 def fit_classifiers(dataset: Dataset, rows: NDArray[np.intp], seed: int, network: NetworkPlan | None) -> Classifiers:
-    """Train trees, the discriminant and, where one is planned, a network on some rows."""
+    """Train trees, the kernel machine and, where one is planned, a network on some rows."""
     part = dataset.take(rows)
     weights = weigh_rows(part)
     trees = fit_trees(part.values, part.labels, weights, seed=seed)
-    linear = fit_linear(part.values, part.labels, part.sources, weights)
+    kernel = fit_kernel(part.values, part.labels, weights, seed=seed)
     groups = np.char.add(part.sources, np.where(part.labels == 1, " synthetic", " human"))
-    domain = fit_domain(linear.standardise(part.values), groups, weights)
+    domain = fit_domain(kernel.locate(part.values), groups)
     if network is None:
-        return Classifiers(trees, linear, None, domain)
+        return Classifiers(trees, kernel, None, domain)
     drawn = np.zeros(len(dataset.labels))
     drawn[rows] = weights
-    return Classifiers(trees, linear, network.train(network.pictures, dataset, drawn, seed=seed), domain)
+    return Classifiers(trees, kernel, network.train(network.pictures, dataset, drawn, seed=seed), domain)
 
 
 def require_many(clips: Sequence[Clip]) -> None:
@@ -256,7 +256,7 @@ def predict_unseen(dataset: Dataset, *, seed: int = SEED, network: NetworkPlan |
         fitted = fit_classifiers(dataset, split.train, seed, network)
         values = dataset.values[split.test]
         pictures = (network.pictures[row] for row in split.test) if network is not None else iter(())
-        distances = fitted.domain.measure(fitted.linear.standardise(values))
+        distances = fitted.domain.measure(fitted.kernel.locate(values))
         found.append(Unseen(split.test, fitted.score(values, pictures), distances))
     joined = (np.concatenate([getattr(part, f.name) for part in found]) for f in fields(Unseen))
     return Unseen(*joined)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_batch.spoof import metrics
-from audio_batch.spoof.linear import fit_linear
+from audio_batch.spoof.kernel import fit_kernel
 from audio_batch.spoof.trees import fit_trees
 from research.scorer.describing import read_entries
 from research.scorer.table import Scores, Table, fold_sources, fuse_unseen, gather_calls, read_table, weigh
@@ -27,12 +27,9 @@ HEAD = "| attempt | plain | inside sources | drawn channels | calls | Cllr |\n|-
 FEWEST = 5
 
 
-def fit_by_linear(values: Values, table: Table, *, between: float, shrinkage: float) -> Callable[[Values], Scores]:
-    """Fit a discriminant; `between` and `shrinkage` are those of `fit_linear`."""
-    weights = weigh(table.labels, table.sources)
-    return fit_linear(
-        values, table.labels, table.sources, weights, between=between, shrinkage=shrinkage
-    ).score  # fmt: skip
+def fit_by_kernel(values: Values, table: Table) -> Callable[[Values], Scores]:
+    """Fit a kernel machine."""
+    return fit_kernel(values, table.labels, weigh(table.labels, table.sources)).score
 
 
 def fit_by_trees(values: Values, table: Table, *, rounds: int) -> Callable[[Values], Scores]:
@@ -83,21 +80,14 @@ def _measure_inside(table: Table, scores: Scores) -> float:
 
 def run_attempts(table: Table) -> Iterator[tuple[str, Scores]]:
     """Yield the name and the unseen scores of each attempt."""
-    own = cross_fit(table, table.own, partial(fit_by_trees, rounds=300))
-    yield "own statistics, 300 trees of depth 5", own
-    plain = cross_fit(table, table.own, partial(fit_by_linear, between=1.0, shrinkage=0.1))
-    yield "own statistics, discriminant", plain
-    wary = cross_fit(table, table.own, partial(fit_by_linear, between=10.0, shrinkage=0.3))
-    yield "own statistics, discriminant that looks away from sources", wary
-    own_both = fuse_unseen(table, np.column_stack([own, wary]))
-    yield "trees and discriminant", own_both
-    layers = range(table.states.shape[1])
-    for layer in layers:
-        found = cross_fit(table, take_layers(table, [layer]), partial(fit_by_linear, between=10.0, shrinkage=0.3))
-        yield f"encoder, layer {layer}, discriminant", found
-    heard = cross_fit(table, take_layers(table, layers), partial(fit_by_linear, between=10.0, shrinkage=0.3))
-    yield "encoder, all layers, discriminant", heard
-    yield "trees, discriminant and encoder", fuse_unseen(table, np.column_stack([own, wary, heard]))
+    trees = cross_fit(table, table.own, partial(fit_by_trees, rounds=300))
+    yield "own statistics, 300 trees of depth 5", trees
+    kernel = cross_fit(table, table.own, fit_by_kernel)
+    yield "own statistics, kernel machine", kernel
+    yield "trees and kernel machine", fuse_unseen(table, np.column_stack([trees, kernel]))
+    heard = cross_fit(table, take_layers(table, (2, 3)), fit_by_kernel)
+    yield "encoder, layers 2 and 3, kernel machine", heard
+    yield "trees, kernel machine and encoder", fuse_unseen(table, np.column_stack([trees, kernel, heard]))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

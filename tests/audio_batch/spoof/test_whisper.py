@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from audio_batch.errors import ModelError
-from audio_batch.spoof.linear import Linear, fit_linear, load_linear
+from audio_batch.spoof.kernel import Kernel
 from audio_batch.spoof.listening import FILE_VARIABLE, Listener, find_encoder, flatten
 from audio_batch.spoof.whisper import RATE, draw_mels, load_whisper
 
@@ -135,48 +135,20 @@ def test_the_encoder_is_found_in_its_package_or_where_the_environment_says(
 def test_a_listener_scores_chosen_layers(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FILE_VARIABLE, str(file))
     width = 2 * 2 * WIDTH
-    weights = np.arange(width, dtype=np.float32)
-    linear = Linear(np.zeros(width, np.float32), np.ones(width, np.float32), weights, 0.5)
+    places = np.array([[0.0, 0.0], [1.0, 1.0]], np.float32)
+    turn = np.eye(width, 2, dtype=np.float32)
+    kernel = Kernel(
+        np.zeros(width, np.float32), np.ones(width, np.float32), turn, places, np.array([-1, 2], np.float32)
+    )
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     signal = make_signal(2.0)[::2]
-    listener = Listener(digest, (0, 2), linear)
     states = flatten(load_whisper(file).describe(_double(signal)), (0, 2))
-    assert listener.score([signal], 8000) == pytest.approx([float(np.clip(states, -5, 5) @ weights + 0.5)], rel=1e-4)
+    here = np.clip(states[:2], -5, 5)
+    expected = 2 * np.exp(-0.25 * np.sum((here - 1) ** 2)) - np.exp(-0.25 * np.sum(here**2))
+    assert Listener(digest, (0, 2), kernel).score([signal], 8000) == pytest.approx([expected], rel=1e-4)
 
 
 def _double(signal: np.ndarray) -> np.ndarray:
     from audio_batch.decoding import resample
 
     return resample(signal, 8000, RATE)
-
-
-def test_a_discriminant_looks_away_from_what_only_tells_sources_apart(tmp_path: Path) -> None:
-    rng = np.random.default_rng(3)
-    sources = np.array([f"s{i}" for i in np.repeat(np.arange(12), 40)])
-    labels = np.tile(np.repeat([0, 1], 20), 12)
-    # The first statistic tells the classes apart everywhere; the second only because sources of one class lie there.
-    rooms = rng.standard_normal(24)[2 * np.repeat(np.arange(12), 40) + labels] * 3 + labels * 3
-    values = np.column_stack([labels * 1.0 + rng.standard_normal(480) * 0.7, rooms]).astype(np.float32)
-    plain = fit_linear(values, labels, sources, np.ones(480), between=0.0, shrinkage=0.01)
-    wary = fit_linear(values, labels, sources, np.ones(480), between=30.0, shrinkage=0.01)
-    assert abs(wary.weights[1] / wary.weights[0]) < abs(plain.weights[1] / plain.weights[0]) / 3
-    assert np.mean((wary.score(values) > 0) == labels) > 0.7
-    wary.save(tmp_path / "a.npz")
-    assert load_linear(tmp_path / "a.npz").score(values) == pytest.approx(wary.score(values))
-    assert wary.explain(values).sum(axis=1) + wary.offset == pytest.approx(wary.score(values), abs=1e-4)
-
-
-def test_missing_statistics_count_as_the_mean_and_odd_ones_are_clipped() -> None:
-    linear = Linear(np.ones(2, np.float32), np.ones(2, np.float32), np.array([1, 1], np.float32), 0.0)
-    assert linear.score(np.array([[np.nan, 1], [1000, 1]], np.float32)) == pytest.approx([0, 5])
-
-
-def test_a_damaged_discriminant_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="No discriminant"):
-        load_linear(tmp_path / "none.npz")
-    (tmp_path / "a.npz").write_bytes(b"PK no")
-    with pytest.raises(ModelError, match="is no discriminant"):
-        load_linear(tmp_path / "a.npz")
-    np.savez(tmp_path / "b.npz", centre=np.zeros(2), scale=np.ones(3), weights=np.ones(2), offset=0.0)
-    with pytest.raises(ModelError, match="differ in shape"):
-        load_linear(tmp_path / "b.npz")
