@@ -1,4 +1,4 @@
-"""Small real networks in ONNX form: they hear how rough a segment is, and answer in every form that a contract allows."""
+"""Small real networks in ONNX form: they hear how rough a segment is, and answer in every form of a contract."""
 
 from __future__ import annotations
 

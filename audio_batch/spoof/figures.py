@@ -87,15 +87,20 @@ def tabulate(scored: Sequence[ScoredClip], threshold: float) -> list[Figures]:
     return table
 
 
-def measure(name: str, human: Sequence[ScoredClip], synthetic: Sequence[ScoredClip], threshold: float) -> Figures:
-    """Return the figures of one group of recordings, at a threshold of the score."""
+def measure(
+    name: str, human: Sequence[ScoredClip], synthetic: Sequence[ScoredClip], threshold: float | None
+) -> Figures:
+    """Return the figures of one group of recordings, at a threshold of the score; None counts labels instead."""
     groups = [one.clip.speaker for one in human], [one.clip.family for one in synthetic]
     if len(set(groups[1])) == 1:
         groups = groups[0], [one.clip.speaker for one in synthetic]
     odds = list_odds(human), list_odds(synthetic)
     everyone = [*human, *synthetic]
     calibrated = all(one.calibrated for one in everyone)
-    fpr, fnr = metrics.error_rates(*odds, float(metrics.log_odds(threshold)))
+    if threshold is None:
+        fpr, fnr = _share_called(human, synthetic=True), _share_called(synthetic, synthetic=False)
+    else:
+        fpr, fnr = metrics.error_rates(*odds, float(metrics.log_odds(threshold)))
     drawn = metrics.interval(metrics.eer, *odds, speakers=groups[0], families=groups[1], rounds=200)
     low, high = metrics.widen(metrics.eer(*odds), *drawn, min(map(_count_cases, groups)))
     return Figures(
@@ -112,6 +117,10 @@ def measure(name: str, human: Sequence[ScoredClip], synthetic: Sequence[ScoredCl
         fnr=fnr if calibrated else None,
         abstained=float(np.mean([one.verdict.abstention is not None for one in everyone])),
     )
+
+
+def _share_called(group: Sequence[ScoredClip], *, synthetic: bool) -> float:
+    return float(np.mean([(one.verdict.label == "likely_synthetic") is synthetic for one in group]))
 
 
 def list_odds(group: Sequence[ScoredClip]) -> NDArray[np.float64]:

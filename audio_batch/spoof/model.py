@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from audio_batch.errors import AudioUsageError, ModelError
 from audio_batch.spoof.calibration import Calibration, Thresholds
 from audio_batch.spoof.network import Network, frame_picture, load_network
-from audio_batch.spoof.plugged import ONNX, PluggedScorer, plug_file, read_plugged
+from audio_batch.spoof.plugged import ONNX, PluggedScorer, hash_edition, plug_file, read_plugged
 from audio_batch.spoof.reasons import explain_segments
 from audio_batch.spoof.representation import REPRESENTATION_VERSION, Spectra, describe_spectra, list_names
 from audio_batch.spoof.segment_scorer import HOP_SECONDS, SEGMENT_SECONDS, Outputs, Refit, SegmentScorer
@@ -243,8 +243,8 @@ def _cite(model: Model, folder: Path | None = None) -> Model:
     plugged = [channel for channel in model.channels.values() if isinstance(channel, PluggedScorer)]
     if not plugged:
         return model if folder is None else replace(model, sha256=_hash_files(folder))
-    described = {"thresholds": asdict(model.thresholds), "scorers": [scorer.describe() for scorer in plugged]}
-    return replace(model, sha256=plugged[0].network.file.sha256, edition=hash_value(described)[:8])
+    edition = hash_edition(asdict(model.thresholds), [scorer.describe() for scorer in plugged])
+    return replace(model, sha256=plugged[0].network.file.sha256, edition=edition)
 
 
 @lru_cache(maxsize=4)

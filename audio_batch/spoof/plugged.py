@@ -18,6 +18,7 @@ from audio_batch.spoof.contract import make_card, read_card
 from audio_batch.spoof.plugged_network import PluggedNetwork, Signal, open_network
 from audio_batch.spoof.segment_scorer import Outputs, Refit
 from audio_batch.verdict import Reason
+from batch_base.hashing import hash_value
 
 ONNX = "onnx"
 """Kind of these scorers in ``model.json``."""
@@ -113,6 +114,11 @@ def read_plugged(folder: Path, name: str, stored: dict[str, Any]) -> PluggedScor
     calibration = None if known is None else Calibration.from_dict(known)
     humans, synthetics = stored["fitted_on"]
     return PluggedScorer(network, calibration, float(stored["spread"]), (int(humans), int(synthetics)), name)
+
+
+def hash_edition(thresholds: Mapping[str, float], scorers: Sequence[Mapping[str, Any]]) -> str:
+    """Return eight digits that tell models of one network apart: by its hash, contract, calibration and thresholds."""
+    return hash_value({"thresholds": dict(thresholds), "scorers": [dict(one) for one in scorers]})[:8]
 
 
 def plug_file(specification: Mapping[str, Any]) -> PluggedScorer:
