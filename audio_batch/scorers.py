@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_batch.errors import AudioError, AudioUsageError
 from audio_batch.remote.scoring import FALLBACKS, SCORERS, open_client, score_remotely
+from audio_batch.spoof.contract import make_card
 from batch_base.suggestions import suggest
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def choose_scorer(scorer: ScorerLike = "local", *, fallback: str = "local", mode
     fallback = _require("fallback", table.get("fallback", fallback), FALLBACKS)
     if kind == "remote":
         return Choice("remote", fallback, model, _read_url(table.get("url")))
+    if kind == "onnx" and "card" not in table:
+        make_card({key: value for key, value in table.items() if key not in ("kind", "path")}, "scorer")
     own = table.get("model") if kind == "local" else {key: _plain(value) for key, value in table.items()} or None
     if own is not None and model is not None:
         message = f"The scorer is of the kind {kind!r} and brings a model, and another is named: {str(model)[:80]!r}."
@@ -126,7 +129,7 @@ def _plain(value: Any) -> Any:
 
 def compare_scorers(
     manifest: str | Path | Sequence[Clip],
-    scorers: Mapping[str, ScorerLike | ModelLike] | Sequence[ScorerLike | ModelLike],
+    scorers: Mapping[str, ScorerLike | ModelLike | Choice] | Sequence[ScorerLike | ModelLike | Choice],
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
@@ -172,6 +175,8 @@ def _tell(progress: Callable[[int, int], None], place: int, scorers: int, done: 
 
 
 def _choose(scorer: Any) -> Choice:
+    if isinstance(scorer, Choice):
+        return scorer
     if isinstance(scorer, Mapping) or scorer in SCORERS:
         return choose_scorer(scorer)
     return Choice("local", "none", scorer)

@@ -151,15 +151,27 @@ def _describe_model(model: ModelLike) -> str | dict[str, Any] | None:
 
 
 def _hash_model(model: ModelLike) -> str | None:
-    """Hash a model; one that cannot be read, or does not keep its contract, ends the batch here."""
+    """Hash a model; a network that was plugged in and does not keep its contract ends the batch here."""
     if model is None:
         return None
     from audio_batch.spoof import model as models  # late: this process only waits for its workers
 
     try:
-        read = models.load_model(model)
+        if isinstance(model, Mapping | models.Model) or models.is_plugged(model):
+            return models.load_model(model).cited
+        place = Path(model) if Path(model).exists() else models.find_folder(model)
+        inside = sorted(path for path in place.rglob("*") if path.is_file())
+        files = inside if place.is_dir() else [place]
+        return hash_value({str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files})
     except ModelError as error:
-        raise AudioUsageError(error.message, hint=error.hint, **error.details) from error
+        raise AudioUsageError(
+            f"The model {str(model)[:200]!r} cannot be read: {error.message}", hint=error.hint, **error.details
+        ) from error
+    except OSError as error:
+        raise AudioUsageError(
+            f"The model {str(model)[:200]!r} cannot be read: {error.strerror}.",
+            hint="Name a model that `train` wrote, or none for the shipped one.",
+            model=str(model),
+        ) from error
     finally:
-        models.forget_models()  # They open it themselves.
-    return hash_value({"model": read.cited, "sha256": read.sha256})
+        models.forget_models()  # Workers open it themselves.

@@ -5,7 +5,6 @@ from .model import load_model as load_model
 from .model_store import AddedModel as AddedModel
 from .model_store import add_model as add_model
 from .model_store import describe_model as describe_model
-from .model_store import find_added as find_added
 from .model_store import list_models as list_models
 from .model_store import remove_model as remove_model
 from .recalibration import calibrate_model as calibrate_model

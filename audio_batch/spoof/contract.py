@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from audio_batch.errors import AudioUsageError
+from audio_batch.spoof.model_names import NAME_FORM
 from batch_base.suggestions import suggest
 
 OUTPUTS = ("logit", "probability", "logits", "softmax")
@@ -188,7 +189,6 @@ def _hash(value: Any) -> str:
 
 
 _TEXTS = ("licence", "source", "trained_on", "description")
-NAME_FORM = "[a-z0-9][a-z0-9._-]{0,63}"
 _FIELDS: dict[str, tuple[str, str, Callable[[Any], Any]]] = {
     "name": ("small letters, digits, dots and dashes", '"xlsr-aasist"', partial(_matching, form=NAME_FORM)),
     "licence": ("a text", '"MIT"', _text),

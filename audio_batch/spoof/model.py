@@ -205,10 +205,20 @@ def find_folder(model: str | PathLike[str] | None) -> Path:
     if ("/" in name and not Path(name).is_dir()) or not (folder / "model.json").is_file():
         known = ", ".join(list_shipped())
         hint = f"Shipped: {known}; or give a folder with a model.json."
-        if name.endswith(".onnx"):
+        if name.endswith(".onnx") and Path(name).is_file():
             hint = f"Add it first: sentinel-batch audio models add {quote_word(name[:200])} --card card.toml"
         raise ModelError(f"No model {name[:200]!r}", hint=hint)
     return folder
+
+
+def is_plugged(model: str | PathLike[str]) -> bool:
+    """Tell whether a name or a path is the folder of a network that was plugged in, without opening it."""
+    place = Path(model) / "model.json"
+    try:
+        channels = json.loads(place.read_text(encoding="utf-8"))["channels"].values()
+        return any(stored.get("kind") == ONNX for stored in channels)
+    except (OSError, KeyError, TypeError, ValueError, AttributeError):
+        return False
 
 
 def list_shipped() -> list[str]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from audio_batch.errors import AudioUsageError
-from audio_batch.spoof.contract import NAME_FORM
 from audio_batch.spoof.model import Model, list_shipped, load_model, write_model
+from audio_batch.spoof.model_names import NAME_FORM, find_added
 from audio_batch.spoof.plugged import ONNX, hash_edition
 from batch_base.shell import quote_word
 
@@ -130,14 +130,6 @@ def remove_model(name: str, *, store: str | PathLike[str]) -> AddedModel:
         message = f"The model {name!r} cannot be deleted: {error.strerror or error}"
         raise AudioUsageError(message, hint="Check the permissions of the folder of models.", value=name) from error
     return known
-
-
-def find_added(name: str, store: str | PathLike[str] | None) -> Path | None:
-    """Return the folder of an added model, or None if there is none of that name."""
-    if store is None or not re.fullmatch(NAME_FORM, name):
-        return None
-    place = Path(store) / name
-    return place if (place / "model.json").is_file() else None
 
 
 def _open(source: Path, card: str | PathLike[str] | None) -> Model:
