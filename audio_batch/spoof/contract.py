@@ -83,9 +83,9 @@ class Card:
     description: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what a card file would hold: its keys, without those that are None."""
+        """Return what a card file would hold: its keys, without those that say nothing."""
         known = {name: value for name, value in asdict(self).items() if name != "contract"}
-        return {name: value for name, value in (known | asdict(self.contract)).items() if value is not None}
+        return {name: value for name, value in (known | asdict(self.contract)).items() if value not in (None, "")}
 
 
 def read_card(path: str | Path) -> Card:

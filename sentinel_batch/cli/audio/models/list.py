@@ -36,7 +36,7 @@ def list_added(session: Session, models: Models = None) -> None:
         card = one.card or {}
         state = describe_calibration(one) if one.problem is None else one.problem
         rows.append(
-            (one.version or one.name, card.get("licence"), card.get("sample_rate"), card.get("window"), state,
+            (one.name, card.get("licence"), card.get("sample_rate"), card.get("window"), state,
              card.get("source"))
         )  # fmt: skip
     out.table(_COLUMNS, rows)

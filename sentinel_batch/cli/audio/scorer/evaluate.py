@@ -35,7 +35,6 @@ def evaluate(session: Session, manifest: Labels, model: SeveralModels = None, sc
     nothing. Exit code 3: some recordings could not be scored; they are listed.
     """
     from audio_batch import compare_scorers, evaluate_model
-
     from sentinel_batch.recordings import settle_scorer
 
     named: list[str | None] = list(model) if model else [None]
