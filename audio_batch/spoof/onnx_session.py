@@ -49,7 +49,7 @@ def read_onnx(path: Path) -> OnnxFile:
     except NotOnnxError as error:
         raise _refuse(path, f"is not a model in ONNX form: {error}", _guess_kind(document)) from error
     if found.operators:
-        problem = f"has operators that are not ONNX's own: {', '.join(found.operators[:5])[:200]}"
+        problem = f"has operators that are not ONNX's own: {_printable(', '.join(found.operators[:5]))}"
         raise _refuse(path, problem, f"Libraries of operators are never loaded. {_EXPORT}")
     weights = {name: _hash(path, _locate(path, name)) for name in found.locations}
     return OnnxFile(path, document, hashlib.sha256(document).hexdigest(), weights)
@@ -122,7 +122,11 @@ def _guess_kind(document: bytes) -> str:
 
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return "".join(letter for letter in lines[0][:300] if letter.isprintable())
+    return _printable(lines[0])
+
+
+def _printable(text: str) -> str:
+    return "".join(letter for letter in text[:300] if letter.isprintable())
 
 
 def _refuse(path: Path, problem: str, hint: str) -> ModelError:

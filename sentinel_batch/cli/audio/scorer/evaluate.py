@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sentinel_batch.cli.audio.options import Scorer, settle_model
+from sentinel_batch.cli.audio.options import settle_model
 from sentinel_batch.cli.audio.scorer.fitting import Labels, follow
 from sentinel_batch.cli.output import Output
 from sentinel_batch.cli.session import Session, with_session
@@ -25,9 +25,14 @@ SeveralModels = Annotated[
     ),
 ]
 
+Remote = Annotated[
+    Literal["remote"] | None,
+    typer.Option("--scorer", metavar="remote", help="Measure the API of SONOTHEIA_API_URL, beside the models named."),
+]
+
 
 @with_session
-def evaluate(session: Session, manifest: Labels, model: SeveralModels = None, scorer: Scorer = None) -> ExitCode:
+def evaluate(session: Session, manifest: Labels, model: SeveralModels = None, scorer: Remote = None) -> ExitCode:
     """Print the error rates of a model on labelled recordings, or of several side by side.
 
     In all, by engine and by channel. Several models, or --scorer remote beside them, are compared with the first on the
