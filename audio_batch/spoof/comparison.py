@@ -168,9 +168,11 @@ def compare_runs(runs: Sequence[ScorerRun], *, rounds: int = ROUNDS, seed: int =
     common = set.intersection(*({one.clip.path for one in run.scored} for run in runs))
     kept = [_sort([one for one in run.scored if one.clip.path in common]) for run in runs]
     if len({one.clip.label for one in kept[0]}) < 2:
+        failed = next(((run.name, *run.failed[0]) for run in runs if run.failed), None)
+        shown = "" if failed is None else f" The first failure, of {failed[0]}: {failed[1]}: {failed[2]}"
         raise AudioUsageError(
-            f"{len(kept[0])} recordings have a score of every scorer, and they are of one class only.",
-            hint="See the failures: sentinel-batch audio scorer evaluate --model NAME, for each.",
+            f"{len(kept[0])} recordings have a score of every scorer; both classes are needed.{shown}",
+            hint="Name recordings of both classes that all of them can score.",
         )
     labels = np.array([one.clip.label for one in kept[0]])
     odds = np.array([[one.log_odds for one in scored] for scored in kept])

@@ -18,6 +18,9 @@ from audio_batch.spoof.model import Model, ModelLike, load_model, write_model
 from audio_batch.spoof.segment_scorer import Refit, SegmentScorer
 from audio_batch.spoof.training import require_many
 
+USUAL_SPREAD = 2.0
+"""Standard deviation that log-odds of recordings of both classes have where a scorer tells most of them apart."""
+
 
 def calibrate_model(
     manifest: str | Path | Sequence[Clip],
@@ -78,8 +81,8 @@ def _recalibrate(channel: SegmentScorer, scored: Sequence[ScoredClip], model: Mo
     if len(set(labels)) < 2:
         return channel
     odds = list_odds(scored)
-    # A scale of its own would make the shrinkage of the slope too strong, or nothing.
-    scale = 1.0 if channel.calibrated else max(float(odds.std()), 1e-9)
+    # The slope is shrunk as that of log-odds; on a scale of its own that would be far too much, or nothing.
+    scale = 1.0 if channel.calibrated else max(float(odds.std()), 1e-9) / USUAL_SPREAD
     fitted = fit_calibration(odds / scale, labels)
     slope = fitted.slopes[0] / scale
     if slope <= 0:
