@@ -28,7 +28,7 @@ from audio_batch.spoof.evidence import (
     measure_powers,
 )
 from audio_batch.spoof.metrics import log_odds
-from audio_batch.spoof.model import Model, load_model
+from audio_batch.spoof.model import Model, ModelLike, load_model
 from audio_batch.spoof.segment_scorer import SEGMENT_SECONDS, SegmentScorer
 from audio_batch.verdict import Label, Reason, SegmentScore, Verdict
 from batch_base.progress import tell_share
@@ -46,7 +46,7 @@ UNCALIBRATED = "uncalibrated_model"
 def score(
     path: str | PathLike[str],
     *,
-    model: str | PathLike[str] | None = None,
+    model: ModelLike = None,
     session_id: str | None = None,
     channel_roles: Mapping[int, str] | None = None,
     raw: RawFormat | None = None,
@@ -61,7 +61,8 @@ def score(
     path
         Any recording that `audio_batch.decoding` reads.
     model
-        Name of a shipped model or a folder of one; None for the default.
+        Name of a shipped model, a folder of one, or a specification of a network in ONNX form (`load_model`); None is
+        the default.
     session_id
         Name for this verdict; None derives it from the recording's hash.
     channel_roles
@@ -86,7 +87,7 @@ def score(
     """
     started = time.perf_counter()
     properties = probe(path, raw=raw)
-    work = _Work(_load(model))
+    work = _Work(load_model(model))
     grid = _Grid.of(work.model)
     segments = cut_segments(path, channel_roles=channel_roles, raw=raw, **grid.options(SPEECH_SHARE))
     work.add(_telling(segments, fspath(path), properties.duration))
@@ -100,7 +101,7 @@ def score_signal(
     signal: NDArray[np.floating],
     sampling_rate: int,
     *,
-    model: str | PathLike[str] | None = None,
+    model: ModelLike = None,
     session_id: str | None = None,
     profile: str = "telephone",
 ) -> Verdict:
@@ -113,7 +114,7 @@ def score_signal(
     sampling_rate
         In Hz.
     model
-        Name or folder of a model; None is the shipped one.
+        Name, folder or specification of a model; None is the default.
     session_id
         Name for the verdict; None derives it from the hash of the samples.
     profile
@@ -127,7 +128,7 @@ def score_signal(
             f"A signal of shape {np.shape(signal)} at {sampling_rate} Hz cannot be scored",
             hint="Pass at least one sample, as (samples,) or (samples, channels), and the sampling rate in Hz.",
         )
-    work = _Work(_load(model))
+    work = _Work(load_model(model))
     segments = list(_Grid.of(work.model).cut_columns(columns, sampling_rate))
     work.add([s for s in segments if s.speech_seconds >= (s.end - s.start) * SPEECH_SHARE] or _keep_faint(segments))
     digest = hashlib.sha256(columns.tobytes()).hexdigest()
@@ -139,10 +140,6 @@ def _telling(segments: Iterable[Segment], path: str, duration: float | None) -> 
     for segment in segments:
         tell_share(path, segment.end / duration if duration else 0.0)
         yield segment
-
-
-def _load(model: str | PathLike[str] | None) -> Model:
-    return load_model(None if model is None else fspath(model))
 
 
 def _keep_faint(segments: Iterable[Segment]) -> list[Segment]:
@@ -241,19 +238,28 @@ class _Work:
             confidence=evidence.rate_confidence(limits),
             latency_ms=round((time.perf_counter() - started) * 1000, 3),
             session_id=session_id or f"recording-{sha256[:16]}",
-            model_version=self.model.version,
+            model_version=self.model.cited,
+            model_sha256=self.model.sha256,
             duration=round(duration, 6),
             speech_seconds=evidence.speech_seconds,
             channel_class=self.channel_class,
             abstention=abstention,
             segments=tuple(self.scores),
             reasons=self._explain(deciding),
-            notices=self._notice(deciding, value),
+            notices=(*self._notice(deciding, value), *self._notice_model()),
         )
 
     def _doubt_model(self) -> str | None:
         """A score that is no probability decides nothing: nobody knows what it is worth on these calls."""
         return None if self.channel is None or self.channel.calibrated else UNCALIBRATED
+
+    def _notice_model(self) -> tuple[str, ...]:
+        if self._doubt_model() is None:
+            return ()
+        return (
+            f"The scores of {self.model.cited} are not calibrated, so they are no probabilities and decide nothing. "
+            "Calibrate it on labelled recordings: sentinel-batch audio scorer calibrate",
+        )
 
     def _choose_channel(self) -> int:
         channels = sorted({(s.channel, s.role) for s in self.scores})

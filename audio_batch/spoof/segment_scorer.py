@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from audio_batch.spoof.calibration import Calibration
 from audio_batch.verdict import Reason
 
 SEGMENT_SECONDS, HOP_SECONDS = 4.0, 2.0
@@ -42,6 +43,29 @@ class Outputs:
     outside: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Refit:
+    """What labelled recordings say of a scorer's log-odds: they should be ``slope * log_odds + offset``.
+
+    Attributes
+    ----------
+    spread
+        Standard deviation of the new log-odds of segments inside one human recording; None scales the old one.
+    humans, synthetics
+        Recordings that it was measured on.
+    """
+
+    slope: float
+    offset: float
+    spread: float | None = None
+    humans: int = 0
+    synthetics: int = 0
+
+    def apply(self, old: Calibration) -> Calibration:
+        """Return one calibration for both steps: the old one, then this one."""
+        return Calibration(tuple(s * self.slope for s in old.slopes), old.offset * self.slope + self.offset)
+
+
 class SegmentScorer(Protocol):
     """Scores the segments of one channel class."""
 
@@ -67,8 +91,8 @@ class SegmentScorer(Protocol):
     def explain(self, values: NDArray[np.float32], parts: NDArray[np.float64]) -> tuple[Reason, ...]:
         """Return the strongest reasons of some rows of `Outputs`, strongest first; none if it gives none."""
 
-    def recalibrate(self, slope: float, offset: float) -> Self:
-        """Return the same scorer, calibrated, with other log-odds: ``slope * log_odds + offset``."""
+    def recalibrate(self, refit: Refit) -> Self:
+        """Return the same scorer, calibrated, with other log-odds."""
 
     def store(self, folder: Path) -> dict[str, Any]:
         """Write its files into the folder of a model, and return what ``model.json`` says of it, with its ``kind``."""

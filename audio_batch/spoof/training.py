@@ -15,7 +15,7 @@ from audio_batch.spoof.calibration import Calibration, Thresholds, fit_calibrati
 from audio_batch.spoof.dataset import Dataset, collect_segments, describe_segments, draw_pictures
 from audio_batch.spoof.domain import Domain, fit_domain
 from audio_batch.spoof.kernel import Kernel, fit_kernel
-from audio_batch.spoof.manifest import Clip, read_manifest
+from audio_batch.spoof.manifest import Clip, read_clips
 from audio_batch.spoof.model import RATES, ChannelModel, Model, write_model
 from audio_batch.spoof.network import Network
 from audio_batch.spoof.picture import Picture
@@ -79,7 +79,8 @@ def train_model(
     Parameters
     ----------
     manifest
-        CSV with ``path,label[,speaker,attack_family,source]`` (see `read_manifest`), or clips.
+        CSV with ``path,label[,speaker,attack_family,source]`` (see `read_manifest`), a folder with ``human`` and
+        ``synthetic`` in it, or clips.
     out
         Folder for the model.
     version
@@ -112,7 +113,7 @@ def train_model(
         The manifest cannot be read, or has too few recordings of a class.
     """
     say = report or (lambda line: None)
-    clips = list(manifest) if not isinstance(manifest, str | Path) else read_manifest(manifest)
+    clips = read_clips(manifest)
     if not force:
         require_many(clips)
     folder = Path(out)
