@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from audio_batch.errors import AudioUsageError, ModelError
 from audio_batch.spoof.calibration import Calibration, Thresholds
 from audio_batch.spoof.network import Network, frame_picture, load_network
-from audio_batch.spoof.representation import REPRESENTATION_VERSION, Spectra, describe_spectra, list_names
+from audio_batch.spoof.representation import REPRESENTATION_VERSION, Spectra, list_names, measure_values
 from audio_batch.spoof.trees import Trees, load_trees
 
 DEFAULT_MODEL = "telephone-2"
@@ -85,8 +85,8 @@ class ChannelModel:
 
     def score(self, signals: list[NDArray[np.float32]]) -> Outputs:
         """Score segments at the model's sampling rate, each of shape (samples,)."""
-        spectra = [Spectra.of(signal, self.sampling_rate) for signal in signals]
-        values = np.array([list(describe_spectra(s).values()) for s in spectra], dtype=np.float32)
+        spectra = list(Spectra.over(signals, self.sampling_rate))
+        values = np.stack([measure_values(s) for s in spectra])
         parts = [self.trees.score(values)]
         if self.network is not None:
             parts.append(self.network.score(frame_picture(s.picture) for s in spectra))
