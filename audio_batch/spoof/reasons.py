@@ -72,9 +72,10 @@ def explain_segments(
     """
     contributions = channel.trees.explain(values).mean(axis=0) * channel.calibration.slopes[0]
     mean = np.nan_to_num(np.nanmean(np.where(np.isnan(values).all(axis=0), 0.0, values), axis=0))
+    # Words are found for the strongest only: there are hundreds of statistics.
     reasons = [
-        _make_reason(name, float(mean[i]), channel.reference.human[i], float(contributions[i]))
-        for i, name in enumerate(channel.names)
+        _make_reason(channel.names[i], float(mean[i]), channel.reference.human[i], float(contributions[i]))
+        for i in np.argsort(-np.abs(contributions), kind="stable")[:shown]
     ]
     if channel.network is not None:
         output = float(parts[:, 1].mean())
