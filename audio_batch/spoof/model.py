@@ -23,7 +23,7 @@ from audio_batch.spoof.network import Network, frame_picture, load_network
 from audio_batch.spoof.plugged import ONNX, PluggedScorer, hash_edition, plug_file, read_plugged
 from audio_batch.spoof.pooling import Pooling
 from audio_batch.spoof.reasons import explain_segments
-from audio_batch.spoof.representation import REPRESENTATION_VERSION, Spectra, describe_spectra, list_names
+from audio_batch.spoof.representation import REPRESENTATION_VERSION, Spectra, list_names, measure_values
 from audio_batch.spoof.segment_scorer import HOP_SECONDS, SEGMENT_SECONDS, Outputs, Refit, SegmentScorer
 from audio_batch.spoof.trees import Trees, load_trees
 from audio_batch.verdict import Reason
@@ -78,9 +78,9 @@ class ChannelModel:
 
     def score(self, signals: Sequence[NDArray[np.float32]]) -> Outputs:
         """Score segments at the model's sampling rate, each of shape (samples,)."""
-        spectra = [Spectra.of(signal, self.sampling_rate) for signal in signals]
-        values = np.array([list(describe_spectra(s).values()) for s in spectra], dtype=np.float32)
-        parts = [self.trees.score(values), self.kernel.score(values)]
+        spectra = list(Spectra.over(signals, self.sampling_rate))
+        values = np.stack([measure_values(s) for s in spectra])
+                parts = [self.trees.score(values), self.kernel.score(values)]
         if self.listener is not None:
             parts.append(self.listener.score(signals, self.sampling_rate))
         if self.network is not None:

@@ -77,9 +77,10 @@ def explain_segments(
     slopes = channel.calibration.slopes
     contributions = channel.trees.explain(values).mean(axis=0) * slopes[0]
     mean = np.nan_to_num(np.nanmean(np.where(np.isnan(values).all(axis=0), 0.0, values), axis=0))
+    # Words are found for the strongest only: there are hundreds of statistics.
     reasons = [
-        _make_reason(name, float(mean[i]), channel.human[i], float(contributions[i]))
-        for i, name in enumerate(channel.names)
+        _make_reason(channel.names[i], float(mean[i]), channel.human[i], float(contributions[i]))
+        for i in np.argsort(-np.abs(contributions), kind="stable")[:shown]
     ]
     for index, (feature, what) in enumerate(_name_wholes(channel), start=1):
         output = float(parts[:, index].mean())
