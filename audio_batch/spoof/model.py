@@ -80,7 +80,7 @@ class ChannelModel:
         """Score segments at the model's sampling rate, each of shape (samples,)."""
         spectra = list(Spectra.over(signals, self.sampling_rate))
         values = np.stack([measure_values(s) for s in spectra])
-                parts = [self.trees.score(values), self.kernel.score(values)]
+        parts = [self.trees.score(values), self.kernel.score(values)]
         if self.listener is not None:
             parts.append(self.listener.score(signals, self.sampling_rate))
         if self.network is not None:
