@@ -40,6 +40,7 @@ class Entry:
     source: str
     engine: str
     family: str
+    corpus: str
     speaker: str
     sha256: str
     seconds: float
@@ -67,6 +68,7 @@ def _read_entry(row: dict[str, str]) -> Entry:
         source=row["source"],
         engine=row["engine"],
         family=row["family"],
+        corpus=row["corpus"],
         speaker=row["speaker"],
         sha256=row["sha256"],
         seconds=float(row["seconds"] or 0),
