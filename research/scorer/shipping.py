@@ -160,7 +160,7 @@ def build_model(version: str, table: Table, fitted: Fitted, decision: Decision, 
         domain=fitted.domain,
         spread=decision.spread,
     )
-    return Model(version, {"narrowband": channel}, decision.thresholds, decision.pooling)
+    return Model(version, {"narrowband": channel}, decision.thresholds, pooling=decision.pooling)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -174,8 +174,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     entries = [entry for entry in read_entries(options.table) if entry.split == "train"]
     table = read_table(entries, options.descriptions)
     print(f"{len(np.unique(table.sources))} sources, {len(np.unique(table.clips))} clips, {len(table.labels)} segments")
-    outputs, distances = score_unseen(table)
-    np.savez(options.out / "unseen.npz", outputs=outputs, distances=distances)
+    kept = options.out / "unseen.npz"
+    if not kept.exists():
+        outputs, distances = score_unseen(table)
+        np.savez(kept, outputs=outputs, distances=distances, clips=table.clips)
+    with np.load(kept) as stored:
+        outputs, distances = stored["outputs"], stored["distances"]
+    if len(outputs) != len(table.labels):
+        raise ValueError(f"{kept} is of {len(outputs)} segments, the corpus has {len(table.labels)}; delete it")
     fitted = fit_all(table)
     fitted = replace(fitted, domain=replace(fitted.domain, limit=float(np.quantile(distances, INSIDE))))
     whole = Listener(load_whisper(options.encoder).sha256, LAYERS, fitted.listener)
