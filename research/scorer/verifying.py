@@ -121,8 +121,8 @@ def run_trials(entries: Sequence[Entry], corpus: Corpus, known: Container[str]) 
                 yield Trial(kind, person, source, float(corpus.backend.weigh(score, "narrowband")[0, 0]), spoof)
 
 
-def print_errors(trials: Sequence[Trial]) -> None:
-    """Print what is refused and accepted at each limit; people of one kind of trial weigh the same."""
+def print_errors(trials: Sequence[Trial], least: float) -> None:
+    """Print what is refused and accepted at each limit; people weigh the same. A voice needs `least` as well."""
     together = np.array([weigh_together(trial.voice_ratio, trial.spoof_ratio) for trial in trials])
     print("| limit | honest refused % | clones accepted % | other people accepted % |\n|---:|---:|---:|---:|")
     for limit in LIMITS:
@@ -131,7 +131,7 @@ def print_errors(trials: Sequence[Trial]) -> None:
             people: dict[str, list[bool]] = defaultdict(list)
             for trial, ratio in zip(trials, together, strict=True):
                 if trial.kind == kind:
-                    people[trial.person].append(bool(ratio >= limit))
+                    people[trial.person].append(bool(ratio >= limit and trial.voice_ratio >= least))
             accepted = float(np.mean([np.mean(kept) for kept in people.values()])) if people else float("nan")
             rates.append(1 - accepted if kind == "honest" else accepted)
         print(f"| {limit:.2f} | " + " | ".join(f"{100 * rate:.1f}" for rate in rates) + " |")
@@ -165,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         odds = score_rows(model, table)[0]
     known = collect_odds(table, odds, entries)
     corpus = Corpus(options.table.parent, known, model.pooling)
-    print_errors(list(run_trials(entries, corpus, known)))
+    print_errors(list(run_trials(entries, corpus, known)), corpus.backend.accept_llr)
 
 
 if __name__ == "__main__":
