@@ -92,7 +92,8 @@ def _print_comparison(out: Output, comparison: Comparison) -> ExitCode:
         scorers = [{**one, "failed": _list_failed(one["failed"])} for one in document["scorers"]]
         out.document({"status": "partial" if failed else "success", **document, "scorers": scorers})
         return code
-    out.line(f"{comparison.recordings:,} recordings of {comparison.sources:,} sources; rates in per cent, intervals over sources")
+    of = f"{comparison.recordings:,} recordings of {comparison.sources:,} sources"
+    out.line(f"{of}; rates in per cent, intervals over sources")
     out.table(_SCORERS, [_scorer_row(one) for one in comparison.scorers])
     if comparison.differences:
         out.line()
