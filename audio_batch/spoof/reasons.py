@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_batch.spoof.model import ChannelModel
 from audio_batch.spoof.texture import word_texture
 from audio_batch.verdict import Reason
+
+if TYPE_CHECKING:
+    from audio_batch.spoof.model import ChannelModel
 
 SHOWN = 5
 NETWORK_FEATURE = "spectrogram_network"

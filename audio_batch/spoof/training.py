@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from audio_batch.errors import AudioUsageError
 from audio_batch.spoof.calibration import Calibration, Thresholds, fit_calibration
 from audio_batch.spoof.dataset import Dataset, collect_segments, describe_segments, draw_pictures
-from audio_batch.spoof.manifest import Clip, read_manifest
+from audio_batch.spoof.manifest import Clip, read_clips
 from audio_batch.spoof.model import RATES, ChannelModel, Model, Reference, write_model
 from audio_batch.spoof.network import Network
 from audio_batch.spoof.picture import Picture
@@ -74,7 +74,8 @@ def train_model(
     Parameters
     ----------
     manifest
-        CSV with ``path,label[,speaker,attack_family,source]`` (see `read_manifest`), or clips.
+        CSV with ``path,label[,speaker,attack_family,source]`` (see `read_manifest`), a folder with ``human`` and
+        ``synthetic`` in it, or clips.
     out
         Folder for the model.
     version
@@ -107,7 +108,7 @@ def train_model(
         The manifest cannot be read, or has too few recordings of a class.
     """
     say = report or (lambda line: None)
-    clips = list(manifest) if not isinstance(manifest, str | Path) else read_manifest(manifest)
+    clips = read_clips(manifest)
     if not force:
         require_many(clips)
     folder = Path(out)

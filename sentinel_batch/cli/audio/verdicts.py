@@ -70,7 +70,8 @@ def _build(entry: Mapping[str, Any], file: Path) -> Verdict:
     segments = [SegmentScore(**_check(one, _SEGMENT, file, "segments.")) for one in _objects(entry, "segments", file)]
     reasons = [Reason(**_check(one, _REASON, file, "reasons.")) for one in _objects(entry, "reasons", file)]
     notices = tuple(str(notice) for notice in entry.get("notices") or ())
-    return Verdict(**facts, segments=tuple(segments), reasons=tuple(reasons), notices=notices)
+    facts |= {"notices": notices, "model_sha256": str(entry.get("model_sha256") or "")}
+    return Verdict(**facts, segments=tuple(segments), reasons=tuple(reasons))
 
 
 def _objects(entry: Mapping[str, Any], name: str, file: Path) -> list[dict[str, Any]]:
