@@ -3,7 +3,7 @@
 Every clip is mono PCM16 at 16 kHz (8 kHz where the file has no more), 1 to 15 s long, in
 ``<work>/clips/<source>/<number>.wav``, and has one line in ``<work>/clips.csv``: class, source, engine and family, human
 corpus and speaker, licence, SHA-256 of the samples, side of the split and fold. A source gives at most 40 clips and
-4 minutes of a class, drawn evenly from its engines.
+4 minutes of a class, drawn evenly from its engines; one that holds human speech only gives twice as many.
 """
 
 from __future__ import annotations
@@ -33,13 +33,15 @@ from research.corpus.sides import draw_fold, draw_side
 
 LIST = Path(__file__).with_name("demonstrations.toml")
 COLUMNS = (
-    *("clip", "class", "source", "engine", "family", "corpus", "speaker", "licence", "sha256", "seconds"),
+    *("clip", "class", "source", "kind", "engine", "family", "corpus", "speaker", "licence", "sha256", "seconds"),
     *("sampling_rate", "split", "fold", "path"),
 )
 MANIFEST_COLUMNS = tuple(column for column in COLUMNS if column != "clip")
 MIN_SECONDS, MAX_SECONDS = 1.0, 15.0
 MAX_CLIPS, MAX_SOURCE_SECONDS = 40, 240.0
+MAX_HUMAN_CLIPS, MAX_HUMAN_SECONDS = 80, 600.0
 RATE, NARROW_RATE = 16_000, 8_000
+LONG_SECONDS, MAX_PIECES = 30.0, 8
 
 Signal = NDArray[np.float32]
 
@@ -73,6 +75,7 @@ class Demonstration:
     repository: str
     licence: str
     rules: tuple[Rule, ...]
+    kind: str = ""
     branch: str = ""
     trained_before: bool = False
 
@@ -170,44 +173,56 @@ def collect_source(entry: Demonstration, mirror: Path, work: Path) -> Tally:
         old.unlink()
     tally, seconds, seen = Tally(), Counter[str](), set[str]()
     counts = Counter[str]()
+    most, longest = (MAX_CLIPS, MAX_SOURCE_SECONDS) if entry.kind else (MAX_HUMAN_CLIPS, MAX_HUMAN_SECONDS)
     for path, facts in _order(_match(entry, origin.names()), entry.repository):
         label = facts["class"]
-        if counts[label] >= MAX_CLIPS or seconds[label] >= MAX_SOURCE_SECONDS:
+        if counts[label] >= most or seconds[label] >= longest:
             tally.dropped["over the cap"] += 1
             continue
         read = _read(origin, path)
-        fault = _find_fault(*read) if read else "unreadable"
-        if fault or not read:
-            tally.dropped[fault] += 1
+        if read is None:
+            tally.dropped["unreadable"] += 1
             continue
-        signal, rate = read
-        pcm = _to_pcm(signal[: round(MAX_SECONDS * rate)])
-        digest = hashlib.sha256(pcm.tobytes()).hexdigest()
-        if digest in seen:
-            tally.dropped["same sound again"] += 1
-            continue
-        seen.add(digest)
-        place = folder / f"{len(tally.kept):03d}.wav"
-        _write(place, pcm, rate)
-        length = len(pcm) / rate
-        counts[label] += 1
-        seconds[label] += length
-        tally.kept.append(
-            {
-                **facts,
-                "clip": str(place.relative_to(work)),
-                "source": entry.repository,
-                "licence": entry.licence,
-                "sha256": digest,
-                "seconds": f"{length:.2f}",
-                "sampling_rate": rate,
-                "split": entry.side,
-                "fold": draw_fold(entry.repository) if entry.side == "train" else "",
-                "path": path,
-                "print": fingerprint(pcm, rate).to_text(),
-            }
-        )
+        for start, signal in _cut(*read):
+            fault = _find_fault(signal, read[1])
+            pcm = _to_pcm(signal)
+            digest = hashlib.sha256(pcm.tobytes()).hexdigest()
+            if fault or digest in seen:
+                tally.dropped[fault or "same sound again"] += 1
+                continue
+            seen.add(digest)
+            place = folder / f"{len(tally.kept):03d}.wav"
+            _write(place, pcm, read[1])
+            counts[label] += 1
+            seconds[label] += len(pcm) / read[1]
+            described = _describe_clip(entry, path if start == 0 else f"{path}#{start:.0f}", pcm, read[1], digest)
+            tally.kept.append({**facts, **described, "clip": str(place.relative_to(work))})
     return tally
+
+
+def _describe_clip(
+    entry: Demonstration, path: str, pcm: NDArray[np.int16], rate: int, digest: str
+) -> dict[str, Any]:
+    return {
+        "source": entry.repository,
+        "licence": entry.licence,
+        "sha256": digest,
+        "seconds": f"{len(pcm) / rate:.2f}",
+        "sampling_rate": rate,
+        "split": entry.side,
+        "fold": draw_fold(entry.repository) if entry.side == "train" else "",
+        "path": path,
+        "print": fingerprint(pcm, rate).to_text(),
+    }
+
+
+def _cut(signal: Signal, rate: int) -> Iterator[tuple[float, Signal]]:
+    """Yield the first 15 s of a file, and of a long one up to eight such pieces at even distances."""
+    length = len(signal) / rate
+    pieces = min(MAX_PIECES, int(length // MAX_SECONDS)) if length >= LONG_SECONDS else 1
+    for number in range(pieces):
+        start = (length - MAX_SECONDS) * number / max(1, pieces - 1) if pieces > 1 else 0.0
+        yield start, signal[round(start * rate) : round((start + MAX_SECONDS) * rate)]
 
 
 def _match(entry: Demonstration, paths: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -225,7 +240,7 @@ def _describe(entry: Demonstration, rule: Rule, groups: dict[str, str]) -> dict[
         facts[key] = facts[key].lower()
     if rule.label == "human" and not facts["speaker"]:
         facts["speaker"] = entry.repository.lower().replace("/", "-")
-    return {"class": rule.label, **facts}
+    return {"class": rule.label, "kind": entry.kind if rule.label == "synthetic" else "", **facts}
 
 
 def _order(found: Iterable[tuple[str, dict[str, Any]]], source: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -259,8 +274,9 @@ def _read(origin: BareRepository, path: str) -> tuple[Signal, int] | None:
 def _find_fault(signal: Signal, rate: int) -> str:
     if len(signal) < MIN_SECONDS * rate:
         return "shorter than 1 s"
-    fault = measure_voicing(signal[: round(MAX_SECONDS * rate)], rate).fault
-    return "" if fault == "too little sound" and len(signal) < 2 * rate else fault
+    fault = measure_voicing(signal, rate).fault
+    # "a tone" would drop much of what some vocoders make, which is more periodic than any voice
+    return "" if fault == "a tone" or (fault == "too little sound" and len(signal) < 2 * rate) else fault
 
 
 def _to_pcm(signal: Signal) -> NDArray[np.int16]:
