@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from research.corpus.demonstrations import collect_demonstrations
+from research.corpus.demonstration_clips import collect_demonstrations
 from research.corpus.human import collect_human
 from research.corpus.synthetic import collect_synthetic, summarise
 
@@ -16,7 +16,9 @@ def main() -> None:
     parser.add_argument("part", choices=("human", "synthetic", "demonstrations"))
     parser.add_argument("--work", type=Path, required=True, help="work folder: downloads, clips, lists")
     parser.add_argument("--mirror", type=Path, help="folder of bare git repositories, owner+name")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="sources, engines (synthetic) or repositories (demonstrations) to run")
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", help="sources, engines (synthetic) or repositories (demonstrations) to run"
+    )
     parser.add_argument("--manifest", type=Path, help="where to write the list without paths")
     chosen = parser.parse_args()
     if chosen.part == "human":

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from research.corpus.evaluation_only import name_evaluation_only
+
 POINTS = 96
 BANDS_HZ = ((80, 500), (500, 1000), (1000, 2000), (2000, 3800))
 HOP_SECONDS, FRAME_SECONDS = 0.02, 0.04
@@ -28,6 +30,10 @@ class Fingerprint:
 
     shape: NDArray[np.float32]
     seconds: float
+
+    def is_as_long_as(self, other: Fingerprint) -> bool:
+        """Tell whether the sounding parts are equally long within 4 %."""
+        return abs(self.seconds / other.seconds - 1.0) < SAME_LENGTH
 
     def to_text(self) -> str:
         """Return it as one cell of a table."""
@@ -86,12 +92,11 @@ def keep_apart(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], Co
     -------
     (kept, dropped)
         The rows that stay, in their order, and how many were left out for which reason. The evaluation side wins: a
-        training clip goes if its samples, its utterance or (for humans) its speaker are on the evaluation side, with
-        the one exception of LJSpeech's single speaker, who is on every other page.
+        training clip goes if its samples, its utterance or (for humans) its speaker are on the evaluation side.
     """
     reasons = [""] * len(rows)
     held = [index for index, row in enumerate(rows) if row["split"] == "evaluation"]
-    speakers = {rows[i]["speaker"] for i in held if rows[i]["class"] == "human"} - {"ljspeech", ""}
+    speakers = name_evaluation_only(rows).speakers
     _mark_repetitions(rows, reasons)
     for index in _find_same(rows, held):
         reasons[index] = reasons[index] or "utterance is on the evaluation side"
@@ -100,6 +105,28 @@ def keep_apart(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], Co
             reasons[index] = reasons[index] or "speaker is on the evaluation side"
     kept = [row for row, reason in zip(rows, reasons, strict=True) if not reason]
     return kept, Counter(reason for reason in reasons if reason)
+
+
+def find_originals(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Return for every clip of one source the digest of the human clip that it is a copy of, or an empty text.
+
+    Parameters
+    ----------
+    rows
+        Clips with ``sha256``, ``class`` and ``print``.
+    """
+    prints = [Fingerprint.from_text(row["print"]) for row in rows]
+    humans = [index for index, row in enumerate(rows) if row["class"] == "human"]
+    return [
+        "" if row["class"] == "human" else _find_original(prints[i], [(rows[h]["sha256"], prints[h]) for h in humans])
+        for i, row in enumerate(rows)
+    ]
+
+
+def _find_original(copy: Fingerprint, humans: Sequence[tuple[str, Fingerprint]]) -> str:
+    near = [(float(copy.shape @ human.shape), digest) for digest, human in humans if copy.is_as_long_as(human)]
+    likeness, digest = max(near, default=(0.0, ""))
+    return digest if likeness > SAME_SHAPE else ""
 
 
 def _mark_repetitions(rows: Sequence[dict[str, Any]], reasons: list[str]) -> None:

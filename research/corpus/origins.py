@@ -41,6 +41,7 @@ class DebianPackage:
         archive = _find_archive(downloads, package) or _download(downloads, package)
         self.version = unquote(archive.name.split("_")[1])
         if not self._root.exists():
+            self._root.parent.mkdir(exist_ok=True)
             _run(["dpkg-deb", "-x", str(archive), str(self._root)])
 
     def names(self) -> list[str]:
