@@ -1,4 +1,4 @@
-"""Festival: diphone and HTS voices of the Debian packages, in six languages."""
+"""Festival: diphone and HTS voices of the Debian packages, in five languages."""
 
 from __future__ import annotations
 
