@@ -14,7 +14,8 @@ import pytest
 import soundfile
 
 from audio_batch.errors import AudioUsageError
-from research.corpus import demonstration_clips, demonstrations, evaluation_only, kept_sources
+from research.corpus import demonstration_clips, demonstrations, evaluation_only, kept_sources, sources_page
+from research.corpus.catalogue import Catalogue, Clip, Origin
 from research.corpus.demonstration_clips import SourceClips, collect_demonstrations
 from research.corpus.demonstrations import Demonstration, Rule, read_demonstrations
 from research.corpus.duplicates import Fingerprint, find_originals, fingerprint, keep_apart
@@ -297,3 +298,25 @@ def test_a_source_made_again_replaces_its_clips_only(tmp_path: Path, monkeypatch
     ]
     assert "clip" not in written[0] and str(tmp_path) not in manifest.read_text("utf-8")
     assert read_evaluation_only(tmp_path / "evaluation_only.toml").sources == frozenset()
+
+
+def test_the_page_lists_every_source_of_the_manifest(rows: list[dict[str, str]]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "voice-data.md").read_text("utf-8")
+    assert page.endswith(f"{sources_page.MARK}\n\n{sources_page.list_sources(rows)}\n")
+    told = [
+        f"{len([row for row in rows if row['split'] == side and row['class'] == label]):,}"
+        for side in ("train", "evaluation")
+        for label in ("synthetic", "human")
+    ]
+    assert [count for count in told if f"| {count}, " not in page] == []
+
+
+def test_a_package_kept_for_evaluation_cannot_enter_by_an_engine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digests = {hashlib.sha256(name.encode()).hexdigest() for name in ("deb:voices", "github:some/engine")}
+    monkeypatch.setattr(kept_sources, "read_kept_hashes", lambda: digests)
+    for package in ("voices", "Some/Engine"):
+        origin = Origin("engine", package, "1", "MIT", "attack", "family")
+        with pytest.raises(AudioUsageError, match=f"{package} is kept for evaluation"):
+            Catalogue(tmp_path).add([Clip("one", speak(2.0), 8000, "voice", "en", origin)])
