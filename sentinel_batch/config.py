@@ -43,6 +43,8 @@ NO_MODEL = "none"
 """Names no model, where a model is named."""
 
 DUCKDB, SPARK = "duckdb", "spark"
+OWN_CACHE = "cache"
+"""Setting ``spark_lake``: Spark's machines see the copies that this machine has of a lake in object storage."""
 """Engines that run rules."""
 
 _ON_RULES = ("rules", "rule_books")
@@ -625,6 +627,8 @@ def _spark_remote(value: Any, base: Path) -> str:
 
 def _spark_lake(value: Any, base: Path) -> str:
     text = _text(str(value) if isinstance(value, Path) else value, base)
+    if text == OWN_CACHE:
+        return text
     if "://" not in text:
         return str(_path(text, base))
     if urlsplit(text).password is not None:
@@ -733,7 +737,7 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "oidc_name_claim": ("the name of a claim, such as sub", _text),
     "engine": (f"{DUCKDB} or {SPARK}", partial(_choice, allowed=(DUCKDB, SPARK))),
     "spark_remote": ("an address such as sc://spark.example:15002, without a token", _spark_remote),
-    "spark_lake": ("a folder, or an address such as s3a://bucket/lake, without a password", _spark_lake),
+    "spark_lake": ("a folder, an address such as s3a://bucket/lake, without a password, or cache", _spark_lake),
     "spark_format": ("parquet or delta", partial(_choice, allowed=("parquet", "delta"))),
     "spark_settings": (
         'a table such as { "spark.sql.shuffle.partitions" = "400" }, without secrets',

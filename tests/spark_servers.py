@@ -36,14 +36,15 @@ _SPARK_SETTINGS = {
 
 
 @contextmanager
-def run_sail(folder: Path) -> Iterator[dict[str, Any]]:
-    """Run Sail, and give the settings with which rules run on it."""
+def run_sail(folder: Path, variables: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
+    """Run Sail, with variables such as the keys of object storage, and give the settings with which rules run on it."""
     port = _find_port()
     command = [sys.executable, "-m", "pysail", "spark", "server", "--ip", "127.0.0.1", "--port", str(port)]
     checkpoints = folder / "checkpoints"
     checkpoints.mkdir(parents=True)
     # Kept parts of a query are checkpoints, and Sail has no place of its own for them.
-    with _running(command, port, folder, {"SAIL_EXECUTION__CHECKPOINT__PATH": checkpoints.as_uri()}):
+    own = {"SAIL_EXECUTION__CHECKPOINT__PATH": checkpoints.as_uri()}
+    with _running(command, port, folder, own | dict(variables or {})):
         # Sail cannot read files together whose texts are stored in different ways; it reads the table's log.
         yield {
             "engine": "spark",
