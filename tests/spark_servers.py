@@ -35,6 +35,10 @@ _SPARK_SETTINGS = {
 }
 
 
+# Queries of tests are over before the second compiler's work pays: it would take most of the processor time.
+_JAVA = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+
+
 @contextmanager
 def run_sail(folder: Path, variables: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
     """Run Sail, with variables such as the keys of object storage, and give the settings with which rules run on it."""
@@ -68,6 +72,7 @@ def run_spark(folder: Path) -> Iterator[dict[str, Any]]:
     }
     command = [str(SPARK / "bin" / "spark-submit")]
     command += [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
+    command += ["--driver-java-options", " ".join(_JAVA)]
     command += ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer", "spark-internal"]
     folder.mkdir(parents=True, exist_ok=True)
     with _running(command, port, folder, {"SPARK_HOME": str(SPARK), "SPARK_LOCAL_IP": "127.0.0.1"}):

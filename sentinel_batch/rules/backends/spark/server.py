@@ -80,7 +80,7 @@ class Server:
         if _NO_CONNECTOR.search(str(error)):
             return EngineError(
                 f"Spark at {self.remote} has nothing that reads {self.lake}: {first_line(error)}",
-                hint=f"{_CONNECTORS}; where its machines see this one's cache, [spark] lake = \"cache\" does without.",
+                hint=f'{_CONNECTORS}; where its machines see this one\'s cache, [spark] lake = "cache" does without.',
             )
         return EngineError(
             f"Spark at {self.remote} failed: {first_line(error)}",

@@ -105,12 +105,10 @@ def test_a_night_on_an_engine_that_sees_the_cache_of_a_bucket(
 
 
 @pytest.mark.cluster
-def test_an_engine_without_a_connector_is_told_apart(
-    s3: ObjectStore, spark: dict[str, Any], simulated: Path
-) -> None:
+def test_an_engine_without_a_connector_is_told_apart(s3: ObjectStore, spark: dict[str, Any], simulated: Path) -> None:
     address = put_lake(s3, simulated, "not-read")
     for own in ({}, {"spark_lake": "gs://bucket/lake"}):
-        with pytest.raises(EngineError, match="has nothing that reads (s3a|gs)://") as caught:
+        with pytest.raises(EngineError, match=r"has nothing that reads (s3a|gs)://") as caught:
             sb.open(address, **spark, **own).detect()
         assert '[spark] lake = "cache"' in caught.value.hint
 
