@@ -111,7 +111,7 @@ def service_folder(desk: Desk) -> Path:
 
 
 def hide_lake(desk: Desk) -> Callable[[str], str]:
-    """Return what takes the places of a lake, and of what is kept beside it, out of messages that leave this machine."""
+    """Return what takes a lake's place, and that of what is kept beside it, out of messages that leave this machine."""
     places = [str(service_folder(desk).parent), str(desk.config.lake)]
     if isinstance(desk.config.lake, str):
         with suppress(SentinelError):  # Its mirror; one that was not opened is in no message.
