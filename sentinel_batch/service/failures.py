@@ -126,7 +126,7 @@ def install(app: FastAPI) -> None:
     """Let an application answer every failure in the same way."""
 
     async def say(request: Request, error: Exception) -> JSONResponse:
-        return answer_failure(request.scope, error, request.app.state.service.scrub)
+        return answer_failure(request.scope, error, request.app.state.service.settings.scrub)
 
     # Each by itself: what is registered for Exception alone is raised again once it is answered.
     for kind in (ReportedError, sqlite3.OperationalError, Exception):

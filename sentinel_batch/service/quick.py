@@ -58,7 +58,7 @@ class EventRoutes:
         except ValidationError as error:
             return answer_invalid(refuse(error))
         except Exception as error:
-            return answer_failure(scope, error, self._service.scrub)
+            return answer_failure(scope, error, self._service.settings.scrub)
 
 
 async def _read(receive: Receive) -> bytes:
