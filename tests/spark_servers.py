@@ -21,7 +21,7 @@ import pytest
 SPARK = Path(sys.prefix) / "spark-server" / "pyspark"
 """Where ``make test-cluster`` puts Apache Spark."""
 
-_PATIENCE = 90.0
+_PATIENCE = 300.0
 """Seconds within which an engine must listen."""
 
 _SPARK_SETTINGS = {

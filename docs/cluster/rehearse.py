@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CALLS = ROOT / "data" / "sample" / "calls"
 POPULATION = ("--subscribers", "1200", "--days", "5", "--seed", "5", "--boxes", "2")
 LISTS = (("alerts", "list"), ("cases", "list"), ("boxes", "list"))
-BUCKET, PATIENCE = "fraud-desk", 120.0
+BUCKET, PATIENCE = "fraud-desk", 300.0
 CHANGING = {
     "run_id", "created_at", "updated_at", "processed_at", "started_at", "finished_at", "generated_at", "at", "seconds",
     "duration_seconds", "peak_memory_bytes", "runs", "commit_id", "content_id",
