@@ -126,7 +126,7 @@ test-cluster: $(VENV)/.test $(SPARK_SERVER)/.installed
 	@command -v java >/dev/null || { \
 		echo "Apache Spark needs Java 17 or newer." >&2; \
 		echo "Hint: install it (Debian: apt-get install --no-install-recommends default-jre-headless)." >&2; exit 1; }
-	$(BIN)/python -m pytest -m "cluster$(if $(ALL),, and not slow)" tests/sentinel_batch/rules/spark
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "cluster$(if $(ALL),, and not slow)" tests/sentinel_batch/rules/spark
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
