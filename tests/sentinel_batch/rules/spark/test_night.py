@@ -97,6 +97,7 @@ def test_a_night_on_an_engine_that_reads_the_bucket_itself(
 
 
 @pytest.mark.cluster
+@pytest.mark.slow  # The rehearsal is such a night, too, and compares what people see of it.
 def test_a_night_on_an_engine_that_sees_the_cache_of_a_bucket(
     s3: ObjectStore, spark: dict[str, Any], simulated: Path, on_duckdb: Night, tmp_path: Path
 ) -> None:
