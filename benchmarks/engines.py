@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 import sentinel_batch as sb
 from benchmarks.spark_server import SparkServer, run_spark
 from sentinel_batch.desk import Desk
@@ -212,6 +214,19 @@ def compare(
     return measured
 
 
+def tell_kind(settings: dict[str, str]) -> str:
+    """Return ``shuffled`` if no join may be broadcast, as few can where there are billions of calls, else ``usual``."""
+    return "shuffled" if settings.get("spark.sql.autoBroadcastJoinThreshold") == "-1" else "usual"
+
+
+def count_newest_day(lake: Path) -> int:
+    """Return the number of calls of the newest local day."""
+    day = (
+        sb.open(lake).snapshot().tables.scan("call_records").select(pl.col("local_date") == pl.col("local_date").max())
+    )
+    return int(day.sum().collect().item())
+
+
 def show(row: Row) -> bool:
     """Print a row as soon as it is known."""
     print(row, flush=True)
@@ -237,9 +252,13 @@ def main() -> None:
             sb.build_profiles(lake=lakes[0])
         settings = dict(pair.split("=", 1) for pair in given.set)
         measured = compare(lakes, given.since, settings=settings, remote=given.remote, form=given.format)
+        runs = [
+            {"kind": tell_kind(settings), "lake": name, "calls": calls, "since": given.since, "settings": settings}
+            | {"rows": [asdict(row) for row in rows]}
+            for (name, rows), calls in zip(measured.items(), map(count_newest_day, lakes), strict=True)
+        ]
     if given.json:
-        rows = {name: [asdict(row) for row in rows] for name, rows in measured.items()}
-        given.json.write_text(json.dumps(rows, indent=1) + "\n")
+        given.json.write_text(json.dumps(runs, indent=1) + "\n")
 
 
 if __name__ == "__main__":

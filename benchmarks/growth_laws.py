@@ -11,6 +11,9 @@ POWERS = [step / 20 for step in range(6, 41)]
 LINEAR = 1.1
 """An exponent up to this one counts as 1: measured over a factor of a few dozen, no more can be told apart."""
 
+NOISE = 0.1
+"""Relative error that measurements have: where a straight line is as near as that, the cost is taken to be one."""
+
 
 @dataclass(frozen=True)
 class Law:
@@ -23,7 +26,7 @@ class Law:
     rate
         What a million calls a day adds.
     power
-        By which larger days are reckoned: 1 where the fitted one is at most :data:`LINEAR`.
+        By which larger days are reckoned: 1 where the fitted one is at most :data:`LINEAR`, or no better.
     fitted
         The exponent that fits the measurements best.
     """
@@ -47,16 +50,20 @@ def fit(points: Sequence[tuple[float, float]]) -> Law:
         Millions of calls a day, and the cost, above 0.
     """
     trials = [(_solve(points, power), power) for power in POWERS]
-    (_, fitted) = min(trials, key=lambda trial: trial[0][2])
-    power = fitted if fitted > LINEAR else 1.0
-    fixed, rate, _ = _solve(points, power)
-    return Law(fixed, rate, power, fitted)
+    _, fitted = min(trials, key=lambda trial: trial[0][2])
+    fixed, rate, error = _solve(points, 1.0)
+    if fitted <= LINEAR or error <= NOISE**2 * len(points):
+        return Law(fixed, rate, 1.0, fitted)
+    fixed, rate, _ = _solve(points, fitted)
+    return Law(fixed, rate, fitted, fitted)
 
 
 def _solve(points: Sequence[tuple[float, float]], power: float) -> tuple[float, float, float]:
     """Return fixed part and rate, neither below 0, and the sum of the squared relative errors."""
     rows = [(1 / cost, millions**power / cost) for millions, cost in points]
-    aa, ab, bb = (sum(x * y for x, y in pairs) for pairs in ([(a, a) for a, _ in rows], rows, [(b, b) for _, b in rows]))
+    aa, ab, bb = (
+        sum(x * y for x, y in pairs) for pairs in ([(a, a) for a, _ in rows], rows, [(b, b) for _, b in rows])
+    )
     a, b = sum(a for a, _ in rows), sum(b for _, b in rows)
     choices = [(a / aa, 0.0), (0.0, b / bb)]
     if (whole := aa * bb - ab * ab) > 1e-12 * aa * bb:

@@ -1,8 +1,8 @@
 """What a night takes, step by step: ``python -m benchmarks.night_costs --calls 500_000 --folder FOLDER``.
 
 A simulated network makes so many calls a day. Its first days lie in a lake, examined by a night that does not count;
-the last one comes as a CSV file, and the night that takes it is measured: processor seconds and peak memory of each step
-and rule, bytes of each table. Prints a JSON document.
+the last one comes as a CSV file, and the night that takes it is measured: processor seconds and peak memory of each
+step and rule, bytes of each table. Prints a JSON document.
 """
 
 from __future__ import annotations
@@ -151,6 +151,38 @@ def measure(folder: Path) -> dict[str, Any]:
     }
 
 
+def need_alone(lake: Path, step: str) -> int:
+    """Return the peak memory of a process that does one step of a night that has been, and nothing else."""
+    import polars as pl
+
+    from sentinel_batch.boxes import record_boxes
+    from sentinel_batch.cases import build_cases
+    from sentinel_batch.cli import tune_allocator
+    from sentinel_batch.desk import open_desk
+    from sentinel_batch.detection import run_detection
+    from sentinel_batch.profiles import build_profiles
+    from sentinel_batch.reporting import write_report
+
+    tune_allocator()
+    desk = open_desk(lake)
+    day = desk.snapshot().tables.scan("call_records").select(pl.col("local_date").max()).collect().item()
+    desk.lake.delete("box_traces", "local_date", day.isoformat())  # A night traces its new day, too.
+    steps: dict[str, Callable[[], object]] = {
+        "profiles": lambda: build_profiles(lake=desk, since=day, rebuild=True),
+        "rules": lambda: run_detection(lake=desk, since="24h", record=False),
+        "boxes": lambda: record_boxes(lake=desk),
+        "cases": lambda: build_cases(lake=desk),
+        "report": lambda: write_report(lake=desk, out=lake.parent / "report-alone"),
+    }
+    _forget_peak()
+    steps[step]()
+    return _read_peak()
+
+
+ALONE = ("profiles", "rules", "boxes", "cases", "report")
+"""Steps whose memory is measured in processes of their own as well: one process keeps what earlier steps took."""
+
+
 def _time_duplicates(others: dict[str, Any]) -> None:
     """Have ingest note what it spends on looking for duplicates, in the file and in the lake."""
     from sentinel_batch.ingestion.loading import commit
@@ -227,17 +259,24 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="where the lake goes; it stays")
     parser.add_argument("--days", type=int, default=DAYS, help="days that are simulated, the measured one included")
     parser.add_argument("--repeat", type=int, default=3, help="how often the night is measured")
-    parser.add_argument("--case", choices=["prepare", "measure"], help=argparse.SUPPRESS)
+    parser.add_argument("--case", choices=["prepare", "measure", *ALONE], help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.case == "prepare":
         prepare(given.folder, given.calls, given.days)
         print("{}")
     elif given.case == "measure":
         print(json.dumps(measure(given.folder)))
+    elif given.case:
+        print(json.dumps({given.case: need_alone(given.folder / "night", given.case)}))
     else:
         if not (given.folder / "lake").exists():
             run_apart("prepare", given.folder, given.calls, given.days)
-        runs = [run_apart("measure", given.folder, given.calls, given.days) for _ in range(given.repeat)]
+        runs = [
+            {"days": given.days, **run_apart("measure", given.folder, given.calls, given.days)}
+            for _ in range(given.repeat)
+        ]
+        for step in ALONE if given.days == DAYS else ():
+            runs[-1].setdefault("alone_peak_bytes", {}).update(run_apart(step, given.folder, given.calls, given.days))
         print(json.dumps(runs, indent=1))
 
 

@@ -77,9 +77,15 @@ def main() -> None:
     rules = [rule for rule in list_rules() if rule.id in (given.rule or [rule.id]) and rule.id not in PROFILE_RULES]
     lakes = make_lakes(given.folder, given.calls, given.days)
     measured = compare(lakes, f"{given.days}d", rules=rules, settings=SETTINGS)
+    calls = sb.open(lakes[0]).snapshot().tables.scan("call_records").select(pl.len()).collect().item()
+    document = {
+        "calls": calls,
+        "days": given.days,
+        "hot_calls": calls // EVERY,
+        "lakes": {name: [asdict(row) for row in rows] for name, rows in measured.items()},
+    }
     if given.json:
-        rows = {name: [asdict(row) for row in rows] for name, rows in measured.items()}
-        given.json.write_text(json.dumps(rows, indent=1) + "\n")
+        given.json.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":
