@@ -52,7 +52,7 @@ class Work:
     records
         Rows written for shuffles.
     longest, usual
-        Seconds of the longest task, and of the middle one in the same stage.
+        Processor seconds of the longest task, and of the middle one in the same stage.
     most_records, usual_records
         Rows that one task was given by a shuffle at most, and the middle one of the same stage.
     """
@@ -72,7 +72,7 @@ class Work:
     @classmethod
     def of(cls, processor: float, stages: list[dict[str, Any]]) -> Work:
         """Add stages up."""
-        seconds = [_quarters(stage, "executorRunTime") for stage in stages]
+        seconds = [_quarters(stage, "executorCpuTime") for stage in stages]
         usual, longest = max(seconds, key=lambda q: q[1])
         middle, most = max(
             (_quarters(stage, "shuffleReadMetrics", "readRecords") for stage in stages), key=lambda q: q[1]
@@ -85,8 +85,8 @@ class Work:
             sum(stage["inputBytes"] for stage in stages),
             sum(stage["shuffleWriteBytes"] for stage in stages),
             sum(stage["shuffleWriteRecords"] for stage in stages),
-            longest / 1e3,
-            usual / 1e3,
+            longest / 1e9,
+            usual / 1e9,
             int(most),
             int(middle),
         )

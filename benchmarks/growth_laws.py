@@ -11,7 +11,7 @@ POWERS = [step / 20 for step in range(6, 41)]
 LINEAR = 1.1
 """An exponent up to this one counts as 1: measured over a factor of a few dozen, no more can be told apart."""
 
-NOISE = 0.1
+NOISE = 0.15
 """Relative error that measurements have: where a straight line is as near as that, the cost is taken to be one."""
 
 

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -182,6 +183,25 @@ def need_alone(lake: Path, step: str) -> int:
 ALONE = ("profiles", "rules", "boxes", "cases", "report")
 """Steps whose memory is measured in processes of their own as well: one process keeps what earlier steps took."""
 
+LATE = "late"
+"""The case of a file that comes late."""
+
+
+def take_late_file(folder: Path) -> float:
+    """Return what looking for duplicates takes if a hundredth of a day that was packed comes once more."""
+    import polars as pl
+
+    from sentinel_batch.ingestion import ingest
+    from sentinel_batch.lake import Lake
+
+    records = Lake.open(folder / "night").snapshot().scan("call_records")
+    newest = records.filter(pl.col("local_date") == pl.col("local_date").max()).select(_FIELDS).collect()
+    newest.gather_every(100).sort("call_timestamp").write_csv(folder / "late.csv")
+    others: dict[str, Any] = {}
+    _time_duplicates(others)
+    ingest(folder / "late.csv", lake=folder / "night")
+    return float(others["duplicates_cpu_seconds"])
+
 
 def _time_duplicates(others: dict[str, Any]) -> None:
     """Have ingest note what it spends on looking for duplicates, in the file and in the lake."""
@@ -202,7 +222,7 @@ def _weigh_findings(others: dict[str, Any]) -> None:
     """Have the night note how many findings it has in memory at once, and their bytes."""
     from sentinel_batch.nightly import pipeline
 
-    detect = pipeline.run_detection
+    detect = vars(pipeline)["run_detection"]
 
     def noted(**arguments: Any) -> Any:
         found = detect(**arguments)
@@ -238,7 +258,7 @@ def _count_rows(file: Path) -> int:
     return rows
 
 
-def run_apart(case: str, folder: Path, calls: int, days: int) -> dict[str, Any]:
+def run_apart(case: str, folder: Path, calls: int, days: int) -> Any:
     """Run a part of this in a process of its own, and return what it prints."""
     command = [sys.executable, "-m", "benchmarks.night_costs", "--case", case, "--calls", str(calls)]
     done = subprocess.run(
@@ -248,8 +268,7 @@ def run_apart(case: str, folder: Path, calls: int, days: int) -> dict[str, Any]:
         check=True,
         cwd=HERE.parent,
     )
-    document: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return document
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def main() -> None:
@@ -259,25 +278,28 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="where the lake goes; it stays")
     parser.add_argument("--days", type=int, default=DAYS, help="days that are simulated, the measured one included")
     parser.add_argument("--repeat", type=int, default=3, help="how often the night is measured")
-    parser.add_argument("--case", choices=["prepare", "measure", *ALONE], help=argparse.SUPPRESS)
+    parser.add_argument("--case", choices=["prepare", "measure", *ALONE, LATE], help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if given.case == "prepare":
-        prepare(given.folder, given.calls, given.days)
-        print("{}")
-    elif given.case == "measure":
-        print(json.dumps(measure(given.folder)))
-    elif given.case:
-        print(json.dumps({given.case: need_alone(given.folder / "night", given.case)}))
-    else:
-        if not (given.folder / "lake").exists():
-            run_apart("prepare", given.folder, given.calls, given.days)
-        runs = [
-            {"days": given.days, **run_apart("measure", given.folder, given.calls, given.days)}
-            for _ in range(given.repeat)
-        ]
-        for step in ALONE if given.days == DAYS else ():
-            runs[-1].setdefault("alone_peak_bytes", {}).update(run_apart(step, given.folder, given.calls, given.days))
-        print(json.dumps(runs, indent=1))
+    if given.case:
+        print(json.dumps(do_part(given.case, given.folder, given.calls, given.days)))
+        return
+    apart = partial(run_apart, folder=given.folder, calls=given.calls, days=given.days)
+    if not (given.folder / "lake").exists():
+        apart("prepare")
+    runs = [{"days": given.days, **apart("measure")} for _ in range(given.repeat)]
+    if given.days == DAYS:
+        runs[-1]["alone_peak_bytes"] = {step: apart(step) for step in ALONE}
+        runs[-1]["late_cpu_seconds"] = apart(LATE)
+    print(json.dumps(runs, indent=1))
+
+
+def do_part(case: str, folder: Path, calls: int, days: int) -> Any:
+    """Do what a process of its own was started for."""
+    if case == "prepare":
+        return prepare(folder, calls, days)
+    if case == "measure":
+        return measure(folder)
+    return take_late_file(folder) if case == LATE else need_alone(folder / "night", case)
 
 
 if __name__ == "__main__":

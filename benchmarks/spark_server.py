@@ -18,7 +18,7 @@ from typing import Any
 SPARK = Path(sys.prefix) / "spark-server" / "pyspark"
 """Where ``make test-cluster`` puts Apache Spark."""
 
-_PATIENCE = 90.0
+_PATIENCE = 240.0
 """Seconds within which a server must listen."""
 
 _SETTINGS = {
