@@ -181,6 +181,7 @@ def compare(
     settings: dict[str, str] | None = None,
     remote: str | None = None,
     form: str = "parquet",
+    warming: int = WARMING,
 ) -> dict[str, list[Row]]:
     """Measure rules on lakes that have their profiles, all on one server.
 
@@ -198,6 +199,8 @@ def compare(
         The address of another server than our own; None starts Apache Spark.
     form
         How the lake is read there: ``parquet``, or ``delta`` for Sail.
+    warming
+        So many rules run before the first one is measured.
     """
     rules, settings, measured = rules or list_rules(), settings or {}, {}
     with open_spark(remote, settings) as (address, server):
@@ -207,16 +210,11 @@ def compare(
                 engine="spark", spark_remote=address, spark_format=form, spark_settings=settings if remote else {}
             )
             if not measured:  # The first rules would pay for what the server compiles once.
-                for rule in rules[:WARMING]:
+                for rule in rules[:warming]:
                     run(there, rule, since)
             print(f"\n{lake}, {since}\n\n{HEAD}")
             measured[lake.parent.name] = [row for row in measure(rules, here, there, server, since) if show(row)]
     return measured
-
-
-def tell_kind(settings: dict[str, str]) -> str:
-    """Return ``shuffled`` if no join may be broadcast, as few can where there are billions of calls, else ``usual``."""
-    return "shuffled" if settings.get("spark.sql.autoBroadcastJoinThreshold") == "-1" else "usual"
 
 
 def count_newest_day(lake: Path) -> int:
@@ -253,7 +251,7 @@ def main() -> None:
         settings = dict(pair.split("=", 1) for pair in given.set)
         measured = compare(lakes, given.since, settings=settings, remote=given.remote, form=given.format)
         runs = [
-            {"kind": tell_kind(settings), "lake": name, "calls": calls, "since": given.since, "settings": settings}
+            {"lake": name, "calls": calls, "since": given.since, "settings": settings}
             | {"rows": [asdict(row) for row in rows]}
             for (name, rows), calls in zip(measured.items(), map(count_newest_day, lakes), strict=True)
         ]

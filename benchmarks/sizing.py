@@ -87,7 +87,7 @@ class Measured:
     def __init__(self, document: dict[str, Any]) -> None:
         self.document = document
         self.nights: list[dict[str, Any]] = sorted(document["nights"], key=lambda night: night["calls"])
-        self.spark: list[dict[str, Any]] = document["spark"]
+        self.spark: list[dict[str, Any]] = sorted(document["spark"], key=lambda run: run["calls"])
         self.skew: dict[str, Any] = document["skew"]
 
     @cached_property
@@ -151,26 +151,17 @@ class Measured:
         """Return ``rows`` or ``bytes`` of findings for a million calls."""
         return float(self.largest["findings"][name]) / self.largest["calls"] * MILLION
 
-    def spark_runs(self, kind: str) -> list[dict[str, Any]]:
-        """Return the runs on Spark of a kind, ``usual`` or ``shuffled`` (no join is broadcast), smallest first."""
-        return sorted((run for run in self.spark if run["kind"] == kind), key=lambda run: run["calls"])
-
     def spark_rule(self, rule: str) -> tuple[float, float]:
         """Return processor seconds of a rule on Spark: without calls, and of its tasks for a million calls a day."""
-        runs = self.spark_runs("usual")
+        runs = self.spark
         small, large = (_find(run, rule)["work"] for run in (runs[0], runs[-1]))
         step = (runs[-1]["calls"] - runs[0]["calls"]) / MILLION
         rate = max(large["task_processor"] - small["task_processor"], 0.0) / step
         return large["processor"] - large["task_processor"], rate
 
     def shuffled(self, rule: str) -> float:
-        """Return the bytes that a rule shuffles for a million calls a day, no join being broadcast."""
-        run = self.spark_runs("shuffled")[-1]
-        return float(_find(run, rule)["work"]["written"]) / run["calls"] * MILLION
-
-    def shuffled_usual(self, rule: str) -> float:
-        """Return the bytes that a rule shuffles for a million calls a day, small joins being broadcast."""
-        run = self.spark_runs("usual")[-1]
+        """Return the bytes that a rule shuffles for a million calls a day, on the largest lake."""
+        run = self.spark[-1]
         return float(_find(run, rule)["work"]["written"]) / run["calls"] * MILLION
 
     def skewed(self, lake: str, rule: str) -> dict[str, Any] | None:
@@ -289,15 +280,14 @@ def tell_rules(measured: Measured) -> str:
     """Return what each rule takes on DuckDB and on Spark, and what it shuffles."""
     lines = [
         "| rule | DuckDB: without calls | a million calls a day | exponent | Spark: without calls | tasks, a million "
-        "| shuffled, a million | no join broadcast | at 1 billion |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| shuffled, a million | at 1 billion |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for name in measured.rules:
         law, (fixed, rate) = measured.rule(name), measured.spark_rule(name)
         lines.append(
             f"| {name} | {law.fixed:.2f} s | {law.rate:.2f} s | {_power(law)} | {fixed:.1f} s | {rate:.1f} s "
-            f"| {_weigh(measured.shuffled_usual(name))} | {_weigh(measured.shuffled(name))} "
-            f"| {_weigh(measured.shuffled(name) * 1000)} |"
+            f"| {_weigh(measured.shuffled(name))} | {_weigh(measured.shuffled(name) * 1000)} |"
         )
     return "\n".join(lines)
 
@@ -311,10 +301,10 @@ def tell_skew(measured: Measured) -> str:
     ]
     for name in measured.rules:
         works = [measured.skewed(lake, name) for lake in ("usual", "caller", "callee")]
-        if None in works:
+        if works[0] is None:
             continue
-        seconds = " | ".join(f"{work['longest']:.1f} s" for work in works if work)
-        rows = " | ".join(f"{work['most_records']:,} ({_ratio(work)})" for work in works if work)
+        seconds = " | ".join(f"{work['longest']:.2f} s" if work else "" for work in works)
+        rows = " | ".join(f"{work['most_records']:,} ({_ratio(work)})" if work else "" for work in works)
         lines.append(f"| {name} | {seconds} | {rows} | {_span(10 * measured.hot_task(name))} |")
     return "\n".join(lines)
 
@@ -399,7 +389,7 @@ def _span(seconds: float) -> str:
 def tell_origin(measured: Measured) -> str:
     """Return where and when it was measured."""
     sizes = ", ".join(f"{night['calls']:,} ({night['days']} days)" for night in measured.nights)
-    lakes = ", ".join(f"{run['calls']:,}" for run in measured.spark_runs("usual"))
+    lakes = ", ".join(f"{run['calls']:,}" for run in measured.spark)
     document = measured.document
     return (
         f"Measured on {document['date']}, {document['machine']}, at commit {document['commit']}. "
