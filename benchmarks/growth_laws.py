@@ -14,6 +14,9 @@ LINEAR = 1.1
 NOISE = 0.15
 """Relative error that measurements have: where a straight line is as near as that, the cost is taken to be one."""
 
+FEWEST = 4
+"""With fewer sizes than this no exponent is looked for: fixed part, rate and exponent would fit anything."""
+
 
 @dataclass(frozen=True)
 class Law:
@@ -28,13 +31,13 @@ class Law:
     power
         By which larger days are reckoned: 1 where the fitted one is at most :data:`LINEAR`, or no better.
     fitted
-        The exponent that fits the measurements best.
+        The exponent that fits the measurements best; None where there were fewer than :data:`FEWEST`.
     """
 
     fixed: float
     rate: float
     power: float
-    fitted: float
+    fitted: float | None
 
     def at(self, millions: float) -> float:
         """Return the cost of a day of so many million calls."""
@@ -49,6 +52,9 @@ def fit(points: Sequence[tuple[float, float]]) -> Law:
     points
         Millions of calls a day, and the cost, above 0.
     """
+    if len(points) < FEWEST:
+        fixed, rate, _ = _solve(points, 1.0)
+        return Law(fixed, rate, 1.0, None)
     trials = [(_solve(points, power), power) for power in POWERS]
     _, fitted = min(trials, key=lambda trial: trial[0][2])
     fixed, rate, error = _solve(points, 1.0)

@@ -362,6 +362,8 @@ def count_requests(measured: Measured, millions: float) -> float:
 
 
 def _power(law: Law) -> str:
+    if law.fitted is None:
+        return "–"
     return f"{law.fitted:.2f}" if law.power == 1.0 else f"**{law.fitted:.2f}**"
 
 

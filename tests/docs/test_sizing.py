@@ -78,6 +78,11 @@ def test_noise_is_not_taken_for_a_power() -> None:
     assert fit(noisy).power == 1.0
 
 
+def test_three_sizes_show_no_exponent() -> None:
+    found = fit([(size, 0.01 + 3 * size**2) for size in SIZES[:3]])
+    assert (found.power, found.fitted) == (1.0, None)
+
+
 def test_what_costs_the_same_whatever_the_calls_has_no_rate() -> None:
     found = fit([(size, 5.0) for size in SIZES])
     assert found.at(1_000_000) == pytest.approx(5.0)
