@@ -11,6 +11,7 @@ import argparse
 import datetime as dt
 import json
 import os
+import platform
 import statistics
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -390,7 +391,8 @@ def _span(seconds: float) -> str:
 
 def tell_origin(measured: Measured) -> str:
     """Return where and when it was measured."""
-    sizes = ", ".join(f"{night['calls']:,} ({night['days']} days)" for night in measured.nights)
+    found = {f"{night['calls']:,} ({night['days']} days)": None for night in measured.nights}
+    sizes = ", ".join(found)
     lakes = ", ".join(f"{run['calls']:,}" for run in measured.spark)
     document = measured.document
     return (
@@ -421,7 +423,7 @@ def collect(nights: Sequence[Path], spark: Sequence[Path], skew: Path, commit: s
     """Return one document of what the three programs wrote."""
     return {
         "date": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}",
-        "machine": f"{os.cpu_count()} cores",
+        "machine": f"{os.cpu_count()} cores ({platform.processor() or platform.machine()})",
         "commit": commit,
         "profile_rules": [rule.id for rule in list_rules() if not rule.reads(EXAMINED_CALLS)],
         "nights": [night for file in nights for night in json.loads(file.read_text())],
