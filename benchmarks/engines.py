@@ -52,9 +52,10 @@ class Work:
     records
         Rows written for shuffles.
     longest, usual
-        Processor seconds of the longest task, and of the middle one in the same stage.
+        Processor seconds of the task that is longer than the middle one of its stage by most, and of that one; of
+        stages that read a shuffle.
     most_records, usual_records
-        Rows that one task was given by a shuffle at most, and the middle one of the same stage.
+        Rows that such a task was given, likewise.
     """
 
     processor: float = 0.0
@@ -72,11 +73,12 @@ class Work:
     @classmethod
     def of(cls, processor: float, stages: list[dict[str, Any]]) -> Work:
         """Add stages up."""
-        seconds = [_quarters(stage, "executorCpuTime") for stage in stages]
-        usual, longest = max(seconds, key=lambda q: q[1])
-        middle, most = max(
-            (_quarters(stage, "shuffleReadMetrics", "readRecords") for stage in stages), key=lambda q: q[1]
-        )
+        # Files are cut into pieces of one size, shuffles as the rows' numbers have it.
+        shuffled = [stage for stage in stages if stage["shuffleReadRecords"]]
+        seconds = [_quarters(stage, "executorCpuTime") for stage in shuffled]
+        usual, longest = max(seconds, key=lambda q: q[1] - q[0], default=(0.0, 0.0))
+        rows = [_quarters(stage, "shuffleReadMetrics", "readRecords") for stage in shuffled]
+        middle, most = max(rows, key=lambda q: q[1] - q[0], default=(0.0, 0.0))
         return cls(
             processor,
             sum(stage["executorCpuTime"] for stage in stages) / 1e9,

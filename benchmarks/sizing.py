@@ -165,17 +165,19 @@ class Measured:
         run = self.spark[-1]
         return float(_find(run, rule)["work"]["written"]) / run["calls"] * MILLION
 
-    def skewed(self, lake: str, rule: str) -> dict[str, Any] | None:
-        """Return the work of a rule on one of the lakes with a number that has a hundredth of the calls."""
-        found = [row["work"] for row in self.skew["lakes"][lake] if row["rule"] == rule]
-        return found[0] if found else None
+    def skewed(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Yield a rule, the lake (``usual``, ``caller``, ``callee``) and what Spark said of its work there."""
+        for lake, rows in self.skew["lakes"].items():
+            for row in rows:
+                yield row["rule"], lake, row["work"]
 
-    def hot_task(self, rule: str) -> float:
-        """Return by how many seconds a caller with a million calls lengthens the longest task of a rule."""
-        usual, caller = self.skewed("usual", rule), self.skewed("caller", rule)
-        if usual is None or caller is None:
-            return 0.0
-        return max(caller["longest"] - usual["longest"], 0.0) / (self.skew["hot_calls"] / MILLION)
+    def hot_task(self, work: dict[str, Any]) -> float:
+        """Return by how many seconds a number with a million calls makes the longest task longer than the others."""
+        return float(work["longest"] - work["usual"]) / self.skew["hot_calls"] * MILLION
+
+    def slowest_task(self) -> float:
+        """Return the most of :meth:`hot_task` over rules and lakes with such a number."""
+        return max((self.hot_task(work) for _, lake, work in self.skewed() if lake != "usual"), default=0.0)
 
 
 def _find(run: dict[str, Any], rule: str) -> dict[str, Any]:
@@ -296,22 +298,18 @@ def tell_rules(measured: Measured) -> str:
 def tell_skew(measured: Measured) -> str:
     """Return what a number with a hundredth of the calls does to tasks."""
     lines = [
-        "| rule | longest task: usual | a caller has 1 % | a callee has 1 % | rows of the fullest partition: usual "
-        "| caller | callee | task of a caller with 10 million calls |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|",
+        "| rule | 1 % of the calls are | middle task | longest task | rows of the middle partition | of the fullest "
+        "| with 10 million calls of the number |",
+        "|---|---|--:|--:|--:|--:|--:|",
     ]
-    for name in measured.rules:
-        works = [measured.skewed(lake, name) for lake in ("usual", "caller", "callee")]
-        if works[0] is None:
-            continue
-        seconds = " | ".join(f"{work['longest']:.2f} s" if work else "" for work in works)
-        rows = " | ".join(f"{work['most_records']:,} ({_ratio(work)})" if work else "" for work in works)
-        lines.append(f"| {name} | {seconds} | {rows} | {_span(10 * measured.hot_task(name))} |")
+    words = {"usual": "nobody's", "caller": "one caller's", "callee": "to one callee"}
+    for rule, lake, work in sorted(measured.skewed(), key=lambda found: (found[0], found[1] != "usual")):
+        hot = "" if lake == "usual" else _span(10 * measured.hot_task(work))
+        lines.append(
+            f"| {rule} | {words[lake]} | {work['usual'] * 1e3:,.0f} ms | {work['longest'] * 1e3:,.0f} ms "
+            f"| {work['usual_records']:,} | {work['most_records']:,} | {hot} |"
+        )
     return "\n".join(lines)
-
-
-def _ratio(work: dict[str, Any]) -> str:
-    return f"{work['most_records'] / max(work['usual_records'], 1):.1f}×"
 
 
 def tell_limits(measured: Measured) -> str:
@@ -329,7 +327,7 @@ def list_limits(measured: Measured) -> Iterator[tuple[str, list[str]]]:
     def each(tell: Any) -> list[str]:
         return [tell(size) for size in EXTREMES]
 
-    slowest = max(measured.hot_task(rule) for rule in measured.rules)
+    slowest = measured.slowest_task()
     packed = MILLION / PACKED_ROWS
     if boxes := measured.memory("boxes"):
         yield "boxes: memory of the client", each(lambda n: _weigh(boxes.at(n)))
