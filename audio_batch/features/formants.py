@@ -11,6 +11,7 @@ from math import gcd
 
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import irfft, rfft
 
 from audio_batch.features.pitch import BLOCK_FRAMES, Doubles
 from audio_batch.features.spectrum import Floats, check_signal
@@ -95,9 +96,9 @@ def _lower_rate(samples: Floats, sampling_rate: int) -> tuple[Floats, int]:
     step = sampling_rate // gcd(sampling_rate, rate)
     padded = -(-(len(samples) + rate // 100) // step) * step
     lowered = padded // step * (rate * step // sampling_rate)
-    spectrum = np.fft.rfft(samples, padded)[: lowered // 2 + 1]
+    spectrum = rfft(samples, padded)[: lowered // 2 + 1]
     count = len(samples) * rate // sampling_rate
-    return np.fft.irfft(spectrum, lowered)[:count].astype(np.float32) * np.float32(lowered / padded), rate
+    return irfft(spectrum, lowered)[:count].astype(np.float32) * np.float32(lowered / padded), rate
 
 
 def _make_gaussian(length: int) -> Floats:

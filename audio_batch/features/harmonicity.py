@@ -10,6 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import irfft, rfft
 
 from audio_batch.features.pitch import (
     BLOCK_FRAMES,
@@ -114,8 +115,8 @@ def _cross_correlate(frames: Floats, period: int, sampling_rate: int) -> tuple[F
     """Return normalised correlation of each frame's first period with the frame, and the factor of interpolation."""
     factor = 2 if sampling_rate < FINE_RATE else 1
     size = 1 << (2 * period - 1).bit_length()
-    cross = np.conj(np.fft.rfft(frames[:, :period], size)) * np.fft.rfft(frames, size)
-    curve = np.fft.irfft(cross, factor * size)[:, : factor * period] * np.float32(factor)
+    cross = np.conj(rfft(frames[:, :period], size)) * rfft(frames, size)
+    curve = irfft(cross, factor * size)[:, : factor * period] * np.float32(factor)
     energy = np.cumsum(np.square(frames, dtype=np.float64), axis=1)
     first = energy[:, period - 1 : period]
     moving = energy[:, period - 1 : 2 * period] - np.pad(energy[:, :period], ((0, 0), (1, 0)))

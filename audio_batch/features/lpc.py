@@ -9,6 +9,7 @@ drives the synthesis in vocoded speech. Arrays have shape (frames,) unless said.
 from __future__ import annotations
 
 import numpy as np
+from scipy.fft import irfft, rfft
 
 from audio_batch.features.spectrum import Floats, Spectrum
 from audio_batch.features.statistics import summarize, summarize_columns
@@ -102,9 +103,9 @@ def measure_shape(residual: Floats) -> Floats:
 def measure_periodicity(residual: Floats, sampling_rate: int) -> tuple[Floats, Floats]:
     """Return spectral flatness, 0 … 1, and highest normalised autocorrelation at lags of 2 to 13.3 ms, -1 … 1."""
     size = 1 << (2 * residual.shape[1] - 1).bit_length()
-    power = np.square(np.abs(np.fft.rfft(residual, size))) + TINY
+    power = np.square(np.abs(rfft(residual, size))) + TINY
     flatness = np.exp(np.log(power).mean(axis=1)) / power.mean(axis=1)
-    curve = np.fft.irfft(power, size)
+    curve = irfft(power, size)
     lags = slice(round(SHORTEST_LAG * sampling_rate), round(LONGEST_LAG * sampling_rate) + 1)
     return flatness, curve[:, lags].max(axis=1) / np.maximum(curve[:, 0], TINY)
 

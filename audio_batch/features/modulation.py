@@ -8,6 +8,7 @@ per frame of the shared transform (66.7 Hz), are transformed over blocks of 64 f
 from __future__ import annotations
 
 import numpy as np
+from scipy.fft import rfft
 
 from audio_batch.features.cepstral import make_mel_filters
 from audio_batch.features.spectrum import Floats, Spectrum
@@ -61,7 +62,7 @@ def transform_envelopes(spectrum: Spectrum) -> tuple[Floats, Floats, float]:
     blocks = np.lib.stride_tricks.sliding_window_view(envelopes, BLOCK_FRAMES, axis=0)[:: BLOCK_FRAMES // 2]
     centre = blocks.mean(axis=2, keepdims=True)
     window = np.hanning(BLOCK_FRAMES).astype(np.float32)
-    power = np.square(np.abs(np.fft.rfft((blocks - centre) * window)))[:, :, 1:].sum(axis=0)
+    power = np.square(np.abs(rfft((blocks - centre) * window)))[:, :, 1:].sum(axis=0)
     total = power.sum(axis=1, keepdims=True)
     mean = float(centre.mean())
     depth = float(blocks.std(axis=2).mean()) / mean if mean > 0 else NAN

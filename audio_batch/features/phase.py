@@ -17,6 +17,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import rfft
 
 from audio_batch.features.spectrum import (
     Complexes,
@@ -91,7 +92,7 @@ class PhaseView:
         spectrum = self.spectrum
         shifted = np.append(spectrum.signal[1:], np.float32(0))
         frames = frame_signal(shifted, spectrum.window_length, spectrum.hop)
-        moved = np.fft.rfft(frames * self.window, spectrum.fft_length)[:, self.bins]
+        moved = rfft(frames * self.window, spectrum.fft_length)[:, self.bins]
         expected = np.exp(-2j * np.pi * np.arange(moved.shape[1]) / spectrum.fft_length).astype(np.complex64)
         # The phase that a steady tone at the bin's frequency would gain in one sample is taken out; the rest is the
         # deviation.

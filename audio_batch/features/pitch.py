@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import irfft, rfft
 
 from audio_batch.features.spectrum import Floats, Mask, check_signal
 
@@ -145,11 +146,11 @@ def _autocorrelate(frames: Floats, sampling_rate: int) -> tuple[Floats, int]:
     factor = -(-INTERPOLATED_RATE // sampling_rate)
     # Half a frame of zeros is enough: lags beyond half the frame are not looked at.
     size = 1 << (int(1.5 * length) - 1).bit_length()
-    power = np.square(np.abs(np.fft.rfft(frames, size)))
+    power = np.square(np.abs(rfft(frames, size)))
     rate = factor * sampling_rate
     lags = int(rate / PITCH_FLOOR) + 2
     # A longer inverse transform interpolates the correlation exactly, as the signal is band-limited.
-    curve = np.fft.irfft(power, factor * size)[:, :lags].astype(np.float32, copy=False)
+    curve = irfft(power, factor * size)[:, :lags].astype(np.float32, copy=False)
     place = np.arange(lags) / (factor * length)
     # The autocorrelation of a Hann window in closed form. Dividing by it undoes the taper, so that a perfect period
     # gives 1 at every lag.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import irfft, rfft
 
 from audio_batch.features.pitch import BLOCK_FRAMES, Doubles
 from audio_batch.features.spectrum import Floats, check_signal
@@ -47,9 +48,9 @@ def measure_prominence(signal: npt.ArrayLike, sampling_rate: int, times: Doubles
 def _measure_frames(frames: Floats, sampling_rate: int) -> Floats:
     length = frames.shape[1]
     size = 1 << (length - 1).bit_length()
-    power = np.square(np.abs(np.fft.rfft(frames * np.hanning(length).astype(np.float32), size)))
+    power = np.square(np.abs(rfft(frames * np.hanning(length).astype(np.float32), size)))
     power = np.maximum(power, power.max(axis=1, keepdims=True, initial=1e-20) * np.float32(1e-12))
-    cepstrum = np.fft.irfft(np.log(power), size)[:, : size // 2]
+    cepstrum = irfft(np.log(power), size)[:, : size // 2]
     level = 20 * np.log10(np.maximum(np.abs(cepstrum), np.float32(1e-10)))
     first, last = int(np.ceil(sampling_rate / HIGHEST_PITCH)), int(sampling_rate / LOWEST_PITCH)
     place = first + level[:, first : last + 1].argmax(axis=1)

@@ -27,6 +27,7 @@ AMPLITUDE_SPAN = 0.2
 @dataclass(frozen=True)
 class _Waveform:
     samples: Doubles
+    magnitudes: Doubles
     energy: Doubles
     sampling_rate: int
     peak: float
@@ -59,7 +60,8 @@ def find_pulses(signal: npt.ArrayLike, sampling_rate: int, pitch: Pitch) -> Doub
     samples = np.asarray(signal, dtype=np.float64)
     # Running sums of squares: the energy of any stretch is then one subtraction.
     energy = np.concatenate([[0.0], np.cumsum(np.square(samples))])
-    wave = _Waveform(samples, energy, sampling_rate, float(np.abs(samples).max(initial=0)))
+    magnitudes = np.abs(samples)
+    wave = _Waveform(samples, magnitudes, energy, sampling_rate, float(magnitudes.max(initial=0)))
     pulses: list[float] = []
     for first, last in find_runs(pitch.voiced):
         times, frequency = pitch.times[first:last], pitch.frequency[first:last]
@@ -143,7 +145,7 @@ def _find_extremum(wave: _Waveform, middle: float, span: float) -> float:
     """Return the time of the largest absolute sample within span of the middle, refined by a parabola."""
     first = max(1, round((middle - span) * wave.sampling_rate))
     last = min(len(wave.samples) - 2, round((middle + span) * wave.sampling_rate))
-    place = first + int(np.abs(wave.samples[first : last + 1]).argmax())
+    place = first + int(wave.magnitudes[first : last + 1].argmax())
     before, here, after = wave.samples[place - 1 : place + 2]
     bend = 2 * here - before - after
     shift = 0.5 * (after - before) / bend if bend else 0.0
@@ -164,19 +166,32 @@ def _match_period(wave: _Waveform, time: float, direction: int, period: float) -
     product = np.correlate(wave.samples[low : high + length], wave.samples[start : start + length], "valid")
     norm = wave.energy[low + length : high + length + 1] - wave.energy[low : high + 1]
     norm *= wave.energy[start + length] - wave.energy[start]
-    # Two zeros ahead: the earlier end of the range may be the maximum, the later may not, as in Praat.
-    curve = np.concatenate([[0.0, 0.0], product / np.sqrt(np.maximum(norm, 1e-30))])
-    inner = curve[1:-1]
-    peaks = np.where((inner >= curve[:-2]) & (inner >= curve[2:]), inner, -1)
-    best = int(peaks.argmax())
-    if peaks[best] <= -1:
+    curve = product / np.sqrt(np.maximum(norm, 1e-30))
+    best = _find_peak(curve)
+    if best is None:
         return None
-    before, here, after = curve[best : best + 3]
+    before, here, after = (float(curve[place]) if place >= 0 else 0.0 for place in (best - 1, best, best + 1))
     bend, slope = 2 * here - before - after, 0.5 * (after - before)
     shift = slope / bend if bend else 0.0
-    place = low + best - 1
-    peak = np.abs(wave.samples[max(0, place) : place + length]).max()
-    return _Match(time + (place - start + shift) / rate, float(here + 0.5 * slope * shift), float(peak))
+    place = low + best
+    peak = wave.magnitudes[max(0, place) : place + length].max()
+    return _Match(time + (place - start + shift) / rate, here + 0.5 * slope * shift, float(peak))
+
+
+def _find_peak(curve: Doubles) -> int | None:
+    """Return the highest local maximum; -1 is the zero ahead of the curve, and None means that there is none.
+
+    Two zeros ahead: the earlier end of the range may be the maximum, the later may not, as in Praat.
+    """
+    best = int(curve[:-1].argmax())
+    # The highest point of all is a local maximum, if it does not lie at the end; this saves the search for others.
+    if curve[best] >= curve[best + 1] and curve[best] >= 0:
+        return best if curve[best] > 0 else -1
+    padded = np.concatenate([[0.0, 0.0], curve])
+    inner = padded[1:-1]
+    peaks = np.where((inner >= padded[:-2]) & (inner >= padded[2:]), inner, -1)
+    best = int(peaks.argmax())
+    return None if peaks[best] <= -1 else best - 1
 
 
 def _measure_amplitudes(samples: Doubles, sampling_rate: int, pulses: Doubles) -> tuple[Doubles, Doubles]:

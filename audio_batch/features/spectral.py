@@ -1,7 +1,7 @@
 """Spectral family: where the power lies, how it is spread, how it changes.
 
-Centroid, bandwidth, rolloff, flatness, slope and contrast are computed by librosa (``librosa.feature``) from the shared
-transform; it has no flux of spectra of unit length and no shares of bands. Arrays have shape (frames,) unless said.
+Centroid, bandwidth, rolloff, flatness, slope and contrast are those of librosa (``librosa.feature``, a test compares),
+computed here from the shared transform in a quarter of its time. Arrays have shape (frames,) unless said.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from audio_batch.features.library import load_librosa
 from audio_batch.features.spectrum import Floats, Spectrum
 from audio_batch.features.statistics import NAN, summarize, summarize_columns
 
@@ -18,6 +17,7 @@ BAND_EDGES = (0, 300, 1000, 2000, 3000, 3400, 4000, 6000, 8000)
 """Hz. 300 and 3400 bound the telephone band; power outside it tells wideband audio from upsampled audio."""
 CONTRAST_EDGES = (200, 400, 800, 1600, 3200)
 """Hz, between six bands: the first begins at 0 Hz, the last ends at Nyquist."""
+CONTRAST_SHARE, CONTRAST_RANGE_DB = 0.02, 80.0
 SLOPE_BAND = (300.0, 3400.0)
 ROLLOFF_SHARE = 0.85
 TINY = np.float32(1e-10)
@@ -50,20 +50,23 @@ def measure_shapes(spectrum: Spectrum) -> Floats:
     active = spectrum.active
     if not active.any():
         return np.empty((0, len(SHAPES)), dtype=np.float32)
-    library = load_librosa().feature
-    magnitude, power, frequencies = spectrum.magnitude[active].T, spectrum.power[active].T, spectrum.frequencies
-    centroid = library.spectral_centroid(S=magnitude, freq=frequencies)
+    magnitude, power, frequencies = spectrum.magnitude[active], spectrum.power[active], spectrum.frequencies
+    moments = magnitude.astype(np.float64) @ np.vander(frequencies.astype(np.float64), 3, increasing=True)
+    mass, first, second = np.maximum(moments, 1e-30).T
+    centroid = first / mass
+    sums = np.cumsum(magnitude, axis=1)
     band = spectrum.find_bins(*SLOPE_BAND)
-    line = library.poly_features(S=spectrum.decibels[active, band].T, freq=frequencies[band] / 1000, order=1)
-    rows = [
+    kilohertz = frequencies[band] / 1000
+    line = (kilohertz - kilohertz.mean()) / np.square(kilohertz - kilohertz.mean()).sum()
+    floored = np.maximum(power, TINY)
+    columns = [
         centroid,
-        library.spectral_bandwidth(S=magnitude, freq=frequencies, centroid=centroid),
-        library.spectral_rolloff(S=magnitude, freq=frequencies, roll_percent=ROLLOFF_SHARE),
-        library.spectral_flatness(S=power, power=1.0),
-        line[:1],
-        measure_contrast(spectrum),
+        np.sqrt(np.maximum(second / mass - np.square(centroid), 0)),
+        frequencies[(sums >= np.float32(ROLLOFF_SHARE) * sums[:, -1:]).argmax(axis=1)],
+        np.exp(np.log(floored).mean(axis=1)) / floored.mean(axis=1),
+        spectrum.decibels[active, band] @ line,
     ]
-    return np.concatenate(rows).T.astype(np.float32)
+    return np.concatenate([np.stack(columns, axis=1), measure_contrast(spectrum).T], axis=1).astype(np.float32)
 
 
 def measure_contrast(spectrum: Spectrum) -> Floats:
@@ -73,12 +76,33 @@ def measure_contrast(spectrum: Spectrum) -> Floats:
     than 80 dB below the highest peak of the signal are raised to that level, valleys likewise. A band above Nyquist
     is NaN.
     """
-    rate, power = spectrum.sampling_rate, spectrum.power[spectrum.active].T
-    bands = sum(edge < rate / 2 for edge in CONTRAST_EDGES)
-    measure = load_librosa().feature.spectral_contrast
-    contrast = measure(S=power, sr=rate, freq=spectrum.frequencies, fmin=CONTRAST_EDGES[0], n_bands=bands)
-    missing = len(CONTRAST_EDGES) - bands
-    return np.pad(contrast, ((0, missing), (0, 0)), constant_values=NAN)
+    power = spectrum.power[spectrum.active]
+    contrast = np.full((2, len(CONTRAST_EDGES) + 1, len(power)), NAN, dtype=np.float32)
+    for band, (bins, count) in enumerate(_list_contrast_bins(spectrum)):
+        last = bins.stop - bins.start - count
+        ordered = np.partition(power[:, bins], sorted({count - 1, last}), axis=1)
+        contrast[:, band] = ordered[:, last:].mean(axis=1), ordered[:, :count].mean(axis=1)
+    levels = 10 * np.log10(np.maximum(contrast, TINY))
+    peaks, valleys = np.maximum(levels, np.nanmax(levels, axis=(1, 2), keepdims=True) - CONTRAST_RANGE_DB)
+    difference: Floats = peaks - valleys
+    return difference
+
+
+def _list_contrast_bins(spectrum: Spectrum) -> list[tuple[slice, int]]:
+    """Return the bins of each octave band below Nyquist and how many of them make a peak; after librosa.
+
+    A band begins one bin below its edge, as librosa's do, and the last one ends at Nyquist.
+    """
+    edges = [0.0, *(edge for edge in CONTRAST_EDGES if edge < spectrum.sampling_rate / 2)]
+    firsts = [max(0, int(np.searchsorted(spectrum.frequencies, edge)) - (edge > 0)) for edge in edges]
+    lasts = [int(np.searchsorted(spectrum.frequencies, edge, side="right")) for edge in edges[1:]]
+    lasts = [*lasts, len(spectrum.frequencies)]
+    bands = []
+    for number, (first, last) in enumerate(zip(firsts, lasts, strict=True), start=1):
+        count = max(1, int(np.rint(CONTRAST_SHARE * (last - first))))
+        # The bin at a band's upper edge counts for its width, but is the next band's.
+        bands.append((slice(first, last - (number < len(firsts))), count))
+    return bands
 
 
 def measure_flux(spectrum: Spectrum) -> Floats:

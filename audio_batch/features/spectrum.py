@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import rfft
 
 from audio_batch.errors import AudioUsageError
 
@@ -107,7 +108,7 @@ class Spectrum:
 
     def transform_with(self, window: Floats) -> Complexes:
         """Transform the same frames with another window, shape (window,); returns shape (frames, bins)."""
-        return np.fft.rfft(self.frames * window, self.fft_length).astype(np.complex64, copy=False)
+        return rfft(self.frames * window, self.fft_length).astype(np.complex64, copy=False)
 
     def find_bins(self, low: float, high: float) -> slice:
         """Return the bins with low <= frequency < high, in Hz; the last band takes the Nyquist bin too."""

@@ -41,7 +41,10 @@ def summarize_columns(names: list[str], values: npt.NDArray[np.floating]) -> dic
 def measure_moments(values: npt.NDArray[np.floating]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return mean and standard deviation (population) down the rows, NaN entries left out, each (columns,)."""
     values = values.astype(np.float64, copy=False)
-    counts = (~np.isnan(values)).sum(axis=0)
+    missing = np.isnan(values)
+    if len(values) >= 2 and not missing.any():
+        return values.mean(axis=0), values.std(axis=0)
+    counts = (~missing).sum(axis=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # empty columns: NaN is the answer wanted
         means, deviations = np.nanmean(values, axis=0), np.nanstd(values, axis=0)

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import irfft, rfft
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
 from audio_batch.segmentation.grid import Frames, Signal, count_hop
@@ -66,7 +67,7 @@ def _measure_power(signal: Signal, sampling_rate: int) -> _Array:
     before = (window.size - hop) // 2
     padded = np.pad(signal, (before, frames * hop + window.size - hop - before - signal.size), mode="symmetric")
     view = np.lib.stride_tricks.sliding_window_view(padded, window.size)[::hop][:frames]
-    spectrum = np.fft.rfft(view * window, n=_count_points(sampling_rate), axis=1)[:, : _count_bins(sampling_rate)]
+    spectrum = rfft(view * window, n=_count_points(sampling_rate), axis=1)[:, : _count_bins(sampling_rate)]
     power: _Array = np.square(spectrum.real) + np.square(spectrum.imag)
     return power
 
@@ -129,7 +130,7 @@ def _measure_periodicity(power: _Array, sampling_rate: int) -> _Array:
     """Return the highest normalised autocorrelation between 80 and 400 Hz, per frame."""
     scale = sampling_rate / _count_points(sampling_rate) * 2 * (power.shape[1] - 1)
     lags = slice(int(scale / 400), int(scale / 80) + 1)
-    correlation = np.fft.irfft(power, axis=1)
+    correlation = irfft(power, axis=1)
     highest = (correlation[:, lags] / _correlate_window(sampling_rate)[lags]).max(axis=1)
     periodicity: _Array = highest / np.maximum(correlation[:, 0], 1e-12)
     return periodicity
@@ -138,8 +139,8 @@ def _measure_periodicity(power: _Array, sampling_rate: int) -> _Array:
 @lru_cache(maxsize=8)
 def _correlate_window(sampling_rate: int) -> _Array:
     points, bins = _count_points(sampling_rate), _count_bins(sampling_rate)
-    spectrum = np.square(np.abs(np.fft.rfft(_make_window(sampling_rate), n=points)))[:bins]
-    correlation = np.fft.irfft(spectrum)
+    spectrum = np.square(np.abs(rfft(_make_window(sampling_rate), n=points)))[:bins]
+    correlation = irfft(spectrum)
     normalised: _Array = np.maximum(correlation / correlation[0], 0.05).astype(np.float32)
     return normalised
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scipy.fft import rfft
 
 from audio_batch.errors import ModelError
 from audio_batch.spoof.onnx_session import open_session, read_onnx
@@ -126,7 +127,7 @@ def mel_energies(speech: Floats, mels: int = 40, fft: int = 400, hop: int = 160)
     bands = mel_bands(mels, fft).T
     out = np.empty((len(frames), mels), dtype=np.float32)
     for start in range(0, len(frames), 1024):
-        spectrum = np.fft.rfft(frames[start : start + 1024] * window, axis=1)
+        spectrum = rfft(frames[start : start + 1024] * window, axis=1)
         out[start : start + 1024] = (spectrum.real**2 + spectrum.imag**2).astype(np.float32) @ bands
     return out
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import rfft
 
 from audio_batch.decoding import RawFormat, hash_file, open_reader, read_blocks, resample
 from audio_batch.errors import AudioUsageError
@@ -155,7 +156,7 @@ def classify_channel(speech: NDArray[np.float32], sampling_rate: int) -> Channel
         return "narrowband"
     # About 2,000 frames are enough for an average, however long the recording is.
     frames = np.lib.stride_tricks.sliding_window_view(speech, 1024)[:: max(1024, len(speech) // 2000)]
-    power = np.square(np.abs(np.fft.rfft(frames * np.hanning(1024), axis=1))).sum(axis=0)
+    power = np.square(np.abs(rfft(frames * np.hanning(1024), axis=1))).sum(axis=0)
     hertz = np.fft.rfftfreq(1024, 1 / sampling_rate)
     voice = power[(hertz >= 300) & (hertz < 3_400)].sum()
     return "wideband" if power[(hertz >= 4_200) & (hertz < 8_000)].sum() > HIGH_BAND_SHARE * voice else "narrowband"

@@ -1,4 +1,3 @@
-from .aggregation import aggregate_scores as aggregate_scores
 from .aggregation import find_suspicious_spans as find_suspicious_spans
 from .evaluation import evaluate_model as evaluate_model
 from .model import load_model as load_model

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from audio_batch.decoding import resample
 from audio_batch.errors import AudioUsageError
-from audio_batch.spoof import impairments
+from audio_batch.spoof import call_centre, impairments
 from audio_batch.spoof.coding import AMR_KBPS, apply_codec, list_codecs
 
 Signal = NDArray[np.float32]
@@ -26,16 +26,23 @@ LEVEL_DBFS = (-35.0, -10.0)
 SNR_DB = (5.0, 40.0)
 FLOOR_DBFS = (-85.0, -50.0)
 OPUS_KBPS = (8.0, 18.0)
+LEAK_DB, DOUBLE_TALK_DB, MUSIC_DB = (15.0, 40.0), (3.0, 15.0), (12.0, 35.0)
+"""How far the agent's echo, an agent who talks at the same time, and hold music lie below the voice, dB."""
 
 
 def simulate_channel(
-    signal: Signal, sampling_rate: int, *, rng: np.random.Generator, target_rate: int
+    signal: Signal,
+    sampling_rate: int,
+    *,
+    rng: np.random.Generator,
+    target_rate: int,
+    agent: Signal | None = None,
 ) -> tuple[Signal, Description]:
     """Send a signal through a randomly drawn channel.
 
     In order: silence at the edges trimmed to 0 to 0.4 s, DC removed, level; then each by chance: room, band-pass,
-    noise, noise floor; then one codec (sometimes two, sometimes none), packet loss, fades of 0 to 50 ms. Half of the
-    channels are narrowband (8 kHz), also where the result has 16 kHz.
+    noise, noise floor, the agent's side, hold music, automatic gain; then one codec (sometimes two, sometimes none),
+    packet loss, fades of 0 to 50 ms. Half of the channels are narrowband (8 kHz), also where the result has 16 kHz.
 
     Parameters
     ----------
@@ -48,13 +55,16 @@ def simulate_channel(
         (AMR-NB is drawn only where PyAV has its encoder).
     target_rate
         8000 or 16000, Hz.
+    agent
+        Another voice at `sampling_rate`, for the agent's side; without one, that step is left out. Take it from the
+        same pool for both classes.
 
     Returns
     -------
     (signal, description)
         The result at `target_rate`, and what was done: keys ``narrowband, lead, trail, level_dbfs, reverb_seconds,
-        band, noise, snr_db, floor_dbfs, codecs, bit_rate, loss_share, conceal, fade``; None or an empty tuple
-        where a step was left out.
+        band, noise, snr_db, floor_dbfs, codecs, bit_rate, loss_share, conceal, fade, agent, music, gain``; None or an
+        empty tuple where a step was left out. ``agent`` and ``music`` are (begin, end, dB below the voice).
 
     Raises
     ------
@@ -63,10 +73,14 @@ def simulate_channel(
     """
     _check_input(signal, target_rate)
     drawn = draw_channel(rng, narrowband=target_rate == 8000 or bool(rng.random() < 0.5))
+    drawn["agent"] = drawn["agent"] if agent is not None else None
     rate = 8000 if drawn["narrowband"] else 16000
     changed = resample(signal, sampling_rate, rate)
     changed = _even_out(changed, rate, drawn)
     changed = _degrade(changed, rate, drawn, rng)
+    changed = _pass_call_centre(
+        changed, rate, drawn, rng, None if agent is None else resample(agent, sampling_rate, rate)
+    )
     changed = _transmit(changed, rate, drawn, rng)
     return resample(changed, rate, target_rate), drawn
 
@@ -92,7 +106,7 @@ def draw_channel(rng: np.random.Generator, *, narrowband: bool) -> Description:
         "conceal": str(rng.choice(("zero", "repeat"))) if lossy else None,
         "fade": _draw(rng, 0.0, 0.05),
     }
-    return drawn
+    return drawn | _draw_call_centre(rng)
 
 
 def apply_channel(
@@ -154,6 +168,21 @@ def _degrade(signal: Signal, rate: int, drawn: Description, rng: np.random.Gener
     return np.clip(signal, -1.0, 1.0)
 
 
+def _pass_call_centre(
+    signal: Signal, rate: int, drawn: Description, rng: np.random.Generator, agent: Signal | None
+) -> Signal:
+    if drawn["agent"] is not None and agent is not None:
+        *share, below = drawn["agent"]
+        signal = call_centre.add_agent(signal, agent, share=(share[0], share[1]), below_db=below, rng=rng)
+    if drawn["music"] is not None:
+        *share, below = drawn["music"]
+        signal = call_centre.add_music(signal, rate, share=(share[0], share[1]), below_db=below, rng=rng)
+    if drawn["gain"] is not None:
+        attack, release, most = drawn["gain"]
+        signal = call_centre.control_gain(signal, rate, attack_seconds=attack, release_seconds=release, most_db=most)
+    return signal
+
+
 def _transmit(signal: Signal, rate: int, drawn: Description, rng: np.random.Generator) -> Signal:
     for codec in drawn["codecs"]:
         signal = apply_codec(signal, rate, codec, bit_rate=drawn["bit_rate"])
@@ -166,6 +195,21 @@ def _transmit(signal: Signal, rate: int, drawn: Description, rng: np.random.Gene
 
 def _draw(rng: np.random.Generator, low: float, high: float) -> float:
     return round(float(rng.uniform(low, high)), 3)
+
+
+def _draw_call_centre(rng: np.random.Generator) -> Description:
+    """Draw what a call centre adds: the agent through the whole call, or at the same time; music; automatic gain."""
+    kind = rng.choice(("none", "leak", "double talk"), p=(0.7, 0.15, 0.15))
+    begin, length = _draw(rng, 0.0, 0.7), _draw(rng, 0.1, 0.3)
+    leak, double = _draw(rng, *LEAK_DB), _draw(rng, *DOUBLE_TALK_DB)
+    agents = {"none": None, "leak": (0.0, 1.0, leak), "double talk": (begin, begin + length, double)}
+    music = (_draw(rng, 0.0, 0.5), _draw(rng, 0.6, 1.0), _draw(rng, *MUSIC_DB))
+    gain = (_draw(rng, 0.005, 0.1), _draw(rng, 0.2, 2.0), _draw(rng, 6.0, 24.0))
+    return {
+        "agent": agents[str(kind)],
+        "music": music if rng.random() < 0.08 else None,
+        "gain": gain if rng.random() < 0.2 else None,
+    }
 
 
 def _draw_codecs(rng: np.random.Generator, rate: int) -> tuple[str, ...]:

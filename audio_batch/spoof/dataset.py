@@ -82,7 +82,8 @@ def collect_segments(
 ) -> Segments:
     """Decode each clip, send it through `draws` random channels, and cut one segment of 4 s from each.
 
-    At 8 kHz the first draw is a plain telephone, uncoded or G.711; all others are of `channel.simulate_channel`.
+    At 8 kHz the first draw is a plain telephone, uncoded or G.711; all others are of `channel.simulate_channel`, the
+    agent's side spoken by a human clip of another speaker among `clips`, whichever class the caller is of.
 
     Parameters
     ----------
@@ -98,7 +99,8 @@ def collect_segments(
     Segments
         Rows in the order of the clips; clips that cannot be decoded or are silent give none.
     """
-    job = partial(_draw_clip, sampling_rate=sampling_rate, draws=draws, seed=seed, simulate=simulate)
+    agents = [(clip.path, clip.speaker) for clip in clips if clip.label == 0]
+    job = partial(_draw_clip, agents=agents, sampling_rate=sampling_rate, draws=draws, seed=seed, simulate=simulate)
     rows = [row for found in _map(job, list(enumerate(clips)), workers) for row in found]
     size = int(SEGMENT_SECONDS * sampling_rate)
     signals = np.zeros((len(rows), size), dtype=np.int16)
@@ -139,7 +141,15 @@ def draw_pictures(segments: Segments) -> Picture:
 Row = tuple[int, NDArray[np.int16], str]
 
 
-def _draw_clip(numbered: tuple[int, Clip], *, sampling_rate: int, draws: int, seed: int, simulate: bool) -> list[Row]:
+def _draw_clip(
+    numbered: tuple[int, Clip],
+    *,
+    agents: Sequence[tuple[str, str]],
+    sampling_rate: int,
+    draws: int,
+    seed: int,
+    simulate: bool,
+) -> list[Row]:
     number, clip = numbered
     try:
         signal, rate = decode(clip.path, max_seconds=60.0)
@@ -151,7 +161,9 @@ def _draw_clip(numbered: tuple[int, Clip], *, sampling_rate: int, draws: int, se
         rng = _seed_generator([seed, zlib.crc32(Path(clip.path).name.encode()), draw], sampling_rate)
         plain = simulate and draw == 0 and sampling_rate == 8000
         drawn, channel = (
-            _pass_telephone(mono, rate, rng) if plain else _pass_channel(mono, rate, sampling_rate, rng, simulate)
+            _pass_telephone(mono, rate, rng)
+            if plain
+            else _pass_channel(mono, rate, sampling_rate, rng, simulate, _read_agent(agents, clip.speaker, rate, rng))
         )
         segment = _cut_loud(drawn, int(SEGMENT_SECONDS * sampling_rate), rng)
         if segment.size >= 0.3 * sampling_rate and np.abs(segment).max() > 1e-4:
@@ -175,7 +187,12 @@ def _pass_telephone(mono: NDArray[np.float32], rate: int, rng: np.random.Generat
 
 
 def _pass_channel(
-    mono: NDArray[np.float32], rate: int, target_rate: int, rng: np.random.Generator, simulate: bool
+    mono: NDArray[np.float32],
+    rate: int,
+    target_rate: int,
+    rng: np.random.Generator,
+    simulate: bool,
+    agent: NDArray[np.float32] | None,
 ) -> tuple[NDArray[np.float32], str]:
     if not simulate:
         return resample(mono, rate, target_rate), "as recorded"
@@ -183,8 +200,23 @@ def _pass_channel(
     if mono.size > longest:
         start = int(rng.integers(mono.size - longest))
         mono = mono[start : start + longest]
-    signal, description = simulate_channel(mono, rate, rng=rng, target_rate=target_rate)
+    signal, description = simulate_channel(mono, rate, rng=rng, target_rate=target_rate, agent=agent)
     return signal, "+".join(description["codecs"]) or "pcm"
+
+
+def _read_agent(
+    agents: Sequence[tuple[str, str]], speaker: str, rate: int, rng: np.random.Generator
+) -> NDArray[np.float32] | None:
+    """Return speech of a human other than the speaker; None where nobody is found, or nobody is there."""
+    # Its own generator: what is drawn here must not move the channel that `_seed_generator` chose.
+    path, other = agents[int(rng.spawn(1)[0].integers(len(agents)))] if agents else ("", speaker)
+    if other == speaker:
+        return None
+    try:
+        signal, found = decode(path, max_seconds=60.0)
+    except AudioError:
+        return None
+    return resample(np.ascontiguousarray(signal[:, 0]), found, rate)
 
 
 def _cut_loud(signal: NDArray[np.float32], size: int, rng: np.random.Generator) -> NDArray[np.float32]:

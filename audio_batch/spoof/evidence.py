@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import rfft
 
 from audio_batch.segmentation import Segment
 from audio_batch.validation import Limit, load_profile
@@ -90,7 +91,7 @@ def classify_channel(segments: Sequence[Segment]) -> str:
 
 def _measure_spectrum(signal: NDArray[np.float32]) -> NDArray[np.float64]:
     frames = np.lib.stride_tricks.sliding_window_view(np.pad(signal, (0, 512)), 512)[::512]
-    return np.asarray((np.abs(np.fft.rfft(frames * np.hanning(512), axis=1)) ** 2).mean(axis=0) / 512**2)
+    return np.asarray((np.abs(rfft(frames * np.hanning(512), axis=1)) ** 2).mean(axis=0) / 512**2)
 
 
 def measure_powers(signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:

@@ -16,45 +16,25 @@ from numpy.typing import NDArray
 
 from audio_batch.errors import AudioUsageError, ModelError
 from audio_batch.spoof.calibration import Calibration, Thresholds
+from audio_batch.spoof.domain import Domain, load_domain
+from audio_batch.spoof.kernel import Kernel, load_kernel
+from audio_batch.spoof.listening import Listener
 from audio_batch.spoof.network import Network, frame_picture, load_network
 from audio_batch.spoof.plugged import ONNX, PluggedScorer, hash_edition, plug_file, read_plugged
+from audio_batch.spoof.pooling import Pooling
 from audio_batch.spoof.reasons import explain_segments
-from audio_batch.spoof.representation import REPRESENTATION_VERSION, Spectra, describe_spectra, list_names
+from audio_batch.spoof.representation import REPRESENTATION_VERSION, Spectra, list_names, measure_values
 from audio_batch.spoof.segment_scorer import HOP_SECONDS, SEGMENT_SECONDS, Outputs, Refit, SegmentScorer
 from audio_batch.spoof.trees import Trees, load_trees
 from audio_batch.verdict import Reason
 from batch_base.hashing import hash_value, write_canonical_json
 from batch_base.shell import quote_word
 
-DEFAULT_MODEL = "telephone-2"
-MODEL_FORMAT = 1
+DEFAULT_MODEL = "telephone-3"
+MODEL_FORMAT = 2
 STATISTICS = "statistics"
 """Kind of a scorer that rests on the statistics of segments."""
 RATES = {"narrowband": 8000, "wideband": 16000}
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What training speech looked like, feature by feature.
-
-    Attributes
-    ----------
-    human
-        5 % and 95 % quantiles of human training segments, shape (features, 2).
-    domain
-        0.5 % and 99.5 % quantiles of all training segments, shape (features, 2).
-    outside_limit
-        Share of features outside `domain` from which a segment is unlike anything in training.
-    """
-
-    human: NDArray[np.float64]
-    domain: NDArray[np.float64]
-    outside_limit: float
-
-    def measure_outside(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the share of features of each row that lie outside of the training range."""
-        outside = (values < self.domain[:, 0]) | (values > self.domain[:, 1])
-        return np.asarray(outside.mean(axis=1), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -67,8 +47,18 @@ class ChannelModel:
         ``narrowband`` or ``wideband``.
     sampling_rate
         Rate that segments are brought to, in Hz.
+    kernel
+        A kernel machine over the same statistics as the trees.
+    listener
+        A frozen encoder and what reads it, if there is one.
+    network
+        A network over the segment's picture, if there is one.
     calibration
-        Slopes for the trees and, if there is one, for the network.
+        Slopes for trees, kernel machine, listener and network, in this order; what there is not has none.
+    human
+        5 % and 95 % quantiles of human training segments, shape (features, 2).
+    domain
+        Where training lies; a segment far from it is scored, and counts for nothing.
     spread
         Standard deviation of the log-odds of segments inside one human recording: how far the highest of many
         segments lies above the mean by chance.
@@ -78,20 +68,25 @@ class ChannelModel:
     sampling_rate: int
     names: tuple[str, ...]
     trees: Trees = field(repr=False)
+    kernel: Kernel = field(repr=False)
+    listener: Listener | None = field(repr=False)
     network: Network | None = field(repr=False)
     calibration: Calibration
-    reference: Reference = field(repr=False)
+    human: NDArray[np.float64] = field(repr=False)
+    domain: Domain
     spread: float
 
     def score(self, signals: Sequence[NDArray[np.float32]]) -> Outputs:
         """Score segments at the model's sampling rate, each of shape (samples,)."""
-        spectra = [Spectra.of(signal, self.sampling_rate) for signal in signals]
-        values = np.array([list(describe_spectra(s).values()) for s in spectra], dtype=np.float32)
-        parts = [self.trees.score(values)]
+        spectra = list(Spectra.over(signals, self.sampling_rate))
+        values = np.stack([measure_values(s) for s in spectra])
+        parts = [self.trees.score(values), self.kernel.score(values)]
+        if self.listener is not None:
+            parts.append(self.listener.score(signals, self.sampling_rate))
         if self.network is not None:
             parts.append(self.network.score(frame_picture(s.picture) for s in spectra))
         stacked = np.column_stack(parts)
-        outside = self.reference.measure_outside(values) / self.reference.outside_limit
+        outside = self.domain.measure(self.kernel.locate(values)) / self.domain.limit
         return Outputs(values, stacked, self.calibration.apply(stacked), outside)
 
     def explain(self, values: NDArray[np.float32], parts: NDArray[np.float64]) -> tuple[Reason, ...]:
@@ -109,19 +104,22 @@ class ChannelModel:
         return replace(self, calibration=refit.apply(self.calibration), spread=spread)
 
     def store(self, folder: Path) -> dict[str, Any]:
-        """Write trees and network into a folder, and return the rest."""
+        """Write classifiers and domain into a folder, and return the rest."""
         self.trees.save(folder / f"{self.name}_trees.json")
+        self.kernel.save(folder / f"{self.name}_kernel.npz")
+        self.domain.save(folder / f"{self.name}_domain.npz")
+        if self.listener is not None:
+            self.listener.kernel.save(folder / f"{self.name}_listener.npz")
         if self.network is not None:
             self.network.save(folder / f"{self.name}_network.onnx")
         return {
             "kind": STATISTICS,
             "names": list(self.names),
+            "listener": self.listener.to_dict() if self.listener is not None else None,
             "network": self.network is not None,
             "calibration": self.calibration.to_dict(),
             "spread": self.spread,
-            "outside_limit": self.reference.outside_limit,
-            "human": np.round(self.reference.human, 5).tolist(),
-            "domain": np.round(self.reference.domain, 5).tolist(),
+            "human": np.round(self.human, 5).tolist(),
         }
 
 
@@ -135,6 +133,8 @@ class Model:
         Name and number under which verdicts cite it.
     channels
         By channel class; ``narrowband`` is always there.
+    pooling
+        How a call is judged by its segments; a model that learned no other way takes their mean.
     segment_seconds, hop_seconds
         Length of the segments that it scores, and distance between two starts.
     sha256
@@ -150,6 +150,7 @@ class Model:
     segment_seconds: float = SEGMENT_SECONDS
     hop_seconds: float = HOP_SECONDS
     sha256: str = ""
+    pooling: Pooling = field(default_factory=Pooling)
     edition: str = ""
 
     @property
@@ -274,7 +275,11 @@ def _read_folder(folder: Path) -> Model:
         cut = document.get("segments", {"seconds": SEGMENT_SECONDS, "hop": HOP_SECONDS})
         seconds, hop = float(cut["seconds"]), float(cut["hop"])
         thresholds = Thresholds(**document["thresholds"])
-        return _cite(Model(document["version"], channels, thresholds, seconds, hop), folder)
+        pooling = Pooling.from_dict(document["pooling"])
+        model = Model(
+            document["version"], channels, thresholds, segment_seconds=seconds, hop_seconds=hop, pooling=pooling
+        )
+        return _cite(model, folder)
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(
             f"{str(place)!r} is damaged: {error}", hint="Copy the folder again, or train again."
@@ -295,18 +300,27 @@ def _read_statistics(folder: Path, name: str, stored: dict[str, Any]) -> Segment
     rate = RATES[name]
     if tuple(stored["names"]) != list_names(rate):
         raise ModelError(f"The {name} model names other statistics than this version measures", hint="Train it again.")
-    reference = Reference(np.array(stored["human"]), np.array(stored["domain"]), float(stored["outside_limit"]))
     network = load_network(folder / f"{name}_network.onnx") if stored["network"] else None
     return ChannelModel(
         name=name,
         sampling_rate=rate,
         names=tuple(stored["names"]),
         trees=load_trees(folder / f"{name}_trees.json"),
+        kernel=load_kernel(folder / f"{name}_kernel.npz"),
+        listener=_read_listener(folder / f"{name}_listener.npz", stored["listener"]),
         network=network,
         calibration=Calibration.from_dict(stored["calibration"]),
-        reference=reference,
+        human=np.array(stored["human"]),
+        domain=load_domain(folder / f"{name}_domain.npz"),
         spread=float(stored["spread"]),
     )
+
+
+def _read_listener(place: Path, stored: dict[str, Any] | None) -> Listener | None:
+    if stored is None:
+        return None
+    layers = tuple(int(layer) for layer in stored["layers"])
+    return Listener(str(stored["sha256"]), layers, load_kernel(place))
 
 
 _READERS: dict[str, Callable[[Path, str, dict[str, Any]], SegmentScorer]] = {
@@ -318,7 +332,7 @@ _READERS: dict[str, Callable[[Path, str, dict[str, Any]], SegmentScorer]] = {
 
 def _hash_files(folder: Path) -> str:
     """Hash what the files of a model hold, whatever its folder is called."""
-    inside = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in (".json", ".onnx"))
+    inside = sorted(path for path in folder.iterdir() if path.is_file() and path.suffix in (".json", ".npz", ".onnx"))
     return hash_value({path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in inside})
 
 
@@ -348,6 +362,7 @@ def _write_files(folder: Path, model: Model) -> None:
         "version": model.version,
         "polarity": "0 = human, 1 = synthetic",
         "thresholds": {"real": model.thresholds.real, "synthetic": model.thresholds.synthetic},
+        "pooling": model.pooling.to_dict(),
         "segments": {"seconds": model.segment_seconds, "hop": model.hop_seconds},
         "channels": {name: channel.store(folder) for name, channel in model.channels.items()},
     }

@@ -3,7 +3,8 @@
 A segment of a few seconds becomes one vector. Everything is measured over the band and the frames that a telephone
 leaves intact, relative to the segment's own mean spectrum and level, because level, equaliser and noise floor tell
 the channel and not the voice. The groups are families of their own files' kind (`audio_batch.features` holds the
-full, documented set); here they share two short-time spectra per segment.
+full, documented set); here they share two short-time spectra per segment, and overlapping segments share their frames
+(`audio_batch.spoof.frames`).
 
 Sources: linear cepstra and their motion (Sahidullah et al. 2015), band correlations and modulation spectra (McDermott
 and Simoncelli 2011), phase prediction (Bello et al. 2004), group delay (Yegnanarayana and Murthy 1992), LPC residual
@@ -12,33 +13,43 @@ and Simoncelli 2011), phase prediction (Bello et al. 2004), group delay (Yegnana
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import irfft, rfft
+from scipy.fft import rfft
 
-from audio_batch.spoof.picture import Picture, draw_picture
+from audio_batch.spoof.frames import (
+    EPS,
+    FRAME_SECONDS,
+    HOP_SECONDS,
+    PITCH_FRAME_SECONDS,
+    VOICED_PERIODICITY,
+    Frames,
+    count_frames,
+    get_band,
+    measure_moments,
+    measure_power,
+)
+from audio_batch.spoof.picture import Picture, compress_picture, draw_layers
 from audio_batch.spoof.texture import measure_texture
 
 Array = NDArray[np.float32]
-Values = dict[str, float]
+Parts = dict[str, NDArray[np.floating]]
+"""Statistics by the stem of their names; more than one value of a stem are counted from 1."""
 
 REPRESENTATION_VERSION = "2"
-FRAME_SECONDS, PITCH_FRAME_SECONDS, HOP_SECONDS = 0.032, 0.064, 0.010
 SPEECH_RANGE_DB = 35.0  # frames this far below the loud ones are pauses, where the channel's noise rules
-VOICED_PERIODICITY = 0.45  # share of energy that repeats after one period; Boersma 1993 takes 0.45 as well
-PITCH_HZ = (65.0, 400.0)
-NARROW_BAND_HZ, WIDE_BAND_HZ = (200.0, 3600.0), (200.0, 7400.0)
-CEPSTRA, FILTERS, GROUPS, LPC_ORDER = 20, 40, 10, 10
+CEPSTRA, FILTERS, GROUPS = 20, 40, 10
 MODULATION_HZ = (1.0, 2.5, 5.0, 10.0, 18.0, 30.0, 50.0)
-EPS = np.float32(1e-10)
+LONGEST_RUN = 12
+"""Segments whose frames are measured together: more would leave the processor's cache."""
 
 
-def describe_segment(signal: NDArray[np.floating], sampling_rate: int) -> Values:
+def describe_segment(signal: NDArray[np.floating], sampling_rate: int) -> dict[str, float]:
     """Return the named statistics of one mono segment.
 
     Parameters
@@ -57,12 +68,18 @@ def describe_segment(signal: NDArray[np.floating], sampling_rate: int) -> Values
     return describe_spectra(Spectra.of(signal, sampling_rate))
 
 
-def describe_spectra(spectra: Spectra) -> Values:
+def describe_spectra(spectra: Spectra) -> dict[str, float]:
     """Return the same from spectra that are there already."""
-    values: Values = {}
-    for measure in _MEASURES:
-        values.update(measure(spectra))
+    values: dict[str, float] = {}
+    for stem, found in _measure_all(spectra):
+        flat = np.ravel(found).tolist()
+        values |= zip(_number(stem, len(flat)), flat, strict=True)
     return values
+
+
+def measure_values(spectra: Spectra) -> Array:
+    """Return the values alone, shape (features,), in the order of `list_names`."""
+    return np.concatenate([np.ravel(found) for _, found in _measure_all(spectra)]).astype(np.float32)
 
 
 @cache
@@ -72,24 +89,31 @@ def list_names(sampling_rate: int) -> tuple[str, ...]:
     return tuple(describe_segment(noise, sampling_rate))
 
 
+def _measure_all(spectra: Spectra) -> Iterator[tuple[str, NDArray[np.floating]]]:
+    for measure in _MEASURES:
+        yield from measure(spectra).items()
+
+
+def _number(stem: str, count: int) -> tuple[str, ...]:
+    return (stem,) if stem in _SINGLE else tuple(f"{stem}_{i}" for i in range(1, count + 1))
+
+
 @dataclass(frozen=True)
 class Spectra:
-    """The short-time spectra of one segment, shared by all measures.
+    """The short-time spectra of one segment: its share of the frames of a stretch.
 
     Attributes
     ----------
-    signal
-        Shape (samples,), zero mean, RMS 1.
-    short
-        Complex spectra of Hann frames of 32 ms every 10 ms, shape (frames, bins).
-    speech
-        Which of these frames are speech rather than pause, shape (frames,).
+    frames
+        Of the stretch that the segment lies in.
+    samples, short, long
+        Where it lies among the samples, the frames and the long frames of the stretch.
     """
 
-    signal: Array
-    sampling_rate: int
-    short: NDArray[np.complex64]
-    speech: NDArray[np.bool_]
+    frames: Frames
+    samples: slice
+    short: slice
+    long: slice
 
     @classmethod
     def of(cls, signal: NDArray[np.floating], sampling_rate: int) -> Spectra:
@@ -97,35 +121,59 @@ class Spectra:
         mono = np.asarray(signal, dtype=np.float32)
         if mono.size < 0.3 * sampling_rate:
             mono = np.pad(mono, (0, int(0.3 * sampling_rate) - mono.size + 1))
-        mono = mono - mono.mean()
-        # Level says how the line was set up, not who speaks; no measure may see it.
-        mono = mono / max(float(np.sqrt(np.mean(mono**2))), 1e-9)
-        short = _transform(mono, sampling_rate, FRAME_SECONDS)
-        level = 10 * np.log10(np.sum(_power(short), axis=1) + EPS)
-        return cls(mono, sampling_rate, short, level > np.quantile(level, 0.95) - SPEECH_RANGE_DB)
+        return cls._cut(Frames(mono, sampling_rate), 0, mono.size)
+
+    @classmethod
+    def over(cls, signals: Sequence[NDArray[np.floating]], sampling_rate: int) -> Iterator[Spectra]:
+        """Make the spectra of segments in order; those that overlap by half with the one before share their frames."""
+        for run in _find_runs(signals, int(HOP_SECONDS * sampling_rate)):
+            if len(run) == 1:
+                yield cls.of(run[0], sampling_rate)
+                continue
+            size, hop = len(run[0]), len(run[0]) // 2
+            frames = Frames(np.concatenate([run[0], *(signal[size - hop :] for signal in run[1:])]), sampling_rate)
+            yield from (cls._cut(frames, index * hop, size) for index in range(len(run)))
+
+    @classmethod
+    def _cut(cls, frames: Frames, start: int, size: int) -> Spectra:
+        first = start // frames.hop
+        counts = (count_frames(size, frames.sampling_rate, length) for length in (FRAME_SECONDS, PITCH_FRAME_SECONDS))
+        return cls(frames, slice(start, start + size), *(slice(first, first + count) for count in counts))
 
     @cached_property
-    def power(self) -> Array:
-        """Power of the short frames, shape (frames, bins)."""
-        return _power(self.short)
+    def mean(self) -> float:
+        """Mean of the segment's samples, which is none of the voice; that of the stretch is 0."""
+        return float(self.frames.signal[self.samples].mean())
 
     @cached_property
-    def band(self) -> slice:
-        """Bins of the short spectra inside the analysed band."""
-        low, high = _band_hz(self.sampling_rate)
-        per_hz = (self.short.shape[1] - 1) / (self.sampling_rate / 2)
-        return slice(round(low * per_hz), round(high * per_hz) + 1)
+    def speech(self) -> NDArray[np.intp]:
+        """Which frames are speech rather than pause: their numbers within the segment."""
+        level = self.frames.measure_level(self.short, self.mean)
+        return np.flatnonzero(level > _quantiles(level, (0.95,))[0] - SPEECH_RANGE_DB)
 
     @cached_property
+    def rows(self) -> NDArray[np.intp]:
+        """The same within the stretch."""
+        return self.speech + self.short.start
+
+    @cached_property
+    def layers(self) -> Array:
+        """Level and phase of the band in three layers, in whole steps, shape (3, bins, frames)."""
+        power = self.frames.inside[self.short]
+        steadiness, evenness = (turn[self.short] for turn in self.frames.turns)
+        return draw_layers(power, steadiness, evenness)
+
+    @property
     def picture(self) -> Picture:
-        """Level and phase of the band in three layers, shape (3, bins, frames)."""
-        return draw_picture(self.short[:, self.band])
+        """The same as small numbers, for a network."""
+        return compress_picture(self.layers)
 
     @cached_property
     def log_bands(self) -> Array:
         """Log energies of 40 linear filters in the speech frames, mean removed, shape (speech frames, 40)."""
-        energies = self.power @ _filterbank(self.sampling_rate, self.short.shape[1])
-        log_energies = np.log(energies + 1e-6 * energies.max() + EPS)[self.speech]
+        power = self.frames.power
+        energies = power[self.short] @ _filterbank(self.frames.sampling_rate, power.shape[1])
+        log_energies = np.log(energies[self.speech] + (1e-6 * energies.max() + EPS))
         return np.asarray(log_energies - log_energies.mean(axis=0), dtype=np.float32)
 
     @cached_property
@@ -133,39 +181,24 @@ class Spectra:
         """`log_bands` averaged to 10 neighbouring bands, shape (speech frames, 10)."""
         return np.asarray(self.log_bands.reshape(-1, GROUPS, FILTERS // GROUPS).mean(axis=2), dtype=np.float32)
 
-    @cached_property
-    def long(self) -> NDArray[np.complex64]:
-        """Complex spectra of Hann frames of 64 ms every 10 ms, for pitch, shape (frames, bins)."""
-        return _transform(self.signal, self.sampling_rate, PITCH_FRAME_SECONDS)
 
-    @cached_property
-    def pitch(self) -> tuple[Array, Array]:
-        """Period in samples and periodicity 0 … 1 of each long frame, each of shape (frames,)."""
-        return _find_period(_power(self.long), self.sampling_rate)
-
-
-def _band_hz(sampling_rate: int) -> tuple[float, float]:
-    return NARROW_BAND_HZ if sampling_rate < 12000 else WIDE_BAND_HZ
-
-
-def _transform(signal: Array, sampling_rate: int, seconds: float) -> NDArray[np.complex64]:
-    size, hop = int(seconds * sampling_rate), int(HOP_SECONDS * sampling_rate)
-    frames = np.lib.stride_tricks.sliding_window_view(signal, size)[::hop]
-    return np.asarray(rfft(frames * _hann(size), axis=1), dtype=np.complex64)
-
-
-def _power(spectrum: NDArray[np.complex64]) -> Array:
-    return np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32)
-
-
-@cache
-def _hann(size: int) -> Array:
-    return np.hanning(size + 1)[:-1].astype(np.float32)
+def _find_runs(signals: Sequence[NDArray[np.floating]], step: int) -> list[list[NDArray[np.floating]]]:
+    """Return the signals in order, those together of which each begins with the second half of the one before."""
+    runs: list[list[NDArray[np.floating]]] = []
+    for signal in signals:
+        last = runs[-1] if runs else []
+        size, hop = signal.size, signal.size // 2
+        joins = last and len(last) < LONGEST_RUN and last[-1].size == size == 2 * hop and hop % step == 0
+        if joins and np.array_equal(last[-1][hop:], signal[:hop]):
+            last.append(signal)
+        else:
+            runs.append([signal])
+    return runs
 
 
 @cache
 def _filterbank(sampling_rate: int, bins: int) -> Array:
-    low, high = _band_hz(sampling_rate)
+    low, high = get_band(sampling_rate)
     edges = np.linspace(low, high, FILTERS + 2)
     hz = np.linspace(0, sampling_rate / 2, bins)[:, None]
     rising, falling = (hz - edges[:-2]) / (edges[1] - edges[0]), (edges[2:] - hz) / (edges[1] - edges[0])
@@ -179,79 +212,53 @@ def _cosines(size: int, count: int) -> Array:
     return np.asarray(cosines, dtype=np.float32)
 
 
-def _find_period(power: Array, sampling_rate: int) -> tuple[Array, Array]:
-    correlation = _autocorrelation(power) / _window_autocorrelation(int(PITCH_FRAME_SECONDS * sampling_rate))
-    shortest, longest = int(sampling_rate / PITCH_HZ[1]), int(sampling_rate / PITCH_HZ[0])
-    searched = correlation[:, shortest : longest + 1]
-    # Twice the period correlates as well as the period; the slight penalty makes the shorter one win.
-    penalty = (0.01 * np.log2(np.arange(shortest, longest + 1) / shortest)).astype(np.float32)
-    peak = np.clip(np.argmax(searched - penalty, axis=1), 1, searched.shape[1] - 2)
-    rows = np.arange(len(peak))
-    before, at, after = searched[rows, peak - 1], searched[rows, peak], searched[rows, peak + 1]
-    bend = before - 2 * at + after
-    # The top of the parabola through three points; where they do not bend downwards there is none.
-    shift = np.where(bend < 0, 0.5 * (before - after) / np.where(bend < 0, bend, -1), 0)
-    return (peak + shortest + np.clip(shift, -1, 1)).astype(np.float32), np.clip(at, -1, 1).astype(np.float32)
+def _quantiles(values: NDArray[np.floating], at: tuple[float, ...]) -> NDArray[np.floating]:
+    """Return quantiles down the rows as `numpy.quantile` does, in a third of its time; shape (quantiles, ...)."""
+    ordered = np.sort(values, axis=0)
+    places = np.array(at) * (len(ordered) - 1)
+    below = places.astype(np.intp)
+    above = np.minimum(below + 1, len(ordered) - 1)
+    share = (places - below).reshape(-1, *[1] * (values.ndim - 1))
+    return np.asarray(ordered[below] + share * (ordered[above] - ordered[below]))
 
 
-def _autocorrelation(power: Array) -> Array:
-    correlation = irfft(power, axis=1)
-    return np.asarray(correlation / (correlation[:, :1] + EPS), dtype=np.float32)
-
-
-@cache
-def _window_autocorrelation(size: int) -> Array:
-    """Autocorrelation of the window as the circular transform sees it, so that a perfect period gives about 1."""
-    power = _power(np.fft.rfft(_hann(size))[None, :].astype(np.complex64))
-    return np.asarray(np.maximum(_autocorrelation(power)[0], 0.05), dtype=np.float32)
-
-
-def _moments(values: Array, axis: int = 0) -> tuple[Array, Array, Array]:
-    """Standard deviation, skewness and excess kurtosis along an axis."""
-    centred = values - values.mean(axis=axis, keepdims=True)
-    squared = centred * centred
-    variance = squared.mean(axis=axis) + 1e-12
-    skewness = (squared * centred).mean(axis=axis) / variance**1.5
-    return np.sqrt(variance), skewness, (squared * squared).mean(axis=axis) / variance**2 - 3
-
-
-def _named(stem: str, values: NDArray[np.floating]) -> Values:
-    return {f"{stem}_{i}": float(v) for i, v in enumerate(np.ravel(values), start=1)}
-
-
-def _measure_cepstra(spectra: Spectra) -> Values:
+def _measure_cepstra(spectra: Spectra) -> Parts:
     """Spread, tails and speed of the linear cepstra: vocoders smooth the motion of the envelope."""
     cepstra: Array = spectra.log_bands @ _cosines(FILTERS, CEPSTRA)
     velocity: Array = np.asarray((cepstra[2:] - cepstra[:-2]) / 2, dtype=np.float32)
     acceleration = cepstra[2:] - 2 * cepstra[1:-1] + cepstra[:-2]
-    (spread, skewness, kurtosis), (speed, _, speed_kurtosis) = _moments(cepstra), _moments(velocity)
-    jerk = _moments(acceleration)[0]
-    return (
-        _named("cepstrum_spread", np.log(spread))
-        | _named("cepstrum_skewness", skewness)
-        | _named("cepstrum_kurtosis", np.log(kurtosis + 4))
-        | _named("cepstrum_speed", np.log(speed / spread))
-        | _named("cepstrum_speed_kurtosis", np.log(speed_kurtosis + 4))
-        | _named("cepstrum_roughness", np.log(jerk / speed))
-    )
+    (spread, skewness, kurtosis), (speed, _, speed_kurtosis) = measure_moments(cepstra), measure_moments(velocity)
+    return {
+        "cepstrum_spread": np.log(spread),
+        "cepstrum_skewness": skewness,
+        "cepstrum_kurtosis": np.log(kurtosis + 4),
+        "cepstrum_speed": np.log(speed / spread),
+        "cepstrum_speed_kurtosis": np.log(speed_kurtosis + 4),
+        "cepstrum_roughness": np.log(np.sqrt(acceleration.var(axis=0) + 1e-12) / speed),
+    }
 
 
-def _measure_bands(spectra: Spectra) -> Values:
+def _measure_bands(spectra: Spectra) -> Parts:
     """Dynamic range, asymmetry and smoothness over time of ten bands, and how bands move together."""
     bands = spectra.groups
-    low, middle, high = np.quantile(bands, [0.05, 0.5, 0.95], axis=0)
+    low, middle, high = _quantiles(bands, (0.05, 0.5, 0.95))
     motion = bands[1:] - bands[:-1]
-    _, skewness, kurtosis = _moments(bands)
-    upper = np.triu_indices(GROUPS, 1)
-    return (
-        _named("band_range_up", high - middle)
-        | _named("band_range_down", middle - low)
-        | _named("band_skewness", skewness)
-        | _named("band_kurtosis", kurtosis)
-        | _named("band_memory", _lagged(bands, (1, 2, 4, 8)))
-        | _named("band_correlation", _correlate(bands)[upper])
-        | _named("band_motion_correlation", _correlate(motion)[upper])
-    )
+    _, skewness, kurtosis = measure_moments(bands)
+    upper = _list_pairs(GROUPS)
+    return {
+        "band_range_up": high - middle,
+        "band_range_down": middle - low,
+        "band_skewness": skewness,
+        "band_kurtosis": kurtosis,
+        "band_memory": _lagged(bands, (1, 2, 4, 8)),
+        "band_correlation": _correlate(bands)[upper],
+        "band_motion_correlation": _correlate(motion)[upper],
+    }
+
+
+@cache
+def _list_pairs(count: int) -> tuple[NDArray[np.intp], ...]:
+    return np.triu_indices(count, 1)
 
 
 def _lagged(bands: Array, lags: tuple[int, ...]) -> Array:
@@ -266,155 +273,89 @@ def _correlate(bands: Array) -> Array:
     return np.asarray(covariance / np.outer(scale, scale), dtype=np.float32)
 
 
-def _measure_modulation(spectra: Spectra) -> Values:
+def _measure_modulation(spectra: Spectra) -> Parts:
     """Share of each band's movement at syllable rate, phoneme rate and faster."""
-    bands = spectra.groups[:, ::2] if GROUPS % 2 == 0 else spectra.groups
+    bands = spectra.groups[:, ::2]
     window = np.hanning(len(bands)).astype(np.float32)[:, None]
-    power = np.abs(np.fft.rfft((bands - bands.mean(axis=0)) * window, n=max(256, len(bands)), axis=0)) ** 2
+    power = measure_power(rfft((bands - bands.mean(axis=0)) * window, n=max(256, len(bands)), axis=0))
     hz = np.linspace(0, 0.5 / HOP_SECONDS, len(power))
-    edges = pairwise(MODULATION_HZ)
-    shares = np.stack([power[(hz >= low) & (hz < high)].sum(axis=0) for low, high in edges])
-    return _named("modulation", np.log(shares / (power.sum(axis=0) + EPS) + 1e-5))
+    places = np.searchsorted(hz, MODULATION_HZ)
+    shares = np.stack([power[first:last].sum(axis=0) for first, last in pairwise(places)])
+    return {"modulation": np.log(shares / (power.sum(axis=0) + EPS) + 1e-5)}
 
 
-def _measure_fine_structure(spectra: Spectra) -> Values:
+def _measure_fine_structure(spectra: Spectra) -> Parts:
     """Flatness per sub-band, spectral flux, and the cepstral peak of the voice."""
-    power = spectra.power[spectra.speech][:, spectra.band] + EPS
-    quarters = np.array_split(np.log(power), 4, axis=1)
-    flatness = np.stack([q.mean(axis=1) - np.log(np.exp(q).mean(axis=1)) for q in quarters])
-    amplitude = np.sqrt(power / power.sum(axis=1, keepdims=True))
-    flux = 1 - (amplitude[1:] * amplitude[:-1]).sum(axis=1)
-    return (
-        _named("flatness_mean", flatness.mean(axis=1))
-        | _named("flatness_spread", flatness.std(axis=1))
-        | _named("flux", np.array([flux.mean(), flux.std(), *np.quantile(flux, [0.1, 0.5, 0.9])]))
-    )
+    flatness = spectra.frames.flatness[spectra.rows]
+    amplitude = spectra.frames.amplitude[spectra.rows]
+    flux = 1 - np.einsum("fb,fb->f", amplitude[1:], amplitude[:-1])
+    return {
+        "flatness_mean": flatness.mean(axis=0),
+        "flatness_spread": flatness.std(axis=0),
+        "flux": np.array([flux.mean(), flux.std(), *_quantiles(flux, (0.1, 0.5, 0.9))]),
+    }
 
 
-def _measure_pitch(spectra: Spectra) -> Values:
+def _measure_pitch(spectra: Spectra) -> Parts:
     """Pitch movement and its small irregularities, and the strength of the period in four sub-bands."""
-    period, strength = spectra.pitch
+    period, strength, bands = spectra.frames.track_pitch(spectra.long, spectra.mean)
     voiced = strength > VOICED_PERIODICITY
-    values = {"voiced_share": float(voiced.mean())}
     steady = voiced[1:] & voiced[:-1] & (np.abs(np.log(period[1:] / period[:-1])) < 0.15)
     step = np.diff(np.log(period))[steady]
     turn = np.diff(step) if step.size > 2 else np.full(1, np.nan)
     step = step if step.size else np.full(1, np.nan)
     pitch = np.log(period[voiced]) if voiced.any() else np.full(1, np.nan)
-    spread = float(np.subtract(*np.quantile(pitch, [0.9, 0.1])))
-    quantiles = [*np.quantile(np.abs(step), [0.25, 0.5, 0.75]), *np.quantile(np.abs(turn), [0.25, 0.5, 0.75])]
-    values |= {"pitch_range": spread} | _named("pitch_step", np.log(np.array(quantiles) + 1e-5))
-    return values | _measure_periodicity(spectra, period, voiced)
+    quarters = (0.25, 0.5, 0.75)
+    quantiles = np.concatenate([_quantiles(np.abs(step), quarters), _quantiles(np.abs(turn), quarters)])
+    strengths = bands[voiced].astype(np.float64)
+    return {
+        "voiced_share": np.array([voiced.mean()]),
+        "pitch_range": np.subtract(*_quantiles(pitch, (0.9, 0.1))),
+        "pitch_step": np.log(quantiles + 1e-5),
+        "band_periodicity": _summarize(strengths).T if len(strengths) else np.full((4, 4), np.nan),
+    }
 
 
-def _measure_periodicity(spectra: Spectra, period: Array, voiced: NDArray[np.bool_]) -> Values:
-    bins = spectra.long.shape[1]
-    low, high = (int(edge / (spectra.sampling_rate / 2) * (bins - 1)) for edge in _band_hz(spectra.sampling_rate))
-    edges = np.linspace(low, high, 5).astype(int)
-    rows = np.flatnonzero(voiced)
-    power, lag = _power(spectra.long[rows]), np.round(period[rows]).astype(int)
-    window = _window_autocorrelation(2 * (bins - 1))[lag]
-    statistics = np.full((4, 4), np.nan)
-    for i, (start, stop) in enumerate(pairwise(edges)):
-        if rows.size:
-            strength = _correlation_at(power[:, start:stop], start, lag, bins) / window
-            statistics[i] = [strength.mean(), strength.std(), *np.quantile(strength, [0.1, 0.9])]
-    return _named("band_periodicity", statistics)
+def _summarize(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return mean, spread, and 10 % and 90 % quantile down the rows, shape (4, ...)."""
+    return np.stack([values.mean(axis=0), values.std(axis=0), *_quantiles(values, (0.1, 0.9))])
 
 
-def _correlation_at(power: Array, first_bin: int, lag: NDArray[np.intp], bins: int) -> Array:
-    """Return the normalised autocorrelation of a band at one lag per frame, straight from its power."""
-    angle = np.pi / (bins - 1) * lag[:, None] * np.arange(first_bin, first_bin + power.shape[1])
-    return np.asarray((power * np.cos(angle)).sum(axis=1) / (power.sum(axis=1) + EPS), dtype=np.float32)
-
-
-def _measure_phase(spectra: Spectra) -> Values:
+def _measure_phase(spectra: Spectra) -> Parts:
     """How well the last two frames predict the phase, and the spread of the group delay, per sub-band."""
-    spectrum = spectra.short[:, spectra.band]
-    magnitude = np.abs(spectrum) + EPS
-    unit = spectrum / magnitude
-    # A steady partial turns by the same angle from frame to frame, so the second difference of its phase is near 0 and
-    # the real part near 1.
-    agreement = (unit[2:] * unit[1:-1].conj() ** 2 * unit[:-2]).real
-    # The factor -1 takes out the turn by π from bin to bin that the middle of a frame has when phase is counted from
-    # its start.
-    delay = np.angle(unit[:, 1:] * unit[:, :-1].conj() * -1)
-    keep = spectra.speech
-    prediction = _weighted_bands(agreement[keep[2:]], magnitude[2:][keep[2:]])
-    delays = _weighted_bands(np.abs(delay[keep]), magnitude[keep, 1:])
-    bend = np.abs(np.angle(np.exp(1j * np.diff(delay[keep], axis=1))))
-    bends = _weighted_bands(bend, magnitude[keep, 2:])
-    return _named("phase_prediction", prediction) | _named("group_delay", delays) | _named("delay_bend", bends)
+    prediction, delay, bend = spectra.frames.phase
+    # The first two frames of a segment have none before them.
+    predicted = prediction[spectra.rows[spectra.speech >= 2]]
+    parts = {"phase_prediction": predicted, "group_delay": delay[spectra.rows], "delay_bend": bend[spectra.rows]}
+    return {stem: np.stack([part.mean(axis=0), part.std(axis=0)]) for stem, part in parts.items()}
 
 
-def _weighted_bands(values: NDArray[np.floating], weights: Array) -> NDArray[np.floating]:
-    """Mean and spread over frames of the weighted mean of four sub-bands, shape (2, 4)."""
-    parts = zip(np.array_split(values, 4, axis=1), np.array_split(weights, 4, axis=1), strict=True)
-    means = np.stack([(v * w).sum(axis=1) / w.sum(axis=1) for v, w in parts])
-    return np.stack([means.mean(axis=1), means.std(axis=1)])
-
-
-def _measure_residual(spectra: Spectra) -> Values:
+def _measure_residual(spectra: Spectra) -> Parts:
     """Shape of the linear-prediction residual (the glottal source) and motion of the reflection coefficients."""
-    power = spectra.power[spectra.speech]
-    correlation = irfft(power * _emphasis(power.shape[1]), axis=1)[:, : LPC_ORDER + 1]
-    coefficients, reflection, error = _solve_prediction(correlation.astype(np.float64))
-    filters = np.fft.rfft(coefficients, n=2 * (power.shape[1] - 1), axis=1)
-    emphasised = spectra.short[spectra.speech] * np.sqrt(_emphasis(power.shape[1]))
-    residual = irfft(emphasised * filters, axis=1)
-    spread, skewness, kurtosis = _moments(residual.astype(np.float32), axis=1)
-    peaks = np.log(np.abs(residual).max(axis=1) / spread + EPS)
-    gain = np.log(correlation[:, 0] / (error + EPS) + EPS)
-    return (
-        _spread_of("residual_skewness", np.abs(skewness))
-        | _spread_of("residual_kurtosis", np.log(kurtosis + 4))
-        | _spread_of("residual_peak", peaks)
-        | _spread_of("prediction_gain", gain)
-        | _named("reflection_spread", reflection.std(axis=0))
-        | _named("reflection_speed", np.diff(reflection, axis=0).std(axis=0) / (reflection.std(axis=0) + 1e-6))
-    )
+    shapes, reflection = spectra.frames.measure_residual(spectra.rows, spectra.mean)
+    skewness, kurtosis, peak, gain = _summarize(shapes).T
+    spread = reflection.std(axis=0)
+    return {
+        "residual_skewness": skewness,
+        "residual_kurtosis": kurtosis,
+        "residual_peak": peak,
+        "prediction_gain": gain,
+        "reflection_spread": spread,
+        "reflection_speed": np.diff(reflection, axis=0).std(axis=0) / (spread + 1e-6),
+    }
 
 
-@cache
-def _emphasis(bins: int) -> Array:
-    """Power response of the pre-emphasis 1 - 0.9 z^-1."""
-    response = np.abs(1 - 0.9 * np.exp(-1j * np.linspace(0, np.pi, bins))) ** 2
-    return np.asarray(response, dtype=np.float32)
-
-
-def _spread_of(stem: str, values: NDArray[np.floating]) -> Values:
-    return _named(stem, np.array([values.mean(), values.std(), *np.quantile(values, [0.1, 0.9])]))
-
-
-def _solve_prediction(
-    correlation: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Run the Levinson-Durbin recursion on all frames at once: predictors, reflection coefficients, errors."""
-    frames, order = correlation.shape[0], correlation.shape[1] - 1
-    # A little white noise keeps the recursion stable on pure tones and digital silence.
-    error = correlation[:, 0] * (1 + 1e-6) + 1e-9
-    predictor = np.zeros((frames, order + 1))
-    predictor[:, 0] = 1
-    reflection = np.zeros((frames, order))
-    for i in range(1, order + 1):
-        k = -np.einsum("fi,fi->f", predictor[:, :i], correlation[:, i:0:-1]) / error
-        reflection[:, i - 1] = k
-        predictor[:, 1 : i + 1] += k[:, None] * predictor[:, i - 1 :: -1][:, :i]
-        # Rounding can push a reflection past 1, after which the error would turn negative.
-        error = error * np.maximum(1 - k * k, 1e-9)
-    return predictor, reflection, error
-
-
-def _measure_waveform(spectra: Spectra) -> Values:
+def _measure_waveform(spectra: Spectra) -> Parts:
     """Asymmetry and tails of the samples and of their differences."""
-    slope = np.diff(spectra.signal)
-    (_, skewness, kurtosis), (_, slope_skewness, slope_kurtosis) = _moments(spectra.signal), _moments(slope)
+    signal = spectra.frames.signal[spectra.samples]
+    (_, skewness, kurtosis), (_, slope_skewness, slope_kurtosis) = map(measure_moments, (signal, np.diff(signal)))
     # The sign depends on how a microphone is wired.
     shape = np.abs([skewness, slope_skewness])
-    return _named("wave_asymmetry", shape) | _named("wave_tails", np.log(np.array([kurtosis, slope_kurtosis]) + 4))
+    return {"wave_asymmetry": shape, "wave_tails": np.log(np.array([kurtosis, slope_kurtosis]) + 4)}
 
 
-_MEASURES: tuple[Callable[[Spectra], Values], ...] = (
+_SINGLE = frozenset({"voiced_share", "pitch_range"})
+_MEASURES: tuple[Callable[[Spectra], Parts], ...] = (
     _measure_cepstra,
     _measure_bands,
     _measure_modulation,
@@ -423,5 +364,5 @@ _MEASURES: tuple[Callable[[Spectra], Values], ...] = (
     _measure_phase,
     _measure_residual,
     _measure_waveform,
-    lambda spectra: measure_texture(spectra.picture),
+    lambda spectra: measure_texture(spectra.layers),
 )

@@ -18,7 +18,7 @@ from scipy.stats import norm
 from audio_batch.decoding import RawFormat, probe, resample
 from audio_batch.errors import AudioUsageError
 from audio_batch.segmentation import Segment, cut_segments, detect_speech
-from audio_batch.spoof.aggregation import TOP_AT_LEAST, TOP_SHARE, aggregate_scores, find_suspicious_spans
+from audio_batch.spoof.aggregation import find_suspicious_spans
 from audio_batch.spoof.evidence import (
     Evidence,
     classify_channel,
@@ -27,6 +27,7 @@ from audio_batch.spoof.evidence import (
     load_limits,
     measure_powers,
 )
+from audio_batch.spoof.metrics import log_odds
 from audio_batch.spoof.model import Model, ModelLike, load_model
 from audio_batch.spoof.segment_scorer import SEGMENT_SECONDS, SegmentScorer
 from audio_batch.verdict import Label, Reason, SegmentScore, Verdict
@@ -270,18 +271,11 @@ class _Work:
         return [s for s in self.scores if s.channel == channel]
 
     def _aggregate(self, channel: int) -> float | None:
-        """Return the score of a channel: the mean, or that of the highest where they exceed what chance explains."""
+        """Return the score of a channel: what the pooling of the model makes of all of its segments."""
         scores = [s.score for s in self._of(channel)]
-        mean = aggregate_scores(scores, share=1.0, at_least=1)
-        if mean is None:
+        if not scores:
             return None
-        tops = [
-            _shift(
-                aggregate_scores(scores, share=count / len(scores), at_least=count) or 0.5, -self._rise(count, scores)
-            )
-            for count in _count_tops(len(scores))
-        ]
-        return round(max(mean, *tops), 6)
+        return round(1 / (1 + exp(-self.model.pooling.pool(log_odds(scores)))), 6)
 
     def _rise(self, count: int, scores: list[float]) -> float:
         """Return by how many log-odds the highest `count` human segments exceed the mean by chance (normal tail)."""
@@ -314,14 +308,6 @@ class _Work:
         return tuple(
             f"Channel {s.channel}, {s.start:.1f} to {s.end:.1f} s: segments up to {s.score:.2f}" for s in spans[:20]
         )
-
-
-def _count_tops(count: int) -> set[int]:
-    """Return how many of the highest segments are looked at: one, two, and one per cent.
-
-    Of the segments of 4 s every 2 s, one at most lies wholly inside a spliced sentence of 5 s.
-    """
-    return {1, min(count, TOP_AT_LEAST), min(count, max(TOP_AT_LEAST, int(np.ceil(TOP_SHARE * count))))}
 
 
 def _shift(score: float, by: float) -> float:

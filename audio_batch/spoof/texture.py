@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_batch.spoof.picture import LAYERS, LEVELS_PER_UNIT, Picture
+from audio_batch.spoof.picture import LAYERS, LEVELS_PER_UNIT, Layers, Picture
 
 Array = NDArray[np.float32]
 
@@ -34,24 +34,9 @@ _MEASURE_WORDS = {
 }
 
 
-def measure_texture(picture: Picture) -> dict[str, float]:
-    """Return the named statistics of a picture of shape (3, bins, frames), 40 for each band."""
-    values: dict[str, float] = {}
-    for stem, rows in _measure(picture).items():
-        values.update((f"{stem}_{band}", float(value)) for band, value in enumerate(rows, start=1))
-    return values
-
-
-def word_texture(stem: str) -> str | None:
-    """Return what a statistic measures, in words; None for names of something else."""
-    _, measure, layer, *_ = [*stem.split("_"), "", "", ""]
-    text = _MEASURE_WORDS.get(measure.rstrip("124"))
-    what = " and ".join(_LAYER_WORDS.get(part, "level") for part in layer.split("-"))
-    return f"{text.format(what)} in a narrow band" if text else None
-
-
-def _measure(picture: Picture) -> dict[str, Array]:
-    layers = _drop_pauses(picture.astype(np.float32) / np.float32(LEVELS_PER_UNIT))
+def measure_texture(picture: Picture | Layers) -> dict[str, Array]:
+    """Return the statistics of a picture of shape (3, bins, frames), 40 stems of a value for each band."""
+    layers = _drop_pauses(picture * np.float32(1 / LEVELS_PER_UNIT))
     mean = layers.mean(axis=2)
     centred = layers - mean[:, :, None]
     spread = np.sqrt(_mean_product(centred, centred))
@@ -60,6 +45,14 @@ def _measure(picture: Picture) -> dict[str, Array]:
     named |= _measure_neighbours(centred, spread * spread + np.float32(1e-4))
     named |= _measure_by_level(layers, centred[0] > 0.5 * spread[0][:, None])
     return named | _measure_jumps(layers[0])
+
+
+def word_texture(stem: str) -> str | None:
+    """Return what a statistic measures, in words; None for names of something else."""
+    _, measure, layer, *_ = [*stem.split("_"), "", "", ""]
+    text = _MEASURE_WORDS.get(measure.rstrip("124"))
+    what = " and ".join(_LAYER_WORDS.get(part, "level") for part in layer.split("-"))
+    return f"{text.format(what)} in a narrow band" if text else None
 
 
 def _drop_pauses(layers: Array) -> Array:

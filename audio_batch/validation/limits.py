@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -127,8 +128,7 @@ def load_profile(name_or_path: str) -> Profile:
     """
     known = list_profiles()
     if name_or_path in known:
-        text = (resources.files("audio_batch.validation") / "profiles" / f"{name_or_path}.toml").read_text("utf-8")
-        return _build_profile(name_or_path, _parse(text, name_or_path))
+        return _load_shipped(name_or_path)
     if not name_or_path.endswith(".toml"):
         raise AudioUsageError(
             f"profile {name_or_path!r} is not known; allowed: {', '.join(known)}, or a path that ends in .toml",
@@ -141,6 +141,12 @@ def load_profile(name_or_path: str) -> Profile:
     except (OSError, UnicodeDecodeError) as error:
         raise AudioUsageError(f"profile {name_or_path!r} cannot be read: {error}", hint="Check the path.") from error
     return _build_profile(Path(name_or_path).stem, _parse(text, name_or_path))
+
+
+@cache
+def _load_shipped(name: str) -> Profile:
+    text = (resources.files("audio_batch.validation") / "profiles" / f"{name}.toml").read_text("utf-8")
+    return _build_profile(name, _parse(text, name))
 
 
 def _parse(text: str, source: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import rfft
 
 from audio_batch.errors import AudioUsageError
 from audio_batch.segmentation import detect_speech
@@ -185,7 +186,7 @@ class QualityMeter:
         frames = block[: len(block) // self._fft * self._fft].reshape(-1, self._fft)
         for part in np.array_split(frames, len(frames) // 4096 + 1):
             if len(part):
-                spectrum = np.fft.rfft((part - part.mean(axis=1, keepdims=True)) * self._window)
+                spectrum = rfft((part - part.mean(axis=1, keepdims=True)) * self._window)
                 self._spectrum += np.square(np.abs(spectrum)).sum(axis=0)
 
     def finish(self) -> Quality:

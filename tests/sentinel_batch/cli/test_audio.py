@@ -54,7 +54,6 @@ WORKING: dict[str, list[str]] = {
         "labels.csv",
         "--out",
         "model",
-        "--narrowband-only",
         "--as-recorded",
         "--draws",
         "1",

@@ -1,0 +1,377 @@
+"""What is measured frame by frame over a stretch of speech, once for all segments that overlap in it.
+
+Everything is measured at first use and kept. Frames lie 10 ms apart; those of 32 ms serve all measures but the pitch,
+which has frames of 64 ms. Arrays have one row per frame, unless said. No measure knows the level of the stretch.
+"""
+
+from __future__ import annotations
+
+from functools import cache, cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.fft import irfft, rfft
+
+Array = NDArray[np.float32]
+
+FRAME_SECONDS, PITCH_FRAME_SECONDS, HOP_SECONDS = 0.032, 0.064, 0.010
+VOICED_PERIODICITY = 0.45  # share of energy that repeats after one period; Boersma 1993 takes 0.45 as well
+PITCH_HZ = (65.0, 400.0)
+NARROW_BAND_HZ, WIDE_BAND_HZ = (200.0, 3600.0), (200.0, 7400.0)
+SUB_BANDS, LPC_ORDER = 4, 10
+CHANGE = 1e-6
+"""Share of a frame's energy from which a change could be more than rounding."""
+EPS = np.float32(1e-10)
+
+
+class Frames:
+    """The frames of a stretch.
+
+    Parameters
+    ----------
+    signal
+        Mono, shape (samples,), at least 0.3 s; any level.
+    sampling_rate
+        8000 or 16000.
+
+    Attributes
+    ----------
+    signal
+        The same with zero mean and RMS 1.
+    """
+
+    def __init__(self, signal: NDArray[np.floating], sampling_rate: int) -> None:
+        mono = np.asarray(signal, dtype=np.float32)
+        mono = mono - mono.mean()
+        # Level says how the line was set up, not who speaks; no measure may see it.
+        self.signal: Array = mono / np.float32(max(float(np.sqrt(np.mean(mono**2))), 1e-9))
+        self.sampling_rate = sampling_rate
+        self.hop = int(HOP_SECONDS * sampling_rate)
+
+    @cached_property
+    def short(self) -> NDArray[np.complex64]:
+        """Complex spectra of Hann frames of 32 ms, shape (frames, bins)."""
+        return _transform(self.signal, self.sampling_rate, FRAME_SECONDS)
+
+    @cached_property
+    def power(self) -> Array:
+        """Power of the short frames, shape (frames, bins)."""
+        return measure_power(self.short)
+
+    @cached_property
+    def _total(self) -> Array:
+        return np.asarray(self.power.sum(axis=1), dtype=np.float32)
+
+    def measure_level(self, rows: slice, mean: float) -> Array:
+        """Return the level of short frames in dB, after a mean is taken off the signal."""
+        total = self._total[rows] + _shift_power(self.short[rows, :2], 2 * (self.short.shape[1] - 1), mean).sum(axis=1)
+        return np.asarray(10 * np.log10(np.maximum(total, 0) + EPS), dtype=np.float32)
+
+    @cached_property
+    def band(self) -> slice:
+        """Bins of the short spectra inside the analysed band."""
+        low, high = get_band(self.sampling_rate)
+        per_hz = (self.short.shape[1] - 1) / (self.sampling_rate / 2)
+        return slice(round(low * per_hz), round(high * per_hz) + 1)
+
+    @cached_property
+    def inside(self) -> Array:
+        """Power of the bins inside the band, shape (frames, bins inside)."""
+        return np.ascontiguousarray(self.power[:, self.band])
+
+    @cached_property
+    def magnitude(self) -> Array:
+        """Magnitude of the bins inside the band."""
+        return np.asarray(np.sqrt(self.inside) + EPS, dtype=np.float32)
+
+    @cached_property
+    def turns(self) -> tuple[Array, Array]:
+        """How well the two frames before predict the phase, and how evenly it runs over the bins.
+
+        Cosines of the phase's second difference over time (0 in the first two frames) and over bins (0 at the edges).
+        """
+        steadiness, evenness = np.zeros_like(self.inside), np.zeros_like(self.inside)
+        real, imaginary = self._unit
+        # The turn of the phase from frame to frame: unit[1:] * conj(unit[:-1]), in real numbers, which is faster.
+        over_time = _turn(real[1:], imaginary[1:], real[:-1], imaginary[:-1])
+        steadiness[2:] = over_time[0][1:] * over_time[0][:-1] + over_time[1][1:] * over_time[1][:-1]
+        cosine, sine = self._delay
+        evenness[:, 1:-1] = cosine[:, 1:] * cosine[:, :-1] + sine[:, 1:] * sine[:, :-1]
+        return steadiness, evenness
+
+    @cached_property
+    def _unit(self) -> tuple[Array, Array]:
+        inside = self.short[:, self.band]
+        return inside.real / self.magnitude, inside.imag / self.magnitude
+
+    @cached_property
+    def _delay(self) -> tuple[Array, Array]:
+        """Cosine and sine of the turn of the phase from bin to bin, shape (frames, bins inside - 1)."""
+        real, imaginary = self._unit
+        return _turn(real[:, 1:], imaginary[:, 1:], real[:, :-1], imaginary[:, :-1])
+
+    @cached_property
+    def phase(self) -> tuple[Array, Array, Array]:
+        """Phase prediction, group delay and its bend, weighted means of four sub-bands, each of shape (frames, 4)."""
+        cosine, sine = self._delay
+        # The signs take out the turn by π from bin to bin that the middle of a frame has when phase is counted from
+        # its start.
+        delay = np.arctan2(-sine, -cosine)
+        bend = np.abs(delay[:, 1:] - delay[:, :-1])
+        bend = np.minimum(bend, np.float32(2 * np.pi) - bend)
+        prediction = _weigh_bands(self.turns[0], self.magnitude)
+        return (
+            prediction,
+            _weigh_bands(np.abs(delay), self.magnitude[:, 1:]),
+            _weigh_bands(bend, self.magnitude[:, 2:]),
+        )
+
+    @cached_property
+    def flatness(self) -> Array:
+        """Logarithm of the geometric over the arithmetic mean of the power in four sub-bands, shape (frames, 4)."""
+        power = self.inside + EPS
+        means = _sum_bands(power) / _count_bands(power.shape[1])
+        return np.asarray(_sum_bands(np.log(power)) / _count_bands(power.shape[1]) - np.log(means), dtype=np.float32)
+
+    @cached_property
+    def amplitude(self) -> Array:
+        """Magnitudes inside the band, scaled to unit length."""
+        power = self.inside + EPS
+        return np.asarray(np.sqrt(power / power.sum(axis=1, keepdims=True)), dtype=np.float32)
+
+    def measure_residual(self, rows: NDArray[np.intp], mean: float) -> tuple[Array, Array]:
+        """Return what linear prediction leaves over of short frames, after a mean is taken off the signal.
+
+        Returns
+        -------
+        tuple
+            Skewness (magnitude), logarithm of kurtosis + 4, log of peak over deviation, prediction gain (log), shape
+            (rows, 4); reflection coefficients, shape (rows, 10).
+        """
+        energy, shapes, reflection = (found[rows] for found in self._residual)
+        low, bins = self.short[rows, :2], self.short.shape[1]
+        shift = np.abs(_shift_power(low, 2 * (bins - 1), mean)) @ _emphasis(bins)[:2]
+        moved = np.flatnonzero(shift > CHANGE * energy)
+        if len(moved):
+            spectra = self.short[rows[moved]]
+            spectra[:, :2] = _take_off(low[moved], 2 * (bins - 1), mean)
+            _, shapes[moved], reflection[moved] = _predict(spectra, measure_power(spectra))
+        return shapes, reflection
+
+    @cached_property
+    def _residual(self) -> tuple[Array, Array, Array]:
+        return _predict(self.short, self.power)
+
+    def track_pitch(self, rows: slice, mean: float) -> tuple[Array, Array, Array]:
+        """Return the pitch of long frames, after a mean is taken off the signal.
+
+        Returns
+        -------
+        tuple
+            Period in samples and periodicity 0 … 1, each of shape (long frames,); strength of the period in four
+            sub-bands, shape (long frames, 4), NaN where nothing is voiced.
+        """
+        correlation, period, strength, bands = (track[rows] for track in self._pitch)
+        low, size = self._long[rows, :2], 2 * (self._long.shape[1] - 1)
+        # One-sided: the first bin counts once in the correlation, the second twice.
+        shift = _shift_power(low, size, mean) * np.array([1, 2], np.float32) / size
+        moved = np.flatnonzero(np.abs(shift).sum(axis=1) > CHANGE * correlation[:, 0])
+        if not len(moved):
+            return period, strength, bands
+        lags = np.array([0, *range(*_lags(self.sampling_rate)), _lags(self.sampling_rate)[1]])
+        ripple = np.stack([np.ones(len(lags)), np.cos(2 * np.pi / size * lags)]).astype(np.float32)
+        period, strength, bands = period.copy(), strength.copy(), bands.copy()
+        period[moved], strength[moved] = _find_period(correlation[moved] + shift[moved] @ ripple, self.sampling_rate)
+        power = self._long_power[rows.start + moved]
+        bands[moved] = _measure_periodicity(power, period[moved], strength[moved], self.sampling_rate)
+        return period, strength, bands
+
+    @cached_property
+    def _pitch(self) -> tuple[Array, Array, Array, Array]:
+        """Correlation at lag 0 and at those of the pitch, period, strength, strength in sub-bands."""
+        shortest, longest = _lags(self.sampling_rate)
+        whole = irfft(self._long_power, axis=1)
+        correlation = np.concatenate([whole[:, :1], whole[:, shortest : longest + 1]], axis=1)
+        period, strength = _find_period(correlation, self.sampling_rate)
+        return (
+            correlation,
+            period,
+            strength,
+            _measure_periodicity(self._long_power, period, strength, self.sampling_rate),
+        )
+
+    @cached_property
+    def _long(self) -> NDArray[np.complex64]:
+        return _transform(self.signal, self.sampling_rate, PITCH_FRAME_SECONDS)
+
+    @cached_property
+    def _long_power(self) -> Array:
+        return measure_power(self._long)
+
+
+def measure_power(spectrum: NDArray[np.complex64]) -> Array:
+    """Return the squared magnitude."""
+    return np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32)
+
+
+def measure_moments(values: Array, axis: int = 0) -> tuple[Array, Array, Array]:
+    """Standard deviation, skewness and excess kurtosis along an axis."""
+    centred = values - values.mean(axis=axis, keepdims=True)
+    squared = centred * centred
+    variance = squared.mean(axis=axis) + 1e-12
+    skewness = (squared * centred).mean(axis=axis) / variance**1.5
+    return np.sqrt(variance), skewness, (squared * squared).mean(axis=axis) / variance**2 - 3
+
+
+def get_band(sampling_rate: int) -> tuple[float, float]:
+    """Return the analysed band in Hz."""
+    return NARROW_BAND_HZ if sampling_rate < 12000 else WIDE_BAND_HZ
+
+
+def count_frames(samples: int, sampling_rate: int, seconds: float) -> int:
+    """Return how many frames of that length lie inside so many samples."""
+    return (samples - int(seconds * sampling_rate)) // int(HOP_SECONDS * sampling_rate) + 1
+
+
+def _transform(signal: Array, sampling_rate: int, seconds: float) -> NDArray[np.complex64]:
+    size, hop = int(seconds * sampling_rate), int(HOP_SECONDS * sampling_rate)
+    frames = np.lib.stride_tricks.sliding_window_view(signal, size)[::hop]
+    return np.asarray(rfft(frames * _hann(size), axis=1), dtype=np.complex64)
+
+
+@cache
+def _hann(size: int) -> Array:
+    return np.hanning(size + 1)[:-1].astype(np.float32)
+
+
+def _turn(real: Array, imaginary: Array, other_real: Array, other_imaginary: Array) -> tuple[Array, Array]:
+    """Real and imaginary part of one number times the conjugate of another."""
+    return real * other_real + imaginary * other_imaginary, imaginary * other_real - real * other_imaginary
+
+
+def _weigh_bands(values: Array, weights: Array) -> Array:
+    """Return the weighted means of four sub-bands, shape (frames, 4)."""
+    return np.asarray(_sum_bands(values * weights) / _sum_bands(weights), dtype=np.float32)
+
+
+def _sum_bands(values: Array) -> Array:
+    # Bands of neighbouring bins, the first ones wider by one where the bins do not go up.
+    return np.asarray(np.add.reduceat(values, _split(values.shape[1])[:-1], axis=1), dtype=np.float32)
+
+
+def _count_bands(bins: int) -> Array:
+    return np.diff(_split(bins)).astype(np.float32)
+
+
+@cache
+def _split(bins: int) -> NDArray[np.intp]:
+    return np.array([part[0] for part in np.array_split(np.arange(bins), SUB_BANDS)] + [bins])
+
+
+@cache
+def _emphasis(bins: int) -> Array:
+    """Power response of the pre-emphasis 1 - 0.9 z^-1."""
+    response = np.abs(1 - 0.9 * np.exp(-1j * np.linspace(0, np.pi, bins))) ** 2
+    return np.asarray(response, dtype=np.float32)
+
+
+@cache
+def _lag_basis(bins: int) -> NDArray[np.float64]:
+    """Turn a power spectrum into its autocorrelation at lags 0 to 10, shape (bins, lags), as an inverse transform."""
+    weights = np.full(bins, 2.0)
+    weights[[0, -1]] = 1.0
+    angles = np.pi / (bins - 1) * np.arange(bins)[:, None] * np.arange(LPC_ORDER + 1)
+    return np.asarray(weights[:, None] * np.cos(angles) / (2 * (bins - 1)))
+
+
+def _solve_prediction(
+    correlation: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Run the Levinson-Durbin recursion on all frames at once: predictors, reflection coefficients, errors."""
+    frames, order = correlation.shape[0], correlation.shape[1] - 1
+    # A little white noise keeps the recursion stable on pure tones and digital silence.
+    error = correlation[:, 0] * (1 + 1e-6) + 1e-9
+    predictor = np.zeros((frames, order + 1))
+    predictor[:, 0] = 1
+    reflection = np.zeros((frames, order))
+    for i in range(1, order + 1):
+        k = -np.einsum("fi,fi->f", predictor[:, :i], correlation[:, i:0:-1]) / error
+        reflection[:, i - 1] = k
+        predictor[:, 1 : i + 1] += k[:, None] * predictor[:, i - 1 :: -1][:, :i]
+        # Rounding can push a reflection past 1, after which the error would turn negative.
+        error = error * np.maximum(1 - k * k, 1e-9)
+    return predictor, reflection, error
+
+
+def _predict(spectra: NDArray[np.complex64], power: Array) -> tuple[Array, Array, Array]:
+    """Return the energy after pre-emphasis, and what `Frames.measure_residual` says, of spectra (frames, bins)."""
+    bins = power.shape[1]
+    emphasis = _emphasis(bins)
+    emphasised = power * emphasis
+    correlation = emphasised.astype(np.float64) @ _lag_basis(bins)
+    coefficients, reflection, error = _solve_prediction(correlation)
+    filters = rfft(coefficients.astype(np.float32), n=2 * (bins - 1), axis=1)
+    left = np.asarray(irfft(spectra * np.sqrt(emphasis) * filters, axis=1), dtype=np.float32)
+    spread, skewness, kurtosis = measure_moments(left, axis=1)
+    peaks = np.log(np.maximum(left.max(axis=1), -left.min(axis=1)) / spread + EPS)
+    gain = np.log(correlation[:, 0] / (error + EPS) + EPS)
+    shapes = np.stack([np.abs(skewness), np.log(kurtosis + 4), peaks, gain], axis=1)
+    return emphasised.sum(axis=1), shapes.astype(np.float32), reflection.astype(np.float32)
+
+
+def _shift_power(low: NDArray[np.complex64], size: int, mean: float) -> Array:
+    """Return by how much the power of the first two bins changes when a mean is taken off, shape (frames, 2)."""
+    return measure_power(_take_off(low, size, mean)) - measure_power(low)
+
+
+def _take_off(low: NDArray[np.complex64], size: int, mean: float) -> NDArray[np.complex64]:
+    """Take a mean off the first two bins of frames of a size: the Hann window lets a constant through to no others."""
+    return low - np.array([0.5, -0.25], np.float32) * np.float32(size * mean)
+
+
+def _find_period(correlation: Array, sampling_rate: int) -> tuple[Array, Array]:
+    """Return period and strength from correlations at lag 0 and at those of the pitch, shape (frames, 1 + lags)."""
+    shortest, longest = _lags(sampling_rate)
+    window = _window_autocorrelation(int(PITCH_FRAME_SECONDS * sampling_rate))[shortest : longest + 1]
+    searched = correlation[:, 1:] / ((correlation[:, :1] + EPS) * window)
+    # Twice the period correlates as well as the period; the slight penalty makes the shorter one win.
+    penalty = (0.01 * np.log2(np.arange(shortest, longest + 1) / shortest)).astype(np.float32)
+    peak = np.clip(np.argmax(searched - penalty, axis=1), 1, searched.shape[1] - 2)
+    rows = np.arange(len(peak))
+    before, at, after = searched[rows, peak - 1], searched[rows, peak], searched[rows, peak + 1]
+    bend = before - 2 * at + after
+    # The top of the parabola through three points; where they do not bend downwards there is none.
+    shift = np.where(bend < 0, 0.5 * (before - after) / np.where(bend < 0, bend, -1), 0)
+    return (peak + shortest + np.clip(shift, -1, 1)).astype(np.float32), np.clip(at, -1, 1).astype(np.float32)
+
+
+def _measure_periodicity(power: Array, period: Array, strength: Array, sampling_rate: int) -> Array:
+    """Return the normalised autocorrelation of four sub-bands at one lag per frame, straight from their power."""
+    bins = power.shape[1]
+    low, high = (int(edge / (sampling_rate / 2) * (bins - 1)) for edge in get_band(sampling_rate))
+    places = np.linspace(low, high, SUB_BANDS + 1).astype(int)[:-1] - low
+    rows = np.flatnonzero(strength > VOICED_PERIODICITY)
+    inside, lag = power[rows, low:high], np.round(period[rows]).astype(int)
+    turned = np.add.reduceat(inside * _cosines_by_lag(sampling_rate, bins)[lag, low:high], places, axis=1)
+    found = np.full((len(period), SUB_BANDS), np.nan, dtype=np.float32)
+    window = _window_autocorrelation(2 * (bins - 1))[lag][:, None]
+    found[rows] = turned / (np.add.reduceat(inside, places, axis=1) + EPS) / window
+    return found
+
+
+def _lags(sampling_rate: int) -> tuple[int, int]:
+    return int(sampling_rate / PITCH_HZ[1]), int(sampling_rate / PITCH_HZ[0])
+
+
+@cache
+def _cosines_by_lag(sampling_rate: int, bins: int) -> Array:
+    """Cosines of the angles that bins turn by in so many samples, shape (lags, bins)."""
+    lags = np.arange(_lags(sampling_rate)[1] + 2)[:, None]
+    return np.cos(np.pi / (bins - 1) * lags * np.arange(bins)).astype(np.float32)
+
+
+@cache
+def _window_autocorrelation(size: int) -> Array:
+    """Autocorrelation of the window as the circular transform sees it, so that a perfect period gives about 1."""
+    correlation = irfft(measure_power(rfft(_hann(size))[None, :]), axis=1)
+    return np.asarray(np.maximum(correlation[0] / (correlation[0, 0] + EPS), 0.05), dtype=np.float32)
