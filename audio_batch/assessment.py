@@ -62,6 +62,7 @@ _NOTHING: dict[str, Any] = {
     "segments": (),
     "reasons": (),
     "notices": (),
+    "splices": (),
 }  # fmt: skip
 
 

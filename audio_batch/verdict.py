@@ -67,6 +67,30 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Splice:
+    """A stretch that differs from the rest of its call as inserted synthetic speech does.
+
+    Attributes
+    ----------
+    channel, role
+        As in `SegmentScore`.
+    start, end
+        Seconds from the beginning of the recording; good to about two seconds.
+    strength
+        How far the evidence exceeds that of the rest of the call, against what is needed to be named: 1 or more.
+    why
+        What differs, in words.
+    """
+
+    channel: int
+    role: str | None
+    start: float
+    end: float
+    strength: float
+    why: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The spoof scorer's answer for one recording.
 
@@ -88,6 +112,8 @@ class Verdict:
         ``narrowband`` (up to 4 kHz of bandwidth) or ``wideband``: which calibration was used.
     abstention
         Why no label is given (``too_little_speech``, ``low_snr``, ``out_of_domain`` …), or None.
+    splices
+        Stretches that look inserted. They do not change score and label, which are about the call as a whole.
     """
 
     path: str
@@ -105,6 +131,7 @@ class Verdict:
     segments: tuple[SegmentScore, ...] = ()
     reasons: tuple[Reason, ...] = ()
     notices: tuple[str, ...] = field(default=())
+    splices: tuple[Splice, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain types, ready for JSON."""
