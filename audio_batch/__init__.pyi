@@ -20,6 +20,7 @@ from .routing import load_policy as load_policy
 from .routing import route as route
 from .sar import SarDraft as SarDraft
 from .sar import draft_sar as draft_sar
+from .scorers import compare_scorers as compare_scorers
 from .segmentation import Segment as Segment
 from .segmentation import cut_segments as cut_segments
 from .segmentation import detect_speech as detect_speech
@@ -30,8 +31,13 @@ from .speaker import find_duplicates as find_duplicates
 from .speaker import forget as forget
 from .speaker import list_enrollments as list_enrollments
 from .speaker import verify as verify
+from .spoof import AddedModel as AddedModel
+from .spoof import add_model as add_model
 from .spoof import calibrate_model as calibrate_model
+from .spoof import describe_model as describe_model
 from .spoof import evaluate_model as evaluate_model
+from .spoof import list_models as list_models
+from .spoof import remove_model as remove_model
 from .spoof import score as score
 from .spoof import score_signal as score_signal
 from .spoof import train_model as train_model

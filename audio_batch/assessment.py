@@ -13,6 +13,7 @@ from audio_batch.errors import AudioError, AudioUsageError, UnreadableAudioError
 from audio_batch.verdict import Verdict
 
 if TYPE_CHECKING:
+    from audio_batch.spoof.model import ModelLike
     from audio_batch.validation import Validation
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ _NOTHING: dict[str, Any] = {
     **dict.fromkeys(
         (
             "path", "sha256", "score", "label", "confidence", "latency_ms", "session_id", "model_version", "duration",
-            "speech_seconds", "channel_class", "abstention",
+            "speech_seconds", "channel_class", "abstention", "model_sha256",
         )
     ),
     "segments": (),
@@ -69,7 +70,7 @@ _NOTHING: dict[str, Any] = {
 def assess(
     path: str | PathLike[str],
     *,
-    model: str | PathLike[str] | None = None,
+    model: ModelLike = None,
     session_id: str | None = None,
     channel_roles: Mapping[int, str] | None = None,
     raw: RawFormat | None = None,
@@ -82,7 +83,7 @@ def assess(
     path
         The recording.
     model
-        Name or folder of a model; None is the shipped one.
+        Name, folder or specification of a model (`audio_batch.spoof.load_model`); None is the default.
     session_id
         Name for the verdict; None derives it from the recording's hash.
     channel_roles
@@ -104,7 +105,7 @@ def assess(
         The model cannot be read.
     """
     validation.load_profile(profile)
-    spoof.load_model(None if model is None else fspath(model))
+    spoof.load_model(model)
     options: dict[str, Any] = {"model": model, "session_id": session_id, "channel_roles": channel_roles}
     with keep_samples(path):
         checked, _ = _attempt(lambda: validation.validate(path, profile=profile, raw=raw))

@@ -107,11 +107,15 @@ class Verdict:
     session_id
         Name under which other steps refer to this verdict; derived from the recording's hash unless given.
     model_version
-        Version of the model that scored.
+        Version of the model that scored; of one that was plugged in, its name and a part of the hash of its network,
+        contract and calibration.
     channel_class
         ``narrowband`` (up to 4 kHz of bandwidth) or ``wideband``: which calibration was used.
     abstention
-        Why no label is given (``too_little_speech``, ``low_snr``, ``out_of_domain`` …), or None.
+        Why no label is given (``too_little_speech``, ``low_snr``, ``out_of_domain``, ``uncalibrated_model`` …), or
+        None.
+    model_sha256
+        Hash of the model's files; of a network that was plugged in, of its file. Empty where it is not known.
     splices
         Stretches that look inserted. They do not change score and label, which are about the call as a whole.
     """
@@ -131,6 +135,7 @@ class Verdict:
     segments: tuple[SegmentScore, ...] = ()
     reasons: tuple[Reason, ...] = ()
     notices: tuple[str, ...] = field(default=())
+    model_sha256: str = ""
     splices: tuple[Splice, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

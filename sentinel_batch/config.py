@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from batch_base.errors import ReportedError
 from batch_base.suggestions import suggest
 from sentinel_batch.addresses import LAKE_PLACES, read_place
 from sentinel_batch.errors import ConfigurationError, UsageError
@@ -63,6 +64,9 @@ _TABLES = {
     ),
 }
 """Settings that have a table of their own, whose name begins theirs: what it looks like, and a hint."""
+
+_SHORT_NAMES = {"scorer": "audio_scorer"}
+"""Other names of settings in the file."""
 
 _PREFIXES = tuple(f"{table}_" for table in _TABLES)
 _RULES_VARIABLE = f"{ENVIRONMENT_PREFIX}RULES"
@@ -121,7 +125,8 @@ class Config:
     audio_policy
         Routing policy of recordings: a name, or the path of a policy file; None takes ``voice_only``.
     audio_scorer
-        Who scores recordings: ``local`` or ``remote`` (see docs/sonotheia.md).
+        Who scores recordings: ``local``, ``remote`` (see docs/sonotheia.md), or a table with its ``kind`` (see
+        docs/voice-models.md).
     audio_fallback
         Who scores what the remote scorer does not: ``local``, or ``none``.
     enrollments
@@ -208,7 +213,7 @@ class Config:
     audio_inbox: Path | None = None
     audio_manifest: Path | None = None
     audio_policy: str | None = None
-    audio_scorer: str = "local"
+    audio_scorer: str | dict[str, Any] = "local"
     audio_fallback: str = "local"
     enrollments: Path | None = None
     model: str | None = SHIPPED_MODEL
@@ -408,14 +413,20 @@ def _read_toml(file: Path) -> dict[str, Any]:
         ) from error
     plain = [name for name in SETTINGS if not name.startswith(_PREFIXES)]
     for key in content:
-        if key not in plain and key not in (*KEYS, *_TABLES):
+        if key not in plain and key not in (*KEYS, *_TABLES, *_SHORT_NAMES):
             raise _unknown(key, str(file), [*plain, *KEYS, *_TABLES])
     return content
 
 
 def _list_settings(content: Mapping[str, Any], file: Path) -> dict[str, tuple[str, Any]]:
     """Return what the file sets, by the key to name in errors: plain keys, and those of the tables."""
-    plain = {key: (key, value) for key, value in content.items() if key not in (*KEYS, *_TABLES)}
+    plain = {key: (_SHORT_NAMES.get(key, key), value) for key, value in content.items() if key not in (*KEYS, *_TABLES)}
+    for short, name in _SHORT_NAMES.items():
+        if short in content and name in content:
+            message = f"{file}: {short} and {name} are one setting, and both are set."
+            raise ConfigurationError(
+                message, hint=f"Remove one of the lines, such as {name}.", file=str(file), key=short
+            )
     for table in _TABLES:
         plain |= _list_table(table, content.get(table, {}), file)
     return plain
@@ -442,6 +453,9 @@ def _checked(name: str, value: Any, source: str, base: Path, key: str) -> Any:
     allowed, convert = SETTINGS[name]
     try:
         return convert(value, base)
+    except ReportedError as error:
+        message = f"{source}: {error.message}" if source != key else f"{key}: {error.message}"
+        raise ConfigurationError(message, hint=error.hint, file=source, key=key) from error
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise _invalid(key, _without_password(value), source, allowed) from error
 
@@ -647,6 +661,23 @@ def _role_map(value: Any, base: Path) -> dict[str, str]:
     return roles
 
 
+_SCORER_TABLE = '{ kind = "onnx", path = "m.onnx", sample_rate = 16000, window = 4.0, output = "logit" }'
+
+
+def _scorer(value: Any, base: Path) -> str | dict[str, Any]:
+    """Keep a word; of a table, resolve paths and check what can be checked without opening a model."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):  # As the environment has it.
+        value = tomllib.loads(f"scorer = {value.strip()}")["scorer"]
+    if not isinstance(value, Mapping):
+        return _choice(value, base, allowed=("local", "remote"))
+    from audio_batch.scorers import choose_scorer  # late: most commands have no use for it
+
+    table = {key: setting.strip() if isinstance(setting, str) else setting for key, setting in value.items()}
+    choose_scorer(table)
+    table |= {key: str(_path(table[key], base)) for key in ("path", "card") if key in table}
+    return table | ({"model": _model(table["model"], base)} if "model" in table else {})
+
+
 _SECRET = re.compile("secret|password|token|key", re.IGNORECASE)
 _NAMED_SECRET = re.compile(rf"((?:{_SECRET.pattern})[^=;,&\s]*=)[^;,&\s]*", re.IGNORECASE)
 
@@ -682,7 +713,7 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "audio_inbox": ("a folder", _path),
     "audio_manifest": ("a .csv or .parquet file", _path),
     "audio_policy": ("the name of a policy, or the path of a policy file ending in .toml", _named_or_file),
-    "audio_scorer": ("local or remote", partial(_choice, allowed=("local", "remote"))),
+    "audio_scorer": ("local, remote, or a table such as " + _SCORER_TABLE, _scorer),
     "audio_fallback": ("local or none", partial(_choice, allowed=("local", "none"))),
     "enrollments": ("a folder", _path),
     "model": (f"the name of a shipped model, a folder, or {NO_MODEL}", _model),

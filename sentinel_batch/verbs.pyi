@@ -1,6 +1,7 @@
 # Written by: python -m sentinel_batch.verb_stub sentinel_batch/verbs.pyi
 
 from audio_batch.batch.progress import Progress as BatchProgress
+from audio_batch.scorers import ScorerLike
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -56,10 +57,10 @@ class Verbs:
         policy: str | Path | None = None,
         workers: int | None = None,
         channel_roles: Mapping[int, str] | str | None = None,
-        model: str | Path | None = None,
+        model: str | Path | Mapping[str, Any] | None = None,
         profile: str = 'telephone',
-        scorer: str = 'local',
-        scorer_fallback: str = 'local',
+        scorer: ScorerLike | None = None,
+        scorer_fallback: str | None = None,
         run_id: str | None = None,
         progress: Callable[[BatchProgress], None] | None = None,
     ) -> RecordingsResult:

@@ -54,6 +54,7 @@ ANSWER = {
     "channel_class": TEXT,
     "session_id": TEXT,
     "model_version": TEXT,
+    "model_sha256": TEXT,
 }
 """Attributes of `audio_batch.Verdict`."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audio_batch.batch.analysis import analyse
 from audio_batch.batch.checkpoint import prepare_folder, remove_unused, through_json
@@ -19,7 +19,11 @@ from audio_batch.batch.tables import BatchResult, build_tables
 from audio_batch.batch.tasks import Task
 from audio_batch.contexts import match_contexts, read_contexts
 from audio_batch.errors import AudioUsageError
+from audio_batch.scorers import ScorerLike
 from batch_base.progress import watched
+
+if TYPE_CHECKING:
+    from audio_batch.spoof.model import ModelLike
 
 
 def run(
@@ -31,11 +35,11 @@ def run(
     workers: int | None = None,
     checkpoint_dir: str | PathLike[str] | None = None,
     channel_roles: Mapping[int, str] | str | None = None,
-    model: str | PathLike[str] | None = None,
+    model: ModelLike = None,
     profile: str = "telephone",
     with_features: bool = True,
     seconds_per_minute: float = 30.0,
-    scorer: str = "local",
+    scorer: ScorerLike = "local",
     scorer_fallback: str = "local",
     progress: Callable[[Progress], None] | None = None,
 ) -> BatchResult:
@@ -67,7 +71,7 @@ def run(
     channel_roles
         ``left=agent,right=customer``, or roles by channel index.
     model
-        Model file of the scorer; by default the shipped one.
+        Name or folder of the local scorer's model; by default the shipped one.
     profile
         Limits of validation.
     with_features
@@ -77,9 +81,10 @@ def run(
         the default is some fifty times what the chain needs. A recording that takes longer fails with ``timed_out``,
         and its worker is replaced. Not watched with ``workers=0``.
     scorer
-        ``local``, or ``remote``: the API whose key and address are in ``SONOTHEIA_API_KEY`` and ``SONOTHEIA_API_URL``
-        (`audio_batch.remote`). Voices are verified here in either case. The columns ``scorer`` and ``scorer_fallback``
-        say for each file who scored it, and why.
+        ``local``; a network in ONNX form, as a table ``{"kind": "onnx", "path": …, "sample_rate": …, "window": …,
+        "output": …}`` (``docs/voice-models.md``); or ``remote``, or ``{"kind": "remote", "url": …}``: the API whose key
+        and address are in ``SONOTHEIA_API_KEY`` and ``SONOTHEIA_API_URL`` (`audio_batch.remote`). Voices are verified
+        here in either case. The columns ``scorer`` and ``scorer_fallback`` say for each file who scored it, and why.
     scorer_fallback
         What happens to a file that the remote scorer does not score: ``local`` scores it here, ``none`` leaves it
         without a verdict. A key that is refused never falls back.

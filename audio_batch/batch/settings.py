@@ -9,17 +9,20 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import audio_batch
 import batch_base
-from audio_batch.errors import AudioUsageError
+from audio_batch.errors import AudioUsageError, ModelError
 from audio_batch.remote import scoring
-from audio_batch.remote.scoring import FALLBACKS, SCORERS
 from audio_batch.routing import load_policy
+from audio_batch.scorers import ScorerLike, choose_scorer
 from audio_batch.segmentation import parse_channel_roles
 from audio_batch.validation import load_profile
 from batch_base.hashing import hash_value
+
+if TYPE_CHECKING:
+    from audio_batch.spoof.model import ModelLike
 
 _CODE_SUFFIXES = {".py", ".toml", ".json", ".npz", ".onnx"}
 
@@ -40,9 +43,11 @@ class Settings:
         ``local`` scores here what the remote scorer does not; ``none`` leaves it without a verdict.
     scorer_url
         Where the remote scorer is; None for the local one.
+    model
+        Name or folder of the local scorer's model, or the specification of a network; None is the default.
     """
 
-    model: str | None
+    model: str | dict[str, Any] | None
     profile: str
     policy: str | None
     policy_sha256: str | None
@@ -78,11 +83,11 @@ def make_settings(
     policy: str | PathLike[str] | None,
     checkpoint_dir: str | None,
     channel_roles: Mapping[int, str] | str | None,
-    model: str | PathLike[str] | None,
+    model: ModelLike,
     profile: str,
     with_features: bool,
     seconds_per_minute: float = 30.0,
-    scorer: str = "local",
+    scorer: ScorerLike = "local",
     scorer_fallback: str = "local",
 ) -> Settings:
     """Check the options of a batch, and hash what its results depend on."""
@@ -92,11 +97,10 @@ def make_settings(
             hint="The default is 30.",
             seconds_per_minute=seconds_per_minute,
         )
-    _require_choice("scorer", scorer, SCORERS)
-    _require_choice("scorer_fallback", scorer_fallback, FALLBACKS)
+    choice = choose_scorer(scorer, fallback=scorer_fallback, model=model)
     roles = parse_channel_roles(channel_roles) if isinstance(channel_roles, str) else dict(channel_roles or {})
     return Settings(
-        model=_text(model),
+        model=_describe_model(choice.model),
         profile=profile,
         policy=_text(policy),
         policy_sha256=load_policy(Path(policy) if isinstance(policy, PathLike) else policy).sha256 if policy else None,
@@ -104,18 +108,14 @@ def make_settings(
         roles=tuple(sorted(roles.items())),
         with_features=with_features,
         checkpoint_dir=checkpoint_dir,
-        fingerprint=hash_value({"code": _hash_code(), "model": _hash_model(model), "profile": load_profile(profile)}),
+        fingerprint=hash_value(
+            {"code": _hash_code(), "model": _hash_model(choice.model), "profile": load_profile(profile)}
+        ),
         seconds_per_minute=seconds_per_minute,
-        scorer=scorer,
-        scorer_fallback=scorer_fallback,
-        scorer_url=scoring.open_client().api_url if scorer == "remote" else None,
+        scorer=choice.scorer,
+        scorer_fallback=choice.fallback,
+        scorer_url=scoring.open_client(choice.url).api_url if choice.scorer == "remote" else None,
     )
-
-
-def _require_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        message = f"{name} is {value!r}; allowed: {', '.join(allowed)}."
-        raise AudioUsageError(message, hint=f"The default is {allowed[0]}.", value=value, allowed=list(allowed))
 
 
 def separate(settings: Settings, directory: str | PathLike[str]) -> Settings:
@@ -142,16 +142,36 @@ def _hash_code() -> str:
     return digest.hexdigest()
 
 
-def _hash_model(model: str | PathLike[str] | None) -> str | None:
+def _describe_model(model: ModelLike) -> str | dict[str, Any] | None:
+    """Return a model as workers are told of it; paths are whole, since a worker need not be in the same folder."""
+    if isinstance(model, Mapping):
+        places = {key: str(Path(model[key]).resolve()) for key in ("path", "card") if isinstance(model.get(key), str)}
+        return {**model, **places}
+    return None if model is None else os.fspath(model)  # type: ignore[arg-type]
+
+
+def _hash_model(model: ModelLike) -> str | None:
+    """Hash a model; a network that was plugged in and does not keep its contract ends the batch here."""
     if model is None:
         return None
+    from audio_batch.spoof import model as models  # late: this process only waits for its workers
+
     try:
-        inside = sorted(path for path in Path(model).rglob("*") if path.is_file())
-        files = inside if Path(model).is_dir() else [Path(model)]
+        if isinstance(model, Mapping | models.Model) or models.is_plugged(model):
+            return models.load_model(model).cited
+        place = Path(model) if Path(model).exists() else models.find_folder(model)
+        inside = sorted(path for path in place.rglob("*") if path.is_file())
+        files = inside if place.is_dir() else [place]
         return hash_value({str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files})
+    except ModelError as error:
+        raise AudioUsageError(
+            f"The model {str(model)[:200]!r} cannot be read: {error.message}", hint=error.hint, **error.details
+        ) from error
     except OSError as error:
         raise AudioUsageError(
-            f"The model {os.fspath(model)!r} cannot be read: {error.strerror}.",
+            f"The model {str(model)[:200]!r} cannot be read: {error.strerror}.",
             hint="Name a model that `train` wrote, or none for the shipped one.",
-            model=os.fspath(model),
+            model=str(model),
         ) from error
+    finally:
+        models.forget_models()  # Workers open it themselves.

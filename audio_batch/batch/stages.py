@@ -180,6 +180,7 @@ def _score(task: Task, settings: Settings, sha256: str, checked: Validation | No
             seconds = checked.properties.duration if checked is not None and checked.properties is not None else None
             about = {"call_id": task.call_id} if task.call_id else {}
             facts: dict[str, Any] = {"metadata": about, "sha256": sha256, "duration": seconds or 0.0}
+            facts |= {"url": settings.scorer_url}
             scored = scoring.score_remotely(task.path, otherwise=score_here if settings.falls_back else None, **facts)
         return replace(scored, verdict=withhold_label(scored.verdict, checked))
 

@@ -13,9 +13,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from audio_batch.batch.pool import Worker
 from audio_batch.batch.settings import make_settings
@@ -29,12 +28,25 @@ from audio_batch.routing import load_policy
 from batch_base.plain import to_plain
 from batch_base.suggestions import suggest
 
+if TYPE_CHECKING:
+    from audio_batch.spoof.model import ModelLike
+
 FORMAT = 1
 """Version of the result's form; a change that breaks a reader raises it."""
 
 _PASSING = ("worker_lost", "timed_out", "out_of_memory", "not_opened", "file_changed")
 """Codes of failures that another try may not have; what the recording itself is to blame for becomes a result."""
-_DEEPFAKE = ("score", "label", "confidence", "abstention", "channel_class", "session_id", "model_version", "reasons")
+_DEEPFAKE = (
+    "score",
+    "label",
+    "confidence",
+    "abstention",
+    "channel_class",
+    "session_id",
+    "model_version",
+    "model_sha256",
+    "reasons",
+)
 _MFA = ("verified", "enrollment_id", "verification_confidence", "log_likelihood_ratio", "channel_match")
 
 
@@ -56,7 +68,7 @@ class Judging:
 
     policies: Mapping[str, str] = field(default_factory=dict)
     store: Path | None = None
-    model: str | PathLike[str] | None = None
+    model: ModelLike = None
     profile: str = "telephone"
     sar_drafts: Path | None = None
 

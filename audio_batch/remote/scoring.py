@@ -40,8 +40,13 @@ class Scored:
     fallback: str | None = None
 
 
-def open_client() -> SonotheiaClientEnhanced:
+def open_client(url: str | None = None) -> SonotheiaClientEnhanced:
     """Return this process's client of the scorer that the environment names; the same one while that says the same.
+
+    Parameters
+    ----------
+    url
+        Address to ask instead of ``SONOTHEIA_API_URL``; the key is always the environment's.
 
     Raises
     ------
@@ -49,7 +54,8 @@ def open_client() -> SonotheiaClientEnhanced:
         ``SONOTHEIA_API_KEY`` is missing, or another variable has a value that cannot be used.
     """
     names = ("API_KEY", "API_URL", "DEEPFAKE_PATH")
-    return _open_client(*(os.environ.get(f"SONOTHEIA_{name}") for name in names))
+    key, address, path = (os.environ.get(f"SONOTHEIA_{name}") for name in names)
+    return _open_client(key, url or address, path)
 
 
 @lru_cache(maxsize=4)
@@ -70,6 +76,7 @@ def score_remotely(
     metadata: Mapping[str, Any],
     sha256: str = "",
     duration: float = 0.0,
+    url: str | None = None,
     otherwise: Callable[[], Verdict] | None,
 ) -> Scored:
     """Have a recording scored by the remote scorer, or by another where that fails.
@@ -82,6 +89,8 @@ def score_remotely(
         Sent along.
     sha256, duration
         Of the recording, for the verdict.
+    url
+        Of the scorer; None is what the environment says.
     otherwise
         Scores in its place; None lets the failure stand.
 
@@ -93,7 +102,7 @@ def score_remotely(
     import requests
 
     try:
-        answer = open_client().detect_deepfake(path, metadata)
+        answer = open_client(url).detect_deepfake(path, metadata)
     except requests.RequestException as error:
         code, message = name_failure(error)
         if otherwise is None or code == REFUSED_KEY:

@@ -54,6 +54,7 @@ def to_verdict(answer: Mapping[str, Any], path: str, *, sha256: str = "", durati
         channel_class=str(answer.get("channel_class") or "unknown"),
         abstention=str(abstention) if abstention else UNCERTAIN if label == "uncertain" else None,
         notices=tuple(notices),
+        model_sha256=str(answer.get("model_sha256") or ""),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
+import numpy as np
+
 from audio_batch import spoof
 from audio_batch.decoding import RawFormat
 from audio_batch.errors import AudioUsageError, ModelError
@@ -20,13 +22,16 @@ from audio_batch.speaker.normalisation import (
 )
 from audio_batch.speaker.store import Voiceprint, read_voiceprint
 from audio_batch.speaker.voice import Voice, read_voice
+from audio_batch.spoof.metrics import log_odds
 from audio_batch.verdict import Verdict, Verification
 
 MIN_PROBE_SECONDS = 1.0
 """Net speech below which no voice is verified."""
-SPOOF_LIMIT = 0.4
-"""Score from which the spoof check is against the recording, whatever its label; below the limit of the label
-``likely_synthetic``, since a voice that is not verified only takes another step. Its price: ``docs/voiceprints.md``."""
+CLONES = 0.5
+"""Share of attackers who bring a clone of the voice; the others bring their own."""
+ACCEPT_TOGETHER = 0.0
+"""Log-likelihood ratio of voice and spoof check together from which a voice is verified; what it costs on voices from
+elsewhere stands in ``docs/voiceprints.md``."""
 
 
 def verify(
@@ -98,7 +103,7 @@ def _conclude(
     voice: Voice, voiceprint: Voiceprint, verdict: Verdict | None, backend: Backend, session_id: str | None
 ) -> Verification:
     similarity, ratio = compare_voice(voice, voiceprint, backend)
-    against = [*_doubt_voice(voice, voiceprint, ratio, backend), *doubt_spoof(verdict)]
+    against = [*_doubt_voice(voice, voiceprint, ratio, backend), *(doubt_spoof(verdict) or _doubt_both(verdict, ratio))]
     notes = _note_channel(voice, voiceprint)
     return Verification(
         path=voice.path,
@@ -139,14 +144,46 @@ def _doubt_voice(voice: Voice, voiceprint: Voiceprint, ratio: float, backend: Ba
 
 
 def doubt_spoof(verdict: Verdict | None) -> list[str]:
-    """Return what the spoof check has against a recording, one reason at most."""
+    """Return what the spoof check alone has against a recording, one reason at most."""
     if verdict is None or verdict.score is None:
         return ["spoof_check_missing: no spoof score, so nothing is verified"]
-    if verdict.label == "likely_synthetic" or verdict.score >= SPOOF_LIMIT:
+    if verdict.label == "likely_synthetic":
         return [f"spoof_check_against: score {verdict.score:.2f}, label {verdict.label} (0 human … 1 synthetic)"]
     if verdict.abstention is not None:
         return [f"spoof_check_abstained: {verdict.abstention}, so nothing is verified"]
     return []
+
+
+def _doubt_both(verdict: Verdict | None, ratio: float) -> list[str]:
+    """Return what both checks together have against a recording: where one doubts, the other must fit the better."""
+    score = verdict.score if verdict and verdict.score is not None else 1.0
+    together = weigh_together(ratio, float(log_odds(score)))
+    if together >= ACCEPT_TOGETHER:
+        return []
+    return [
+        f"spoof_check_against: score {score:.2f}, label {verdict.label if verdict else 'none'}; with the voice the "
+        f"log-likelihood ratio is {together:.2f}, accepted from {ACCEPT_TOGETHER:.2f}"
+    ]
+
+
+def weigh_together(voice_ratio: float, spoof_ratio: float) -> float:
+    """Return the log-likelihood ratio of the person, alive, against another person or a clone of the voice.
+
+    Parameters
+    ----------
+    voice_ratio
+        Natural logarithm of P(voice | same person) / P(voice | another person).
+    spoof_ratio
+        Natural logarithm of P(recording | synthetic) / P(recording | human).
+
+    Returns
+    -------
+    float
+        A clone has the right voice and a human impostor is no recording's fault, so each attacker is caught by one of
+        the two checks: their likelihoods are added, not the evidence.
+    """
+    impostor, clone = np.log(1 - CLONES) - voice_ratio, np.log(CLONES) + spoof_ratio
+    return -float(np.logaddexp(impostor, clone))
 
 
 def _note_channel(voice: Voice, voiceprint: Voiceprint) -> list[str]:

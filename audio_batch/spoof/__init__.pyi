@@ -1,8 +1,12 @@
-from .aggregation import aggregate_scores as aggregate_scores
 from .aggregation import find_suspicious_spans as find_suspicious_spans
-from .evaluation import calibrate_model as calibrate_model
 from .evaluation import evaluate_model as evaluate_model
 from .model import load_model as load_model
+from .model_store import AddedModel as AddedModel
+from .model_store import add_model as add_model
+from .model_store import describe_model as describe_model
+from .model_store import list_models as list_models
+from .model_store import remove_model as remove_model
+from .recalibration import calibrate_model as calibrate_model
 from .scorer import score as score
 from .scorer import score_signal as score_signal
 from .training import train_model as train_model

@@ -72,6 +72,68 @@ def read_manifest(path: str | Path) -> list[Clip]:
     return clips
 
 
+def read_clips(manifest: str | Path | Sequence[Clip]) -> list[Clip]:
+    """Return labelled recordings: of a CSV, of a folder, or as they are given.
+
+    Parameters
+    ----------
+    manifest
+        CSV (`read_manifest`), or a folder (`read_labelled_folder`), or clips.
+
+    Raises
+    ------
+    AudioUsageError
+        There are none, or they cannot be read.
+    """
+    if not isinstance(manifest, str | Path):
+        return list(manifest)
+    return read_labelled_folder(manifest) if Path(manifest).is_dir() else read_manifest(manifest)
+
+
+def read_labelled_folder(folder: str | Path) -> list[Clip]:
+    """Return the recordings of a folder whose subfolders are named after their label.
+
+    Parameters
+    ----------
+    folder
+        With ``human`` and ``synthetic`` in it (the field's other words are understood). A folder inside of those names
+        the source, and of synthetic speech the family; a recording that lies in none is of the source ``unnamed``.
+
+    Returns
+    -------
+    list of Clip
+        By path; files with no suffix of a recording are passed over.
+
+    Raises
+    ------
+    AudioUsageError
+        No subfolder is named after a label, or they hold no recording.
+    """
+    from audio_batch.decoding import AUDIO_SUFFIXES
+
+    place = Path(folder)
+    labelled = {path: LABELS[path.name.lower()] for path in sorted(place.iterdir()) if path.name.lower() in LABELS}
+    clips = [
+        _place_clip(path, inside, label)
+        for inside, label in labelled.items()
+        for path in sorted(inside.rglob("*"))
+        if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file()
+    ]
+    if not clips:
+        found = _quote(", ".join(sorted(path.name for path in place.iterdir()))) if not labelled else "no recordings"
+        raise AudioUsageError(
+            f"{place}: no recordings in folders named after a label; there is {found}",
+            hint="Put them into the folders human and synthetic, in a folder for each source.",
+        )
+    return clips
+
+
+def _place_clip(path: Path, folder: Path, label: int) -> Clip:
+    inside = path.relative_to(folder).parts
+    source = inside[0] if len(inside) > 1 else "unnamed"
+    return Clip(str(path), label, str(path), source if label else "", source)
+
+
 def _read_rows(place: Path) -> tuple[Sequence[str], list[dict[str, str]]]:
     try:
         with place.open(encoding="utf-8-sig", newline="") as lines:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_batch.spoof.model import ChannelModel
 from audio_batch.spoof.texture import word_texture
 from audio_batch.verdict import Reason
 
+if TYPE_CHECKING:
+    from audio_batch.spoof.model import ChannelModel
+
 SHOWN = 5
-NETWORK_FEATURE = "spectrogram_network"
+KERNEL_FEATURE, LISTENER_FEATURE, NETWORK_FEATURE = "likeness", "speech_encoder", "spectrogram_network"
 
 WORDS = {
     "cepstrum_spread": "how much the spectral envelope varies",
@@ -67,20 +71,29 @@ def explain_segments(
     Returns
     -------
     tuple of Reason
-        Means over the rows. Contributions are TreeSHAP parts times the calibration's slope; that of the network is
-        its output times its slope.
+        Means over the rows. Contributions are TreeSHAP parts times the calibration's slope; that of a classifier that
+        judges the segment as a whole is its output times its slope.
     """
-    contributions = channel.trees.explain(values).mean(axis=0) * channel.calibration.slopes[0]
+    slopes = channel.calibration.slopes
+    contributions = channel.trees.explain(values).mean(axis=0) * slopes[0]
     mean = np.nan_to_num(np.nanmean(np.where(np.isnan(values).all(axis=0), 0.0, values), axis=0))
     # Words are found for the strongest only: there are hundreds of statistics.
     reasons = [
-        _make_reason(channel.names[i], float(mean[i]), channel.reference.human[i], float(contributions[i]))
+        _make_reason(channel.names[i], float(mean[i]), channel.human[i], float(contributions[i]))
         for i in np.argsort(-np.abs(contributions), kind="stable")[:shown]
     ]
-    if channel.network is not None:
-        output = float(parts[:, 1].mean())
-        reasons.append(_explain_network(output, output * channel.calibration.slopes[1]))
+    for index, (feature, what) in enumerate(_name_wholes(channel), start=1):
+        output = float(parts[:, index].mean())
+        reasons.append(_explain_whole(feature, what, output, output * slopes[index]))
     return tuple(sorted(reasons, key=lambda reason: -abs(reason.contribution))[:shown])
+
+
+def _name_wholes(channel: ChannelModel) -> list[tuple[str, str]]:
+    """Return name and words of the classifiers that judge a segment as a whole, in the order of their outputs."""
+    kernel = (KERNEL_FEATURE, "All statistics together, compared with those of training")
+    listener = (LISTENER_FEATURE, "The speech as a whole, heard by a frozen speech encoder")
+    network = (NETWORK_FEATURE, "The pattern of the spectrogram as a whole, read by a neural network")
+    return [kernel] + [listener] * (channel.listener is not None) + [network] * (channel.network is not None)
 
 
 def _make_reason(name: str, value: float, human: NDArray[np.float64], contribution: float) -> Reason:
@@ -98,7 +111,7 @@ def _word(name: str) -> str:
     return WORDS.get(name) or WORDS.get(stem) or word_texture(stem) or name
 
 
-def _explain_network(output: float, contribution: float) -> Reason:
+def _explain_whole(feature: str, what: str, output: float, contribution: float) -> Reason:
     side = "synthetic" if contribution > 0 else "human"
-    text = f"The pattern of the spectrogram as a whole, read by a neural network (log-odds {output:.2f}), looks {side}"
-    return Reason(NETWORK_FEATURE, output, -20.0, 0.0, contribution, text)
+    text = f"{what} (output {output:.2f}): {side}"
+    return Reason(feature, output, -20.0, 0.0, contribution, text)

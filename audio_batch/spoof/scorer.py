@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from math import exp, log
 from os import PathLike, fspath
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from scipy.stats import norm
 from audio_batch.decoding import RawFormat, probe, resample
 from audio_batch.errors import AudioUsageError
 from audio_batch.segmentation import Segment, cut_segments, detect_speech
-from audio_batch.spoof.aggregation import TOP_AT_LEAST, TOP_SHARE, aggregate_scores, find_suspicious_spans
+from audio_batch.spoof.aggregation import find_suspicious_spans
 from audio_batch.spoof.evidence import (
     Evidence,
     classify_channel,
@@ -26,22 +27,26 @@ from audio_batch.spoof.evidence import (
     load_limits,
     measure_powers,
 )
-from audio_batch.spoof.model import ChannelModel, Model, load_model
-from audio_batch.spoof.reasons import explain_segments
+from audio_batch.spoof.metrics import log_odds
+from audio_batch.spoof.model import Model, ModelLike, load_model
+from audio_batch.spoof.segment_scorer import SEGMENT_SECONDS, SegmentScorer
 from audio_batch.verdict import Label, Reason, SegmentScore, Verdict
 from batch_base.progress import tell_share
 
 BATCH = 32
-SEGMENT_SECONDS, HOP_SECONDS = 4.0, 2.0
+SPEECH_SHARE = 1.0 / SEGMENT_SECONDS
+"""Share of a segment that must be speech for it to be scored: one second of four."""
 FAINT_SEGMENTS = 8
 """Segments that are scored where none has enough speech, so that an abstention still has a raw score."""
 EXPLAINED = 3
+UNCALIBRATED = "uncalibrated_model"
+"""Abstention of a recording that a model scored whose scores nobody has calibrated."""
 
 
 def score(
     path: str | PathLike[str],
     *,
-    model: str | PathLike[str] | None = None,
+    model: ModelLike = None,
     session_id: str | None = None,
     channel_roles: Mapping[int, str] | None = None,
     raw: RawFormat | None = None,
@@ -56,7 +61,8 @@ def score(
     path
         Any recording that `audio_batch.decoding` reads.
     model
-        Name of a shipped model or a folder of one; None for the default.
+        Name of a shipped model, a folder of one, or a specification of a network in ONNX form (`load_model`); None is
+        the default.
     session_id
         Name for this verdict; None derives it from the recording's hash.
     channel_roles
@@ -81,11 +87,12 @@ def score(
     """
     started = time.perf_counter()
     properties = probe(path, raw=raw)
-    work = _Work(_load(model))
-    work.add(_telling(cut_segments(path, channel_roles=channel_roles, raw=raw), fspath(path), properties.duration))
+    work = _Work(load_model(model))
+    grid = _Grid.of(work.model)
+    segments = cut_segments(path, channel_roles=channel_roles, raw=raw, **grid.options(SPEECH_SHARE))
+    work.add(_telling(segments, fspath(path), properties.duration))
     if not work.scores:
-        everything = cut_segments(path, channel_roles=channel_roles, raw=raw, minimum_speech_seconds=0.0)
-        work.add(_keep_faint(everything))
+        work.add(_keep_faint(cut_segments(path, channel_roles=channel_roles, raw=raw, **grid.options(0.0))))
     duration = properties.duration or max((s.end for s in work.scores), default=0.0)
     return work.conclude(fspath(path), properties.sha256, duration, session_id, profile, started)
 
@@ -94,7 +101,7 @@ def score_signal(
     signal: NDArray[np.floating],
     sampling_rate: int,
     *,
-    model: str | PathLike[str] | None = None,
+    model: ModelLike = None,
     session_id: str | None = None,
     profile: str = "telephone",
 ) -> Verdict:
@@ -107,7 +114,7 @@ def score_signal(
     sampling_rate
         In Hz.
     model
-        Name or folder of a model; None is the shipped one.
+        Name, folder or specification of a model; None is the default.
     session_id
         Name for the verdict; None derives it from the hash of the samples.
     profile
@@ -121,9 +128,9 @@ def score_signal(
             f"A signal of shape {np.shape(signal)} at {sampling_rate} Hz cannot be scored",
             hint="Pass at least one sample, as (samples,) or (samples, channels), and the sampling rate in Hz.",
         )
-    segments = list(_cut_columns(columns, sampling_rate))
-    work = _Work(_load(model))
-    work.add([s for s in segments if s.speech_seconds >= (s.end - s.start) / SEGMENT_SECONDS] or _keep_faint(segments))
+    work = _Work(load_model(model))
+    segments = list(_Grid.of(work.model).cut_columns(columns, sampling_rate))
+    work.add([s for s in segments if s.speech_seconds >= (s.end - s.start) * SPEECH_SHARE] or _keep_faint(segments))
     digest = hashlib.sha256(columns.tobytes()).hexdigest()
     return work.conclude("", digest, len(columns) / sampling_rate, session_id, profile, started)
 
@@ -135,10 +142,6 @@ def _telling(segments: Iterable[Segment], path: str, duration: float | None) -> 
         yield segment
 
 
-def _load(model: str | PathLike[str] | None) -> Model:
-    return load_model(None if model is None else fspath(model))
-
-
 def _keep_faint(segments: Iterable[Segment]) -> list[Segment]:
     kept: list[Segment] = []
     for segment in segments:
@@ -148,18 +151,36 @@ def _keep_faint(segments: Iterable[Segment]) -> list[Segment]:
     return sorted(kept, key=lambda s: (s.index, s.channel))
 
 
-def _cut_columns(columns: NDArray[np.float32], rate: int) -> Iterator[Segment]:
-    size, hop = int(SEGMENT_SECONDS * rate), int(HOP_SECONDS * rate)
-    starts = [*range(0, max(1, len(columns) - size + 1), hop)]
-    if starts[-1] + size + size // 10 <= len(columns):
-        starts.append(len(columns) - size)
-    for channel, column in enumerate(columns.T):
-        speech = detect_speech(np.ascontiguousarray(column), rate)
-        for index, start in enumerate(starts):
-            part = column[start : start + size]
-            begin, end = start / rate, (start + len(part)) / rate
-            inside = np.clip(np.minimum(speech[:, 1], end) - np.maximum(speech[:, 0], begin), 0, None).sum()
-            yield Segment(index, channel, None, begin, end, float(inside), part, rate)
+@dataclass(frozen=True)
+class _Grid:
+    """Where the segments of a model lie: length and hop in seconds."""
+
+    seconds: float
+    hop: float
+
+    @classmethod
+    def of(cls, model: Model) -> _Grid:
+        """Return the grid that a model asks for."""
+        return cls(model.segment_seconds, model.hop_seconds)
+
+    def options(self, share: float) -> dict[str, Any]:
+        """Return the arguments of `cut_segments`, for segments of which at least that share is speech."""
+        least = share * self.seconds
+        return {"segment_seconds": self.seconds, "hop_seconds": self.hop, "minimum_speech_seconds": least}
+
+    def cut_columns(self, columns: NDArray[np.float32], rate: int) -> Iterator[Segment]:
+        """Cut samples in memory, shape (frames, channels)."""
+        size, hop = round(self.seconds * rate), round(self.hop * rate)
+        starts = [*range(0, max(1, len(columns) - size + 1), hop)]
+        if starts[-1] + size + size // 10 <= len(columns):
+            starts.append(len(columns) - size)
+        for channel, column in enumerate(columns.T):
+            speech = detect_speech(np.ascontiguousarray(column), rate)
+            for index, start in enumerate(starts):
+                part = column[start : start + size]
+                begin, end = start / rate, (start + len(part)) / rate
+                inside = np.clip(np.minimum(speech[:, 1], end) - np.maximum(speech[:, 0], begin), 0, None).sum()
+                yield Segment(index, channel, None, begin, end, float(inside), part, rate)
 
 
 @dataclass
@@ -167,7 +188,7 @@ class _Work:
     """What is known of a recording so far, one batch of segments after the other."""
 
     model: Model
-    channel: ChannelModel | None = None
+    channel: SegmentScorer | None = None
     channel_class: str = "narrowband"
     scores: list[SegmentScore] = field(default_factory=list)
     outside: list[float] = field(default_factory=list)
@@ -207,7 +228,7 @@ class _Work:
         deciding = self._choose_channel()
         evidence = self._weigh(deciding)
         value = self._aggregate(deciding)
-        abstention = evidence.abstain(limits)
+        abstention = evidence.abstain(limits) or self._doubt_model()
         label: Label = "uncertain" if abstention or value is None else self.model.thresholds.label(value)
         return Verdict(
             path=path,
@@ -217,14 +238,27 @@ class _Work:
             confidence=evidence.rate_confidence(limits),
             latency_ms=round((time.perf_counter() - started) * 1000, 3),
             session_id=session_id or f"recording-{sha256[:16]}",
-            model_version=self.model.version,
+            model_version=self.model.cited,
+            model_sha256=self.model.sha256,
             duration=round(duration, 6),
             speech_seconds=evidence.speech_seconds,
             channel_class=self.channel_class,
             abstention=abstention,
             segments=tuple(self.scores),
             reasons=self._explain(deciding),
-            notices=self._notice(deciding, value),
+            notices=(*self._notice(deciding, value), *self._notice_model()),
+        )
+
+    def _doubt_model(self) -> str | None:
+        """A score that is no probability decides nothing: nobody knows what it is worth on these calls."""
+        return None if self.channel is None or self.channel.calibrated else UNCALIBRATED
+
+    def _notice_model(self) -> tuple[str, ...]:
+        if self._doubt_model() is None:
+            return ()
+        return (
+            f"The scores of {self.model.cited} are not calibrated, so they are no probabilities and decide nothing. "
+            "Calibrate it on labelled recordings: sentinel-batch audio scorer calibrate",
         )
 
     def _choose_channel(self) -> int:
@@ -237,18 +271,11 @@ class _Work:
         return [s for s in self.scores if s.channel == channel]
 
     def _aggregate(self, channel: int) -> float | None:
-        """Return the score of a channel: the mean, or that of the highest where they exceed what chance explains."""
+        """Return the score of a channel: what the pooling of the model makes of all of its segments."""
         scores = [s.score for s in self._of(channel)]
-        mean = aggregate_scores(scores, share=1.0, at_least=1)
-        if mean is None:
+        if not scores:
             return None
-        tops = [
-            _shift(
-                aggregate_scores(scores, share=count / len(scores), at_least=count) or 0.5, -self._rise(count, scores)
-            )
-            for count in _count_tops(len(scores))
-        ]
-        return round(max(mean, *tops), 6)
+        return round(1 / (1 + exp(-self.model.pooling.pool(log_odds(scores)))), 6)
 
     def _rise(self, count: int, scores: list[float]) -> float:
         """Return by how many log-odds the highest `count` human segments exceed the mean by chance (normal tail)."""
@@ -261,15 +288,14 @@ class _Work:
     def _weigh(self, channel: int) -> Evidence:
         rows = [i for i, s in enumerate(self.scores) if s.channel == channel]
         outside = float(np.median([self.outside[i] for i in rows])) if rows else 0.0
-        limit = self.channel.reference.outside_limit if self.channel else 1.0
         snr = estimate_noise([self.powers[i] for i in rows])
-        return Evidence(count_speech(self._of(channel)), snr, outside / limit)
+        return Evidence(count_speech(self._of(channel)), snr, outside)
 
     def _explain(self, channel: int) -> tuple[Reason, ...]:
         rows = [s for s in self.strongest if self.scores[s[1]].channel == channel][:EXPLAINED]
         if not rows or self.channel is None:
             return ()
-        return explain_segments(self.channel, np.stack([r[2] for r in rows]), np.stack([r[3] for r in rows]))
+        return self.channel.explain(np.stack([r[2] for r in rows]), np.stack([r[3] for r in rows]))
 
     def _notice(self, channel: int, value: float | None) -> tuple[str, ...]:
         """Name the stretches that decided, where only some of a recording looks synthetic."""
@@ -282,14 +308,6 @@ class _Work:
         return tuple(
             f"Channel {s.channel}, {s.start:.1f} to {s.end:.1f} s: segments up to {s.score:.2f}" for s in spans[:20]
         )
-
-
-def _count_tops(count: int) -> set[int]:
-    """Return how many of the highest segments are looked at: one, two, and one per cent.
-
-    Of the segments of 4 s every 2 s, one at most lies wholly inside a spliced sentence of 5 s.
-    """
-    return {1, min(count, TOP_AT_LEAST), min(count, max(TOP_AT_LEAST, int(np.ceil(TOP_SHARE * count))))}
 
 
 def _shift(score: float, by: float) -> float:

@@ -54,6 +54,20 @@ def fold_speakers(speakers: Sequence[str], *, folds: int, seed: int = 0) -> NDAr
     return np.asarray(fold_of[inverse], dtype=np.intp)
 
 
+def source_splits(sources: Sequence[str], *, folds: int, seed: int = 0) -> list[Split]:
+    """Return splits in which every source is tested once, unseen; as many as there are sources if they are fewer."""
+    names = np.asarray(sources, dtype=str)
+    fold_of = fold_speakers(sources, folds=min(folds, len(np.unique(names))), seed=seed)
+    return [
+        Split(
+            ", ".join(np.unique(names[fold_of == fold])),
+            np.flatnonzero(fold_of != fold),
+            np.flatnonzero(fold_of == fold),
+        )
+        for fold in np.unique(fold_of)
+    ]
+
+
 def cross_splits(
     speakers: Sequence[str],
     labels: Sequence[int],

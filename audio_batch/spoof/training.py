@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from audio_batch.errors import AudioUsageError
 from audio_batch.spoof.calibration import Calibration, Thresholds, fit_calibration
 from audio_batch.spoof.dataset import Dataset, collect_segments, describe_segments, draw_pictures
-from audio_batch.spoof.manifest import Clip, read_manifest
-from audio_batch.spoof.model import RATES, ChannelModel, Model, Reference, write_model
+from audio_batch.spoof.domain import Domain, fit_domain
+from audio_batch.spoof.kernel import Kernel, fit_kernel
+from audio_batch.spoof.manifest import Clip, read_clips
+from audio_batch.spoof.model import RATES, ChannelModel, Model, write_model
 from audio_batch.spoof.network import Network
 from audio_batch.spoof.picture import Picture
-from audio_batch.spoof.splits import Split, cross_splits
+from audio_batch.spoof.splits import Split, cross_splits, source_splits
 from audio_batch.spoof.trees import Trees, fit_trees
 
 FEWEST = 20
@@ -25,9 +27,12 @@ FEWEST = 20
 
 Report = Callable[[str], None]
 SEED = 20261121
-HUMAN_QUANTILES, DOMAIN_QUANTILES = (0.05, 0.95), (0.005, 0.995)
-DOMAIN_ACCEPTED = 0.995
-"""Share of training segments that count as inside the domain."""
+HUMAN_QUANTILES = (0.05, 0.95)
+DOMAIN_ACCEPTED = 0.98
+"""Share of held-out segments that count as inside the domain."""
+SOURCES_WITH_BOTH = 5
+"""Sources that hold human and synthetic speech from which on nothing but the source is held out."""
+SOURCE_FOLDS = 10
 SLOPE_OF_FEW = 1.0
 """Where there are too few families to hold some out, the classifier's own log-odds are taken as they are."""
 
@@ -60,7 +65,7 @@ def train_model(
     out: str | Path,
     *,
     version: str | None = None,
-    channel_classes: Sequence[str] = ("narrowband", "wideband"),
+    channel_classes: Sequence[str] = ("narrowband",),
     draws: int = 2,
     simulate: bool = True,
     network_trainer: NetworkTrainer | None = None,
@@ -74,13 +79,15 @@ def train_model(
     Parameters
     ----------
     manifest
-        CSV with ``path,label[,speaker,attack_family,source]`` (see `read_manifest`), or clips.
+        CSV with ``path,label[,speaker,attack_family,source]`` (see `read_manifest`), a folder with ``human`` and
+        ``synthetic`` in it, or clips.
     out
         Folder for the model.
     version
         Name of the model; None takes the folder's.
     channel_classes
-        ``narrowband`` is needed; ``wideband`` uses recordings of 16 kHz and more.
+        ``narrowband`` is needed; ``wideband`` uses recordings of 16 kHz and more
+        (of the shipped models none has it: on sources from elsewhere it did worse).
     draws
         Random channels that each recording is sent through, see `dataset.collect_segments`.
     simulate
@@ -107,7 +114,7 @@ def train_model(
         The manifest cannot be read, or has too few recordings of a class.
     """
     say = report or (lambda line: None)
-    clips = list(manifest) if not isinstance(manifest, str | Path) else read_manifest(manifest)
+    clips = read_clips(manifest)
     if not force:
         require_many(clips)
     folder = Path(out)
@@ -126,35 +133,75 @@ def train_model(
     return model
 
 
+@dataclass(frozen=True)
+class Classifiers:
+    """What is fitted on some rows of a dataset."""
+
+    trees: Trees
+    kernel: Kernel
+    network: Network | None
+    domain: Domain
+
+    def score(self, values: NDArray[np.float32], pictures: Iterable[Picture]) -> NDArray[np.float64]:
+        """Return log-odds before calibration, shape (rows, classifiers)."""
+        parts = [self.trees.score(values), self.kernel.score(values)]
+        if self.network is not None:
+            parts.append(self.network.score(pictures))
+        return np.column_stack(parts)
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Rows of a dataset with what classifiers say of them that saw neither their source, family nor speaker.
+
+    Attributes
+    ----------
+    outputs
+        Log-odds before calibration, shape (rows, classifiers).
+    distances
+        To the training of these classifiers, shape (rows,).
+    """
+
+    rows: NDArray[np.intp]
+    outputs: NDArray[np.float64]
+    distances: NDArray[np.float64]
+
+
 def fit_channel(dataset: Dataset, name: str, *, seed: int = SEED, network: NetworkPlan | None = None) -> ChannelModel:
     """Train and calibrate the scorer of one channel class on described segments."""
     check_classes(dataset)
-    calibration, spread = _calibrate(dataset, seed, network)
-    trees, trained = fit_classifiers(dataset, np.arange(len(dataset.labels)), seed, network)
+    unseen = predict_unseen(dataset, seed=seed, network=network)
+    calibration, spread = _calibrate(dataset, unseen)
+    fitted = fit_classifiers(dataset, np.arange(len(dataset.labels)), seed, network)
+    held_out = unseen.distances if unseen.rows.size else np.array([fitted.domain.limit])
     return ChannelModel(
         name=name,
         sampling_rate=dataset.sampling_rate,
         names=dataset.names,
-        trees=trees,
-        network=trained,
+        trees=fitted.trees,
+        kernel=fitted.kernel,
+        listener=None,
+        network=fitted.network,
         calibration=calibration,
-        reference=measure_reference(dataset),
+        human=np.nanquantile(dataset.values[dataset.labels == 0], HUMAN_QUANTILES, axis=0).T.astype(np.float64),
+        domain=replace(fitted.domain, limit=float(np.quantile(held_out, DOMAIN_ACCEPTED))),
         spread=spread,
     )
 
 
-def fit_classifiers(
-    dataset: Dataset, rows: NDArray[np.intp], seed: int, network: NetworkPlan | None
-) -> tuple[Trees, Network | None]:
-    """Train trees and, where one is planned, a network on some rows."""
+def fit_classifiers(dataset: Dataset, rows: NDArray[np.intp], seed: int, network: NetworkPlan | None) -> Classifiers:
+    """Train trees, the kernel machine and, where one is planned, a network on some rows."""
     part = dataset.take(rows)
     weights = weigh_rows(part)
     trees = fit_trees(part.values, part.labels, weights, seed=seed)
+    kernel = fit_kernel(part.values, part.labels, weights, seed=seed)
+    groups = np.char.add(part.sources, np.where(part.labels == 1, " synthetic", " human"))
+    domain = fit_domain(kernel.locate(part.values), groups)
     if network is None:
-        return trees, None
+        return Classifiers(trees, kernel, None, domain)
     drawn = np.zeros(len(dataset.labels))
     drawn[rows] = weights
-    return trees, network.train(network.pictures, dataset, drawn, seed=seed)
+    return Classifiers(trees, kernel, network.train(network.pictures, dataset, drawn, seed=seed), domain)
 
 
 def require_many(clips: Sequence[Clip]) -> None:
@@ -193,7 +240,10 @@ def weigh_rows(dataset: Dataset) -> NDArray[np.float64]:
 
 
 def list_splits(dataset: Dataset, *, seed: int = SEED) -> list[Split]:
-    """Return the splits by family and speaker; none where there are too few of either."""
+    """Return the splits by source, else by family and speaker; none where there are too few of either."""
+    both = set(dataset.sources[dataset.labels == 0]) & set(dataset.sources[dataset.labels == 1])
+    if len(both) >= SOURCES_WITH_BOTH:
+        return source_splits(list(dataset.sources), folds=SOURCE_FOLDS, seed=seed % 1000)
     humans = np.unique(dataset.speakers[dataset.labels == 0])
     if len(np.unique(dataset.families[dataset.labels == 1])) < 2 or len(humans) < 3:
         return []
@@ -201,28 +251,26 @@ def list_splits(dataset: Dataset, *, seed: int = SEED) -> list[Split]:
     return list(cross_splits(list(dataset.speakers), labels, list(dataset.families), seed=seed % 1000))
 
 
-def predict_unseen(
-    dataset: Dataset, *, seed: int = SEED, network: NetworkPlan | None = None
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Return rows, and log-odds, shape (rows, classifiers), of classifiers that saw neither family nor speaker."""
-    rows, outputs = [np.zeros(0, dtype=np.intp)], [np.zeros((0, 1 if network is None else 2))]
+def predict_unseen(dataset: Dataset, *, seed: int = SEED, network: NetworkPlan | None = None) -> Unseen:
+    """Score every row with classifiers that saw nothing of where it comes from."""
+    found = [Unseen(np.zeros(0, dtype=np.intp), np.zeros((0, 2 if network is None else 3)), np.zeros(0))]
     for split in list_splits(dataset, seed=seed):
-        trees, trained = fit_classifiers(dataset, split.train, seed, network)
-        parts = [trees.score(dataset.values[split.test])]
-        if trained is not None and network is not None:
-            parts.append(trained.score(network.pictures[row] for row in split.test))
-        rows.append(split.test)
-        outputs.append(np.column_stack(parts))
-    return np.concatenate(rows), np.concatenate(outputs)
+        fitted = fit_classifiers(dataset, split.train, seed, network)
+        values = dataset.values[split.test]
+        pictures = (network.pictures[row] for row in split.test) if network is not None else iter(())
+        distances = fitted.domain.measure(fitted.kernel.locate(values))
+        found.append(Unseen(split.test, fitted.score(values, pictures), distances))
+    joined = (np.concatenate([getattr(part, f.name) for part in found]) for f in fields(Unseen))
+    return Unseen(*joined)
 
 
-def _calibrate(dataset: Dataset, seed: int, network: NetworkPlan | None) -> tuple[Calibration, float]:
-    rows, outputs = predict_unseen(dataset, seed=seed, network=network)
-    if not rows.size:
-        return Calibration((SLOPE_OF_FEW / outputs.shape[1],) * outputs.shape[1], 0.0), 1.0
-    tested = dataset.take(rows)
-    calibration = fit_calibration(outputs, tested.labels, weights=weigh_rows(tested))
-    return calibration, measure_spread(tested, calibration.apply(outputs))
+def _calibrate(dataset: Dataset, unseen: Unseen) -> tuple[Calibration, float]:
+    if not unseen.rows.size:
+        classifiers = unseen.outputs.shape[1]
+        return Calibration((SLOPE_OF_FEW / classifiers,) * classifiers, 0.0), 1.0
+    tested = dataset.take(unseen.rows)
+    calibration = fit_calibration(unseen.outputs, tested.labels, weights=weigh_rows(tested))
+    return calibration, measure_spread(tested, calibration.apply(unseen.outputs))
 
 
 def measure_spread(dataset: Dataset, log_odds: NDArray[np.float64]) -> float:
@@ -232,12 +280,3 @@ def measure_spread(dataset: Dataset, log_odds: NDArray[np.float64]) -> float:
     values = log_odds[human]
     means = np.bincount(speaker, values) / np.bincount(speaker)
     return float(max(0.1, np.std(values - means[speaker])))
-
-
-def measure_reference(dataset: Dataset) -> Reference:
-    """Return the ranges of the training data and the share of features outside that is still usual."""
-    human = np.nanquantile(dataset.values[dataset.labels == 0], HUMAN_QUANTILES, axis=0).T
-    domain = np.nanquantile(dataset.values, DOMAIN_QUANTILES, axis=0).T
-    reference = Reference(human.astype(np.float64), domain.astype(np.float64), 1.0)
-    limit = float(np.quantile(reference.measure_outside(dataset.values), DOMAIN_ACCEPTED))
-    return Reference(reference.human, reference.domain, max(limit, 1e-3))

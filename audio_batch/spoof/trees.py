@@ -23,7 +23,7 @@ SETTINGS: dict[str, Any] = {
     "nthread": 1,
     "seed": 20261121,
 }
-ROUNDS = 500
+ROUNDS = 300
 
 
 class Trees:

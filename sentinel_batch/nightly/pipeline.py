@@ -317,8 +317,6 @@ class _Night(Closing):
                     enrollments=settings.enrollments,
                     policy=settings.audio_policy or DEFAULT_POLICY,
                     workers=settings.audio_workers,
-                    scorer=settings.audio_scorer,
-                    scorer_fallback=settings.audio_fallback,
                 )
                 step.status = _STEP_STATUS[done.status]
                 unread = sum(group.files for group in done.unread)

@@ -5,3 +5,5 @@ from .queries import list_recordings as list_recordings
 from .queries import read_features as read_features
 from .queries import read_segments as read_segments
 from .result import RecordingsResult as RecordingsResult
+from .scoring import find_models as find_models
+from .scoring import settle_scorer as settle_scorer

@@ -13,6 +13,7 @@ import audio_batch
 from audio_batch import AudioError
 from audio_batch.batch import CHECKPOINT_FOLDER
 from audio_batch.errors import AudioUsageError
+from audio_batch.scorers import Choice, ScorerLike
 from batch_base.extras import MissingExtraError
 from sentinel_batch.desk import ConfigLike, Desk, DeskLike, open_desk
 from sentinel_batch.errors import NoInputError, SentinelError, UsageError
@@ -20,6 +21,7 @@ from sentinel_batch.lake import Lake
 from sentinel_batch.recordings.commit import commit_recordings, find_new
 from sentinel_batch.recordings.pictures import draw_pictures
 from sentinel_batch.recordings.result import RecordingsResult
+from sentinel_batch.recordings.scoring import settle_scorer
 from sentinel_batch.recordings.shaping import shape_features, shape_recordings, shape_segments
 from sentinel_batch.runs import Run, recorded_run
 from sentinel_batch.window import now
@@ -39,10 +41,10 @@ def analyse_recordings(
     policy: str | Path | None = None,
     workers: int | None = None,
     channel_roles: Mapping[int, str] | str | None = None,
-    model: str | Path | None = None,
+    model: str | Path | Mapping[str, Any] | None = None,
     profile: str = "telephone",
-    scorer: str = "local",
-    scorer_fallback: str = "local",
+    scorer: ScorerLike | None = None,
+    scorer_fallback: str | None = None,
     run_id: str | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> RecordingsResult:
@@ -72,11 +74,13 @@ def analyse_recordings(
     channel_roles
         ``left=agent,right=customer``, or roles by channel index.
     model
-        Model file of the scorer; by default the shipped one.
+        Of the local scorer: the name of an added or a shipped model, a folder, or a specification of a network; by
+        default that of the settings.
     profile
         Limits of validation.
     scorer, scorer_fallback
-        Who scores, and who does where that fails: `audio_batch.run`.
+        Who scores, and who does where that fails: `audio_batch.run`. None takes the settings ``audio_scorer`` and
+        ``audio_fallback``.
     run_id
         Id of the row of ``runs``; by default a fresh one.
     progress
@@ -97,19 +101,22 @@ def analyse_recordings(
     folder = _existing(directory)
     desk = open_desk(lake, config)
     opened = desk.create_lake()
+    with _audio_errors_translated():
+        choice = settle_scorer(desk.config, scorer=scorer, fallback=scorer_fallback, model=model)
     options = {"profile": profile, "channel_roles": _text(channel_roles)}
     # Not of the local scorer: ids of recordings that are in the lake already must not change.
-    options |= {"scorer": scorer} if scorer != "local" else {}
+    options |= {"scorer": choice.scorer} if choice.scorer != "local" else {}
     named = {
         "directory": str(folder), "manifest": _text(manifest), "enrollments": _text(enrollments),
-        "policy": _text(policy), "model": _text(model),
+        "policy": _text(policy), "model": _name_model(choice),
     }  # fmt: skip
     with recorded_run(opened, "audio", options | named, run_id=run_id) as run:
         with _audio_errors_translated():
             batch = _run_engine(
                 folder, opened, manifest=manifest, store=enrollments, policy=policy, workers=workers,
-                channel_roles=channel_roles, model=model, profile=profile, progress=progress, scorer=scorer,
-                scorer_fallback=scorer_fallback,
+                channel_roles=channel_roles, profile=profile, progress=progress, model=choice.model,
+                scorer=choice.scorer if choice.url is None else {"kind": choice.scorer, "url": choice.url},
+                scorer_fallback=choice.fallback,
             )  # fmt: skip
         facts: dict[str, Any] = {"run_id": run.run_id, "analysed_at": now(), "region": desk.config.region}
         rows = shape_recordings(batch, parameters=options, **facts)
@@ -154,6 +161,11 @@ def _existing(directory: str | Path) -> Path:
             path=str(folder),
         )
     return folder
+
+
+def _name_model(choice: Choice) -> str | None:
+    model = choice.model
+    return str(model.get("path") or model.get("card")) if isinstance(model, Mapping) else _text(model)  # type: ignore[arg-type]
 
 
 def _text(value: str | Path | Mapping[int, str] | None) -> str | None:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 _BRIEF = (
     "path", "sha256", "recording_id", "status", "score", "label", "confidence", "abstention", "action", "decisive_rule",
-    "worst_start", "worst_end", "caller_number", "call_id", "error_code", "error_message",
+    "worst_start", "worst_end", "caller_number", "call_id", "model_version", "model_sha256", "error_code",
+    "error_message",
 )  # fmt: skip
 
 

@@ -224,6 +224,7 @@ def _origin(item: dict[str, Any]) -> list[list[str]]:
         ["SHA-256", item["sha256"] or "–"],
         ["Format", visible(f"{item['format'] or '–'} {item['codec'] or ''}, {rate}")],
         ["Model", visible(f"{item['model_version'] or '–'}, {item['channel_class'] or '–'}")],
+        ["Model's SHA-256", visible(item["model_sha256"] or "–")],
         ["Session", visible(item["session_id"] or "–")],
         ["Call", visible(item["call_id"] or "–")],
         ["Call time", _spoken_time(item["call_time"])],

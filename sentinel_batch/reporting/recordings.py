@@ -35,7 +35,7 @@ _FACTS = (
     "recording_id", "path", "sha256", "file_size", "run_id", "analysed_at", "status", "error_code", "error_stage",
     "error_message", "call_id", "caller_number", "callee_number", "format", "codec", "sampling_rate", "channels",
     "duration", "speech_seconds", "score", "label", "confidence", "abstention", "channel_class", "session_id",
-    "model_version", "segment_count", "is_valid",
+    "model_version", "model_sha256", "segment_count", "is_valid",
 )  # fmt: skip
 _QUALITY = "quality_"
 _VERIFICATION = ("enrollment_id", "verified", "log_likelihood_ratio", "similarity", "channel_match")

@@ -50,8 +50,8 @@ def test_the_example_configuration_is_valid(tmp_path: Path) -> None:
 
 
 EXTRAS = (
-    "audio", "onnx", "encryption", "vad", "events", "formats", "notebook", "notify", "objects", "oidc", "remote", "s3",
-    "service", "sftp", "spark",
+    "audio", "encoder", "onnx", "encryption", "vad", "events", "formats", "notebook", "notify", "objects", "oidc",
+    "remote", "s3", "service", "sftp", "spark",
 )  # fmt: skip
 
 

@@ -91,6 +91,10 @@ def test_the_shipped_model_takes_part_unless_another_or_none_is_named(tmp_path: 
         ('time_zone = "UTC"', ["time_zone", "Did you mean 'timezone'?"]),
         ("qqq = 1", ["qqq", "allowed: audio_fallback"]),
         ("lake = ", ["not valid TOML", "line 1"]),
+        ('scorer = "cloud"', ["scorer", "cloud", "local, remote, or a table"]),
+        ('scorer = { kind = "onx" }', ["'onx' is not known", "Did you mean 'onnx'?"]),
+        ('scorer = { kind = "onnx", path = "m.onnx" }', ["the key sample_rate is missing"]),
+        ('audio_scorer = "local"\nscorer = "remote"', ["scorer and audio_scorer are one setting"]),
     ],
 )
 def test_a_wrong_setting_is_named_with_file_key_value_and_what_is_allowed(
@@ -111,6 +115,20 @@ def test_a_wrong_variable_or_flag_is_named(tmp_path: Path) -> None:
         load_config(environ={"SENTINEL_REGION": "Ghana"}, start=tmp_path)
     with pytest.raises(ConfigurationError, match="--max-reject-rate"):
         load_config(environ={}, start=tmp_path).override(typed=True, max_reject_rate=2)
+
+
+def test_a_scorer_may_be_a_table_and_its_paths_are_of_the_file_that_names_them(tmp_path: Path) -> None:
+    table = '{ kind = "onnx", path = "m.onnx", sample_rate = 16000, window = 4.0, output = "logit" }'
+    (tmp_path / "sentinel.toml").write_text(f"scorer = {table}\n")
+    config = load_config(environ={}, start=tmp_path)
+    assert config.audio_scorer == {
+        "kind": "onnx", "path": str(tmp_path / "m.onnx"), "sample_rate": 16000, "window": 4.0, "output": "logit"
+    }  # fmt: skip
+    assert config.origin("audio_scorer") == str(tmp_path / "sentinel.toml")
+    other = load_config(environ={"SENTINEL_AUDIO_SCORER": table}, start=tmp_path / "x")
+    assert other.audio_scorer == config.audio_scorer | {"path": str(tmp_path / "x" / "m.onnx")}
+    by_name = load_config(environ={"SENTINEL_AUDIO_SCORER": '{kind = "local", model = "xlsr"}'}, start=tmp_path)
+    assert by_name.audio_scorer == {"kind": "local", "model": "xlsr"}
 
 
 def test_a_named_file_must_exist(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ class AudioGroup(LazyGroup):
         "policies": "audio.policies:list_policies",
         "sar": "audio.sar:sar",
         "scorer": "audio.scorer:create",
+        "models": "audio.models:create",
     }
     old_names: ClassVar = {
         "enroll": ("audio.voice.enroll:enroll", "audio voice enroll"),

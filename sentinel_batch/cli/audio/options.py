@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -39,7 +39,12 @@ Profile = Annotated[
     str, typer.Option("--profile", metavar="NAME", help="Limits of validation: a validation profile, or a TOML file.")
 ]
 Model = Annotated[
-    str | None, typer.Option("--model", metavar="NAME", help="Model: a name or a folder [default the shipped one].")
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="Model: a shipped or an added one (audio models list), or a folder [default that of the settings].",
+    ),
 ]
 Roles = Annotated[
     str | None,
@@ -170,6 +175,13 @@ def find_store(session: Session, store: Path | None) -> Path:
         if store is not None
         else session.configure().beside_lake(VOICEPRINTS, "Name their folder with --enrollments.")
     )
+
+
+def settle_model(session: Session, model: str | None) -> Any:
+    """Return the model that scores here: a name of an added one becomes its folder, None that of the settings."""
+    from sentinel_batch.recordings import settle_scorer
+
+    return settle_scorer(session.configure(), scorer="local", model=model).model
 
 
 def find_voices(config: Config) -> Path | None:

@@ -99,8 +99,7 @@ def route(
     ruling = PendingCall(
         session=session, path=path, verdict_file=verdict, policy=policy, manifest=manifest, given=given,
         enrollment_id=enrollment_id, store=enrollments, key_file=key_file, channel=channel, roles=channel_role,
-        model=model, session_id=session_id, profile=profile, raw=raw,
-        **choose_scorer(session, scorer, fallback),
+        session_id=session_id, profile=profile, raw=raw, **choose_scorer(session, scorer, fallback, model),
     ).rule()  # fmt: skip
     if save_audit is not None:
         append_audit(save_audit, ruling.decision, now=datetime.now(UTC), actor="sentinel-batch audio route")

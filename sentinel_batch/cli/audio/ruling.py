@@ -63,8 +63,11 @@ class PendingCall:
         Context from the options; it wins over the manifest's.
     policy
         Name or file, or a policy.
-    scorer, falls_back
-        ``local`` or ``remote``, and whether the local one stands in where that fails.
+    model
+        Of the local scorer, as `audio_batch.assess` takes it.
+    scorer, falls_back, url
+        ``local`` or ``remote``, whether the local one stands in where that fails, and where it is if the environment
+        does not say.
     metadata
         Sent to the remote scorer.
     """
@@ -80,12 +83,13 @@ class PendingCall:
     key_file: Path | None
     channel: int | None
     roles: str | None
-    model: str | None
+    model: Any
     session_id: str | None
     profile: str
     raw: str | None
     scorer: str = "local"
     falls_back: bool = True
+    url: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def rule(self) -> Ruling:
@@ -124,7 +128,9 @@ class PendingCall:
         known = {"session_id": self.session_id} if self.session_id is not None else {}
         otherwise = (lambda: self._score_here(path)) if self.falls_back else None
         sha256, _ = hash_file(path)
-        return score_remotely(path, metadata={**self.metadata, **known}, sha256=sha256, otherwise=otherwise)
+        return score_remotely(
+            path, metadata={**self.metadata, **known}, sha256=sha256, url=self.url, otherwise=otherwise
+        )
 
     def _score_here(self, path: str) -> Verdict:
         from audio_batch.assessment import assess, require_verdict
@@ -161,13 +167,15 @@ class PendingCall:
         return verify_remotely(path, enrollment_id, context={**self.metadata, **known}, spoof_score=verdict.score)
 
 
-def choose_scorer(session: Session, scorer: str | None, fallback: str | None) -> dict[str, Any]:
+def choose_scorer(
+    session: Session, scorer: str | None = None, fallback: str | None = None, model: str | None = None
+) -> dict[str, Any]:
     """Return who scores, as fields of a `PendingCall`: what the options say, else the settings."""
-    config = session.configure()
-    return {
-        "scorer": scorer or config.audio_scorer,
-        "falls_back": (fallback or config.audio_fallback) == "local",
-    }
+    from sentinel_batch.recordings import settle_scorer
+
+    choice = settle_scorer(session.configure(), scorer=scorer, fallback=fallback, model=model)
+    falls_back = choice.fallback == "local"
+    return {"scorer": choice.scorer, "falls_back": falls_back, "model": choice.model, "url": choice.url}
 
 
 def gather_context(pairs: Sequence[str] | None, **given: Any) -> dict[str, Any]:

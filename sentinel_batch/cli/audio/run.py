@@ -100,8 +100,8 @@ def run(
             channel_roles=channel_role,
             model=model,
             profile=profile,
-            scorer=scorer or desk.config.audio_scorer,
-            scorer_fallback=fallback or desk.config.audio_fallback,
+            scorer=scorer,
+            scorer_fallback=fallback,
             progress=_follow(bar),
         )
     written = _write_tables(desk, result, out) if out is not None else {}

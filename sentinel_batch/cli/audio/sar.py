@@ -20,6 +20,7 @@ from sentinel_batch.cli.audio.options import (
     Roles,
     SessionId,
     Store,
+    settle_model,
 )
 from sentinel_batch.cli.audio.ruling import (
     Amount,
@@ -89,7 +90,7 @@ def sar(
     ruling = PendingCall(
         session=session, path=path, verdict_file=verdict, policy=policy, manifest=manifest, given=given,
         enrollment_id=enrollment_id, store=enrollments, key_file=key_file, channel=channel, roles=channel_role,
-        model=model, session_id=session_id, profile=profile, raw=raw,
+        session_id=session_id, profile=profile, raw=raw, model=settle_model(session, model),
     ).rule()  # fmt: skip
     draft = draft_sar(
         ruling.decision,

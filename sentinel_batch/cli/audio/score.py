@@ -14,6 +14,7 @@ from sentinel_batch.cli.audio.options import (
     list_files,
     parse_raw,
     parse_roles,
+    settle_model,
     show_score,
     show_unread,
 )
@@ -55,14 +56,15 @@ def score(
 
     roles, form = parse_roles(channel_role), parse_raw(raw)
     load_profile(profile)
-    load_model(model)
+    scored_by = settle_model(session, model)
+    load_model(scored_by)
     files = list_files(paths)
     recordings = files.recordings
     if session_id is not None and len(recordings) > 1:
         raise UsageError(f"--session-id names one recording, not {len(recordings)}.", hint="Leave it out, or name one.")
 
     def rate(recording: Recording) -> Entry:
-        options: dict[str, Any] = {"model": model, "session_id": session_id, "profile": profile}
+        options: dict[str, Any] = {"model": scored_by, "session_id": session_id, "profile": profile}
         return assess(recording.path, channel_roles=roles, raw=form, **options).to_dict()
 
     out = session.output

@@ -71,7 +71,8 @@ def _build(entry: Mapping[str, Any], file: Path) -> Verdict:
     reasons = [Reason(**_check(one, _REASON, file, "reasons.")) for one in _objects(entry, "reasons", file)]
     splices = [Splice(**_check(one, _SPLICE, file, "splices.")) for one in _objects(entry, "splices", file)]
     notices = tuple(str(notice) for notice in entry.get("notices") or ())
-    return Verdict(**facts, segments=tuple(segments), reasons=tuple(reasons), notices=notices, splices=tuple(splices))
+    facts |= {"notices": notices, "model_sha256": str(entry.get("model_sha256") or "")}
+    return Verdict(**facts, segments=tuple(segments), reasons=tuple(reasons), splices=tuple(splices))
 
 
 def _objects(entry: Mapping[str, Any], name: str, file: Path) -> list[dict[str, Any]]:

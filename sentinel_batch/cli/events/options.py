@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
-from sentinel_batch.cli.audio.options import KeyFile, Model, Profile, Store, exported_key, find_voices
+from sentinel_batch.cli.audio.options import KeyFile, Model, Profile, Store, exported_key, find_voices, settle_model
 from sentinel_batch.cli.option_groups import Options
 from sentinel_batch.cli.output import Output
 from sentinel_batch.cli.session import Session
@@ -107,7 +107,7 @@ def open_handler(session: Session, judged: Judged, *, workers: int = 1) -> Itera
     judging = Judging(
         policies=_parse_policies(judged.policy_for or ()),
         store=judged.enrollments or voices,
-        model=judged.model,
+        model=settle_model(session, judged.model),
         profile=judged.profile,
         sar_drafts=judged.sar_drafts,
     )

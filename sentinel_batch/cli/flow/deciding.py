@@ -78,7 +78,7 @@ class Flow:
         ruling = PendingCall(
             session=session, path=audio, verdict_file=None, policy=rules, manifest=None, given=given,
             enrollment_id=self.enrollment_id, store=self.enrollments, key_file=self.key_file, channel=None, roles=None,
-            model=None, session_id=None, profile="telephone", raw=None, metadata=known, **chosen,
+            session_id=None, profile="telephone", raw=None, metadata=known, **chosen,
         ).rule()  # fmt: skip
         if self.save_audit is not None:
             append_audit(self.save_audit, ruling.decision, now=datetime.now(UTC), actor="sentinel-batch flow")

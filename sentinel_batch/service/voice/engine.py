@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from batch_base.errors import ReportedError
+from sentinel_batch.recordings import settle_scorer
 from sentinel_batch.service.metrics import Metrics
 from sentinel_batch.service.settings import ServiceSettings
 from sentinel_batch.service.uploads import remove_folder, safe_name
@@ -47,6 +48,7 @@ class VoiceEngine:
             settings.voice_queue,
             settings.voice_seconds,
             config.enrollments or self.folder / "voiceprints",
+            settle_scorer(config, scorer="local").model,  # type: ignore[arg-type]  # settings hold plain types
         )
         self.hearings = HearingStore(self.folder)
         self.samples = PendingSamples(self.folder / "samples")

@@ -74,6 +74,7 @@ def describe_detection(found: dict[str, Any], session_id: str, latency_ms: float
         "recommended_action": recommend(verdict["label"]),
         "confidence": verdict["confidence"],
         **_describe_abstention(verdict),
+        "model_sha256": verdict["model_sha256"],
         "is_valid": found["is_valid"],
         "issues": found["issues"],
         "duration_seconds": verdict["duration"],

@@ -27,6 +27,9 @@ START_SECONDS = 120.0
 
 _MODULE = "sentinel_batch.service.voice.worker"
 
+VoiceModel = str | dict[str, Any] | None
+"""A folder, or a specification of a network, as plain types; None is the shipped model."""
+
 
 class VoicePool:
     """Workers for recordings.
@@ -41,10 +44,12 @@ class VoicePool:
         Within which a recording must be answered, from its arrival.
     store
         Folder of the voiceprints.
+    model
+        Of the scorer: a folder, or a specification of a network; None is the shipped one.
     """
 
-    def __init__(self, workers: int, queue: int, seconds: float, store: Path) -> None:
-        self.workers = [VoiceWorker(store) for _ in range(workers)]
+    def __init__(self, workers: int, queue: int, seconds: float, store: Path, model: VoiceModel = None) -> None:
+        self.workers = [VoiceWorker(store, model) for _ in range(workers)]
         self.present = 0
         self._capacity = workers + queue
         self.seconds = seconds
@@ -112,8 +117,9 @@ class VoicePool:
 class VoiceWorker:
     """One process, started when it is needed, and again after its death."""
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, model: VoiceModel = None) -> None:
         self._store = store
+        self._model = model
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
         # Only whoever has the worker uses its process; stopping comes from outside.
@@ -134,7 +140,7 @@ class VoiceWorker:
                 raise EngineMissingError("The service is stopping.", hint="Send it again once it has started.")
             process = self._process = start_process(_MODULE, self._messages)
         with Deadline(process, START_SECONDS):
-            greeting = ask(process, {"store": str(self._store)})
+            greeting = ask(process, {"store": str(self._store), "model": self._model})
         if greeting is None or "failure" in greeting:
             self._process = None
             process.kill()

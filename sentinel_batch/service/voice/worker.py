@@ -52,12 +52,14 @@ class Engine:
     ----------
     store
         Folder of the voiceprints.
+    model
+        Of the scorer: a folder, or a specification of a network; None is the shipped one.
     """
 
-    def __init__(self, store: str) -> None:
+    def __init__(self, store: str, model: str | dict[str, Any] | None = None) -> None:
         self.store = store
         self.settings: Settings = make_settings(
-            store=store, policy=None, checkpoint_dir=None, channel_roles=None, model=None, profile="telephone",
+            store=store, policy=None, checkpoint_dir=None, channel_roles=None, model=model, profile="telephone",
             with_features=False,
         )  # fmt: skip
 

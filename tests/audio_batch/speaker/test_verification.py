@@ -22,6 +22,7 @@ from audio_batch.speaker import enrollment, normalisation
 from audio_batch.speaker.encoder import load_encoder
 from audio_batch.speaker.normalisation import Backend, Calibration, load_backend, write_backend
 from audio_batch.speaker.store import Voiceprint, read_voiceprint, read_voiceprints
+from audio_batch.speaker.verification import weigh_together
 from audio_batch.speaker.voice import CHANNEL_CLASSES, classify_channel, embed_classes, read_voice
 from audio_batch.verdict import Verdict
 
@@ -133,7 +134,11 @@ def test_another_voice_is_not(clips: Callable[..., Path], enrolled: Path) -> Non
     [
         (0.9, "likely_synthetic", "spoof_check_against: score 0.90, label likely_synthetic"),
         (0.2, "likely_synthetic", "spoof_check_against: score 0.20"),
-        (0.6, "uncertain", "spoof_check_against: score 0.60, label uncertain"),
+        (
+            0.8,
+            "uncertain",
+            "spoof_check_against: score 0.80, label uncertain; with the voice the log-likelihood ratio is -",
+        ),
         (None, "uncertain", "spoof_check_missing"),
     ],
 )
@@ -145,6 +150,15 @@ def test_the_right_voice_is_not_verified_against_the_spoof_check(
     assert not found.verified
     assert found.log_likelihood_ratio > 0
     assert found.reasons[0].startswith(reason)
+
+
+def test_the_two_checks_are_weighed_together() -> None:
+    assert weigh_together(50.0, 0.0) == pytest.approx(np.log(2)), "a voice that fits says nothing against a clone"
+    assert weigh_together(0.0, -50.0) == pytest.approx(np.log(2)), "a living voice says nothing of whose it is"
+    assert weigh_together(8.0, -8.0) == pytest.approx(8.0)
+    ratios = np.linspace(-5, 5, 21)
+    assert all(np.diff([weigh_together(ratio, 0.5) for ratio in ratios]) > 0)
+    assert all(np.diff([weigh_together(0.5, ratio) for ratio in ratios]) < 0)
 
 
 def test_where_the_spoof_check_abstains_nothing_is_verified(clips: Callable[..., Path], enrolled: Path) -> None:

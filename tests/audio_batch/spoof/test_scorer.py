@@ -261,7 +261,7 @@ def test_the_shipped_model_reads_and_is_small():
     folder = Path(place.__file__).parent / "models" / place.DEFAULT_MODEL
     files = list(folder.iterdir())
     assert sum(file.stat().st_size for file in files) < 5_000_000
-    assert {file.suffix for file in files} <= {".json", ".onnx", ".md"}
+    assert {file.suffix for file in files} <= {".json", ".npz", ".onnx", ".md"}
 
 
 @pytest.mark.parametrize("rate", [8000, 16000])
@@ -323,6 +323,6 @@ def test_a_network_is_trained_beside_the_trees_and_weighs_in_the_score(corpus, t
     rows = calls[-1][0]
     assert {(count, described) for count, described, *_ in calls} == {(rows, rows)} and len(calls) > 1
     assert calls[-1][2] == rows and all(used < rows for *_, used, _ in calls[:-1])  # held out for calibration, then all
-    assert len(channel.calibration.slopes) == 2
-    assert channel.score([make_voice(4, 3, natural=True)]).parts.shape == (1, 2)
+    assert len(channel.calibration.slopes) == 3
+    assert channel.score([make_voice(4, 3, natural=True)]).parts.shape == (1, 3)
     assert (tmp_path / "both" / "narrowband_network.onnx").read_bytes() == b"a network"

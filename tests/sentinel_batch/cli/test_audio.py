@@ -19,6 +19,7 @@ import polars as pl
 import pytest
 import soundfile
 from conftest import Call
+from onnx_networks import write_card, write_network
 from recording_samples import measure_once
 from speech_samples import speak
 from voice_samples import embed_once
@@ -53,7 +54,6 @@ WORKING: dict[str, list[str]] = {
         "labels.csv",
         "--out",
         "model",
-        "--narrowband-only",
         "--as-recorded",
         "--draws",
         "1",
@@ -61,6 +61,10 @@ WORKING: dict[str, list[str]] = {
     ],
     "scorer evaluate": ["--manifest", "labels.csv"],
     "scorer calibrate": ["--manifest", "labels.csv", "--out", "model", "--force"],
+    "models add": ["net.onnx", "--card", "card.toml", "--models", "models", "--replace"],
+    "models list": ["--models", "models"],
+    "models show": ["roughness", "--models", "models"],
+    "models remove": ["roughness", "--models", "models"],
 }
 """Arguments with which each command succeeds in the folder of the fixture."""
 
@@ -82,13 +86,17 @@ FAILING: dict[str, tuple[list[str], int, str]] = {
     "scorer train": (["--manifest", "nowhere.csv", "--out", "model"], 2, "audio_usage"),
     "scorer evaluate": (["--manifest", "labels.csv", "--model", "nowhere"], 1, "model"),
     "scorer calibrate": (["--manifest", "labels.csv", "--out", "calls"], 2, "usage"),
+    "models add": (["human.wav", "--card", "card.toml", "--models", "models"], 1, "model"),
+    "models list": (["--unknown"], 2, "usage"),
+    "models show": (["other", "--models", "models"], 2, "audio_usage"),
+    "models remove": (["../clips", "--models", "models"], 2, "audio_usage"),
 }
 """Arguments with which each command fails, its exit code and the error's code."""
 
 
 @pytest.fixture(scope="session")
 def _desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from audio_batch import enroll
+    from audio_batch import add_model, enroll
 
     folder = tmp_path_factory.mktemp("audio") / "desk é 1"
     (folder / "calls").mkdir(parents=True)
@@ -107,6 +115,8 @@ def _desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "manifest.csv").write_text("\n".join([f"file,{facts}", *rows, rows[0].replace("human", "a")]) + "\n")
     write_labels(folder, human, synthetic)
     enroll("anna", sorted((folder / "clips").iterdir()), store=folder / "store")
+    network = write_network(folder / "net.onnx")
+    add_model(network, card=write_card(folder / "card.toml", network), store=folder / "models")
     return folder
 
 
@@ -164,8 +174,9 @@ def anew(_desk: Path, desk: Path) -> Callable[[], None]:
     """Undo what a command did to ``desk``."""
 
     def undo() -> None:
-        for name in ("model", "store"):
+        for name in ("model", "models", "store"):
             shutil.rmtree(desk / name, ignore_errors=True)
+        shutil.copytree(_desk / "models", desk / "models")
         (desk / "key").unlink(missing_ok=True)
         shutil.copytree(_desk / "store", desk / "store")
 

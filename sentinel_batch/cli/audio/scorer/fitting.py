@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 Labels = Annotated[
     Path,
     typer.Option(
-        "--manifest", metavar="FILE", help="CSV with path, label (human or synthetic), and speaker, attack_family."
+        "--manifest",
+        metavar="FILE",
+        help="CSV with path, label (human or synthetic), and speaker, attack_family, source; or a folder with human "
+        "and synthetic in it.",
     ),
 ]
 Folder = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the model; must not exist.")]
@@ -51,7 +54,7 @@ def follow(bar: Activity | None) -> Callable[[int, int], None] | None:
 def print_model(out: Output, model: Model, folder: Path) -> None:
     """Print where a model was written."""
     if out.as_json:
-        facts = {"model_version": model.version, "path": folder, "channel_classes": list(model.channels)}
+        facts = {"model_version": model.cited, "path": folder, "channel_classes": list(model.channels)}
         out.document({"status": "success", **facts})
     else:
-        out.line(f"Model {model.version}: {folder}")
+        out.line(f"Model {model.cited}: {folder}")

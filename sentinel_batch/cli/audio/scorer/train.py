@@ -23,8 +23,9 @@ def train(
             "--as-recorded", help="Do not simulate telephone lines: the recordings are telephone calls already."
         ),
     ] = False,
-    narrowband_only: Annotated[
-        bool, typer.Option("--narrowband-only", help="Train no model for 16 kHz recordings.")
+    wideband: Annotated[
+        bool,
+        typer.Option("--wideband", help="Train a model of 16 kHz, too; without it, all is brought to 8 kHz."),
     ] = False,
     draws: Annotated[
         int, typer.Option("--draws", metavar="N", help="Simulated telephone lines for each recording.")
@@ -50,7 +51,7 @@ def train(
         manifest,
         require_fresh(out),
         version=model_version,
-        channel_classes=("narrowband",) if narrowband_only else ("narrowband", "wideband"),
+        channel_classes=("narrowband", "wideband") if wideband else ("narrowband",),
         draws=draws,
         simulate=not as_recorded,
         workers=workers,

@@ -1,0 +1,113 @@
+"""The described corpus as arrays: one row for each segment, with its class, source, voice and channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_batch.spoof.calibration import fit_calibration
+from audio_batch.spoof.splits import fold_speakers
+from research.scorer.describing import Entry
+
+Scores = NDArray[np.float64]
+FOLDS = 10
+CALL_SEGMENTS = 3
+
+
+@dataclass(frozen=True)
+class Table:
+    """Segments of a corpus.
+
+    Attributes
+    ----------
+    own
+        Statistics, float32, shape (rows, features).
+    states
+        Layers of the encoder, float16, shape (rows, layers, 2, width).
+    labels
+        0 = human, 1 = synthetic.
+    voices
+        Source with the human speaker, or with the engine.
+    plain
+        Whether the segment is as recorded, and not through a drawn channel.
+    """
+
+    own: NDArray[np.float32]
+    states: NDArray[np.float16]
+    mels: NDArray[np.uint8]
+    labels: NDArray[np.int8]
+    sources: NDArray[np.str_]
+    voices: NDArray[np.str_]
+    clips: NDArray[np.int32]
+    plain: NDArray[np.bool_]
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Table:
+        """Return some rows."""
+        return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+
+
+def read_table(entries: Sequence[Entry], folder: Path, *, encoder: str = "tiny") -> Table:
+    """Read the descriptions of clips that `research.scorer.describing` wrote; clips without one are left out."""
+    columns: dict[str, list[NDArray[np.generic]]] = {f.name: [] for f in fields(Table)}
+    for number, entry in enumerate(entries):
+        place = folder / f"{entry.sha256}.npz"
+        if not place.exists():
+            continue
+        with np.load(place, allow_pickle=False) as stored:
+            count = len(stored["draw"])
+            voice = f"{entry.source}: {entry.engine if entry.synthetic else entry.speaker}"
+            row = {
+                "own": stored["own"],
+                "states": stored[encoder],
+                "mels": stored["mels"],
+                "labels": np.full(count, entry.synthetic, np.int8),
+                "sources": np.full(count, entry.source),
+                "voices": np.full(count, voice),
+                "clips": np.full(count, number, np.int32),
+                "plain": stored["draw"] == "plain",
+            }
+        for name, values in row.items():
+            columns[name].append(values)
+    return Table(**{name: np.concatenate(values) for name, values in columns.items()})
+
+
+def weigh(labels: NDArray[np.int8], sources: NDArray[np.str_]) -> NDArray[np.float64]:
+    """Return importances: half for each class; inside it a source weighs as the root of its size."""
+    weights = np.zeros(len(labels))
+    for label in (0, 1):
+        rows = labels == label
+        _, inverse, counts = np.unique(sources[rows], return_inverse=True, return_counts=True)
+        share = np.sqrt(counts) / np.sqrt(counts).sum() / counts
+        weights[rows] = share[inverse] * len(labels) / 2
+    return weights
+
+
+def fold_sources(table: Table, *, folds: int = FOLDS, seed: int = 0) -> NDArray[np.intp]:
+    """Return the fold of each row; a source is in one fold only."""
+    return fold_speakers(list(table.sources), folds=min(folds, len(np.unique(table.sources))), seed=seed)
+
+
+def gather_calls(table: Table, *, segments: int = CALL_SEGMENTS) -> list[NDArray[np.intp]]:
+    """Return rows of calls: so many plain segments of one voice of one class, in the order of clips."""
+    calls = []
+    for label in (0, 1):
+        rows = np.flatnonzero(table.plain & (table.labels == label))
+        for voice in np.unique(table.voices[rows]):
+            own = rows[table.voices[rows] == voice]
+            calls += [own[start : start + segments] for start in range(0, len(own) - segments + 1, segments)]
+    return calls
+
+
+def fuse_unseen(table: Table, parts: Scores) -> Scores:
+    """Return calibrated log-odds of several classifiers' outputs, each row calibrated without its own source."""
+    folds = fold_sources(table)
+    fused = np.zeros(len(parts))
+    for fold in np.unique(folds):
+        kept, tested = folds != fold, folds == fold
+        weights = weigh(table.labels[kept], table.sources[kept])
+        fused[tested] = fit_calibration(parts[kept], table.labels[kept], weights=weights).apply(parts[tested])
+    return fused
