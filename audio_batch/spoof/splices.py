@@ -150,14 +150,19 @@ class SpliceEvidence:
         """Begin a recording."""
         return cls(model or load_splice_model(), [])
 
-    def add(self, values: Array, signals: Sequence[NDArray[np.floating]]) -> None:
-        """Take in segments at 8 kHz: their statistics, shape (segments, features), and their samples."""
+    def add(self, values: Array, signals: Sequence[NDArray[np.floating]], sampling_rate: int) -> None:
+        """Take in segments: their statistics, shape (segments, features), and their samples.
+
+        Those of a model that does not look at the statistics (a network that was plugged in) are passed over.
+        """
+        if sampling_rate != RATE or values.shape[1] != len(self.model.names):
+            return
         lines = np.stack([measure_line(signal) for signal in signals])
         self.places.append(project(self.model, np.concatenate([values, lines], axis=1)))
 
     def find(self, segments: Sequence[SegmentScore], rows: Sequence[int]) -> tuple[Splice, ...]:
         """Return the splices of one channel, whose segments are `segments`, at `rows` of those that were added."""
-        if len(rows) < FEWEST_SEGMENTS:
+        if len(rows) < FEWEST_SEGMENTS or not self.places:
             return ()
         return find_splices(self.model, segments, np.concatenate(self.places)[list(rows)])
 
