@@ -288,7 +288,7 @@ def _lag_basis(bins: int) -> NDArray[np.float64]:
 def _filter_basis(bins: int) -> Array:
     """Turn 11 coefficients into their frequency response, shape (11, 2 bins): real and imaginary parts in turns."""
     angles = np.pi / (bins - 1) * np.arange(LPC_ORDER + 1)[:, None] * np.arange(bins)
-    return np.exp(-1j * angles).astype(np.complex64).view(np.float32)
+    return np.asarray(np.exp(-1j * angles).astype(np.complex64).view(np.float32))
 
 
 def _solve_prediction(
@@ -374,7 +374,7 @@ def _lags(sampling_rate: int) -> tuple[int, int]:
 def _cosines_by_lag(sampling_rate: int, bins: int) -> Array:
     """Cosines of the angles that bins turn by in so many samples, shape (lags, bins)."""
     lags = np.arange(_lags(sampling_rate)[1] + 2)[:, None]
-    return np.cos(np.pi / (bins - 1) * lags * np.arange(bins)).astype(np.float32)
+    return np.asarray(np.cos(np.pi / (bins - 1) * lags * np.arange(bins)), dtype=np.float32)
 
 
 @cache
