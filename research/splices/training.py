@@ -131,18 +131,24 @@ def save(model: SpliceModel, path: Path) -> None:
 def _fit_parts(calls: Sequence[Described]) -> SpliceModel:
     every = np.concatenate([call.features for call in calls])
     centre, scale = np.nanmedian(every, axis=0), np.nanstd(every, axis=0) + 1e-6
-    model = SpliceModel(
-        list_names(RATE), centre, scale, np.eye(len(centre), dtype=np.float32), np.zeros(len(centre), np.float32),
-        np.ones(3), 0.0, (1.0, 0.0),
-    )  # fmt: skip
-    plain = [project(model, call.features)[:, :-1].astype(np.float64) for call in calls]
-    relative = [values - np.median(values, axis=0) for values in plain]
+    used = _choose_columns(len(centre))
+    plain = [
+        np.nan_to_num(np.clip((call.features - centre) / scale, -5, 5))[:, used].astype(np.float64) for call in calls
+    ]
     spliced = np.concatenate([call.spliced for call in calls])
-    stacked = np.concatenate(relative)
+    stacked = np.concatenate([values - np.median(values, axis=0) for values in plain])
     side = _discriminate(stacked[spliced == 0], stacked[spliced >= WHOLE], RIDGE)
     side /= max(float((stacked[spliced == 0] @ side).std()), 1e-9)
     space = _find_space(calls, plain)
-    return replace(model, space=space.astype(np.float32), side=side.astype(np.float32))
+    whole = np.zeros((len(centre), DIMENSIONS + 1), dtype=np.float32)
+    whole[used] = np.column_stack([space, side])
+    return SpliceModel(list_names(RATE), centre, scale, whole[:, :-1], whole[:, -1], np.ones(3), 0.0, (1.0, 0.0))
+
+
+def _choose_columns(count: int) -> NDArray[np.intp]:
+    """Return which features are looked at: the line and all statistics but those of texture, which are too many."""
+    names = list_names(RATE)
+    return np.array([i for i in range(count) if i >= len(names) or not names[i].startswith("texture_")])
 
 
 def _find_space(calls: Sequence[Described], plain: Sequence[Doubles]) -> Doubles:
