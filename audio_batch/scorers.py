@@ -82,8 +82,8 @@ def choose_scorer(scorer: ScorerLike = "local", *, fallback: str = "local", mode
     fallback = _require("fallback", table.get("fallback", fallback), FALLBACKS)
     if kind == "remote":
         return Choice("remote", fallback, model, _read_url(table.get("url")))
-    if kind == "onnx" and "card" not in table:
-        make_card({key: value for key, value in table.items() if key not in ("kind", "path")}, "scorer")
+    if kind == "onnx":
+        _check_network(table)
     own = table.get("model") if kind == "local" else {key: _plain(value) for key, value in table.items()} or None
     if own is not None and model is not None:
         message = f"The scorer is of the kind {kind!r} and brings a model, and another is named: {str(model)[:80]!r}."
@@ -103,6 +103,14 @@ def _check_table(table: Mapping[str, Any]) -> str:
             hint = suggest(key, KINDS[kind], "See docs/voice-models.md.")
             raise AudioUsageError(f"scorer: there is no key {key!r} of kind {kind!r}; allowed: {allowed}.", hint=hint)
     return kind
+
+
+def _check_network(table: Mapping[str, Any]) -> None:
+    """Check what can be checked without opening the network."""
+    if not table.get("path"):
+        raise AudioUsageError("scorer: the key path is missing.", hint='Add the network: path = "model.onnx".')
+    if "card" not in table:
+        make_card({key: value for key, value in table.items() if key not in ("kind", "path")}, "scorer")
 
 
 def _require(name: str, value: Any, allowed: tuple[str, ...]) -> str:

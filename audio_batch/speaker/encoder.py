@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.fft import rfft
 
 from audio_batch.errors import ModelError
-from batch_base.extras import named_extra
+from audio_batch.spoof.onnx_session import open_session, read_onnx
 
 Floats = npt.NDArray[np.float32]
 
@@ -264,17 +264,12 @@ class OnnxEncoder:
 
     @classmethod
     def read(cls, path: Path) -> OnnxEncoder:
-        """Open the graph on one core."""
-        with named_extra():
-            import onnxruntime  # late: the shipped encoder does without
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
+        """Open the graph on one core; it can reach nothing but its own folder."""
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:
+            session = open_session(read_onnx(path))
+        except ModelError as error:
             raise ModelError(
-                f"The speaker encoder {str(path)!r} is not an ONNX graph that can be run: {type(error).__name__}",
+                f"The speaker encoder {str(path)!r} is not an ONNX graph that can be run: {error.message}",
                 hint="Export it for onnxruntime on the CPU, with a dynamic batch dimension.",
                 path=str(path),
             ) from error

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from audio_batch.errors import AudioUsageError
 from audio_batch.spoof import metrics
-from audio_batch.spoof.figures import HEAD, RULE, Figures, ScoredClip, format_line, measure
+from audio_batch.spoof.figures import Figures, ScoredClip, measure
 
 ROUNDS, COVERAGE, SEED = 1000, 0.95, 20261129
 FEW_SOURCES = 10
@@ -130,23 +130,6 @@ class Comparison:
             )
         return tuple(said)
 
-    def format_table(self) -> str:
-        """Return the figures of all scorers as Markdown, rates in per cent."""
-        lines = [format_line(replace(one.figures, name=one.name)) for one in self.scorers]
-        return "\n".join([HEAD.format("scorer"), RULE, *lines])
-
-    def format_differences(self) -> str:
-        """Return the differences as Markdown, in percentage points."""
-        lines = [
-            "| scorer | against | EER, points (95 % over sources) | Cllr (95 % over sources) |",
-            "|---|---|---|---|",
-        ]
-        for one in self.differences:
-            eer = _show(one.eer * 100, one.low, one.high, ".1f", 100)
-            cllr = "–" if one.cllr is None else _show(one.cllr, one.cllr_low, one.cllr_high, ".3f", 1)
-            lines.append(f"| {_cell(one.name)} | {_cell(one.baseline)} | {eer} | {cllr} |")
-        return "\n".join(lines)
-
 
 def compare_runs(runs: Sequence[ScorerRun], *, rounds: int = ROUNDS, seed: int = SEED) -> Comparison:
     """Compare what scorers said of the same recordings; the first is what the others are compared with.
@@ -251,11 +234,20 @@ def _subtract(
     )  # fmt: skip
 
 
-def _show(value: float, low: float | None, high: float | None, form: str, scale: float) -> str:
+def describe_difference(value: float, low: float | None, high: float | None, form: str, scale: float = 1.0) -> str:
+    """Return a difference with its interval as text.
+
+    Parameters
+    ----------
+    value
+        The difference, in the unit that is shown.
+    low, high
+        Its interval over sources, or None.
+    form
+        Format of a number, such as ``.1f``.
+    scale
+        What `low` and `high` are multiplied by to be in that unit.
+    """
     if low is None or high is None:
         return f"{value:+{form}} (one source: no interval)"
     return f"{value:+{form}} ({low * scale:+{form}} to {high * scale:+{form}})"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "/").replace("\n", " ")

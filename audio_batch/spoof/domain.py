@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_batch.errors import ModelError
+from audio_batch.spoof.arrays import open_arrays
 
 DIRECTIONS = 32
 """Principal directions, the widest first, in which distance is measured: the rest is mostly noise of segments."""
@@ -47,16 +47,11 @@ def load_domain(path: Path) -> Domain:
     ModelError
         The file is missing or damaged.
     """
-    if not path.is_file():
-        raise ModelError(f"No domain at {str(path)!r}", hint="A model is a folder; copy it as a whole.")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            places, limit = stored["places"].astype(np.float32), float(stored["limit"])
-            if places.ndim != 2 or not limit > 0:
-                raise ValueError(f"places of shape {places.shape} and the limit {limit:g}")
-            return Domain(places, limit)
-    except (OSError, KeyError, ValueError) as error:
-        raise ModelError(f"{str(path)!r} is no domain: {error}", hint="Train the model again.") from error
+    with open_arrays(path, "domain") as stored:
+        places, limit = stored["places"].astype(np.float32), float(stored["limit"])
+        if places.ndim != 2 or not limit > 0:
+            raise ValueError(f"places of shape {places.shape} and the limit {limit:g}")
+        return Domain(places, limit)
 
 
 def fit_domain(here: NDArray[np.float32], groups: NDArray[np.str_], *, directions: int = DIRECTIONS) -> Domain:

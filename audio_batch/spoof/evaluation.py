@@ -70,7 +70,7 @@ class Evaluation:
 
     def format_table(self) -> str:
         """Return the table as Markdown, rates in per cent."""
-        return "\n".join([HEAD.format("group"), RULE, *map(format_line, self.figures)])
+        return "\n".join([HEAD, RULE, *map(format_line, self.figures)])
 
 
 def evaluate_model(

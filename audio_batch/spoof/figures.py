@@ -134,7 +134,7 @@ def _count_cases(names: Sequence[str]) -> int:
     return len(names) if different >= MANY_GROUPS else different
 
 
-HEAD = "| {} | human | synthetic | EER % (95 %) | minDCF | actDCF | Cllr | FPR % | FNR % | abstained % |"
+HEAD = "| group | human | synthetic | EER % (95 %) | minDCF | actDCF | Cllr | FPR % | FNR % | abstained % |"
 RULE = "|---|---:|---:|---|---:|---:|---:|---:|---:|---:|"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_batch.errors import ModelError
+from audio_batch.spoof.arrays import open_arrays
 
 Array = NDArray[np.float32]
 
@@ -82,15 +82,10 @@ def load_kernel(path: Path) -> Kernel:
     ModelError
         The file is missing or damaged.
     """
-    if not path.is_file():
-        raise ModelError(f"No kernel machine at {str(path)!r}", hint="A model is a folder; copy it as a whole.")
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            kernel = Kernel(*(stored[name].astype(np.float32) for name in ARRAYS))
-            kernel.score(np.zeros((1, kernel.centre.size), np.float32))
-            return kernel
-    except (OSError, KeyError, ValueError) as error:
-        raise ModelError(f"{str(path)!r} is no kernel machine: {error}", hint="Train the model again.") from error
+    with open_arrays(path, "kernel machine") as stored:
+        kernel = Kernel(*(stored[name].astype(np.float32) for name in ARRAYS))
+        kernel.score(np.zeros((1, kernel.centre.size), np.float32))
+        return kernel
 
 
 def fit_kernel(values: Array, labels: NDArray[np.integer], weights: NDArray[np.float64], *, seed: int = 0) -> Kernel:

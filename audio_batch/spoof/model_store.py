@@ -97,7 +97,13 @@ def add_model(
 
 
 def list_models(store: str | PathLike[str]) -> list[AddedModel]:
-    """Return what was added to a folder of models, by name; one that is damaged says so."""
+    """Return what was added to a folder of models, by name; one that is damaged says so.
+
+    Parameters
+    ----------
+    store
+        Folder of models; one that is not there holds none.
+    """
     place = Path(store)
     folders = sorted(path for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
     return [_describe(path) for path in folders if re.fullmatch(NAME_FORM, path.name)]
@@ -105,6 +111,13 @@ def list_models(store: str | PathLike[str]) -> list[AddedModel]:
 
 def describe_model(name: str, *, store: str | PathLike[str]) -> AddedModel:
     """Return what is known of one model.
+
+    Parameters
+    ----------
+    name
+        Under which it was added.
+    store
+        Folder of models.
 
     Raises
     ------
@@ -116,6 +129,13 @@ def describe_model(name: str, *, store: str | PathLike[str]) -> AddedModel:
 
 def remove_model(name: str, *, store: str | PathLike[str]) -> AddedModel:
     """Delete a model for good, and return what was known of it.
+
+    Parameters
+    ----------
+    name
+        Under which it was added.
+    store
+        Folder of models.
 
     Raises
     ------

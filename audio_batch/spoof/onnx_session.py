@@ -75,7 +75,10 @@ def open_session(file: OnnxFile) -> Any:
     folder = str(file.path.resolve().parent)
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", folder)
     try:
-        return onnxruntime.InferenceSession(file.document, options, providers=["CPUExecutionProvider"])
+        # Without its fallback, which would print on our stdout and try the same again.
+        return onnxruntime.InferenceSession(
+            file.document, options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
     except Exception as error:  # onnxruntime's exceptions have no common base but Exception
         raise _refuse(file.path, f"cannot be run by onnxruntime: {_first_line(error)}", _EXPORT) from error
 

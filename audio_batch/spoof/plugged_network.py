@@ -138,12 +138,22 @@ def open_network(path: Path, card: Card) -> PluggedNetwork:
         )
     session = open_session(file)
     draft = PluggedNetwork(file, replace(card, sha256=file.sha256), session, "", "", 0)
-    given = _choose(draft, "input", card.contract.input, session.get_inputs())
-    output = _choose(draft, "output", card.contract.output_name, session.get_outputs())
+    inputs, outputs = _list_ends(draft)
+    given = _choose(draft, "input", card.contract.input, inputs)
+    output = _choose(draft, "output", card.contract.output_name, outputs)
     network = replace(draft, input=given.name, output=output.name, rank=len(given.shape))
     _check_input(network, given)
     _try(network)
     return network
+
+
+def _list_ends(network: PluggedNetwork) -> tuple[list[Any], list[Any]]:
+    try:
+        inputs, outputs = network.session.get_inputs(), network.session.get_outputs()
+        [(end.name, end.type, end.shape) for end in (*inputs, *outputs)]  # read once: a name may be no text
+    except UnicodeDecodeError as error:
+        raise network.refuse("has inputs or outputs whose names are no UTF-8", "Export it again.") from error
+    return inputs, outputs
 
 
 def _choose(network: PluggedNetwork, what: str, name: str | None, found: Sequence[Any]) -> Any:

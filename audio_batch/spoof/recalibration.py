@@ -54,8 +54,8 @@ def calibrate_model(
     Raises
     ------
     AudioUsageError
-        The manifest is bad, a class has too few recordings, no channel class has both human and synthetic ones, or
-        synthetic recordings score lower than human ones.
+        The manifest is bad, a class has too few recordings, no channel class has both human and synthetic ones, or a
+        model that was not calibrated gives synthetic recordings lower scores than human ones.
     """
     clips = read_clips(manifest)
     if not force:
@@ -85,7 +85,7 @@ def _recalibrate(channel: SegmentScorer, scored: Sequence[ScoredClip], model: Mo
     scale = 1.0 if channel.calibrated else max(float(odds.std()), 1e-9) / USUAL_SPREAD
     fitted = fit_calibration(odds / scale, labels)
     slope = fitted.slopes[0] / scale
-    if slope <= 0:
+    if slope <= 0 and not channel.calibrated:  # Of one that was, the order is known; a few recordings do not turn it.
         raise AudioUsageError(
             f"{model.version} gives human recordings higher scores than synthetic ones; it should be the reverse",
             hint="Is the other class the synthetic one? Set synthetic_index in its card. Or are the labels swapped?",

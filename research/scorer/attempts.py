@@ -85,8 +85,8 @@ def run_attempts(table: Table) -> Iterator[tuple[str, Scores]]:
     kernel = cross_fit(table, table.own, fit_by_kernel)
     yield "own statistics, kernel machine", kernel
     yield "trees and kernel machine", fuse_unseen(table, np.column_stack([trees, kernel]))
-    heard = cross_fit(table, take_layers(table, (2, 3)), fit_by_kernel)
-    yield "encoder, layers 2 and 3, kernel machine", heard
+    heard = cross_fit(table, take_layers(table, (1, 2, 3)), fit_by_kernel)
+    yield "encoder, layers 1 to 3, kernel machine", heard
     yield "trees, kernel machine and encoder", fuse_unseen(table, np.column_stack([trees, kernel, heard]))
 
 

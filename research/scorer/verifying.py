@@ -1,4 +1,4 @@
-"""Honest customers, other people and clones against both checks together.
+"""Honest customers, other people and clones against both checks: ``python -m research.scorer.verifying``.
 
 Three clips of a person enrol; probes are other clips of the person, of other people, and synthetic ones of the same
 voice, joined until they have ten seconds of speech. The voice is compared as the telephone carries it; the spoof check
@@ -7,6 +7,7 @@ is that of a model over the same clips' segments, by classifiers that have not s
 
 from __future__ import annotations
 
+import argparse
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,9 +21,11 @@ from audio_batch.speaker.encoder import load_encoder, unit
 from audio_batch.speaker.normalisation import load_backend
 from audio_batch.speaker.verification import weigh_together
 from audio_batch.speaker.voice import embed_classes, keep_speech
+from audio_batch.spoof.model import load_model
 from audio_batch.spoof.pooling import Pooling
-from research.scorer.describing import NARROW_RATE, Entry
-from research.scorer.table import Scores
+from research.scorer.describing import NARROW_RATE, Entry, read_entries
+from research.scorer.foreign import score_rows
+from research.scorer.table import Scores, Table, fuse_unseen, read_table
 
 Signal = NDArray[np.float32]
 
@@ -118,8 +121,8 @@ def run_trials(entries: Sequence[Entry], corpus: Corpus, known: Container[str]) 
                 yield Trial(kind, person, source, float(corpus.backend.weigh(score, "narrowband")[0, 0]), spoof)
 
 
-def print_errors(trials: Sequence[Trial]) -> None:
-    """Print what is refused and accepted at each limit; people of one kind of trial weigh the same."""
+def print_errors(trials: Sequence[Trial], least: float) -> None:
+    """Print what is refused and accepted at each limit; people weigh the same. A voice needs `least` as well."""
     together = np.array([weigh_together(trial.voice_ratio, trial.spoof_ratio) for trial in trials])
     print("| limit | honest refused % | clones accepted % | other people accepted % |\n|---:|---:|---:|---:|")
     for limit in LIMITS:
@@ -128,9 +131,42 @@ def print_errors(trials: Sequence[Trial]) -> None:
             people: dict[str, list[bool]] = defaultdict(list)
             for trial, ratio in zip(trials, together, strict=True):
                 if trial.kind == kind:
-                    people[trial.person].append(bool(ratio >= limit))
+                    people[trial.person].append(bool(ratio >= limit and trial.voice_ratio >= least))
             accepted = float(np.mean([np.mean(kept) for kept in people.values()])) if people else float("nan")
             rates.append(1 - accepted if kind == "honest" else accepted)
         print(f"| {limit:.2f} | " + " | ".join(f"{100 * rate:.1f}" for rate in rates) + " |")
     counts = {kind: sum(t.kind == kind for t in trials) for kind in ("honest", "clone", "impostor")}
     print(counts, len({trial.person for trial in trials}), "people")
+
+
+def collect_odds(table: Table, odds: Scores, entries: Sequence[Entry]) -> dict[str, Scores]:
+    """Return the log-odds of the plain segments of each clip by its hash."""
+    return {
+        entries[number].sha256: odds[table.plain & (table.clips == number)]
+        for number in np.unique(table.clips[table.plain])
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the errors at several limits."""
+    parser = argparse.ArgumentParser(prog="python -m research.scorer.verifying", description=__doc__)
+    parser.add_argument("--table", type=Path, required=True, help="clips.csv of the corpus")
+    parser.add_argument("--descriptions", type=Path, required=True, help="folder that describing wrote")
+    parser.add_argument("--model", help="name or folder of a model [default the shipped one]")
+    parser.add_argument("--unseen", type=Path, help="unseen.npz of shipping: the side that was trained on")
+    options = parser.parse_args(arguments)
+    side = "train" if options.unseen else "evaluation"
+    entries = [entry for entry in read_entries(options.table) if entry.split == side]
+    table, model = read_table(entries, options.descriptions), load_model(options.model)
+    if options.unseen:
+        columns = 2 if "encoder" not in model.version else 3
+        odds = fuse_unseen(table, np.load(options.unseen)["outputs"][:, :columns])
+    else:
+        odds = score_rows(model, table)[0]
+    known = collect_odds(table, odds, entries)
+    corpus = Corpus(options.table.parent, known, model.pooling)
+    print_errors(list(run_trials(entries, corpus, known)), corpus.backend.accept_llr)
+
+
+if __name__ == "__main__":
+    main()

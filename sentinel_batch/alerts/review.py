@@ -300,8 +300,9 @@ def _refuse_judged(tables: Snapshot, rows: list[Row], disposition: str | None) -
     when = _tell_author(read_events(tables, [row["id"]]).to_dicts(), row, "disposition")
     raise UsageError(
         f"Alert {row['id']} was judged {row['disposition']}{when}.",
-        hint=f"Replace the verdict with --replace, or take it back: sentinel-batch alerts undo {row['id']}. "
-        "Nothing was written.",
+        # Read at the terminal, in notebooks, over HTTP and on the page, which all call it "replace".
+        hint=f"Say that it is to be replaced (--replace, replace=True, the page's tick), or take it back: "
+        f"sentinel-batch alerts undo {row['id']}. Nothing was written.",
         alert_id=row["id"],
     )
 

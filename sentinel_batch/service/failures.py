@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from starlette.responses import JSONResponse
 from starlette.types import Scope
 
@@ -135,3 +135,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def say_invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         return answer_invalid(error.errors())
+
+    @app.exception_handler(WebSocketRequestValidationError)
+    async def deny_invalid(socket: WebSocket, error: WebSocketRequestValidationError) -> None:
+        await socket.send_denial_response(answer_invalid(error.errors()))

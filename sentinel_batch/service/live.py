@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from typing import Annotated
 
-from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
@@ -26,7 +27,11 @@ _SEND_SECONDS = 10.0
 
 
 @router.websocket("/api/v1/sentinel/ws/alerts")
-async def stream_alerts(socket: WebSocket, since: int | None = None, ticket: str | None = None) -> None:
+async def stream_alerts(
+    socket: WebSocket,
+    since: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+    ticket: str | None = None,
+) -> None:
     """Send ``connected``, every new ``alert``, and a ``heartbeat`` where there is none for a while."""
     service: Service = socket.app.state.service
     offered = socket.scope.get("subprotocols", [])

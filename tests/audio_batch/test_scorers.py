@@ -71,6 +71,7 @@ def test_words_and_tables_say_the_same(network: Path) -> None:
         ({"kind": "onnx", "pfad": "x"}, "no key 'pfad' of kind 'onnx'", "voice-models"),
         ({"kind": "onnx", "path": "x", "sampel_rate": 1}, "no key 'sampel_rate'", "Did you mean 'sample_rate'"),
         ({"kind": "onnx", "path": "x", "sample_rate": 8000, "window": 2.0}, "the key output is missing", "output ="),
+        ("onnx", "the key path is missing", "path ="),
         ({"kind": "remote", "key": "secret-word"}, "no key 'key' of kind 'remote'", "voice-models"),
         ({"kind": "remote", "url": "ftp://x"}, "url = 'ftp://x' is no address", "SONOTHEIA_API_KEY"),
         ({"kind": "remote", "url": "https://me:secret-word@x"}, "url has a user", "SONOTHEIA_API_KEY"),

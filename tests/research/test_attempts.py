@@ -152,7 +152,7 @@ def test_errors_of_verification_count_people_and_not_probes(capsys: pytest.Captu
     good, bad = (6.0, -4.0), (6.0, 4.0)
     trials = [Trial("honest", "a", "s", *good)] * 9 + [Trial("honest", "b", "s", *bad)]
     trials += [Trial("clone", "a", "s", *bad), Trial("impostor", "a", "s", -6.0, -4.0)]
-    print_errors(trials)
+    print_errors(trials, 1.0)
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("| 0.00"))
     assert line == "| 0.00 | 50.0 | 0.0 | 0.0 |"
     assert weigh_together(*good) > 0 > weigh_together(*bad)

@@ -50,6 +50,8 @@ def _run_with_kills(queue: Queue, folder: Path, events: int, kills: int) -> None
                 process.kill()
         with _consuming(queue, path, folder / "log") as process:
             wait_until(lambda: has_done(events), "all of the work", 300)
+            # A result that a kill caught before it was published is published when its event is delivered again.
+            wait_until(lambda: _read_numbers(queue) == set(range(events)), "all results", 60)
             if not isinstance(queue, FileQueue):  # A file has an end, and so has what reads it.
                 process.send_signal(signal.SIGTERM)
             out, _ = process.communicate(timeout=60)
@@ -58,9 +60,12 @@ def _run_with_kills(queue: Queue, folder: Path, events: int, kills: int) -> None
     _check(queue, events, kills, json.loads(out))
 
 
+def _read_numbers(queue: Queue) -> set[int]:
+    return {result["number"] for result in queue.read_results()}
+
+
 def _check(queue: Queue, events: int, kills: int, tally: dict[str, int]) -> None:
     results = queue.read_results()
-    assert {result["number"] for result in results} == set(range(events))
     # Between publishing a result and remembering it lies a moment; a result that a kill caught there is sent again, the
     # same to the byte, under the same name. That is at most one for each worker and kill, and mostly none.
     assert len({json.dumps(result) for result in results}) == events

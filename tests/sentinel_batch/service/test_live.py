@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from running_service import V1, RunningService, raise_alert, serving
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 import sentinel_batch as sb
@@ -55,6 +55,15 @@ def test_connected_heartbeat_and_alerts_of_another_process(service: RunningServi
         assert list(alert) == ["type", "timestamp", "data"] and list(alert["data"])[:10] == DATA
         assert alert["data"]["suspect_number"] == number
         assert _next(second, "alert")["data"]["suspect_number"] == number[:6] + "******" + number[-2:]
+
+
+@pytest.mark.parametrize("since", ["abc", "-1", "1e3", str(2**63)])
+def test_what_is_no_alert_cannot_be_resumed_from(service: RunningService, since: str) -> None:
+    with pytest.raises(InvalidStatus) as refused, _listen(service, query=f"?since={since}"):
+        pass
+    assert refused.value.response.status_code == 422
+    [detail] = json.loads(refused.value.response.body)["detail"]
+    assert detail["loc"] == ["query", "since"]
 
 
 def test_resume(service: RunningService) -> None:

@@ -8,12 +8,12 @@ import typer
 
 from sentinel_batch.cli.audio.options import settle_model
 from sentinel_batch.cli.audio.scorer.fitting import Labels, follow
-from sentinel_batch.cli.output import Output
+from sentinel_batch.cli.output import Column, Output
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode
 
 if TYPE_CHECKING:
-    from audio_batch.spoof.comparison import Comparison
+    from audio_batch.spoof.comparison import ComparedScorer, Comparison, Difference
     from audio_batch.spoof.evaluation import Evaluation
 
 SeveralModels = Annotated[
@@ -24,6 +24,21 @@ SeveralModels = Annotated[
         help="Model: a shipped or an added one, or a folder; several are compared [default that of the settings].",
     ),
 ]
+
+_SCORERS = (
+    Column("Scorer", fold=True),
+    Column("EER (95 %)"),
+    Column("FPR", numeric=True),
+    Column("FNR", numeric=True),
+    Column("Cllr", numeric=True),
+    Column("minDCF", numeric=True),
+    Column("No label", numeric=True),
+)
+_DIFFERENCES = (
+    Column("Scorer", fold=True),
+    Column("EER, points (95 % over sources)", fold=True),
+    Column("Cllr (95 % over sources)", fold=True),
+)
 
 Remote = Annotated[
     Literal["remote"] | None,
@@ -77,11 +92,12 @@ def _print_comparison(out: Output, comparison: Comparison) -> ExitCode:
         scorers = [{**one, "failed": _list_failed(one["failed"])} for one in document["scorers"]]
         out.document({"status": "partial" if failed else "success", **document, "scorers": scorers})
         return code
-    out.line(f"{comparison.recordings:,} recordings of {comparison.sources:,} sources")
-    out.line(comparison.format_table())
+    of = f"{comparison.recordings:,} recordings of {comparison.sources:,} sources"
+    out.line(f"{of}; rates in per cent, intervals over sources")
+    out.table(_SCORERS, [_scorer_row(one) for one in comparison.scorers])
     if comparison.differences:
         out.line()
-        out.line(comparison.format_differences())
+        out.table(_DIFFERENCES, [_difference_row(one) for one in comparison.differences], title="Against the first")
     for one in comparison.scorers:
         withheld = ", ".join(f"{count:,} {reason}" for reason, count in one.abstentions.items())
         out.line(f"Labels withheld by {one.name}: {withheld or 'none'}")
@@ -90,6 +106,22 @@ def _print_comparison(out: Output, comparison: Comparison) -> ExitCode:
     for one in comparison.scorers:
         _print_failed(out, one.failed, f"{one.name}: ")
     return code
+
+
+def _scorer_row(scorer: ComparedScorer) -> tuple[str | None, ...]:
+    found = scorer.figures
+    eer = f"{found.eer * 100:.1f} ({found.eer_low * 100:.1f} to {found.eer_high * 100:.1f})"
+    shares = [None if share is None else f"{share * 100:.1f}" for share in (found.fpr, found.fnr, found.abstained)]
+    costs = [None if cost is None else f"{cost:.3f}" for cost in (found.cllr, found.min_dcf)]
+    return scorer.name, eer, *shares[:2], *costs, shares[2]
+
+
+def _difference_row(found: Difference) -> tuple[str | None, ...]:
+    from audio_batch.spoof.comparison import describe_difference
+
+    eer = describe_difference(found.eer * 100, found.low, found.high, ".1f", 100)
+    cllr = None if found.cllr is None else describe_difference(found.cllr, found.cllr_low, found.cllr_high, ".3f")
+    return found.name, eer, cllr
 
 
 def _list_failed(failed: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
