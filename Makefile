@@ -33,7 +33,7 @@ help:
 	@echo "make test   run the tests, but not the slow ones, and properties on an eighth of their examples (COVERAGE=1 measures them)"
 	@echo "make test-slow   run the slow tests, and properties on all their examples"
 	@echo "make test-all    run all tests"
-	@echo "make test-cluster  rules on Apache Spark and on Sail (downloads 400 MB; needs Java)"
+	@echo "make test-cluster  rules and nights on Apache Spark and on Sail, lakes in S3 (downloads 400 MB; needs Java; ALL=1: all cases of rules)"
 	@echo "make lint   ruff, mypy, import contracts"
 	@echo "make serve  answer the Sentinel API on this machine, without keys: http://localhost:8000"
 	@echo "make golden-path  a server and a client: enrol, score, verify, decide, draft a report; prints JSON"
@@ -126,7 +126,7 @@ test-cluster: $(VENV)/.test $(SPARK_SERVER)/.installed
 	@command -v java >/dev/null || { \
 		echo "Apache Spark needs Java 17 or newer." >&2; \
 		echo "Hint: install it (Debian: apt-get install --no-install-recommends default-jre-headless)." >&2; exit 1; }
-	$(BIN)/python -m pytest -m "cluster or not slow" tests/sentinel_batch/rules/spark
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "cluster$(if $(ALL),, and not slow)" tests/sentinel_batch/rules/spark
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -116,7 +116,7 @@ def rules_engine(lake: str, period: str) -> dict[str, object]:
     bounds = Lake.open(lake).snapshot().bounds()
     since = bounds[0] - timedelta(seconds=1) if bounds and period == "all" else None
     _warm_up()
-    times = _time_rules()
+    times = time_rules()
 
     def examine() -> dict[str, object]:
         found = examine_rules(lake=lake, since=since)
@@ -125,7 +125,7 @@ def rules_engine(lake: str, period: str) -> dict[str, object]:
     return {**timed(examine), "rules": times}
 
 
-def _time_rules() -> dict[str, dict[str, float]]:
+def time_rules() -> dict[str, dict[str, float]]:
     """Have the engine note seconds and processor seconds of each rule that it runs from now on."""
     from sentinel_batch.rules import execution
 

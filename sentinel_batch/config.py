@@ -43,6 +43,9 @@ NO_MODEL = "none"
 """Names no model, where a model is named."""
 
 DUCKDB, SPARK = "duckdb", "spark"
+_STATE_HINT = "Name a folder of this machine for it: SENTINEL_LAKE_STATE=DIR, or lake_state in sentinel.toml."
+OWN_CACHE = "cache"
+"""Setting ``spark_lake``: Spark's machines see the copies that this machine has of a lake in object storage."""
 """Engines that run rules."""
 
 _ON_RULES = ("rules", "rule_books")
@@ -84,6 +87,9 @@ class Config:
         Where the tables are: a folder, or an address in object storage.
     lake_cache
         Folder for copies of what was read of lakes in object storage; None takes the user's cache folder.
+    lake_state
+        Folder for what lies beside the tables of a lake in a folder, and cannot lie in object storage: keys, jobs and
+        waiting events of the service, voiceprints, the truth of a simulation; None has no place for it.
     lake_cache_gigabytes
         Copies of a lake's data files beyond that size are deleted, those that were not used for longest first.
     lake_name
@@ -190,6 +196,7 @@ class Config:
 
     lake: Path | str = Path("data/lake")
     lake_cache: Path | None = None
+    lake_state: Path | None = None
     lake_cache_gigabytes: float = 50.0
     lake_name: str | None = None
     timezone: str = "Africa/Lagos"
@@ -260,7 +267,17 @@ class Config:
             raise _unknown(name, "configuration", [*SETTINGS, *_ON_RULES])
         return self.origins.get(name, DEFAULT_ORIGIN)
 
-    def beside_lake(self, name: str, instead: str) -> Path:
+    def find_beside_lake(self, name: str) -> Path | None:
+        """Return a file or folder that lies beside the tables; None if the lake has no folder of this machine.
+
+        That of a lake in object storage is below ``lake_state``, under the lake's address: no two share one.
+        """
+        if not isinstance(self.lake, str):
+            return self.lake / name
+        own = self.lake.replace("://", "/").replace("/", ",")  # Addresses have no comma.
+        return None if self.lake_state is None else self.lake_state / own / name
+
+    def beside_lake(self, name: str, instead: str = "") -> Path:
         """Return a file or folder that lies beside the tables.
 
         Parameters
@@ -268,20 +285,21 @@ class Config:
         name
             Its name.
         instead
-            What to do where the lake is in object storage, as a hint.
+            What else to do where it has no place, as a hint.
 
         Raises
         ------
         UsageError
-            If the lake is in object storage, which holds tables only.
+            If the lake is in object storage, which holds tables only, and ``lake_state`` is not set.
         """
-        if isinstance(self.lake, str):
+        found = self.find_beside_lake(name)
+        if found is None:
             raise UsageError(
                 f"{name} lies in the lake's folder, and {self.lake} is none: object storage holds tables only.",
-                hint=instead,
+                hint=" ".join(filter(None, (instead, _STATE_HINT))),
                 lake=self.lake,
             )
-        return self.lake / name
+        return found
 
     def override(self, *, start: Path | None = None, typed: bool = False, **given: Any) -> Config:
         """Return a copy in which the values that are given, and not None, win over every other source.
@@ -625,6 +643,8 @@ def _spark_remote(value: Any, base: Path) -> str:
 
 def _spark_lake(value: Any, base: Path) -> str:
     text = _text(str(value) if isinstance(value, Path) else value, base)
+    if text == OWN_CACHE:
+        return text
     if "://" not in text:
         return str(_path(text, base))
     if urlsplit(text).password is not None:
@@ -690,6 +710,7 @@ _Converter = Callable[[Any, Path], Any]
 SETTINGS: dict[str, tuple[str, _Converter]] = {
     "lake": (LAKE_PLACES, _lake),
     "lake_cache": ("a folder", _path),
+    "lake_state": ("a folder", _path),
     "lake_cache_gigabytes": (_POSITIVE, partial(_number, lowest=1e-6, highest=1e9)),
     "lake_name": ("a text", _text),
     "timezone": ("an IANA time zone such as Africa/Lagos", _zone),
@@ -733,7 +754,7 @@ SETTINGS: dict[str, tuple[str, _Converter]] = {
     "oidc_name_claim": ("the name of a claim, such as sub", _text),
     "engine": (f"{DUCKDB} or {SPARK}", partial(_choice, allowed=(DUCKDB, SPARK))),
     "spark_remote": ("an address such as sc://spark.example:15002, without a token", _spark_remote),
-    "spark_lake": ("a folder, or an address such as s3a://bucket/lake, without a password", _spark_lake),
+    "spark_lake": ("a folder, an address such as s3a://bucket/lake, without a password, or cache", _spark_lake),
     "spark_format": ("parquet or delta", partial(_choice, allowed=("parquet", "delta"))),
     "spark_settings": (
         'a table such as { "spark.sql.shuffle.partitions" = "400" }, without secrets',

@@ -17,6 +17,7 @@ import numpy as np
 from audio_batch.decoding import resample
 from audio_batch.errors import AudioUsageError
 from batch_base.files import replaced_file
+from research.corpus.kept_sources import refuse_kept
 
 MAX_RATE = 24_000
 MAX_SECONDS = 8.0
@@ -190,6 +191,11 @@ class Catalogue:
         -------
         int
             How many rows were written.
+
+        Raises
+        ------
+        AudioUsageError
+            A clip's package or repository is kept for evaluation.
         """
         rows: list[dict[str, Any]] = []
         total = 0
@@ -201,6 +207,8 @@ class Catalogue:
         return total + self._merge(rows)
 
     def _store(self, clip: Clip) -> Iterator[dict[str, Any]]:
+        package = clip.origin.package
+        refuse_kept(self.table, **{"repository" if "/" in package else "package": package})
         signal, rate = prepare_signal(clip.signal, clip.sampling_rate)
         pieces = [signal] if clip.pair_id or clip.whole else cut_long_clip(signal, rate)
         for number, piece in enumerate(pieces):

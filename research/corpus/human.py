@@ -26,6 +26,8 @@ from research.corpus.cutting import (
     measure_voicing,
     trim_edges,
 )
+from research.corpus.evaluation_only import read_evaluation_only
+from research.corpus.kept_sources import refuse_kept
 from research.corpus.manifest import Clip, read_clips, replace_source, write_manifest
 from research.corpus.origins import BareRepository, DebianPackage, Origin
 from research.corpus.reading import READERS, unpack_queen
@@ -70,11 +72,12 @@ def load_sources(path: str | Path = SOURCES) -> list[Source]:
     Raises
     ------
     AudioUsageError
-        When an entry has an unknown layout, or neither or both of package and repository.
+        When an entry has an unknown layout, neither or both of package and repository, or is kept for evaluation.
     """
     with Path(path).open("rb") as file:
         sources = [Source(**entry) for entry in tomllib.load(file)["source"]]
     for source in sources:
+        refuse_kept(Path(path), repository=source.repository, package=source.package)
         if source.layout not in READERS or bool(source.package) == bool(source.repository):
             raise AudioUsageError(
                 f"{path}: source {source.name!r} has layout {source.layout!r}, package {source.package!r}, "
@@ -168,6 +171,9 @@ def _make_clips(
     order = [recordings[index] for index in rng.permutation(len(recordings))]
     words: dict[tuple[str, int], list[Signal]] = {}
     for name, speaker, data in order:
+        if speaker.lower() in read_evaluation_only().speakers:
+            tally.dropped["speaker is on the evaluation side"] += 1
+            continue
         if source.skip and re.search(source.skip, name):
             tally.dropped["skipped by name"] += 1
             continue

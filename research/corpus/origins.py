@@ -41,6 +41,7 @@ class DebianPackage:
         archive = _find_archive(downloads, package) or _download(downloads, package)
         self.version = unquote(archive.name.split("_")[1])
         if not self._root.exists():
+            self._root.parent.mkdir(exist_ok=True)
             _run(["dpkg-deb", "-x", str(archive), str(self._root)])
 
     def names(self) -> list[str]:
@@ -53,7 +54,7 @@ class DebianPackage:
 
 
 class BareRepository:
-    """The newest commit of a bare git repository.
+    """The newest commit of a bare git repository, or of one of its branches.
 
     Parameters
     ----------
@@ -61,9 +62,11 @@ class BareRepository:
         ``owner/name``.
     mirror
         Folder that holds ``owner+name/repo`` (or ``owner+name.git``).
+    branch
+        The branch to read instead, such as ``gh-pages``.
     """
 
-    def __init__(self, repository: str, mirror: Path) -> None:
+    def __init__(self, repository: str, mirror: Path, *, branch: str = "") -> None:
         name = repository.replace("/", "+")
         places = [mirror / name / "repo", mirror / f"{name}.git", mirror / name]
         self._folder = next((place for place in places if place.is_dir()), None)
@@ -72,16 +75,26 @@ class BareRepository:
                 f"{repository}: no snapshot in {mirror}",
                 hint=f"Put a bare clone at {places[0]}, or leave this source out with --only.",
             )
-        self.version = self._git("rev-parse", "HEAD").decode().strip()
+        self.version = self._resolve(repository, branch)
 
     def names(self) -> list[str]:
         """Paths of all files in the newest commit, sorted."""
-        listing = self._git("ls-tree", "-r", "-z", "--name-only", "HEAD").decode("utf-8", "surrogateescape")
+        listing = self._git("ls-tree", "-r", "-z", "--name-only", self.version).decode("utf-8", "surrogateescape")
         return sorted(name for name in listing.split("\0") if name)
 
     def read(self, name: str) -> bytes:
         """Bytes of one file."""
-        return self._git("cat-file", "blob", f"HEAD:{name}")
+        return self._git("cat-file", "blob", f"{self.version}:{name}")
+
+    def _resolve(self, repository: str, branch: str) -> str:
+        for name in [f"refs/heads/{branch}", f"refs/remotes/origin/{branch}"] if branch else ["HEAD"]:
+            try:
+                return self._git("rev-parse", "--verify", "--quiet", name).decode().strip()
+            except AudioUsageError:
+                continue
+        raise AudioUsageError(
+            f"{repository}: the clone has no branch {branch!r}", hint="Clone it with all branches (git clone --mirror)."
+        )
 
     def _git(self, *arguments: str) -> bytes:
         return _run(["git", "-C", str(self._folder), *arguments])

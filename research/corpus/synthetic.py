@@ -17,7 +17,7 @@ from research.corpus.catalogue import Catalogue, read_rows, write_manifest
 
 ENGINES = (
     *("espeak", "flite", "festival", "pico", "openjtalk", "gnuspeech", "piper", "kokoro", "hibari"),
-    *("repositories", "copies", "lectura", "lyra"),
+    *("copies", "lectura", "lyra"),
 )
 
 
@@ -35,7 +35,7 @@ def collect_synthetic(
     work
         Folder for clips, tables and unpacked packages; vocoders copy the clips of its ``human.csv``.
     mirror
-        Folder of bare clones named ``owner+name``, for the engines that read public repositories.
+        Folder of bare clones named ``owner+name``, for the engine that is built from one (Lyra).
     only
         Names out of `ENGINES`; all of them if not given.
     manifest

@@ -85,7 +85,8 @@ def serve(
         return
 
     desk = session.desk()
-    desk = desk.configure(lake=service_folder(desk).parent)
+    if not isinstance(desk.config.lake, str):
+        desk = desk.configure(lake=service_folder(desk).parent)
     settings = ServiceSettings(
         desk=desk,
         host=host,

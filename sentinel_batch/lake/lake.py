@@ -19,7 +19,7 @@ from sentinel_batch.errors import LakeNotFoundError, LakeReadOnlyError
 from sentinel_batch.lake.commits import StagedFile, commit_files, delete_rows, stage_frame
 from sentinel_batch.lake.lease import find_lease_holder
 from sentinel_batch.lake.locks import LockHolder, find_holder, held_lock
-from sentinel_batch.lake.logs import open_log
+from sentinel_batch.lake.logs import is_newest, open_log
 from sentinel_batch.lake.mirror import Cache, find_mirror, open_mirror, refuse_mirror
 from sentinel_batch.lake.publishing import Publisher, find_publisher
 from sentinel_batch.lake.snapshot import Snapshot
@@ -152,6 +152,12 @@ class Lake:
         tables = Snapshot.take(self.path)
         self._publisher.note(tables.versions)
         return tables
+
+    def is_newest(self, name: str, version: int | None) -> bool:
+        """Tell whether a table's newest commit is still this one."""
+        if self._publisher is not None:
+            return self._publisher.mirror.catch_up(name) == version
+        return is_newest(self.path / name, version)
 
     def append(self, name: str, frame: pl.DataFrame, *, commit_id: str | None = None) -> None:
         """Append rows to a table in one atomic commit."""

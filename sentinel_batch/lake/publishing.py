@@ -172,10 +172,11 @@ class Publisher:
 
     def _advance(self, name: str, version: int | None) -> None:
         hold = self._held()
-        if hold is not None and name not in _UNGUARDED:
-            # Work that changes nothing, such as deleting no rows, commits nothing.
-            moved = self.store.exists(_entry(name, version))
-            hold.versions[name] = (-1 if version is None else version) + moved
+        if hold is None or name in _UNGUARDED:
+            return
+        # Work that changes nothing, such as deleting no rows, commits nothing.
+        if self.store.exists(_entry(name, version)):
+            hold.versions[name] = 0 if version is None else version + 1
 
 
 _PUBLISHERS: dict[Path, Publisher] = {}

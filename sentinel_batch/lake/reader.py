@@ -14,6 +14,7 @@ table stay on disk for a day or more, so neither a commit nor ``maintain`` can p
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 
@@ -59,7 +60,7 @@ class LakeReader:
         self._seconds = seconds
         self._engine = Engine(path, memory_limit, KEPT_TABLE_BYTES)
         self._newest = Snapshot(path, Snapshot.take(path).versions, self._engine)
-        self._renewing = threading.Lock()
+        self._renewing, self._looked = threading.Lock(), 0.0
 
     def __enter__(self) -> LakeReader:
         return self
@@ -83,9 +84,14 @@ class LakeReader:
             If the lake is gone: a disk that was unmounted must not look like tables without rows.
         """
         Lake.open(self._path)
-        # Under a lock, so that requests after a commit share the logs that the first of them opens.
+        asked = time.monotonic()
+        # Under a lock, so that requests after a commit share the logs that the first of them opens; who waited takes
+        # what was looked up since, for a look at object storage takes long.
         with self._renewing:
-            self._newest = self._newest.renew()
+            if self._looked < asked:
+                begun = time.monotonic()
+                self._newest = self._newest.renew()
+                self._looked = begun
             newest = self._newest
         limit = self._seconds if seconds is None else seconds
         return newest.within(None if limit is None else Deadline(limit))

@@ -30,6 +30,8 @@ QUEUE_SIZE = 1000
 """Alerts that may wait for a client; one that is further behind is dropped, and can resume."""
 
 _LOOK_SECONDS = 0.5
+_REMOTE_LOOK_SECONDS = 5.0
+"""Object storage is paid by the request, and each look at all tables is nine."""
 _ORDER = ("open", "reviewed")
 
 
@@ -143,7 +145,7 @@ class Hub:
                     await asyncio.sleep(0)
             except Exception as error:
                 log.warning("New alerts cannot be read: %s", error)
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_LOOK_SECONDS if self._desk.lake.store is None else _REMOTE_LOOK_SECONDS)
 
     def _find_last(self) -> int:
         newest: int | None = self._desk.tables.scan(FRAUD_ALERTS.name).select(pl.col("id").max()).collect().item()
@@ -151,6 +153,8 @@ class Hub:
 
     def _look(self) -> list[dict[str, Any]]:
         table = self._desk.lake.path / FRAUD_ALERTS.name
+        if self._desk.lake.store is not None:
+            self._desk.lake.snapshot()  # Brings here what other machines committed, for the scoring of events as well.
         if self._version is not None and is_newest(table, self._version):
             return []
         version = self._desk.lake.snapshot().versions[FRAUD_ALERTS.name]

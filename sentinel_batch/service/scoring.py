@@ -237,7 +237,8 @@ class Scorer:
 
     def _refresh(self, missing: Mapping[str, int], kept: Collection[str]) -> None:
         """Read what was committed to the lake since, and callers who are not held; in a thread, while nobody scores."""
-        if not self._is_current():
+        # Where the lake is in object storage, logs here know of a commit only once somebody looked there.
+        if not self._desk.lake.is_newest(CALL_RECORDS.name, self._tables.versions[CALL_RECORDS.name]):
             self._catch_up()
         by_start: defaultdict[int, list[str]] = defaultdict(list)
         for caller, since in missing.items():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
 
 from sentinel_batch.desk import Desk
+from sentinel_batch.errors import SentinelError
 
 MIB = 1 << 20
 
@@ -100,15 +102,27 @@ class ServiceSettings:
     @cached_property
     def scrub(self) -> Callable[[str], str]:
         """Take paths of this machine out of a message that leaves it."""
-        lake = str(self.folder.parent)
-        return lambda text: text.replace(lake, "the lake")
+        return hide_lake(self.desk)
 
 
 def service_folder(desk: Desk) -> Path:
     """Return the folder of the service beside the lake's tables; it is private to the user who serves."""
-    return desk.config.beside_lake(
-        ".service", "Serve a lake in a folder: what the service must not lose lies there."
-    ).absolute()
+    return desk.config.beside_lake(".service").absolute()
+
+
+def hide_lake(desk: Desk) -> Callable[[str], str]:
+    """Return what takes a lake's place, and that of what is kept beside it, out of messages that leave this machine."""
+    places = [str(service_folder(desk).parent), str(desk.config.lake)]
+    if isinstance(desk.config.lake, str):
+        with suppress(SentinelError):  # Its mirror; one that was not opened is in no message.
+            places.append(str(desk.lake.path))
+
+    def hide(text: str) -> str:
+        for place in places:
+            text = text.replace(place, "the lake")
+        return text
+
+    return hide
 
 
 def is_loopback(host: str) -> bool:

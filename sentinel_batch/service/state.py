@@ -53,6 +53,7 @@ class Service:
         self.settings = settings
         self.desk: Desk = settings.desk
         self.reader = LakeReader(self.desk.create_lake(), seconds=settings.answer_seconds)
+        settings.scrub("")  # Made now that the lake is open: a failure must not need it to be.
         self.answers = AnswerCache(settings.kept_answers)
         self.keys = KeyStore(settings.folder)
         self.doorkeeper = Doorkeeper(self.keys, settings.insecure_local, read_tokens(self.desk.config))

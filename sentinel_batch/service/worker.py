@@ -21,6 +21,7 @@ from batch_base.plain import to_plain
 from sentinel_batch.config import Config
 from sentinel_batch.desk import Desk
 from sentinel_batch.service.failures import describe
+from sentinel_batch.service.settings import hide_lake
 
 log = logging.getLogger("sentinel_batch.service")
 
@@ -57,7 +58,7 @@ def work(orders: Connection, config: Config, max_expansion: int) -> None:
 
 
 def _do(order: Order, desk: Desk, max_expansion: int, report: Report) -> Outcome:
-    scrub = _scrub(desk)
+    scrub = hide_lake(desk)
     try:
         status, body = _TASKS[order.kind](order.parameters, desk, max_expansion, report)
         return status, to_plain(body)
@@ -69,11 +70,6 @@ def _do(order: Order, desk: Desk, max_expansion: int, report: Report) -> Outcome
     except Exception:
         log.exception("A job of the kind %s failed", order.kind)
         return 500, {"detail": "The job has failed; the log of the service says where.", "code": "unexpected"}
-
-
-def _scrub(desk: Desk) -> Callable[[str], str]:
-    lake = str(desk.config.lake)
-    return lambda text: text.replace(lake, "the lake")
 
 
 def _reporter(orders: Connection) -> Report:

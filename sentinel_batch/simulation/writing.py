@@ -60,9 +60,9 @@ def check_own(desk: Desk, ingest_ids: Iterable[str]) -> None:
     strange = sorted(tables.committed(CALL_RECORDS.name, held) - set(ingest_ids))
     if strange or not held:
         raise UsageError(
-            f"The lake {tables.path} already holds calls that are not of this simulation.",
+            f"The lake {desk.lake.place} already holds calls that are not of this simulation.",
             hint="A population goes into a lake of its own: name an empty folder with --lake.",
-            lake=str(tables.path),
+            lake=desk.lake.place,
         )
 
 

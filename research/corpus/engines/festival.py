@@ -1,4 +1,4 @@
-"""Festival: diphone, unit selection and HTS voices of the Debian packages, in eight languages."""
+"""Festival: diphone and HTS voices of the Debian packages, in five languages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,6 @@ VOICES = (
     Voice("czech_krb", "festvox-czech-krb", "diphone", "cs", "iso-8859-2", "GPL-3.0-or-later", 40),
     Voice("suo_fi_lj_diphone", "festvox-suopuhe-lj", "diphone", "fi", "latin-1", "LGPL-2.1-or-later", 30),
     Voice("hy_fi_mv_diphone", "festvox-suopuhe-mv", "diphone", "fi", "latin-1", "LGPL-2.1-or-later", 30),
-    Voice("msu_ru_nsh_clunits", "festvox-ru", "unit_selection", "ru", "utf-8", "BSD-like", 45),
 )
 
 

@@ -186,7 +186,7 @@ def settle_model(session: Session, model: str | None) -> Any:
 
 def find_voices(config: Config) -> Path | None:
     """Return the folder of the voiceprints beside the lake, or None if there is none."""
-    folder = None if isinstance(config.lake, str) else config.lake / VOICEPRINTS
+    folder = config.find_beside_lake(VOICEPRINTS)
     return folder if folder is not None and folder.is_dir() else None
 
 

@@ -91,7 +91,7 @@ def simulate_agents(
     """
     desk = open_desk(lake, config)
     plan = AgentPlan(subscribers, days, seed, start, boxes, desk.config.timezone, desk.config.region)
-    desk.config.beside_lake(FOLDER, "Simulate into a folder; copy it into the bucket if it is wanted there.")
+    folder = desk.config.beside_lake(FOLDER)
     target = desk.create_lake()
     with full_disk_reported(target.path), recorded_run(target, "simulate", plan.to_dict()) as run:
         society = found_society(plan)
@@ -108,7 +108,7 @@ def simulate_agents(
             "calls": int(register.calls.sum()),
             "boxes": sum(band.box_id is not None for band in society.bands),
         }
-        return _write_truth(target.path / FOLDER, society, register, run.counts)
+        return _write_truth(folder, society, register, run.counts)
 
 
 def _name_day(plan: AgentPlan, day: int) -> SimulatedDay:
@@ -192,7 +192,7 @@ class _Register:
 
 def _write_truth(folder: Any, society: Society, register: _Register, counts: dict[str, Any]) -> PopulationTruth:
     """Write the truth as the other design does; ``truth.parquet`` comes last, whole."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     plan = {**society.plan.to_dict(), **counts}
     (folder / PLAN_FILE).write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
     # A grid 2 km wide: neighbours in number are neighbours in place.

@@ -176,7 +176,7 @@ def simulate_population(
         boxes, sims_per_box,
     )  # fmt: skip
     desk = open_desk(lake, config)
-    desk.config.beside_lake(FOLDER, "Simulate into a folder; copy it into the bucket if it is wanted there.")
+    folder = desk.config.beside_lake(FOLDER)
     target = desk.create_lake()
     with full_disk_reported(target.path), recorded_run(target, "simulate", plan.to_dict()) as run:
         population = plan_population(plan)
@@ -192,7 +192,7 @@ def simulate_population(
                 progress(f"{start + dt.timedelta(days=day)}", day + 1, days)
         run.counts = {"calls": int(tally.calls.sum()), **_count(population)}
         return write_truth(
-            target.path / FOLDER, plan, population.directory, population.members, population.offences,
+            folder, plan, population.directory, population.members, population.offences,
             population.cells, tally, run.counts, ledger.midnight(0),
         )  # fmt: skip
 

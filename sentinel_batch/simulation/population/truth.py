@@ -82,7 +82,8 @@ def read_truth(lake: DeskLike = None, *, config: ConfigLike = None) -> Populatio
     UsageError
         If the lake was not simulated, or not to the end.
     """
-    folder = open_desk(lake, config).lake.path / FOLDER
+    desk = open_desk(lake, config)
+    folder = desk.config.beside_lake(FOLDER) if isinstance(desk.config.lake, str) else desk.lake.path / FOLDER
     if not (folder / TRUTH_FILE).is_file():
         raise UsageError(
             f"There is no truth at {folder / TRUTH_FILE}: the lake was not simulated, or not to the end.",
@@ -149,7 +150,7 @@ def write_truth(
     midnight: dt.datetime,
 ) -> PopulationTruth:
     """Write the truth beside the lake's tables; ``truth.parquet`` comes last, whole."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     numbers = _describe(plan, directory, members, offences, tally, midnight)
     facts = {**plan.to_dict(), **counts}
     (folder / PLAN_FILE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

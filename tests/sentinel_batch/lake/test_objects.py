@@ -409,8 +409,9 @@ def test_copies_take_no_more_room_than_they_may(s3: ObjectStore, tmp_path: Path)
 
 def test_what_lies_beside_a_lake_needs_a_folder(s3: ObjectStore, tmp_path: Path) -> None:
     lake = Lake.create(fresh_address())
-    with pytest.raises(UsageError, match="simulation lies in the lake's folder"):
+    with pytest.raises(UsageError, match="simulation lies in the lake's folder") as refused:
         sb.simulate_population(lake=lake, subscribers=1_000, days=1)
+    assert "SENTINEL_LAKE_STATE=DIR" in refused.value.hint
     with pytest.raises(UsageError, match="need a folder of this machine"):
         sb.maintain(lake=lake, keep_days=3)
     with pytest.raises(LakeNotFoundError, match=r"is what this machine remembers of the lake s3://"):
@@ -420,6 +421,19 @@ def test_what_lies_beside_a_lake_needs_a_folder(s3: ObjectStore, tmp_path: Path)
         done = subprocess.run(line, capture_output=True, text=True, timeout=60, cwd=tmp_path)
         assert done.returncode == ExitCode.USAGE, done.stdout
         assert "object storage holds tables only" in json.loads(done.stdout)["error"]["message"]
+
+
+def test_a_simulated_population_is_the_same_as_in_a_folder(s3: ObjectStore, tmp_path: Path) -> None:
+    address, state = fresh_address(), tmp_path / "state"
+    there, here = sb.open(address, lake_state=state), sb.open(tmp_path / "lake")
+    told = [sb.simulate_population(desk, subscribers=1_000, days=2, boxes=1) for desk in (there, here)]
+    assert told[0].numbers.equals(told[1].numbers) and told[0].folder.is_relative_to(state)
+    assert sb.read_truth(there).plan == sb.read_truth(here).plan
+    calls = [desk.tables.read("call_records").drop("processed_at") for desk in (there, here)]
+    assert calls[0].height > 1_000 and calls[0].sort(calls[0].columns).equals(calls[1].sort(calls[1].columns))
+    # Another lake has a truth of its own, in the same folder.
+    with pytest.raises(UsageError, match="was not simulated"):
+        sb.read_truth(sb.open(Lake.create(fresh_address()), lake_state=state))
 
 
 def subprocess_open(folder: Path) -> None:

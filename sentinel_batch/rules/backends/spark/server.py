@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 PORT = 15002
 """Where a Spark Connect server listens unless its address says otherwise."""
 
+_CONNECTORS = "Start it with the connector of its Hadoop (S3: --packages org.apache.hadoop:hadoop-aws:VERSION)"
+
 PATIENCE = 10.0
 """Seconds within which a server must take a connection."""
 
@@ -26,6 +29,7 @@ _SETTINGS = {"spark.sql.ansi.enabled": "true"}
 """Unless they are configured: sums that overflow, and divisions by zero, are errors, as in DuckDB."""
 
 _OTHERWISE = "--engine duckdb runs the rules on this machine."
+_NO_CONNECTOR = re.compile(r"No FileSystem for scheme|Class org\.apache\.hadoop\.fs\.\S+ not found")
 _FILE_TROUBLE = ("PATH_NOT_FOUND", "FAILED_READ_FILE", "FileNotFound", "No such file", "Object Store error")
 
 
@@ -72,6 +76,11 @@ class Server:
             return LakeDamagedError(
                 f"Spark at {self.remote} cannot read the lake at {self.lake}: {first_line(error)}",
                 hint="If its machines find the lake elsewhere, set [spark] lake; else run sentinel-batch doctor.",
+            )
+        if _NO_CONNECTOR.search(str(error)):
+            return EngineError(
+                f"Spark at {self.remote} has nothing that reads {self.lake}: {first_line(error)}",
+                hint=f'{_CONNECTORS}; where its machines see this one\'s cache, [spark] lake = "cache" does without.',
             )
         return EngineError(
             f"Spark at {self.remote} failed: {first_line(error)}",

@@ -10,10 +10,10 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
-from sentinel_batch.config import Config
+from sentinel_batch.config import OWN_CACHE, Config
 from sentinel_batch.desk import Desk
 from sentinel_batch.errors import ConfigurationError, LakeDamagedError
-from sentinel_batch.lake import Snapshot, list_actions
+from sentinel_batch.lake import Snapshot, fetch_files, list_actions
 from sentinel_batch.profiles import load_overlapping
 from sentinel_batch.schema import CALL_RECORDS, PROFILES, TABLES
 
@@ -44,11 +44,18 @@ def locate_lake(config: Config, path: Path) -> str:
     Raises
     ------
     ConfigurationError
-        If Spark would take the address for a pattern.
+        If Spark would take the address for a pattern, or would read all of a table from a cache that has some of it.
     """
+    if config.spark_lake == OWN_CACHE and config.spark_format == DELTA:
+        raise ConfigurationError(
+            'The cache has the files of the period, and format = "delta" reads any of a table.',
+            hint='Set [spark] format = "parquet" beside lake = "cache", or name the lake as Spark finds it.',
+            key="spark.format",
+        )
     named = str(config.lake)
-    own = named.replace("s3://", "s3a://", 1) if "://" in named else str(path.absolute())
-    address = config.spark_lake or own
+    here = config.spark_lake == OWN_CACHE or "://" not in named
+    own = str(path.absolute()) if here else named.replace("s3://", "s3a://", 1)
+    address = own if config.spark_lake in (None, OWN_CACHE) else str(config.spark_lake)
     if _PATTERN & set(address):
         raise ConfigurationError(
             f"Spark takes the lake's address {address} for a pattern.",
@@ -124,6 +131,8 @@ def _read_files(session: SparkSession, desk: Desk, name: str, files: Sequence[Pa
     if not files:
         return _make_empty(session, columns)
     root = locate_lake(desk.config, lake)
+    if desk.config.spark_lake == OWN_CACHE:
+        fetch_files(files)
     addresses = [f"{root}/{file.relative_to(lake).as_posix()}" for file in files]
     schema = ", ".join(f"{column} {_TYPES[kind]}" for column, kind in columns.items())
     return session.read.schema(schema).option("basePath", f"{root}/{name}").parquet(*addresses)

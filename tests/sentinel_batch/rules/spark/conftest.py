@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from spark_servers import run_sail, run_spark
 
+HERE = Path(__file__).parent
+
 Settings = dict[str, Any]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process of ``--dist loadgroup`` have all tests on Apache Spark, so that it starts once."""
+    for item in items:
+        called = getattr(item, "callspec", None)
+        chosen = called is not None and called.params.get("engine") == "spark"
+        if item.path.parent == HERE and (chosen or "spark" in getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group("spark"))
 
 
 @pytest.fixture(scope="session")

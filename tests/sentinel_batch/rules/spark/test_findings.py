@@ -40,6 +40,7 @@ Settings = dict[str, Any]
 
 NOON = datetime(2026, 1, 22, 12, tzinfo=UTC)
 CASES = [(rule, case) for rule in list_rules() for case in read_cases(rule)]
+NAMES = [f"{rule.id}: {case.name}" for rule, case in CASES]
 QUICK = {next((rule.id, case.name) for case in read_cases(rule) if case.findings) for rule in list_rules()}
 
 
@@ -62,11 +63,23 @@ def compare(lake: Path | Lake, engine: Settings, **options: Any) -> int:
     return here.findings.height
 
 
-def test_on_bundled_and_on_generated_calls(engine: Settings, tmp_path: Path) -> None:
-    make_small(tmp_path)
-    found = freeze(detect(tmp_path, SMALL, ["17d"], **engine))
+def count_kept(folder: Path, lakes: Iterable[str], engine: Settings) -> int:
+    """Check that all rules find what is written down, and return how many find something."""
+    make_small(folder)
+    found = freeze(detect(folder, lakes, ["17d"], **engine))
     assert found == frozen(found)
-    assert sum(count > 0 for count, _ in found.values()) > 8
+    return sum(count > 0 for count, _ in found.values())
+
+
+def test_on_bundled_and_on_generated_calls(sail: Settings, tmp_path: Path) -> None:
+    assert count_kept(tmp_path, SMALL, sail) > 8
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("lake", ["generated", pytest.param("bundled", marks=pytest.mark.slow)])
+def test_on_the_same_calls_with_apache_spark(lake: str, spark: Settings, tmp_path: Path) -> None:
+    """The night of the rehearsal reads the bundled calls, too."""
+    assert count_kept(tmp_path, [lake], spark)
 
 
 @pytest.mark.cluster
@@ -89,10 +102,17 @@ def test_on_a_population_of_every_window_period_and_choice_of_calls(sail: Settin
 @pytest.mark.parametrize(
     ("rule", "case"),
     slow_but(QUICK, CASES, lambda pair: (pair[0].id, pair[1].name)),
-    ids=[f"{rule.id}: {case.name}" for rule, case in CASES],
+    ids=NAMES,
 )
-def test_in_the_cases_of_rules(rule: Rule, case: RuleCase, engine: Settings) -> None:
-    assert check_case(rule, case, **engine) == ""
+def test_in_the_cases_of_rules(rule: Rule, case: RuleCase, sail: Settings) -> None:
+    assert check_case(rule, case, **sail) == ""
+
+
+@pytest.mark.cluster
+@pytest.mark.slow
+@pytest.mark.parametrize(("rule", "case"), CASES, ids=NAMES)
+def test_in_the_cases_of_rules_with_apache_spark(rule: Rule, case: RuleCase, spark: Settings) -> None:
+    assert check_case(rule, case, **spark) == ""
 
 
 def test_in_an_empty_lake(engine: Settings, tmp_path: Path) -> None:
