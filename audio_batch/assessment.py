@@ -63,6 +63,7 @@ _NOTHING: dict[str, Any] = {
     "segments": (),
     "reasons": (),
     "notices": (),
+    "splices": (),
 }  # fmt: skip
 
 

@@ -67,6 +67,30 @@ class Reason:
 
 
 @dataclass(frozen=True)
+class Splice:
+    """A stretch that differs from the rest of its call as inserted synthetic speech does.
+
+    Attributes
+    ----------
+    channel, role
+        As in `SegmentScore`.
+    start, end
+        Seconds from the beginning of the recording; good to about two seconds.
+    strength
+        How far the evidence exceeds that of the rest of the call, against what is needed to be named: 1 or more.
+    why
+        What differs, in words.
+    """
+
+    channel: int
+    role: str | None
+    start: float
+    end: float
+    strength: float
+    why: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The spoof scorer's answer for one recording.
 
@@ -92,6 +116,8 @@ class Verdict:
         None.
     model_sha256
         Hash of the model's files; of a network that was plugged in, of its file. Empty where it is not known.
+    splices
+        Stretches that look inserted. They do not change score and label, which are about the call as a whole.
     """
 
     path: str
@@ -110,6 +136,7 @@ class Verdict:
     reasons: tuple[Reason, ...] = ()
     notices: tuple[str, ...] = field(default=())
     model_sha256: str = ""
+    splices: tuple[Splice, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain types, ready for JSON."""

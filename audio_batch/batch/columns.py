@@ -71,6 +71,7 @@ EVIDENCE = {
     "worst_score": REAL,
     "reasons": DOCUMENT,
     "notices": TEXTS,
+    "splices": DOCUMENT,
 }
 
 VERIFICATION = {

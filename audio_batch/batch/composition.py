@@ -83,6 +83,7 @@ def _describe_verdict(verdict: Verdict | None) -> Row:
         "segment_count": len(verdict.segments),
         "reasons": [asdict(reason) for reason in verdict.reasons],
         "notices": list(verdict.notices),
+        "splices": [asdict(splice) for splice in verdict.splices],
         **{f"worst_{name}": getattr(worst, name, None) for name in ("channel", "start", "end", "score")},
         "status": "scored" if verdict.abstention is None else "abstained",
     }

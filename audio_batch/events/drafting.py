@@ -9,7 +9,7 @@ from typing import Any
 
 from audio_batch.routing import route
 from audio_batch.sar import draft_sar
-from audio_batch.verdict import Reason, SegmentScore, Verdict, Verification
+from audio_batch.verdict import Reason, SegmentScore, Splice, Verdict, Verification
 
 
 def draft_report(
@@ -55,6 +55,7 @@ def _restore_verdict(path: Path, row: Mapping[str, Any], segments: Sequence[Mapp
         "segments": tuple(SegmentScore(**segment) for segment in segments),
         "reasons": tuple(Reason(**reason) for reason in row["reasons"]),
         "notices": tuple(row["notices"]),
+        "splices": tuple(Splice(**splice) for splice in row["splices"]),
     }
     return Verdict(**(given | own))
 

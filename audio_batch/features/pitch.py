@@ -177,6 +177,9 @@ def _rank_candidates(rows: Indices, heights: Floats, lags: Floats) -> tuple[Indi
 
 def _find_path(frequency: Doubles, strength: Doubles) -> Doubles:
     """Return the frequencies (NaN = voiceless) of the path that wins most strength after the cost of its jumps."""
+    # Most frames have few candidates, and most columns nobody.
+    used = int(np.isfinite(strength).any(axis=0).sum())
+    frequency, strength = frequency[:, :used], strength[:, :used]
     voiced = frequency > 0
     octaves = np.log2(np.where(voiced, frequency, 1.0))
     jumps = OCTAVE_JUMP_COST * np.abs(octaves[1:, None, :] - octaves[:-1, :, None])
@@ -185,7 +188,7 @@ def _find_path(frequency: Doubles, strength: Doubles) -> Doubles:
     costs = np.where(same, np.where(voiced[1:, None, :], jumps, 0), VOICING_COST)
     total = strength[0]
     origins = np.empty(costs.shape[:2], dtype=np.intp)
-    places = np.arange(CANDIDATES)
+    places = np.arange(used)
     for step, cost in enumerate(costs):
         reached = total[:, None] - cost
         origins[step] = reached.argmax(axis=0)

@@ -108,7 +108,7 @@ class Spectrum:
 
     def transform_with(self, window: Floats) -> Complexes:
         """Transform the same frames with another window, shape (window,); returns shape (frames, bins)."""
-        return rfft(self.frames * window, self.fft_length).astype(np.complex64, copy=False)
+        return np.asarray(rfft(self.frames * window, self.fft_length), dtype=np.complex64)
 
     def find_bins(self, low: float, high: float) -> slice:
         """Return the bins with low <= frequency < high, in Hz; the last band takes the Nyquist bin too."""

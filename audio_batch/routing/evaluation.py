@@ -15,6 +15,7 @@ from audio_batch.verdict import Verdict, Verification
 from batch_base.hashing import hash_value
 
 _DECIMALS = 9
+_SHOWN_SPLICES = 5
 _VOLATILE = ("latency_ms", "path")
 
 
@@ -110,7 +111,7 @@ def _fire(
 ) -> tuple[FiredRule, ...]:
     checked = list(_check_verification(policy, verification, unanswered))
     verified = verification is not None and not any(rule.id.startswith("verification_") for rule in checked)
-    fired = [*_check_voice(policy, verdict), *_check_composite(policy, composite), *checked]
+    fired = [*_check_voice(policy, verdict), *_check_splices(verdict), *_check_composite(policy, composite), *checked]
     fired += [_fire_context(rule, readings) for rule in policy.rules if _holds(rule, readings, verified)]
     if all(rule.action == "ALLOW" for rule in fired):
         fired.append(FiredRule("low_risk", "ALLOW", "No rule asks for more.", {"composite_risk": composite}))
@@ -142,6 +143,15 @@ def _check_label(policy: Policy, verdict: Verdict) -> Iterator[FiredRule]:
     if action != "ALLOW":
         reason = f"The scorer's label is {verdict.label}."
         yield FiredRule(f"label_{verdict.label}", action, reason, {"label": verdict.label})
+
+
+def _check_splices(verdict: Verdict | None) -> Iterator[FiredRule]:
+    """A sentence that looks inserted asks for a step-up, whatever the policy, and by itself for no more."""
+    spans = [(splice.start, splice.end) for splice in verdict.splices] if verdict is not None else []
+    if spans:
+        places = ", ".join(f"{start:.0f} to {end:.0f} s" for start, end in spans[:_SHOWN_SPLICES])
+        reason = f"Speech at {places} differs from the rest of the call as inserted synthetic speech does."
+        yield FiredRule("spliced_speech", "REQUIRE_STEP_UP", reason, {"splices": len(spans)})
 
 
 def _check_composite(policy: Policy, composite: float | None) -> Iterator[FiredRule]:

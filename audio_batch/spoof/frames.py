@@ -284,6 +284,13 @@ def _lag_basis(bins: int) -> NDArray[np.float64]:
     return np.asarray(weights[:, None] * np.cos(angles) / (2 * (bins - 1)))
 
 
+@cache
+def _filter_basis(bins: int) -> Array:
+    """Turn 11 coefficients into their frequency response, shape (11, 2 bins): real and imaginary parts in turns."""
+    angles = np.pi / (bins - 1) * np.arange(LPC_ORDER + 1)[:, None] * np.arange(bins)
+    return np.asarray(np.exp(-1j * angles).astype(np.complex64).view(np.float32))
+
+
 def _solve_prediction(
     correlation: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -310,7 +317,7 @@ def _predict(spectra: NDArray[np.complex64], power: Array) -> tuple[Array, Array
     emphasised = power * emphasis
     correlation = emphasised.astype(np.float64) @ _lag_basis(bins)
     coefficients, reflection, error = _solve_prediction(correlation)
-    filters = rfft(coefficients.astype(np.float32), n=2 * (bins - 1), axis=1)
+    filters = (coefficients.astype(np.float32) @ _filter_basis(bins)).view(np.complex64)
     left = np.asarray(irfft(spectra * np.sqrt(emphasis) * filters, axis=1), dtype=np.float32)
     spread, skewness, kurtosis = measure_moments(left, axis=1)
     peaks = np.log(np.maximum(left.max(axis=1), -left.min(axis=1)) / spread + EPS)
@@ -367,7 +374,7 @@ def _lags(sampling_rate: int) -> tuple[int, int]:
 def _cosines_by_lag(sampling_rate: int, bins: int) -> Array:
     """Cosines of the angles that bins turn by in so many samples, shape (lags, bins)."""
     lags = np.arange(_lags(sampling_rate)[1] + 2)[:, None]
-    return np.cos(np.pi / (bins - 1) * lags * np.arange(bins)).astype(np.float32)
+    return np.asarray(np.cos(np.pi / (bins - 1) * lags * np.arange(bins)), dtype=np.float32)
 
 
 @cache

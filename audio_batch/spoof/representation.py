@@ -154,7 +154,7 @@ class Spectra:
     @cached_property
     def rows(self) -> NDArray[np.intp]:
         """The same within the stretch."""
-        return self.speech + self.short.start
+        return np.asarray(self.speech + self.short.start)
 
     @cached_property
     def layers(self) -> Array:

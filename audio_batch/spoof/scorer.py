@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from math import exp, log
 from os import PathLike, fspath
 from typing import Any
@@ -30,7 +30,8 @@ from audio_batch.spoof.evidence import (
 from audio_batch.spoof.metrics import log_odds
 from audio_batch.spoof.model import Model, ModelLike, load_model
 from audio_batch.spoof.segment_scorer import SEGMENT_SECONDS, SegmentScorer
-from audio_batch.verdict import Label, Reason, SegmentScore, Verdict
+from audio_batch.spoof.splices import SpliceEvidence
+from audio_batch.verdict import Label, Reason, SegmentScore, Splice, Verdict
 from batch_base.progress import tell_share
 
 BATCH = 32
@@ -194,6 +195,7 @@ class _Work:
     outside: list[float] = field(default_factory=list)
     powers: list[NDArray[np.float32]] = field(default_factory=list)
     strongest: list[tuple[float, int, NDArray[np.float32], NDArray[np.float64]]] = field(default_factory=list)
+    inserted: SpliceEvidence = field(default_factory=SpliceEvidence.of)
 
     def add(self, segments: Iterable[Segment]) -> None:
         """Score segments as they come, in batches."""
@@ -206,7 +208,9 @@ class _Work:
             self.channel_class = classify_channel(batch)
             self.channel = self.model.select_channel(self.channel_class)
         rate = self.channel.sampling_rate
-        out = self.channel.score([resample(s.signal, s.sampling_rate, rate) for s in batch])
+        signals = [resample(s.signal, s.sampling_rate, rate) for s in batch]
+        out = self.channel.score(signals)
+        self.inserted.add(out.values, signals, rate)
         for segment, odds in zip(batch, out.log_odds, strict=True):
             value = round(1 / (1 + exp(-float(np.clip(odds, -20, 20)))), 6)
             self.scores.append(
@@ -226,6 +230,7 @@ class _Work:
         """Put the verdict together."""
         limits = load_limits(profile)
         deciding = self._choose_channel()
+        splices = self._find_splices()
         evidence = self._weigh(deciding)
         value = self._aggregate(deciding)
         abstention = evidence.abstain(limits) or self._doubt_model()
@@ -246,7 +251,8 @@ class _Work:
             abstention=abstention,
             segments=tuple(self.scores),
             reasons=self._explain(deciding),
-            notices=(*self._notice(deciding, value), *self._notice_model()),
+            notices=(*self._notice(deciding, value), *map(_say_splice, splices), *self._notice_model()),
+            splices=splices,
         )
 
     def _doubt_model(self) -> str | None:
@@ -285,6 +291,13 @@ class _Work:
         # The mean of the top share of a normal distribution, in standard deviations: pdf(z) / share.
         return float(norm.pdf(norm.isf(share)) / share) * self.channel.spread
 
+    def _find_splices(self) -> tuple[Splice, ...]:
+        """Return the splices of all channels but the agent's, where there is another one."""
+        channels = {s.channel for s in self.scores if s.role != "agent"} or {s.channel for s in self.scores}
+        rows = {number: [i for i, s in enumerate(self.scores) if s.channel == number] for number in sorted(channels)}
+        found = (self.inserted.find([self.scores[i] for i in chosen], chosen) for chosen in rows.values())
+        return tuple(chain.from_iterable(found))
+
     def _weigh(self, channel: int) -> Evidence:
         rows = [i for i, s in enumerate(self.scores) if s.channel == channel]
         outside = float(np.median([self.outside[i] for i in rows])) if rows else 0.0
@@ -308,6 +321,10 @@ class _Work:
         return tuple(
             f"Channel {s.channel}, {s.start:.1f} to {s.end:.1f} s: segments up to {s.score:.2f}" for s in spans[:20]
         )
+
+
+def _say_splice(splice: Splice) -> str:
+    return f"Channel {splice.channel}, {splice.start:.1f} to {splice.end:.1f} s looks inserted: {splice.why}"
 
 
 def _shift(score: float, by: float) -> float:

@@ -150,6 +150,9 @@ def _reasons(item: dict[str, Any]) -> list[list[str]]:
         for r in item["reasons"]
         if isinstance(r.get("contribution"), int | float)
     ]
+    rows += [
+        [f"✂ {clock(s['start'])} – {clock(s['end'])}", visible(f"Looks inserted: {s['why']}")] for s in item["splices"]
+    ]
     rows += [["Note", visible(str(notice))] for notice in item["notices"]]
     if item["abstention"]:
         rows.insert(0, ["No label", say(item["abstention"])])

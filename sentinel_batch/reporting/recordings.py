@@ -162,6 +162,7 @@ def describe_recording(row: dict[str, Any], segments: list[dict[str, Any]], *, d
         "issues": _load(row["issues"], []),
         "reasons": _load(row["reasons"], []),
         "notices": _load(row["notices"], []),
+        "splices": _load(row.get("splices"), []),
         "worst_segments": choose_worst(segments),
         "timeline": _timeline(segments, row["duration"]) if drawn else None,
         "verification": _verification(row),

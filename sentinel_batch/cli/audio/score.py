@@ -86,7 +86,8 @@ def _refuse_score(recording: Recording, error: dict[str, str]) -> Entry:
 
 
 def _score_row(entry: Entry) -> tuple[Any, ...]:
-    remark = entry["abstention"] or ", ".join(entry["issues"])
+    spans = [f"spliced? {splice['start']:.0f}-{splice['end']:.0f} s" for splice in entry["splices"]]
+    remark = ", ".join([*spans, *([entry["abstention"]] if entry["abstention"] else entry["issues"])])
     if entry["error"] is not None:
         return entry["path"], None, None, None, entry["error"]["code"]
     return entry["path"], show_score(entry["score"]), entry["label"], entry["confidence"], remark

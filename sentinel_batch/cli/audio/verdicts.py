@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from audio_batch.verdict import Label, Reason, SegmentScore, Verdict
+from audio_batch.verdict import Label, Reason, SegmentScore, Splice, Verdict
 from sentinel_batch.errors import UsageError
 
 VerdictFile = Annotated[
@@ -69,9 +69,10 @@ def _build(entry: Mapping[str, Any], file: Path) -> Verdict:
     facts = _check(entry, _VERDICT, file, "")
     segments = [SegmentScore(**_check(one, _SEGMENT, file, "segments.")) for one in _objects(entry, "segments", file)]
     reasons = [Reason(**_check(one, _REASON, file, "reasons.")) for one in _objects(entry, "reasons", file)]
+    splices = [Splice(**_check(one, _SPLICE, file, "splices.")) for one in _objects(entry, "splices", file)]
     notices = tuple(str(notice) for notice in entry.get("notices") or ())
     facts |= {"notices": notices, "model_sha256": str(entry.get("model_sha256") or "")}
-    return Verdict(**facts, segments=tuple(segments), reasons=tuple(reasons))
+    return Verdict(**facts, segments=tuple(segments), reasons=tuple(reasons), splices=tuple(splices))
 
 
 def _objects(entry: Mapping[str, Any], name: str, file: Path) -> list[dict[str, Any]]:
@@ -133,6 +134,14 @@ _VERDICT: dict[str, Check] = {
     "speech_seconds": _NUMBER,
     "channel_class": _TEXT,
     "abstention": _or_null(_TEXT),
+}
+_SPLICE: dict[str, Check] = {
+    "channel": ("a count", _is_count),
+    "role": _or_null(_TEXT),
+    "start": _NUMBER,
+    "end": _NUMBER,
+    "strength": _NUMBER,
+    "why": _TEXT,
 }
 _SEGMENT: dict[str, Check] = {
     "channel": ("a count", _is_count),

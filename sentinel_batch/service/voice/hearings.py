@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from audio_batch.verdict import Reason, SegmentScore, Verdict, Verification
+from audio_batch.verdict import Reason, SegmentScore, Splice, Verdict, Verification
 from batch_base.database import Database
 from sentinel_batch.window import now
 
@@ -96,7 +96,9 @@ class HearingStore:
 def _read_verdict(fields: dict[str, Any]) -> Verdict:
     segments = tuple(SegmentScore(**item) for item in fields.pop("segments"))
     reasons = tuple(Reason(**item) for item in fields.pop("reasons"))
-    return Verdict(**fields | {"segments": segments, "reasons": reasons, "notices": tuple(fields["notices"])})
+    splices = tuple(Splice(**item) for item in fields.pop("splices", ()))
+    own = {"segments": segments, "reasons": reasons, "splices": splices, "notices": tuple(fields["notices"])}
+    return Verdict(**fields | own)
 
 
 def _read_verification(fields: dict[str, Any] | None) -> Verification | None:

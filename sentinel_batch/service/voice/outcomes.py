@@ -84,6 +84,7 @@ def describe_detection(found: dict[str, Any], session_id: str, latency_ms: float
         "segments": verdict["segments"],
         "reasons": verdict["reasons"],
         "notices": verdict["notices"],
+        "splices": verdict["splices"],
     }
 
 

@@ -21,6 +21,7 @@ from audio_batch.routing import (
     load_policy,
     route,
 )
+from audio_batch.verdict import Splice
 from tests.audio_batch.routing.routing_samples import SAFE, make_verdict, make_verification
 
 SETTINGS = settings(derandomize=True, database=None, deadline=None, max_examples=examples(200))
@@ -315,3 +316,15 @@ def test_numbers_of_numpy_count_as_numbers() -> None:
     missing = route(make_verdict(0.3), context=plain | {"amount": np.float32("nan")})
     assert "amount" in missing.missing_inputs
     assert "amount" in route(make_verdict(0.3), context=plain | {"amount": np.bool_(True)}).missing_inputs
+
+
+@pytest.mark.parametrize("policy", list_policies())
+def test_a_splice_asks_for_a_step_up_and_by_itself_for_no_more(policy: str) -> None:
+    span = Splice(0, None, 61.0, 66.0, 1.4, "unlike the rest of the call in voice and line")
+    clean, spliced = make_verdict(0.05), replace(make_verdict(0.05), splices=(span,))
+    before, after = (route(verdict, make_verification(), SAFE, policy) for verdict in (clean, spliced))
+    rule = next(rule for rule in after.rules_fired if rule.id == "spliced_speech")
+    assert (rule.action, rule.values) == ("REQUIRE_STEP_UP", {"splices": 1})
+    assert "61 to 66 s" in rule.reason
+    assert severity(after) == max(severity(before), ACTIONS.index("REQUIRE_STEP_UP"))
+    assert after.composite_risk == before.composite_risk

@@ -1,0 +1,1 @@
+"""How the detector of spliced sentences was made: calls with and without one, composed of clips, and its training."""
