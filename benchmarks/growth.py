@@ -1,0 +1,285 @@
+"""What a night costs as nights add up: ``python -m benchmarks.growth [--nights 400] [--calls 50000] [--table]``.
+
+A population with known fraud in it is simulated for six weeks, and its days come in again and again, the fraudsters'
+numbers being new ones each time: so the history of alerts grows, night 398 has the very calls of night 20, and nothing
+but the history is different. All nights run in one process, through the code of ``nightly``; processor time is taken as
+each step ends. The product's clock goes on by a day a night, and all files grow a day older.
+
+Figures are appended to a file as the nights go by; ``--table`` prints what they come to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from sentinel_batch.desk import Desk
+
+FIRST_DAY = date(2026, 1, 5)
+"""A Monday."""
+
+BEGIN = clock(3)
+"""When a night begins, in UTC."""
+
+DAY_SECONDS = 86_400
+
+PERIOD = 42
+"""Days after which the same calls come again: whole weeks, and a divisor of 378, the nights between 20 and 398."""
+
+CALLS_A_DAY = 5.5
+"""Calls of a simulated subscriber a day."""
+
+KEPT_FILES = 7
+"""Files of the newest nights that are still in the inbox."""
+
+RENAMED = ("simbox", "wangiri", "irsf", "short_duration", "sequential_dialling", "call_masking")
+"""Kinds of fraud that have new numbers each time; the others use numbers of honest people, or none that exist."""
+
+COLUMNS = (
+    "call_timestamp", "caller_number", "callee_number", "duration_seconds", "call_direction", "termination_cause",
+    "location_code", "imei", "imsi", "trunk",
+)  # fmt: skip
+"""What the files have."""
+
+READ_AT = (20, 60, 100, 200, 300, 400)
+"""Nights after which the commands of an analyst are measured, too."""
+
+STEPS = ("ingest", "profiles", "detect", "alerts", "boxes", "cases", "report", "pack")
+
+
+def main() -> None:
+    """Work the nights, or print the table of those that were worked."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.growth", description=__doc__)
+    parser.add_argument("--nights", type=int, default=400)
+    parser.add_argument("--calls", type=int, default=50_000, help="calls a night, about")
+    parser.add_argument("--folder", type=Path, default=Path("growth"), help="for lake, inbox and figures; made anew")
+    parser.add_argument("--table", action="store_true", help="print the table at the end")
+    parser.add_argument("--only-table", action="store_true", help="of figures that are there")
+    chosen = parser.parse_args()
+    figures = chosen.folder / "figures.jsonl"
+    if not chosen.only_table:
+        shutil.rmtree(chosen.folder, ignore_errors=True)
+        chosen.folder.mkdir(parents=True)
+        work_nights(chosen.folder, figures, chosen.nights, chosen.calls)
+    if chosen.table or chosen.only_table:
+        print(make_table([json.loads(line) for line in figures.read_text("utf-8").splitlines()]))
+
+
+class Clock:
+    """The product's clock, from now on: it stands at a moment, and goes on from there."""
+
+    def __init__(self) -> None:
+        from sentinel_batch import window
+
+        self._real = window.now
+        for name, module in list(sys.modules.items()):
+            if name.startswith("sentinel_batch") and vars(module).get("now") is self._real:
+                vars(module)["now"] = self.read
+        self.set(self._real())
+
+    def set(self, moment: datetime) -> None:
+        """Go to a moment."""
+        self._moment, self._began = moment, self._real()
+
+    def read(self) -> datetime:
+        """Return the time."""
+        return self._moment + (self._real() - self._began)
+
+
+def age_files(lake: Path) -> None:
+    """Make all files of a lake a day older: what is removed by its age is told by the system's clock."""
+    for file in lake.rglob("*"):
+        if file.is_file() and file.name != "sentinel-lake.json":
+            facts = file.stat()
+            os.utime(file, (facts.st_atime - DAY_SECONDS, facts.st_mtime - DAY_SECONDS))
+
+
+def work_nights(folder: Path, figures: Path, nights: int, calls: int) -> None:
+    """Work so many nights in one lake, and write down what each costs."""
+    from sentinel_batch.cli import tune_allocator
+
+    tune_allocator()
+    import sentinel_batch as sb
+    from sentinel_batch.nightly import inbox as inbox_memory
+
+    # A file that was written a moment ago would be read again in the next night, which no real night has.
+    vars(inbox_memory)["_SETTLED_SECONDS"] = 0.0
+    days = Days(folder / "population", round(calls / CALLS_A_DAY))
+    inbox, now = folder / "inbox", Clock()
+    inbox.mkdir()
+    desk = sb.open(folder / "lake", inbox=inbox, reports=folder / "reports", keep_reports=90, timezone="Africa/Lagos")
+    with figures.open("w", encoding="utf-8") as out:
+        for night in range(1, nights + 1):
+            days.write(night, inbox)
+            now.set(datetime.combine(FIRST_DAY + timedelta(days=night), BEGIN, UTC))
+            facts = {"night": night, **work_night(desk), **look_at(desk)}
+            if night in READ_AT:
+                facts["commands"] = measure_commands(desk, folder / "by-hand")
+            age_files(desk.lake.path)
+            print(json.dumps(facts), file=out, flush=True)
+            steps = " ".join(f"{name} {facts['cpu'].get(name, 0):.2f}" for name in STEPS)
+            print(f"night {night}: {facts['cpu']['total']:.2f} s; {steps}; {facts['alerts']:,} alerts", flush=True)
+
+
+class Days:
+    """The simulated days, written one by one as files of call records.
+
+    Parameters
+    ----------
+    folder
+        For the population.
+    subscribers
+        Its size.
+    """
+
+    def __init__(self, folder: Path, subscribers: int) -> None:
+        import polars as pl
+
+        from sentinel_batch.lake import Lake
+        from sentinel_batch.simulation.population import simulate_population
+
+        truth = simulate_population(
+            lake=folder, subscribers=max(subscribers, 1000), days=PERIOD, boxes=6, sims_per_box=10, start=FIRST_DAY
+        )
+        kinds = pl.col("kind").is_in(RENAMED) & pl.col("number").str.contains(r"^\+\d{11,}$")
+        self._renamed = truth.fraud().filter(kinds)["number"].to_list()
+        self._calls = Lake.open(folder).snapshot().scan("call_records")
+
+    def write(self, night: int, inbox: Path) -> None:
+        """Put the calls of the day before a night into the inbox, and take the oldest file away."""
+        round_, place = divmod(night - 1, PERIOD)
+        day = FIRST_DAY + timedelta(days=place)
+        self._read(day, round_).write_csv(inbox / f"calls-{night:04}.csv", datetime_format="%Y-%m-%dT%H:%M:%SZ")
+        (inbox / f"calls-{night - KEPT_FILES:04}.csv").unlink(missing_ok=True)
+
+    def _read(self, day: date, round_: int) -> pl.DataFrame:
+        import polars as pl
+
+        new = {number: rename(number, round_) for number in self._renamed}
+        calls = self._calls.filter(pl.col("local_date") == day).select(COLUMNS).collect()
+        return calls.with_columns(
+            pl.col("call_timestamp") + timedelta(days=PERIOD * round_),
+            pl.col("caller_number", "callee_number").replace(new),
+        ).sort("call_timestamp", "caller_number", "callee_number")
+
+
+def rename(number: str, round_: int) -> str:
+    """Return another number of the same network; numbers that follow one another still do."""
+    return f"{number[:-7]}{(int(number[-7:]) + 1_234_567 * round_) % 10_000_000:07}"
+
+
+def work_night(desk: Desk) -> dict[str, Any]:
+    """Work one night; return the seconds of processor time of each step, and of all."""
+    from sentinel_batch.nightly import run_nightly
+
+    seconds: Counter[str] = Counter()
+    start = last = time.process_time()
+
+    def note(step: Any) -> None:
+        nonlocal last
+        seconds[step.name] += time.process_time() - last
+        last = time.process_time()
+
+    result = run_nightly(lake=desk, on_step=note)
+    total = time.process_time() - start
+    if result.status != "success":
+        sys.exit(f"The night ended with {result.status}: {result.error or result.failed_files}")
+    cpu = {name: round(value, 4) for name, value in seconds.items()} | {"total": round(total, 4)}
+    found = {step.name: step.counts for step in result.steps}
+    return {"cpu": cpu, "records": found["ingest"]["records_inserted"], "suspects": found["detect"].get("findings", 0)}
+
+
+def look_at(desk: Desk) -> dict[str, Any]:
+    """Return how many files a lake has, how long its logs are, and what its tables hold."""
+    tables, path = desk.lake.snapshot(), desk.lake.path
+    files = {name: len(tables.files(name)) for name in tables.versions if tables.versions[name] is not None}
+    entries = {name: len(list((path / name / "_delta_log").iterdir())) for name in files}
+    on_disk = {name: sum(1 for _ in (path / name).rglob("*.parquet")) for name in files}
+    sizes = [file.stat().st_size for file in path.rglob("*") if file.is_file()]
+    return {
+        "alerts": tables.read("fraud_alerts").height,
+        "cases": tables.read("cases").height,
+        "files": files,
+        "files_on_disk": on_disk,
+        "log_entries": entries,
+        "versions": {name: tables.versions[name] for name in files},
+        "megabytes": round(sum(sizes) / 1e6, 1),
+        "resident_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+
+
+def measure_commands(desk: Desk, out: Path) -> dict[str, float]:
+    """Return the seconds of processor time that an analyst's commands take, of a lake that was just opened."""
+    from sentinel_batch.maintenance import diagnose
+    from sentinel_batch.reporting import write_report
+    from sentinel_batch.scores import list_suspects
+
+    commands: dict[str, Callable[[Desk], object]] = {
+        "alerts list": lambda desk: desk.list_alerts(limit=50),
+        "queue": lambda desk: list_suspects(lake=desk),
+        "report": lambda desk: write_report(lake=desk, out=out),
+        "doctor": lambda desk: diagnose(desk),
+    }
+    found = {}
+    for name, command in commands.items():
+        with taking_time(found, name):
+            command(desk.snapshot())
+    shutil.rmtree(out)
+    return found
+
+
+@contextmanager
+def taking_time(found: dict[str, float], name: str) -> Iterator[None]:
+    start = time.process_time()
+    yield
+    found[name] = round(time.process_time() - start, 4)
+
+
+def make_table(nights: list[dict[str, Any]]) -> str:
+    """Compare the nights around the twentieth with the last five."""
+    early, late = [n for n in nights if 18 <= n["night"] <= 22] or nights[:5], nights[-5:]
+    heads = [f"{part[0]['night']} to {part[-1]['night']}" for part in (early, late)]
+    lines = [f"| processor time, s | nights {heads[0]} | nights {heads[1]} | ratio |", "|---|---:|---:|---:|"]
+    for name in (*sorted({name for n in nights for name in n["cpu"]} - {"total"}, key=order), "total"):
+        first, last = (statistics.median(n["cpu"].get(name, 0.0) for n in part) for part in (early, late))
+        ratio = f"**{last / first:.2f}**" if first >= 0.05 or last >= 0.05 else ""
+        lines.append(f"| {name} | {first:.2f} | {last:.2f} | {ratio} |")
+    lines += ["", f"| in the lake | night {early[-1]['night']} | night {late[-1]['night']} |", "|---|---:|---:|"]
+    for name in ("records", "suspects", "alerts", "cases", "megabytes", "resident_mib"):
+        lines.append(f"| {name} | {early[-1][name]:,} | {late[-1][name]:,} |")
+    for name in ("files", "files_on_disk", "log_entries"):
+        lines.append(f"| {name} | {sum(early[-1][name].values()):,} | {sum(late[-1][name].values()):,} |")
+    read = [n for n in nights if "commands" in n]
+    if read:
+        lines += [
+            "",
+            "| command, s | " + " | ".join(f"night {n['night']}" for n in read) + " |",
+            "|---|" + "---:|" * len(read),
+        ]
+        for name in read[0]["commands"]:
+            lines.append(f"| {name} | " + " | ".join(f"{n['commands'][name]:.2f}" for n in read) + " |")
+    return "\n".join(lines)
+
+
+def order(name: str) -> tuple[int, str]:
+    return (STEPS.index(name) if name in STEPS else len(STEPS), name)
+
+
+if __name__ == "__main__":
+    main()
