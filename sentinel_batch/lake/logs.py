@@ -17,6 +17,7 @@ from polars.exceptions import PolarsError
 from sentinel_batch.errors import LakeDamagedError
 
 _ENTRY = re.compile(r"(\d{20})\.json")
+_ENTRY_LENGTH = len(f"{0:020}.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.parquet")
 
 
@@ -35,10 +36,12 @@ def newest_version(table: Path, known: int | None = None) -> int | None:
             known += 1
         return known
     try:
-        names = [entry.name for entry in (table / "_delta_log").iterdir()]
+        names = os.listdir(f"{table}/_delta_log")  # noqa: PTH208 - as in _has_entry
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return max((int(found[1]) for name in names if (found := _ENTRY.fullmatch(name))), default=None)
+    # A log holds a month of entries. Their names have one length, so the last one in the alphabet is the newest.
+    newest = max((name for name in names if len(name) == _ENTRY_LENGTH and _ENTRY.fullmatch(name)), default=None)
+    return None if newest is None else int(newest[:20])
 
 
 def is_newest(table: Path, version: int | None) -> bool:
