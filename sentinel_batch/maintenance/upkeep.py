@@ -36,8 +36,8 @@ MIN_RETENTION_HOURS = 24
 NIGHTLY_ROWS = 20_000_000
 """Calls after which a night packs no further day (some 28 s of processor time); ``maintain`` does the rest."""
 
-NIGHTLY_LOG_ENTRIES = 10
-"""Commits after which a night condenses a table's log: whoever opens the table reads the checkpoint and so many more."""
+NIGHTLY_COMMITS = 8
+"""Commits after which a night looks at a table and condenses its log: whoever opens it reads so many entries at most."""
 
 NIGHTLY_UNNEEDED = 16
 """Files that no reader needs any more from which a night removes them: it takes two commits."""
@@ -198,9 +198,10 @@ def pack_calls(lake: DeskLike = None, *, most_rows: int = NIGHTLY_ROWS, config: 
 def tidy_lake(lake: DeskLike = None, *, config: ConfigLike = None) -> MaintenanceResult:
     """Keep files and logs of all tables bounded, however many nights there were; the night's last step on the lake.
 
-    Small files are merged, but for call records, which :func:`pack_calls` has packed; logs are condensed; files that
-    left a table more than :data:`DEFAULT_RETENTION_HOURS` ago are removed. Each only where enough has gathered, so that
-    most nights change little. What is left to :func:`maintain` is what killed runs left, and the archive.
+    Of a table with :data:`NIGHTLY_COMMITS` or more since its last checkpoint, small files are merged (but for call
+    records, which :func:`pack_calls` has packed), files that left it more than :data:`DEFAULT_RETENTION_HOURS` ago are
+    removed, if they are :data:`NIGHTLY_UNNEEDED` or more, and the log is condensed. So most nights look at few tables.
+    What is left to :func:`maintain` is what killed runs left, and the archive.
 
     Parameters
     ----------
@@ -225,10 +226,12 @@ def tidy_lake(lake: DeskLike = None, *, config: ConfigLike = None) -> Maintenanc
     result, clock = MaintenanceResult(new_run_id(), dry_run=False), time.perf_counter()
     with desk.lake.lock(desk.config.lock_timeout), desk.lake.staging() as staging:
         tables = desk.lake.snapshot()
-        for name in (name for name, version in tables.versions.items() if version is not None):
+        for name, version in tables.versions.items():
+            if version is None or version - last_checkpoint(desk.lake, name) < NIGHTLY_COMMITS:
+                continue
             if name != CALL_RECORDS.name:
                 result.compacted += compact_table(desk.lake, tables, name, staging, result.run_id, nightly=True)
-            _tidy(desk.lake, name, result, DEFAULT_RETENTION_HOURS, NIGHTLY_UNNEEDED, NIGHTLY_LOG_ENTRIES)
+            _tidy(desk.lake, name, result, DEFAULT_RETENTION_HOURS, NIGHTLY_UNNEEDED)
     result.processing_time_seconds = time.perf_counter() - clock
     return result
 
@@ -259,9 +262,7 @@ def _work(
         _tidy(lake, name, result, retention_hours)
 
 
-def _tidy(
-    lake: Lake, name: str, result: MaintenanceResult, retention_hours: int, least_files: int = 1, least_entries: int = 1
-) -> None:
+def _tidy(lake: Lake, name: str, result: MaintenanceResult, retention_hours: int, least_files: int = 1) -> None:
     """Remove what no version of a table needs, and condense its log; each step is a commit of its own.
 
     Parameters
@@ -272,8 +273,8 @@ def _tidy(
         Gets what was done.
     retention_hours
         What left the table so long ago is not needed.
-    least_files, least_entries
-        Files to remove, and commits since the last checkpoint, from which it is worth it.
+    least_files
+        Files to remove from which it is worth two commits.
     """
     table = lake.open_table(name)
     if table is None:
@@ -282,7 +283,7 @@ def _tidy(
     result.vacuumed_files += files
     result.vacuumed_bytes += size
     newest = lake.open_table(name) if files and not result.dry_run else table
-    if newest is not None and newest.version() - last_checkpoint(lake, name) >= least_entries:
+    if newest is not None and newest.version() > last_checkpoint(lake, name):
         result.checkpoints.append(name)
         if not result.dry_run:
             newest.create_checkpoint()
