@@ -239,7 +239,7 @@ def measure_commands(desk: Desk, out: Path) -> dict[str, float]:
         "report": lambda desk: write_report(lake=desk, out=out),
         "doctor": lambda desk: diagnose(desk),
     }
-    found = {}
+    found: dict[str, float] = {}
     for name, command in commands.items():
         with taking_time(found, name):
             command(desk.snapshot())

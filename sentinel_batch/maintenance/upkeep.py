@@ -37,7 +37,7 @@ NIGHTLY_ROWS = 20_000_000
 """Calls after which a night packs no further day (some 28 s of processor time); ``maintain`` does the rest."""
 
 NIGHTLY_COMMITS = 8
-"""Commits after which a night looks at a table and condenses its log: whoever opens it reads so many entries at most."""
+"""Commits after which a night looks at a table and condenses its log: whoever opens it reads no more entries."""
 
 NIGHTLY_UNNEEDED = 16
 """Files that no reader needs any more from which a night removes them: it takes two commits."""
