@@ -118,6 +118,15 @@ class TableLog:
         placed = [(self.folder / unquote(action["path"]), *map(action.get, _BOUNDS)) for action in self.actions]
         return cast(list[PlacedFile], sorted(placed, key=itemgetter(0)))
 
+    @cached_property
+    def marks(self) -> dict[Path, str]:
+        """For each file its place, size and time of writing: a lake made anew in this place may repeat names."""
+        return {
+            self.folder
+            / unquote(action["path"]): f"{action['path']} {action['size_bytes']} {action['modification_time']}"
+            for action in self.actions
+        }
+
 
 def recall_log(table: Path, version: int) -> TableLog | None:
     """Return a table's log at a version, from memory if it was the last one that this process looked at.

@@ -154,6 +154,12 @@ class Snapshot:
             )
         ]
 
+    def mark_files(self, name: str, files: Sequence[Path]) -> dict[Path, str]:
+        """Return for each of some files a text that stands for its content: no other file ever bears it."""
+        log = self._log(name)
+        marks = {} if log is None else log.marks
+        return {file: marks[file] for file in files}
+
     def connect(
         self, *names: str, since: datetime | None = None, until: datetime | None = None, memory_limit: str = "3GB"
     ) -> duckdb.DuckDBPyConnection:
