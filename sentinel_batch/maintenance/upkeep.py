@@ -42,6 +42,9 @@ NIGHTLY_COMMITS = 8
 NIGHTLY_UNNEEDED = 16
 """Files that no reader needs any more from which a night removes them: it takes two commits."""
 
+NIGHTLY_UNNEEDED_BYTES = 256 * 1024 * 1024
+"""Bytes of such files from which it does so, however few they are."""
+
 _DUCKDB_SPILL_HOURS = 24
 
 
@@ -200,7 +203,7 @@ def tidy_lake(lake: DeskLike = None, *, config: ConfigLike = None) -> Maintenanc
 
     Of a table with :data:`NIGHTLY_COMMITS` or more since its last checkpoint, small files are merged (but for call
     records, which :func:`pack_calls` has packed), files that left it more than :data:`DEFAULT_RETENTION_HOURS` ago are
-    removed, if they are :data:`NIGHTLY_UNNEEDED` or more, and the log is condensed. So most nights look at few tables.
+    removed, if they are :data:`NIGHTLY_UNNEEDED` or more, or large, and the log is condensed. So most nights look at few tables.
     What is left to :func:`maintain` is what killed runs left, and the archive.
 
     Parameters
@@ -298,13 +301,13 @@ def _remove_results(lake: Lake, hours: int, dry_run: bool) -> int:
 def _vacuum(
     lake: Lake, name: str, table: DeltaTable, retention_hours: int, least: int, dry_run: bool
 ) -> tuple[int, int]:
-    """Remove files that no version within the retention needs, those of killed runs included, if they are so many."""
+    """Remove files that no version within the retention needs, those of killed runs included, if there are enough."""
     unneeded = table.vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
-    if len(unneeded) < least:
-        return 0, 0
-    known = lake.list_sizes(name)
+    known = lake.list_sizes(name) if unneeded else {}
     sizes = [known.get(lake.path / name / file, 0) for file in unneeded]
-    if not dry_run:
+    if len(unneeded) < least and sum(sizes) < NIGHTLY_UNNEEDED_BYTES:
+        return 0, 0
+    if unneeded and not dry_run:
         table.vacuum(retention_hours, dry_run=False, enforce_retention_duration=False, full=True)
     return len(unneeded), sum(sizes)
 

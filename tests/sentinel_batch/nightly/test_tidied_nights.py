@@ -14,7 +14,8 @@ from sentinel_batch.maintenance import compaction, upkeep
 from tests.sentinel_batch.nightly.nights import clock_at, night_of
 from tests.sentinel_batch.nightly.test_nightly import NOON, Desk, assert_same
 
-NIGHTS = 7
+NIGHTS = 4
+_VOLATILE = ("at", "run_id", "commit_id", "content_id")
 
 
 def work(root: Path) -> tuple[Desk, dict[str, Any]]:
@@ -30,7 +31,7 @@ def work(root: Path) -> tuple[Desk, dict[str, Any]]:
         for file in desk.inbox.iterdir():
             file.unlink()
     assert result.report is not None
-    report: dict[str, Any] = json.loads(result.report.json.read_text())
+    report: dict[str, Any] = json.loads(result.report.json.read_text().replace(str(root), ""))
     return desk, report
 
 
@@ -45,7 +46,7 @@ def test_alerts_cases_and_report_are_the_same_with_and_without(tmp_path: Path, m
     monkeypatch.setattr(compaction, "MIN_SMALL_FILES", 2)
     tidied, found = work(tmp_path / "tidied")
     before, after = (Lake.open(desk.lake).snapshot() for desk in (plain, tidied))
-    assert len(before.files("alert_events")) >= NIGHTS > 3 > len(after.files("alert_events"))
+    assert len(before.files("alert_events")) >= NIGHTS > 2 >= len(after.files("alert_events"))
     assert_same(tidied.tables(), plain.tables())
     assert expected["alerts"] and expected["detection"]["complete"]
     for name in ("volume", "quality", "alerts", "cases", "boxes", "scorecard"):
@@ -57,7 +58,5 @@ def test_alerts_cases_and_report_are_the_same_with_and_without(tmp_path: Path, m
 def _tame(value: Any) -> Any:
     """Leave out clock times and ids of runs."""
     if isinstance(value, dict):
-        return {
-            key: _tame(one) for key, one in value.items() if not key.endswith(("_at", "run_id")) and key != "history"
-        }
+        return {key: _tame(one) for key, one in value.items() if key not in _VOLATILE and not key.endswith("_at")}
     return [_tame(one) for one in value] if isinstance(value, list) else value
