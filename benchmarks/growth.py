@@ -60,6 +60,15 @@ COLUMNS = (
 READ_AT = (20, 60, 100, 200, 300, 400)
 """Nights after which the commands of an analyst are measured, too."""
 
+COMPARED = range(18, 23)
+"""Nights that are compared, and those whole periods later."""
+
+LEAST_SECONDS = 0.05
+"""A ratio of less says nothing."""
+
+PARTITIONED = ("call_records", "profiles", "box_traces")
+"""Tables that have files of their own for each day."""
+
 STEPS = ("ingest", "profiles", "detect", "alerts", "boxes", "cases", "report", "pack", "tidy")
 
 
@@ -255,29 +264,57 @@ def taking_time(found: dict[str, float], name: str) -> Iterator[None]:
 
 
 def make_table(nights: list[dict[str, Any]]) -> str:
-    """Compare the nights around the twentieth with the last five."""
-    early, late = [n for n in nights if 18 <= n["night"] <= 22] or nights[:5], nights[-5:]
-    heads = [f"{part[0]['night']} to {part[-1]['night']}" for part in (early, late)]
-    lines = [f"| processor time, s | nights {heads[0]} | nights {heads[1]} | ratio |", "|---|---:|---:|---:|"]
-    for name in (*sorted({name for n in nights for name in n["cpu"]} - {"total"}, key=order), "total"):
-        first, last = (statistics.median(n["cpu"].get(name, 0.0) for n in part) for part in (early, late))
-        ratio = f"**{last / first:.2f}**" if first >= 0.05 or last >= 0.05 else ""
-        lines.append(f"| {name} | {first:.2f} | {last:.2f} | {ratio} |")
-    lines += ["", f"| in the lake | night {early[-1]['night']} | night {late[-1]['night']} |", "|---|---:|---:|"]
+    """Compare nights around the twentieth with later ones that had the same calls."""
+    parts = choose_nights({night["night"]: night for night in nights})
+    heads = [f"{part[0]['night']} to {part[-1]['night']}" for part in parts]
+    lines = [
+        "| processor time, s (median) | " + " | ".join(heads) + " | last / first |",
+        "|---|" + "---:|" * (len(parts) + 1),
+    ]
+    for name in (*sorted({name for night in nights for name in night["cpu"]} - {"total"}, key=order), "total"):
+        found = [statistics.median(night["cpu"].get(name, 0.0) for night in part) for part in parts]
+        ratio = f"**{found[-1] / found[0]:.2f}**" if max(found[0], found[-1]) >= LEAST_SECONDS else ""
+        lines.append(f"| {name} | " + " | ".join(f"{value:.2f}" for value in found) + f" | {ratio} |")
+    ends = [part[-1] for part in parts]
+    lines += [
+        "",
+        "| in the lake | " + " | ".join(f"night {end['night']}" for end in ends) + " |",
+        "|---|" + "---:|" * len(ends),
+    ]
     for name in ("records", "suspects", "alerts", "cases", "megabytes", "resident_mib"):
-        lines.append(f"| {name} | {early[-1][name]:,} | {late[-1][name]:,} |")
+        lines.append(f"| {name} | " + " | ".join(f"{end[name]:,}" for end in ends) + " |")
     for name in ("files", "files_on_disk", "log_entries"):
-        lines.append(f"| {name} | {sum(early[-1][name].values()):,} | {sum(late[-1][name].values()):,} |")
-    read = [n for n in nights if "commands" in n]
-    if read:
-        lines += [
-            "",
-            "| command, s | " + " | ".join(f"night {n['night']}" for n in read) + " |",
-            "|---|" + "---:|" * len(read),
-        ]
-        for name in read[0]["commands"]:
-            lines.append(f"| {name} | " + " | ".join(f"{n['commands'][name]:.2f}" for n in read) + " |")
-    return "\n".join(lines)
+        lines.append(f"| {name} | " + " | ".join(f"{sum(end[name].values()):,}" for end in ends) + " |")
+        dated = [sum(end[name].get(table, 0) for table in PARTITIONED) for end in ends]
+        lines.append(
+            f"| {name}, without {', '.join(PARTITIONED)} | "
+            + " | ".join(f"{sum(end[name].values()) - part:,}" for end, part in zip(ends, dated, strict=True))
+            + " |"
+        )
+    return "\n".join([*lines, *list_commands(nights)])
+
+
+def choose_nights(nights: dict[int, dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Return the nights around the twentieth, those of the next period, and the last ones that had the same calls."""
+    rounds = range((max(nights) - COMPARED[-1]) // PERIOD + 1)
+    chosen = sorted({0, *(rounds[1:2]), *rounds[-1:]}) if rounds else []
+    found = [[nights[night + PERIOD * round_] for night in COMPARED] for round_ in chosen]
+    return found or [list(nights.values())]
+
+
+def list_commands(nights: list[dict[str, Any]]) -> list[str]:
+    """Return the table of an analyst's commands."""
+    read = [night for night in nights if "commands" in night]
+    if not read:
+        return []
+    lines = [
+        "",
+        "| command, s | " + " | ".join(f"night {night['night']}" for night in read) + " |",
+        "|---|" + "---:|" * len(read),
+    ]
+    for name in read[0]["commands"]:
+        lines.append(f"| {name} | " + " | ".join(f"{night['commands'][name]:.2f}" for night in read) + " |")
+    return lines
 
 
 def order(name: str) -> tuple[int, str]:

@@ -203,8 +203,8 @@ def tidy_lake(lake: DeskLike = None, *, config: ConfigLike = None) -> Maintenanc
 
     Of a table with :data:`NIGHTLY_COMMITS` or more since its last checkpoint, small files are merged (but for call
     records, which :func:`pack_calls` has packed), files that left it more than :data:`DEFAULT_RETENTION_HOURS` ago are
-    removed, if they are :data:`NIGHTLY_UNNEEDED` or more, or large, and the log is condensed. So most nights look at few tables.
-    What is left to :func:`maintain` is what killed runs left, and the archive.
+    removed, if they are :data:`NIGHTLY_UNNEEDED` or more, or large, and the log is condensed. So most nights look at
+    few tables. What is left to :func:`maintain` is what killed runs left, and the archive.
 
     Parameters
     ----------
