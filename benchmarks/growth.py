@@ -5,7 +5,9 @@ numbers being new ones each time: so the history of alerts grows, night 398 has 
 but the history is different. All nights run in one process, through the code of ``nightly``; processor time is taken as
 each step ends. The product's clock goes on by a day a night, and all files grow a day older.
 
-Figures are appended to a file as the nights go by; ``--table`` prints what they come to.
+Figures are appended to a file as the nights go by; ``--table`` prints what they come to. All nights take hours on a busy
+machine, and the first of them are worked while it does other things than while it works the last. ``--copied`` works six
+weeks, makes lakes of 17, 59 and 395 nights of copies of them, and works the next five on each, by turns.
 """
 
 from __future__ import annotations
@@ -63,6 +65,8 @@ READ_AT = (20, 60, 100, 200, 300, 400)
 COMPARED = range(18, 23)
 """Nights that are compared, and those whole periods later."""
 
+FIGURES = "figures.jsonl"
+
 LEAST_SECONDS = 0.05
 """A ratio of less says nothing."""
 
@@ -78,16 +82,24 @@ def main() -> None:
     parser.add_argument("--nights", type=int, default=400)
     parser.add_argument("--calls", type=int, default=50_000, help="calls a night, about")
     parser.add_argument("--folder", type=Path, default=Path("growth"), help="for lake, inbox and figures; made anew")
+    parser.add_argument("--copied", action="store_true", help="nights 18 to 22, 60 to 64 and the last five, by turns")
+    parser.add_argument("--worked", type=Path, help="folder of an earlier run of at least 42 nights, for --copied")
     parser.add_argument("--table", action="store_true", help="print the table at the end")
     parser.add_argument("--only-table", action="store_true", help="of figures that are there")
     chosen = parser.parse_args()
-    figures = chosen.folder / "figures.jsonl"
+    figures = chosen.folder / FIGURES
     if not chosen.only_table:
         shutil.rmtree(chosen.folder, ignore_errors=True)
         chosen.folder.mkdir(parents=True)
-        work_nights(chosen.folder, figures, chosen.nights, chosen.calls)
+        if chosen.copied:
+            worked = chosen.worked or chosen.folder / "worked"
+            if chosen.worked is None:
+                work_nights(worked, worked / FIGURES, PERIOD, chosen.calls, keep_all=True)
+            take_turns(chosen.folder, worked, figures, chosen.nights, chosen.calls)
+        else:
+            work_nights(chosen.folder, figures, chosen.nights, chosen.calls)
     if chosen.table or chosen.only_table:
-        print(make_table([json.loads(line) for line in figures.read_text("utf-8").splitlines()]))
+        print(make_table(read_figures(figures)))
 
 
 class Clock:
@@ -119,34 +131,117 @@ def age_files(lake: Path) -> None:
             os.utime(file, (facts.st_atime - DAY_SECONDS, facts.st_mtime - DAY_SECONDS))
 
 
-def work_nights(folder: Path, figures: Path, nights: int, calls: int) -> None:
-    """Work so many nights in one lake, and write down what each costs."""
+def work_nights(folder: Path, figures: Path, nights: int, calls: int, *, keep_all: bool = False) -> None:
+    """Work so many nights in one lake, and write down what each costs.
+
+    Parameters
+    ----------
+    folder
+        For lake, inbox, reports and population.
+    figures
+        File for what is measured.
+    nights
+        How many.
+    calls
+        Calls a night.
+    keep_all
+        Whether files that left a table stay, so that every version can be read.
+    """
+    prepare(keep_all=keep_all)
+    folder.mkdir(parents=True, exist_ok=True)
+    days, now = Days(folder / "population", round(calls / CALLS_A_DAY)), Clock()
+    worker = Worker(folder, days, now)
+    with figures.open("w", encoding="utf-8") as out:
+        for night in range(1, nights + 1):
+            facts = worker.work(night, measured=night in READ_AT)
+            print(json.dumps(facts), file=out, flush=True)
+            age_files(worker.desk.lake.path)
+
+
+def take_turns(folder: Path, worked: Path, figures: Path, nights: int, calls: int) -> None:
+    """Work the same five days on a young lake, on one of nine weeks, and on one of so many nights, by turns.
+
+    The lakes are copies of worked nights (:mod:`benchmarks.growth_copies`).
+    """
+    prepare(keep_all=False)
+    from benchmarks.growth_copies import Copies
+    from sentinel_batch.lake import Snapshot
+    from sentinel_batch.schema import TABLES
+
+    days, now = Days(folder / "population", round(calls / CALLS_A_DAY)), Clock()
+    versions = {night["night"]: night["versions"] for night in read_figures(worked / FIGURES)}
+    young, whole = (
+        Snapshot(worked / "lake", dict.fromkeys(TABLES) | versions[night]) for night in (COMPARED[0] - 1, PERIOD)
+    )
+    workers = {}
+    for rounds in (0, 1, (nights - COMPARED[-1]) // PERIOD):
+        place = folder / f"after-{rounds}"
+        copies = Copies(place / "lake", rename, days.renamed, PERIOD)
+        for round_ in range(rounds):
+            copies.add(whole, round_)
+        copies.add(young, rounds)
+        copies.finish()
+        workers[rounds] = Worker(place, days, now)
+        print(f"a lake of {PERIOD * rounds + COMPARED[0] - 1} nights is there", flush=True)
+    with figures.open("w", encoding="utf-8") as out:
+        for night in COMPARED:
+            for rounds, worker in workers.items():
+                facts = worker.work(night + PERIOD * rounds, measured=night == COMPARED[-1])
+                print(json.dumps(facts), file=out, flush=True)
+
+
+def prepare(*, keep_all: bool) -> None:
+    """Make this process a program that works nights, one after the other."""
     from sentinel_batch.cli import tune_allocator
 
     tune_allocator()
-    import sentinel_batch as sb
     from sentinel_batch.maintenance import upkeep
-    from sentinel_batch.nightly import inbox as inbox_memory
+    from sentinel_batch.nightly import inbox
 
     # A file that was written a moment ago would be read again in the next night, which no real night has.
-    vars(inbox_memory)["_SETTLED_SECONDS"] = 0.0
-    # What left a table is told by the time in its log, which the libraries take from the system: a week never passes.
-    vars(upkeep)["DEFAULT_RETENTION_HOURS"] = 0
-    days = Days(folder / "population", round(calls / CALLS_A_DAY))
-    inbox, now = folder / "inbox", Clock()
-    inbox.mkdir()
-    desk = sb.open(folder / "lake", inbox=inbox, reports=folder / "reports", keep_reports=90, timezone="Africa/Lagos")
-    with figures.open("w", encoding="utf-8") as out:
-        for night in range(1, nights + 1):
-            days.write(night, inbox)
-            now.set(datetime.combine(FIRST_DAY + timedelta(days=night), BEGIN, UTC))
-            facts = {"night": night, **work_night(desk), **look_at(desk)}
-            if night in READ_AT:
-                facts["commands"] = measure_commands(desk, folder / "by-hand")
-            age_files(desk.lake.path)
-            print(json.dumps(facts), file=out, flush=True)
-            steps = " ".join(f"{name} {facts['cpu'].get(name, 0):.2f}" for name in STEPS)
-            print(f"night {night}: {facts['cpu']['total']:.2f} s; {steps}; {facts['alerts']:,} alerts", flush=True)
+    vars(inbox)["_SETTLED_SECONDS"] = 0.0
+    if not keep_all:
+        # When a file left a table is in its log, by the system's clock, which the libraries ask: a week never passes.
+        vars(upkeep)["DEFAULT_RETENTION_HOURS"] = 0
+
+
+class Worker:
+    """Works nights in one lake.
+
+    Parameters
+    ----------
+    folder
+        Holds lake, inbox and reports.
+    days
+        Gives the calls.
+    now
+        The product's clock.
+    """
+
+    def __init__(self, folder: Path, days: Days, now: Clock) -> None:
+        import sentinel_batch as sb
+
+        self.folder, self.days, self.now = folder, days, now
+        self.inbox = folder / "inbox"
+        self.inbox.mkdir(exist_ok=True)
+        places = {"inbox": self.inbox, "reports": folder / "reports"}
+        self.desk = sb.open(folder / "lake", keep_reports=90, timezone="Africa/Lagos", **places)
+
+    def work(self, night: int, *, measured: bool) -> dict[str, Any]:
+        """Work a night, and tell what it cost; ``measured`` measures the commands of an analyst as well."""
+        self.days.write(night, self.inbox)
+        self.now.set(datetime.combine(FIRST_DAY + timedelta(days=night), BEGIN, UTC))
+        facts = {"night": night, **work_night(self.desk), **look_at(self.desk)}
+        if measured:
+            facts["commands"] = measure_commands(self.desk, self.folder / "by-hand")
+        steps = " ".join(f"{name} {facts['cpu'].get(name, 0):.2f}" for name in STEPS)
+        print(f"night {night}: {facts['cpu']['total']:.2f} s; {steps}; {facts['alerts']:,} alerts", flush=True)
+        return facts
+
+
+def read_figures(file: Path) -> list[dict[str, Any]]:
+    """Read what was written down of nights."""
+    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
 
 
 class Days:
@@ -170,7 +265,7 @@ class Days:
             lake=folder, subscribers=max(subscribers, 1000), days=PERIOD, boxes=6, sims_per_box=10, start=FIRST_DAY
         )
         kinds = pl.col("kind").is_in(RENAMED) & pl.col("number").str.contains(r"^\+\d{11,}$")
-        self._renamed = truth.fraud().filter(kinds)["number"].to_list()
+        self.renamed = truth.fraud().filter(kinds)["number"].to_list()
         self._calls = Lake.open(folder).snapshot().scan("call_records")
 
     def write(self, night: int, inbox: Path) -> None:
@@ -183,7 +278,7 @@ class Days:
     def _read(self, day: date, round_: int) -> pl.DataFrame:
         import polars as pl
 
-        new = {number: rename(number, round_) for number in self._renamed}
+        new = {number: rename(number, round_) for number in self.renamed}
         calls = self._calls.filter(pl.col("local_date") == day).select(COLUMNS).collect()
         return calls.with_columns(
             pl.col("call_timestamp") + timedelta(days=PERIOD * round_),
@@ -245,7 +340,7 @@ def measure_commands(desk: Desk, out: Path) -> dict[str, float]:
     commands: dict[str, Callable[[Desk], object]] = {
         "alerts list": lambda desk: desk.list_alerts(limit=50),
         "queue": lambda desk: list_suspects(lake=desk),
-        "report": lambda desk: write_report(lake=desk, out=out),
+        "report": lambda desk: write_report(lake=desk, out=out, since="24h"),
         "doctor": lambda desk: diagnose(desk),
     }
     found: dict[str, float] = {}
