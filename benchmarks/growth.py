@@ -5,9 +5,9 @@ numbers being new ones each time: so the history of alerts grows, night 398 has 
 but the history is different. All nights run in one process, through the code of ``nightly``; processor time is taken as
 each step ends. The product's clock goes on by a day a night, and all files grow a day older.
 
-Figures are appended to a file as the nights go by; ``--table`` prints what they come to. All nights take hours on a busy
-machine, and the first of them are worked while it does other things than while it works the last. ``--copied`` works six
-weeks, makes lakes of 17, 59 and 395 nights of copies of them, and works the next five on each, by turns.
+Figures are appended to a file as the nights go by; ``--table`` prints what they come to. All nights take hours on a
+busy machine, and the first of them are worked while it does other things than while it works the last. ``--copied`` works
+six weeks, makes lakes of 17, 59 and 395 nights of copies of them, and works the next five on each, by turns.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import shutil
 import statistics
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -295,7 +295,7 @@ def work_night(desk: Desk) -> dict[str, Any]:
     """Work one night; return the seconds of processor time of each step, and of all."""
     from sentinel_batch.nightly import run_nightly
 
-    seconds: Counter[str] = Counter()
+    seconds: dict[str, float] = defaultdict(float)
     start = last = time.process_time()
 
     def note(step: Any) -> None:

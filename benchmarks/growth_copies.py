@@ -114,7 +114,7 @@ class Copies:
     def _date(text: str, later: timedelta) -> str:
         """Return the id of a run that began later; ids sort by time."""
         moment, _, rest = text.partition("Z-")
-        return f"{datetime.strptime(moment, '%Y%m%dT%H%M%S.%f') + later:%Y%m%dT%H%M%S.%f}Z-{rest}"  # noqa: DTZ007
+        return f"{datetime.strptime(moment, '%Y%m%dT%H%M%S.%f') + later:%Y%m%dT%H%M%S.%f}Z-{rest}"
 
     def _add_calls(self, worked: Snapshot, round_: int) -> None:
         files = worked.files("call_records")
