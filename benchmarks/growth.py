@@ -6,8 +6,8 @@ but the history is different. All nights run in one process, through the code of
 each step ends. The product's clock goes on by a day a night, and all files grow a day older.
 
 Figures are appended to a file as the nights go by; ``--table`` prints what they come to. All nights take hours on a
-busy machine, and the first of them are worked while it does other things than while it works the last. ``--copied`` works
-six weeks, makes lakes of 17, 59 and 395 nights of copies of them, and works the next five on each, by turns.
+busy machine, and the first of them are worked while it does other things than while it works the last. ``--copied``
+works six weeks, makes lakes of 17, 59 and 395 nights of copies of them, and works the next five on each, by turns.
 """
 
 from __future__ import annotations

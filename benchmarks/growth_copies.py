@@ -21,6 +21,7 @@ from sentinel_batch.schema import TABLES, polars_schema
 IDS = {"id": 10_000, "alert_id": 10_000, "case_id": 1000, "box_id": 1000}
 """Columns of ids, and how many of them a period may have."""
 
+_MANY = 10**9
 _NUMBERS = (
     "caller_number",
     "callee_number",
@@ -106,6 +107,9 @@ class Copies:
                 changes.append(pl.format("{}|{}", column, pl.lit(round_)))
             elif column == "inputs":
                 changes.append(pl.col(column).map_elements(lambda text: _rename_ingests(text, round_), pl.String))
+            elif column == "history_calls" and round_:
+                # The days before have calls that the copied ones had not; they are not to be built again for it.
+                changes.append(pl.lit(_MANY, dtype=kind).alias(column))
             elif _HISTORIES.get(name) == column:
                 changes.append(pl.lit(f"copy-{round_}").alias(column))
         return rows.with_columns(changes)
