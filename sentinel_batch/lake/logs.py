@@ -115,17 +115,20 @@ class TableLog:
     @cached_property
     def files(self) -> list[PlacedFile]:
         """The files, in a fixed order, so that a repeated run reads the rows in the same one."""
-        placed = [(self.folder / unquote(action["path"]), *map(action.get, _BOUNDS)) for action in self.actions]
+        placed = [(path, *map(action.get, _BOUNDS)) for path, action in zip(self._paths, self.actions, strict=True)]
         return cast(list[PlacedFile], sorted(placed, key=itemgetter(0)))
 
     @cached_property
     def marks(self) -> dict[Path, str]:
         """For each file its place, size and time of writing: a lake made anew in this place may repeat names."""
         return {
-            self.folder
-            / unquote(action["path"]): f"{action['path']} {action['size_bytes']} {action['modification_time']}"
-            for action in self.actions
+            path: f"{action['path']} {action['size_bytes']} {action['modification_time']}"
+            for path, action in zip(self._paths, self.actions, strict=True)
         }
+
+    @cached_property
+    def _paths(self) -> list[Path]:
+        return [self.folder / unquote(action["path"]) for action in self.actions]
 
 
 def recall_log(table: Path, version: int) -> TableLog | None:
