@@ -18,7 +18,8 @@ from sentinel_batch.lake.snapshot import Snapshot
 CACHE = ".cache"
 """Folder of a lake that can be deleted at any time."""
 
-_AT_ONCE = 500
+_AT_ONCE = 20
+"""Files of one query: the plan of many takes longer than their rows."""
 
 
 def recall_facts(
