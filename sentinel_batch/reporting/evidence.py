@@ -35,7 +35,8 @@ _MOMENT = pl.col("call_timestamp")
 
 def end_windows(alerts: pl.DataFrame) -> pl.DataFrame:
     """Return alerts with the windows that are told: the last part of one that is longer than :data:`LONGEST_WINDOW`."""
-    return alerts.with_columns(pl.max_horizontal("window_start", pl.col("window_end") - LONGEST_WINDOW))
+    start, earliest = pl.col("window_start"), pl.col("window_end") - LONGEST_WINDOW
+    return alerts.with_columns(pl.when(start < earliest).then(earliest).otherwise(start).alias("window_start"))
 
 
 def read_suspect_calls(tables: Snapshot, alerts: pl.DataFrame, period: Period) -> pl.DataFrame:
