@@ -37,8 +37,8 @@ NIGHTLY_SMALL_FILES = 8
 """What a night waits for before it merges files of a table: a reader opens so many in two or three milliseconds."""
 
 TIER = 4
-"""A night leaves a file alone that is so many times as large as all smaller ones together: each row is written again
-some five times in a table's life, not every few nights."""
+"""A night does not merge a file with others that are, together, so many times smaller: each row is written again
+some ten times in ten years, not every few nights."""
 
 UNSORTED_BYTES = 8 * 1024 * 1024
 """Files with fewer bytes may wait: a reader goes through their rows (some 300,000) in a few milliseconds."""
@@ -149,19 +149,22 @@ def plan_bins(files: list[DataFile], *, in_order: bool = False) -> list[list[Dat
 
 
 def choose_alike(files: list[DataFile]) -> list[DataFile]:
-    """Choose the smallest files of one partition, up to one that is :data:`TIER` times as large as those before it.
+    """Choose files of like size: in order of size, none is :data:`TIER` times as large as those before it together.
 
     Returns
     -------
     list of DataFile
-        In the order in which they were given; none where they are too few to be worth a commit.
+        The smallest such files that are :data:`NIGHTLY_SMALL_FILES` or more, in the order in which they were given;
+        none where so few are alike that merging them is not worth a commit.
     """
-    chosen: list[DataFile] = []
+    alike: list[DataFile] = []
     for file in sorted(files, key=lambda file: file.size_bytes):
-        if len(chosen) >= NIGHTLY_SMALL_FILES and file.size_bytes > TIER * sum(one.size_bytes for one in chosen):
-            break
-        chosen.append(file)
-    return [file for file in files if file in chosen] if len(chosen) >= NIGHTLY_SMALL_FILES else []
+        if alike and file.size_bytes > TIER * sum(one.size_bytes for one in alike):
+            if len(alike) >= NIGHTLY_SMALL_FILES:
+                break
+            alike = []
+        alike.append(file)
+    return [file for file in files if file in alike] if len(alike) >= NIGHTLY_SMALL_FILES else []
 
 
 def is_small(file: DataFile) -> bool:
