@@ -139,7 +139,9 @@ def get_box(box_id: int, *, lake: DeskLike = None, config: ConfigLike = None) ->
     return found[0]
 
 
-def get_boxes(box_ids: Sequence[int], *, lake: DeskLike = None, config: ConfigLike = None) -> list[BoxFile]:
+def get_boxes(
+    box_ids: Sequence[int], *, lake: DeskLike = None, config: ConfigLike = None, newest_days: int | None = None
+) -> list[BoxFile]:
     """Return several boxes, in the order of their ids, as :func:`get_box` does; each table is read once.
 
     Parameters
@@ -150,6 +152,9 @@ def get_boxes(box_ids: Sequence[int], *, lake: DeskLike = None, config: ConfigLi
         The desk, or the folder of its tables; None is the configured one.
     config
         Settings, or their file; None looks for them as the command line does.
+    newest_days
+        ``days`` and ``common_callees`` are of so many local days, up to the last of each box, and ``members`` are those
+        that were at work in them; None is its whole life.
     """
     desk = open_desk(lake, config).snapshot()
     tables, rates = desk.tables, Rates.of(desk.config)
@@ -157,7 +162,8 @@ def get_boxes(box_ids: Sequence[int], *, lake: DeskLike = None, config: ConfigLi
     if boxes.is_empty():
         return []
     members, links = (_belonging(tables, name, boxes) for name in (BOX_MEMBERS.name, BOX_LINKS.name))
-    spans = boxes.select("box_id", "first_day", "last_day")
+    spans = _limit(boxes.select("box_id", "first_day", "last_day"), newest_days)
+    members = _keep_at_work(members, spans)
     traces = read_traces(tables, members.select("box_id", "number").join(spans, on="box_id"))
     days, callees = _by_box(read_member_days(traces)), _by_box(read_common_callees(traces, members))
     by_id = {row["box_id"]: row for row in boxes.to_dicts()}
@@ -172,6 +178,19 @@ def get_boxes(box_ids: Sequence[int], *, lake: DeskLike = None, config: ConfigLi
         for box_id in box_ids
         if box_id in by_id
     ]  # fmt: skip
+
+
+def _limit(spans: pl.DataFrame, newest_days: int | None) -> pl.DataFrame:
+    if newest_days is None:
+        return spans
+    return spans.with_columns(pl.max_horizontal("first_day", pl.col("last_day") - pl.duration(days=newest_days - 1)))
+
+
+def _keep_at_work(members: pl.DataFrame, spans: pl.DataFrame) -> pl.DataFrame:
+    """Return the members of boxes that called in the days that are told."""
+    begun = spans.select("box_id", begun="first_day")
+    told = members.join(begun, on="box_id", maintain_order="left")
+    return told.filter(pl.col("last_day") >= pl.col("begun")).drop("begun")
 
 
 def _judge(rows: pl.DataFrame, desk: Desk) -> pl.DataFrame:

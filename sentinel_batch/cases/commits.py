@@ -24,8 +24,9 @@ def commit_cases(
 ) -> None:
     """Write changed cases with what belongs to them; call it under the lake's lock.
 
-    Cases of whom members are given refer to these from now on. What was written for a commit that never happened is
-    referred to by nobody.
+    Cases of whom members are given refer to these from now on. Members and links are rewritten with what cases refer to
+    now and what they will refer to, so they do not grow with the nights, and a reader, or a run that is killed in
+    between, finds either state whole.
 
     Parameters
     ----------
@@ -42,8 +43,9 @@ def commit_cases(
     renewed = {row["case_id"] for row in members}
     for table, rows in ((CASE_MEMBERS, members), (CASE_LINKS, links)):
         if rows:
-            frame = pl.DataFrame(list(rows), schema=polars_schema(table.columns))
-            lake.append(table.name, frame.with_columns(content_id=pl.lit(content_id)))
+            fresh = pl.DataFrame(list(rows), schema=polars_schema(table.columns))
+            kept = current_rows(tables, table.name)
+            lake.overwrite(table.name, pl.concat([kept, fresh.with_columns(content_id=pl.lit(content_id))]))
     CASE_HISTORY.append(lake, events, content_id)
     # The case row is the only pointer to its members. It is written last, so members of a killed run are never seen.
     rows = [{**row, "content_id": content_id} if row["case_id"] in renewed else row for row in changed]

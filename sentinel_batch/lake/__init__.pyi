@@ -4,6 +4,8 @@ from .damage import damage_reported as damage_reported
 from .deadlines import Deadline as Deadline
 from .engine import Engine as Engine
 from .engine import open_connection as open_connection
+from .file_facts import CACHE as CACHE
+from .file_facts import recall_facts as recall_facts
 from .lake import DEFAULT_LOCK_TIMEOUT as DEFAULT_LOCK_TIMEOUT
 from .lake import Lake as Lake
 from .locks import LockHolder as LockHolder

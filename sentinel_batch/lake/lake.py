@@ -182,8 +182,11 @@ class Lake:
     def list_sizes(self, name: str) -> dict[Path, int]:
         """Return the data files that lie in a table's folder, in use or not, and their bytes."""
         if self._publisher is not None:
-            return self._publisher.mirror.sizes(name)
-        return {path: path.stat().st_size for path in (self.path / name).rglob("*.parquet") if path.is_file()}
+            sizes = self._publisher.mirror.sizes(name)
+        else:
+            found = (self.path / name).rglob("*.parquet")
+            sizes = {path: path.stat().st_size for path in found if path.is_file()}
+        return {path: size for path, size in sizes.items() if path.parent.name != "_delta_log"}
 
     def add_files(
         self, name: str, files: Sequence[StagedFile], *, commit_id: str | None, removed: Collection[Path] = ()

@@ -6,8 +6,12 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from datetime import datetime
+from functools import cached_property
+from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import DeltaTable
@@ -17,6 +21,9 @@ from polars.exceptions import PolarsError
 from sentinel_batch.errors import LakeDamagedError
 
 _ENTRY = re.compile(r"(\d{20})\.json")
+_ENTRY_LENGTH = len(f"{0:020}.json")
+_BOUNDS = ("min.call_timestamp", "max.call_timestamp")
+_MOST_RECALLED = 64
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.parquet")
 
 
@@ -35,10 +42,12 @@ def newest_version(table: Path, known: int | None = None) -> int | None:
             known += 1
         return known
     try:
-        names = [entry.name for entry in (table / "_delta_log").iterdir()]
+        names = os.listdir(f"{table}/_delta_log")  # noqa: PTH208 - as in _has_entry
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return max((int(found[1]) for name in names if (found := _ENTRY.fullmatch(name))), default=None)
+    # A log holds a month of entries. Their names have one length, so the last one in the alphabet is the newest.
+    newest = max((name for name in names if len(name) == _ENTRY_LENGTH and _ENTRY.fullmatch(name)), default=None)
+    return None if newest is None else int(newest[:20])
 
 
 def is_newest(table: Path, version: int | None) -> bool:
@@ -77,6 +86,92 @@ def open_log(table: Path, version: int | None = None) -> DeltaTable | None:
         return None
     except (DeltaError, OSError, ValueError) as error:
         raise _damaged(table, error) from error
+
+
+PlacedFile = tuple[Path, datetime | None, datetime | None]
+"""A file, and the first and the last moment of its calls."""
+
+
+class TableLog:
+    """The log of a table at one version, and what was read of it; nobody may write by it.
+
+    Parameters
+    ----------
+    folder
+        The table's.
+    table
+        Its handle.
+    """
+
+    def __init__(self, folder: Path, table: DeltaTable) -> None:
+        self.folder = folder
+        self.table = table
+
+    @cached_property
+    def actions(self) -> list[dict[str, Any]]:
+        """``path``, ``size_bytes``, statistics and more of every file that belongs to the table."""
+        return list(list_actions(self.table))
+
+    @cached_property
+    def files(self) -> list[PlacedFile]:
+        """The files, in a fixed order, so that a repeated run reads the rows in the same one."""
+        placed = [(path, *map(action.get, _BOUNDS)) for path, action in zip(self._paths, self.actions, strict=True)]
+        return cast(list[PlacedFile], sorted(placed, key=itemgetter(0)))
+
+    @cached_property
+    def marks(self) -> dict[Path, str]:
+        """For each file its place, size and time of writing: a lake made anew in this place may repeat names."""
+        return {
+            path: f"{action['path']} {action['size_bytes']} {action['modification_time']}"
+            for path, action in zip(self._paths, self.actions, strict=True)
+        }
+
+    @cached_property
+    def _paths(self) -> list[Path]:
+        return [self.folder / unquote(action["path"]) for action in self.actions]
+
+
+def recall_log(table: Path, version: int) -> TableLog | None:
+    """Return a table's log at a version, from memory if it was the last one that this process looked at.
+
+    A command takes many snapshots, and few of them find a new version: a log that grows with the days need not be read
+    for each.
+
+    Parameters
+    ----------
+    table
+        The table's folder.
+    version
+        The version.
+
+    Raises
+    ------
+    LakeDamagedError
+        If the log cannot be read.
+    """
+    mark = _identify_entry(table, version)
+    known = _RECALLED.get(table)
+    if known is not None and mark is not None and known[0] == mark:
+        return known[1]
+    opened = open_log(table, version)
+    if opened is None:
+        return None
+    log = TableLog(table, opened)
+    if mark is not None:
+        _RECALLED.pop(table, None)
+        _RECALLED[table] = mark, log
+        for oldest in list(_RECALLED)[:-_MOST_RECALLED]:
+            _RECALLED.pop(oldest, None)
+    return log
+
+
+def _identify_entry(table: Path, version: int) -> tuple[int, ...] | None:
+    """Tell a version from that of the same number of a lake that was made anew in the same place."""
+    try:
+        facts = os.stat(f"{table}/_delta_log/{version:020}.json")  # noqa: PTH116 - as in _has_entry
+    except OSError:
+        return None
+    return version, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
 
 
 def read_commit_ids(table: Path, version: int) -> set[str]:
@@ -128,3 +223,6 @@ def _damaged(table: Path, error: Exception) -> LakeDamagedError:
         f"The log of table {table.name} in {table.parent} cannot be read: {error}",
         hint="Run sentinel-batch doctor; restore the table's _delta_log folder from a backup.",
     )
+
+
+_RECALLED: dict[Path, tuple[tuple[int, ...], TableLog]] = {}

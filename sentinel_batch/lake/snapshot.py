@@ -7,17 +7,15 @@ from contextlib import contextmanager
 from copy import copy
 from datetime import datetime, timedelta
 from functools import cache, cached_property, partial
-from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
 from sentinel_batch.lake.damage import damage_reported
 from sentinel_batch.lake.deadlines import Deadline
 from sentinel_batch.lake.engine import Engine, open_connection
-from sentinel_batch.lake.logs import is_newest, list_actions, newest_version, open_log, read_commit_ids
+from sentinel_batch.lake.logs import PlacedFile, TableLog, is_newest, newest_version, read_commit_ids, recall_log
 from sentinel_batch.lake.mirror import fetch_files, find_mirror
 from sentinel_batch.lake.tables import express_parts, relate_parts, scan_parts
 from sentinel_batch.schema import CALL_RECORDS, TABLES, polars_schema
@@ -27,12 +25,9 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _STATS_PRECISION = timedelta(milliseconds=1)  # Delta Lake cuts the bounds in its log to milliseconds.
-_BOUNDS = ("min.call_timestamp", "max.call_timestamp")
 _TRIES = 100
 REMEMBERED_TEXTS = 200
 _T = TypeVar("_T")
-_File = tuple[Path, datetime | None, datetime | None]
-"""A file, and the first and the last moment of its calls."""
 
 
 class Snapshot:
@@ -57,10 +52,8 @@ class Snapshot:
         self.deadline: Deadline | None = None
         self.touched: set[str] = set()
         """Tables that were looked at by now: with the same versions of these, the same question has the same answer."""
-        self._logs: dict[str, DeltaTable | None] = {}
+        self._logs: dict[str, TableLog | None] = {}
         self._frames: dict[str, pl.DataFrame] = {}
-        self._files: dict[str, list[_File]] = {}
-        self._actions: dict[str, list[dict[str, Any]]] = {}
         self._commits: dict[str, set[str]] = {}
 
     def __repr__(self) -> str:
@@ -105,8 +98,6 @@ class Snapshot:
         same = [name for name, version in fresh.versions.items() if version == self.versions[name]]
         fresh._logs = _keep(self._logs, same)
         fresh._frames = _keep(self._frames, same)
-        fresh._actions = _keep(self._actions, same)
-        fresh._files = _keep(self._files, same)
         fresh._commits = _keep(self._commits, same)
         return fresh
 
@@ -120,11 +111,8 @@ class Snapshot:
 
     def log(self, name: str) -> DeltaTable | None:
         """Return a table's Delta handle at its version, or None when nothing was written to it by then."""
-        self.touched.add(name)
-        if name not in self._logs:
-            version = self.versions[name]
-            self._logs[name] = None if version is None else open_log(self.path / name, version)
-        return self._logs[name]
+        log = self._log(name)
+        return None if log is None else log.table
 
     def scan(self, name: str, since: datetime | None = None, until: datetime | None = None) -> pl.LazyFrame:
         """Scan a table lazily; a table that was never written is empty, with its columns.
@@ -158,13 +146,19 @@ class Snapshot:
             self.deadline.check()
         return [
             path
-            for path, first, last in self._list_files(name)
+            for path, first, last in self._files(name)
             if not (
                 (until is not None and first is not None and first > until)
                 # A bound that was cut to milliseconds may lie up to one below the true one, hence the allowance.
                 or (since is not None and last is not None and last + _STATS_PRECISION <= since)
             )
         ]
+
+    def mark_files(self, name: str, files: Sequence[Path]) -> dict[Path, str]:
+        """Return for each of some files a text that stands for its content: no other file ever bears it."""
+        log = self._log(name)
+        marks = {} if log is None else log.marks
+        return {file: marks[file] for file in files}
 
     def connect(
         self, *names: str, since: datetime | None = None, until: datetime | None = None, memory_limit: str = "3GB"
@@ -288,20 +282,20 @@ class Snapshot:
         size = sum(action["size_bytes"] for action in self._list(name))
         return not TABLES[name].partition_by and size <= self.engine.kept_table_bytes
 
-    def _list_files(self, name: str) -> list[_File]:
-        """List a table's files, in a fixed order, so that a repeated run reads the rows in the same one."""
-        actions = self._list(name)
-        if name not in self._files:
-            found = [(self.path / name / unquote(action["path"]), *map(action.get, _BOUNDS)) for action in actions]
-            self._files[name] = cast(list[_File], sorted(found, key=itemgetter(0)))
-        return self._files[name]
+    def _files(self, name: str) -> Sequence[PlacedFile]:
+        log = self._log(name)
+        return [] if log is None else log.files
 
     def _list(self, name: str) -> list[dict[str, Any]]:
+        log = self._log(name)
+        return [] if log is None else log.actions
+
+    def _log(self, name: str) -> TableLog | None:
         self.touched.add(name)
-        if name not in self._actions:
-            log = self.log(name)
-            self._actions[name] = [] if log is None else list(list_actions(log))
-        return self._actions[name]
+        if name not in self._logs:
+            version = self.versions[name]
+            self._logs[name] = None if version is None else recall_log(self.path / name, version)
+        return self._logs[name]
 
 
 @cache

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from contextlib import suppress
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -11,6 +13,10 @@ from sentinel_batch.errors import ModelError
 from sentinel_batch.profiles import load_days
 from sentinel_batch.profiles.calls import day_bounds
 from sentinel_batch.profiles.days import list_stored, read_calendar
+from sentinel_batch.schema import PROFILES
+
+_RECENT = timedelta(days=7)
+"""Where the newest day with calls is looked for before all days are."""
 
 
 def load_profiles(desk: Desk, first: date, last: date) -> pl.LazyFrame:
@@ -18,8 +24,8 @@ def load_profiles(desk: Desk, first: date, last: date) -> pl.LazyFrame:
     return load_days(desk, first, last).scan()
 
 
-def list_days(desk: Desk) -> pl.DataFrame:
-    """Return ``local_date, day_start, day_end`` of every local day with calls, oldest first.
+def list_days(desk: Desk, first: date = date.min, last: date = date.max) -> pl.DataFrame:
+    """Return ``local_date, day_start, day_end`` of every local day with calls from first to last, oldest first.
 
     Raises
     ------
@@ -27,7 +33,7 @@ def list_days(desk: Desk) -> pl.DataFrame:
         If there is none.
     """
     zone, tables = desk.config.timezone, desk.tables
-    dates = sorted({*read_calendar(tables, zone).calls, *list_stored(tables)})
+    dates = sorted({*read_calendar(tables, zone, first, last).calls, *list_stored(tables, first, last)})
     if not dates:
         raise ModelError("There are no calls to learn from.", hint="Load call records: sentinel-batch ingest FILES.")
     moment = pl.Datetime("us", "UTC")
@@ -36,6 +42,25 @@ def list_days(desk: Desk) -> pl.DataFrame:
         schema={"local_date": pl.Date, "day_start": moment, "day_end": moment},
         orient="row",
     )
+
+
+def find_last_day(desk: Desk, until: datetime | None) -> date:
+    """Return what :func:`last_day` does of all days, and read only the newest ones that there are.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
+    bounds, zone = desk.tables.bounds(), ZoneInfo(desk.config.timezone)
+    newest = [] if bounds is None else [bounds[1].astimezone(zone).date()]
+    # A lake whose calls were archived still has their profiles.
+    newest += [date.fromisoformat(file.parent.name.partition("=")[2]) for file in desk.tables.files(PROFILES.name)]
+    end = max(newest, default=None) if until is None else until.astimezone(zone).date()
+    if end is not None and end - date.min > _RECENT:
+        with suppress(ModelError):
+            return last_day(list_days(desk, end - _RECENT, end), until)
+    return last_day(list_days(desk), until)
 
 
 def find_days(days: pl.DataFrame, instants: pl.Series) -> pl.Series:

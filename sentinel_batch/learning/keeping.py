@@ -10,11 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from batch_base.files import replaced_file
-from sentinel_batch.lake import Snapshot
+from sentinel_batch.lake import CACHE, Snapshot
 from sentinel_batch.schema import CALL_RECORDS, PROFILES
-
-CACHE = ".cache"
-"""Folder of a lake that can be deleted at any time."""
 
 _KEPT = 3
 _READ = (CALL_RECORDS.name, PROFILES.name)

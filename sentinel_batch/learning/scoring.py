@@ -17,7 +17,7 @@ from sentinel_batch.errors import ModelError
 from sentinel_batch.lake import Snapshot
 from sentinel_batch.learning.features import KEYS, describe_callers, to_matrix
 from sentinel_batch.learning.figures import FEATURE_NAMES, FEATURES
-from sentinel_batch.learning.history import last_day, list_days, load_profiles
+from sentinel_batch.learning.history import find_last_day, load_profiles
 from sentinel_batch.learning.keeping import keep_rows
 from sentinel_batch.learning.model import Model, open_model
 from sentinel_batch.learning.probability import to_probability
@@ -241,7 +241,7 @@ def word_reasons(
 
 def _describe(desk: Desk, model: Model, until: datetime | None) -> pl.DataFrame:
     """Return the figures of every caller, and what the trees add up to (``margin``)."""
-    day = last_day(list_days(desk), until)
+    day = find_last_day(desk, until)
 
     def compute() -> pl.DataFrame:
         profiles = load_profiles(desk, day - timedelta(days=model.window_days - 1), day)

@@ -33,6 +33,13 @@ MIN_SMALL_FILES = 4
 SORTED_ROWS = 2_000_000
 """Rows that are sorted at once, into one file: it bounds the memory of a packing."""
 
+NIGHTLY_SMALL_FILES = 8
+"""What a night waits for before it merges files of a table: a reader opens so many in two or three milliseconds."""
+
+TIER = 4
+"""A night does not merge a file with others that are, together, so many times smaller: each row is written again
+some ten times in ten years, not every few nights."""
+
 UNSORTED_BYTES = 8 * 1024 * 1024
 """Files with fewer bytes may wait: a reader goes through their rows (some 300,000) in a few milliseconds."""
 
@@ -70,6 +77,7 @@ def compact_table(
     *,
     dry_run: bool = False,
     most_rows: int | None = None,
+    nightly: bool = False,
 ) -> list[Compaction]:
     """Merge the small files of each partition of a table; one atomic commit per partition.
 
@@ -88,6 +96,8 @@ def compact_table(
     most_rows
         No further partition is begun once so many rows were merged, the newest partitions coming first; None is
         without a limit.
+    nightly
+        Merge only where there are :data:`NIGHTLY_SMALL_FILES`, and only those of like size.
 
     Raises
     ------
@@ -97,7 +107,8 @@ def compact_table(
     done: list[Compaction] = []
     partitions = list(group_by_partition(list_data_files(tables, name)).items())
     for partition, files in partitions if most_rows is None else reversed(partitions):
-        bins = plan_bins(files, in_order=bool(TABLES[name].sorted_by))
+        chosen = choose_alike(files) if nightly else files
+        bins = plan_bins(chosen, in_order=bool(TABLES[name].sorted_by))
         if not bins:
             continue
         if most_rows is not None and sum(one.rows for one in done) >= most_rows:
@@ -135,6 +146,25 @@ def plan_bins(files: list[DataFile], *, in_order: bool = False) -> list[list[Dat
     if len(small) < MIN_SMALL_FILES and unsorted < UNSORTED_BYTES:
         return []
     return [group for group in _fill(small) if len(group) > 1 or (in_order and not group[0].is_sorted)]
+
+
+def choose_alike(files: list[DataFile]) -> list[DataFile]:
+    """Choose files of like size: in order of size, none is :data:`TIER` times as large as those before it together.
+
+    Returns
+    -------
+    list of DataFile
+        The smallest such files that are :data:`NIGHTLY_SMALL_FILES` or more, in the order in which they were given;
+        none where so few are alike that merging them is not worth a commit.
+    """
+    alike: list[DataFile] = []
+    for file in sorted(files, key=lambda file: file.size_bytes):
+        if alike and file.size_bytes > TIER * sum(one.size_bytes for one in alike):
+            if len(alike) >= NIGHTLY_SMALL_FILES:
+                break
+            alike = []
+        alike.append(file)
+    return [file for file in files if file in alike] if len(alike) >= NIGHTLY_SMALL_FILES else []
 
 
 def is_small(file: DataFile) -> bool:

@@ -22,6 +22,7 @@ from sentinel_batch.lake import Lake, Snapshot
 from sentinel_batch.maintenance.checks import Check
 from sentinel_batch.maintenance.compaction import is_small
 from sentinel_batch.maintenance.files import DataFile, group_by_partition, list_data_files
+from sentinel_batch.maintenance.leftovers import check_leftovers, check_log
 from sentinel_batch.maintenance.rights import check_rights
 from sentinel_batch.maintenance.upkeep import stale_staging
 from sentinel_batch.runs import versions
@@ -112,6 +113,7 @@ def _check_lake(desk: Desk) -> Iterator[Check]:
         return
     for name in TABLES:
         yield from _check_table(lake, tables, name)
+    yield _guarded("leftovers", lambda: check_leftovers(lake, tables))
     yield _guarded("staging", lambda: _check_staging(lake))
     yield _guarded("disk space", lambda: _check_disk(lake))
     yield _guarded("last runs", lambda: _check_last_runs(tables))
@@ -177,6 +179,7 @@ def _check_table(lake: Lake, tables: Snapshot, name: str) -> Iterator[Check]:
     rows, size = sum(file.rows or 0 for file in files), sum(file.size_bytes for file in files)
     yield Check(label, "ok", f"{rows:,} rows in {len(files):,} files, {_readable(size)}, version {log.version()}")
     yield from _check_compaction(name, files)
+    yield from check_log(lake, name, log.version())
 
 
 def _unreadable_commits(table: Path) -> list[Path]:
@@ -230,7 +233,7 @@ def _check_compaction(name: str, files: list[DataFile]) -> Iterator[Check]:
             f"compaction {name}",
             "warning",
             f"{len(crowded)} partitions hold {MANY_SMALL_FILES} or more small files (most: {worst[1]} in {place}).",
-            "Run sentinel-batch maintain.",
+            "The next night merges them; or run sentinel-batch maintain.",
         )
 
 

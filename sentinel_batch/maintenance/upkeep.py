@@ -1,4 +1,7 @@
-"""Housekeeping of a lake, under its lock: sweep, archive, compact, vacuum, checkpoint."""
+"""Housekeeping of a lake, under its lock: sweep, archive, compact, vacuum, checkpoint.
+
+``maintain`` does all of it; a night does as much as keeps files and logs from growing with the nights.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,15 @@ MIN_RETENTION_HOURS = 24
 
 NIGHTLY_ROWS = 20_000_000
 """Calls after which a night packs no further day (some 28 s of processor time); ``maintain`` does the rest."""
+
+NIGHTLY_COMMITS = 8
+"""Commits after which a night looks at a table and condenses its log: whoever opens it reads no more entries."""
+
+NIGHTLY_UNNEEDED = 16
+"""Files that no reader needs any more from which a night removes them: it takes two commits."""
+
+NIGHTLY_UNNEEDED_BYTES = 256 * 1024 * 1024
+"""Bytes of such files from which it does so, however few they are."""
 
 _DUCKDB_SPILL_HOURS = 24
 
@@ -186,6 +198,47 @@ def pack_calls(lake: DeskLike = None, *, most_rows: int = NIGHTLY_ROWS, config: 
         return compact_table(desk.lake, tables, CALL_RECORDS.name, staging, new_run_id(), most_rows=most_rows)
 
 
+def tidy_lake(lake: DeskLike = None, *, config: ConfigLike = None) -> MaintenanceResult:
+    """Keep files and logs of all tables bounded, however many nights there were; the night's last step on the lake.
+
+    Of a table with :data:`NIGHTLY_COMMITS` or more since its last checkpoint, small files are merged (but for call
+    records, which :func:`pack_calls` has packed), files that left it more than :data:`DEFAULT_RETENTION_HOURS` ago are
+    removed, if they are :data:`NIGHTLY_UNNEEDED` or more, or large, and the log is condensed. So most nights look at
+    few tables. What is left to :func:`maintain` is what killed runs left, and the archive.
+
+    Parameters
+    ----------
+    lake
+        The desk, or the folder of its tables; None is the configured one.
+    config
+        Settings, or their file; None looks for them as the command line does.
+
+    Returns
+    -------
+    MaintenanceResult
+        No row of ``runs`` is written: the night has its own.
+
+    Raises
+    ------
+    LakeLockedError
+        If another run holds the lock.
+    LakeDamagedError
+        If files and log disagree; the table is left as it was.
+    """
+    desk = open_desk(lake, config)
+    result, clock = MaintenanceResult(new_run_id(), dry_run=False), time.perf_counter()
+    with desk.lake.lock(desk.config.lock_timeout), desk.lake.staging() as staging:
+        tables = desk.lake.snapshot()
+        for name, version in tables.versions.items():
+            if version is None or version - last_checkpoint(desk.lake, name) < NIGHTLY_COMMITS:
+                continue
+            if name != CALL_RECORDS.name:
+                result.compacted += compact_table(desk.lake, tables, name, staging, result.run_id, nightly=True)
+            _tidy(desk.lake, name, result, DEFAULT_RETENTION_HOURS, NIGHTLY_UNNEEDED)
+    result.processing_time_seconds = time.perf_counter() - clock
+    return result
+
+
 def stale_staging(lake: Lake) -> list[Path]:
     """List working folders below the lake that no live process holds."""
     stale = []
@@ -212,16 +265,28 @@ def _work(
         _tidy(lake, name, result, retention_hours)
 
 
-def _tidy(lake: Lake, name: str, result: MaintenanceResult, retention_hours: int) -> None:
-    """Remove what no version of a table needs, and condense its log; each step is a commit of its own."""
+def _tidy(lake: Lake, name: str, result: MaintenanceResult, retention_hours: int, least_files: int = 1) -> None:
+    """Remove what no version of a table needs, and condense its log; each step is a commit of its own.
+
+    Parameters
+    ----------
+    lake, name
+        The table.
+    result
+        Gets what was done.
+    retention_hours
+        What left the table so long ago is not needed.
+    least_files
+        Files to remove from which it is worth two commits.
+    """
     table = lake.open_table(name)
     if table is None:
         return
-    files, size = _vacuum(lake, name, table, retention_hours, result.dry_run)
+    files, size = _vacuum(lake, name, table, retention_hours, least_files, result.dry_run)
     result.vacuumed_files += files
     result.vacuumed_bytes += size
-    newest = lake.open_table(name)
-    if newest is not None and _needs_checkpoint(lake, newest, name):
+    newest = lake.open_table(name) if files and not result.dry_run else table
+    if newest is not None and newest.version() > last_checkpoint(lake, name):
         result.checkpoints.append(name)
         if not result.dry_run:
             newest.create_checkpoint()
@@ -233,27 +298,31 @@ def _remove_results(lake: Lake, hours: int, dry_run: bool) -> int:
     return remove_stale(folder, hours, dry_run=dry_run) if folder.is_dir() else 0
 
 
-def _vacuum(lake: Lake, name: str, table: DeltaTable, retention_hours: int, dry_run: bool) -> tuple[int, int]:
-    """Remove files that no version within the retention needs, those of killed runs included."""
+def _vacuum(
+    lake: Lake, name: str, table: DeltaTable, retention_hours: int, least: int, dry_run: bool
+) -> tuple[int, int]:
+    """Remove files that no version within the retention needs, those of killed runs included, if there are enough."""
     unneeded = table.vacuum(retention_hours, dry_run=True, enforce_retention_duration=False, full=True)
     known = lake.list_sizes(name) if unneeded else {}
     sizes = [known.get(lake.path / name / file, 0) for file in unneeded]
+    if len(unneeded) < least and sum(sizes) < NIGHTLY_UNNEEDED_BYTES:
+        return 0, 0
     if unneeded and not dry_run:
         table.vacuum(retention_hours, dry_run=False, enforce_retention_duration=False, full=True)
     return len(unneeded), sum(sizes)
 
 
-def _needs_checkpoint(lake: Lake, table: DeltaTable, name: str) -> bool:
+def last_checkpoint(lake: Lake, name: str) -> int:
+    """Return the version that a table's last checkpoint holds; -1 where there is none that can be read."""
     pointer = f"{name}/_delta_log/_last_checkpoint"
     try:
         if lake.store is None:
             content = (lake.path / pointer).read_bytes()
         else:
             content, _ = lake.store.read(pointer) or (b"", None)
-        last = int(json.loads(content)["version"])
+        return int(json.loads(content)["version"])
     except (OSError, ValueError, KeyError, TypeError):
-        return True
-    return table.version() > last
+        return -1
 
 
 def _sweep(lake: Lake) -> None:

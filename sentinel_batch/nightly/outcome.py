@@ -30,7 +30,7 @@ class Step:
         The night.
     name
         ``inbox``, ``rules``, ``ingest``, ``profiles``, ``detect``, ``alerts``, ``boxes``, ``cases``, ``audio``,
-        ``report``, ``publish``, ``notify`` or ``metrics``.
+        ``report``, ``pack``, ``tidy``, ``publish``, ``notify`` or ``metrics``.
     started_at
         UTC.
     status

@@ -22,7 +22,7 @@ from sentinel_batch.detection import Detections, record_detections, run_detectio
 from sentinel_batch.errors import ExitCode, NoInputError, SentinelError, UsageError
 from sentinel_batch.ingestion import IngestResult, ingest
 from sentinel_batch.lake import Lake, held_lock
-from sentinel_batch.maintenance import pack_calls
+from sentinel_batch.maintenance import pack_calls, tidy_lake
 from sentinel_batch.nightly.arrivals import (
     Arrivals,
     count_files,
@@ -170,6 +170,7 @@ class _Night(Closing):
             failure = self._listen()
             self._report(run)
             self._pack()
+            self._tidy()
             if failure is not None:
                 raise failure
             if self.result.failed_files or self.result.failed_rules:
@@ -373,6 +374,14 @@ class _Night(Closing):
             done = pack_calls(lake=self.desk)
             step.counts = {"days": len(done), "rows": sum(one.rows for one in done)}
             step.status = "done" if done else "skipped"
+
+    def _tidy(self) -> None:
+        """Keep files and logs from growing with the nights."""
+        with self._step("tidy") as step:
+            done = tidy_lake(lake=self.desk)
+            counts = {"merged": len(done.compacted), "logs": len(done.checkpoints), "removed": done.vacuumed_files}
+            step.counts = counts
+            step.status = "done" if any(counts.values()) else "skipped"
 
     def _check_model(self, until: datetime | None) -> None:
         """Note where the model's probabilities cannot be trusted: queue and report take its order then."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from sentinel_batch.config import Config
-from sentinel_batch.lake import Snapshot, scan_parts
+from sentinel_batch.lake import Snapshot, recall_facts, scan_parts
 from sentinel_batch.numbers import code_of_region
 from sentinel_batch.profiles.calls import list_files, scan_days
 from sentinel_batch.profiles.history import LOOKBACK_DAYS
 from sentinel_batch.profiles.segments import Segments, read_segments
-from sentinel_batch.schema import PROFILES
+from sentinel_batch.schema import CALL_RECORDS, PROFILES
 
 VERSION = "1"
 """Raised when a figure changes its meaning; stored profiles of another version are built anew."""
@@ -84,15 +85,20 @@ class StoredDay:
 def read_calendar(tables: Snapshot, zone: str, first: date | None = None, last: date | None = None) -> Calendar:
     """Count the calls of each local day from first to last; None is the lake's own bound.
 
-    Reads two narrow columns, about a tenth of a second for ten million calls.
+    Each file is counted once: two narrow columns, about a tenth of a second for ten million calls.
     """
     begin, end = first or date.min, last or date.max
     files = list_files(tables, begin, end)
     if not files:
         return Calendar({})
-    scan = scan_days(files, begin, end, zone).select("local_date")
-    counted = scan.group_by("local_date").agg(pl.len()).sort("local_date").collect(engine="streaming")
-    return Calendar(dict(counted.iter_rows()))
+    count = partial(_count_calls, zone)
+    counted = recall_facts(tables, CALL_RECORDS.name, files, count, "calls of local days", VERSION, zone)
+    days = counted.group_by("local_date").agg(pl.col("calls").sum()).sort("local_date")
+    return Calendar(dict(days.filter(pl.col("local_date").is_between(begin, end)).iter_rows()))
+
+
+def _count_calls(zone: str, file: Path) -> pl.LazyFrame:
+    return scan_days([file], date.min, date.max, zone).group_by("local_date").agg(calls=pl.len())
 
 
 def list_stored(tables: Snapshot, first: date = date.min, last: date = date.max) -> dict[date, StoredDay]:
@@ -104,13 +110,20 @@ def list_stored(tables: Snapshot, first: date = date.min, last: date = date.max)
             files.setdefault(day, []).append(file)
     if not files:
         return {}
-    scan = scan_parts(PROFILES.name, [file for group in files.values() for file in group])
+    every = [file for group in files.values() for file in group]
+    facts = recall_facts(tables, PROFILES.name, every, _describe_file, "stored days", VERSION)
     # Every call has one caller, so the calls of all profiles of a day add up to the day's calls.
-    facts = scan.group_by("local_date").agg(
+    rows = facts.group_by("local_date").agg(
         pl.col("call_count").sum(), pl.col("history_calls").max(), pl.col("definition").min()
     )
-    rows = facts.collect(engine="streaming").iter_rows()
-    return {day: StoredDay(tuple(files[day]), calls, before, text) for day, calls, before, text in rows}
+    return {day: StoredDay(tuple(files[day]), calls, before, text) for day, calls, before, text in rows.iter_rows()}
+
+
+def _describe_file(file: Path) -> pl.LazyFrame:
+    rows = scan_parts(PROFILES.name, [file])
+    return rows.group_by("local_date").agg(
+        pl.col("call_count").sum(), pl.col("history_calls").max(), pl.col("definition").min()
+    )
 
 
 def begin_lookback(first: date) -> date:

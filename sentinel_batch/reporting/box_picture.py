@@ -128,7 +128,9 @@ def _draw_strips(found: BoxFile) -> dict[str, Any] | None:
 def _order_members(found: BoxFile) -> list[str]:
     """Return the SIMs that are drawn in the order in which they began, so that a rotating bank shows as a stair."""
     begun = found.days.group_by("number").agg(pl.col("local_date").min())
-    shown = found.members.select("number").head(STRIPS_DRAWN).join(begun, on="number", how="left")
+    known = found.members.select("number").join(begun, on="number", how="left", maintain_order="left")
+    # SIMs that did nothing in these days have a strip only if there is room.
+    shown = known.sort(pl.col("local_date").is_null(), maintain_order=True).head(STRIPS_DRAWN)
     return shown.sort("local_date", "number", nulls_last=True)["number"].to_list()
 
 

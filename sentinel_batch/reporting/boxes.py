@@ -52,13 +52,16 @@ class BoxShelf:
 
 
 def gather_boxes(desk: Desk, period: Period | None) -> BoxShelf:
-    """Read the boxes that stand and were at work in a period; None is a lake without calls."""
+    """Read the boxes that stand and were at work in a period; None is a lake without calls.
+
+    What they did is told of as many days as they are searched in: a box that works for a year would fill the page.
+    """
     if period is None:
         return BoxShelf()
     days = pl.col("first_day") <= period.until.date(), pl.col("last_day") >= period.first_instant.date()
     rows = list_boxes(lake=desk).filter(*days)
     ids = rows["box_id"].head(BOXES_SHOWN).to_list()
-    return BoxShelf(tuple(get_boxes(ids, lake=desk)), rows.height)
+    return BoxShelf(tuple(get_boxes(ids, lake=desk, newest_days=desk.config.box_days)), rows.height)
 
 
 def describe_box(found: BoxFile) -> dict[str, Any]:

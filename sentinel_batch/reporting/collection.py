@@ -12,6 +12,7 @@ import polars as pl
 from sentinel_batch.detection import locate_cells, read_guidance
 from sentinel_batch.reporting.boxes import gather_boxes
 from sentinel_batch.reporting.evidence import (
+    end_windows,
     gather_activity,
     gather_calls,
     gather_cells,
@@ -190,8 +191,9 @@ def collect_report(
         return Report(**common, **_nothing(tables, run_id))
     quarters = _count_quarters(tables, period)
     volume, others = _callers(tables, alerts, suppressed, period)
-    suspect_calls = read_suspect_calls(tables, shown, period)
-    behind = join_calls(suspect_calls, shown)
+    told = end_windows(shown)
+    suspect_calls = read_suspect_calls(tables, told, period)
+    behind = join_calls(suspect_calls, told)
     cells = gather_cells(suspect_calls, period)
     hours = _hours(quarters)
     quality = measure_quality(tables, period, run_id, hours)
@@ -199,7 +201,7 @@ def collect_report(
         **common,
         volume={"calls": int(quarters["calls"].sum()), **volume},
         quality=quality,
-        evidence=gather_evidence(tables, behind, shown),
+        evidence=gather_evidence(tables, behind, told),
         hours=_local_hours(quarters, period, timezone),
         others=others,
         activity=_activity(suspect_calls, shown, period, timezone),

@@ -6,10 +6,13 @@ import base64
 import json
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
+from sentinel_batch.reporting.evidence import LONGEST_WINDOW
 from sentinel_batch.reporting.text import clip, localise, tell_number, tell_time, visible
 
 NOTE_LENGTH = 200
@@ -101,7 +104,7 @@ def _compact(row: dict[str, Any], timezone: str) -> dict[str, Any]:
         ]  # fmt: skip
 
     compact = {
-        "w": [tell_time(row[name], timezone, _SECOND) for name in ("window_start", "window_end")],
+        "w": [tell_time(moment, timezone, _SECOND) for moment in _end_window(row["window_start"], row["window_end"])],
         "g": evidence.get("figures"),
         "h": evidence.get("calls_by_time"),
         "c": [[visible(item["callee_number"]), item["calls"]] for item in evidence.get("top_callees", [])],
@@ -117,6 +120,16 @@ def _compact(row: dict[str, Any], timezone: str) -> dict[str, Any]:
         "n": clip(visible(row["reviewer_notes"] or ""), NOTE_LENGTH),
     }
     return {name: value for name, value in compact.items() if value or name in ("a", "z")}
+
+
+def _end_window(start: str | None, end: str | None) -> tuple[str | None, str | None]:
+    """Return the part of a window that the evidence is of."""
+    if start is None or end is None:
+        return start, end
+    with suppress(ValueError):
+        earliest = datetime.fromisoformat(end) - LONGEST_WINDOW
+        return max(datetime.fromisoformat(start), earliest).isoformat(), end
+    return start, end
 
 
 def _tell_source(item: dict[str, Any]) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -24,10 +24,19 @@ EVENTS = 5
 MAX_BUCKETS = 48
 """Windows longer than 48 hours are counted in 48 equal parts instead of hours."""
 
+LONGEST_WINDOW = timedelta(days=28)
+"""Of a longer window only its end is told: a box may work for a year, and a report must not read a year of calls."""
+
 _HOUR_US = 3_600_000_000
 _TEXTS = ("caller_number", "callee_number", "location_code", "source_file")
 _CALL = ("call_timestamp", "callee_number", "duration_seconds")
 _MOMENT = pl.col("call_timestamp")
+
+
+def end_windows(alerts: pl.DataFrame) -> pl.DataFrame:
+    """Return alerts with the windows that are told: the last part of one that is longer than :data:`LONGEST_WINDOW`."""
+    start, earliest = pl.col("window_start"), pl.col("window_end") - LONGEST_WINDOW
+    return alerts.with_columns(pl.when(start < earliest).then(earliest).otherwise(start).alias("window_start"))
 
 
 def read_suspect_calls(tables: Snapshot, alerts: pl.DataFrame, period: Period) -> pl.DataFrame:

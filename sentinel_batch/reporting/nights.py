@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,9 @@ from sentinel_batch.schema import RUNS, SEVERITIES
 
 if TYPE_CHECKING:
     from sentinel_batch.lake import Snapshot
+
+_READ = ("run_id", "started_at", "duration_seconds", "outcome", "message", "since", "until", "counts", "inputs")
+_REMEMBERED = 2048
 
 WEEK = timedelta(days=7)
 FIGURES = ("files", "files_lost", "records_processed", "records_inserted", "records_rejected", "alerts_grown")
@@ -69,8 +73,8 @@ class PastNight:
 
 def read_nights(tables: Snapshot) -> list[PastNight]:
     """Return every night of the history, oldest first; those under way are not in it."""
-    rows = tables.scan(RUNS.name).filter(pl.col("command") == "nightly").sort("run_id").collect()
-    return [_read_night(row) for row in rows.iter_rows(named=True)]
+    rows = tables.scan(RUNS.name).filter(pl.col("command") == "nightly").sort("run_id").select(_READ).collect()
+    return [_read_night(*row) for row in rows.iter_rows()]
 
 
 def find_last_examined(nights: Sequence[PastNight]) -> PastNight | None:
@@ -130,18 +134,30 @@ def _local_day(moment: datetime, zone: str) -> date:
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
-def _read_night(row: Row) -> PastNight:
-    counts, inputs = read_facts(row["counts"]), read_facts(row["inputs"])
+@lru_cache(maxsize=_REMEMBERED)
+def _read_night(
+    run_id: str,
+    started_at: datetime,
+    duration_seconds: float | None,
+    outcome: str,
+    message: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    counts_text: str | None,
+    inputs_text: str | None,
+) -> PastNight:
+    """Return a night of the history; a night asks for all of them several times, and they never change."""
+    counts, inputs = read_facts(counts_text), read_facts(inputs_text)
     partial = counts.get("exit_code") == 3
-    seconds = row["duration_seconds"] or 0.0
+    seconds = duration_seconds or 0.0
     return PastNight(
-        run_id=row["run_id"],
-        started_at=row["started_at"],
-        ended_at=row["started_at"] + timedelta(seconds=seconds),
-        outcome="failed" if row["outcome"] == "failed" else "partial" if partial else "done",
-        message=row["message"] or "",
-        since=row["since"],
-        until=row["until"],
+        run_id=run_id,
+        started_at=started_at,
+        ended_at=started_at + timedelta(seconds=seconds),
+        outcome="failed" if outcome == "failed" else "partial" if partial else "done",
+        message=message or "",
+        since=since,
+        until=until,
         figures={**_read_figures(counts), "seconds": seconds},
         files=[file for file in inputs.get("night_files", []) if isinstance(file, dict)],
         ingest_run_id=inputs.get("ingest_run_id"),

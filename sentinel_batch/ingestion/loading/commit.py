@@ -35,13 +35,24 @@ if TYPE_CHECKING:
 _LEG_REACH = timedelta(days=1)
 
 
-def find_earlier(tables: Snapshot, ingest_id: str) -> Repeated | None:
-    """Return what is known of a committed ingest, None if there was none."""
+def find_earlier(tables: Snapshot, ingest_id: str, ingests: pl.DataFrame | None = None) -> Repeated | None:
+    """Return what is known of a committed ingest, None if there was none.
+
+    Parameters
+    ----------
+    tables
+        Where it would be.
+    ingest_id
+        Which.
+    ingests
+        Of :func:`list_like`; None reads them.
+    """
     import polars as pl
 
     if not tables.is_committed(CALL_RECORDS.name, ingest_id):
         return None
-    row = tables.scan(INGESTS.name).filter(pl.col("ingest_id") == ingest_id).collect().row(-1, named=True)
+    known = tables.scan(INGESTS.name) if ingests is None else ingests.lazy()
+    row = known.filter(pl.col("ingest_id") == ingest_id).collect().row(-1, named=True)
     return Repeated(
         encoding=row["encoding"],
         records_processed=row["records_processed"],
@@ -55,11 +66,11 @@ def find_earlier(tables: Snapshot, ingest_id: str) -> Repeated | None:
     )
 
 
-def may_be_known(tables: Snapshot, size_bytes: int) -> bool:
-    """Tell whether a file of this size was ever ingested: only then its content may have been."""
+def list_like(tables: Snapshot, size_bytes: int) -> pl.DataFrame:
+    """Return the ingests of files of this size: only if there are any, its content may be known."""
     import polars as pl
 
-    return _has_rows(tables, INGESTS.name, pl.col("size_bytes") == size_bytes)
+    return tables.scan(INGESTS.name).filter(pl.col("size_bytes") == size_bytes).collect()
 
 
 def _has_rows(tables: Snapshot, name: str, condition: pl.Expr) -> bool:

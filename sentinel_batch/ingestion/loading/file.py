@@ -20,7 +20,7 @@ from sentinel_batch.errors import (
     UnreadableFileError,
     UnrecognisedFileError,
 )
-from sentinel_batch.ingestion.loading.commit import commit_file, find_earlier, may_be_known
+from sentinel_batch.ingestion.loading.commit import commit_file, find_earlier, list_like
 from sentinel_batch.ingestion.loading.options import Options
 from sentinel_batch.ingestion.loading.parts import (
     Counted,
@@ -151,11 +151,14 @@ class FileIngest:
         yield self._commit(staged, before, shaping, stamp.result())
 
     def _find_earlier(self, stamp: Future[Stamp], size: int) -> Repeated | None:
-        tables = [self.lake.snapshot(), *self.known]
-        if not any(may_be_known(other, size) for other in tables):
+        # One look at what was ingested, for files of this size; the hash is waited for only if there are any.
+        alike = [(tables, list_like(tables, size)) for tables in (self.lake.snapshot(), *self.known)]
+        candidates = [(tables, ingests) for tables, ingests in alike if not ingests.is_empty()]
+        if not candidates:
             return None
         ingest_id = stamp.result().ingest_id
-        return next((part for other in tables if (part := find_earlier(other, ingest_id)) is not None), None)
+        found = (find_earlier(tables, ingest_id, ingests) for tables, ingests in candidates)
+        return next((part for part in found if part is not None), None)
 
     def _commit(self, staged: Staged, before: Sequence[Part], shaping: Shaping, stamp: Stamp) -> Part:
         with self.lake.lock(self.options.lock_timeout):

@@ -10,7 +10,7 @@ import pytest
 
 import sentinel_batch as sb
 from sentinel_batch.errors import LakeDamagedError
-from sentinel_batch.lake import Lake, open_log, snapshot
+from sentinel_batch.lake import Lake, logs, open_log, snapshot
 from sentinel_batch.schema import SUPPRESSIONS, TABLES, polars_schema
 
 
@@ -37,8 +37,8 @@ def change(lake: Path) -> None:
 
 def test_each_log_is_opened_once(worked: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     opened: list[str] = []
-    real = snapshot.open_log
-    monkeypatch.setattr(snapshot, "open_log", lambda table, version: opened.append(table.name) or real(table, version))
+    real = logs.open_log
+    monkeypatch.setattr(logs, "open_log", lambda table, version: opened.append(table.name) or real(table, version))
     for act in (
         lambda: sb.write_report(lake=worked, out=tmp_path),
         lambda: sb.explain(1, lake=worked),
@@ -48,6 +48,7 @@ def test_each_log_is_opened_once(worked: Path, monkeypatch: pytest.MonkeyPatch, 
         lambda: sb.get_case(1, lake=worked),
     ):
         opened.clear()
+        vars(logs)["_RECALLED"].clear()
         act()
         assert opened
         assert len(opened) == len(set(opened)), opened

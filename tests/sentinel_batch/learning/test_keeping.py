@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from sentinel_batch.lake import Lake
-from sentinel_batch.learning.keeping import CACHE, keep_rows
+from sentinel_batch.lake import CACHE, Lake
+from sentinel_batch.learning.keeping import keep_rows
 from sentinel_batch.schema import CALL_RECORDS, polars_schema
 
 

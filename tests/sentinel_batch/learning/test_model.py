@@ -27,6 +27,7 @@ from sentinel_batch.learning import (
 from sentinel_batch.learning.examples import collect_examples
 from sentinel_batch.learning.features import describe_callers
 from sentinel_batch.learning.figures import FEATURE_NAMES, FEATURES
+from sentinel_batch.learning.history import last_day
 from sentinel_batch.learning.model import Model
 from sentinel_batch.learning.sampling import assign_folds
 from sentinel_batch.learning.scoring import word_reasons
@@ -42,8 +43,9 @@ BOX_SIM = "+2348060000000"
 
 def _replace_profiles(monkeypatch: pytest.MonkeyPatch, profiles: pl.DataFrame) -> None:
     days = profiles.select("local_date", "day_start", "day_end").unique().sort("local_date")
+    monkeypatch.setattr("sentinel_batch.learning.examples.list_days", lambda desk: days)
+    monkeypatch.setattr("sentinel_batch.learning.scoring.find_last_day", lambda desk, until: last_day(days, until))
     for module in ("examples", "scoring"):
-        monkeypatch.setattr(f"sentinel_batch.learning.{module}.list_days", lambda desk: days)
         monkeypatch.setattr(
             f"sentinel_batch.learning.{module}.load_profiles",
             lambda desk, first, last: profiles.filter(pl.col("local_date").is_between(first, last)).lazy(),

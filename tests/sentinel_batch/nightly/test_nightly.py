@@ -161,11 +161,12 @@ def test_the_first_night_examines_everything_and_reports(desk: Desk) -> None:
         "cases",
         "report",
         "pack",
+        "tidy",
         "publish",
         "notify",
     ]
-    # So few calls need no packing, and nobody is named to be told.
-    assert [step.status for step in steps] == [*["done"] * 9, "skipped", "done", "skipped"]
+    # So few calls need no packing, nothing has gathered yet, and nobody is named to be told.
+    assert [step.status for step in steps] == [*["done"] * 9, *["skipped"] * 2, "done", "skipped"]
     assert counts(result, "ingest")["records_inserted"] == 122
     assert result.report is not None
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", result.report.html.parent.name)
@@ -219,7 +220,17 @@ def test_an_empty_inbox_is_a_good_night_with_a_report(known_desk: Desk) -> None:
     result = desk.night()
     assert (result.status, result.exit_code) == ("success", ExitCode.DONE)
     statuses = [step.status for step in result.steps]
-    assert statuses == ["done", "done", "skipped", "done", *["skipped"] * 4, "done", "skipped", "done", "skipped"]
+    assert statuses == [
+        "done",
+        "done",
+        "skipped",
+        "done",
+        *["skipped"] * 4,
+        "done",
+        *["skipped"] * 2,
+        "done",
+        "skipped",
+    ]
     assert (result.since, result.until) == (None, None)
     assert result.report is not None
     assert result.report.alerts_total == 1
@@ -458,6 +469,7 @@ STEPS = {
     "alerts": "sentinel_batch.nightly.pipeline.record_detections",
     "report": "sentinel_batch.nightly.pipeline.write_report",
     "pack": "sentinel_batch.nightly.pipeline.pack_calls",
+    "tidy": "sentinel_batch.nightly.pipeline.tidy_lake",
     "the run's row": "sentinel_batch.runs._append",
 }
 

@@ -118,6 +118,7 @@ def test_recordings_are_analysed_after_the_alerts_and_stand_in_the_report(desk: 
         "audio",
         "report",
         "pack",
+        "tidy",
         "publish",
         "notify",
         "metrics",
@@ -211,8 +212,8 @@ def test_a_step_that_cannot_run_ends_the_night_after_the_report(
     result = desk.night(**settings)
     assert result.exit_code == code
     assert result.error is not None and message in result.error["message"]
-    last = ["audio", "report", "pack", "publish", "notify", "amend", "metrics"]
-    assert [s.name for s in result.steps][-7:] == last
+    last = ["audio", "report", "pack", "tidy", "publish", "notify", "amend", "metrics"]
+    assert [s.name for s in result.steps][-8:] == last
     assert step(result, "audio")["status"] == "failed"
     runs = Lake.open(desk.lake).snapshot().read(RUNS.name)
     assert runs.filter(runs["command"] == "nightly")["outcome"].to_list() == ["failed"]

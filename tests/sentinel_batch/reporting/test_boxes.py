@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jsonschema
@@ -11,12 +12,13 @@ import polars as pl
 import pytest
 from box_samples import BOX, NEW_SIMS, plan_network
 
-from sentinel_batch.boxes import BoxFile, get_box, record_boxes
+from sentinel_batch.boxes import BoxFile, get_box, get_boxes, record_boxes
 from sentinel_batch.config import Config
 from sentinel_batch.desk import Desk
 from sentinel_batch.lake import Lake
 from sentinel_batch.reporting import chart_box, write_report
 from sentinel_batch.reporting.document import load_schema
+from sentinel_batch.reporting.evidence import end_windows
 
 HOSTILE = "<b>KAN007</b>"
 
@@ -53,6 +55,30 @@ def test_a_box_knows_its_days_common_callees_and_loss(desk: Desk, box: BoxFile) 
     assert (sims, made) == (theirs["caller_number"].n_unique(), theirs.height)
     assert box.common_callees["members"].min() == 2
     assert box.loss == pytest.approx(box.box["minutes"] * (24.4 - 3.9), abs=0.01)
+
+
+def test_of_a_long_life_the_last_days_are_told(desk: Desk, box: BoxFile) -> None:
+    last = box.box["last_day"]
+    [told] = get_boxes([1], lake=desk, newest_days=4)
+    assert told.days.equals(box.days.filter(pl.col("local_date") > last - timedelta(days=4)))
+    at_work = box.members.filter(pl.col("last_day") > last - timedelta(days=4))["number"].to_list()
+    assert told.members["number"].to_list() == at_work
+    # Two SIMs have gone by then; what they did is no longer told, though the box still counts them.
+    assert (len(at_work), box.members.height) == (8, 10)
+    assert (told.box, told.loss) == (box.box, box.loss)
+    [whole] = get_boxes([1], lake=desk, newest_days=400)
+    assert whole.days.equals(box.days) and whole.members.equals(box.members)
+    picture = chart_box(told)
+    assert picture.strips is not None
+    assert {row["number"] for row in picture.strips["rows"]} == set(at_work)
+
+
+def test_of_a_long_window_the_end_is_told() -> None:
+    end = datetime(2026, 6, 1, tzinfo=UTC)
+    starts = [end - timedelta(days=days) for days in (1, 28, 29, 400)]
+    alerts = pl.DataFrame({"window_start": [*starts, None], "window_end": [end] * 5})
+    told = [None if start is None else (end - start).days for start in end_windows(alerts)["window_start"]]
+    assert told == [1, 28, 28, 28, None]
 
 
 def test_a_strip_begins_and_ends_with_its_sim(box: BoxFile) -> None:
