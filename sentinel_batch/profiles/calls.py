@@ -1,18 +1,22 @@
-"""The calls of one local day as arrays."""
+"""The calls of local days: which files hold them, and their columns as arrays."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from sentinel_batch.lake import Snapshot, scan_parts
 from sentinel_batch.profiles.grouping import FlagArray, IntArray
 from sentinel_batch.profiles.keys import NumberKeys
+from sentinel_batch.profiles.texts import TextCodes
 from sentinel_batch.schema import CALL_RECORDS
 
 _EARLIEST, _LATEST = timedelta(hours=14), timedelta(hours=36)
@@ -22,17 +26,8 @@ _LAST_DAYS = date.max - timedelta(days=2)
 """From here on the end of a day may lie beyond the last instant that there is."""
 
 
-@dataclass(frozen=True)
-class Labels:
-    """A text column as integers in order of the text, -1 where there is none."""
-
-    codes: IntArray
-    texts: pl.Series
-
-    def decode(self, codes: IntArray) -> pl.Series:
-        """Return the texts of some codes, null for -1."""
-        places = pl.select(pl.lit(pl.Series(codes)).cast(pl.Int64)).to_series()
-        return self.texts.gather(places.set(places < 0, None))
+ROWS_AT_ONCE = 400_000
+"""Rows of a block: many enough to be worth the trouble of each, few enough for the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -52,22 +47,41 @@ class Calls:
     completed
         Whether the call was answered; if that is unknown, whether it lasted at all.
     cell, imei, imsi
-        Serving cell and device of the caller.
+        Serving cell and device of the caller, as codes (:class:`~sentinel_batch.profiles.texts.TextCodes`).
     """
 
     caller: IntArray
     callee: IntArray
     start: IntArray
     duration: IntArray
-    hour: IntArray
+    hour: npt.NDArray[np.int8]
     completed: FlagArray
-    cell: Labels
-    imei: Labels
-    imsi: Labels
+    cell: IntArray
+    imei: IntArray
+    imsi: IntArray
 
     def __len__(self) -> int:
         """Return the number of calls."""
         return self.caller.size
+
+
+@dataclass(frozen=True)
+class ReceivedCalls:
+    """Calls as those see them who are called; columns as in :class:`Calls`."""
+
+    callee: IntArray
+    caller: IntArray
+    duration: IntArray
+
+
+CALL_KINDS = dict.fromkeys(("caller", "callee", "start", "duration", "cell", "imei", "imsi"), np.int64) | {
+    "hour": np.int8,
+    "completed": np.bool_,
+}
+"""Column of :class:`Calls` to its type."""
+
+RECEIVED_KINDS = dict.fromkeys(("callee", "caller", "duration"), np.int64)
+"""Column of :class:`ReceivedCalls` to its type."""
 
 
 def day_bounds(day: date, zone: str) -> tuple[datetime, datetime]:
@@ -98,70 +112,39 @@ def scan_days(files: list[Path], first: date, last: date, zone: str) -> pl.LazyF
     return pl.concat([stored.filter(day & ~missing), derived.filter(day)])
 
 
-def read_calls(scan: pl.LazyFrame, keys: NumberKeys, part: tuple[int, int] = (0, 1)) -> Calls:
-    """Read calls that :func:`scan_days` scans.
-
-    Parameters
-    ----------
-    scan
-        The calls.
-    keys
-        Gives the numbers their keys.
-    part
-        ``(k, n)``: only calls from or to a number of part k of n, so that a large day fits memory.
-    """
-    learn_numbers(scan, keys)
+def select_calls(scan: pl.LazyFrame, keys: NumberKeys, texts: TextCodes) -> pl.LazyFrame:
+    """Return calls that :func:`scan_days` scans with the columns of :class:`Calls`."""
     # Many feeds do not say whether a call was answered; then a call that lasted counts as answered.
     answered = pl.coalesce("answered", pl.col("duration_seconds") > 0)
-    rows = scan.select(
-        keys.express("caller_number").alias("caller"),
-        keys.express("callee_number").alias("callee"),
-        pl.col("call_timestamp").dt.epoch("us").alias("start"),
-        pl.col("duration_seconds").alias("duration"),
-        pl.col("local_hour").cast(pl.Int64).alias("hour"),
-        answered.fill_null(False).alias("completed"),
-        "location_code",
-        "imei",
-        "imsi",
-    )
-    if part[1] > 1:
-        number, parts = part
-        rows = rows.filter((pl.col("caller") % parts == number) | (pl.col("callee") % parts == number))
-    return _to_arrays(rows.collect(engine="streaming"))
-
-
-def read_pairs(scan: pl.LazyFrame, keys: NumberKeys) -> pl.LazyFrame:
-    """Return caller and callee keys (``a``, ``b``) of calls; numbers that have no key are null."""
-    return scan.select(keys.express("caller_number").alias("a"), keys.express("callee_number").alias("b"))
-
-
-def learn_numbers(scan: pl.LazyFrame, keys: NumberKeys) -> None:
-    """Give every number of the calls a key."""
-    names = ("caller_number", "callee_number")
-    unknown = [pl.when(keys.express(name).is_null()).then(name).alias(name) for name in names]
-    # A first pass for the few ids that are not numbers: they need keys before the second pass can use them.
-    odd = scan.select(unknown).filter(pl.any_horizontal(pl.all().is_not_null())).collect(engine="streaming")
-    keys.learn(number for name in names for number in odd[name].unique().drop_nulls())
-
-
-def _to_arrays(rows: pl.DataFrame) -> Calls:
-    return Calls(
-        caller=rows["caller"].to_numpy(),
-        callee=rows["callee"].to_numpy(),
-        start=rows["start"].to_numpy(),
-        duration=rows["duration"].to_numpy(),
-        hour=rows["hour"].to_numpy(),
-        completed=rows["completed"].to_numpy(),
-        cell=_label(rows["location_code"]),
-        imei=_label(rows["imei"]),
-        imsi=_label(rows["imsi"]),
+    return scan.select(
+        caller=keys.express("caller_number"),
+        callee=keys.express("callee_number"),
+        start=pl.col("call_timestamp").dt.epoch("us"),
+        duration="duration_seconds",
+        hour="local_hour",
+        completed=answered.fill_null(False),
+        cell=texts.express("location_code"),
+        imei=texts.express("imei"),
+        imsi=texts.express("imsi"),
     )
 
 
-def _label(texts: pl.Series) -> Labels:
-    # A shortcut: most feeds have no IMEI or cell at all.
-    if texts.null_count() == texts.len():
-        return Labels(np.full(texts.len(), -1), pl.Series([None], dtype=pl.String))
-    distinct = texts.unique().drop_nulls().sort()
-    codes = texts.cast(pl.Enum(distinct)).to_physical().cast(pl.Int64).fill_null(-1)
-    return Labels(codes.to_numpy(), distinct)
+def select_pairs(scan: pl.LazyFrame, keys: NumberKeys) -> pl.LazyFrame:
+    """Return caller and callee keys (``a``, ``b``) of calls."""
+    return scan.select(a=keys.express("caller_number"), b=keys.express("callee_number"))
+
+
+def collect_arrays(rows: pl.LazyFrame) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    """Read rows without nulls in blocks that fit memory, in a fixed order."""
+    for block in rows.collect_batches(chunk_size=ROWS_AT_ONCE, engine="streaming"):
+        yield {name: block[name].to_numpy() for name in block.columns}
+
+
+def sample_numbers(scan: pl.LazyFrame, keys: NumberKeys, step: int) -> IntArray:
+    """Return the keys of callers and callees of every so many calls, in order."""
+    numbers = scan.select("caller_number", "callee_number")
+    chosen = [block.gather_every(step) for block in numbers.collect_batches(chunk_size=ROWS_AT_ONCE)]
+    sample = pl.concat(chosen).lazy()
+    found = select_pairs(sample, keys).collect()
+    ordered: IntArray = np.sort(np.concatenate([found["a"].to_numpy(), found["b"].to_numpy()]))
+    return ordered

@@ -5,17 +5,13 @@ Formulas: Herfindahl index and entropy as usual; the choice of figures follows p
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from sentinel_batch.profiles.calls import Calls
+from sentinel_batch.profiles.calls import Calls, ReceivedCalls
 from sentinel_batch.profiles.grouping import (
     FlagArray,
     IntArray,
@@ -24,12 +20,12 @@ from sentinel_batch.profiles.grouping import (
     count,
     count_pairs,
     find_medians,
-    locate,
     number_groups,
     rank_values,
     sort_pairs,
 )
 from sentinel_batch.profiles.keys import NumberKeys
+from sentinel_batch.profiles.texts import TextCodes
 
 NIGHT_BEGINS, NIGHT_ENDS = 22, 6
 """Local hours: night is from 22:00 to 06:00."""
@@ -39,8 +35,6 @@ SHORT_SECONDS = 6
 measure short-duration traffic."""
 
 _MICROS = 1_000_000
-_THREADS = 2
-"""Sorting and arithmetic of NumPy run outside Python's lock; more threads would only hold more arrays at once."""
 
 Columns = dict[str, Any]
 
@@ -51,22 +45,33 @@ class Groups:
     Parameters
     ----------
     calls
-        Calls whose callers get figures.
+        Calls whose callers get figures: all that they made that day.
+    received
+        At least all calls to them on that day.
     """
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, received: ReceivedCalls) -> None:
         self.calls = calls
-        self.keys, self.codes = number_groups(calls.caller)
-        self.callee_keys, self.callees = number_groups(calls.callee)
+        self.keys, self.codes, places = _tell_callers(calls.caller, received.callee)
+        known = np.flatnonzero(places >= 0)
         self.size = self.keys.size
+        self.receivers, self.received_duration = places[known], received.duration[known]
+        # One numbering of callees, and of those who called the callers, so that the two can be compared.
+        self.partner_keys, partners = number_groups(np.concatenate([calls.callee, received.caller[known]]))
+        self.callees, senders = partners[: len(calls)], partners[len(calls) :]
         self.pair_callers, self.pair_callees, _ = count_pairs(self.codes, self.callees)
+        self.pair_receivers, self.pair_senders, _ = count_pairs(self.receivers, senders)
         # Sorted once by caller, then time: first and last call, and all gaps, are then slices of one array.
         self.timed, self.starts = sort_pairs(self.codes, calls.start)
         self.ends = np.cumsum(count(self.codes, self.size))
 
     def pairs(self) -> pl.DataFrame:
         """Return the distinct pairs of keys: ``a`` called ``b``."""
-        return pl.DataFrame({"a": self.keys[self.pair_callers], "b": self.callee_keys[self.pair_callees]})
+        return pl.DataFrame({"a": self.keys[self.pair_callers], "b": self.partner_keys[self.pair_callees]})
+
+    def pack(self, callers: IntArray, partners: IntArray) -> IntArray:
+        """Return pairs of places, of a caller and a partner, as one integer each."""
+        return callers * max(self.partner_keys.size, 1) + partners
 
     def add(self, values: npt.NDArray[Any]) -> RealArray:
         """Add up one value per call."""
@@ -77,10 +82,20 @@ class Groups:
         return count(self.codes[chosen], self.size)
 
 
+def _tell_callers(callers: IntArray, others: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the distinct callers in order, and where callers and others stand among them (-1: did not call)."""
+    # One numbering of both: sorting is cheaper than a search for each.
+    distinct, codes = number_groups(np.concatenate([callers, others]))
+    called = np.zeros(distinct.size, dtype=np.bool_)
+    called[codes[: callers.size]] = True
+    places = np.where(called, np.cumsum(called) - 1, -1)[codes]
+    return distinct[called], places[: callers.size], places[callers.size :]
+
+
 def measure_volume(groups: Groups) -> Columns:
     """Count calls, callees and minutes, of the day and of its night, and the first and last call."""
     calls = groups.calls
-    night = (calls.hour >= NIGHT_BEGINS) | (calls.hour < NIGHT_ENDS)
+    night = is_night(calls.hour)
     night_callers, _, _ = count_pairs(groups.codes[night], groups.callees[night])
     size = count(groups.codes, groups.size)
     return {
@@ -109,30 +124,21 @@ def measure_durations(groups: Groups) -> Columns:
     }
 
 
-def measure_incoming(groups: Groups, incoming: Calls) -> Columns:
+def measure_incoming(groups: Groups) -> Columns:
     """Count the calls that the callers received that day, and from how many numbers."""
-    # The whole day is in hand: the distinct pairs are known already, and need not be sorted a second time.
-    if incoming is groups.calls:
-        places, found = locate(groups.callee_keys, groups.keys)
-        called = places[groups.pair_callees[found[groups.pair_callees]]]
-        places, found = places[groups.callees], found[groups.callees]
-    else:
-        places, found = locate(incoming.callee, groups.keys)
-        called = count_pairs(places[found], incoming.caller[found])[0]
-    codes = places[found]
     return {
-        "incoming_calls": count(codes, groups.size),
-        "incoming_minutes": add_up(codes, incoming.duration[found], groups.size) / 60,
-        "incoming_callers": count(called, groups.size),
+        "incoming_calls": count(groups.receivers, groups.size),
+        "incoming_minutes": add_up(groups.receivers, groups.received_duration, groups.size) / 60,
+        "incoming_callers": count(groups.pair_receivers, groups.size),
     }
 
 
 def measure_destinations(groups: Groups, keys: NumberKeys, country_code: int) -> Columns:
     """Count international calls, and describe how calls gather on callee prefixes (Herfindahl index)."""
     # A key is the digits of the number, so its leading digits are the country code; a negative key is not E.164.
-    home = keys.leading(groups.callee_keys, len(str(country_code))) == country_code
-    foreign = (groups.callee_keys > 0) & ~home
-    prefixes = np.unique(keys.prefixes(groups.callee_keys), return_inverse=True)[1]
+    home = keys.leading(groups.partner_keys, len(str(country_code))) == country_code
+    foreign = (groups.partner_keys > 0) & ~home
+    prefixes = number_groups(keys.prefixes(groups.partner_keys))[1]
     callers, _, rows = count_pairs(groups.codes, prefixes[groups.callees])
     squares = add_up(callers, rows * rows, groups.size)
     return {
@@ -141,29 +147,43 @@ def measure_destinations(groups: Groups, keys: NumberKeys, country_code: int) ->
     }
 
 
-def measure_places(groups: Groups) -> Columns:
+def measure_places(groups: Groups, texts: TextCodes) -> Columns:
     """Count cells and name the two most used."""
-    cell = groups.calls.cell
-    known = cell.codes >= 0
-    distinct, first, second, most = rank_values(groups.codes[known], cell.codes[known], groups.size)
+    distinct, first, second, most, known = _rank(groups, groups.calls.cell, texts)
     return {
         "distinct_cells": distinct,
-        "first_cell": cell.decode(first),
-        "second_cell": cell.decode(second),
-        "top_cell_share": _divide(most, groups.count(known)),
+        "first_cell": texts.decode(first),
+        "second_cell": texts.decode(second),
+        "top_cell_share": _divide(most, known),
     }
 
 
-def measure_devices(groups: Groups) -> Columns:
+def measure_devices(groups: Groups, texts: TextCodes) -> Columns:
     """Count handsets (IMEI) and SIMs (IMSI), and name the most used handset."""
-    imei, imsi = groups.calls.imei, groups.calls.imsi
-    handsets, subscribers = imei.codes >= 0, imsi.codes >= 0
-    distinct, first, _, _ = rank_values(groups.codes[handsets], imei.codes[handsets], groups.size)
+    distinct, first, *_ = _rank(groups, groups.calls.imei, texts)
     return {
         "imei_count": distinct,
-        "imsi_count": rank_values(groups.codes[subscribers], imsi.codes[subscribers], groups.size)[0],
-        "top_imei": imei.decode(first),
+        "imsi_count": _rank(groups, groups.calls.imsi, texts)[0],
+        "top_imei": texts.decode(first),
     }
+
+
+def _rank(
+    groups: Groups, values: IntArray, texts: TextCodes
+) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray]:
+    """Return, for each caller, the number of distinct texts, the codes of the most frequent and of the next (0: none),
+    the calls with the first, and those with any; of texts that are equally frequent the first in order of text counts.
+    """
+    known = np.flatnonzero(values)
+    codes = groups.codes[known]
+    found, places = number_groups(values[known])
+    order = texts.sort(found)
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(order.size)
+    distinct, first, second, most = rank_values(codes, ranks[places], groups.size)
+    # One more, so that the place -1, for none, is the code 0.
+    named = np.append(found[order], 0)
+    return distinct, named[first], named[second], most, count(codes, groups.size)
 
 
 def measure_rhythm(groups: Groups) -> Columns:
@@ -203,60 +223,51 @@ def _divide(above: npt.NDArray[Any], below: npt.NDArray[Any]) -> RealArray:
     return quotients
 
 
-def measure_day(groups: Groups, incoming: Calls, keys: NumberKeys, country_code: int) -> pl.DataFrame:
+def measure_day(groups: Groups, keys: NumberKeys, texts: TextCodes, country_code: int) -> pl.DataFrame:
     """Return the figures that need no other day, one row per caller in order of ``key``; undefined ones are null.
 
     Parameters
     ----------
     groups
         The calls of the callers.
-    incoming
-        At least all calls to them on that day.
-    keys
+    keys, texts
         What the calls were read with.
     country_code
         Of the home country, such as 234; every other E.164 number is international.
     """
-    families: list[Callable[[], Columns]] = [
-        partial(measure_rhythm, groups),
-        partial(measure_places, groups),
-        partial(measure_incoming, groups, incoming),
-        partial(measure_destinations, groups, keys, country_code),
-        partial(measure_durations, groups),
-        partial(measure_volume, groups),
-        partial(measure_devices, groups),
-    ]
-    columns: Columns = {"key": groups.keys, "number": keys.decode(groups.keys)}
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for family in pool.map(lambda measure: measure(), families):
-            columns |= family
+    columns = {
+        "key": groups.keys,
+        "number": keys.decode(groups.keys),
+        **measure_rhythm(groups),
+        **measure_places(groups, texts),
+        **measure_incoming(groups),
+        **measure_destinations(groups, keys, country_code),
+        **measure_durations(groups),
+        **measure_volume(groups),
+        **measure_devices(groups, texts),
+    }
     return _add_ratios(pl.DataFrame(columns)).fill_nan(None)
 
 
 def _add_ratios(frame: pl.DataFrame) -> pl.DataFrame:
-    def ratio(above: str, below: str) -> pl.Expr:
-        return pl.when(pl.col(below) != 0).then(pl.col(above) / pl.col(below))
-
     return frame.with_columns(
-        callee_ratio=ratio("unique_callees", "call_count"),
-        answer_ratio=ratio("completed_calls", "call_count"),
-        in_out_call_ratio=ratio("incoming_calls", "call_count"),
-        in_out_duration_ratio=ratio("incoming_minutes", "total_minutes"),
-        international_share=ratio("international_calls", "call_count"),
-        short_call_share=ratio("short_calls", "completed_calls"),
-        night_share=ratio("night_calls", "call_count"),
+        callee_ratio=express_ratio("unique_callees", "call_count"),
+        answer_ratio=express_ratio("completed_calls", "call_count"),
+        in_out_call_ratio=express_ratio("incoming_calls", "call_count"),
+        in_out_duration_ratio=express_ratio("incoming_minutes", "total_minutes"),
+        international_share=express_ratio("international_calls", "call_count"),
+        short_call_share=express_ratio("short_calls", "completed_calls"),
+        night_share=express_ratio("night_calls", "call_count"),
     )
 
 
-def select_callers(calls: Calls, part: tuple[int, int]) -> Calls:
-    """Return the calls that the numbers of one part make."""
-    if part[1] == 1:
-        return calls
-    mine = calls.caller % part[1] == part[0]
-    labels = {name: replace(getattr(calls, name), codes=getattr(calls, name).codes[mine]) for name in _LABELS}
-    arrays = {name: getattr(calls, name)[mine] for name in _ARRAYS}
-    return Calls(**arrays, **labels)
+
+def express_ratio(above: str, below: str) -> pl.Expr:
+    """Return the ratio of two columns, null where the denominator is 0."""
+    return pl.when(pl.col(below) != 0).then(pl.col(above) / pl.col(below))
 
 
-_LABELS = ("cell", "imei", "imsi")
-_ARRAYS = ("caller", "callee", "start", "duration", "hour", "completed")
+def is_night(hours: npt.NDArray[np.int8]) -> FlagArray:
+    """Tell which local hours are at night."""
+    night: FlagArray = (hours >= NIGHT_BEGINS) | (hours < NIGHT_ENDS)
+    return night

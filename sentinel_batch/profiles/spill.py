@@ -1,0 +1,94 @@
+"""Rows on disk that are cut into parts as they come in, and read back part by part: a day may not fit memory."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from sentinel_batch.profiles.grouping import IntArray
+
+Columns = dict[str, npt.NDArray[Any]]
+
+
+class Spill:
+    """Columns of numbers in one file; closed and removed with the ``with`` block.
+
+    Parameters
+    ----------
+    file
+        A file that does not exist.
+    kinds
+        Column to its type.
+    key
+        The column whose bounds divide the rows.
+    bounds
+        Ascending: a part holds keys from one bound up to the next, itself left out.
+    """
+
+    def __init__(self, file: Path, kinds: Mapping[str, npt.DTypeLike], key: str, bounds: IntArray) -> None:
+        self._file = file
+        self._kinds = {name: np.dtype(kind) for name, kind in kinds.items()}
+        self._key = key
+        self._bounds = bounds
+        self._blocks: list[tuple[IntArray, dict[str, int]]] = []
+        self._target = file.open("xb")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._target.close()
+        self._file.unlink()
+
+    def add(self, rows: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Write rows, columns of equal length."""
+        order, cuts = self._divide(rows[self._key])
+        offsets = {}
+        for name, kind in self._kinds.items():
+            values = rows[name]
+            # A column of which a feed has nothing takes no room.
+            if values.any():
+                offsets[name] = self._target.tell()
+                self._target.write(np.ascontiguousarray(values[order], dtype=kind).data)
+        self._blocks.append((cuts, offsets))
+
+    def _divide(self, keys: IntArray) -> tuple[IntArray | slice, IntArray]:
+        if not self._bounds.size:
+            return slice(None), np.array([0, keys.size])
+        order = np.argsort(keys)
+        return order, np.concatenate(([0], np.searchsorted(keys[order], self._bounds), [keys.size]))
+
+    def count(self, part: int) -> int:
+        """Count the rows of a part."""
+        return sum(int(cuts[part + 1] - cuts[part]) for cuts, _ in self._blocks)
+
+    def read(self, part: int, names: Collection[str] | None = None) -> Columns:
+        """Return the rows of one part; call it from any thread, once all rows are added.
+
+        Parameters
+        ----------
+        part
+            Its number, from 0.
+        names
+            The columns that are wanted; None is all.
+        """
+        self._target.flush()
+        rows = self.count(part)
+        wanted = self._kinds if names is None else names
+        columns = {name: np.zeros(rows, dtype=self._kinds[name]) for name in wanted}
+        place = 0
+        with self._file.open("rb") as source:
+            for cuts, offsets in self._blocks:
+                first, last = int(cuts[part]), int(cuts[part + 1])
+                for name in offsets.keys() & columns.keys():
+                    source.seek(offsets[name] + first * self._kinds[name].itemsize)
+                    source.readinto(columns[name][place : place + last - first])
+                place += last - first
+        return columns
