@@ -123,9 +123,9 @@ def select_calls(scan: pl.LazyFrame, keys: NumberKeys, texts: TextCodes) -> pl.L
         duration="duration_seconds",
         hour="local_hour",
         completed=answered.fill_null(False),
-        cell=texts.express("location_code"),
-        imei=texts.express("imei"),
-        imsi=texts.express("imsi"),
+        cell=texts.express_names("location_code"),
+        imei=texts.express_digits("imei"),
+        imsi=texts.express_digits("imsi"),
     )
 
 
@@ -144,7 +144,6 @@ def sample_numbers(scan: pl.LazyFrame, keys: NumberKeys, step: int) -> IntArray:
     """Return the keys of callers and callees of every so many calls, in order."""
     numbers = scan.select("caller_number", "callee_number")
     chosen = [block.gather_every(step) for block in numbers.collect_batches(chunk_size=ROWS_AT_ONCE)]
-    sample = pl.concat(chosen).lazy()
-    found = select_pairs(sample, keys).collect()
+    found = select_pairs(pl.concat(chosen).lazy(), keys).collect()
     ordered: IntArray = np.sort(np.concatenate([found["a"].to_numpy(), found["b"].to_numpy()]))
     return ordered

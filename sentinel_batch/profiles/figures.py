@@ -19,10 +19,14 @@ from sentinel_batch.profiles.grouping import (
     add_up,
     count,
     count_pairs,
+    count_values,
     find_medians,
+    find_starts,
+    locate,
     number_groups,
     rank_values,
     sort_pairs,
+    unite,
 )
 from sentinel_batch.profiles.keys import NumberKeys
 from sentinel_batch.profiles.texts import TextCodes
@@ -35,12 +39,52 @@ SHORT_SECONDS = 6
 measure short-duration traffic."""
 
 _MICROS = 1_000_000
+_HOUR_BITS = 5
 
 Columns = dict[str, Any]
 
 
+class Partners:
+    """Those who are called by callers, or call them, as numbers of few bits.
+
+    Parameters
+    ----------
+    room
+        Bits that there are for a partner beside a caller.
+    *keys
+        Keys of all of them.
+    """
+
+    def __init__(self, room: int, *keys: IntArray) -> None:
+        filled = [part for part in keys if part.size]
+        self._lowest = min((int(part.min()) for part in filled), default=0)
+        self._highest = max((int(part.max()) for part in filled), default=0)
+        self._keys: IntArray | None = None
+        self.bits = (self._highest - self._lowest).bit_length()
+        if self.bits > room:
+            # Rare: very long numbers. Then partners are numbered.
+            self._keys = unite(*keys)
+            self.bits = self._keys.size.bit_length()
+        self.mask = (1 << self.bits) - 1
+
+    def encode(self, keys: IntArray) -> IntArray:
+        """Return the numbers of partners."""
+        return keys - self._lowest if self._keys is None else locate(keys, self._keys)[0]
+
+    def decode(self, numbers: IntArray) -> IntArray:
+        """Return the keys of partners."""
+        return numbers + self._lowest if self._keys is None else self._keys[numbers]
+
+    def know(self, keys: IntArray) -> FlagArray:
+        """Tell for which keys there are numbers."""
+        if self._keys is not None:
+            return locate(keys, self._keys)[1]
+        known: FlagArray = (keys >= self._lowest) & (keys <= self._highest)
+        return known
+
+
 class Groups:
-    """The calls of a day grouped by caller.
+    """The calls of a day, put in order of their callers.
 
     Parameters
     ----------
@@ -51,62 +95,81 @@ class Groups:
     """
 
     def __init__(self, calls: Calls, received: ReceivedCalls) -> None:
-        self.calls = calls
-        self.keys, self.codes, places = _tell_callers(calls.caller, received.callee)
-        known = np.flatnonzero(places >= 0)
+        order = np.argsort(calls.caller)
+        self.calls = Calls(**{name: _reorder(values, order) for name, values in vars(calls).items()})
+        new = find_starts(self.calls.caller)
+        self.firsts = np.flatnonzero(new)
+        self.keys = self.calls.caller[self.firsts]
+        self.codes = np.cumsum(new) - 1
         self.size = self.keys.size
-        self.receivers, self.received_duration = places[known], received.duration[known]
-        # One numbering of callees, and of those who called the callers, so that the two can be compared.
-        self.partner_keys, partners = number_groups(np.concatenate([calls.callee, received.caller[known]]))
-        self.callees, senders = partners[: len(calls)], partners[len(calls) :]
-        self.pair_callers, self.pair_callees, _ = count_pairs(self.codes, self.callees)
-        self.pair_receivers, self.pair_senders, _ = count_pairs(self.receivers, senders)
-        # Sorted once by caller, then time: first and last call, and all gaps, are then slices of one array.
-        self.timed, self.starts = sort_pairs(self.codes, calls.start)
-        self.ends = np.cumsum(count(self.codes, self.size))
+        self.sizes = np.diff(self.firsts, append=len(calls))
+        self.receivers, senders, self.received_duration = _choose_received(received, self.keys)
+        self.partners = Partners(63 - self.size.bit_length(), self.calls.callee, senders)
+        self.made_pairs = self.count_partners(self.codes, self.calls.callee)[0]
+        self.received_pairs = self.count_partners(self.receivers, senders)[0]
 
     def pairs(self) -> pl.DataFrame:
         """Return the distinct pairs of keys: ``a`` called ``b``."""
-        return pl.DataFrame({"a": self.keys[self.pair_callers], "b": self.partner_keys[self.pair_callees]})
+        callers, callees = self.made_pairs >> self.partners.bits, self.made_pairs & self.partners.mask
+        return pl.DataFrame({"a": self.keys[callers], "b": self.partners.decode(callees)})
+
+    def callers_of(self, pairs: IntArray) -> IntArray:
+        """Return the caller of each pair."""
+        return pairs >> self.partners.bits
+
+    def count_partners(self, callers: IntArray, partners: IntArray) -> tuple[IntArray, IntArray]:
+        """Return the distinct pairs of callers (places) and partners (keys), packed and in order, and their calls."""
+        packed = callers << self.partners.bits
+        packed |= self.partners.encode(partners)
+        return count_values(packed)
 
     def pack(self, callers: IntArray, partners: IntArray) -> IntArray:
-        """Return pairs of places, of a caller and a partner, as one integer each."""
-        return callers * max(self.partner_keys.size, 1) + partners
+        """Return the distinct pairs of keys of those who are known here, packed and in order."""
+        places, here = locate(callers, self.keys)
+        known = np.flatnonzero(here & self.partners.know(partners))
+        return self.count_partners(places[known], partners[known])[0]
 
-    def add(self, values: npt.NDArray[Any]) -> RealArray:
-        """Add up one value per call."""
-        return add_up(self.codes, values, self.size)
+    def add(self, values: npt.NDArray[Any]) -> IntArray:
+        """Add up one whole number per call."""
+        sums: IntArray = np.add.reduceat(values, self.firsts)
+        return sums
 
     def count(self, chosen: FlagArray) -> IntArray:
         """Count the chosen calls."""
         return count(self.codes[chosen], self.size)
 
 
-def _tell_callers(callers: IntArray, others: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Return the distinct callers in order, and where callers and others stand among them (-1: did not call)."""
-    # One numbering of both: sorting is cheaper than a search for each.
-    distinct, codes = number_groups(np.concatenate([callers, others]))
-    called = np.zeros(distinct.size, dtype=np.bool_)
-    called[codes[: callers.size]] = True
-    places = np.where(called, np.cumsum(called) - 1, -1)[codes]
-    return distinct[called], places[: callers.size], places[callers.size :]
+def _reorder(values: npt.NDArray[Any], order: IntArray) -> npt.NDArray[Any]:
+    # A shortcut: most feeds have no IMEI or cell at all.
+    return values[order] if values.any() else values
+
+
+def _choose_received(received: ReceivedCalls, keys: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the places, among callers, of those who were called by anybody, who called them, and how long."""
+    order = np.argsort(received.callee)
+    called = received.callee[order]
+    new = find_starts(called)
+    places, known = locate(called[new], keys)
+    codes = np.cumsum(new) - 1
+    chosen = np.flatnonzero(known[codes])
+    return places[codes[chosen]], received.caller[order[chosen]], received.duration[order[chosen]]
 
 
 def measure_volume(groups: Groups) -> Columns:
     """Count calls, callees and minutes, of the day and of its night, and the first and last call."""
     calls = groups.calls
     night = is_night(calls.hour)
-    night_callers, _, _ = count_pairs(groups.codes[night], groups.callees[night])
-    size = count(groups.codes, groups.size)
+    night_pairs, _ = groups.count_partners(groups.codes[night], calls.callee[night])
+    starts = sort_pairs(groups.codes, calls.start)[1]
     return {
-        "call_count": size,
-        "unique_callees": count(groups.pair_callers, groups.size),
+        "call_count": groups.sizes,
+        "unique_callees": count(groups.callers_of(groups.made_pairs), groups.size),
         "total_minutes": groups.add(calls.duration) / 60,
         "night_calls": groups.count(night),
-        "night_callees": count(night_callers, groups.size),
+        "night_callees": count(groups.callers_of(night_pairs), groups.size),
         "night_minutes": groups.add(np.where(night, calls.duration, 0)) / 60,
-        "first_call": pl.Series(groups.starts[groups.ends - size]).cast(pl.Datetime("us", "UTC")),
-        "last_call": pl.Series(groups.starts[groups.ends - 1]).cast(pl.Datetime("us", "UTC")),
+        "first_call": pl.Series(starts[groups.firsts]).cast(pl.Datetime("us", "UTC")),
+        "last_call": pl.Series(starts[groups.firsts + groups.sizes - 1]).cast(pl.Datetime("us", "UTC")),
     }
 
 
@@ -116,7 +179,7 @@ def measure_durations(groups: Groups) -> Columns:
     completed = groups.count(calls.completed)
     talk = groups.add(np.where(calls.completed, calls.duration, 0))
     return {
-        "mean_duration": groups.add(calls.duration) / count(groups.codes, groups.size),
+        "mean_duration": groups.add(calls.duration) / groups.sizes,
         "median_duration": find_medians(groups.codes, calls.duration, groups.size),
         "completed_calls": completed,
         "mean_completed_duration": _divide(talk, completed),
@@ -129,21 +192,23 @@ def measure_incoming(groups: Groups) -> Columns:
     return {
         "incoming_calls": count(groups.receivers, groups.size),
         "incoming_minutes": add_up(groups.receivers, groups.received_duration, groups.size) / 60,
-        "incoming_callers": count(groups.pair_receivers, groups.size),
+        "incoming_callers": count(groups.callers_of(groups.received_pairs), groups.size),
     }
 
 
 def measure_destinations(groups: Groups, keys: NumberKeys, country_code: int) -> Columns:
     """Count international calls, and describe how calls gather on callee prefixes (Herfindahl index)."""
     # A key is the digits of the number, so its leading digits are the country code; a negative key is not E.164.
-    home = keys.leading(groups.partner_keys, len(str(country_code))) == country_code
-    foreign = (groups.partner_keys > 0) & ~home
-    prefixes = number_groups(keys.prefixes(groups.partner_keys))[1]
-    callers, _, rows = count_pairs(groups.codes, prefixes[groups.callees])
+    callees = groups.calls.callee
+    prefixes = keys.prefixes(callees)
+    home = keys.leading(np.where(callees > 0, prefixes, 0), len(str(country_code))) == country_code
+    lowest = int(prefixes.min())
+    bits = (int(prefixes.max()) - lowest).bit_length()
+    callers, _, rows = count_pairs(groups.codes, prefixes - lowest, bits)
     squares = add_up(callers, rows * rows, groups.size)
     return {
-        "international_calls": groups.count(foreign[groups.callees]),
-        "prefix_concentration": squares / count(groups.codes, groups.size) ** 2,
+        "international_calls": groups.count((callees > 0) & ~home),
+        "prefix_concentration": squares / groups.sizes**2,
     }
 
 
@@ -188,10 +253,11 @@ def _rank(
 
 def measure_rhythm(groups: Groups) -> Columns:
     """Describe the seconds between starts of consecutive calls, and how calls spread over local hours (bits)."""
-    same = groups.timed[1:] == groups.timed[:-1]
+    same = groups.codes[1:] == groups.codes[:-1]
+    starts = sort_pairs(groups.codes, groups.calls.start)[1]
     # A difference across two callers is no gap: only those between calls of one caller are kept.
-    codes, gaps = groups.timed[1:][same], np.diff(groups.starts)[same]
-    number = count(codes, groups.size)
+    codes, gaps = groups.codes[1:][same], np.diff(starts)[same]
+    number = groups.sizes - 1
     mean = _divide(add_up(codes, gaps, groups.size), number)
     spread = np.sqrt(_divide(add_up(codes, (gaps - mean[codes]) ** 2, groups.size), number))
     shortest, several = np.full(groups.size, np.nan), np.flatnonzero(number)
@@ -208,8 +274,8 @@ def measure_rhythm(groups: Groups) -> Columns:
 
 
 def _entropy(groups: Groups) -> RealArray:
-    callers, _, rows = count_pairs(groups.codes, groups.calls.hour)
-    size = count(groups.codes, groups.size)
+    callers, _, rows = count_pairs(groups.codes, groups.calls.hour, _HOUR_BITS)
+    size = groups.sizes
     # log2(n) - sum(k log2 k) / n equals -sum(p log2 p) and needs no division for each hour.
     bits: RealArray = np.log2(size) - add_up(callers, rows * np.log2(rows), groups.size) / size
     # Rounding can leave -1e-16 where all calls lie in one hour.
@@ -271,3 +337,12 @@ def is_night(hours: npt.NDArray[np.int8]) -> FlagArray:
     """Tell which local hours are at night."""
     night: FlagArray = (hours >= NIGHT_BEGINS) | (hours < NIGHT_ENDS)
     return night
+
+
+def count_nights(callers: IntArray, hours: npt.NDArray[np.int8]) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the distinct callers in order, their calls, and their calls at night."""
+    packed = (callers << 1) | is_night(hours)
+    packed.sort()
+    keys = packed >> 1
+    firsts = np.flatnonzero(find_starts(keys))
+    return keys[firsts], np.diff(firsts, append=keys.size), np.add.reduceat(packed & 1, firsts)

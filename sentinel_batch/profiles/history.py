@@ -47,25 +47,18 @@ def measure_contacts(groups: Groups, made: Pairs, received: Pairs) -> Columns:
         Of the pairs of the lookback (``a`` called ``b``), in any order, possibly repeated: at least those in which a
         caller called a callee of the day, and those in which a callee of the day called a caller.
     """
-    pairs = groups.pack(groups.pair_callers, groups.pair_callees)
-    earlier = _pack(groups, made["a"], made["b"])
-    back = unite(_pack(groups, received["b"], received["a"]), groups.pack(groups.pair_receivers, groups.pair_senders))
-    size = count(groups.pair_callers, groups.size)
-    new, returns = ~locate(pairs, earlier)[1], locate(pairs, back)[1]
-    unknown, returned = (count(groups.pair_callers[chosen], groups.size) for chosen in (new, returns))
+    pairs = groups.made_pairs
+    callers = groups.callers_of(pairs)
+    back = unite(groups.pack(received["b"], received["a"]), groups.received_pairs)
+    new, returns = ~locate(pairs, groups.pack(made["a"], made["b"]))[1], locate(pairs, back)[1]
+    size = count(callers, groups.size)
+    unknown, returned = (count(callers[chosen], groups.size) for chosen in (new, returns))
     return {
         "new_callees": unknown,
         "new_callee_share": unknown / size,
         "callees_calling_back": returned,
         "reciprocity": returned / size,
     }
-
-
-def _pack(groups: Groups, callers: IntArray, partners: IntArray) -> IntArray:
-    """Return each distinct pair of known numbers as one integer, in order."""
-    (one, here), (other, there) = locate(callers, groups.keys), locate(partners, groups.partner_keys)
-    both = here & there
-    return unite(groups.pack(one[both], other[both]))
 
 
 def measure_unusual(today: pl.DataFrame, trailing: Sequence[pl.DataFrame]) -> Columns:

@@ -58,10 +58,17 @@ class NumberKeys:
 
     def leading(self, keys: KeyArray, digits: int) -> KeyArray:
         """Return the first so many digits of each E.164 number (all of a shorter one), and the key of any other."""
-        powers = np.array([10**power for power in range(19)], dtype=np.int64)
-        # The number of digits by search among powers of ten: exact, where a logarithm rounds at 10^k.
-        length = np.searchsorted(powers, np.maximum(keys, 1), side="right")
-        cut: KeyArray = np.where(keys > 0, keys // powers[np.maximum(length - digits, 0)], keys)
+        if not keys.size:
+            return keys
+        cut = keys.copy()
+        longest = len(str(max(int(keys.max()), 0)))
+        # One division by a constant for each length that occurs: a fraction of the time of a divisor for each number.
+        for length in range(digits + 1, longest + 1):
+            chosen = keys >= 10 ** (length - 1)
+            if length < longest:
+                chosen &= keys < 10**length
+            if chosen.any():
+                np.floor_divide(keys, 10 ** (length - digits), out=cut, where=chosen)
         return cut
 
     def prefixes(self, keys: KeyArray) -> KeyArray:

@@ -25,13 +25,13 @@ from sentinel_batch.profiles.calls import (
 from sentinel_batch.profiles.days import Calendar, Definition, StoredDay, is_current
 from sentinel_batch.profiles.figures import (
     Groups,
+    count_nights,
     express_ratio,
-    is_night,
     measure_day,
     measure_destinations,
     measure_volume,
 )
-from sentinel_batch.profiles.grouping import IntArray, count, number_groups
+from sentinel_batch.profiles.grouping import IntArray
 from sentinel_batch.profiles.history import (
     TRAILING_DAYS,
     TRAILING_FIGURES,
@@ -125,10 +125,9 @@ class Measurement:
 
     def _measure_nights(self, parts: DayParts, part: int) -> pl.DataFrame:
         """Return ``segment, night_share`` of the callers of a part: what is usual is known once all parts are seen."""
-        callers, hours = parts.read_nights(part)
-        keys, codes = number_groups(callers)
-        columns = {"call_count": count(codes, keys.size), "night_calls": count(codes[is_night(hours)], keys.size)}
-        frame = pl.DataFrame({"number": self.keys.decode(keys), **columns})
+        keys, calls, nights = count_nights(*parts.read_nights(part))
+        numbers = self.keys.decode(keys) if self.definition.segments.assigned else ""
+        frame = pl.DataFrame({"number": numbers, "call_count": calls, "night_calls": nights})
         return frame.select(segment=self.definition.segments.express(), night_share=express_ratio("night_calls", "call_count"))
 
     def _measure_part(self, day: date, parts: DayParts, trailing: Sequence[pl.LazyFrame], part: int) -> pl.DataFrame:

@@ -35,7 +35,7 @@ class Spill:
         self._kinds = {name: np.dtype(kind) for name, kind in kinds.items()}
         self._key = key
         self._bounds = bounds
-        self._blocks: list[tuple[IntArray, dict[str, int]]] = []
+        self._blocks: list[tuple[IntArray, dict[str, tuple[int, np.dtype[Any]]]]] = []
         self._target = file.open("xb")
 
     def __enter__(self) -> Self:
@@ -50,14 +50,14 @@ class Spill:
     def add(self, rows: Mapping[str, npt.NDArray[Any]]) -> None:
         """Write rows, columns of equal length."""
         order, cuts = self._divide(rows[self._key])
-        offsets = {}
+        pieces = {}
         for name, kind in self._kinds.items():
-            values = rows[name]
+            narrow = _narrow(rows[name], kind)
             # A column of which a feed has nothing takes no room.
-            if values.any():
-                offsets[name] = self._target.tell()
-                self._target.write(np.ascontiguousarray(values[order], dtype=kind).data)
-        self._blocks.append((cuts, offsets))
+            if narrow is not None:
+                pieces[name] = self._target.tell(), narrow
+                self._target.write(np.ascontiguousarray(rows[name].astype(narrow, copy=False)[order]).data)
+        self._blocks.append((cuts, pieces))
 
     def _divide(self, keys: IntArray) -> tuple[IntArray | slice, IntArray]:
         if not self._bounds.size:
@@ -85,10 +85,20 @@ class Spill:
         columns = {name: np.zeros(rows, dtype=self._kinds[name]) for name in wanted}
         place = 0
         with self._file.open("rb") as source:
-            for cuts, offsets in self._blocks:
+            for cuts, pieces in self._blocks:
                 first, last = int(cuts[part]), int(cuts[part + 1])
-                for name in offsets.keys() & columns.keys():
-                    source.seek(offsets[name] + first * self._kinds[name].itemsize)
-                    source.readinto(columns[name][place : place + last - first])
+                for name in pieces.keys() & columns.keys():
+                    offset, kind = pieces[name]
+                    source.seek(offset + first * kind.itemsize)
+                    columns[name][place : place + last - first] = np.fromfile(source, kind, last - first)
                 place += last - first
         return columns
+
+
+def _narrow(values: npt.NDArray[Any], kind: np.dtype[Any]) -> np.dtype[Any] | None:
+    """Return the narrowest type that holds the values; None if all are 0."""
+    if not values.size or not (most := values.max()) and not values.min():
+        return None
+    if kind.itemsize == 1 or values.min() < 0:
+        return kind
+    return np.dtype(np.min_scalar_type(most))
