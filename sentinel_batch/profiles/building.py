@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
-import pyarrow.parquet as pq
+from polars.io.plugins import register_io_source
 
 from batch_base.progress import follow
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
@@ -156,9 +156,17 @@ def _replace_days(
 
 def _write(file: Path, parts: Iterator[pl.DataFrame]) -> int:
     """Write the parts of a day, one at a time; return the number of rows."""
-    rows, schema = 0, pl.DataFrame(schema=polars_schema(PROFILES.columns)).drop("local_date").to_arrow().schema
-    with pq.ParquetWriter(file, schema, compression="lz4") as writer:
+    rows = 0
+
+    def give(
+        columns: list[str] | None, predicate: pl.Expr | None, most: int | None, size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        nonlocal rows
         for part in parts:
-            writer.write_table(part.drop("local_date").to_arrow())
             rows += part.height
+            yield part.drop("local_date")
+
+    schema = polars_schema(PROFILES.columns)
+    del schema["local_date"]
+    register_io_source(give, schema=schema).sink_parquet(file, compression="lz4")
     return rows

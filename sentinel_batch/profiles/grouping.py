@@ -18,6 +18,9 @@ FlagArray = npt.NDArray[np.bool_]
 _DENSE = 4
 """Values that span at most so many times their number are looked up in a table instead of being sorted."""
 
+_KEPT = (32 << 20) - 8192
+"""Just below the largest block that glibc learns from (DEFAULT_MMAP_THRESHOLD_MAX)."""
+
 
 def sort_pairs(codes: IntArray, values: IntArray) -> tuple[IntArray, IntArray]:
     """Return both arrays ordered by code, then value."""
@@ -135,3 +138,13 @@ def locate(wanted: IntArray, ordered: IntArray) -> tuple[IntArray, FlagArray]:
         return np.zeros(wanted.size, dtype=np.int64), np.zeros(wanted.size, dtype=np.bool_)
     places = np.minimum(np.searchsorted(ordered, wanted), ordered.size - 1)
     return places, ordered[places] == wanted
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep the memory of freed arrays for the next ones, where it is glibc.
+
+    It gives freed memory back if it is more than twice the largest block that was ever freed, and fetching it anew from
+    the system, page by page, costs a fifth of the time of all arithmetic here. So one large block is freed; what the
+    library keeps because of it is less than 64 MiB for each thread.
+    """
+    np.empty(_KEPT, dtype=np.uint8)

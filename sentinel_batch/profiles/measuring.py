@@ -31,7 +31,7 @@ from sentinel_batch.profiles.figures import (
     measure_destinations,
     measure_volume,
 )
-from sentinel_batch.profiles.grouping import IntArray
+from sentinel_batch.profiles.grouping import IntArray, keep_freed_memory
 from sentinel_batch.profiles.history import (
     TRAILING_DAYS,
     TRAILING_FIGURES,
@@ -44,7 +44,7 @@ from sentinel_batch.profiles.segments import measure_peers, score_night_shares
 from sentinel_batch.profiles.texts import TextCodes
 from sentinel_batch.schema import PROFILES, polars_schema
 
-CALLS_AT_ONCE = 500_000
+CALLS_AT_ONCE = 250_000
 """A day of more calls is worked on in several parts: arrays that fit the processor's cache take a third of the time."""
 
 _THREADS = 2
@@ -103,6 +103,7 @@ class Measurement:
 
     def measure(self, day: date) -> Iterator[pl.DataFrame]:
         """Return the profiles of a day (columns of ``schema.PROFILES``), part by part, in order of the callers' keys."""
+        keep_freed_memory()
         days = self.calendar.lookback(day, TRAILING_DAYS)
         trailing = [self._trail(earlier) for earlier in days]
         with self._divide(day, self._history(day)) as parts, ThreadPoolExecutor(_THREADS) as pool:
