@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -26,8 +26,16 @@ _LAST_DAYS = date.max - timedelta(days=2)
 """From here on the end of a day may lie beyond the last instant that there is."""
 
 
-ROWS_AT_ONCE = 400_000
-"""Rows of a block: many enough to be worth the trouble of each, few enough for the processor's cache."""
+ROWS_AT_ONCE = 100_000
+"""Rows of a block: enough to be worth the trouble of each, few enough for the cache and for memory."""
+
+
+_NUMBERS = ("caller_number", "callee_number")
+
+_SAMPLED_FILES, _SAMPLE = 8, 200_000
+"""Files, and calls of a day, whose numbers say where it is cut. Parts of a bad cut are unequal, not wrong."""
+
+Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -112,38 +120,63 @@ def scan_days(files: list[Path], first: date, last: date, zone: str) -> pl.LazyF
     return pl.concat([stored.filter(day & ~missing), derived.filter(day)])
 
 
-def select_calls(scan: pl.LazyFrame, keys: NumberKeys, texts: TextCodes) -> pl.LazyFrame:
-    """Return calls that :func:`scan_days` scans with the columns of :class:`Calls`."""
+def read_calls(scan: pl.LazyFrame, keys: NumberKeys, texts: TextCodes) -> Iterator[Arrays]:
+    """Read calls that :func:`scan_days` scans, with the columns of :class:`Calls`, block by block in a fixed order."""
     # Many feeds do not say whether a call was answered; then a call that lasted counts as answered.
     answered = pl.coalesce("answered", pl.col("duration_seconds") > 0)
-    return scan.select(
-        caller=keys.express("caller_number"),
-        callee=keys.express("callee_number"),
-        start=pl.col("call_timestamp").dt.epoch("us"),
-        duration="duration_seconds",
-        hour="local_hour",
-        completed=answered.fill_null(False),
-        cell=texts.express_names("location_code"),
-        imei=texts.express_digits("imei"),
-        imsi=texts.express_digits("imsi"),
-    )
+    columns = {
+        "start": pl.col("call_timestamp").dt.epoch("us"),
+        "duration": pl.col("duration_seconds"),
+        "hour": pl.col("local_hour"),
+        "completed": answered.fill_null(False),
+        "cell": texts.express_names("location_code"),
+        "imei": texts.express_digits("imei"),
+        "imsi": texts.express_digits("imsi"),
+    }
+    yield from _key_blocks(scan, keys, ("caller", "callee"), columns)
 
 
-def select_pairs(scan: pl.LazyFrame, keys: NumberKeys) -> pl.LazyFrame:
-    """Return caller and callee keys (``a``, ``b``) of calls."""
-    return scan.select(a=keys.express("caller_number"), b=keys.express("callee_number"))
+def read_pairs(scan: pl.LazyFrame, keys: NumberKeys) -> Iterator[Arrays]:
+    """Read caller and callee keys (``a``, ``b``) of calls, block by block in a fixed order."""
+    yield from _key_blocks(scan, keys, ("a", "b"), {})
 
 
-def collect_arrays(rows: pl.LazyFrame) -> Iterator[dict[str, npt.NDArray[Any]]]:
-    """Read rows without nulls in blocks that fit memory, in a fixed order."""
+def _key_blocks(
+    scan: pl.LazyFrame, keys: NumberKeys, names: tuple[str, str], columns: Mapping[str, pl.Expr]
+) -> Iterator[Arrays]:
+    numbers = dict(zip(names, _NUMBERS, strict=True))
+    keyed = {name: keys.express_numbers(number) for name, number in numbers.items()}
+    rows = scan.select(*_NUMBERS, **keyed, **columns)
     for block in rows.collect_batches(chunk_size=ROWS_AT_ONCE, engine="streaming"):
-        yield {name: block[name].to_numpy() for name in block.columns}
+        # Most blocks have nothing but numbers.
+        odd = [name for name in names if block[name].null_count()]
+        whole = block.with_columns(**{name: keys.express(numbers[name]) for name in odd})
+        yield to_arrays(whole.select(*names, *columns))
 
 
-def sample_numbers(scan: pl.LazyFrame, keys: NumberKeys, step: int) -> IntArray:
-    """Return the keys of callers and callees of every so many calls, in order."""
-    numbers = scan.select("caller_number", "callee_number")
-    chosen = [block.gather_every(step) for block in numbers.collect_batches(chunk_size=ROWS_AT_ONCE)]
-    found = select_pairs(pl.concat(chosen).lazy(), keys).collect()
-    ordered: IntArray = np.sort(np.concatenate([found["a"].to_numpy(), found["b"].to_numpy()]))
+def to_arrays(block: pl.DataFrame) -> Arrays:
+    """Return the columns of rows without nulls."""
+    return {name: block[name].to_numpy() for name in block.columns}
+
+
+def sample_numbers(
+    files: list[Path], scan: Callable[[list[Path]], pl.LazyFrame], calls: int, keys: NumberKeys
+) -> IntArray:
+    """Return the keys of some callers and callees of a day, in order.
+
+    Parameters
+    ----------
+    files
+        Those of the day; if there are many, only some are looked at.
+    scan
+        Gives the calls of files.
+    calls
+        Of the day.
+    keys
+        Gives the numbers their keys.
+    """
+    numbers = scan(files[:: -(-len(files) // _SAMPLED_FILES)]).select(_NUMBERS)
+    chosen = [block.gather_every(max(calls // _SAMPLE, 1)) for block in numbers.collect_batches(chunk_size=ROWS_AT_ONCE)]
+    found = pl.concat(chosen).select(keys.express(name) for name in _NUMBERS)
+    ordered: IntArray = np.sort(np.concatenate([found[name].to_numpy() for name in _NUMBERS]))
     return ordered

@@ -25,7 +25,7 @@ from sentinel_batch.profiles.grouping import (
     locate,
     number_groups,
     rank_values,
-    sort_pairs,
+    sort_within,
     unite,
 )
 from sentinel_batch.profiles.keys import NumberKeys
@@ -40,6 +40,7 @@ measure short-duration traffic."""
 
 _MICROS = 1_000_000
 _HOUR_BITS = 5
+_NEVER = np.iinfo(np.int64).max
 
 Columns = dict[str, Any]
 
@@ -103,6 +104,9 @@ class Groups:
         self.codes = np.cumsum(new) - 1
         self.size = self.keys.size
         self.sizes = np.diff(self.firsts, append=len(calls))
+        self.lasts = self.firsts + self.sizes - 1
+        # By caller, then time: first and last call, and all gaps, are slices of one array.
+        self.starts = sort_within(self.codes, self.calls.start)
         self.receivers, senders, self.received_duration = _choose_received(received, self.keys)
         self.partners = Partners(63 - self.size.bit_length(), self.calls.callee, senders)
         self.made_pairs = self.count_partners(self.codes, self.calls.callee)[0]
@@ -160,7 +164,6 @@ def measure_volume(groups: Groups) -> Columns:
     calls = groups.calls
     night = is_night(calls.hour)
     night_pairs, _ = groups.count_partners(groups.codes[night], calls.callee[night])
-    starts = sort_pairs(groups.codes, calls.start)[1]
     return {
         "call_count": groups.sizes,
         "unique_callees": count(groups.callers_of(groups.made_pairs), groups.size),
@@ -168,8 +171,8 @@ def measure_volume(groups: Groups) -> Columns:
         "night_calls": groups.count(night),
         "night_callees": count(groups.callers_of(night_pairs), groups.size),
         "night_minutes": groups.add(np.where(night, calls.duration, 0)) / 60,
-        "first_call": pl.Series(starts[groups.firsts]).cast(pl.Datetime("us", "UTC")),
-        "last_call": pl.Series(starts[groups.firsts + groups.sizes - 1]).cast(pl.Datetime("us", "UTC")),
+        "first_call": pl.Series(groups.starts[groups.firsts]).cast(pl.Datetime("us", "UTC")),
+        "last_call": pl.Series(groups.starts[groups.lasts]).cast(pl.Datetime("us", "UTC")),
     }
 
 
@@ -180,7 +183,7 @@ def measure_durations(groups: Groups) -> Columns:
     talk = groups.add(np.where(calls.completed, calls.duration, 0))
     return {
         "mean_duration": groups.add(calls.duration) / groups.sizes,
-        "median_duration": find_medians(groups.codes, calls.duration, groups.size),
+        "median_duration": find_medians(groups.codes, calls.duration, groups.firsts, groups.sizes),
         "completed_calls": completed,
         "mean_completed_duration": _divide(talk, completed),
         "short_calls": groups.count(calls.completed & (calls.duration <= SHORT_SECONDS)),
@@ -239,9 +242,11 @@ def _rank(
     """Return, for each caller, the number of distinct texts, the codes of the most frequent and of the next (0: none),
     the calls with the first, and those with any; of texts that are equally frequent the first in order of text counts.
     """
-    known = np.flatnonzero(values)
-    codes = groups.codes[known]
-    found, places = number_groups(values[known])
+    known = values != 0
+    codes = groups.codes
+    if not known.all():
+        codes, values = codes[known], values[known]
+    found, places = number_groups(values)
     order = texts.sort(found)
     ranks = np.empty_like(order)
     ranks[order] = np.arange(order.size)
@@ -253,22 +258,19 @@ def _rank(
 
 def measure_rhythm(groups: Groups) -> Columns:
     """Describe the seconds between starts of consecutive calls, and how calls spread over local hours (bits)."""
-    same = groups.codes[1:] == groups.codes[:-1]
-    starts = sort_pairs(groups.codes, groups.calls.start)[1]
-    # A difference across two callers is no gap: only those between calls of one caller are kept.
-    codes, gaps = groups.codes[1:][same], np.diff(starts)[same]
+    firsts, starts = groups.firsts, groups.starts
     number = groups.sizes - 1
-    mean = _divide(add_up(codes, gaps, groups.size), number)
-    spread = np.sqrt(_divide(add_up(codes, (gaps - mean[codes]) ** 2, groups.size), number))
-    shortest, several = np.full(groups.size, np.nan), np.flatnonzero(number)
-    if several.size:
-        # reduceat has no notion of an empty group, so callers with a single call are left out beforehand.
-        shortest[several] = np.minimum.reduceat(gaps, (np.cumsum(number) - number)[several])
+    mean = _divide(starts[groups.lasts] - starts[firsts], number)
+    gaps = np.diff(starts, prepend=0)
+    squares = (gaps - np.repeat(mean, groups.sizes)) ** 2
+    # What lies before a caller's first call is no gap.
+    squares[firsts], gaps[firsts] = 0, _NEVER
+    spread = np.sqrt(_divide(add_up(groups.codes, squares, groups.size), number))
     return {
         "gap_mean": mean / _MICROS,
         # One gap has no spread. Rounded, because sums of squares differ in the last digit with the order of the rows.
         "gap_cv": np.where(number > 1, _divide(spread, mean), np.nan).round(9),
-        "gap_min": shortest / _MICROS,
+        "gap_min": np.where(number > 0, np.minimum.reduceat(gaps, firsts), np.nan) / _MICROS,
         "hour_entropy": _entropy(groups),
     }
 

@@ -18,28 +18,36 @@ FlagArray = npt.NDArray[np.bool_]
 _DENSE = 4
 """Values that span at most so many times their number are looked up in a table instead of being sorted."""
 
+_LAST = np.iinfo(np.int64).max
+
 _KEPT = (32 << 20) - 8192
 """Just below the largest block that glibc learns from (DEFAULT_MMAP_THRESHOLD_MAX)."""
 
 
-def sort_pairs(codes: IntArray, values: IntArray) -> tuple[IntArray, IntArray]:
-    """Return both arrays ordered by code, then value."""
+def sort_within(codes: IntArray, values: IntArray) -> IntArray:
+    """Return the values of each group in order, group by group.
+
+    Parameters
+    ----------
+    codes
+        In order.
+    values
+        One for each code.
+    """
     if not codes.size:
-        return codes, values
+        return values
     lowest = int(values.min())
     bits = (int(values.max()) - lowest).bit_length()
     # Rare: more than 63 bits together would overflow into the sign, so the slow way is taken.
-    if int(codes.max()).bit_length() + bits > 63:
-        order = np.lexsort((values, codes))
-        return codes[order], values[order]
+    if int(codes[-1]).bit_length() + bits > 63:
+        return values[np.lexsort((values, codes))]
     # Both values share one integer: sorting it takes a fraction of the time of an indirect sort by two keys.
     packed = codes << bits
     packed |= values - lowest
     packed.sort()
-    ordered = packed >> bits
     packed &= (1 << bits) - 1
     packed += lowest
-    return ordered, packed
+    return packed
 
 
 def number_groups(values: IntArray) -> tuple[IntArray, IntArray]:
@@ -98,16 +106,11 @@ def add_up(codes: IntArray, values: npt.NDArray[Any], groups: int) -> RealArray:
     return sums
 
 
-def find_medians(codes: IntArray, values: IntArray, groups: int) -> RealArray:
-    """Return the median of each group, NaN for an empty one."""
-    codes, values = sort_pairs(codes, values)
-    sizes = count(codes, groups)
-    filled = np.flatnonzero(sizes)
-    medians = np.full(groups, np.nan)
-    first = (np.cumsum(sizes) - sizes)[filled]
+def find_medians(codes: IntArray, values: IntArray, firsts: IntArray, sizes: IntArray) -> RealArray:
+    """Return the median of each group, none of which is empty; codes are in order, groups begin at ``firsts``."""
+    ordered = sort_within(codes, values)
     # The two middle rows are the same one where the number is odd.
-    low, high = first + (sizes[filled] - 1) // 2, first + sizes[filled] // 2
-    medians[filled] = (values[low] + values[high]) / 2
+    medians: RealArray = (ordered[firsts + (sizes - 1) // 2] + ordered[firsts + sizes // 2]) / 2
     return medians
 
 
@@ -121,14 +124,16 @@ def rank_values(codes: IntArray, values: IntArray, groups: int) -> tuple[IntArra
         return most, first, second, most
     bits = int(values.max()).bit_length()
     codes, values, rows = count_pairs(codes, values, bits)
-    distinct, top = count(codes, groups), int(rows.max())
-    ranked = sort_pairs(codes, (top - rows) << bits | values)[1]
-    starts = np.cumsum(distinct) - distinct
-    one, two = np.flatnonzero(distinct), np.flatnonzero(distinct > 1)
-    value = (1 << bits) - 1
-    first[one] = ranked[starts[one]] & value
-    most[one] = top - (ranked[starts[one]] >> bits)
-    second[two] = ranked[starts[two] + 1] & value
+    distinct, top, mask = count(codes, groups), int(rows.max()), (1 << bits) - 1
+    filled = np.flatnonzero(distinct)
+    starts = (np.cumsum(distinct) - distinct)[filled]
+    # The fewer rows are missing, and the smaller the value, the smaller the rank.
+    ranks = (top - rows) << bits | values
+    best = np.minimum.reduceat(ranks, starts)
+    first[filled], most[filled] = best & mask, top - (best >> bits)
+    ranks[ranks == np.repeat(best, distinct[filled])] = _LAST
+    best = np.minimum.reduceat(ranks, starts)
+    second[filled] = np.where(best == _LAST, -1, best & mask)
     return distinct, first, second, most
 
 

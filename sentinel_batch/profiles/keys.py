@@ -36,15 +36,19 @@ class NumberKeys:
 
     def express(self, column: str) -> pl.Expr:
         """Return the key of a text column, null where there is none."""
+        key = self.express_numbers(column)
+        place = self._odd.express(pl.when(key.is_null()).then(pl.col(column)))
+        # Scattered: in order of appearance, those that come later would all lie beyond any bound between parts.
+        scattered = ((place.cast(pl.UInt64) * pl.lit(_SCATTER, pl.UInt64)) & pl.lit(_MASK, pl.UInt64)).cast(pl.Int64)
+        return pl.coalesce(key, -1 - scattered)
+
+    def express_numbers(self, column: str) -> pl.Expr:
+        """Return the key of a text column, null for what is no E.164 number: in less time than all keys take."""
         text = pl.col(column)
         # Texts from '+1' up to '+:' start with a plus and a digit (':' follows '9'). A comparison is cheaper than a
         # pattern; what is not a number after all becomes null in the cast.
         regular = text.is_between(pl.lit("+1"), pl.lit("+:")) & text.str.len_bytes().is_between(2, _MOST_BYTES)
-        key = pl.when(regular).then(text.str.slice(1).cast(pl.Int64, strict=False))
-        place = self._odd.express(pl.when(key.is_null()).then(text))
-        # Scattered: in order of appearance, those that come later would all lie beyond any bound between parts.
-        scattered = ((place.cast(pl.UInt64) * pl.lit(_SCATTER, pl.UInt64)) & pl.lit(_MASK, pl.UInt64)).cast(pl.Int64)
-        return pl.coalesce(key, -1 - scattered)
+        return pl.when(regular).then(text.str.slice(1).cast(pl.Int64, strict=False))
 
     def decode(self, keys: KeyArray) -> pl.Series:
         """Return the numbers that have these keys."""

@@ -14,13 +14,13 @@ import polars as pl
 
 from sentinel_batch.lake import Snapshot, scan_parts
 from sentinel_batch.profiles.calls import (
-    collect_arrays,
     day_bounds,
     list_files,
+    read_calls,
+    read_pairs,
     sample_numbers,
     scan_days,
-    select_calls,
-    select_pairs,
+    to_arrays,
 )
 from sentinel_batch.profiles.days import Calendar, Definition, StoredDay, is_current
 from sentinel_batch.profiles.figures import (
@@ -49,9 +49,6 @@ CALLS_AT_ONCE = 250_000
 
 _THREADS = 2
 """Sorting and arithmetic of NumPy run outside Python's lock; more threads would only hold more parts at once."""
-
-_SAMPLE = 100_000
-"""Calls whose numbers say where a day is cut."""
 
 _ROWS = 100_000
 """Rows of a row group of trailing figures."""
@@ -115,13 +112,13 @@ class Measurement:
 
     def _divide(self, day: date, history: Blocks | None) -> DayParts:
         """Cut the calls of a day into parts; close them."""
-        calls, scan = self.calendar.calls[day], self._scan(day)
+        calls, files = self.calendar.calls[day], list_files(self.tables, day, day)
+        scan = partial(scan_days, first=day, last=day, zone=self.definition.zone)
         bounds = np.zeros(0, dtype=np.int64)
         if calls > self.calls_at_once:
-            sample = sample_numbers(scan, self.keys, max(calls // _SAMPLE, 1))
-            bounds = choose_bounds(sample, -(-calls // self.calls_at_once))
+            bounds = choose_bounds(sample_numbers(files, scan, calls, self.keys), -(-calls // self.calls_at_once))
         parts = DayParts(self.folder, f"{day}", bounds)
-        parts.divide(collect_arrays(select_calls(scan, self.keys, self.texts)), history, calls)
+        parts.divide(read_calls(scan(files), self.keys, self.texts), history, calls)
         return parts
 
     def _measure_nights(self, parts: DayParts, part: int) -> pl.DataFrame:
@@ -177,15 +174,16 @@ class Measurement:
             for earlier in days:
                 self._stage_pairs(earlier)
             files = [file for earlier in days for file in self._pairs[earlier]]
-            return collect_arrays(pl.scan_parquet(files, glob=False))
+            return (to_arrays(pl.read_parquet(file, glob=False)) for file in files)
         scan = scan_days(list_files(self.tables, days[0], days[-1]), days[0], days[-1], self.definition.zone)
-        return collect_arrays(select_pairs(scan, self.keys))
+        return read_pairs(scan, self.keys)
 
     def _stage_pairs(self, day: date) -> None:
         if day not in self._pairs:
-            file = self.folder / f"pairs-{day}.parquet"
-            select_pairs(self._scan(day), self.keys).sink_parquet(file, compression="lz4")
-            self._pairs[day] = [file]
+            self._pairs[day] = []
+            for number, pairs in enumerate(read_pairs(self._scan(day), self.keys)):
+                self._pairs[day].append(self.folder / f"pairs-{day}-{number}.parquet")
+                pl.DataFrame(pairs).write_parquet(self._pairs[day][-1], compression="lz4")
 
     def _trail(self, day: date) -> pl.LazyFrame:
         """Return the figures of an earlier day that its successors are compared with, by key."""
