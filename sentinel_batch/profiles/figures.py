@@ -25,6 +25,7 @@ from sentinel_batch.profiles.grouping import (
     locate,
     number_groups,
     rank_values,
+    sort_rows,
     sort_within,
     unite,
 )
@@ -96,8 +97,9 @@ class Groups:
     """
 
     def __init__(self, calls: Calls, received: ReceivedCalls) -> None:
-        order = np.argsort(calls.caller)
-        self.calls = Calls(**{name: _reorder(values, order) for name, values in vars(calls).items()})
+        callers, order = sort_rows(calls.caller)
+        columns = {name: _reorder(values, order) for name, values in vars(calls).items() if name != "caller"}
+        self.calls = Calls(caller=callers, **columns)
         new = find_starts(self.calls.caller)
         self.firsts = np.flatnonzero(new)
         self.keys = self.calls.caller[self.firsts]
@@ -150,8 +152,7 @@ def _reorder(values: npt.NDArray[Any], order: IntArray) -> npt.NDArray[Any]:
 
 def _choose_received(received: ReceivedCalls, keys: IntArray) -> tuple[IntArray, IntArray, IntArray]:
     """Return the places, among callers, of those who were called by anybody, who called them, and how long."""
-    order = np.argsort(received.callee)
-    called = received.callee[order]
+    called, order = sort_rows(received.callee)
     new = find_starts(called)
     places, known = locate(called[new], keys)
     codes = np.cumsum(new) - 1
@@ -242,18 +243,17 @@ def _rank(
     """Return, for each caller, the number of distinct texts, the codes of the most frequent and of the next (0: none),
     the calls with the first, and those with any; of texts that are equally frequent the first in order of text counts.
     """
-    known = values != 0
-    codes = groups.codes
-    if not known.all():
-        codes, values = codes[known], values[known]
     found, places = number_groups(values)
-    order = texts.sort(found)
-    ranks = np.empty_like(order)
-    ranks[order] = np.arange(order.size)
-    distinct, first, second, most = rank_values(codes, ranks[places], groups.size)
-    # One more, so that the place -1, for none, is the code 0.
-    named = np.append(found[order], 0)
-    return distinct, named[first], named[second], most, count(codes, groups.size)
+    if found[0]:
+        # Every call has a text; the place 0 is kept for those without.
+        found, places = np.append(0, found), places + 1
+    order = texts.sort(found[1:])
+    ranks = np.zeros(found.size, dtype=np.int64)
+    ranks[order + 1] = np.arange(order.size)
+    distinct, first, second, most, known = rank_values(groups.codes, places, ranks, groups.size)
+    # One more, so that the rank -1, for none, is the code 0.
+    named = np.append(found[1:][order], 0)
+    return distinct, named[first], named[second], most, known
 
 
 def measure_rhythm(groups: Groups) -> Columns:

@@ -50,6 +50,25 @@ def sort_within(codes: IntArray, values: IntArray) -> IntArray:
     return packed
 
 
+def sort_rows(values: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the values in order, and the row of each."""
+    if not values.size:
+        return values, values
+    lowest, bits = int(values.min()), values.size.bit_length()
+    if (int(values.max()) - lowest).bit_length() + bits > 63:
+        order = np.argsort(values)
+        return values[order], order
+    # Value and row share one integer: half of the time of an indirect sort.
+    packed = values - lowest
+    packed <<= bits
+    packed |= np.arange(values.size)
+    packed.sort()
+    rows = packed & ((1 << bits) - 1)
+    packed >>= bits
+    packed += lowest
+    return packed, rows
+
+
 def number_groups(values: IntArray) -> tuple[IntArray, IntArray]:
     """Return the distinct values in order, and where each value stands among them."""
     if not values.size:
@@ -60,8 +79,7 @@ def number_groups(values: IntArray) -> tuple[IntArray, IntArray]:
         met = np.zeros(span, dtype=np.bool_)
         met[values - lowest] = True
         return np.flatnonzero(met) + lowest, (np.cumsum(met) - 1)[values - lowest]
-    order = np.argsort(values)
-    ordered = values[order]
+    ordered, order = sort_rows(values)
     new = find_starts(ordered)
     codes = np.empty(values.size, dtype=np.int64)
     codes[order] = np.cumsum(new) - 1
@@ -114,27 +132,41 @@ def find_medians(codes: IntArray, values: IntArray, firsts: IntArray, sizes: Int
     return medians
 
 
-def rank_values(codes: IntArray, values: IntArray, groups: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """Return, for each group, the number of distinct values, the most frequent, the next (-1: none), the first's rows.
+def rank_values(
+    codes: IntArray, values: IntArray, ranks: IntArray, groups: int
+) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray]:
+    """Return, for each group, the number of distinct values, the ranks of the most frequent and of the next (-1: none),
+    the first's rows, and all rows.
 
-    Values count from 0; of those that are equally frequent the smallest comes first.
+    Parameters
+    ----------
+    codes
+        In any order.
+    values
+        Places in ``ranks``; the place 0 is no value.
+    ranks
+        Of values that are equally frequent that of the smallest rank comes first.
+    groups
+        Their number.
     """
     first, second, most = np.full(groups, -1), np.full(groups, -1), np.zeros(groups, dtype=np.int64)
-    if not codes.size:
-        return most, first, second, most
-    bits = int(values.max()).bit_length()
-    codes, values, rows = count_pairs(codes, values, bits)
-    distinct, top, mask = count(codes, groups), int(rows.max()), (1 << bits) - 1
+    codes, values, rows = count_pairs(codes, values, int(ranks.size).bit_length())
+    if ranks.size > 1 and not values.all():
+        known = values > 0
+        codes, values, rows = codes[known], values[known], rows[known]
+    if not values.any():
+        return most, first, second, most, most
+    distinct, bits, top = count(codes, groups), int(ranks.max()).bit_length(), int(rows.max())
     filled = np.flatnonzero(distinct)
     starts = (np.cumsum(distinct) - distinct)[filled]
-    # The fewer rows are missing, and the smaller the value, the smaller the rank.
-    ranks = (top - rows) << bits | values
-    best = np.minimum.reduceat(ranks, starts)
-    first[filled], most[filled] = best & mask, top - (best >> bits)
-    ranks[ranks == np.repeat(best, distinct[filled])] = _LAST
-    best = np.minimum.reduceat(ranks, starts)
-    second[filled] = np.where(best == _LAST, -1, best & mask)
-    return distinct, first, second, most
+    # The fewer rows are missing, and the smaller the rank, the smaller the number.
+    order = (top - rows) << bits | ranks[values]
+    best = np.minimum.reduceat(order, starts)
+    first[filled], most[filled] = best & ((1 << bits) - 1), top - (best >> bits)
+    order[order == np.repeat(best, distinct[filled])] = _LAST
+    best = np.minimum.reduceat(order, starts)
+    second[filled] = np.where(best == _LAST, -1, best & ((1 << bits) - 1))
+    return distinct, first, second, most, add_up(codes, rows, groups).astype(np.int64)
 
 
 def locate(wanted: IntArray, ordered: IntArray) -> tuple[IntArray, FlagArray]:

@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from sentinel_batch.profiles.grouping import IntArray
+from sentinel_batch.profiles.grouping import IntArray, sort_rows
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -62,8 +62,8 @@ class Spill:
     def _divide(self, keys: IntArray) -> tuple[IntArray | slice, IntArray]:
         if not self._bounds.size:
             return slice(None), np.array([0, keys.size])
-        order = np.argsort(keys)
-        return order, np.concatenate(([0], np.searchsorted(keys[order], self._bounds), [keys.size]))
+        ordered, order = sort_rows(keys)
+        return order, np.concatenate(([0], np.searchsorted(ordered, self._bounds), [keys.size]))
 
     def count(self, part: int) -> int:
         """Count the rows of a part."""
