@@ -45,7 +45,8 @@ class Acquaintances:
         """Tell which pairs may be among those that were added, this way or the other way round."""
         places = self._place(a, b)
         masks = np.uint8(128) >> (places & np.uint64(7)).astype(np.uint8)
-        return (self._flags[places >> np.uint64(3)] & masks) != 0
+        known: FlagArray = (self._flags[places >> np.uint64(3)] & masks) != 0
+        return known
 
     def _place(self, a: IntArray, b: IntArray) -> npt.NDArray[np.uint64]:
         places = _stir(a)

@@ -176,7 +176,9 @@ def sample_numbers(
         Gives the numbers their keys.
     """
     numbers = scan(files[:: -(-len(files) // _SAMPLED_FILES)]).select(_NUMBERS)
-    chosen = [block.gather_every(max(calls // _SAMPLE, 1)) for block in numbers.collect_batches(chunk_size=ROWS_AT_ONCE)]
+    chosen = [
+        block.gather_every(max(calls // _SAMPLE, 1)) for block in numbers.collect_batches(chunk_size=ROWS_AT_ONCE)
+    ]
     found = pl.concat(chosen).select(keys.express(name) for name in _NUMBERS)
     ordered: IntArray = np.sort(np.concatenate([found[name].to_numpy() for name in _NUMBERS]))
     return ordered

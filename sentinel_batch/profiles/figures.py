@@ -329,7 +329,6 @@ def _add_ratios(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-
 def express_ratio(above: str, below: str) -> pl.Expr:
     """Return the ratio of two columns, null where the denominator is 0."""
     return pl.when(pl.col(below) != 0).then(pl.col(above) / pl.col(below))

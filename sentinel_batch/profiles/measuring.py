@@ -99,7 +99,7 @@ class Measurement:
         self._trails: dict[date, list[Path]] = {}
 
     def measure(self, day: date) -> Iterator[pl.DataFrame]:
-        """Return the profiles of a day (columns of ``schema.PROFILES``), part by part, in order of the callers' keys."""
+        """Return the profiles of a day (columns of ``schema.PROFILES``), part by part, by key of the caller."""
         keep_freed_memory()
         days = self.calendar.lookback(day, TRAILING_DAYS)
         trailing = [self._trail(earlier) for earlier in days]
@@ -126,13 +126,17 @@ class Measurement:
         keys, calls, nights = count_nights(*parts.read_nights(part))
         numbers = self.keys.decode(keys) if self.definition.segments.assigned else ""
         frame = pl.DataFrame({"number": numbers, "call_count": calls, "night_calls": nights})
-        return frame.select(segment=self.definition.segments.express(), night_share=express_ratio("night_calls", "call_count"))
+        return frame.select(
+            segment=self.definition.segments.express(), night_share=express_ratio("night_calls", "call_count")
+        )
 
     def _measure_part(self, day: date, parts: DayParts, trailing: Sequence[pl.LazyFrame], part: int) -> pl.DataFrame:
         groups = Groups(parts.read_calls(part), parts.read_received(part))
         frame = measure_day(groups, self.keys, self.texts, self.definition.country_code)
         columns = measure_contacts(groups, *parts.read_lookback(part))
-        columns |= measure_unusual(frame.select("key", *TRAILING_FIGURES), [_cut(rows, groups.keys) for rows in trailing])
+        columns |= measure_unusual(
+            frame.select("key", *TRAILING_FIGURES), [_cut(rows, groups.keys) for rows in trailing]
+        )
         self._keep(day, part, frame, groups)
         return frame.with_columns(**{name: pl.Series(values) for name, values in columns.items()}).fill_nan(None)
 

@@ -97,7 +97,7 @@ class Spill:
 
 def _narrow(values: npt.NDArray[Any], kind: np.dtype[Any]) -> np.dtype[Any] | None:
     """Return the narrowest type that holds the values; None if all are 0."""
-    if not values.size or not (most := values.max()) and not values.min():
+    if not values.size or (not (most := values.max()) and not values.min()):
         return None
     if kind.itemsize == 1 or values.min() < 0:
         return kind
