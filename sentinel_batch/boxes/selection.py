@@ -94,9 +94,6 @@ def _key_numbers(parts: Parts) -> tuple[Parts, NumberKeys]:
     """Put integers in the place of numbers: joining and grouping by text takes several times as long."""
     keys = NumberKeys()
     columns = [(kind, "number") for kind in parts] + [("callee", "value"), ("caller", "value")]
-    for kind, name in columns:
-        rows = parts[kind].select(pl.col(name).filter(keys.express(name).is_null()).unique())
-        keys.learn(rows[name])
     keyed = dict(parts)
     for kind, name in columns:
         keyed[kind] = keyed[kind].with_columns(keys.express(name).alias(name))

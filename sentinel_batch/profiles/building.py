@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from batch_base.progress import follow
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
@@ -23,7 +24,7 @@ from sentinel_batch.profiles.days import (
 )
 from sentinel_batch.profiles.measuring import CALLS_AT_ONCE, Measurement
 from sentinel_batch.runs import Run, recorded_run
-from sentinel_batch.schema import PROFILES
+from sentinel_batch.schema import PROFILES, polars_schema
 
 
 @dataclass(frozen=True)
@@ -145,10 +146,27 @@ def _replace_days(
 ) -> Iterator[int]:
     for day in follow(days):
         file = folder / f"profiles-{run.run_id}-{day}.parquet"
-        measurement.measure(day).drop("local_date").sink_parquet(file, compression="lz4")
-        rows = int(pl.scan_parquet(file, glob=False).select(pl.len()).collect().item())
+        rows = _write(file, measurement.measure(day))
         staged = StagedFile(file, file.name, {"local_date": day.isoformat()}, rows)
         old = stored[day].files if day in stored else ()
         # Old and new files change places in one commit: a reader sees the old day or the new one, never both.
         lake.add_files(PROFILES.name, [staged], commit_id=f"{run.run_id}-{day}", removed=old)
         yield rows
+
+
+def _write(file: Path, parts: Iterator[pl.DataFrame]) -> int:
+    """Write the parts of a day, one at a time; return the number of rows."""
+    rows = 0
+
+    def give(
+        columns: list[str] | None, predicate: pl.Expr | None, most: int | None, size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        nonlocal rows
+        for part in parts:
+            rows += part.height
+            yield part.drop("local_date")
+
+    schema = polars_schema(PROFILES.columns)
+    del schema["local_date"]
+    register_io_source(give, schema=schema).sink_parquet(file, compression="lz4")
+    return rows

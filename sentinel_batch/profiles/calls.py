@@ -1,18 +1,22 @@
-"""The calls of one local day as arrays."""
+"""The calls of local days: which files hold them, and their columns as arrays."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from sentinel_batch.lake import Snapshot, scan_parts
 from sentinel_batch.profiles.grouping import FlagArray, IntArray
 from sentinel_batch.profiles.keys import NumberKeys
+from sentinel_batch.profiles.texts import TextCodes
 from sentinel_batch.schema import CALL_RECORDS
 
 _EARLIEST, _LATEST = timedelta(hours=14), timedelta(hours=36)
@@ -22,17 +26,16 @@ _LAST_DAYS = date.max - timedelta(days=2)
 """From here on the end of a day may lie beyond the last instant that there is."""
 
 
-@dataclass(frozen=True)
-class Labels:
-    """A text column as integers in order of the text, -1 where there is none."""
+ROWS_AT_ONCE = 100_000
+"""Rows of a block: enough to be worth the trouble of each, few enough for the cache and for memory."""
 
-    codes: IntArray
-    texts: pl.Series
 
-    def decode(self, codes: IntArray) -> pl.Series:
-        """Return the texts of some codes, null for -1."""
-        places = pl.select(pl.lit(pl.Series(codes)).cast(pl.Int64)).to_series()
-        return self.texts.gather(places.set(places < 0, None))
+_NUMBERS = ("caller_number", "callee_number")
+
+_SAMPLED_FILES, _SAMPLE = 8, 200_000
+"""Files, and calls of a day, whose numbers say where it is cut. Parts of a bad cut are unequal, not wrong."""
+
+Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -52,22 +55,41 @@ class Calls:
     completed
         Whether the call was answered; if that is unknown, whether it lasted at all.
     cell, imei, imsi
-        Serving cell and device of the caller.
+        Serving cell and device of the caller, as codes (:class:`~sentinel_batch.profiles.texts.TextCodes`).
     """
 
     caller: IntArray
     callee: IntArray
     start: IntArray
     duration: IntArray
-    hour: IntArray
+    hour: npt.NDArray[np.int8]
     completed: FlagArray
-    cell: Labels
-    imei: Labels
-    imsi: Labels
+    cell: IntArray
+    imei: IntArray
+    imsi: IntArray
 
     def __len__(self) -> int:
         """Return the number of calls."""
         return self.caller.size
+
+
+@dataclass(frozen=True)
+class ReceivedCalls:
+    """Calls as those see them who are called; columns as in :class:`Calls`."""
+
+    callee: IntArray
+    caller: IntArray
+    duration: IntArray
+
+
+CALL_KINDS = dict.fromkeys(("caller", "callee", "start", "duration", "cell", "imei", "imsi"), np.int64) | {
+    "hour": np.int8,
+    "completed": np.bool_,
+}
+"""Column of :class:`Calls` to its type."""
+
+RECEIVED_KINDS = dict.fromkeys(("callee", "caller", "duration"), np.int64)
+"""Column of :class:`ReceivedCalls` to its type."""
 
 
 def day_bounds(day: date, zone: str) -> tuple[datetime, datetime]:
@@ -98,70 +120,65 @@ def scan_days(files: list[Path], first: date, last: date, zone: str) -> pl.LazyF
     return pl.concat([stored.filter(day & ~missing), derived.filter(day)])
 
 
-def read_calls(scan: pl.LazyFrame, keys: NumberKeys, part: tuple[int, int] = (0, 1)) -> Calls:
-    """Read calls that :func:`scan_days` scans.
+def read_calls(scan: pl.LazyFrame, keys: NumberKeys, texts: TextCodes) -> Iterator[Arrays]:
+    """Read calls that :func:`scan_days` scans, with the columns of :class:`Calls`, block by block in a fixed order."""
+    # Many feeds do not say whether a call was answered; then a call that lasted counts as answered.
+    answered = pl.coalesce("answered", pl.col("duration_seconds") > 0)
+    columns = {
+        "start": pl.col("call_timestamp").dt.epoch("us"),
+        "duration": pl.col("duration_seconds"),
+        "hour": pl.col("local_hour"),
+        "completed": answered.fill_null(False),
+        "cell": texts.express_names("location_code"),
+        "imei": texts.express_digits("imei"),
+        "imsi": texts.express_digits("imsi"),
+    }
+    yield from _key_blocks(scan, keys, ("caller", "callee"), columns)
+
+
+def read_pairs(scan: pl.LazyFrame, keys: NumberKeys) -> Iterator[Arrays]:
+    """Read caller and callee keys (``a``, ``b``) of calls, block by block in a fixed order."""
+    yield from _key_blocks(scan, keys, ("a", "b"), {})
+
+
+def _key_blocks(
+    scan: pl.LazyFrame, keys: NumberKeys, names: tuple[str, str], columns: Mapping[str, pl.Expr]
+) -> Iterator[Arrays]:
+    numbers = dict(zip(names, _NUMBERS, strict=True))
+    keyed = {name: keys.express_numbers(number) for name, number in numbers.items()}
+    rows = scan.select(*_NUMBERS, **keyed, **columns)
+    for block in rows.collect_batches(chunk_size=ROWS_AT_ONCE, engine="streaming"):
+        # Most blocks have nothing but numbers.
+        odd = [name for name in names if block[name].null_count()]
+        whole = block.with_columns(**{name: keys.express(numbers[name]) for name in odd})
+        yield to_arrays(whole.select(*names, *columns))
+
+
+def to_arrays(block: pl.DataFrame) -> Arrays:
+    """Return the columns of rows without nulls."""
+    return {name: block[name].to_numpy() for name in block.columns}
+
+
+def sample_numbers(
+    files: list[Path], scan: Callable[[list[Path]], pl.LazyFrame], calls: int, keys: NumberKeys
+) -> IntArray:
+    """Return the keys of some callers and callees of a day, in order.
 
     Parameters
     ----------
+    files
+        Those of the day; if there are many, only some are looked at.
     scan
-        The calls.
+        Gives the calls of files.
+    calls
+        Of the day.
     keys
         Gives the numbers their keys.
-    part
-        ``(k, n)``: only calls from or to a number of part k of n, so that a large day fits memory.
     """
-    learn_numbers(scan, keys)
-    # Many feeds do not say whether a call was answered; then a call that lasted counts as answered.
-    answered = pl.coalesce("answered", pl.col("duration_seconds") > 0)
-    rows = scan.select(
-        keys.express("caller_number").alias("caller"),
-        keys.express("callee_number").alias("callee"),
-        pl.col("call_timestamp").dt.epoch("us").alias("start"),
-        pl.col("duration_seconds").alias("duration"),
-        pl.col("local_hour").cast(pl.Int64).alias("hour"),
-        answered.fill_null(False).alias("completed"),
-        "location_code",
-        "imei",
-        "imsi",
-    )
-    if part[1] > 1:
-        number, parts = part
-        rows = rows.filter((pl.col("caller") % parts == number) | (pl.col("callee") % parts == number))
-    return _to_arrays(rows.collect(engine="streaming"))
-
-
-def read_pairs(scan: pl.LazyFrame, keys: NumberKeys) -> pl.LazyFrame:
-    """Return caller and callee keys (``a``, ``b``) of calls; numbers that have no key are null."""
-    return scan.select(keys.express("caller_number").alias("a"), keys.express("callee_number").alias("b"))
-
-
-def learn_numbers(scan: pl.LazyFrame, keys: NumberKeys) -> None:
-    """Give every number of the calls a key."""
-    names = ("caller_number", "callee_number")
-    unknown = [pl.when(keys.express(name).is_null()).then(name).alias(name) for name in names]
-    # A first pass for the few ids that are not numbers: they need keys before the second pass can use them.
-    odd = scan.select(unknown).filter(pl.any_horizontal(pl.all().is_not_null())).collect(engine="streaming")
-    keys.learn(number for name in names for number in odd[name].unique().drop_nulls())
-
-
-def _to_arrays(rows: pl.DataFrame) -> Calls:
-    return Calls(
-        caller=rows["caller"].to_numpy(),
-        callee=rows["callee"].to_numpy(),
-        start=rows["start"].to_numpy(),
-        duration=rows["duration"].to_numpy(),
-        hour=rows["hour"].to_numpy(),
-        completed=rows["completed"].to_numpy(),
-        cell=_label(rows["location_code"]),
-        imei=_label(rows["imei"]),
-        imsi=_label(rows["imsi"]),
-    )
-
-
-def _label(texts: pl.Series) -> Labels:
-    # A shortcut: most feeds have no IMEI or cell at all.
-    if texts.null_count() == texts.len():
-        return Labels(np.full(texts.len(), -1), pl.Series([None], dtype=pl.String))
-    distinct = texts.unique().drop_nulls().sort()
-    codes = texts.cast(pl.Enum(distinct)).to_physical().cast(pl.Int64).fill_null(-1)
-    return Labels(codes.to_numpy(), distinct)
+    numbers = scan(files[:: -(-len(files) // _SAMPLED_FILES)]).select(_NUMBERS)
+    chosen = [
+        block.gather_every(max(calls // _SAMPLE, 1)) for block in numbers.collect_batches(chunk_size=ROWS_AT_ONCE)
+    ]
+    found = pl.concat(chosen).select(keys.express(name) for name in _NUMBERS)
+    ordered: IntArray = np.sort(np.concatenate([found[name].to_numpy() for name in _NUMBERS]))
+    return ordered

@@ -5,17 +5,13 @@ Formulas: Herfindahl index and entropy as usual; the choice of figures follows p
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from sentinel_batch.profiles.calls import Calls
+from sentinel_batch.profiles.calls import Calls, ReceivedCalls
 from sentinel_batch.profiles.grouping import (
     FlagArray,
     IntArray,
@@ -23,13 +19,18 @@ from sentinel_batch.profiles.grouping import (
     add_up,
     count,
     count_pairs,
+    count_values,
     find_medians,
+    find_starts,
     locate,
     number_groups,
     rank_values,
-    sort_pairs,
+    sort_rows,
+    sort_within,
+    unite,
 )
 from sentinel_batch.profiles.keys import NumberKeys
+from sentinel_batch.profiles.texts import TextCodes
 
 NIGHT_BEGINS, NIGHT_ENDS = 22, 6
 """Local hours: night is from 22:00 to 06:00."""
@@ -39,59 +40,140 @@ SHORT_SECONDS = 6
 measure short-duration traffic."""
 
 _MICROS = 1_000_000
-_THREADS = 2
-"""Sorting and arithmetic of NumPy run outside Python's lock; more threads would only hold more arrays at once."""
+_HOUR_BITS = 5
+_NEVER = np.iinfo(np.int64).max
 
 Columns = dict[str, Any]
 
 
+class Partners:
+    """Those who are called by callers, or call them, as numbers of few bits.
+
+    Parameters
+    ----------
+    room
+        Bits that there are for a partner beside a caller.
+    *keys
+        Keys of all of them.
+    """
+
+    def __init__(self, room: int, *keys: IntArray) -> None:
+        filled = [part for part in keys if part.size]
+        self._lowest = min((int(part.min()) for part in filled), default=0)
+        self._highest = max((int(part.max()) for part in filled), default=0)
+        self._keys: IntArray | None = None
+        self.bits = (self._highest - self._lowest).bit_length()
+        if self.bits > room:
+            # Rare: very long numbers. Then partners are numbered.
+            self._keys = unite(*keys)
+            self.bits = self._keys.size.bit_length()
+        self.mask = (1 << self.bits) - 1
+
+    def encode(self, keys: IntArray) -> IntArray:
+        """Return the numbers of partners."""
+        return keys - self._lowest if self._keys is None else locate(keys, self._keys)[0]
+
+    def decode(self, numbers: IntArray) -> IntArray:
+        """Return the keys of partners."""
+        return numbers + self._lowest if self._keys is None else self._keys[numbers]
+
+    def know(self, keys: IntArray) -> FlagArray:
+        """Tell for which keys there are numbers."""
+        if self._keys is not None:
+            return locate(keys, self._keys)[1]
+        known: FlagArray = (keys >= self._lowest) & (keys <= self._highest)
+        return known
+
+
 class Groups:
-    """The calls of a day grouped by caller.
+    """The calls of a day, put in order of their callers.
 
     Parameters
     ----------
     calls
-        Calls whose callers get figures.
+        Calls whose callers get figures: all that they made that day.
+    received
+        At least all calls to them on that day.
     """
 
-    def __init__(self, calls: Calls) -> None:
-        self.calls = calls
-        self.keys, self.codes = number_groups(calls.caller)
-        self.callee_keys, self.callees = number_groups(calls.callee)
+    def __init__(self, calls: Calls, received: ReceivedCalls) -> None:
+        callers, order = sort_rows(calls.caller)
+        columns = {name: _reorder(values, order) for name, values in vars(calls).items() if name != "caller"}
+        self.calls = Calls(caller=callers, **columns)
+        new = find_starts(self.calls.caller)
+        self.firsts = np.flatnonzero(new)
+        self.keys = self.calls.caller[self.firsts]
+        self.codes = np.cumsum(new) - 1
         self.size = self.keys.size
-        self.pair_callers, self.pair_callees, _ = count_pairs(self.codes, self.callees)
-        # Sorted once by caller, then time: first and last call, and all gaps, are then slices of one array.
-        self.timed, self.starts = sort_pairs(self.codes, calls.start)
-        self.ends = np.cumsum(count(self.codes, self.size))
+        self.sizes = np.diff(self.firsts, append=len(calls))
+        self.lasts = self.firsts + self.sizes - 1
+        # By caller, then time: first and last call, and all gaps, are slices of one array.
+        self.starts = sort_within(self.codes, self.calls.start)
+        self.receivers, senders, self.received_duration = _choose_received(received, self.keys)
+        self.partners = Partners(63 - self.size.bit_length(), self.calls.callee, senders)
+        self.made_pairs = self.count_partners(self.codes, self.calls.callee)[0]
+        self.received_pairs = self.count_partners(self.receivers, senders)[0]
 
     def pairs(self) -> pl.DataFrame:
         """Return the distinct pairs of keys: ``a`` called ``b``."""
-        return pl.DataFrame({"a": self.keys[self.pair_callers], "b": self.callee_keys[self.pair_callees]})
+        callers, callees = self.made_pairs >> self.partners.bits, self.made_pairs & self.partners.mask
+        return pl.DataFrame({"a": self.keys[callers], "b": self.partners.decode(callees)})
 
-    def add(self, values: npt.NDArray[Any]) -> RealArray:
-        """Add up one value per call."""
-        return add_up(self.codes, values, self.size)
+    def callers_of(self, pairs: IntArray) -> IntArray:
+        """Return the caller of each pair."""
+        return pairs >> self.partners.bits
+
+    def count_partners(self, callers: IntArray, partners: IntArray) -> tuple[IntArray, IntArray]:
+        """Return the distinct pairs of callers (places) and partners (keys), packed and in order, and their calls."""
+        packed = callers << self.partners.bits
+        packed |= self.partners.encode(partners)
+        return count_values(packed)
+
+    def pack(self, callers: IntArray, partners: IntArray) -> IntArray:
+        """Return the distinct pairs of keys of those who are known here, packed and in order."""
+        places, here = locate(callers, self.keys)
+        known = np.flatnonzero(here & self.partners.know(partners))
+        return self.count_partners(places[known], partners[known])[0]
+
+    def add(self, values: npt.NDArray[Any]) -> IntArray:
+        """Add up one whole number per call."""
+        sums: IntArray = np.add.reduceat(values, self.firsts)
+        return sums
 
     def count(self, chosen: FlagArray) -> IntArray:
         """Count the chosen calls."""
         return count(self.codes[chosen], self.size)
 
 
+def _reorder(values: npt.NDArray[Any], order: IntArray) -> npt.NDArray[Any]:
+    # A shortcut: most feeds have no IMEI or cell at all.
+    return values[order] if values.any() else values
+
+
+def _choose_received(received: ReceivedCalls, keys: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the places, among callers, of those who were called by anybody, who called them, and how long."""
+    called, order = sort_rows(received.callee)
+    new = find_starts(called)
+    places, known = locate(called[new], keys)
+    codes = np.cumsum(new) - 1
+    chosen = np.flatnonzero(known[codes])
+    return places[codes[chosen]], received.caller[order[chosen]], received.duration[order[chosen]]
+
+
 def measure_volume(groups: Groups) -> Columns:
     """Count calls, callees and minutes, of the day and of its night, and the first and last call."""
     calls = groups.calls
-    night = (calls.hour >= NIGHT_BEGINS) | (calls.hour < NIGHT_ENDS)
-    night_callers, _, _ = count_pairs(groups.codes[night], groups.callees[night])
-    size = count(groups.codes, groups.size)
+    night = is_night(calls.hour)
+    night_pairs, _ = groups.count_partners(groups.codes[night], calls.callee[night])
     return {
-        "call_count": size,
-        "unique_callees": count(groups.pair_callers, groups.size),
+        "call_count": groups.sizes,
+        "unique_callees": count(groups.callers_of(groups.made_pairs), groups.size),
         "total_minutes": groups.add(calls.duration) / 60,
         "night_calls": groups.count(night),
-        "night_callees": count(night_callers, groups.size),
+        "night_callees": count(groups.callers_of(night_pairs), groups.size),
         "night_minutes": groups.add(np.where(night, calls.duration, 0)) / 60,
-        "first_call": pl.Series(groups.starts[groups.ends - size]).cast(pl.Datetime("us", "UTC")),
-        "last_call": pl.Series(groups.starts[groups.ends - 1]).cast(pl.Datetime("us", "UTC")),
+        "first_call": pl.Series(groups.starts[groups.firsts]).cast(pl.Datetime("us", "UTC")),
+        "last_call": pl.Series(groups.starts[groups.lasts]).cast(pl.Datetime("us", "UTC")),
     }
 
 
@@ -101,95 +183,101 @@ def measure_durations(groups: Groups) -> Columns:
     completed = groups.count(calls.completed)
     talk = groups.add(np.where(calls.completed, calls.duration, 0))
     return {
-        "mean_duration": groups.add(calls.duration) / count(groups.codes, groups.size),
-        "median_duration": find_medians(groups.codes, calls.duration, groups.size),
+        "mean_duration": groups.add(calls.duration) / groups.sizes,
+        "median_duration": find_medians(groups.codes, calls.duration, groups.firsts, groups.sizes),
         "completed_calls": completed,
         "mean_completed_duration": _divide(talk, completed),
         "short_calls": groups.count(calls.completed & (calls.duration <= SHORT_SECONDS)),
     }
 
 
-def measure_incoming(groups: Groups, incoming: Calls) -> Columns:
+def measure_incoming(groups: Groups) -> Columns:
     """Count the calls that the callers received that day, and from how many numbers."""
-    # The whole day is in hand: the distinct pairs are known already, and need not be sorted a second time.
-    if incoming is groups.calls:
-        places, found = locate(groups.callee_keys, groups.keys)
-        called = places[groups.pair_callees[found[groups.pair_callees]]]
-        places, found = places[groups.callees], found[groups.callees]
-    else:
-        places, found = locate(incoming.callee, groups.keys)
-        called = count_pairs(places[found], incoming.caller[found])[0]
-    codes = places[found]
     return {
-        "incoming_calls": count(codes, groups.size),
-        "incoming_minutes": add_up(codes, incoming.duration[found], groups.size) / 60,
-        "incoming_callers": count(called, groups.size),
+        "incoming_calls": count(groups.receivers, groups.size),
+        "incoming_minutes": add_up(groups.receivers, groups.received_duration, groups.size) / 60,
+        "incoming_callers": count(groups.callers_of(groups.received_pairs), groups.size),
     }
 
 
 def measure_destinations(groups: Groups, keys: NumberKeys, country_code: int) -> Columns:
     """Count international calls, and describe how calls gather on callee prefixes (Herfindahl index)."""
     # A key is the digits of the number, so its leading digits are the country code; a negative key is not E.164.
-    home = keys.leading(groups.callee_keys, len(str(country_code))) == country_code
-    foreign = (groups.callee_keys > 0) & ~home
-    prefixes = np.unique(keys.prefixes(groups.callee_keys), return_inverse=True)[1]
-    callers, _, rows = count_pairs(groups.codes, prefixes[groups.callees])
+    callees = groups.calls.callee
+    prefixes = keys.prefixes(callees)
+    home = keys.leading(np.where(callees > 0, prefixes, 0), len(str(country_code))) == country_code
+    lowest = int(prefixes.min())
+    bits = (int(prefixes.max()) - lowest).bit_length()
+    callers, _, rows = count_pairs(groups.codes, prefixes - lowest, bits)
     squares = add_up(callers, rows * rows, groups.size)
     return {
-        "international_calls": groups.count(foreign[groups.callees]),
-        "prefix_concentration": squares / count(groups.codes, groups.size) ** 2,
+        "international_calls": groups.count((callees > 0) & ~home),
+        "prefix_concentration": squares / groups.sizes**2,
     }
 
 
-def measure_places(groups: Groups) -> Columns:
+def measure_places(groups: Groups, texts: TextCodes) -> Columns:
     """Count cells and name the two most used."""
-    cell = groups.calls.cell
-    known = cell.codes >= 0
-    distinct, first, second, most = rank_values(groups.codes[known], cell.codes[known], groups.size)
+    distinct, first, second, most, known = _rank(groups, groups.calls.cell, texts)
     return {
         "distinct_cells": distinct,
-        "first_cell": cell.decode(first),
-        "second_cell": cell.decode(second),
-        "top_cell_share": _divide(most, groups.count(known)),
+        "first_cell": texts.decode(first),
+        "second_cell": texts.decode(second),
+        "top_cell_share": _divide(most, known),
     }
 
 
-def measure_devices(groups: Groups) -> Columns:
+def measure_devices(groups: Groups, texts: TextCodes) -> Columns:
     """Count handsets (IMEI) and SIMs (IMSI), and name the most used handset."""
-    imei, imsi = groups.calls.imei, groups.calls.imsi
-    handsets, subscribers = imei.codes >= 0, imsi.codes >= 0
-    distinct, first, _, _ = rank_values(groups.codes[handsets], imei.codes[handsets], groups.size)
+    distinct, first, *_ = _rank(groups, groups.calls.imei, texts)
     return {
         "imei_count": distinct,
-        "imsi_count": rank_values(groups.codes[subscribers], imsi.codes[subscribers], groups.size)[0],
-        "top_imei": imei.decode(first),
+        "imsi_count": _rank(groups, groups.calls.imsi, texts)[0],
+        "top_imei": texts.decode(first),
     }
+
+
+def _rank(
+    groups: Groups, values: IntArray, texts: TextCodes
+) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray]:
+    """Return, for each caller, the number of distinct texts, the codes of the most frequent and of the next (0: none),
+    the calls with the first, and those with any; of texts that are equally frequent the first in order of text counts.
+    """
+    found, places = number_groups(values)
+    if found[0]:
+        # Every call has a text; the place 0 is kept for those without.
+        found, places = np.append(0, found), places + 1
+    order = texts.sort(found[1:])
+    ranks = np.zeros(found.size, dtype=np.int64)
+    ranks[order + 1] = np.arange(order.size)
+    distinct, first, second, most, known = rank_values(groups.codes, places, ranks, groups.size)
+    # One more, so that the rank -1, for none, is the code 0.
+    named = np.append(found[1:][order], 0)
+    return distinct, named[first], named[second], most, known
 
 
 def measure_rhythm(groups: Groups) -> Columns:
     """Describe the seconds between starts of consecutive calls, and how calls spread over local hours (bits)."""
-    same = groups.timed[1:] == groups.timed[:-1]
-    # A difference across two callers is no gap: only those between calls of one caller are kept.
-    codes, gaps = groups.timed[1:][same], np.diff(groups.starts)[same]
-    number = count(codes, groups.size)
-    mean = _divide(add_up(codes, gaps, groups.size), number)
-    spread = np.sqrt(_divide(add_up(codes, (gaps - mean[codes]) ** 2, groups.size), number))
-    shortest, several = np.full(groups.size, np.nan), np.flatnonzero(number)
-    if several.size:
-        # reduceat has no notion of an empty group, so callers with a single call are left out beforehand.
-        shortest[several] = np.minimum.reduceat(gaps, (np.cumsum(number) - number)[several])
+    firsts, starts = groups.firsts, groups.starts
+    number = groups.sizes - 1
+    mean = _divide(starts[groups.lasts] - starts[firsts], number)
+    gaps = np.diff(starts, prepend=0)
+    squares = (gaps - np.repeat(mean, groups.sizes)) ** 2
+    # What lies before a caller's first call is no gap.
+    squares[firsts], gaps[firsts] = 0, _NEVER
+    spread = np.sqrt(_divide(add_up(groups.codes, squares, groups.size), number))
     return {
         "gap_mean": mean / _MICROS,
         # One gap has no spread. Rounded, because sums of squares differ in the last digit with the order of the rows.
         "gap_cv": np.where(number > 1, _divide(spread, mean), np.nan).round(9),
-        "gap_min": shortest / _MICROS,
+        "gap_min": np.where(number > 0, np.minimum.reduceat(gaps, firsts), np.nan) / _MICROS,
         "hour_entropy": _entropy(groups),
     }
 
 
 def _entropy(groups: Groups) -> RealArray:
-    callers, _, rows = count_pairs(groups.codes, groups.calls.hour)
-    size = count(groups.codes, groups.size)
+    callers, _, rows = count_pairs(groups.codes, groups.calls.hour, _HOUR_BITS)
+    size = groups.sizes
     # log2(n) - sum(k log2 k) / n equals -sum(p log2 p) and needs no division for each hour.
     bits: RealArray = np.log2(size) - add_up(callers, rows * np.log2(rows), groups.size) / size
     # Rounding can leave -1e-16 where all calls lie in one hour.
@@ -203,60 +291,59 @@ def _divide(above: npt.NDArray[Any], below: npt.NDArray[Any]) -> RealArray:
     return quotients
 
 
-def measure_day(groups: Groups, incoming: Calls, keys: NumberKeys, country_code: int) -> pl.DataFrame:
+def measure_day(groups: Groups, keys: NumberKeys, texts: TextCodes, country_code: int) -> pl.DataFrame:
     """Return the figures that need no other day, one row per caller in order of ``key``; undefined ones are null.
 
     Parameters
     ----------
     groups
         The calls of the callers.
-    incoming
-        At least all calls to them on that day.
-    keys
+    keys, texts
         What the calls were read with.
     country_code
         Of the home country, such as 234; every other E.164 number is international.
     """
-    families: list[Callable[[], Columns]] = [
-        partial(measure_rhythm, groups),
-        partial(measure_places, groups),
-        partial(measure_incoming, groups, incoming),
-        partial(measure_destinations, groups, keys, country_code),
-        partial(measure_durations, groups),
-        partial(measure_volume, groups),
-        partial(measure_devices, groups),
-    ]
-    columns: Columns = {"key": groups.keys, "number": keys.decode(groups.keys)}
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for family in pool.map(lambda measure: measure(), families):
-            columns |= family
+    columns = {
+        "key": groups.keys,
+        "number": keys.decode(groups.keys),
+        **measure_rhythm(groups),
+        **measure_places(groups, texts),
+        **measure_incoming(groups),
+        **measure_destinations(groups, keys, country_code),
+        **measure_durations(groups),
+        **measure_volume(groups),
+        **measure_devices(groups, texts),
+    }
     return _add_ratios(pl.DataFrame(columns)).fill_nan(None)
 
 
 def _add_ratios(frame: pl.DataFrame) -> pl.DataFrame:
-    def ratio(above: str, below: str) -> pl.Expr:
-        return pl.when(pl.col(below) != 0).then(pl.col(above) / pl.col(below))
-
     return frame.with_columns(
-        callee_ratio=ratio("unique_callees", "call_count"),
-        answer_ratio=ratio("completed_calls", "call_count"),
-        in_out_call_ratio=ratio("incoming_calls", "call_count"),
-        in_out_duration_ratio=ratio("incoming_minutes", "total_minutes"),
-        international_share=ratio("international_calls", "call_count"),
-        short_call_share=ratio("short_calls", "completed_calls"),
-        night_share=ratio("night_calls", "call_count"),
+        callee_ratio=express_ratio("unique_callees", "call_count"),
+        answer_ratio=express_ratio("completed_calls", "call_count"),
+        in_out_call_ratio=express_ratio("incoming_calls", "call_count"),
+        in_out_duration_ratio=express_ratio("incoming_minutes", "total_minutes"),
+        international_share=express_ratio("international_calls", "call_count"),
+        short_call_share=express_ratio("short_calls", "completed_calls"),
+        night_share=express_ratio("night_calls", "call_count"),
     )
 
 
-def select_callers(calls: Calls, part: tuple[int, int]) -> Calls:
-    """Return the calls that the numbers of one part make."""
-    if part[1] == 1:
-        return calls
-    mine = calls.caller % part[1] == part[0]
-    labels = {name: replace(getattr(calls, name), codes=getattr(calls, name).codes[mine]) for name in _LABELS}
-    arrays = {name: getattr(calls, name)[mine] for name in _ARRAYS}
-    return Calls(**arrays, **labels)
+def express_ratio(above: str, below: str) -> pl.Expr:
+    """Return the ratio of two columns, null where the denominator is 0."""
+    return pl.when(pl.col(below) != 0).then(pl.col(above) / pl.col(below))
 
 
-_LABELS = ("cell", "imei", "imsi")
-_ARRAYS = ("caller", "callee", "start", "duration", "hour", "completed")
+def is_night(hours: npt.NDArray[np.int8]) -> FlagArray:
+    """Tell which local hours are at night."""
+    night: FlagArray = (hours >= NIGHT_BEGINS) | (hours < NIGHT_ENDS)
+    return night
+
+
+def count_nights(callers: IntArray, hours: npt.NDArray[np.int8]) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the distinct callers in order, their calls, and their calls at night."""
+    packed = (callers << 1) | is_night(hours)
+    packed.sort()
+    keys = packed >> 1
+    firsts = np.flatnonzero(find_starts(keys))
+    return keys[firsts], np.diff(firsts, append=keys.size), np.add.reduceat(packed & 1, firsts)

@@ -15,71 +15,102 @@ IntArray = npt.NDArray[np.int64]
 RealArray = npt.NDArray[np.float64]
 FlagArray = npt.NDArray[np.bool_]
 
+_DENSE = 4
+"""Values that span at most so many times their number are looked up in a table instead of being sorted."""
 
-def sort_pairs(codes: IntArray, values: IntArray) -> tuple[IntArray, IntArray]:
-    """Return both arrays ordered by code, then value."""
+_LAST = np.iinfo(np.int64).max
+
+_KEPT = (32 << 20) - 8192
+"""Just below the largest block that glibc learns from (DEFAULT_MMAP_THRESHOLD_MAX)."""
+
+
+def sort_within(codes: IntArray, values: IntArray) -> IntArray:
+    """Return the values of each group in order, group by group.
+
+    Parameters
+    ----------
+    codes
+        In order.
+    values
+        One for each code.
+    """
     if not codes.size:
-        return codes, values
+        return values
     lowest = int(values.min())
     bits = (int(values.max()) - lowest).bit_length()
     # Rare: more than 63 bits together would overflow into the sign, so the slow way is taken.
-    if int(codes.max()).bit_length() + bits > 63:
-        order = np.lexsort((values, codes))
-        return codes[order], values[order]
+    if int(codes[-1]).bit_length() + bits > 63:
+        return values[np.lexsort((values, codes))]
     # Both values share one integer: sorting it takes a fraction of the time of an indirect sort by two keys.
     packed = codes << bits
     packed |= values - lowest
     packed.sort()
-    ordered = packed >> bits
     packed &= (1 << bits) - 1
     packed += lowest
-    return ordered, packed
+    return packed
 
 
-def number_groups(values: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the distinct values in order, and where each value stands among them.
-
-    Sorting a value together with its row is several times as fast as sorting rows by value, where both fit 63 bits.
-    """
+def sort_rows(values: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the values in order, and the row of each."""
     if not values.size:
         return values, values
     lowest, bits = int(values.min()), values.size.bit_length()
     if (int(values.max()) - lowest).bit_length() + bits > 63:
-        distinct, codes = np.unique(values, return_inverse=True)
-        return distinct, codes
+        order = np.argsort(values)
+        return values[order], order
+    # Value and row share one integer: half of the time of an indirect sort.
     packed = values - lowest
     packed <<= bits
     packed |= np.arange(values.size)
     packed.sort()
     rows = packed & ((1 << bits) - 1)
     packed >>= bits
-    new = np.ones(values.size, dtype=np.bool_)
-    np.not_equal(packed[1:], packed[:-1], out=new[1:])
+    packed += lowest
+    return packed, rows
+
+
+def number_groups(values: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the distinct values in order, and where each value stands among them."""
+    if not values.size:
+        return values, values
+    lowest = int(values.min())
+    span = int(values.max()) - lowest + 1
+    if span <= _DENSE * values.size:
+        met = np.zeros(span, dtype=np.bool_)
+        met[values - lowest] = True
+        return np.flatnonzero(met) + lowest, (np.cumsum(met) - 1)[values - lowest]
+    ordered, order = sort_rows(values)
+    new = find_starts(ordered)
     codes = np.empty(values.size, dtype=np.int64)
-    codes[rows] = np.cumsum(new) - 1
-    return packed[new] + lowest, codes
+    codes[order] = np.cumsum(new) - 1
+    return ordered[new], codes
 
 
-def count_pairs(codes: IntArray, values: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Return the distinct pairs in order, and how often each occurs."""
-    codes, values = sort_pairs(codes, values)
-    starts = _starts(codes, values)
-    return codes[starts], values[starts], np.diff(np.append(starts, codes.size))
+def find_starts(ordered: IntArray) -> FlagArray:
+    """Tell which values of an ordered array are the first of their kind."""
+    new = np.ones(ordered.size, dtype=np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    return new
 
 
-def _starts(codes: IntArray, values: IntArray) -> IntArray:
-    changed = np.ones(codes.size, dtype=np.bool_)
-    changed[1:] = (codes[1:] != codes[:-1]) | (values[1:] != values[:-1])
-    return np.flatnonzero(changed)
+def count_pairs(codes: IntArray, values: npt.NDArray[Any], bits: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the distinct pairs in order, and how often each occurs; values are less than 2^bits."""
+    packed = count_values((codes << bits) | values)
+    return packed[0] >> bits, packed[0] & ((1 << bits) - 1), packed[1]
+
+
+def count_values(values: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the distinct values in order, and how often each occurs; the array itself is put in order."""
+    values.sort()
+    starts = np.flatnonzero(find_starts(values))
+    return values[starts], np.diff(starts, append=values.size)
 
 
 def unite(*values: IntArray) -> IntArray:
     """Return the distinct values in order; sorting beats the hash table of ``numpy.unique`` tenfold."""
     ordered = np.concatenate(values)
     ordered.sort()
-    kept = np.ones(ordered.size, dtype=np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=kept[1:])
-    return ordered[kept]
+    return ordered[find_starts(ordered)]
 
 
 def count(codes: IntArray, groups: int) -> IntArray:
@@ -93,37 +124,49 @@ def add_up(codes: IntArray, values: npt.NDArray[Any], groups: int) -> RealArray:
     return sums
 
 
-def find_medians(codes: IntArray, values: IntArray, groups: int) -> RealArray:
-    """Return the median of each group, NaN for an empty one."""
-    codes, values = sort_pairs(codes, values)
-    sizes = count(codes, groups)
-    filled = np.flatnonzero(sizes)
-    medians = np.full(groups, np.nan)
-    first = (np.cumsum(sizes) - sizes)[filled]
+def find_medians(codes: IntArray, values: IntArray, firsts: IntArray, sizes: IntArray) -> RealArray:
+    """Return the median of each group, none of which is empty; codes are in order, groups begin at ``firsts``."""
+    ordered = sort_within(codes, values)
     # The two middle rows are the same one where the number is odd.
-    low, high = first + (sizes[filled] - 1) // 2, first + sizes[filled] // 2
-    medians[filled] = (values[low] + values[high]) / 2
+    medians: RealArray = (ordered[firsts + (sizes - 1) // 2] + ordered[firsts + sizes // 2]) / 2
     return medians
 
 
-def rank_values(codes: IntArray, values: IntArray, groups: int) -> tuple[IntArray, IntArray, IntArray, IntArray]:
-    """Return, for each group, the number of distinct values, the most frequent, the next (-1: none), the first's rows.
+def rank_values(
+    codes: IntArray, values: IntArray, ranks: IntArray, groups: int
+) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray]:
+    """Return, for each group, the number of distinct values, the ranks of the most frequent and of the next (-1: none),
+    the first's rows, and all rows.
 
-    Values count from 0; of those that are equally frequent the smallest comes first.
+    Parameters
+    ----------
+    codes
+        In any order.
+    values
+        Places in ``ranks``; the place 0 is no value.
+    ranks
+        Of values that are equally frequent that of the smallest rank comes first.
+    groups
+        Their number.
     """
-    codes, values, rows = count_pairs(codes, values)
-    distinct = count(codes, groups)
     first, second, most = np.full(groups, -1), np.full(groups, -1), np.zeros(groups, dtype=np.int64)
-    if not codes.size:
-        return distinct, first, second, most
-    width, top = int(values.max()) + 1, int(rows.max())
-    ranked = sort_pairs(codes, (top - rows) * width + values)[1]
-    starts = np.cumsum(distinct) - distinct
-    one, two = np.flatnonzero(distinct), np.flatnonzero(distinct > 1)
-    first[one] = ranked[starts[one]] % width
-    most[one] = top - ranked[starts[one]] // width
-    second[two] = ranked[starts[two] + 1] % width
-    return distinct, first, second, most
+    codes, values, rows = count_pairs(codes, values, int(ranks.size).bit_length())
+    if ranks.size > 1 and not values.all():
+        known = values > 0
+        codes, values, rows = codes[known], values[known], rows[known]
+    if not values.any():
+        return most, first, second, most, most
+    distinct, bits, top = count(codes, groups), int(ranks.max()).bit_length(), int(rows.max())
+    filled = np.flatnonzero(distinct)
+    starts = (np.cumsum(distinct) - distinct)[filled]
+    # The fewer rows are missing, and the smaller the rank, the smaller the number.
+    order = (top - rows) << bits | ranks[values]
+    best = np.minimum.reduceat(order, starts)
+    first[filled], most[filled] = best & ((1 << bits) - 1), top - (best >> bits)
+    order[order == np.repeat(best, distinct[filled])] = _LAST
+    best = np.minimum.reduceat(order, starts)
+    second[filled] = np.where(best == _LAST, -1, best & ((1 << bits) - 1))
+    return distinct, first, second, most, add_up(codes, rows, groups).astype(np.int64)
 
 
 def locate(wanted: IntArray, ordered: IntArray) -> tuple[IntArray, FlagArray]:
@@ -132,3 +175,13 @@ def locate(wanted: IntArray, ordered: IntArray) -> tuple[IntArray, FlagArray]:
         return np.zeros(wanted.size, dtype=np.int64), np.zeros(wanted.size, dtype=np.bool_)
     places = np.minimum(np.searchsorted(ordered, wanted), ordered.size - 1)
     return places, ordered[places] == wanted
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep the memory of freed arrays for the next ones, where it is glibc.
+
+    It gives freed memory back if it is more than twice the largest block that was ever freed, and fetching it anew from
+    the system, page by page, costs a fifth of the time of all arithmetic here. So one large block is freed; what the
+    library keeps because of it is less than 64 MiB for each thread.
+    """
+    np.empty(_KEPT, dtype=np.uint8)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from sentinel_batch.profiles.calls import Calls
 from sentinel_batch.profiles.figures import Columns, Groups
-from sentinel_batch.profiles.grouping import FlagArray, IntArray, RealArray, count, locate, unite
+from sentinel_batch.profiles.grouping import IntArray, RealArray, count, locate, unite
 
 LOOKBACK_DAYS = 28
 """Days before a day in which a callee counts as known: four whole weeks, so that every weekday is in it equally."""
@@ -33,62 +32,33 @@ TRAILING_FIGURES = {
 }
 """Figure to the column of its robust z."""
 
+Pairs = Mapping[str, IntArray]
+"""Keys of who called (``a``) and who was called (``b``)."""
 
-def measure_contacts(groups: Groups, incoming: Calls, history: pl.LazyFrame | None) -> Columns:
+
+def measure_contacts(groups: Groups, made: Pairs, received: Pairs) -> Columns:
     """Count callees never called before, and callees that call back.
 
     Parameters
     ----------
     groups
         The day's calls of the callers.
-    incoming
-        At least all calls to them on that day.
-    history
-        Pairs ``a`` called ``b`` of the lookback, by key, in any order, possibly repeated; None if it has no calls.
+    made, received
+        Of the pairs of the lookback (``a`` called ``b``), in any order, possibly repeated: at least those in which a
+        caller called a callee of the day, and those in which a callee of the day called a caller.
     """
-    nodes = unite(groups.keys, groups.callee_keys)
-    callers = locate(groups.keys, nodes)[0][groups.pair_callers]
-    callees = locate(groups.callee_keys, nodes)[0][groups.pair_callees]
-    earlier = _find_earlier(nodes, callers, callees, history)
-    # A pair as one integer, in a base that every place fits; it sorts and searches like a single key.
-    pairs = callers * nodes.size + callees
-    today = pairs if incoming is groups.calls else _pack(incoming.caller, incoming.callee, nodes)
-    new = ~locate(pairs, earlier)[1]
-    back = _contains(unite(earlier, today), callees * nodes.size + callers)
-    size = count(groups.pair_callers, groups.size)
-    unknown, returned = (count(groups.pair_callers[chosen], groups.size) for chosen in (new, back))
+    pairs = groups.made_pairs
+    callers = groups.callers_of(pairs)
+    back = unite(groups.pack(received["b"], received["a"]), groups.received_pairs)
+    new, returns = ~locate(pairs, groups.pack(made["a"], made["b"]))[1], locate(pairs, back)[1]
+    size = count(callers, groups.size)
+    unknown, returned = (count(callers[chosen], groups.size) for chosen in (new, returns))
     return {
         "new_callees": unknown,
         "new_callee_share": unknown / size,
         "callees_calling_back": returned,
         "reciprocity": returned / size,
     }
-
-
-def _find_earlier(nodes: IntArray, callers: IntArray, callees: IntArray, history: pl.LazyFrame | None) -> IntArray:
-    """Return the pairs of history, packed and in order, that are the day's, or the day's the other way round."""
-    if history is None:
-        return np.zeros(0, dtype=np.int64)
-    a, b = nodes[callers], nodes[callees]
-    # Only pairs of today matter, in either direction, so the join keeps a small part of 28 days.
-    wanted = pl.LazyFrame({"a": np.concatenate([a, b]), "b": np.concatenate([b, a])})
-    met = history.join(wanted, on=["a", "b"], how="semi").unique().collect(engine="streaming")
-    return _pack(met["a"].to_numpy(), met["b"].to_numpy(), nodes)
-
-
-def _pack(a: IntArray, b: IntArray, nodes: IntArray) -> IntArray:
-    """Return each distinct pair of known numbers as one integer, in order."""
-    (callers, here), (callees, there) = locate(a, nodes), locate(b, nodes)
-    both = here & there
-    return unite(callers[both] * nodes.size + callees[both])
-
-
-def _contains(ordered: IntArray, wanted: IntArray) -> FlagArray:
-    """Tell which values an ordered array holds; looked up in order, which is kind to the cache."""
-    order = np.argsort(wanted)
-    found = np.empty(wanted.size, dtype=np.bool_)
-    found[order] = locate(wanted[order], ordered)[1]
-    return found
 
 
 def measure_unusual(today: pl.DataFrame, trailing: Sequence[pl.DataFrame]) -> Columns:

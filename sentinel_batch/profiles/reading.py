@@ -71,7 +71,7 @@ def load_days(desk: Desk, first: date, last: date) -> ProfileDays:
         if stale:
             with desk.lake.staging() as folder:
                 measurement = Measurement(tables, definition, calendar, stored, folder, days=len(stale))
-                frames += [measurement.measure(day).collect() for day in stale]
+                frames += [part for day in stale for part in measurement.measure(day)]
     files = tuple(file for day in sorted(fresh) for file in stored[day].files)
     return ProfileDays(files, pl.concat(frames))
 

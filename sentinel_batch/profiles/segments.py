@@ -11,6 +11,7 @@ import polars as pl
 
 from sentinel_batch.errors import UsageError
 from sentinel_batch.numbers import normalise_number
+from sentinel_batch.profiles.history import MAD_TO_SIGMA
 
 BANDS = (("consumer", 20), ("business", 200))
 """Segment to the most calls of a day that are still in it; above the last lies :data:`ABOVE_BANDS`."""
@@ -100,19 +101,33 @@ def _wrong(message: str, file: Path) -> UsageError:
     return UsageError(message, hint="Give a CSV file in UTF-8 with the columns number,segment.", file=str(file))
 
 
-def score_night_shares(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Add ``night_share_z``: the robust z of ``night_share`` among the callers of the same segment and day.
+def measure_peers(callers: pl.DataFrame) -> pl.DataFrame:
+    """Return what is usual among the callers of each segment of a day: ``segment, middle, scale``.
+
+    Parameters
+    ----------
+    callers
+        ``segment`` and ``night_share`` of all callers of the day.
+    """
+    share = pl.col("night_share")
+    spread = (share - share.median()).abs().median()
+    usual = callers.group_by("segment").agg(middle=share.median(), spread=spread, peers=pl.len())
+    scale = pl.max_horizontal(pl.col("spread") * MAD_TO_SIGMA, pl.lit(SHARE_FLOOR))
+    return usual.select("segment", "middle", scale=pl.when(pl.col("peers") >= MIN_PEERS).then(scale))
+
+
+def score_night_shares(peers: pl.DataFrame) -> pl.Expr:
+    """Return ``night_share_z``: the robust z of ``night_share`` among the callers of the same segment and day.
 
     ``(x - median) / max(1.4826 MAD, 0.05)``; null in a segment of fewer than five callers.
-    """
-    from sentinel_batch.profiles.history import MAD_TO_SIGMA
 
-    share = pl.col("night_share")
-    # Two passes, since a deviation needs the median first; small results are collected, the rows stay lazy.
-    middles = rows.group_by("segment").agg(share.median().alias("middle"), pl.len().alias("peers")).collect()
-    known = rows.join(middles.lazy(), on="segment", how="left", maintain_order="left")
-    spreads = known.group_by("segment").agg((share - pl.col("middle")).abs().median().alias("spread")).collect()
-    scale = pl.max_horizontal(pl.col("spread") * MAD_TO_SIGMA, pl.lit(SHARE_FLOOR))
-    score = pl.when(pl.col("peers") >= MIN_PEERS).then((share - pl.col("middle")) / scale)
-    joined = known.join(spreads.lazy(), on="segment", how="left", maintain_order="left")
-    return joined.with_columns(night_share_z=score).drop("middle", "peers", "spread")
+    Parameters
+    ----------
+    peers
+        Of :func:`measure_peers`.
+    """
+    middle, scale = (
+        pl.col("segment").replace_strict(peers["segment"], peers[name], return_dtype=pl.Float64)
+        for name in ("middle", "scale")
+    )
+    return (pl.col("night_share") - middle) / scale
