@@ -97,7 +97,7 @@ class Verbs:
         since: date | str | None = None,
         until: date | str | None = None,
         rebuild: bool = False,
-        calls_at_once: int = 12000000,
+        calls_at_once: int = 250000,
     ) -> ProfileBuild:
         """Compute the profiles of all local days that are missing or stale, oldest first, one commit per day."""
 
