@@ -160,8 +160,22 @@ def serving_spark(home: Path, folder: Path) -> Iterator[str]:
         await_port(port, next(iter((folder / "logs").glob("*.out")), folder / "none"))
         yield f"sc://127.0.0.1:{port}"
     finally:
+        servers = [path.read_text().strip() for path in (folder / "pids").glob("*.pid")]
         stop = ["bash", str(home / "sbin" / "stop-connect-server.sh")]
         subprocess.run(stop, env=environment, cwd=folder, check=False, stdout=subprocess.DEVNULL)
+        await_end(servers)  # The script only asks for it.
+
+
+def await_end(processes: list[str]) -> None:
+    """Wait until processes are gone, or nothing but their names are left."""
+    deadline = time.monotonic() + PATIENCE
+    while any(_is_at_work(process) for process in processes) and time.monotonic() < deadline:
+        time.sleep(0.2)
+
+
+def _is_at_work(process: str) -> bool:
+    told = subprocess.run(["ps", "-o", "stat=", "-p", process], capture_output=True, text=True, check=False)
+    return told.stdout.strip()[:1] not in ("", "Z")
 
 
 def find_spark(given: Path | None) -> Path:
