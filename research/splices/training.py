@@ -30,15 +30,18 @@ from research.splices.calls import RATE, Call
 
 Doubles = NDArray[np.float64]
 
-DIMENSIONS = 24
+DIMENSIONS = 16
 FOLDS, VOICE_FOLDS = 4, 3
 """Parts that the sources of callers, and those of synthetic voices, are dealt to."""
-RIDGE = 1.0
+RIDGE = 3.0
+NOVELTY_QUANTILE, NOVELTY_MOST = 0.9, 2.0
+"""Novelty counts up to so many times this quantile of segments that are no splices."""
 WHOLE, OWN = 0.6, 0.55
 """Share of a segment that a splice fills for it to count as one, and a voice for it to count as that voice's."""
 FALSE_ALARMS = 0.02
 """Of calls of training sources that were held out. Promised is 0.05: other people's recordings are further off."""
 PRICES = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0)
+UNBOUNDED = np.full(3, np.inf)
 
 
 @dataclass(frozen=True)
@@ -148,14 +151,22 @@ def fit_splice_model(calls: Sequence[Described]) -> tuple[SpliceModel, dict[str,
     """
     usable = [call for call in calls if len(call.segments) >= FEWEST_SEGMENTS]
     held = _judge_unseen(usable)
+    most = _bound_novelty(held)
+    held = [replace(one, parts=np.minimum(one.parts, most)) for one in held]
     other = np.concatenate([one.parts[one.call.spliced == 0] for one in held])
     spliced = np.concatenate([one.parts[one.call.select_spliced(one.voices)] for one in held])
     weights = np.maximum(_discriminate(other, spliced, 0.01), 0)
     weights /= max(float((other @ weights).std()), 1e-9)
     named, price, limit = max((_set_limit(held, weights, price) for price in PRICES), key=lambda one: one[0])
-    model = replace(_fit_parts(usable), weights=weights, price=price, limit=limit)
+    model = replace(_fit_parts(usable), weights=weights, most=most, price=price, limit=limit)
     areas = {name: _area(other[:, i], spliced[:, i]) for i, name in enumerate(("novelty", "side", "scorer"))}
     return model, {"named": named, **areas, "all": _area(other @ weights, spliced @ weights)}
+
+
+def _bound_novelty(held: Sequence[Held]) -> Doubles:
+    """Return how much of each part counts: of novelty no more than speech of the call's own can almost reach."""
+    novelty = np.concatenate([one.parts[one.call.spliced == 0, 0] for one in held])
+    return np.array([NOVELTY_MOST * np.quantile(novelty, NOVELTY_QUANTILE), np.inf, np.inf])
 
 
 def _judge_unseen(calls: Sequence[Described]) -> list[Held]:
@@ -180,6 +191,7 @@ def save(model: SpliceModel, path: Path) -> None:
     arrays: dict[str, Any] = {
         "names": np.array(model.names),
         "weights": model.weights,
+        "most": model.most,
         "price": model.price,
         "limit": np.array(model.limit),
         **{name: getattr(model, name).astype(np.float16) for name in ("space", "side")},
@@ -202,7 +214,9 @@ def _fit_parts(calls: Sequence[Described]) -> SpliceModel:
     space = _find_space(calls, plain)
     whole = np.zeros((len(centre), DIMENSIONS + 1), dtype=np.float32)
     whole[used] = np.column_stack([space, side])
-    return SpliceModel(list_names(RATE), centre, scale, whole[:, :-1], whole[:, -1], np.ones(3), 0.0, (1.0, 0.0))
+    return SpliceModel(
+        list_names(RATE), centre, scale, whole[:, :-1], whole[:, -1], np.ones(3), UNBOUNDED, 0.0, (1.0, 0.0)
+    )
 
 
 def _choose_columns(count: int) -> NDArray[np.intp]:
