@@ -34,7 +34,7 @@ DIMENSIONS = 16
 FOLDS, VOICE_FOLDS = 4, 3
 """Parts that the sources of callers, and those of synthetic voices, are dealt to."""
 RIDGE = 3.0
-NOVELTY_QUANTILE, NOVELTY_MOST = 0.9, 2.0
+NOVELTY_QUANTILE, NOVELTY_MOST = 0.9, 1.5
 """Novelty counts up to so many times this quantile of segments that are no splices."""
 WHOLE, OWN = 0.6, 0.55
 """Share of a segment that a splice fills for it to count as one, and a voice for it to count as that voice's."""
