@@ -183,7 +183,7 @@ def test_damaged_documents_in_a_row_are_left_out() -> None:
 
 def test_splices_stand_on_the_page_with_their_place_and_damaged_ones_do_not() -> None:
     splice = {"channel": 0, "role": None, "start": 61, "end": 66.0, "strength": 1.4, "why": "unlike \u202ethe rest"}
-    known = {"recording_id": 1, "path": "a.wav", "run_id": 1, "duration": 90.0, "status": "scored", "is_valid": True}
+    known = {"recording_id": 1, "path": "a.wav", "duration": 90.0, "status": "scored", "is_valid": True}
     row = dict.fromkeys(RECORDINGS.columns) | known
     row["splices"] = json.dumps([splice, 3, {"start": "1", "end": 2}])
     item = describe_recording(row, [], drawn=True)
