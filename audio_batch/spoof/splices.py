@@ -184,7 +184,7 @@ def weigh_segments(model: SpliceModel, segments: Sequence[SegmentScore], places:
     spans = np.array([(segment.start, segment.end) for segment in segments])
     scores = np.clip([segment.score for segment in segments], 1e-4, 1 - 1e-4)
     found = np.column_stack([measure_novelty(places[:, :-1], spans), places[:, -1], np.log(scores / (1 - scores))])
-    return np.minimum(found - np.median(found, axis=0), model.most).astype(np.float64)
+    return np.asarray(np.minimum(found - np.median(found, axis=0), model.most), dtype=np.float64)
 
 
 def measure_novelty(places: Array, spans: Doubles) -> Doubles:

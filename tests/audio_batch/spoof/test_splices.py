@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,7 +119,7 @@ def test_the_shipped_model_fits_the_statistics_of_this_version() -> None:
     assert np.isfinite(model.most[0])
 
 
-def test_a_damaged_model_is_refused(tmp_path) -> None:
+def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.npz").write_bytes(b"no arrays")
     with pytest.raises(ModelError, match="is no model of splices"):
         load_splice_model(tmp_path / "model.npz")
