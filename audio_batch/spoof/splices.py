@@ -10,7 +10,7 @@ scorer's statistics and by its line (long-term spectrum, floor of the noise, lev
 - its synthetic side: a linear score, and that of the scorer, each less the call's median.
 
 The evidence of a stretch is the sum over its segments less a price for each; the stretches of the highest sums are
-named, if they exceed what one in twenty calls of that length reach without a splice. How it was made and measured:
+named, if they exceed what hardly a call of that length reaches without a splice. How it was made and measured:
 ``research/splices``, ``docs/splices.md``.
 """
 
@@ -63,6 +63,9 @@ class SpliceModel:
         Weights of the synthetic side, shape (features,).
     weights
         Of novelty, synthetic side and the scorer's log-odds, each relative to the call.
+    most
+        How much of each of them counts. Novelty is bounded: hold music and a bystander's sentence are as novel as can
+        be, and not a bit synthetic, so it may not be enough by itself.
     price
         Evidence that each segment of a stretch costs.
     limit
@@ -75,6 +78,7 @@ class SpliceModel:
     space: Array
     side: Array
     weights: Doubles
+    most: Doubles
     price: float
     limit: tuple[float, float]
 
@@ -94,9 +98,8 @@ def load_splice_model(path: Path = SHIPPED) -> SpliceModel:
         low, growth = (float(part) for part in arrays["limit"])
         floats = {name: arrays[name].astype(np.float32) for name in ("centre", "scale", "space", "side")}
         names = tuple(str(name) for name in arrays["names"])
-        return SpliceModel(
-            names, **floats, weights=arrays["weights"], price=float(arrays["price"]), limit=(low, growth)
-        )
+        bounds = {name: arrays[name] for name in ("weights", "most")}
+        return SpliceModel(names, **floats, **bounds, price=float(arrays["price"]), limit=(low, growth))
     except (OSError, KeyError, ValueError, EOFError) as error:
         raise ModelError(f"{str(path)!r} is no model of splices: {error}", hint="Install the package again.") from error
 
@@ -174,11 +177,14 @@ def project(model: SpliceModel, features: Array) -> Array:
 
 
 def weigh_segments(model: SpliceModel, segments: Sequence[SegmentScore], places: Array) -> Doubles:
-    """Return novelty, synthetic side and log-odds of each segment, less the call's median, shape (segments, 3)."""
+    """Return novelty, synthetic side and log-odds of each segment, less the call's median, shape (segments, 3).
+
+    None exceeds `SpliceModel.most`.
+    """
     spans = np.array([(segment.start, segment.end) for segment in segments])
     scores = np.clip([segment.score for segment in segments], 1e-4, 1 - 1e-4)
     found = np.column_stack([measure_novelty(places[:, :-1], spans), places[:, -1], np.log(scores / (1 - scores))])
-    return np.asarray(found - np.median(found, axis=0), dtype=np.float64)
+    return np.asarray(np.minimum(found - np.median(found, axis=0), model.most), dtype=np.float64)
 
 
 def measure_novelty(places: Array, spans: Doubles) -> Doubles:

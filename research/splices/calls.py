@@ -125,8 +125,12 @@ def compose_call(pool: Pool, rng: np.random.Generator, *, seconds: float, splice
     agent = _draw_agent(pool, key, rng)
     parts, turns = _draw_turns(caller, agent, rng, seconds)
     facts: dict[str, Any] = {"source": source, "voice": key[1], "agent": agent[0].voice if agent else None}
+    facts["agent source"] = agent[0].source if agent else None
     _add_bystander(parts, turns, pool, key, rng, facts)
-    facts["splices"] = [_insert_splice(parts, turns, pool, caller, rng) for _ in range(splices)]
+    facts["splices"] = []
+    for _ in range(splices):
+        place, splice = _insert_splice(parts, turns, pool, caller, rng)
+        facts["splices"].insert(turns[:place].count("splice"), splice)
     signal, bounds = _join(parts, turns, rng)
     return Call(_send(signal, rng, facts), bounds, facts)
 
@@ -189,8 +193,14 @@ def _insert_splice(
     pool: Pool,
     caller: list[Clip],
     rng: np.random.Generator,
-) -> dict[str, Any]:
-    """Insert synthetic speech next to the caller's; half of the time of an engine that copies the same corpus."""
+) -> tuple[int, dict[str, Any]]:
+    """Insert synthetic speech next to the caller's; half of the time of an engine that copies the same corpus.
+
+    Returns
+    -------
+    tuple
+        Its place among the turns, and what it was made of.
+    """
     alike = [name for name, found in sorted(pool.synthetic.items()) if found[0].corpus == caller[0].corpus]
     names = alike if alike and rng.random() < 0.5 else sorted(pool.synthetic)
     name = names[int(rng.integers(len(names)))]
@@ -202,7 +212,7 @@ def _insert_splice(
     place = places[int(rng.integers(len(places)))]
     parts.insert(place, _fit(chosen, SPLICE_SECONDS) * np.float32(10 ** (rng.uniform(-2, 2) / 20)))
     turns.insert(place, "splice")
-    return {"source": name, "engine": first.voice, "alike": name in alike}
+    return place, {"source": name, "engine": first.voice, "alike": name in alike}
 
 
 def _fit(signals: list[Signal], seconds: float) -> Signal:

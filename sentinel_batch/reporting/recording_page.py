@@ -151,7 +151,8 @@ def _reasons(item: dict[str, Any]) -> list[list[str]]:
         if isinstance(r.get("contribution"), int | float)
     ]
     rows += [
-        [f"✂ {clock(s['start'])} – {clock(s['end'])}", visible(f"Looks inserted: {s['why']}")] for s in item["splices"]
+        [f"✂ {clock(s['start'])} – {clock(s['end'])}", visible(f"Looks inserted: {s.get('why')}")]
+        for s in item["splices"]
     ]
     rows += [["Note", visible(str(notice))] for notice in item["notices"]]
     if item["abstention"]:

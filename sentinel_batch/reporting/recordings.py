@@ -162,7 +162,7 @@ def describe_recording(row: dict[str, Any], segments: list[dict[str, Any]], *, d
         "issues": _load(row["issues"], []),
         "reasons": _load(row["reasons"], []),
         "notices": _load(row["notices"], []),
-        "splices": _load(row.get("splices"), []),
+        "splices": [splice for splice in _load(row.get("splices"), []) if _is_span(splice)],
         "worst_segments": choose_worst(segments),
         "timeline": _timeline(segments, row["duration"]) if drawn else None,
         "verification": _verification(row),
@@ -220,6 +220,10 @@ def _verification(row: dict[str, Any]) -> dict[str, Any] | None:
 def _count(frame: pl.DataFrame, column: str, name: str) -> list[dict[str, Any]]:
     counts = Counter(frame[column].drop_nulls())
     return [{name: value, "recordings": counts[value]} for value in sorted(counts, key=lambda v: (-counts[v], v))]
+
+
+def _is_span(splice: Any) -> bool:
+    return isinstance(splice, dict) and all(isinstance(splice.get(name), int | float) for name in ("start", "end"))
 
 
 def _load(text: str | None, empty: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from audio_batch.batch.stages import Failure, Findings, Identity, Part
 from audio_batch.batch.tables import build_tables
 from audio_batch.batch.tasks import Task
 from audio_batch.routing import route
-from audio_batch.verdict import Reason, SegmentScore, Verdict, Verification
+from audio_batch.verdict import Reason, SegmentScore, Splice, Verdict, Verification
 from sentinel_batch.schema import AUDIO_FEATURES, AUDIO_SEGMENTS, RECORDINGS
 from tests.audio_batch.batch.batch_samples import write_recording
 
 FAILURE_COLUMNS = {"error_code", "error_stage", "error_message"}
 SEGMENTS = (SegmentScore(0, "agent", 0.0, 4.0, 3.0, 0.2), SegmentScore(1, "customer", 2.0, 6.0, 3.5, 0.9))
+SPLICE = Splice(1, "customer", 61.0, 66.0, 1.4, "unlike the rest of the call in voice and line")
 REASON = Reason("pitch", 1.0, 0.5, 2.0, 0.3, "Pitch is even.")
 
 
@@ -32,7 +34,7 @@ def findings(tmp_path: Path) -> Findings:
     """What the stages find when all of them have something to say."""
     verdict = Verdict(
         "a.wav", "ab", 0.9, "uncertain", 0.8, 5.0, "s", "m-1", 6.0, 5.5, "narrowband", None, SEGMENTS, (REASON,),
-        ("A notice.",),
+        ("A notice.",), splices=(SPLICE,),
     )  # fmt: skip
     verification = Verification("a.wav", True, "anna", 0.9, "s", 2.0, 0.8, True, 0.9, ("voice_match",))
     checked = validation.validate(str(write_recording(tmp_path / "a.wav", 1)))
@@ -112,6 +114,7 @@ def test_documents_are_stored_as_json_and_lists_as_lists(findings: Findings) -> 
     recording = compose_row(findings) | {"processing_seconds": 1.0, "resumed": False}
     row = build_tables([{"recording": recording, "segments": [], "features": []}]).recordings.row(0, named=True)
     assert json.loads(row["reasons"])[0]["feature"] == "pitch"
+    assert json.loads(row["splices"]) == [asdict(SPLICE)]
     assert json.loads(row["context"]) == {"call_id": 7, "amount": 5}
     assert row["notices"] == ["A notice."] and row["verification_reasons"] == ["voice_match"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,12 +26,13 @@ from audio_batch.verdict import SegmentScore
 RATE = 8000
 
 
-def make_model(features: int = 5) -> SpliceModel:
+def make_model(features: int = 5, novelty: float = np.inf) -> SpliceModel:
     """A model whose space is the features themselves, and whose synthetic side is the first of them."""
     side = np.eye(features, dtype=np.float32)[0]
     ones = np.ones(features, np.float32)
     space = np.eye(features, dtype=np.float32)
-    return SpliceModel(list_names(RATE), 0 * ones, ones, space, side, np.array([1.0, 0.5, 0.5]), 1.0, (3.0, 0.5))
+    most = np.array([novelty, np.inf, np.inf])
+    return SpliceModel(list_names(RATE), 0 * ones, ones, space, side, np.array([1.0, 0.5, 0.5]), most, 1.0, (3.0, 0.5))
 
 
 def make_call(count: int = 60, seed: int = 0) -> tuple[list[SegmentScore], NDArray[np.float32]]:
@@ -50,6 +52,16 @@ def test_a_change_of_the_speaker_is_no_splice_and_a_voice_of_its_own_is_named_in
     assert [(splice.channel, splice.start, splice.end) for splice in found] == [(0, 61.0, 65.0)]
     assert found[0].strength >= 1
     assert "unlike the rest of the call" in found[0].why
+
+
+def test_novelty_that_is_bounded_is_not_enough_by_itself() -> None:
+    """Hold music, a bystander: as unlike the rest as can be, and not more synthetic."""
+    segments, places = make_call()
+    places[30:32, 1:5] += 60.0
+    assert find_splices(make_model(novelty=1.5), segments, places) == ()
+    alike = [replace(one, score=0.999) if index in (30, 31) else one for index, one in enumerate(segments)]
+    (found,) = find_splices(make_model(novelty=1.5), alike, places)
+    assert (found.start, found.end) == (61.0, 65.0)
 
 
 def test_scores_above_those_of_the_call_count_too() -> None:
@@ -104,9 +116,10 @@ def test_the_shipped_model_fits_the_statistics_of_this_version() -> None:
     assert model.space.shape[0] == model.side.size == model.centre.size == len(model.names) + 121
     assert (model.weights >= 0).all()
     assert model.limit[0] > 0
+    assert np.isfinite(model.most[0])
 
 
-def test_a_damaged_model_is_refused(tmp_path) -> None:
+def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.npz").write_bytes(b"no arrays")
     with pytest.raises(ModelError, match="is no model of splices"):
         load_splice_model(tmp_path / "model.npz")

@@ -10,6 +10,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +27,7 @@ from voice_samples import embed_once
 
 from audio_batch.decoding import decode, hash_file
 from audio_batch.spoof import scorer
-from audio_batch.verdict import Verdict
+from audio_batch.verdict import Splice, Verdict
 from sentinel_batch.cli.documentation import list_commands
 from tests.sentinel_batch.cli.test_imports import HEAVY, _loaded_after
 
@@ -293,6 +294,23 @@ def test_scores_stand_in_the_order_of_the_input(audio: Call) -> None:
     assert entries[0]["error"] is None
     for key in ("label", "confidence", "latency_ms", "session_id", "model_version", "segments", "reasons"):
         assert entries[0][key]
+
+
+def test_splices_are_told_in_json_and_beside_the_score_and_route_asks_for_a_step_up(
+    audio: Call, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    span = Splice(0, None, 61.0, 66.0, 1.4, "unlike the rest of the call in voice and line")
+
+    def find(path: str, **options: object) -> Verdict:
+        return replace(score_once(str(path), hash_file(path)[0], **options), splices=(span,))
+
+    assert audio("score", "human.wav", "--json").document["recordings"][0]["splices"] == []
+    monkeypatch.setattr("audio_batch.spoof.score", find)
+    done = audio("score", "human.wav", "--json")
+    assert done.document["recordings"][0]["splices"] == [asdict(span)]
+    assert "spliced? 61-66 s" in audio("score", "human.wav").stdout
+    (desk / "verdict.json").write_text(json.dumps(done.document))
+    assert "spliced_speech" in audio("route", "--verdict", "verdict.json", "--json").stdout
 
 
 def test_nothing_that_can_be_scored_is_a_failure_with_a_document(audio: Call) -> None:

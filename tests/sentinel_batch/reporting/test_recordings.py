@@ -18,7 +18,7 @@ from sentinel_batch.lake import Lake
 from sentinel_batch.recordings import analyse_recordings, with_call_times
 from sentinel_batch.reporting import ReportFiles, chart_scores, write_report
 from sentinel_batch.reporting.document import load_schema
-from sentinel_batch.reporting.recording_page import clock, say
+from sentinel_batch.reporting.recording_page import clock, prepare_drill_downs, say
 from sentinel_batch.reporting.recordings import choose_worst, describe_recording
 from sentinel_batch.schema import RECORDINGS
 from sentinel_batch.window import now
@@ -179,6 +179,23 @@ def test_damaged_documents_in_a_row_are_left_out() -> None:
     }
     item = describe_recording(row, [], drawn=True)
     assert (item["reasons"], item["issues"], item["timeline"], item["route"]["rules_fired"]) == ([], [], [], [])
+
+
+def test_splices_stand_on_the_page_with_their_place_and_damaged_ones_do_not() -> None:
+    splice = {"channel": 0, "role": None, "start": 61, "end": 66.0, "strength": 1.4, "why": "unlike \u202ethe rest"}
+    known = {"recording_id": 1, "path": "a.wav", "duration": 90.0, "status": "scored", "is_valid": True}
+    row = dict.fromkeys(RECORDINGS.columns) | known
+    row["splices"] = json.dumps([splice, 3, {"start": "1", "end": 2}])
+    item = describe_recording(row, [], drawn=True)
+    assert item["splices"] == [splice]
+    pictures = pl.DataFrame(
+        {"recording_id": [1], "picture": [None]}, schema={"recording_id": pl.Int64, "picture": pl.String}
+    )
+    drawn = prepare_drill_downs({"items": [item]}, pictures)[1]
+    (moved,) = (block for block in drawn["facts"] if block["title"] == "What moved the score")
+    (place, words) = moved["rows"][0]
+    assert place == "✂ 1:01.0 – 1:06.0"
+    assert words.startswith("Looks inserted: unlike ") and "\u202e" not in words
 
 
 @pytest.mark.parametrize(

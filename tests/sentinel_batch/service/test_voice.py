@@ -76,6 +76,7 @@ def test_detection_has_the_published_keys_and_the_score_of_a_batch(
     assert list(first)[:6] == ["score", "label", "latency_ms", "session_id", "model_version", "recommended_action"]
     assert first["score"] == again["score"] == row["score"] and first["label"] == row["label"] == "likely_synthetic"
     assert first["recommended_action"] == "defer_to_review" and first["undetermined"] is False
+    assert first["splices"] == again["splices"] == json.loads(row["splices"]) == []
     assert first["session_id"] == "s-1" and again["session_id"] == row["session_id"]
     assert {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"} <= set(answers[0].headers)
     assert [path.read_bytes() == SYNTHETIC.read_bytes() for path in kept.glob("*call-synthetic.wav")] == [True]

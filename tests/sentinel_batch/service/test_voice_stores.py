@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import HTTPException
 
-from audio_batch.verdict import Reason, SegmentScore, Verdict, Verification
+from audio_batch.verdict import Reason, SegmentScore, Splice, Verdict, Verification
 from sentinel_batch.service.voice import enrolling, hearings
 from sentinel_batch.service.voice.enrolling import PendingSamples
 from sentinel_batch.service.voice.forms import check_text, parse_object
@@ -20,6 +21,8 @@ from sentinel_batch.service.voice.outcomes import describe_detection, raise_fail
 from sentinel_batch.service.voice.refusals import name_status, word_refusal
 from sentinel_batch.service.voice.reports import ReportDesk, read_report
 
+SPLICE = Splice(0, None, 61.0, 66.0, 1.4, "unlike the rest of the call in voice and line")
+
 
 def make_verdict(sha256: str, score: float | None = 0.9, abstention: str | None = None) -> Verdict:
     """A verdict."""
@@ -28,7 +31,7 @@ def make_verdict(sha256: str, score: float | None = 0.9, abstention: str | None 
     label = "uncertain" if abstention else "likely_synthetic"
     return Verdict(
         "call.wav", sha256, score, label, 0.9, 5.0, sha256[:16], "fake-1", 4.0, 3.0, "narrowband", abstention,
-        (segment,), (reason,), ("a notice",),
+        (segment,), (reason,), ("a notice",), splices=(SPLICE,),
     )  # fmt: skip
 
 
@@ -170,6 +173,7 @@ def test_nothing_to_score_is_a_number_that_says_nothing() -> None:
     verdict = make_verdict("a" * 64, score=None, abstention="too_little_speech").to_dict()
     body = describe_detection({"verdict": verdict, "is_valid": True, "issues": []}, "s", 1.0)
     assert (body["score"], body["label"], body["undetermined"]) == (0.5, "uncertain", True)
+    assert list(body["splices"]) == [asdict(SPLICE)]
     assert [recommend(label) for label in ("likely_real", "uncertain")] == ["allow", "defer_to_review"]
     assert describe_features({"verdict": verdict, "features": []}) == {"duration_sec": 4.0}
 
