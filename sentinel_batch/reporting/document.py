@@ -16,7 +16,7 @@ from sentinel_batch.schema import SEVERITIES
 if TYPE_CHECKING:
     from sentinel_batch.reporting.collection import Report
 
-SCHEMA_VERSION = "1.5"
+SCHEMA_VERSION = "1.6"
 """Grows in its second part when keys are added, in its first when they change or go."""
 
 

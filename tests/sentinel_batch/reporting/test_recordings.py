@@ -61,7 +61,7 @@ def document(files: ReportFiles) -> dict[str, Any]:
 
 def test_the_document_fits_its_schema(document: dict[str, Any]) -> None:
     jsonschema.Draft202012Validator(load_schema()).validate(document)
-    assert document["schema_version"] == "1.5"
+    assert document["schema_version"] == "1.6"
     broken = json.loads(json.dumps(document))
     broken["recordings"]["items"][0]["score"] = 1.5
     with pytest.raises(jsonschema.ValidationError, match=r"1\.5"):
