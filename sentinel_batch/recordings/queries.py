@@ -26,7 +26,7 @@ def list_recordings(
     limit: int | None = None,
     superseded: bool = False,
 ) -> pl.DataFrame:
-    """List recordings, worst first: likely synthetic, then by score (0 human … 1 synthetic), failed ones last.
+    """List recordings, worst first: likely synthetic, spliced, then by score (0 human … 1 synthetic), failed ones last.
 
     Parameters
     ----------

@@ -27,6 +27,9 @@ CALLEE_COLUMNS = ("callee_number", "callee", "b_number", "called_number", "to_nu
 LABEL_ORDER = ("likely_synthetic", "uncertain", "likely_real")
 """Labels, worst first; recordings without a label come last."""
 
+_NONE = "[]"
+"""A list of splices that names none."""
+
 _LISTS = tuple(name for name, kind in RECORDING_COLUMNS.items() if kind == TEXTS)
 _DOCUMENTS = tuple(name for name, kind in RECORDING_COLUMNS.items() if kind == DOCUMENT)
 
@@ -72,12 +75,23 @@ def shape_features(batch: BatchResult, recordings: pl.DataFrame) -> pl.DataFrame
 
 
 def sort_worst(recordings: pl.DataFrame) -> pl.DataFrame:
-    """Sort recordings: likely synthetic first, then by score (0 human … 1 synthetic); those without a score last."""
+    """Sort recordings: likely synthetic first, then those with a splice, then by label and score; those without last.
+
+    The score (0 human … 1 synthetic) is about a call as a whole, and says little of five seconds that were inserted.
+    """
     rank = pl.col("label").replace_strict(
         {label: place for place, label in enumerate(LABEL_ORDER)}, default=len(LABEL_ORDER), return_dtype=pl.Int8
     )
+    spliced = pl.col("splices").fill_null(_NONE) != _NONE
     return recordings.sort(
-        rank, "score", "path", "recording_id", descending=[False, True, False, False], nulls_last=True
+        rank != 0,
+        ~spliced,
+        rank,
+        "score",
+        "path",
+        "recording_id",
+        descending=[False, False, False, True, False, False],
+        nulls_last=True,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,7 @@ from sentinel_batch.cli.audio.options import (
     show_score,
     show_unread,
 )
+from sentinel_batch.cli.audio.working import tell_splices
 from sentinel_batch.cli.offers import offer_policies
 from sentinel_batch.cli.output import Activity, Column, Output
 from sentinel_batch.cli.session import Session, with_session
@@ -150,6 +152,9 @@ def _print_result(out: Output, result: RecordingsResult) -> None:
     out.line(f"{result.recordings.height:,} received: {counts or 'no recordings'}; {result.stored:,} new in the lake")
     for reason, count in result.count("abstention").items():
         out.line(f"No label for {count:,}: {reason}")
+    for row in rows:
+        for place in tell_splices(json.loads(row["splices"] or "[]")):
+            out.line(f"{row['path']}: {place}")
     show_unread(out, result.unread)
     fallen = Counter(reason.partition(":")[0] for reason in result.recordings["scorer_fallback"].drop_nulls())
     for reason, count in fallen.most_common():

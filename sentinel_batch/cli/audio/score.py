@@ -18,7 +18,15 @@ from sentinel_batch.cli.audio.options import (
     show_score,
     show_unread,
 )
-from sentinel_batch.cli.audio.working import STATUS, Entry, describe_unread, judge, print_errors, work_through
+from sentinel_batch.cli.audio.working import (
+    STATUS,
+    Entry,
+    describe_unread,
+    judge,
+    print_errors,
+    tell_splices,
+    work_through,
+)
 from sentinel_batch.cli.output import Column
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode, UsageError
@@ -86,8 +94,9 @@ def _refuse_score(recording: Recording, error: dict[str, str]) -> Entry:
 
 
 def _score_row(entry: Entry) -> tuple[Any, ...]:
-    spans = [f"spliced? {splice['start']:.0f}-{splice['end']:.0f} s" for splice in entry["splices"]]
-    remark = ", ".join([*spans, *([entry["abstention"]] if entry["abstention"] else entry["issues"])])
+    remark = ", ".join(
+        [*tell_splices(entry["splices"]), *([entry["abstention"]] if entry["abstention"] else entry["issues"])]
+    )
     if entry["error"] is not None:
         return entry["path"], None, None, None, entry["error"]["code"]
     return entry["path"], show_score(entry["score"]), entry["label"], entry["confidence"], remark

@@ -63,3 +63,8 @@ def print_errors(out: Output, entries: Sequence[Entry]) -> None:
     for entry in entries:
         if entry["error"] is not None:
             out.error(f"{entry['path']}: {entry['error']['message']}", entry["error"]["hint"])
+
+
+def tell_splices(splices: list[dict[str, Any]]) -> list[str]:
+    """Return where a call looks spliced, such as ``spliced? 21-29 s``."""
+    return [f"spliced? {splice['start']:.0f}-{splice['end']:.0f} s" for splice in splices]

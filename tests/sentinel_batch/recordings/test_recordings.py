@@ -31,6 +31,7 @@ from sentinel_batch.recordings import (
     read_segments,
 )
 from sentinel_batch.recordings.pictures import COLUMNS, ROWS, encode_png, measure_spectrogram
+from sentinel_batch.recordings.shaping import sort_worst
 from sentinel_batch.schema import AUDIO_FEATURES, AUDIO_SEGMENTS, RECORDINGS, RUNS, TABLES, polars_schema
 
 fake_scorer = recording_samples.fake_scorer
@@ -346,3 +347,17 @@ def test_a_recording_that_is_gone_has_no_picture(folder: Path, lake: Path, monke
     monkeypatch.setattr(pictures, "measure_spectrogram", remove)
     assert analyse(folder, lake).stored == 5
     assert list_recordings(lake)["picture"].null_count() == 5
+
+
+def test_a_spliced_call_stands_before_those_that_only_score_higher() -> None:
+    rows = [
+        ("failed.wav", None, None, None),
+        ("honest.wav", "likely_real", 0.2, "[]"),
+        ("spliced.wav", "likely_real", 0.1, '[{"start": 21.0, "end": 29.0}]'),
+        ("unsure.wav", "uncertain", 0.5, None),
+        ("synthetic.wav", "likely_synthetic", 0.9, "[]"),
+    ]
+    frame = pl.DataFrame(rows, schema=["path", "label", "score", "splices"], orient="row")
+    frame = frame.with_columns(pl.col("path").alias("recording_id"))
+    worst = ["synthetic.wav", "spliced.wav", "unsure.wav", "honest.wav", "failed.wav"]
+    assert sort_worst(frame)["path"].to_list() == worst
