@@ -274,7 +274,7 @@ class Verbs:
         limit: int | None = None,
         superseded: bool = False,
     ) -> pl.DataFrame:
-        """List recordings, worst first: likely synthetic, then by score (0 human … 1 synthetic), failed ones last."""
+        """List recordings, worst first: likely synthetic, spliced, then by score (0 human … 1 synthetic), failed ones last."""
 
     def list_suppressions(self, *, active: bool | None = None) -> pl.DataFrame:
         """Return both suppression lists: the lake's, and the file that the settings name."""
