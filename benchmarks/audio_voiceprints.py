@@ -108,10 +108,10 @@ def measure_group(
     matches, against = [], []
     for row, original in probes:
         own = [clip for clip in clips if clip.speaker == original["speaker"] and clip.name != original["clip_id"]]
-        match = is_match(row["path"], own, backend) if len(own) >= ENROLMENT_CLIPS else None
-        if match is not None:
-            matches.append(match)
-            against.append(is_against(row, scores))
+        ratio = weigh_voice(row["path"], own, backend) if len(own) >= ENROLMENT_CLIPS else None
+        if ratio is not None:
+            matches.append(ratio >= backend.accept_llr)
+            against.append(is_against(row, scores, ratio))
     scored = [match and not doubt for match, doubt in zip(matches, against, strict=True) if doubt is not None]
     doubts = [doubt for doubt in against if doubt is not None]
     return {
@@ -124,34 +124,35 @@ def measure_group(
     }
 
 
-def is_match(path: str, own: list[Clip], backend: Backend) -> bool | None:
-    """Compare a clip sent over G.711 with three other clips of the speaker; None where it has too little speech."""
+def weigh_voice(path: str, own: list[Clip], backend: Backend) -> float | None:
+    """Return the log-likelihood ratio of a clip sent over G.711 by three others of the speaker; None without speech."""
     read = read_speech(path)
     if read is None:
         return None
     carried = CHANNELS["g711"](resample(*read, 8000))
     probe = embed_classes(carried, 8000, "narrowband", load_encoder())["narrowband"]
     enrolled = unit(np.mean([clip.embeddings["g711"] for clip in own[:ENROLMENT_CLIPS]], axis=0))
-    ratio = backend.weigh(backend.compare(enrolled, probe, "narrowband"), "narrowband")[0, 0]
-    return bool(ratio >= backend.accept_llr)
+    return float(backend.weigh(backend.compare(enrolled, probe, "narrowband"), "narrowband")[0, 0])
 
 
-def is_against(row: Row, scores: dict[str, float] | None) -> bool | None:
-    """Say whether the spoof check is against a clip sent over G.711; None where there is no scorer or no score."""
+def is_against(row: Row, scores: dict[str, float] | None, ratio: float) -> bool | None:
+    """Say whether the spoof check, weighed with the voice, is against a clip sent over G.711; None without a score."""
     import tempfile
 
     import soundfile
 
-    from audio_batch.speaker.verification import SPOOF_LIMIT, ask_scorer, doubt_spoof
+    from audio_batch.speaker.verification import ACCEPT_TOGETHER, ask_scorer, doubt_recording, weigh_together
+    from audio_batch.spoof.metrics import log_odds
 
     if scores is not None:
-        return scores[row["clip_id"]] >= SPOOF_LIMIT if row["clip_id"] in scores else None
+        score = scores.get(row["clip_id"])
+        return None if score is None else weigh_together(ratio, float(log_odds(score))) < ACCEPT_TOGETHER
     signal, rate = decode(row["path"])
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "probe.wav"
         soundfile.write(file, resample(np.ascontiguousarray(signal[:, 0]), rate, 8000), 8000, subtype="ULAW")
         verdict = ask_scorer(file, None)
-    return bool(doubt_spoof(verdict)) if verdict else None
+    return bool(doubt_recording(verdict, ratio)) if verdict else None
 
 
 def print_tables(figures: dict[str, Any]) -> None:

@@ -35,9 +35,6 @@ EXTREMES = (1_000, 10_000, 100_000)
 CORES, GIBIBYTES = 4, 16
 """Of an executor, as assumed."""
 
-CLIENT_CORES = 8
-"""Of the machine that runs the night, as assumed, and that its steps keep them busy by half."""
-
 USE = 0.5
 """Share of their time in which cores are assumed to work on tasks; the rest they wait."""
 

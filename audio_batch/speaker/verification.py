@@ -103,7 +103,7 @@ def _conclude(
     voice: Voice, voiceprint: Voiceprint, verdict: Verdict | None, backend: Backend, session_id: str | None
 ) -> Verification:
     similarity, ratio = compare_voice(voice, voiceprint, backend)
-    against = [*_doubt_voice(voice, voiceprint, ratio, backend), *(doubt_spoof(verdict) or _doubt_both(verdict, ratio))]
+    against = [*_doubt_voice(voice, voiceprint, ratio, backend), *doubt_recording(verdict, ratio)]
     notes = _note_channel(voice, voiceprint)
     return Verification(
         path=voice.path,
@@ -154,14 +154,19 @@ def doubt_spoof(verdict: Verdict | None) -> list[str]:
     return []
 
 
-def _doubt_both(verdict: Verdict | None, ratio: float) -> list[str]:
-    """Return what both checks together have against a recording: where one doubts, the other must fit the better."""
-    score = verdict.score if verdict and verdict.score is not None else 1.0
-    together = weigh_together(ratio, float(log_odds(score)))
+def doubt_recording(verdict: Verdict | None, ratio: float) -> list[str]:
+    """Return what the spoof check, alone or weighed with the voice, has against a recording, one reason at most.
+
+    Where one of the two doubts, the other must fit the better.
+    """
+    alone = doubt_spoof(verdict)
+    if alone or verdict is None or verdict.score is None:
+        return alone
+    together = weigh_together(ratio, float(log_odds(verdict.score)))
     if together >= ACCEPT_TOGETHER:
         return []
     return [
-        f"spoof_check_against: score {score:.2f}, label {verdict.label if verdict else 'none'}; with the voice the "
+        f"spoof_check_against: score {verdict.score:.2f}, label {verdict.label}; with the voice the "
         f"log-likelihood ratio is {together:.2f}, accepted from {ACCEPT_TOGETHER:.2f}"
     ]
 
