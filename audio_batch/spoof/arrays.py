@@ -34,5 +34,5 @@ def open_arrays(path: Path, what: str) -> Iterator[Any]:
     try:
         with np.load(path, allow_pickle=False) as stored:
             yield stored
-    except (OSError, KeyError, ValueError, BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
         raise ModelError(f"{str(path)!r} is no {what}: {error}", hint="Train the model again.") from error

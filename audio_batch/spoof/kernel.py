@@ -6,7 +6,7 @@ sources that training has not seen it does better than linear discriminants (``d
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,8 @@ WIDTH, RIDGE = 0.5, 1.0
 MOST_ROWS = 4000
 """Rows of training that are kept, drawn by weight: the cost grows with their square."""
 ARRAYS = ("centre", "scale", "turn", "places", "pulls")
+HALVED = ("turn", "places")
+"""The large ones, kept in 16 bits."""
 
 
 @dataclass(frozen=True)
@@ -58,15 +60,13 @@ class Kernel:
         return np.asarray(np.clip(away, -CLIP, CLIP) @ self.turn, dtype=np.float32)
 
     def save(self, path: Path) -> None:
-        """Write the arrays in 16 bits, no pickle."""
-        np.savez_compressed(path, **{name: getattr(self, name).astype(np.float16) for name in ARRAYS[2:4]}, **{
-            name: getattr(self, name) for name in (*ARRAYS[:2], ARRAYS[4])
-        })  # fmt: skip
+        """Write the arrays, no pickle."""
+        halved = {name: getattr(self, name).astype(np.float16) for name in HALVED}
+        np.savez_compressed(path, **{name: getattr(self, name) for name in ARRAYS} | halved)
 
     def rounded(self) -> Kernel:
         """Return it as `save` keeps it, so that what is calibrated is what is read."""
-        turn, places = (np.asarray(a, np.float16).astype(np.float32) for a in (self.turn, self.places))
-        return Kernel(self.centre, self.scale, turn, places, self.pulls)
+        return replace(self, **{name: getattr(self, name).astype(np.float16).astype(np.float32) for name in HALVED})
 
 
 def _compare(here: Array, there: Array) -> Array:
@@ -117,4 +117,4 @@ def fit_kernel(values: Array, labels: NDArray[np.integer], weights: NDArray[np.f
     alike = _compare(found.places, found.places).astype(np.float64)
     alike[np.diag_indices_from(alike)] += RIDGE * weights.mean() / np.maximum(weights, 1e-9)
     pulls = np.linalg.solve(alike, np.where(labels == 1, 1.0, -1.0))
-    return Kernel(centre, scale, found.turn, found.places, pulls.astype(np.float32))
+    return replace(found, pulls=pulls.astype(np.float32))

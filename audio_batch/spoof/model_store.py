@@ -179,7 +179,7 @@ def _check_name(name: str) -> str:
 
 def _write(place: Path, model: Model) -> None:
     """Write a model beside its place first: who reads the store never sees half of one."""
-    draft = place.with_name(f".{place.name}-{secrets.token_hex(6)}")
+    draft = _name_aside(place)
     try:
         write_model(draft, model)
         if place.exists():
@@ -194,8 +194,11 @@ def _write(place: Path, model: Model) -> None:
 
 def _set_aside(place: Path) -> Path:
     """Give a model that goes a name that nobody looks for, at once."""
-    aside = place.with_name(f".{place.name}-{secrets.token_hex(6)}")
-    return place.rename(aside)
+    return place.rename(_name_aside(place))
+
+
+def _name_aside(place: Path) -> Path:
+    return place.with_name(f".{place.name}-{secrets.token_hex(6)}")
 
 
 def _find(name: str, store: str | PathLike[str]) -> Path:

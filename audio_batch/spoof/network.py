@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_batch.errors import ModelError
+from audio_batch.spoof.onnx_session import OnnxFile, open_session, read_onnx
 from audio_batch.spoof.picture import Picture
-from batch_base.extras import MissingExtraError, named_extra
 
 FRAMES = 397
 """Frames that a network sees: 4 s in steps of 10 ms. Shorter segments are repeated."""
@@ -30,19 +30,13 @@ class Network:
 
     Parameters
     ----------
-    document
+    file
         ONNX; input ``picture``, float32 of shape (1, 3, bins, frames), output log-odds of shape (1,).
     """
 
-    def __init__(self, document: bytes) -> None:
-        with named_extra():
-            import onnxruntime  # late: a model need not have a network, and the shipped one has none
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._document = document
-        self._session = onnxruntime.InferenceSession(document, options, providers=["CPUExecutionProvider"])
+    def __init__(self, file: OnnxFile) -> None:
+        self._document = file.document
+        self._session = open_session(file)
 
     @property
     def inputs(self) -> list[str]:
@@ -70,11 +64,10 @@ def load_network(path: Path) -> Network:
     if not path.is_file():
         raise ModelError(f"No network at {str(path)!r}", hint="A model is a folder; copy it as a whole.")
     try:
-        network = Network(path.read_bytes())
-    except MissingExtraError:
-        raise
-    except Exception as error:  # onnxruntime's exceptions have no common base but Exception
-        raise ModelError(f"{str(path)!r} is not a network in ONNX form", hint="Train the model again.") from error
+        network = Network(read_onnx(path))
+    except ModelError as error:
+        problem = f"{str(path)!r} is not a network in ONNX form that can be run: {error.message}"
+        raise ModelError(problem, hint="Train the model again.") from error
     if network.inputs != ["picture"]:
         raise ModelError(
             f"{str(path)!r} takes {', '.join(network.inputs)[:80]!r}, not the picture of a segment",

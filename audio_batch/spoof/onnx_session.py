@@ -43,7 +43,17 @@ def read_onnx(path: Path) -> OnnxFile:
         It cannot be read, is no ONNX file, has operators that onnxruntime does not bring, or wants weights from a file
         that is not inside its own folder.
     """
-    document = _read(path)
+    return check_onnx(path, _read(path))
+
+
+def check_onnx(path: Path, document: bytes) -> OnnxFile:
+    """Look at what a document refers to that was read from a path, or is to be written there.
+
+    Raises
+    ------
+    ModelError
+        As `read_onnx`.
+    """
     try:
         found = find_references(document)
     except NotOnnxError as error:

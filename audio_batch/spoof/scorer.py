@@ -283,11 +283,11 @@ class _Work:
             return None
         return round(1 / (1 + exp(-self.model.pooling.pool(log_odds(scores)))), 6)
 
-    def _rise(self, count: int, scores: list[float]) -> float:
-        """Return by how many log-odds the highest `count` human segments exceed the mean by chance (normal tail)."""
-        share = count / len(scores)
-        if share >= 1 or self.channel is None:
+    def _rise(self, segments: int) -> float:
+        """Return by how many log-odds the highest of so many human segments exceeds the mean by chance."""
+        if segments <= 1 or self.channel is None:
             return 0.0
+        share = 1 / segments
         # The mean of the top share of a normal distribution, in standard deviations: pdf(z) / share.
         return float(norm.pdf(norm.isf(share)) / share) * self.channel.spread
 
@@ -315,8 +315,7 @@ class _Work:
         scores = self._of(channel)
         if value is None or value < self.model.thresholds.synthetic:
             return ()
-        rise = self._rise(1, [s.score for s in scores])
-        threshold = _shift(self.model.thresholds.synthetic, rise)
+        threshold = _shift(self.model.thresholds.synthetic, self._rise(len(scores)))
         spans = find_suspicious_spans(scores, threshold)
         return tuple(
             f"Channel {s.channel}, {s.start:.1f} to {s.end:.1f} s: segments up to {s.score:.2f}" for s in spans[:20]

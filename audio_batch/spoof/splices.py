@@ -25,7 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft
 
-from audio_batch.errors import ModelError
+from audio_batch.spoof.arrays import open_arrays
+from audio_batch.spoof.metrics import log_odds
 from audio_batch.verdict import SegmentScore, Splice
 
 Array = NDArray[np.float32]
@@ -92,16 +93,13 @@ def load_splice_model(path: Path = SHIPPED) -> SpliceModel:
     ModelError
         The file is missing or damaged.
     """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
+    with open_arrays(path, "model of splices") as stored:
+        arrays = {name: stored[name] for name in stored.files}
         low, growth = (float(part) for part in arrays["limit"])
         floats = {name: arrays[name].astype(np.float32) for name in ("centre", "scale", "space", "side")}
         names = tuple(str(name) for name in arrays["names"])
         bounds = {name: arrays[name] for name in ("weights", "most")}
         return SpliceModel(names, **floats, **bounds, price=float(arrays["price"]), limit=(low, growth))
-    except (OSError, KeyError, ValueError, EOFError) as error:
-        raise ModelError(f"{str(path)!r} is no model of splices: {error}", hint="Install the package again.") from error
 
 
 def measure_line(signal: NDArray[np.floating]) -> Array:
@@ -182,8 +180,8 @@ def weigh_segments(model: SpliceModel, segments: Sequence[SegmentScore], places:
     None exceeds `SpliceModel.most`.
     """
     spans = np.array([(segment.start, segment.end) for segment in segments])
-    scores = np.clip([segment.score for segment in segments], 1e-4, 1 - 1e-4)
-    found = np.column_stack([measure_novelty(places[:, :-1], spans), places[:, -1], np.log(scores / (1 - scores))])
+    odds = log_odds(np.clip([segment.score for segment in segments], 1e-4, 1 - 1e-4))
+    found = np.column_stack([measure_novelty(places[:, :-1], spans), places[:, -1], odds])
     return np.asarray(np.minimum(found - np.median(found, axis=0), model.most), dtype=np.float64)
 
 

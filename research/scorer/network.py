@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from audio_batch.spoof.network import Network
+from audio_batch.spoof.onnx_session import check_onnx
 from audio_batch.spoof.picture import Picture
 
 if TYPE_CHECKING:
@@ -118,7 +120,7 @@ def fit_network(
         losses.append(loss.item())
         if report and step % 200 == 0:
             report(f"step {step} of {steps}: loss {np.mean(losses[-200:]):.3f}")
-    return Network(_export(net, pictures.shape[1:]))
+    return Network(check_onnx(Path("network.onnx"), _export(net, pictures.shape[1:])))
 
 
 def draw_batches(

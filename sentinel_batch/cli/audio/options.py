@@ -170,11 +170,7 @@ def parse_roles(text: str | None) -> dict[int, str] | None:
 
 def find_store(session: Session, store: Path | None) -> Path:
     """Return the folder of the voiceprints."""
-    return (
-        store
-        if store is not None
-        else session.configure().beside_lake(VOICEPRINTS, "Name their folder with --enrollments.")
-    )
+    return store or session.configure().beside_lake(VOICEPRINTS, "Name their folder with --enrollments.")
 
 
 def settle_model(session: Session, model: str | None) -> Any:
