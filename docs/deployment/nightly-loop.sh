@@ -5,10 +5,11 @@ set -u
 at=${NIGHT_AT:-02:00}
 date -d "$at" >/dev/null || { echo "NIGHT_AT=$at is no time of day; expected one such as 02:00." >&2; exit 2; }
 
-child=
 stop() {
-    # A night that is ended here is taken up by the next one.
-    [ -z "$child" ] || { kill "$child" 2>/dev/null; wait "$child"; }
+    # A night that is ended here is taken up by the next one. Told again until it has ended: between its fork and its
+    # exec it is still this shell, whose trap would swallow the signal.
+    child=${!-}
+    [ -z "$child" ] || { (while kill "$child"; do sleep 0.2; done) 2>/dev/null & wait "$child"; }
     exit 0
 }
 trap stop TERM INT
@@ -19,11 +20,8 @@ while :; do
     [ "$next" -gt "$now" ] || next=$(date -d "tomorrow $at" +%s)
     echo "The next night begins at $(date -d "@$next" '+%Y-%m-%d %H:%M %Z')." >&2
     sleep $((next - now)) &
-    child=$!
-    wait "$child"
+    wait $!
     sentinel-batch nightly "$@" &
-    child=$!
-    wait "$child"
+    wait $!
     echo "The night ended with exit code $?." >&2
-    child=
 done
