@@ -257,8 +257,8 @@ def test_the_manifest_is_as_varied_as_promised(rows: list[dict[str, str]]) -> No
     def count(label: str, split: str = "") -> int:
         return len({row["source"] for row in rows if row["class"] == label and split in row["split"]})
 
-    assert count("synthetic") >= 60 and count("human") >= 60
-    assert count("synthetic", "evaluation") >= 25 and count("human", "evaluation") >= 25
+    assert count("synthetic") >= 145 and count("human") >= 130
+    assert count("synthetic", "evaluation") >= 50 and count("human", "evaluation") >= 45
     assert {row["fold"] for row in rows if row["split"] == "train"} == {str(fold) for fold in range(FOLDS)}
     assert {row["kind"] for row in rows} == {"", "tts", "cloning", "conversion", "dialogue", "vocoder", "codec"}
     assert max(float(row["seconds"]) for row in rows) <= 15.0 and min(float(row["seconds"]) for row in rows) >= 1.0
