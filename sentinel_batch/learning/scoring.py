@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from sentinel_batch import __version__
@@ -26,6 +27,8 @@ from sentinel_batch.numbers import normalise_number
 
 SHOWN = 5
 """Reasons for fraud shown of each number, and as many against."""
+
+_SCORED_AT_ONCE = 500_000
 
 _LEAST_PART = 0.05
 """Log-odds below which a figure does not count as a reason."""
@@ -122,11 +125,15 @@ def score_callers(
     rows = _describe(open_desk(lake, config).snapshot(), opened, until)
     if numbers is not None:
         rows = rows.filter(pl.col("number").is_in(list(numbers)))
-    log_odds = opened.calibration.log_odds(rows["margin"].to_numpy(), base_rate)
-    rows = rows.drop("margin")
-    judged = rows.with_columns(pl.Series("probability", to_probability(log_odds)), pl.Series("log_odds", log_odds))
-    first = ("number", "probability", "log_odds")
-    return judged.select(*first, pl.exclude(first)).sort("log_odds", "number", descending=[True, False])
+    log_odds = opened.calibration.log_odds(rows.drop_in_place("margin").to_numpy(), base_rate)
+    judged = (pl.Series("probability", to_probability(log_odds)), pl.Series("log_odds", log_odds))
+    order = pl.DataFrame([rows["number"], judged[1]]).select(
+        pl.arg_sort_by("log_odds", "number", descending=[True, False])
+    )
+    # Column by column: of millions of callers, both orders of the figures together would not fit.
+    names = [name for name in rows.columns if name != "number"]
+    columns = (rows.drop_in_place("number"), *judged, *(rows.drop_in_place(name) for name in names))
+    return pl.DataFrame([column.gather(order["log_odds"]) for column in columns])
 
 
 def explain_caller(
@@ -246,7 +253,8 @@ def _describe(desk: Desk, model: Model, until: datetime | None) -> pl.DataFrame:
     def compute() -> pl.DataFrame:
         profiles = load_profiles(desk, day - timedelta(days=model.window_days - 1), day)
         rows = describe_callers(profiles, until=day, days=model.window_days)
-        return rows.with_columns(pl.Series("margin", model.score(to_matrix(rows)), dtype=pl.Float64))
+        margins = [model.score(to_matrix(part)) for part in rows.iter_slices(_SCORED_AT_ONCE)]
+        return rows.with_columns(pl.Series("margin", np.concatenate([[], *margins]), dtype=pl.Float64))
 
     # Segments of days that are not stored come from their file.
     segments = desk.config.segments_file

@@ -15,7 +15,7 @@ from duckdb import ConstantExpression
 
 from sentinel_batch.desk import Desk
 from sentinel_batch.lake import scan_parts
-from sentinel_batch.profiles import load_overlapping
+from sentinel_batch.profiles import ProfileDays, load_overlapping
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES
 from sentinel_batch.rules.reach import list_columns_read
 from sentinel_batch.rules.rule import Rule
@@ -65,6 +65,7 @@ class Sources:
     _shared_since: datetime | None = field(default=None)
     _oldest: datetime | None = field(default=None)
     _shared_days: tuple[str, ...] = field(default=())
+    _days: ProfileDays | None = field(default=None)
 
     def prepare(self, rules: Sequence[Rule], starts: Sequence[datetime]) -> None:
         """Read what several of the rules need, from the earliest of their starts on."""
@@ -98,7 +99,8 @@ class Sources:
     def _read_profiles(self, rules: Sequence[Rule], since: datetime) -> None:
         if not rules:
             return
-        days = load_overlapping(self.desk, since, self.until)
+        # Kept: the view reads its files.
+        self._days = days = load_overlapping(self.desk, since, self.until)
         days.relate(self.connection).create_view(_ALL_PROFILES)
         readers = Counter(column for rule in rules for column in list_columns_read(rule, PROFILES_TABLE.columns))
         # What one rule alone reads, it reads from the files.

@@ -134,6 +134,15 @@ def test_figures_do_not_depend_on_volume_length_or_numbering() -> None:
     assert short["cell_changes"].max() == 0
 
 
+@pytest.mark.parametrize("at_once", [1, 5, 100])
+def test_numbers_described_in_stretches_are_as_all_at_once(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    profiles, until = draw_profiles(honest=30, boxes=2, days=8), FIRST + timedelta(days=7)
+    whole = describe_callers(profiles, until=until, days=7)
+    monkeypatch.setattr("sentinel_batch.learning.features.ROWS_AT_ONCE", at_once)
+    assert describe_callers(profiles, until=until, days=7).equals(whole)
+    assert whole["number"].is_sorted()
+
+
 def test_missing_columns_are_named() -> None:
     profiles = draw_profiles(honest=2, boxes=0, days=1).drop("new_callees", "gap_cv")
     with pytest.raises(ModelError, match="lack the columns gap_cv, new_callees"):
