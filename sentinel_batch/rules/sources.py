@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -73,6 +74,11 @@ class Sources:
         readers = [(rule, start) for rule, start in zip(rules, starts, strict=True) if rule.reads(EXAMINED_CALLS)]
         if len(readers) >= FEWEST_READERS:
             self._share_calls([rule for rule, _ in readers], min(start for _, start in readers))
+
+    @property
+    def computed_folders(self) -> list[Path]:
+        """Where the profiles of days that are not stored were put."""
+        return [] if self._days is None or self._days.folder is None else [self._days.folder.path]
 
     def count_calls(self, since: datetime) -> int:
         """Return the number of calls after an instant that count."""
