@@ -70,7 +70,7 @@ def describe_callers(profiles: pl.DataFrame | pl.LazyFrame, *, until: date, days
     own = [
         feature.compute().cast(pl.Float64).alias(feature.name) for feature in FEATURES if feature.compute is not None
     ]
-    rows = pl.concat(
+    parts = [
         part.sort("number", "local_date")
         .group_by("number", maintain_order=True)
         .agg(
@@ -85,12 +85,15 @@ def describe_callers(profiles: pl.DataFrame | pl.LazyFrame, *, until: date, days
         )
         .collect()
         for part in _divide(trailing)
+    ]
+    # Column by column, here and below: of millions of callers, all figures twice would not fit.
+    rows = pl.DataFrame(
+        [pl.concat([part.drop_in_place(name) for part in parts], rechunk=True) for name in parts[0].columns]
     )
     length = trailing.select(pl.col("local_date").n_unique()).collect().item()
     rows = rows.with_columns(active_share=pl.col("active_share") / max(length, 1))
     rows = _compare_segments(_count_neighbours(rows))
     usual = _find_usual(rows)
-    # One after the other: the former figures of millions of callers need not wait for the last one.
     for feature in FEATURES:
         rows = rows.with_columns(feature.relate(_number(usual.get(feature.name))))
     return rows.select(*KEYS, *FEATURE_NAMES)
@@ -141,9 +144,9 @@ def _compare_segments(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _find_usual(rows: pl.DataFrame) -> dict[str, Any]:
     """Return the medians of the network's busy callers, which figures are put in relation to."""
-    edge = rows["callees_per_day"].quantile(BUSY_QUANTILE)
-    busy = rows.filter(pl.col("callees_per_day") >= edge)
-    return {feature.name: busy[feature.name].median() for feature in FEATURES if feature.against is not None}
+    busy = rows["callees_per_day"] >= rows["callees_per_day"].quantile(BUSY_QUANTILE)
+    compared = (feature.name for feature in FEATURES if feature.against is not None)
+    return {name: rows[name].filter(busy).median() for name in compared}
 
 
 def _number(value: object) -> float | None:

@@ -130,10 +130,10 @@ def score_callers(
     order = pl.DataFrame([rows["number"], judged[1]]).select(
         pl.arg_sort_by("log_odds", "number", descending=[True, False])
     )
-    # Column by column: of millions of callers, both orders of the figures together would not fit.
-    names = [name for name in rows.columns if name != "number"]
-    columns = (rows.drop_in_place("number"), *judged, *(rows.drop_in_place(name) for name in names))
-    return pl.DataFrame([column.gather(order["log_odds"]) for column in columns])
+    # Column by column: of millions of callers, the figures in both orders would not fit.
+    columns = [rows.drop_in_place(name).gather(order["log_odds"]) for name in rows.columns]
+    number, *rest = columns
+    return pl.DataFrame([number, *(column.gather(order["log_odds"]) for column in judged), *rest])
 
 
 def explain_caller(
