@@ -35,7 +35,8 @@ def staging_folder(lake: Path) -> Iterator[Path]:
                     shutil.rmtree(folder, ignore_errors=True)
             # Made and locked under the sweep's lock: otherwise another sweep could remove it in between.
             folder = Path(tempfile.mkdtemp(prefix="run-", dir=root))
-            owner = FileLock(str(folder / "owner.lock"))
+            # Not of one thread: a folder that is kept with a frame is given up by whoever drops the frame.
+            owner = FileLock(str(folder / "owner.lock"), thread_local=False)
             owner.acquire()
     try:
         yield folder

@@ -5,8 +5,9 @@ A figure is NULL where it has nothing to be computed from; the model has a branc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,11 @@ BUSY_QUANTILE = 0.75
 
 ONE_WAY_INCOMING = 0.1
 """A number with fewer incoming calls per call made only sends."""
+
+ROWS_AT_ONCE = 250_000
+"""Daily profiles that are sorted at once: of more, the numbers are described one stretch after the other."""
+
+_SAMPLE = 100_000
 
 KEYS = ("number", "segment", "day", "first_day_start", "last_call", "minutes", "main_imei", "main_cell")
 """What else is told of a number."""
@@ -64,8 +70,8 @@ def describe_callers(profiles: pl.DataFrame | pl.LazyFrame, *, until: date, days
     own = [
         feature.compute().cast(pl.Float64).alias(feature.name) for feature in FEATURES if feature.compute is not None
     ]
-    rows = (
-        trailing.sort("number", "local_date")
+    parts = [
+        part.sort("number", "local_date")
         .group_by("number", maintain_order=True)
         .agg(
             pl.col("segment").last(),
@@ -78,10 +84,35 @@ def describe_callers(profiles: pl.DataFrame | pl.LazyFrame, *, until: date, days
             *own,
         )
         .collect()
+        for part in _divide(trailing)
+    ]
+    # Column by column, here and below: of millions of callers, all figures twice would not fit.
+    rows = pl.DataFrame(
+        [pl.concat([part.drop_in_place(name) for part in parts], rechunk=True) for name in parts[0].columns]
     )
     length = trailing.select(pl.col("local_date").n_unique()).collect().item()
-    shared = rows.with_columns(active_share=pl.col("active_share") / max(length, 1))
-    return _relate(_compare_segments(_count_neighbours(shared))).select(*KEYS, *FEATURE_NAMES).sort("number")
+    rows = rows.with_columns(active_share=pl.col("active_share") / max(length, 1))
+    rows = _compare_segments(_count_neighbours(rows))
+    usual = _find_usual(rows)
+    for feature in FEATURES:
+        rows = rows.with_columns(feature.relate(_number(usual.get(feature.name))))
+    return rows.select(*KEYS, *FEATURE_NAMES)
+
+
+def _divide(trailing: pl.LazyFrame) -> Iterator[pl.LazyFrame]:
+    """Yield the profiles of one stretch of numbers after the other, each of about :data:`ROWS_AT_ONCE` rows."""
+    count = trailing.select(pl.len()).collect().item()
+    if count <= ROWS_AT_ONCE:
+        yield trailing
+        return
+    numbers = trailing.select("number").collect_batches()
+    sample = pl.concat([block["number"].gather_every(max(count // _SAMPLE, 1)) for block in numbers]).sort()
+    parts = -(-count // ROWS_AT_ONCE)
+    bounds = sample.gather([part * len(sample) // parts for part in range(1, parts)]).unique().sort().to_list()
+    number = pl.col("number")
+    for first, last in pairwise([None, *bounds, None]):
+        above = pl.lit(True) if first is None else number >= first
+        yield trailing.filter(above, pl.lit(True) if last is None else number < last)
 
 
 def _check_columns(present: Sequence[str]) -> None:
@@ -111,12 +142,11 @@ def _compare_segments(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _relate(rows: pl.DataFrame) -> pl.DataFrame:
-    """Put figures in relation to those of the network's busy callers."""
-    edge = rows["callees_per_day"].quantile(BUSY_QUANTILE)
-    busy = rows.filter(pl.col("callees_per_day") >= edge)
-    usual = {feature.name: busy[feature.name].median() for feature in FEATURES if feature.against is not None}
-    return rows.with_columns(feature.relate(_number(usual.get(feature.name))) for feature in FEATURES)
+def _find_usual(rows: pl.DataFrame) -> dict[str, Any]:
+    """Return the medians of the network's busy callers, which figures are put in relation to."""
+    busy = rows["callees_per_day"] >= rows["callees_per_day"].quantile(BUSY_QUANTILE)
+    compared = (feature.name for feature in FEATURES if feature.against is not None)
+    return {name: rows[name].filter(busy).median() for name in compared}
 
 
 def _number(value: object) -> float | None:

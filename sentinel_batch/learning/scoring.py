@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from sentinel_batch import __version__
@@ -26,6 +27,8 @@ from sentinel_batch.numbers import normalise_number
 
 SHOWN = 5
 """Reasons for fraud shown of each number, and as many against."""
+
+_SCORED_AT_ONCE = 500_000
 
 _LEAST_PART = 0.05
 """Log-odds below which a figure does not count as a reason."""
@@ -122,11 +125,11 @@ def score_callers(
     rows = _describe(open_desk(lake, config).snapshot(), opened, until)
     if numbers is not None:
         rows = rows.filter(pl.col("number").is_in(list(numbers)))
-    log_odds = opened.calibration.log_odds(rows["margin"].to_numpy(), base_rate)
-    rows = rows.drop("margin")
-    judged = rows.with_columns(pl.Series("probability", to_probability(log_odds)), pl.Series("log_odds", log_odds))
-    first = ("number", "probability", "log_odds")
-    return judged.select(*first, pl.exclude(first)).sort("log_odds", "number", descending=[True, False])
+    log_odds = opened.calibration.log_odds(rows.drop_in_place("margin").to_numpy(), base_rate)
+    judged = (pl.Series("probability", to_probability(log_odds)), pl.Series("log_odds", log_odds))
+    # In one piece each, or the frame would copy all of them at once.
+    number, *rest = [rows.drop_in_place(name).rechunk() for name in rows.columns]
+    return pl.DataFrame([number, *judged, *rest])
 
 
 def explain_caller(
@@ -240,13 +243,19 @@ def word_reasons(
 
 
 def _describe(desk: Desk, model: Model, until: datetime | None) -> pl.DataFrame:
-    """Return the figures of every caller, and what the trees add up to (``margin``)."""
+    """Return the figures of every caller, and what the trees add up to (``margin``), the highest first."""
     day = find_last_day(desk, until)
 
     def compute() -> pl.DataFrame:
         profiles = load_profiles(desk, day - timedelta(days=model.window_days - 1), day)
         rows = describe_callers(profiles, until=day, days=model.window_days)
-        return rows.with_columns(pl.Series("margin", model.score(to_matrix(rows)), dtype=pl.Float64))
+        margins = [model.score(to_matrix(part)) for part in rows.iter_slices(_SCORED_AT_ONCE)]
+        margin = np.concatenate([[], *margins])
+        # Stable, of rows by number: a fifth of the time of a sort by both. Log-odds rise with the margin.
+        order = np.argsort(-margin, kind="stable")
+        # Column by column: of millions of callers, the figures in both orders would not fit.
+        columns = [rows.drop_in_place(name).gather(order) for name in rows.columns]
+        return pl.DataFrame([*columns, pl.Series("margin", margin[order], dtype=pl.Float64)])
 
     # Segments of days that are not stored come from their file.
     segments = desk.config.segments_file

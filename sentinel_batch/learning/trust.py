@@ -99,7 +99,7 @@ def check_model(
 def check_scores(rows: pl.DataFrame, model: Model) -> ModelCheck:
     """Return the same of scores that are there (``probability`` and the figures that the model took)."""
     # The reference is of honest callers, so those that the model itself suspects are left out of the comparison.
-    busy = keep_busy(rows.filter(pl.col("probability") < model.threshold))
+    busy = keep_busy(rows).filter(pl.col("probability") < model.threshold)
     features = model.reference.get("features", {})
     enough = bool(features) and busy.height >= FEWEST_CALLERS
     changes = measure_changes(features, busy) if enough else {}
@@ -158,7 +158,8 @@ def witness(scores: pl.DataFrame, model: Model, check: ModelCheck) -> pl.DataFra
     polars.DataFrame
         ``number, probability, model_rank`` (from 1), ``witness`` (0 to 1), ``listed``, the highest rank first.
     """
-    ordered = scores.sort("log_odds", "number", descending=[True, False]).with_row_index("model_rank", offset=1)
+    named = scores.select("number", "probability", "log_odds")
+    ordered = named.sort("log_odds", "number", descending=[True, False]).with_row_index("model_rank", offset=1)
     ranked = ordered.with_columns(pl.col("model_rank").cast(pl.Int64))
     share = (check.expected / pl.col("model_rank")).clip(0.0, 1.0)
     first = pl.lit(not check.trusted) & (pl.col("model_rank") <= check.expected)

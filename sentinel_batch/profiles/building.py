@@ -22,7 +22,8 @@ from sentinel_batch.profiles.days import (
     list_stored,
     read_calendar,
 )
-from sentinel_batch.profiles.measuring import CALLS_AT_ONCE, Measurement
+from sentinel_batch.profiles.measuring import Measurement
+from sentinel_batch.profiles.parts import CALLS_AT_ONCE
 from sentinel_batch.runs import Run, recorded_run
 from sentinel_batch.schema import PROFILES, polars_schema
 
@@ -146,7 +147,7 @@ def _replace_days(
 ) -> Iterator[int]:
     for day in follow(days):
         file = folder / f"profiles-{run.run_id}-{day}.parquet"
-        rows = _write(file, measurement.measure(day))
+        rows = write_day(file, measurement.measure(day))
         staged = StagedFile(file, file.name, {"local_date": day.isoformat()}, rows)
         old = stored[day].files if day in stored else ()
         # Old and new files change places in one commit: a reader sees the old day or the new one, never both.
@@ -154,8 +155,8 @@ def _replace_days(
         yield rows
 
 
-def _write(file: Path, parts: Iterator[pl.DataFrame]) -> int:
-    """Write the parts of a day, one at a time; return the number of rows."""
+def write_day(file: Path, parts: Iterator[pl.DataFrame]) -> int:
+    """Write the parts of a day, one at a time, without the day itself; return the number of rows."""
     rows = 0
 
     def give(

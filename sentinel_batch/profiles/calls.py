@@ -141,6 +141,11 @@ def read_pairs(scan: pl.LazyFrame, keys: NumberKeys) -> Iterator[Arrays]:
     yield from _key_blocks(scan, keys, ("a", "b"), {})
 
 
+def read_lengths(scan: pl.LazyFrame, keys: NumberKeys) -> Iterator[Arrays]:
+    """Read ``caller, callee, duration`` (seconds) of calls, block by block in a fixed order."""
+    yield from _key_blocks(scan, keys, ("caller", "callee"), {"duration": pl.col("duration_seconds")})
+
+
 def _key_blocks(
     scan: pl.LazyFrame, keys: NumberKeys, names: tuple[str, str], columns: Mapping[str, pl.Expr]
 ) -> Iterator[Arrays]:

@@ -9,7 +9,6 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from sentinel_batch.lake import Snapshot, scan_parts
@@ -18,7 +17,6 @@ from sentinel_batch.profiles.calls import (
     list_files,
     read_calls,
     read_pairs,
-    sample_numbers,
     scan_days,
     to_arrays,
 )
@@ -39,13 +37,10 @@ from sentinel_batch.profiles.history import (
     measure_unusual,
 )
 from sentinel_batch.profiles.keys import NumberKeys
-from sentinel_batch.profiles.parts import Blocks, DayParts, choose_bounds
+from sentinel_batch.profiles.parts import CALLS_AT_ONCE, Blocks, DayParts, cut_day
 from sentinel_batch.profiles.segments import measure_peers, score_night_shares
 from sentinel_batch.profiles.texts import TextCodes
 from sentinel_batch.schema import PROFILES, polars_schema
-
-CALLS_AT_ONCE = 250_000
-"""A day of more calls is worked on in several parts: arrays that fit the processor's cache take a third of the time."""
 
 _THREADS = 2
 """Sorting and arithmetic of NumPy run outside Python's lock; more threads would only hold more parts at once."""
@@ -114,10 +109,7 @@ class Measurement:
         """Cut the calls of a day into parts; close them."""
         calls, files = self.calendar.calls[day], list_files(self.tables, day, day)
         scan = partial(scan_days, first=day, last=day, zone=self.definition.zone)
-        bounds = np.zeros(0, dtype=np.int64)
-        if calls > self.calls_at_once:
-            bounds = choose_bounds(sample_numbers(files, scan, calls, self.keys), -(-calls // self.calls_at_once))
-        parts = DayParts(self.folder, f"{day}", bounds)
+        parts = DayParts(self.folder, f"{day}", cut_day(files, scan, calls, self.keys, self.calls_at_once))
         parts.divide(read_calls(scan(files), self.keys, self.texts), history, calls)
         return parts
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from sentinel_batch.lake import Snapshot
-from sentinel_batch.profiles.calls import list_files, scan_days
+from sentinel_batch.lake import Lake, Snapshot
+from sentinel_batch.profiles.calls import list_files, read_lengths, scan_days
 from sentinel_batch.profiles.days import VERSION, read_calendar
+from sentinel_batch.profiles.grouping import IntArray, find_starts, sort_rows, sort_within
+from sentinel_batch.profiles.keys import NumberKeys
+from sentinel_batch.profiles.parts import CALLS_AT_ONCE, cut_day
+from sentinel_batch.profiles.spill import Spill
 from sentinel_batch.schema import CALL_RECORDS, PROFILES
 
 Files = tuple[Path, ...]
@@ -65,9 +70,10 @@ def read_spread(tables: Snapshot, zone: str, day: date) -> Spread:
 
 def _measure(tables: Snapshot, zone: str, day: date, calls: Files, profiles: Files) -> Spread:
     frame = _read_profiles(tables, zone, profiles) if profiles else None
+    count = _count_day(tables, zone, day, calls)
     # Calls that left the lake (archived) are still in the profiles.
-    if frame is None or frame["call_count"].sum() < _count_day(tables, zone, day, calls):
-        frame = _count_calls(tables, zone, day)
+    if frame is None or frame["call_count"].sum() < count:
+        frame = _count_calls(tables, zone, day, count)
     return Spread(frame.height, {name: np.sort(frame[name].to_numpy()) for name in FIGURES})
 
 
@@ -92,11 +98,32 @@ def _count_day(tables: Snapshot, zone: str, day: date, files: Files) -> int:
     return read_calendar(tables, zone, day, day).calls.get(day, 0) if derived else stored
 
 
-def _count_calls(tables: Snapshot, zone: str, day: date) -> pl.DataFrame:
-    files: list[Path] = list_files(tables, day, day)
-    if not files:
-        return pl.DataFrame(schema=dict.fromkeys(FIGURES, pl.Float64))
-    grouped = scan_days(files, day, day, zone).group_by("caller_number")
-    callees, seconds = pl.col("callee_number"), pl.col("duration_seconds")
-    figures = grouped.agg(call_count=pl.len(), unique_callees=callees.n_unique(), mean_duration=seconds.mean())
-    return figures.select(FIGURES).collect(engine="streaming")
+def _count_calls(tables: Snapshot, zone: str, day: date, calls: int) -> pl.DataFrame:
+    """Work out the figures of a day in parts, so that its callers need not all be in memory with their callees."""
+    files, keys = list_files(tables, day, day), NumberKeys()
+    frames = [pl.DataFrame(schema=dict.fromkeys(FIGURES, pl.Float64))]
+    if calls:
+        scan = partial(scan_days, first=day, last=day, zone=zone)
+        bounds = cut_day(files, scan, calls, keys, CALLS_AT_ONCE)
+        kinds = dict.fromkeys(("caller", "callee", "duration"), np.int64)
+        with Lake.open(tables.path).staging() as folder, Spill(folder / "calls.bin", kinds, "caller", bounds) as spill:
+            for block in read_lengths(scan(files), keys):
+                spill.add(block)
+            frames += [_summarise(**spill.read(part)) for part in range(bounds.size + 1) if spill.count(part)]
+    return pl.concat(frames, how="vertical_relaxed")
+
+
+def _summarise(caller: IntArray, callee: IntArray, duration: IntArray) -> pl.DataFrame:
+    """Return the figures of the callers of some calls."""
+    callers, order = sort_rows(caller)
+    new = find_starts(callers)
+    firsts, codes = np.flatnonzero(new), np.cumsum(new) - 1
+    sizes = np.diff(firsts, append=callers.size)
+    met = find_starts(sort_within(codes, callee[order])) | new
+    return pl.DataFrame(
+        {
+            "call_count": sizes,
+            "unique_callees": np.add.reduceat(met.astype(np.int64), firsts),
+            "mean_duration": np.add.reduceat(duration[order], firsts) / sizes,
+        }
+    )

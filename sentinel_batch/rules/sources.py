@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -15,7 +16,7 @@ from duckdb import ConstantExpression
 
 from sentinel_batch.desk import Desk
 from sentinel_batch.lake import scan_parts
-from sentinel_batch.profiles import load_overlapping
+from sentinel_batch.profiles import ProfileDays, load_overlapping
 from sentinel_batch.rules.inputs import EXAMINED_CALLS, PROFILES
 from sentinel_batch.rules.reach import list_columns_read
 from sentinel_batch.rules.rule import Rule
@@ -65,6 +66,7 @@ class Sources:
     _shared_since: datetime | None = field(default=None)
     _oldest: datetime | None = field(default=None)
     _shared_days: tuple[str, ...] = field(default=())
+    _days: ProfileDays | None = field(default=None)
 
     def prepare(self, rules: Sequence[Rule], starts: Sequence[datetime]) -> None:
         """Read what several of the rules need, from the earliest of their starts on."""
@@ -72,6 +74,11 @@ class Sources:
         readers = [(rule, start) for rule, start in zip(rules, starts, strict=True) if rule.reads(EXAMINED_CALLS)]
         if len(readers) >= FEWEST_READERS:
             self._share_calls([rule for rule, _ in readers], min(start for _, start in readers))
+
+    @property
+    def computed_folders(self) -> list[Path]:
+        """Where the profiles of days that are not stored were put."""
+        return [] if self._days is None or self._days.folder is None else [self._days.folder.path]
 
     def count_calls(self, since: datetime) -> int:
         """Return the number of calls after an instant that count."""
@@ -98,7 +105,8 @@ class Sources:
     def _read_profiles(self, rules: Sequence[Rule], since: datetime) -> None:
         if not rules:
             return
-        days = load_overlapping(self.desk, since, self.until)
+        # Kept: the view reads its files.
+        self._days = days = load_overlapping(self.desk, since, self.until)
         days.relate(self.connection).create_view(_ALL_PROFILES)
         readers = Counter(column for rule in rules for column in list_columns_read(rule, PROFILES_TABLE.columns))
         # What one rule alone reads, it reads from the files.

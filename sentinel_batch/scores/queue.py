@@ -168,9 +168,13 @@ def _add_model(queue: pl.DataFrame, judgement: Judgement | None, rates: Rates) -
     if judgement is None:
         silent = {"model_probability": pl.Float64, "model_rank": pl.Int64, "model_witness": pl.Float64}
         return queue.with_columns(pl.lit(None, dtype=kind).alias(name) for name, kind in silent.items())
-    stake = pl.col("minutes") * rates.bypassed_minute
-    seen = judgement.scores.select("number", first_seen="first_day_start", last_seen="last_call", model_loss=stake)
-    said = judgement.witness.join(seen, on="number", maintain_order="left").select(
+    # Of millions of callers few are queued.
+    told = judgement.witness.filter(pl.col("listed") | _is_one(queue["suspect_number"]))
+    seen = judgement.scores.filter(_is_one(told["number"])).select(
+        "number", first_seen="first_day_start", last_seen="last_call",
+        model_loss=pl.col("minutes") * rates.bypassed_minute,
+    )  # fmt: skip
+    said = told.join(seen, on="number", maintain_order="left").select(
         "model_rank", "listed", "first_seen", "last_seen", suspect_number="number", model_probability="probability",
         model_witness="witness", model_loss=pl.when("listed").then("model_loss"),
     )  # fmt: skip
@@ -181,6 +185,10 @@ def _add_model(queue: pl.DataFrame, judgement: Judgement | None, rates: Rates) -
     raised = alone.drop("listed").with_columns(rule_score=pl.lit(0.0), loss="model_loss")
     together = pl.concat([joined, raised], how="diagonal").drop("model_loss")
     return together.with_columns(pl.col("rules", "alert_ids", "reasons").fill_null([]))
+
+
+def _is_one(numbers: pl.Series) -> pl.Expr:
+    return pl.col("number").is_in(numbers.implode())
 
 
 def _list_members(desk: Desk, alerts: pl.DataFrame, since: datetime | None, until: datetime | None) -> pl.DataFrame:
@@ -295,7 +303,7 @@ def _order(queue: pl.DataFrame, rates: Rates) -> pl.DataFrame:
 def _add_model_reasons(queue: pl.DataFrame, judgement: Judgement, tables: Snapshot) -> pl.DataFrame:
     from sentinel_batch.learning.scoring import Reasons, word_reasons
 
-    named = judgement.scores.filter(pl.col("number").is_in(queue["suspect_number"].implode()))
+    named = judgement.scores.filter(_is_one(queue["suspect_number"]))
     words = word_reasons(named, judgement.model, tables=tables)
     said = [words.get(number, Reasons()) for number in queue["suspect_number"]]
     speaking = [[*own, *more.speaking] for own, more in zip(queue["reasons"].to_list(), said, strict=True)]

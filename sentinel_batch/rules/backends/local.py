@@ -36,7 +36,8 @@ class LocalBackend:
     def prepare(self, rules: Sequence[Rule], starts: Sequence[datetime]) -> None:
         """Read what several of the rules need, and shut the connection off from all but the lake's files."""
         self._sources.prepare(rules, starts)
-        shut_off(self._sources.connection, [self._lake / name for name in (CALL_RECORDS.name, PROFILES.name)])
+        folders = [self._lake / name for name in (CALL_RECORDS.name, PROFILES.name)]
+        shut_off(self._sources.connection, [*folders, *self._sources.computed_folders])
 
     def count_calls(self, since: datetime) -> int:
         """Return the number of calls after an instant that count."""

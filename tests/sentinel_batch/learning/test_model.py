@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 from alert_samples import finding, frame
+from polars.testing import assert_frame_equal
 
 from sentinel_batch.alerts import record_alerts, review_alerts
 from sentinel_batch.desk import open_desk
@@ -132,6 +133,16 @@ def test_figures_do_not_depend_on_volume_length_or_numbering() -> None:
     short = describe_callers(profiles.filter(pl.col("local_date") > until - timedelta(days=3)), until=until, days=7)
     assert short["active_share"].max() == 1
     assert short["cell_changes"].max() == 0
+
+
+@pytest.mark.parametrize("at_once", [1, 5, 100])
+def test_numbers_described_in_stretches_are_as_all_at_once(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    profiles, until = draw_profiles(honest=30, boxes=2, days=8), FIRST + timedelta(days=7)
+    whole = describe_callers(profiles, until=until, days=7)
+    monkeypatch.setattr("sentinel_batch.learning.features.ROWS_AT_ONCE", at_once)
+    # Polars adds up a stretch in another order than all rows: the last digit may differ.
+    assert_frame_equal(describe_callers(profiles, until=until, days=7), whole, rel_tol=1e-12)
+    assert whole["number"].is_sorted()
 
 
 def test_missing_columns_are_named() -> None:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 from detection_lake import make_lake
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel_batch.config import Config
-from sentinel_batch.profiles import build_profiles, read_profiles
+from sentinel_batch.profiles import FIGURES, build_profiles, read_profiles, read_spread
 from sentinel_batch.profiles.acquaintance import Acquaintances
 from sentinel_batch.profiles.parts import choose_bounds
 from sentinel_batch.profiles.spill import Spill
@@ -86,3 +88,29 @@ def test_a_caller_with_most_of_the_calls_stays_whole(tmp_path: Path) -> None:
     assert read_profiles(lake=lake).equals(whole)
     row = whole.row(by_predicate=pl.col("number") == "+2348030000001", named=True)
     assert (row["call_count"], row["unique_callees"], row["incoming_callers"]) == (300, 300, 100)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 1000])
+def test_a_spread_of_parts_is_that_of_all_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    draw = random.Random(7)
+    callers = ["+2348030000001", "+2348030000002", "+441632960001", "anonymous", "12345678901234567890123", "+1"]
+    noon = datetime(2026, 1, 20, 12, tzinfo=UTC)
+    calls = [
+        (draw.choice(callers), draw.choice(callers), noon + timedelta(seconds=index), draw.randrange(90))
+        for index in range(200)
+    ]
+    tables = make_lake(tmp_path / "lake", calls).snapshot()
+    monkeypatch.setattr("sentinel_batch.profiles.spread.CALLS_AT_ONCE", at_once)
+    spread = read_spread(tables, "Africa/Lagos", date(2026, 1, 20))
+    expected = (
+        tables.read("call_records")
+        .group_by("caller_number")
+        .agg(
+            call_count=pl.len(),
+            unique_callees=pl.col("callee_number").n_unique(),
+            mean_duration=pl.col("duration_seconds").mean(),
+        )
+    )
+    assert spread.callers == expected.height == len(callers)
+    for name in FIGURES:
+        assert spread.figures[name].tolist() == expected[name].sort().to_list()

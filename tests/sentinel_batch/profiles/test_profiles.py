@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -99,15 +101,35 @@ def test_unstored_days_are_computed_and_not_kept(lake: Lake, tmp_path: Path) -> 
     desk = open_desk(lake).snapshot()
     days = load_days(desk, DAYS[0], DAYS[2])
     assert len(days.files) == 2
-    assert days.computed["local_date"].unique().to_list() == [DAYS[2]]
+    assert days.scan_computed().collect()["local_date"].unique().to_list() == [DAYS[2]]
     assert len(read_profiles(lake=lake)["local_date"].unique()) == 2
     with desk.tables.connect() as connection:
-        related = load_overlapping(desk, NOON - timedelta(hours=13, seconds=1), NOON + timedelta(days=2)).relate(
-            connection
-        )
-        found = related.order("local_date, number").pl()
+        overlapping = load_overlapping(desk, NOON - timedelta(hours=13, seconds=1), NOON + timedelta(days=2))
+        found = overlapping.relate(connection).order("local_date, number").pl()
     build_profiles(lake=lake)
     assert found.select(sorted(found.columns)).equals(read_profiles(lake=lake).select(sorted(found.columns)))
+
+
+def test_computed_days_last_as_long_as_what_scans_them(lake: Lake) -> None:
+    staging = lake.path / ".staging"
+
+    def count_folders() -> int:
+        return len([*staging.glob("run-*")])
+
+    scanned = load_days(open_desk(lake).snapshot(), *DAYS[:2]).scan().filter(pl.col("call_count") > 0)
+    gc.collect()
+    assert count_folders() == 1
+    # Another command sweeps what killed ones left, and leaves this.
+    with lake.staging():
+        assert count_folders() == 2
+    assert scanned.select("local_date").collect()["local_date"].unique().sort().to_list() == DAYS[:2]
+    # Dropped by another thread than the one that made it.
+    with ThreadPoolExecutor(1) as pool:
+        held = [scanned]
+        del scanned
+        pool.submit(held.clear).result()
+    gc.collect()
+    assert count_folders() == 0
 
 
 def test_days_of_other_settings_are_computed_by_those_of_the_desk(lake: Lake) -> None:
@@ -115,10 +137,11 @@ def test_days_of_other_settings_are_computed_by_those_of_the_desk(lake: Lake) ->
     tokyo = open_desk(lake, timezone="Asia/Tokyo")
     days = load_days(tokyo, DAYS[0], DAYS[2])
     assert days.files == ()
-    assert days.computed["definition"].unique().to_list() == ["1 Asia/Tokyo NG bands"]
+    assert days.scan_computed().collect()["definition"].unique().to_list() == ["1 Asia/Tokyo NG bands"]
     night = (NOON + timedelta(hours=2), NOON + timedelta(hours=4))  # Midnight in Tokyo is 15:00 UTC.
     with tokyo.tables.connect() as connection:
-        related = load_overlapping(tokyo, *night).relate(connection).pl()
+        overlapping = load_overlapping(tokyo, *night)
+        related = overlapping.relate(connection).pl()
     assert related["local_date"].unique().sort().to_list() == DAYS[:2]
 
 
@@ -184,7 +207,7 @@ def test_bounds_may_be_the_ends_of_the_calendar(lake: Lake) -> None:
     assert build_profiles(lake=lake, since=built.built[0], until=date.max).kept == built.built
     assert build_profiles(lake=lake, since=date(1, 1, 2), until=built.built[-1]).kept == built.built
     assert build_profiles(lake=lake, since=date.max, until=date.max).kept == ()
-    assert load_days(open_desk(lake), date.min, date.max).computed.is_empty()
+    assert load_days(open_desk(lake), date.min, date.max).computed == ()
 
 
 def test_a_broken_file_is_reported(lake: Lake) -> None:

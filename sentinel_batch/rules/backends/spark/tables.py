@@ -99,7 +99,9 @@ def read_profiles(session: SparkSession, desk: Desk, since: datetime, until: dat
         stored = _read_version(session, desk, PROFILES.name).where(f"local_date IN ({listed})")
     else:
         stored = _read_files(session, desk, PROFILES.name, days.files)
-    return stored if days.computed.is_empty() else stored.unionByName(send(session, days.computed, PROFILES.columns))
+    if not days.computed:
+        return stored
+    return stored.unionByName(send(session, days.scan_computed().collect(), PROFILES.columns))
 
 
 def send(session: SparkSession, rows: pl.DataFrame, kinds: Mapping[str, str]) -> DataFrame:
