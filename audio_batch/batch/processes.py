@@ -24,6 +24,9 @@ THREAD_LIMITS = (
     "POLARS_MAX_THREADS",
 )
 """Variables that are set to 1 for workers: the recordings are the parallelism."""
+KEPT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 26), "MALLOC_TRIM_THRESHOLD_": str(1 << 28)}
+"""Keeps the C library from giving the memory of each array back to the system and asking for it again: thousands of
+page faults for each segment, up to a fifth of the time. Nothing where another C library is in use."""
 
 _PACKAGE_PARENT = str(Path(__file__).resolve().parents[2])
 
@@ -121,7 +124,8 @@ def make_environment() -> dict[str, str]:
     """Return the variables of such a process."""
     paths = [_PACKAGE_PARENT, *filter(None, [os.environ.get("PYTHONPATH")])]
     limits = dict.fromkeys(THREAD_LIMITS, "1")
-    return os.environ | limits | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
+    named = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
+    return KEPT_MEMORY | os.environ | limits | named
 
 
 def describe_exit(code: int) -> str:

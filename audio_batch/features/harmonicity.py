@@ -119,10 +119,13 @@ def _cross_correlate(frames: Floats, period: int, sampling_rate: int) -> tuple[F
     curve = irfft(cross, factor * size)[:, : factor * period] * np.float32(factor)
     energy = np.cumsum(np.square(frames, dtype=np.float64), axis=1)
     first = energy[:, period - 1 : period]
-    moving = energy[:, period - 1 : 2 * period] - np.pad(energy[:, :period], ((0, 0), (1, 0)))
-    moving = moving[:, : period + 1]
-    weights = np.linspace(0, 1, factor, endpoint=False)
-    # The energy between two samples is interpolated in a line: it changes slowly, unlike the correlation.
-    dense = (moving[:, :-1, None] * (1 - weights) + moving[:, 1:, None] * weights).reshape(len(frames), -1)
-    normalized: Floats = (curve / np.sqrt(np.maximum(first * dense, 1e-20))).astype(np.float32)
+    moving = energy[:, period - 1 : 2 * period].copy()
+    moving[:, 1:] -= energy[:, :period]
+    dense = np.empty((len(frames), period, factor))
+    dense[:, :, 0] = moving[:, :-1]
+    if factor == 2:
+        # The energy between two samples is interpolated in a line: it changes slowly, unlike the correlation.
+        dense[:, :, 1] = (moving[:, :-1] + moving[:, 1:]) / 2
+    energies = first * dense.reshape(len(frames), -1)
+    normalized: Floats = (curve / np.sqrt(np.maximum(energies, 1e-20))).astype(np.float32)
     return normalized, factor

@@ -46,10 +46,12 @@ def measure_phase(spectrum: Spectrum) -> dict[str, float]:
     delays = measure_group_delay(view)[active]
     cepstra = delays @ make_cosine_basis(delays.shape[1], COEFFICIENTS)
     summary = summarize_columns([f"modgd_{i:02d}" for i in range(COEFFICIENTS)], cepstra)
-    size, low = np.abs(view.deviation), view.split
-    summary |= summarize("if_deviation", _average_cells(size, view.loud)[active])
-    summary |= summarize("if_deviation_low", _average_cells(size[:, :low], view.loud[:, :low])[active])
-    summary |= summarize("if_deviation_high", _average_cells(size[:, low:], view.loud[:, low:])[active])
+    # Products instead of choices, here and below: they take a tenth of the time of numpy.where.
+    loud = view.loud.astype(np.float32)
+    size, low = np.abs(view.deviation) * loud, view.split
+    summary |= summarize("if_deviation", _average_cells(size, loud)[active])
+    summary |= summarize("if_deviation_low", _average_cells(size[:, :low], loud[:, :low])[active])
+    summary |= summarize("if_deviation_high", _average_cells(size[:, low:], loud[:, low:])[active])
     coherence = measure_coherence(view)[active[1:] & active[:-1]]
     return summary | summarize_columns(["phase_coherence_low", "phase_coherence_high"], coherence)
 
@@ -117,7 +119,7 @@ def measure_group_delay(view: PhaseView) -> Floats:
     keep = make_cosine_basis(level.shape[1], max(8, round(2 * SMOOTHING_QUEFRENCY * UPPER_FREQUENCY)))
     # Divided by the smoothed and not by the plain spectrum: zeros near the unit circle would make spikes.
     delay = product * np.exp(-GAMMA * ((level @ keep) @ keep.T))
-    compressed: Floats = np.sign(delay) * np.abs(delay) ** np.float32(ALPHA)
+    compressed: Floats = np.copysign(np.abs(delay) ** np.float32(ALPHA), delay)
     return compressed
 
 
@@ -131,17 +133,17 @@ def measure_coherence(view: PhaseView) -> Floats:
     advance = view.plain[1:] * np.conj(view.plain[:-1])
     frequency = view.frequencies + (view.deviation[1:] + view.deviation[:-1]) / 2
     turn = np.float32(2 * np.pi * view.spectrum.hop / view.spectrum.sampling_rate) * frequency
-    weighted = np.where(view.tops[:-1] & view.loud[1:], advance, 0)
+    weighted = advance * (view.tops[:-1] & view.loud[1:]).astype(np.float32)
     back = np.empty_like(weighted)
     back.real, back.imag = np.cos(turn), -np.sin(turn)
     aligned, halves = weighted * back, (slice(view.split), slice(view.split, None))
     return np.stack([_average_coherence(aligned[:, half], weighted[:, half]) for half in halves], axis=1)
 
 
-def _average_cells(values: Floats, loud: Mask) -> Floats:
+def _average_cells(values: Floats, loud: Floats) -> Floats:
+    """Return the mean of values that are 0 where `loud` is, over the other cells, where `loud` is 1."""
     counts = loud.sum(axis=1)
-    total = np.where(loud, values, 0).sum(axis=1)
-    return np.where(counts > 0, total / np.maximum(counts, 1), NAN).astype(np.float32)
+    return np.where(counts > 0, values.sum(axis=1) / np.maximum(counts, 1), NAN).astype(np.float32)
 
 
 def _average_coherence(aligned: Complexes, weighted: Complexes) -> npt.NDArray[np.float32]:

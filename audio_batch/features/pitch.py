@@ -182,20 +182,18 @@ def _find_path(frequency: Doubles, strength: Doubles) -> Doubles:
     frequency, strength = frequency[:, :used], strength[:, :used]
     voiced = frequency > 0
     octaves = np.log2(np.where(voiced, frequency, 1.0))
-    jumps = OCTAVE_JUMP_COST * np.abs(octaves[1:, None, :] - octaves[:-1, :, None])
-    same = voiced[1:, None, :] == voiced[:-1, :, None]
+    # From frame to frame: to the candidate of the row, from that of the column.
+    jumps = OCTAVE_JUMP_COST * np.abs(octaves[1:, :, None] - octaves[:-1, None, :])
+    same = voiced[1:, :, None] == voiced[:-1, None, :]
     # Voiceless to voiceless costs nothing; changing between the two has a fixed price, whatever the pitch.
-    costs = np.where(same, np.where(voiced[1:, None, :], jumps, 0), VOICING_COST)
-    total = strength[0]
-    origins = np.empty(costs.shape[:2], dtype=np.intp)
-    places = np.arange(used)
-    for step, cost in enumerate(costs):
-        reached = total[:, None] - cost
-        origins[step] = reached.argmax(axis=0)
-        total = reached[origins[step], places] + strength[step + 1]
+    costs = np.where(same, np.where(voiced[1:, :, None], jumps, 0), VOICING_COST)
+    total, reached = strength[0], np.empty_like(costs)
+    for cost, gained, ways in zip(costs, strength[1:], reached, strict=True):
+        np.subtract(total, cost, out=ways)
+        total = np.maximum.reduce(ways, axis=1) + gained
     path = [int(total.argmax())]
     # Viterbi: each frame remembers where its best path came from, and the path is read backwards.
-    for origin in origins[::-1]:
-        path.append(int(origin[path[-1]]))
+    for origin in reached.argmax(axis=2)[::-1].tolist():
+        path.append(origin[path[-1]])
     chosen = frequency[np.arange(len(path)), path[::-1]]
     return np.where(chosen > 0, chosen, np.nan)

@@ -64,7 +64,7 @@ def measure_shapes(spectrum: Spectrum) -> Floats:
         np.sqrt(np.maximum(second / mass - np.square(centroid), 0)),
         frequencies[(sums >= np.float32(ROLLOFF_SHARE) * sums[:, -1:]).argmax(axis=1)],
         np.exp(np.log(floored).mean(axis=1)) / floored.mean(axis=1),
-        spectrum.decibels[active, band] @ line,
+        spectrum.decibels[:, band][active] @ line,
     ]
     return np.concatenate([np.stack(columns, axis=1), measure_contrast(spectrum).T], axis=1).astype(np.float32)
 
