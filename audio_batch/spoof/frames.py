@@ -295,19 +295,21 @@ def _solve_prediction(
     correlation: NDArray[np.float64],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Run the Levinson-Durbin recursion on all frames at once: predictors, reflection coefficients, errors."""
-    frames, order = correlation.shape[0], correlation.shape[1] - 1
+    # One row for each lag: what is done to all frames at once lies side by side in memory.
+    lags = np.ascontiguousarray(correlation.T)
+    order = len(lags) - 1
     # A little white noise keeps the recursion stable on pure tones and digital silence.
-    error = correlation[:, 0] * (1 + 1e-6) + 1e-9
-    predictor = np.zeros((frames, order + 1))
-    predictor[:, 0] = 1
-    reflection = np.zeros((frames, order))
+    error = lags[0] * (1 + 1e-6) + 1e-9
+    predictor = np.zeros_like(lags)
+    predictor[0] = 1
+    reflection = np.empty_like(lags[1:])
     for i in range(1, order + 1):
-        k = -np.einsum("fi,fi->f", predictor[:, :i], correlation[:, i:0:-1]) / error
-        reflection[:, i - 1] = k
-        predictor[:, 1 : i + 1] += k[:, None] * predictor[:, i - 1 :: -1][:, :i]
+        k = -np.einsum("if,if->f", predictor[:i], lags[i:0:-1]) / error
+        reflection[i - 1] = k
+        predictor[1 : i + 1] += k * predictor[i - 1 :: -1][:i]
         # Rounding can push a reflection past 1, after which the error would turn negative.
         error = error * np.maximum(1 - k * k, 1e-9)
-    return predictor, reflection, error
+    return predictor.T, reflection.T, error
 
 
 def _predict(spectra: NDArray[np.complex64], power: Array) -> tuple[Array, Array, Array]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -276,12 +276,22 @@ def _correlate(bands: Array) -> Array:
 def _measure_modulation(spectra: Spectra) -> Parts:
     """Share of each band's movement at syllable rate, phoneme rate and faster."""
     bands = spectra.groups[:, ::2]
-    window = np.hanning(len(bands)).astype(np.float32)[:, None]
+    window = _hann(len(bands))[:, None]
     power = measure_power(rfft((bands - bands.mean(axis=0)) * window, n=max(256, len(bands)), axis=0))
-    hz = np.linspace(0, 0.5 / HOP_SECONDS, len(power))
-    places = np.searchsorted(hz, MODULATION_HZ)
+    places = _place_rhythms(len(power))
     shares = np.stack([power[first:last].sum(axis=0) for first, last in pairwise(places)])
     return {"modulation": np.log(shares / (power.sum(axis=0) + EPS) + 1e-5)}
+
+
+@lru_cache(maxsize=512)
+def _hann(size: int) -> Array:
+    return np.hanning(size).astype(np.float32)
+
+
+@lru_cache(maxsize=512)
+def _place_rhythms(bins: int) -> tuple[int, ...]:
+    """Return the bins of a modulation spectrum at which the ranges of rhythms begin and end."""
+    return tuple(np.searchsorted(np.linspace(0, 0.5 / HOP_SECONDS, bins), MODULATION_HZ).tolist())
 
 
 def _measure_fine_structure(spectra: Spectra) -> Parts:

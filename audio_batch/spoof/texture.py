@@ -5,6 +5,8 @@ Vocoders draw speech frame by frame from a coarser description; what they fill i
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,11 +42,15 @@ def measure_texture(picture: Picture | Layers) -> dict[str, Array]:
     mean = layers.mean(axis=2)
     centred = layers - mean[:, :, None]
     spread = np.sqrt(_mean_product(centred, centred))
-    named = dict(zip(_names("mean", LAYERS[1:]), _average(mean[1:]), strict=True))
-    named |= _measure_shape(centred, spread)
-    named |= _measure_neighbours(centred, spread * spread + np.float32(1e-4))
-    named |= _measure_by_level(layers, centred[0] > 0.5 * spread[0][:, None])
-    return named | _measure_jumps(layers[0])
+    loud = centred[0] > 0.5 * spread[0][:, None]
+    parts = [
+        mean[1:],
+        *_measure_shape(centred, spread),
+        *_measure_neighbours(centred, spread * spread + np.float32(1e-4)),
+        *_measure_by_level(layers, loud),
+        _measure_jumps(layers[0]),
+    ]
+    return dict(zip(_list_stems(), _average(np.concatenate(parts)), strict=True))
 
 
 def word_texture(stem: str) -> str | None:
@@ -59,54 +65,62 @@ def _drop_pauses(layers: Array) -> Array:
     level = layers[0].mean(axis=0)
     # A high quantile and not the maximum: one click must not turn all of the speech into pauses.
     keep = level > np.quantile(level, 0.95) - PAUSE_RANGE
-    return layers[:, :, keep] if keep.sum() >= FEWEST_FRAMES else layers
+    return layers[:, :, keep] if np.count_nonzero(keep) >= FEWEST_FRAMES else layers
 
 
-def _measure_shape(centred: Array, spread: Array) -> dict[str, Array]:
+@cache
+def _list_stems() -> tuple[str, ...]:
+    """Return the names of the statistics in the order in which they are measured."""
+    lagged = [f"{measure}{lag}" for lag in LAGS for measure in ("memory", "kinship")]
+    every = ["spread", "skewness", "kurtosis", *lagged, "coupling"]
+    named = [(what, layer) for what in every for layer in LAYERS]
+    phases = [(what, layer) for what in ("mean", "loud", "quiet") for layer in LAYERS[1:]]
+    pairs = [*phases[:2], *named, *phases[2:]]
+    jumps = [f"{jump}_{what}" for what in ("mean", "spread") for jump in ("flicker", "raggedness")]
+    return tuple(f"texture_{name}" for name in [*("_".join(pair) for pair in pairs), *jumps])
+
+
+def _measure_shape(centred: Array, spread: Array) -> tuple[Array, Array, Array]:
+    """Return spread, skewness and kurtosis, each of shape (layers, bins)."""
     squared, variance = centred * centred, spread * spread + np.float32(1e-4)
     # The small terms matter in silent bins only, where a ratio of two tiny numbers would be noise.
     skewness = _mean_product(squared, centred) / (spread**3 + np.float32(1e-3))
-    kurtosis = _mean_product(squared, squared) / variance**2
-    shapes = {"spread": spread, "skewness": skewness, "kurtosis": kurtosis}
-    return {n: row for what, a in shapes.items() for n, row in zip(_names(what), _average(a), strict=True)}
+    return spread, skewness, _mean_product(squared, squared) / variance**2
 
 
-def _measure_neighbours(centred: Array, variance: Array) -> dict[str, Array]:
+def _measure_neighbours(centred: Array, variance: Array) -> list[Array]:
     """Correlations of each bin with itself some frames later, with bins some places higher, and between layers."""
-    named: dict[str, Array] = {}
+    found: list[Array] = []
     for lag in LAGS:
         memory = _mean_product(centred[:, :, lag:], centred[:, :, :-lag], centred.shape[2]) / variance
-        kinship = _mean_product(centred[:, lag:], centred[:, :-lag]) / np.sqrt(variance[:, lag:] * variance[:, :-lag])
-        # The highest bins have no neighbour above; padding keeps all arrays alike for the average over bands.
-        kinship = np.pad(kinship, ((0, 0), (0, lag)))
-        named |= dict(zip(_names(f"memory{lag}"), _average(memory), strict=True))
-        named |= dict(zip(_names(f"kinship{lag}"), _average(kinship), strict=True))
+        # The highest bins have no neighbour above.
+        kinship = np.zeros_like(memory)
+        product = _mean_product(centred[:, lag:], centred[:, :-lag])
+        kinship[:, :-lag] = product / np.sqrt(variance[:, lag:] * variance[:, :-lag])
+        found += [memory, kinship]
     pairs = [
         _mean_product(centred[a], centred[b]) / np.sqrt(variance[a] * variance[b]) for a, b in ((0, 1), (0, 2), (1, 2))
     ]
-    return named | dict(zip(_names("coupling"), _average(np.stack(pairs)), strict=True))
+    return [*found, np.stack(pairs)]
 
 
-def _measure_by_level(layers: Array, loud: NDArray[np.bool_]) -> dict[str, Array]:
+def _measure_by_level(layers: Array, loud: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Return the means of the phase layers where a bin is loud, and where it is quiet, each of shape (2, bins)."""
     weights = loud.astype(np.float32)
     # The added ones keep a bin without loud, or without quiet, frames from dividing by 0.
     frames, louds = layers.shape[2], weights.sum(axis=1) + 1
     sums, inside = layers[1:].sum(axis=2), np.einsum("kft,ft->kf", layers[1:], weights)
-    named = dict(zip(_names("loud", LAYERS[1:]), _average(inside / louds), strict=True))
-    quiet = (sums - inside) / (frames - louds + 2)
-    return named | dict(zip(_names("quiet", LAYERS[1:]), _average(quiet), strict=True))
+    return inside / louds, (sums - inside) / (frames - louds + 2)
 
 
-def _measure_jumps(level: Array) -> dict[str, Array]:
-    over_time = np.abs(np.diff(level, axis=1))
-    over_bins = np.pad(np.abs(np.diff(level, axis=0)), ((0, 1), (0, 0)))
-    jumps = {"flicker_mean": over_time, "raggedness_mean": over_bins}
-    named = {f"texture_{name}": _average(jump.mean(axis=1)) for name, jump in jumps.items()}
-    return named | {f"texture_{name[:-4]}spread": _average(jump.std(axis=1)) for name, jump in jumps.items()}
-
-
-def _names(measure: str, layers: tuple[str, ...] = LAYERS) -> list[str]:
-    return [f"texture_{measure}_{layer}" for layer in layers]
+def _measure_jumps(level: Array) -> Array:
+    """Return means of the jumps over time and over bins, and their spreads, shape (4, bins)."""
+    over_time, over_bins = np.abs(level[:, 1:] - level[:, :-1]), np.abs(level[1:] - level[:-1])
+    # The highest bin has no neighbour above.
+    jumps = np.zeros((4, len(level)), dtype=np.float32)
+    jumps[0], jumps[2] = over_time.mean(axis=1), over_time.std(axis=1)
+    jumps[1, :-1], jumps[3, :-1] = over_bins.mean(axis=1), over_bins.std(axis=1)
+    return jumps
 
 
 def _mean_product(a: Array, b: Array, frames: int | None = None) -> Array:
@@ -115,5 +129,12 @@ def _mean_product(a: Array, b: Array, frames: int | None = None) -> Array:
 
 def _average(values: Array) -> Array:
     """Return means over the bins of each band, shape (..., bins) to (..., bands)."""
-    edges = np.linspace(0, values.shape[-1], BANDS + 1).astype(int)
-    return np.asarray(np.add.reduceat(values, edges[:-1], axis=-1) / np.diff(edges), dtype=np.float32)
+    first, counts = _split(values.shape[-1])
+    return np.asarray(np.add.reduceat(values, first, axis=-1) / counts, dtype=np.float32)
+
+
+@cache
+def _split(bins: int) -> tuple[NDArray[np.intp], Array]:
+    """Return first bin and width of each band."""
+    edges = np.linspace(0, bins, BANDS + 1).astype(np.intp)
+    return edges[:-1], np.diff(edges).astype(np.float32)
