@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from audio_batch import segmentation
 from audio_batch.batch.checkpoint import read_result, write_result
 from audio_batch.batch.composition import compose, describe_task
 from audio_batch.batch.settings import Settings
@@ -42,7 +43,7 @@ def analyse(
         findings = Findings(decision=decide(task, settings))
     else:
         begin({"row": known, "seconds": estimate_seconds(task)})
-        with keep_samples(task.path):
+        with keep_samples(task.path), segmentation.keep_decisions():
             findings = run_stages(task, settings, identity.value.sha256)
     result = compose(known, findings, identity.failure)
     result["recording"] |= {"processing_seconds": time.monotonic() - started, "resumed": False}

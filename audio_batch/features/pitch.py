@@ -176,17 +176,20 @@ def _rank_candidates(rows: Indices, heights: Floats, lags: Floats) -> tuple[Indi
 
 
 def _find_path(frequency: Doubles, strength: Doubles) -> Doubles:
-    """Return the frequencies (NaN = voiceless) of the path that wins most strength after the cost of its jumps."""
+    """Return the frequencies (NaN = voiceless) of the path that wins most strength after the cost of its jumps.
+
+    The first candidate of each frame is the voiceless one, as in `_find_candidates`.
+    """
     # Most frames have few candidates, and most columns nobody.
     used = int(np.isfinite(strength).any(axis=0).sum())
     frequency, strength = frequency[:, :used], strength[:, :used]
-    voiced = frequency > 0
-    octaves = np.log2(np.where(voiced, frequency, 1.0))
+    octaves = np.log2(np.where(frequency > 0, frequency, 1.0))
     # From frame to frame: to the candidate of the row, from that of the column.
-    jumps = OCTAVE_JUMP_COST * np.abs(octaves[1:, :, None] - octaves[:-1, None, :])
-    same = voiced[1:, :, None] == voiced[:-1, None, :]
+    costs = octaves[1:, :, None] - octaves[:-1, None, :]
+    np.multiply(OCTAVE_JUMP_COST, np.abs(costs, out=costs), out=costs)
     # Voiceless to voiceless costs nothing; changing between the two has a fixed price, whatever the pitch.
-    costs = np.where(same, np.where(voiced[1:, :, None], jumps, 0), VOICING_COST)
+    costs[:, 0], costs[:, :, 0] = VOICING_COST, VOICING_COST
+    costs[:, 0, 0] = 0
     total, reached = strength[0], np.empty_like(costs)
     for cost, gained, ways in zip(costs, strength[1:], reached, strict=True):
         np.subtract(total, cost, out=ways)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil, floor
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,8 +53,7 @@ class _Periods:
         return self.values[index] + (place - index) * (self.values[index + 1] - self.values[index])
 
 
-@dataclass(frozen=True, slots=True)
-class _Match:
+class _Match(NamedTuple):
     time: float
     correlation: float
     peak: float
@@ -183,11 +183,14 @@ def _match_period(wave: _Waveform, time: float, direction: int, period: float) -
     product = np.correlate(wave.samples[low : high + length], wave.samples[start : start + length], "valid")
     norm = wave.energy[low + length : high + length + 1] - wave.energy[low : high + 1]
     norm *= wave.energy[start + length] - wave.energy[start]
-    curve = product / np.sqrt(np.maximum(norm, 1e-30))
+    # In place: this is done for each period of a voice.
+    curve = np.divide(product, np.sqrt(np.maximum(norm, 1e-30, out=norm), out=norm), out=product)
     best = _find_peak(curve)
     if best is None:
         return None
-    before, here, after = (float(curve[place]) if place >= 0 else 0.0 for place in (best - 1, best, best + 1))
+    before, here, after = (
+        curve[best - 1 : best + 2].tolist() if best > 0 else [0.0, 0.0, *curve[: best + 2].tolist()][-3:]
+    )
     bend, slope = 2 * here - before - after, 0.5 * (after - before)
     shift = slope / bend if bend else 0.0
     place = low + best

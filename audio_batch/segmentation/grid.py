@@ -7,7 +7,9 @@ of the recording, not on the pieces that it was read in, so the pieces cannot ch
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,4 +57,43 @@ class Block:
         if not np.isfinite(samples).all():
             samples = np.nan_to_num(samples, nan=0, posinf=0, neginf=0)
         skipped = self.first - self.start // count_hop(sampling_rate)
-        return detect(samples, sampling_rate)[skipped : skipped + self.last - self.first]
+        return _detect_once(samples, sampling_rate, detect)[skipped : skipped + self.last - self.first]
+
+
+@dataclass(frozen=True)
+class _Detected:
+    """What a detector said of some samples."""
+
+    samples: Signal
+    sampling_rate: int
+    detect: Detector
+    frames: Frames
+
+
+_KEPT_BLOCKS = 4
+"""Blocks whose decisions are kept: those of a short recording, which each step sees whole. A megabyte each at 8 kHz."""
+_DETECTED: ContextVar[list[_Detected] | None] = ContextVar("detected", default=None)
+
+
+@contextmanager
+def keep_decisions() -> Iterator[None]:
+    """Ask a detector only once about the same samples inside the ``with`` block: each step of an analysis asks."""
+    token = _DETECTED.set([])
+    try:
+        yield
+    finally:
+        _DETECTED.reset(token)
+
+
+def _detect_once(samples: Signal, sampling_rate: int, detect: Detector) -> Frames:
+    kept = _DETECTED.get()
+    if kept is None:
+        return detect(samples, sampling_rate)
+    for known in kept:
+        alike = known.detect is detect and known.sampling_rate == sampling_rate
+        if alike and np.array_equal(known.samples, samples):
+            return known.frames
+    frames = detect(samples, sampling_rate)
+    if len(kept) < _KEPT_BLOCKS:
+        kept.append(_Detected(samples.copy(), sampling_rate, detect, frames))
+    return frames
