@@ -1,8 +1,8 @@
 """The default chain on real speech against an older revision: ``python -m benchmarks.audio_speed [FOLDER]``.
 
 What `audio run` does with each recording (validate, score, route, measure the worst segments), in one process with one
-thread, by processor time; the older revision is checked out into a temporary worktree, and the two take turns on the
-same files. FOLDER holds real recordings of human speech (any format, below it); 8 kHz mu-law calls of `LENGTHS` are
+thread, by processor time, each in the environment that its own `audio run` gives a worker; the older revision is checked
+out into a temporary worktree, and the two take turns on the same files. FOLDER holds real recordings of human speech (any format, below it); 8 kHz mu-law calls of `LENGTHS` are
 joined from them, one folder after the other, and the sample recordings are taken as they are. A call made by the
 tests' synthesiser stands beside them: it is easier, as it has fewer voiced stretches and the same everywhere.
 
@@ -21,15 +21,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results" / "audio_speed.md"
 ROOT = Path(__file__).parents[1]
-LENGTHS = {25: 8, 60: 6, 300: 3}
+LENGTHS = {5: 16, 25: 8, 60: 6, 300: 3}
 """Seconds of a call, and how many such calls."""
 TURNS = 5
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
+_ASK_ENVIRONMENT = (
+    "import json; from audio_batch.batch.processes import make_environment as make; print(json.dumps(make()))"
+)
 
 
 def measure_chain(files: list[str]) -> dict[str, float]:
@@ -98,12 +101,20 @@ def check_out(revision: str) -> Iterator[Path]:
             subprocess.run([*git, "remove", "--force", str(place)], check=True, capture_output=True)
 
 
+@cache
+def read_environment(tree: Path) -> dict[str, str]:
+    """Return the variables that the code of a tree gives its workers."""
+    command, plain = [sys.executable, "-P", "-c", _ASK_ENVIRONMENT], os.environ | {"PYTHONPATH": str(tree)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=plain)
+    asked: dict[str, str] = json.loads(done.stdout)
+    return asked | {"PYTHONPATH": str(tree)}
+
+
 def run_case(tree: Path, files: list[str]) -> dict[str, float]:
     """Measure the code of a tree in a process of its own."""
     # -P: this folder has modules that are called as ones of the standard library.
     command = [sys.executable, "-P", str(Path(__file__).resolve()), "--case", *files]
-    environment = os.environ | _ONE_THREAD | {"PYTHONPATH": str(tree)}
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=read_environment(tree))
     answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return answer
 

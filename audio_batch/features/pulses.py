@@ -188,9 +188,8 @@ def _match_period(wave: _Waveform, time: float, direction: int, period: float) -
     best = _find_peak(curve)
     if best is None:
         return None
-    before, here, after = (
-        curve[best - 1 : best + 2].tolist() if best > 0 else [0.0, 0.0, *curve[: best + 2].tolist()][-3:]
-    )
+    # Ahead of the curve there is nothing.
+    before, here, after = [0.0, 0.0, *curve[max(best - 1, 0) : best + 2].tolist()][-3:]
     bend, slope = 2 * here - before - after, 0.5 * (after - before)
     shift = slope / bend if bend else 0.0
     place = low + best

@@ -34,16 +34,17 @@ def draw_layers(power: Layers, steadiness: Layers, evenness: Layers) -> Layers:
         bin relative to its own mean over time, so that the channel's frequency response and the level drop out.
     """
     logarithm = np.log(power + np.float32(DYNAMIC_RANGE * power.max() + 1e-9))
-    layers = np.empty((3, power.shape[1], power.shape[0]), dtype=np.float32)
-    np.multiply((logarithm - logarithm.mean(axis=0)).T, np.float32(1 / 3), out=layers[0])
-    layers[1], layers[2] = steadiness.T, evenness.T
+    # A frame's three layers lie side by side in memory, as those who look at it take whole frames.
+    frames = np.empty((power.shape[0], 3, power.shape[1]), dtype=np.float32)
+    np.multiply(logarithm - logarithm.mean(axis=0), np.float32(1 / 3), out=frames[:, 0])
+    frames[:, 1], frames[:, 2] = steadiness, evenness
     # Nothing is predicted from frames before the segment.
-    layers[1, :, :2] = 0
-    layers *= LEVELS_PER_UNIT
-    np.rint(layers, out=layers)
-    return np.clip(layers, -127, 127, out=layers)
+    frames[:2, 1] = 0
+    frames *= LEVELS_PER_UNIT
+    np.rint(frames, out=frames)
+    return np.clip(frames, -127, 127, out=frames).transpose(1, 2, 0)
 
 
 def compress_picture(layers: Layers) -> Picture:
     """Return layers as small numbers, for a network."""
-    return layers.astype(np.int8)
+    return layers.astype(np.int8, order="C")
