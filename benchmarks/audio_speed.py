@@ -1,10 +1,11 @@
 """The default chain on real speech against an older revision: ``python -m benchmarks.audio_speed [FOLDER]``.
 
 What `audio run` does with each recording (validate, score, route, measure the worst segments), in one process with one
-thread, by processor time, each in the environment that its own `audio run` gives a worker; the older revision is checked
-out into a temporary worktree, and the two take turns on the same files. FOLDER holds real recordings of human speech (any format, below it); 8 kHz mu-law calls of `LENGTHS` are
-joined from them, one folder after the other, and the sample recordings are taken as they are. A call made by the
-tests' synthesiser stands beside them: it is easier, as it has fewer voiced stretches and the same everywhere.
+thread, by processor time, each in the environment that its own `audio run` gives a worker; the older revision is
+checked out into a temporary worktree, and the two take turns on the same files. FOLDER holds real recordings of human
+speech (any format, below it); 8 kHz mu-law calls of `LENGTHS` are joined from them, one folder after the other, and the
+sample recordings are taken as they are. A call made by the tests' synthesiser stands beside them: it is easier, as it
+has fewer voiced stretches and the same everywhere.
 
 Writes ``benchmarks/results/audio_speed.md`` and prints it.
 """

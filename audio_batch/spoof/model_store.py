@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from audio_batch.errors import AudioUsageError
-from audio_batch.spoof.model import Model, list_shipped, load_model, write_model
+from audio_batch.spoof.model import RATES, Model, find_folder, list_shipped, load_model, write_model
 from audio_batch.spoof.model_names import NAME_FORM, find_added
 from audio_batch.spoof.plugged import ONNX, hash_edition
+from audio_batch.spoof.segment_scorer import SEGMENT_SECONDS
 from batch_base.shell import quote_word
 
 
@@ -32,7 +33,8 @@ class AddedModel:
     sha256
         Of the network's file; empty for a model that was trained here.
     card
-        Keys and values of its card; empty for a model that was trained here.
+        Keys and values of its card. Of a model over statistics only ``sample_rate``, ``window`` and, where its
+        ``MODEL_CARD.md`` states one, ``licence``.
     calibrated
         Whether its scores are likelihood ratios; as long as they are not, every label is withheld.
     humans, synthetics
@@ -107,6 +109,11 @@ def list_models(store: str | PathLike[str]) -> list[AddedModel]:
     place = Path(store)
     folders = sorted(path for path in place.iterdir() if path.is_dir()) if place.is_dir() else []
     return [_describe(path) for path in folders if re.fullmatch(NAME_FORM, path.name)]
+
+
+def list_shipped_models() -> list[AddedModel]:
+    """Return what is known of the models that come with the package, by name."""
+    return [_describe(find_folder(name)) for name in list_shipped()]
 
 
 def describe_model(name: str, *, store: str | PathLike[str]) -> AddedModel:
@@ -220,7 +227,8 @@ def _describe(folder: Path) -> AddedModel:
         scorers = list(document["channels"].values())
         plugged = next((stored for stored in scorers if stored.get("kind") == ONNX), None)
         if plugged is None:
-            return replace(about, version=document["version"], calibrated=True)
+            card = _read_own_card(folder, document)
+            return replace(about, version=document["version"], card=card, calibrated=True)
         humans, synthetics = plugged["fitted_on"]
         return replace(
             about,
@@ -233,3 +241,15 @@ def _describe(folder: Path) -> AddedModel:
         )
     except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         return replace(about, problem=f"model.json is missing or damaged: {type(error).__name__}: {error}")
+
+
+def _read_own_card(folder: Path, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a model over statistics says of itself, under the names that the card of a network has."""
+    facts = {
+        "sample_rate": max(RATES[name] for name in document["channels"]),
+        "window": document.get("segments", {}).get("seconds", SEGMENT_SECONDS),
+    }
+    place = folder / "MODEL_CARD.md"
+    text = place.read_text(encoding="utf-8") if place.is_file() else ""
+    stated = re.search(r"^- \*\*Licence\.\*\* ([\w.+-]*\w)", text, re.MULTILINE)
+    return facts | ({"licence": stated[1]} if stated else {})

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from sentinel_batch.reporting.evidence import LONGEST_WINDOW
+from sentinel_batch.reporting.evidence import begin_window
 from sentinel_batch.reporting.text import clip, localise, tell_number, tell_time, visible
 
 NOTE_LENGTH = 200
@@ -127,8 +127,7 @@ def _end_window(start: str | None, end: str | None) -> tuple[str | None, str | N
     if start is None or end is None:
         return start, end
     with suppress(ValueError):
-        earliest = datetime.fromisoformat(end) - LONGEST_WINDOW
-        return max(datetime.fromisoformat(start), earliest).isoformat(), end
+        return begin_window(datetime.fromisoformat(start), datetime.fromisoformat(end)).isoformat(), end
     return start, end
 
 

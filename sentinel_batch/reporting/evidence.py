@@ -35,8 +35,14 @@ _MOMENT = pl.col("call_timestamp")
 
 def end_windows(alerts: pl.DataFrame) -> pl.DataFrame:
     """Return alerts with the windows that are told: the last part of one that is longer than :data:`LONGEST_WINDOW`."""
-    start, earliest = pl.col("window_start"), pl.col("window_end") - LONGEST_WINDOW
-    return alerts.with_columns(pl.when(start < earliest).then(earliest).otherwise(start).alias("window_start"))
+    windows = alerts.select("window_start", "window_end").iter_rows()
+    told = [begin_window(start, end) if start and end else start for start, end in windows]
+    return alerts.with_columns(pl.Series("window_start", told, dtype=alerts.schema["window_start"]))
+
+
+def begin_window(start: datetime, end: datetime) -> datetime:
+    """Return from when on a window is told: from its start, or the last :data:`LONGEST_WINDOW` of a longer one."""
+    return max(start, end - LONGEST_WINDOW)
 
 
 def read_suspect_calls(tables: Snapshot, alerts: pl.DataFrame, period: Period) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from onnx_networks import write_card, write_network
 
 from audio_batch.errors import AudioUsageError, ModelError
 from audio_batch.spoof import add_model, describe_model, list_models, load_model, remove_model
+from audio_batch.spoof.model import DEFAULT_MODEL, find_folder, list_shipped
 from audio_batch.spoof.model_names import find_added
-from audio_batch.spoof.model_store import AddedModel
+from audio_batch.spoof.model_store import AddedModel, list_shipped_models
 
 
 def add(folder: Path, **options: object) -> AddedModel:
@@ -114,8 +116,23 @@ def test_cards_that_are_no_toml(tmp_path: Path) -> None:
 
 
 def test_a_model_that_was_trained_here_can_be_added_too(tmp_path: Path) -> None:
-    from audio_batch.spoof.model import find_folder
-
     added = add_model(find_folder(None), store=tmp_path / "store", name="mine")
-    assert (added.version, added.calibrated, added.card) == ("mine", True, None)
+    assert (added.version, added.calibrated, added.card) == ("mine", True, {"sample_rate": 8000, "window": 4.0})
     assert json.loads((tmp_path / "store" / "mine" / "model.json").read_text())["version"] == "mine"
+
+
+def test_shipped_models_say_licence_rate_and_window_themselves() -> None:
+    shipped = {one.name: one.card for one in list_shipped_models()}
+    assert set(shipped) == set(list_shipped()) and DEFAULT_MODEL in shipped
+    assert all(card == {"sample_rate": 8000, "window": 4.0, "licence": "MIT"} for card in shipped.values())
+
+
+def test_a_folder_without_a_written_card_has_no_licence(tmp_path: Path) -> None:
+    place = tmp_path / "store" / "copied"
+    shutil.copytree(find_folder(DEFAULT_MODEL), place)
+    (place / "MODEL_CARD.md").write_text("# Model card\n\n- **Licence.** Apache-2.0, as its makers say.\n")
+    [stated] = list_models(place.parent)
+    (place / "MODEL_CARD.md").unlink()
+    [silent] = list_models(place.parent)
+    assert stated.card is not None and silent.card is not None
+    assert (stated.card["licence"], silent.card) == ("Apache-2.0", {"sample_rate": 8000, "window": 4.0})

@@ -18,6 +18,7 @@ from sentinel_batch.desk import Desk
 from sentinel_batch.lake import Lake
 from sentinel_batch.reporting import chart_box, write_report
 from sentinel_batch.reporting.document import load_schema
+from sentinel_batch.reporting.drill_downs import prepare_evidence
 from sentinel_batch.reporting.evidence import end_windows
 
 HOSTILE = "<b>KAN007</b>"
@@ -79,6 +80,10 @@ def test_of_a_long_window_the_end_is_told() -> None:
     alerts = pl.DataFrame({"window_start": [*starts, None], "window_end": [end] * 5})
     told = [None if start is None else (end - start).days for start in end_windows(alerts)["window_start"]]
     assert told == [1, 28, 28, 28, None]
+    nothing = dict.fromkeys(("evidence", "rule_version", "run_id", "disposition", "reviewer_notes"))
+    row = {"id": 1, "parameters": {}, "rule_evidence": {}, "window_start": starts[3].isoformat(), **nothing}
+    shown = prepare_evidence([{**row, "window_end": end.isoformat()}], "UTC")["alerts"][1]["w"]
+    assert shown == ["2026-05-04 00:00:00", "2026-06-01 00:00:00"]
 
 
 def test_a_strip_begins_and_ends_with_its_sim(box: BoxFile) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sentinel_batch.cli.audio.models.places import Models, describe_calibration, find_store
 from sentinel_batch.cli.output import Column
 from sentinel_batch.cli.session import Session, with_session
+
+if TYPE_CHECKING:
+    from audio_batch import AddedModel
 
 _COLUMNS = (
     Column("Model"),
@@ -22,21 +25,25 @@ _COLUMNS = (
 def list_added(session: Session, models: Models = None) -> None:
     """List the models that were added, and those that are shipped."""
     from audio_batch import list_models
-    from audio_batch.spoof.model import DEFAULT_MODEL, list_shipped
+    from audio_batch.spoof.model import DEFAULT_MODEL
+    from audio_batch.spoof.model_store import list_shipped_models
 
     added = list_models(find_store(session, models))
-    shipped = list_shipped()
+    shipped = list_shipped_models()
     out = session.output
     if out.as_json:
-        facts = {"models": [one.to_dict() for one in added], "shipped": shipped, "default": DEFAULT_MODEL}
+        facts = {
+            "models": [one.to_dict() for one in added],
+            "shipped": [one.name for one in shipped],
+            "default": DEFAULT_MODEL,
+        }
         out.document({"status": "success", "count": len(added), **facts})
         return
-    rows: list[tuple[Any, ...]] = [(name, "MIT", None, None, "yes, in training", "shipped") for name in shipped]
-    for one in added:
-        card = one.card or {}
-        state = describe_calibration(one) if one.problem is None else one.problem
-        rows.append(
-            (one.name, card.get("licence"), card.get("sample_rate"), card.get("window"), state,
-             card.get("source"))
-        )  # fmt: skip
-    out.table(_COLUMNS, rows)
+    out.table(_COLUMNS, [*(_make_row(one, "shipped") for one in shipped), *map(_make_row, added)])
+
+
+def _make_row(model: AddedModel, source: str | None = None) -> tuple[Any, ...]:
+    card = model.card or {}
+    state = describe_calibration(model) if model.problem is None else model.problem
+    facts = (card.get("licence"), card.get("sample_rate"), card.get("window"))
+    return (model.name, *facts, state, source or card.get("source"))
