@@ -18,7 +18,7 @@ from polars.testing import assert_frame_equal
 from audio_batch.batch import BatchResult, Progress, run
 from audio_batch.batch.analysis import estimate_seconds
 from audio_batch.batch.pool import Worker
-from audio_batch.batch.processes import THREAD_LIMITS, Deadline, make_environment
+from audio_batch.batch.processes import KEPT_MEMORY, THREAD_LIMITS, Deadline, make_environment
 from audio_batch.batch.tasks import Task
 from audio_batch.errors import AudioError
 from tests.audio_batch.batch.batch_samples import assert_same, fill_inbox, find_row, stable, wait_for, write_recording
@@ -156,6 +156,14 @@ def test_workers_have_one_numerical_thread_each(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("OMP_NUM_THREADS", "16")
     assert {make_environment()[name] for name in THREAD_LIMITS} == {"1"}
     assert os.environ["OMP_NUM_THREADS"] == "16"
+
+
+def test_workers_keep_their_memory_unless_the_administrator_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in KEPT_MEMORY:
+        monkeypatch.delenv(name, raising=False)
+    assert KEPT_MEMORY.items() <= make_environment().items()
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000")
+    assert make_environment()["MALLOC_TRIM_THRESHOLD_"] == "1000"
 
 
 def test_workers_that_cannot_start_are_said(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
