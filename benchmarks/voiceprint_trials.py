@@ -87,8 +87,10 @@ def measure_eer(trials: Trials, rounds: int = 300) -> dict[str, float]:
     for _ in range(rounds):
         times = np.bincount(rng.integers(0, len(speakers), len(speakers)), minlength=len(speakers)).astype(np.float32)
         weight = np.where(same, times[left], times[left] * times[right])
-        draws.append(equal_error_rate(flat[same], flat[~same], (weight[same], weight[~same])))
-    low, high = np.quantile(draws, [0.025, 0.975])
+        # With few speakers a draw may hold nobody to be mistaken for: it says nothing.
+        if weight[same].any() and weight[~same].any():
+            draws.append(equal_error_rate(flat[same], flat[~same], (weight[same], weight[~same])))
+    low, high = np.quantile(draws, [0.025, 0.975]) if draws else (np.nan, np.nan)
     figures = {"eer": equal_error_rate(flat[same], flat[~same]), "low": float(low), "high": float(high)}
     return figures | {
         "speakers": len(set(trials.enrolled)),
