@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
 
 from audio_batch.spoof.arrays import open_arrays
 
@@ -22,7 +23,7 @@ DIRECTIONS, FLOOR = 150, 0.5
 """Principal directions that are looked at, and what is added to their variance: the last ones are mostly noise."""
 WIDTH, RIDGE = 0.5, 1.0
 MOST_ROWS = 4000
-"""Rows of training that are kept, drawn by weight: the cost grows with their square."""
+"""Rows of training that are kept unless told otherwise: memory in training grows with their square."""
 ARRAYS = ("centre", "scale", "turn", "places", "pulls")
 HALVED = ("turn", "places")
 """The large ones, kept in 16 bits."""
@@ -88,7 +89,9 @@ def load_kernel(path: Path) -> Kernel:
         return kernel
 
 
-def fit_kernel(values: Array, labels: NDArray[np.integer], weights: NDArray[np.float64], *, seed: int = 0) -> Kernel:
+def fit_kernel(
+    values: Array, labels: NDArray[np.integer], weights: NDArray[np.float64], *, seed: int = 0, most: int = MOST_ROWS
+) -> Kernel:
     """Fit by ridge regression to ±1 (a least-squares support vector machine, Suykens and Vandewalle 1999).
 
     Parameters
@@ -100,12 +103,14 @@ def fit_kernel(values: Array, labels: NDArray[np.integer], weights: NDArray[np.f
     weights
         Importance of each row, see `training.weigh_rows`.
     seed
-        Draws `MOST_ROWS` rows where there are more.
+        Draws rows where there are more than `most`.
+    most
+        How many rows are kept.
     """
     values = np.asarray(values, dtype=np.float32)
-    if len(values) > MOST_ROWS:
-        drawn = np.random.default_rng(seed).choice(len(values), MOST_ROWS, replace=False, p=weights / weights.sum())
-        values, labels, weights = values[drawn], labels[drawn], np.ones(MOST_ROWS)
+    if len(values) > most:
+        drawn = np.random.default_rng(seed).choice(len(values), most, replace=False)
+        values, labels, weights = values[drawn], labels[drawn], weights[drawn]
     centre, scale = np.nanmean(values, axis=0), np.nanstd(values, axis=0) + np.float32(1e-6)
     nothing = np.zeros((1, 1), np.float32)
     raw = Kernel(centre, scale, np.eye(values.shape[1], dtype=np.float32), nothing, nothing[0])
@@ -114,7 +119,8 @@ def fit_kernel(values: Array, labels: NDArray[np.integer], weights: NDArray[np.f
     kept = np.argsort(spreads)[::-1][:DIRECTIONS]
     turn = (axes[:, kept] / np.sqrt(np.maximum(spreads[kept], 0) + FLOOR)).astype(np.float32)
     found = Kernel(centre, scale, turn, rows @ turn, nothing[0]).rounded()
-    alike = _compare(found.places, found.places).astype(np.float64)
-    alike[np.diag_indices_from(alike)] += RIDGE * weights.mean() / np.maximum(weights, 1e-9)
-    pulls = np.linalg.solve(alike, np.where(labels == 1, 1.0, -1.0))
+    alike = _compare(found.places, found.places)
+    alike[np.diag_indices_from(alike)] += (RIDGE * weights.mean() / np.maximum(weights, 1e-9)).astype(np.float32)
+    factor = cho_factor(alike, overwrite_a=True, check_finite=False)
+    pulls = cho_solve(factor, np.where(labels == 1, 1.0, -1.0).astype(np.float32), check_finite=False)
     return replace(found, pulls=pulls.astype(np.float32))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from audio_batch.errors import AudioUsageError, ModelError
 from audio_batch.spoof.calibration import Calibration, Thresholds
 from audio_batch.spoof.domain import Domain, load_domain
+from audio_batch.spoof.ear import Hearing, read_hearing
 from audio_batch.spoof.kernel import Kernel, load_kernel
 from audio_batch.spoof.listening import Listener
 from audio_batch.spoof.network import Network, frame_picture, load_network
@@ -49,12 +50,14 @@ class ChannelModel:
         Rate that segments are brought to, in Hz.
     kernel
         A kernel machine over the same statistics as the trees.
+    hearing
+        The first layers of a speech network and what reads them, if it has them.
     listener
         A frozen encoder and what reads it, if there is one.
     network
         A network over the segment's picture, if there is one.
     calibration
-        Slopes for trees, kernel machine, listener and network, in this order; what there is not has none.
+        Slopes for trees, kernel machine, hearing, listener and network, in this order; what there is not has none.
     human
         5 % and 95 % quantiles of human training segments, shape (features, 2).
     domain
@@ -69,6 +72,7 @@ class ChannelModel:
     names: tuple[str, ...]
     trees: Trees = field(repr=False)
     kernel: Kernel = field(repr=False)
+    hearing: Hearing | None = field(repr=False)
     listener: Listener | None = field(repr=False)
     network: Network | None = field(repr=False)
     calibration: Calibration
@@ -81,6 +85,8 @@ class ChannelModel:
         spectra = list(Spectra.over(signals, self.sampling_rate))
         values = np.stack([measure_values(s) for s in spectra])
         parts = [self.trees.score(values), self.kernel.score(values)]
+        if self.hearing is not None:
+            parts.append(self.hearing.score(signals))
         if self.listener is not None:
             parts.append(self.listener.score(signals, self.sampling_rate))
         if self.network is not None:
@@ -108,6 +114,8 @@ class ChannelModel:
         self.trees.save(folder / f"{self.name}_trees.json")
         self.kernel.save(folder / f"{self.name}_kernel.npz")
         self.domain.save(folder / f"{self.name}_domain.npz")
+        if self.hearing is not None:
+            self.hearing.save(folder, self.name)
         if self.listener is not None:
             self.listener.kernel.save(folder / f"{self.name}_listener.npz")
         if self.network is not None:
@@ -115,6 +123,7 @@ class ChannelModel:
         return {
             "kind": STATISTICS,
             "names": list(self.names),
+            "hearing": self.hearing is not None,
             "listener": self.listener.to_dict() if self.listener is not None else None,
             "network": self.network is not None,
             "calibration": self.calibration.to_dict(),
@@ -307,6 +316,7 @@ def _read_statistics(folder: Path, name: str, stored: dict[str, Any]) -> Segment
         names=tuple(stored["names"]),
         trees=load_trees(folder / f"{name}_trees.json"),
         kernel=load_kernel(folder / f"{name}_kernel.npz"),
+        hearing=read_hearing(folder, name) if stored.get("hearing") else None,
         listener=_read_listener(folder / f"{name}_listener.npz", stored["listener"]),
         network=network,
         calibration=Calibration.from_dict(stored["calibration"]),

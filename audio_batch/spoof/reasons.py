@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from audio_batch.spoof.model import ChannelModel
 
 SHOWN = 5
-KERNEL_FEATURE, LISTENER_FEATURE, NETWORK_FEATURE = "likeness", "speech_encoder", "spectrogram_network"
+KERNEL_FEATURE, HEARING_FEATURE = "likeness", "speech_embedding"
+LISTENER_FEATURE, NETWORK_FEATURE = "speech_encoder", "spectrogram_network"
 
 WORDS = {
     "cepstrum_spread": "how much the spectral envelope varies",
@@ -91,9 +92,11 @@ def explain_segments(
 def _name_wholes(channel: ChannelModel) -> list[tuple[str, str]]:
     """Return name and words of the classifiers that judge a segment as a whole, in the order of their outputs."""
     kernel = (KERNEL_FEATURE, "All statistics together, compared with those of training")
+    hearing = (HEARING_FEATURE, "Fine detail of the spectrogram, heard by the first layers of a speech network")
     listener = (LISTENER_FEATURE, "The speech as a whole, heard by a frozen speech encoder")
     network = (NETWORK_FEATURE, "The pattern of the spectrogram as a whole, read by a neural network")
-    return [kernel] + [listener] * (channel.listener is not None) + [network] * (channel.network is not None)
+    others = ((hearing, channel.hearing), (listener, channel.listener), (network, channel.network))
+    return [kernel, *(words for words, classifier in others if classifier is not None)]
 
 
 def _make_reason(name: str, value: float, human: NDArray[np.float64], contribution: float) -> Reason:

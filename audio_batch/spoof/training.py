@@ -180,6 +180,7 @@ def fit_channel(dataset: Dataset, name: str, *, seed: int = SEED, network: Netwo
         names=dataset.names,
         trees=fitted.trees,
         kernel=fitted.kernel,
+        hearing=None,
         listener=None,
         network=fitted.network,
         calibration=calibration,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import sys
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from importlib import resources
@@ -36,6 +35,8 @@ Signal = NDArray[np.float32]
 Vocode = Callable[[Signal, int], Signal]
 
 SECONDS, SHORTEST = 4.0, 1.0
+COPIED = "copy: "
+"""How the names of engines begin in the table of copies."""
 LIGHT_REPOSITORY, LIGHT_FILE = "tulasiram58827/TTS_TFLite", "models/hifigan_dr.tflite"
 """HiFi-GAN V3 of LJSpeech under Apache-2.0, smaller than what a snapshot leaves out."""
 KINDS: dict[str, tuple[str, ...]] = {
@@ -117,7 +118,7 @@ def _copy_clip(row: Mapping[str, str], place: Path, work: Path, mirror: Path) ->
         made = {
             "class": "synthetic",
             "kind": kind,
-            "engine": f"copy: {name}",
+            "engine": COPIED + name,
             "family": name.split("_")[0],
             "speaker": "",
         }

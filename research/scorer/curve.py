@@ -14,7 +14,7 @@ import numpy as np
 
 from audio_batch.spoof import metrics
 from research.scorer.describing import read_entries
-from research.scorer.shipping import fit_all
+from research.scorer.shipping import COLUMNS, fit_all
 from research.scorer.table import Table, read_table
 
 COUNTS, DRAWS = (5, 10, 20, 40, 60), 2
@@ -30,9 +30,9 @@ def measure_count(table: Table, tested: Table, count: int, seed: int) -> tuple[f
     chosen = table.take(np.isin(table.sources, [*first, *others[: count - 2]]))
     outputs = fit_all(chosen).score(tested)
     rates = []
-    for columns in (2, 3):
+    for columns in COLUMNS.values():
         # Equal parts of each classifier: the calibration of the shipped models is fitted elsewhere.
-        mean = (outputs[:, :columns] / outputs[:, :columns].std(axis=0)).mean(axis=1)
+        mean = (outputs[:, columns] / outputs[:, columns].std(axis=0)).mean(axis=1)
         rates.append(100 * metrics.eer(mean[tested.labels == 0], mean[tested.labels == 1]))
     return rates[0], rates[1]
 
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     everything = read_table(entries, options.descriptions)
     names = np.random.default_rng(1).permutation(np.unique(everything.sources))
     held = np.isin(everything.sources, names[: len(names) // 3])
-    table, tested = everything.take(~held), everything.take(held & everything.plain)
+    table, tested = everything.take(~held), everything.take(held & everything.plain & ~everything.copied)
     most = len(np.unique(table.sources))
     print("| sources | default | with the encoder |\n|---:|---:|---:|")
     for count in (*(count for count in COUNTS if count < most), most):

@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from audio_batch.decoding import decode, resample
 from audio_batch.errors import AudioError
 from audio_batch.spoof.channel import apply_channel, simulate_channel
+from audio_batch.spoof.ear import Ear, load_ear
 from audio_batch.spoof.representation import describe_segment
 from audio_batch.spoof.whisper import RATE as ENCODER_RATE
 from audio_batch.spoof.whisper import Whisper, draw_mels, load_whisper
+from research.corpus.copying import COPIED
 
 Signal = NDArray[np.float32]
 
@@ -45,6 +47,8 @@ class Entry:
     sha256: str
     seconds: float
     split: str
+    original: str = ""
+    """Hash of the human clip that `research.corpus.copying` copied; empty for all other clips."""
 
 
 def read_entries(table: Path, *, most: int = 1_000_000) -> list[Entry]:
@@ -73,6 +77,7 @@ def _read_entry(row: dict[str, str]) -> Entry:
         sha256=row["sha256"],
         seconds=float(row["seconds"] or 0),
         split=row["split"],
+        original=row["pair"] if row["engine"].startswith(COPIED) else "",
     )
 
 
@@ -106,15 +111,16 @@ def choose_stretches(signal: Signal) -> list[int]:
 
 
 def describe_clip(
-    signal: Signal, rate: int, seed: int, encoders: dict[str, Whisper], *, whole: bool = False
+    signal: Signal, rate: int, seed: int, ear: Ear, encoders: dict[str, Whisper], *, whole: bool = False
 ) -> dict[str, NDArray[np.generic]]:
-    """Return the arrays of one clip: ``draw``, ``own``, ``mels``, one for each encoder (and at full bandwidth)."""
-    rows: dict[str, list[object]] = {"draw": [], "own": [], "mels": []}
+    """Return the arrays of one clip: ``draw``, ``own``, ``ear``, ``mels``, one for each encoder (and at full width)."""
+    rows: dict[str, list[object]] = {"draw": [], "own": [], "ear": [], "mels": []}
     for name, narrow, wide in draw_segments(signal, rate, seed):
         if narrow.size < SHORTEST_SECONDS * NARROW_RATE or np.ptp(narrow) < 1e-4:
             continue
         rows["draw"].append(name)
         rows["own"].append(np.array(list(describe_segment(narrow, NARROW_RATE).values()), dtype=np.float32))
+        rows["ear"].append(ear.describe(narrow).astype(np.float16))
         heard = resample(narrow, NARROW_RATE, ENCODER_RATE)
         rows["mels"].append(draw_mel_picture(heard))
         for encoder, model in encoders.items():
@@ -136,12 +142,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m research.scorer.describing", description=__doc__)
     parser.add_argument("--table", type=Path, required=True, help="clips.csv of the corpus")
     parser.add_argument("--out", type=Path, required=True, help="folder for the descriptions")
+    parser.add_argument("--ear", type=Path, required=True, help="arrays that research.speech_embedding wrote")
     parser.add_argument("--encoder", action="append", default=[], metavar="NAME=FILE", help="model.bin of an encoder")
     parser.add_argument("--whole", action="store_true", help="let encoders hear 16 kHz, too")
     parser.add_argument("--most", type=int, default=40, help="clips of each source and class (default 40)")
     parser.add_argument("--part", default="0/1", help="which of how many parts this process does (default 0/1)")
     options = parser.parse_args(arguments)
     encoders = {name: load_whisper(Path(file)) for name, file in (item.split("=", 1) for item in options.encoder)}
+    ear = load_ear(options.ear)
     options.out.mkdir(parents=True, exist_ok=True)
     part, parts = (int(number) for number in options.part.split("/"))
     for entry in read_entries(options.table, most=options.most):
@@ -154,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"{entry.clip}: {error.message}")
             continue
         seed = zlib.crc32(entry.sha256.encode())
-        arrays = describe_clip(signal.mean(axis=1), rate, seed, encoders, whole=options.whole)
+        arrays = describe_clip(signal.mean(axis=1), rate, seed, ear, encoders, whole=options.whole)
         if len(arrays["draw"]):
             half = place.with_suffix(".half.npz")
             np.savez(half, **arrays)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from audio_batch.spoof import metrics
 from audio_batch.spoof.model import ChannelModel, Model, load_model
-from research.scorer.attempts import take_layers
+from research.scorer.attempts import take_ear, take_layers
 from research.scorer.describing import read_entries
 from research.scorer.table import Scores, Table, gather_calls, read_table
 
@@ -33,6 +33,8 @@ def score_rows(model: Model, table: Table) -> tuple[Scores, Scores]:
     if not isinstance(channel, ChannelModel):
         raise TypeError(f"{model.version!r} is no model of statistics, which is all that descriptions are for")
     parts = [channel.trees.score(table.own), channel.kernel.score(table.own)]
+    if channel.hearing is not None:
+        parts.append(channel.hearing.kernel.score(take_ear(table)))
     if channel.listener is not None:
         parts.append(channel.listener.kernel.score(take_layers(table, channel.listener.layers)))
     distances = channel.domain.measure(channel.kernel.locate(table.own)) / channel.domain.limit
@@ -90,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     entries = [entry for entry in read_entries(options.table) if entry.split == "evaluation"]
     table = read_table(entries, options.descriptions)
     print(f"{len(np.unique(table.sources))} sources, {len(np.unique(table.clips))} clips, {len(table.labels)} segments")
-    for name in options.model or ["telephone-3", "telephone-3-encoder"]:
+    for name in options.model or ["telephone-4", "telephone-4-encoder"]:
         print_figures(load_model(name), table)
 
 

@@ -2,7 +2,8 @@
 
 Everything that decides is fitted on scores of sources that the classifiers have not seen (ten folds by source): the
 calibration, the pooling of segments to calls, both thresholds and the limit of the domain. Prints these figures, the
-risk of what is kept by distance, and writes ``telephone-3`` and ``telephone-3-encoder``.
+risk of what is kept by distance, and writes ``telephone-4`` and ``telephone-4-encoder``. Our own copies of human clips
+are trained on, and nothing is decided by them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from audio_batch.spoof import metrics
 from audio_batch.spoof.calibration import Calibration, Thresholds, fit_calibration
 from audio_batch.spoof.domain import Domain, fit_domain
+from audio_batch.spoof.ear import Hearing, load_ear
 from audio_batch.spoof.kernel import Kernel, fit_kernel
 from audio_batch.spoof.listening import Listener
 from audio_batch.spoof.model import ChannelModel, Model, write_model
@@ -28,11 +30,13 @@ from audio_batch.spoof.representation import list_names
 from audio_batch.spoof.training import HUMAN_QUANTILES
 from audio_batch.spoof.trees import Trees, fit_trees
 from audio_batch.spoof.whisper import load_whisper
-from research.scorer.attempts import take_layers
+from research.scorer.attempts import MOST_ROWS, take_ear, take_layers
 from research.scorer.describing import NARROW_RATE, read_entries
-from research.scorer.table import Scores, Table, fold_sources, fuse_unseen, gather_calls, read_table, weigh
+from research.scorer.table import Scores, Table, fold_sources, fuse_unseen, gather_calls, read_table, weigh, weigh_rows
 
 LAYERS = (1, 2, 3)
+COLUMNS = {"telephone-4": [0, 1], "telephone-4-encoder": [0, 1, 2, 3]}
+"""Models and the columns of `Fitted.score` that they rest on."""
 CALL_LENGTHS = (1, 2, 3, 5)
 FALSE_ALARMS, WAVED_THROUGH = 0.04, 0.10
 """What the thresholds allow on sources that training has not seen: humans called synthetic (a little below the promise
@@ -48,32 +52,37 @@ class Fitted:
 
     trees: Trees
     kernel: Kernel
+    hearing: Kernel
     listener: Kernel
     domain: Domain
 
     def score(self, table: Table) -> Scores:
-        """Return the outputs of trees, kernel machine and listener, shape (rows, 3)."""
-        heard = self.listener.score(take_layers(table, LAYERS))
-        return np.column_stack([self.trees.score(table.own), self.kernel.score(table.own), heard])
+        """Return the outputs of trees, kernel machine, hearing and listener, shape (rows, 4)."""
+        heard = self.hearing.score(take_ear(table)), self.listener.score(take_layers(table, LAYERS))
+        return np.column_stack([self.trees.score(table.own), self.kernel.score(table.own), *heard])
 
 
 def fit_all(table: Table) -> Fitted:
-    """Fit every classifier on all rows of a table."""
-    weights = weigh(table.labels, table.sources)
-    kernel = fit_kernel(table.own, table.labels, weights)
-    listener = fit_kernel(take_layers(table, LAYERS), table.labels, weights)
-    groups = np.char.add(table.sources, np.where(table.labels == 1, " synthetic", " human"))
-    domain = fit_domain(kernel.locate(table.own), groups)
-    return Fitted(fit_trees(table.own, table.labels, weights), kernel, listener, domain)
+    """Fit every classifier on all rows of a table, and the domain on those that are no copies."""
+    weights = weigh_rows(table)
+    own, ear, states = (
+        fit_kernel(values, table.labels, weights, most=MOST_ROWS)
+        for values in (table.own, take_ear(table), take_layers(table, LAYERS))
+    )
+    real = table.take(~table.copied)
+    groups = np.char.add(real.sources, np.where(real.labels == 1, " synthetic", " human"))
+    domain = fit_domain(own.locate(real.own), groups)
+    return Fitted(fit_trees(table.own, table.labels, weights), own, ear, states, domain)
 
 
 def score_unseen(table: Table, workers: int) -> tuple[Scores, Scores]:
-    """Return outputs and distances of each row, by classifiers that have not seen its source."""
-    folds = fold_sources(table)
-    outputs, distances = np.zeros((len(folds), 3)), np.zeros(len(folds))
+    """Return outputs and distances of each row that is no copy, by classifiers that have not seen its source."""
+    everywhere, real = fold_sources(table), ~table.copied
+    folds = everywhere[real]
+    outputs, distances = np.zeros((len(folds), 4)), np.zeros(len(folds))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         jobs = {
-            fold: pool.submit(_score_fold, table.take(folds != fold), table.take(folds == fold))
+            fold: pool.submit(_score_fold, table.take(everywhere != fold), table.take(real & (everywhere == fold)))
             for fold in np.unique(folds)
         }
         for fold, job in jobs.items():
@@ -154,7 +163,14 @@ def print_risk(table: Table, odds: Scores, distances: Scores, limit: float) -> N
         )
 
 
-def build_model(version: str, table: Table, fitted: Fitted, decision: Decision, listener: Listener | None) -> Model:
+def build_model(
+    version: str,
+    table: Table,
+    fitted: Fitted,
+    decision: Decision,
+    hearing: Hearing | None = None,
+    listener: Listener | None = None,
+) -> Model:
     """Put a model together."""
     channel = ChannelModel(
         name="narrowband",
@@ -162,6 +178,7 @@ def build_model(version: str, table: Table, fitted: Fitted, decision: Decision, 
         names=list_names(NARROW_RATE),
         trees=fitted.trees,
         kernel=fitted.kernel,
+        hearing=hearing,
         listener=listener,
         network=None,
         calibration=decision.calibration,
@@ -177,6 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m research.scorer.shipping", description=__doc__)
     parser.add_argument("--table", type=Path, required=True, help="clips.csv of the corpus")
     parser.add_argument("--descriptions", type=Path, required=True, help="folder that describing wrote")
+    parser.add_argument("--ear", type=Path, required=True, help="arrays that research.speech_embedding wrote")
     parser.add_argument("--encoder", type=Path, required=True, help="model.bin of the encoder")
     parser.add_argument("--out", type=Path, required=True, help="folder for both models")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
@@ -185,25 +203,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
     table = read_table(entries, options.descriptions)
     # Nothing here looks at pictures, and they would be sent to every process.
     table = replace(table, mels=table.mels[:, :1, :1].copy())
-    print(f"{len(np.unique(table.sources))} sources, {len(np.unique(table.clips))} clips, {len(table.labels)} segments")
+    real = table.take(~table.copied)
+    print(
+        f"{len(np.unique(real.sources))} sources, {len(np.unique(real.clips))} clips, {len(real.labels)} segments; "
+        f"{len(table.labels) - len(real.labels)} segments of copies"
+    )
     kept = options.out / "unseen.npz"
     if not kept.exists():
         outputs, distances = score_unseen(table, options.workers)
-        np.savez(kept, outputs=outputs, distances=distances, clips=table.clips)
+        np.savez(kept, outputs=outputs, distances=distances, clips=real.clips)
     with np.load(kept) as stored:
         outputs, distances = stored["outputs"], stored["distances"]
-    if len(outputs) != len(table.labels):
-        raise ValueError(f"{kept} is of {len(outputs)} segments, the corpus has {len(table.labels)}; delete it")
+    if len(outputs) != len(real.labels):
+        raise ValueError(f"{kept} is of {len(outputs)} segments, the corpus has {len(real.labels)}; delete it")
     fitted = fit_all(table)
     fitted = replace(fitted, domain=replace(fitted.domain, limit=float(np.quantile(distances, INSIDE))))
-    whole = Listener(load_whisper(options.encoder).sha256, LAYERS, fitted.listener)
-    for version, columns, listener in (("telephone-3", 2, None), ("telephone-3-encoder", 3, whole)):
+    whole = {
+        "hearing": Hearing(load_ear(options.ear), fitted.hearing),
+        "listener": Listener(load_whisper(options.encoder).sha256, LAYERS, fitted.listener),
+    }
+    for version, columns in COLUMNS.items():
         print(f"\n{version}")
-        decision = fit_decision(table, outputs[:, :columns])
+        decision = fit_decision(real, outputs[:, columns])
         print(decision)
-        odds = fuse_unseen(table, outputs[:, :columns])
-        print_risk(table, odds, distances, float(metrics.log_odds(decision.thresholds.synthetic)))
-        write_model(options.out / version, build_model(version, table, fitted, decision, listener))
+        odds = fuse_unseen(real, outputs[:, columns])
+        print_risk(real, odds, distances, float(metrics.log_odds(decision.thresholds.synthetic)))
+        parts = {name: part for column, (name, part) in enumerate(whole.items(), start=2) if column in columns}
+        write_model(options.out / version, build_model(version, real, fitted, decision, **parts))
 
 
 if __name__ == "__main__":

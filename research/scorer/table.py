@@ -16,6 +16,8 @@ from research.scorer.describing import Entry
 Scores = NDArray[np.float64]
 FOLDS = 10
 CALL_SEGMENTS = 3
+COPIES = 0.15
+"""Share of the synthetic class that our own copies of human clips have."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Table:
     ----------
     own
         Statistics, float32, shape (rows, features).
+    ear
+        What the first layers of the speech embedding hear, float16, shape (rows, blocks, 2, width).
     states
         Layers of the encoder, float16, shape (rows, layers, 2, width).
     labels
@@ -34,9 +38,14 @@ class Table:
         Source with the human speaker, or with the engine.
     plain
         Whether the segment is as recorded, and not through a drawn channel.
+    hashes
+        Of the clips.
+    originals
+        Of the human clip that a clip is our own copy of; empty for all others.
     """
 
     own: NDArray[np.float32]
+    ear: NDArray[np.float16]
     states: NDArray[np.float16]
     mels: NDArray[np.uint8]
     labels: NDArray[np.int8]
@@ -44,6 +53,13 @@ class Table:
     voices: NDArray[np.str_]
     clips: NDArray[np.int32]
     plain: NDArray[np.bool_]
+    hashes: NDArray[np.str_]
+    originals: NDArray[np.str_]
+
+    @property
+    def copied(self) -> NDArray[np.bool_]:
+        """Which rows are our own copies: they are trained on, and nothing is judged by them."""
+        return self.originals != ""
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Table:
         """Return some rows."""
@@ -62,6 +78,7 @@ def read_table(entries: Sequence[Entry], folder: Path, *, encoder: str = "tiny")
             voice = f"{entry.source}: {entry.engine if entry.synthetic else entry.speaker}"
             row = {
                 "own": stored["own"],
+                "ear": stored["ear"],
                 "states": stored[encoder],
                 "mels": stored["mels"],
                 "labels": np.full(count, entry.synthetic, np.int8),
@@ -69,6 +86,8 @@ def read_table(entries: Sequence[Entry], folder: Path, *, encoder: str = "tiny")
                 "voices": np.full(count, voice),
                 "clips": np.full(count, number, np.int32),
                 "plain": stored["draw"] == "plain",
+                "hashes": np.full(count, entry.sha256),
+                "originals": np.full(count, entry.original),
             }
         for name, values in row.items():
             columns[name].append(values)
@@ -86,6 +105,24 @@ def weigh(labels: NDArray[np.int8], sources: NDArray[np.str_]) -> NDArray[np.flo
     return weights
 
 
+def weigh_rows(table: Table) -> NDArray[np.float64]:
+    """Return importances of rows with copies: each weighs as its original, all together a share of their class."""
+    real = ~table.copied
+    weights = np.zeros(len(real))
+    weights[real] = weigh(table.labels[real], table.sources[real])
+    if real.all():
+        return weights
+    human = real & (table.labels == 0)
+    names, inverse = np.unique(np.concatenate([table.hashes[human], table.originals[~real]]), return_inverse=True)
+    heard, copied = inverse[: human.sum()], inverse[human.sum() :]
+    totals = np.bincount(heard, weights[human], minlength=len(names))
+    shares = totals[copied] / np.bincount(copied, minlength=len(names))[copied]
+    synthetic = real & (table.labels == 1)
+    weights[~real] = COPIES * weights[synthetic].sum() * shares / shares.sum()
+    weights[synthetic] *= 1 - COPIES
+    return weights
+
+
 def fold_sources(table: Table, *, folds: int = FOLDS, seed: int = 0) -> NDArray[np.intp]:
     """Return the fold of each row; a source is in one fold only."""
     return fold_speakers(list(table.sources), folds=min(folds, len(np.unique(table.sources))), seed=seed)
@@ -95,7 +132,7 @@ def gather_calls(table: Table, *, segments: int = CALL_SEGMENTS) -> list[NDArray
     """Return rows of calls: so many plain segments of one voice of one class, in the order of clips."""
     calls = []
     for label in (0, 1):
-        rows = np.flatnonzero(table.plain & (table.labels == label))
+        rows = np.flatnonzero(table.plain & (table.labels == label) & ~table.copied)
         for voice in np.unique(table.voices[rows]):
             own = rows[table.voices[rows] == voice]
             calls += [own[start : start + segments] for start in range(0, len(own) - segments + 1, segments)]

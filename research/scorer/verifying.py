@@ -25,6 +25,7 @@ from audio_batch.spoof.model import load_model
 from audio_batch.spoof.pooling import Pooling
 from research.scorer.describing import NARROW_RATE, Entry, read_entries
 from research.scorer.foreign import score_rows
+from research.scorer.shipping import COLUMNS
 from research.scorer.table import Scores, Table, fuse_unseen, read_table
 
 Signal = NDArray[np.float32]
@@ -159,8 +160,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     entries = [entry for entry in read_entries(options.table) if entry.split == side]
     table, model = read_table(entries, options.descriptions), load_model(options.model)
     if options.unseen:
-        columns = 2 if "encoder" not in model.version else 3
-        odds = fuse_unseen(table, np.load(options.unseen)["outputs"][:, :columns])
+        table = table.take(~table.copied)
+        odds = fuse_unseen(table, np.load(options.unseen)["outputs"][:, COLUMNS[model.version]])
     else:
         odds = score_rows(model, table)[0]
     known = collect_odds(table, odds, entries)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
 
@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 
 from audio_batch.speaker.verification import weigh_together
-from audio_batch.spoof import metrics
+from audio_batch.spoof import ear, metrics
+from audio_batch.spoof.ear import read_hearing
 from research.scorer.attempts import cross_fit, fit_by_trees, measure
 from research.scorer.describing import choose_stretches, describe_clip, read_entries
 from research.scorer.shipping import FALSE_ALARMS, fit_decision
-from research.scorer.table import Table, fold_sources, fuse_unseen, gather_calls, read_table, weigh
+from research.scorer.table import COPIES, Table, fold_sources, fuse_unseen, gather_calls, read_table, weigh, weigh_rows
 from research.scorer.verifying import Trial, name_people, print_errors
 
+SHIPPED = Path(ear.__file__).parent / "models" / "telephone-4-encoder"
 COLUMNS = ("clip", "class", "source", "engine", "family", "corpus", "speaker", "sha256", "seconds", "split")
 
 
@@ -53,6 +55,7 @@ def make_table(sources: int = 12, each: int = 20) -> Table:
     names = np.array([f"s{number}" for number in place])
     return Table(
         own=own,
+        ear=np.zeros((len(labels), 2, 4), np.float16),
         states=np.zeros((len(labels), 5, 2, 4), np.float16),
         mels=np.zeros((len(labels), 1, 1), np.uint8),
         labels=labels,
@@ -60,7 +63,17 @@ def make_table(sources: int = 12, each: int = 20) -> Table:
         voices=np.char.add(names, labels.astype(str)),
         clips=np.arange(len(labels), dtype=np.int32),
         plain=np.arange(len(labels)) % 5 > 0,
+        hashes=np.arange(len(labels)).astype(str),
+        originals=np.full(len(labels), ""),
     )
+
+
+def add_copies(table: Table) -> Table:
+    """Each human segment of the first two sources once more, as a copy of itself that sounds synthetic."""
+    rows = np.flatnonzero((table.labels == 0) & np.isin(table.sources, ["s0", "s1"]))
+    copies = table.take(rows)
+    made = replace(copies, labels=copies.labels + 1, originals=copies.hashes, hashes=np.char.add("c", copies.hashes))
+    return Table(*(np.concatenate(pair) for pair in zip(astuple(table), astuple(made), strict=True)))
 
 
 def test_of_each_source_and_class_the_same_clips_are_taken_in_whatever_order_they_come(tmp_path: Path) -> None:
@@ -81,7 +94,7 @@ def test_segments_do_not_overlap_and_the_loudest_comes_first() -> None:
 def test_a_described_clip_is_read_as_rows(tmp_path: Path) -> None:
     entry = read_entries(write_clips(tmp_path / "a.csv", [make_row(1, "human", "a", speaker="x")]))[0]
     signal = (np.random.default_rng(0).standard_normal(8000 * 9) * 0.1).astype(np.float32)
-    arrays = describe_clip(signal, 8000, 7, {})
+    arrays = describe_clip(signal, 8000, 7, read_hearing(SHIPPED, "narrowband").ear, {})
     arrays["tiny"] = np.zeros((3, 5, 2, 4), np.float16)
     np.savez(tmp_path / f"{entry.sha256}.npz", **arrays)
     table = read_table([entry, replace(entry, sha256="none")], tmp_path)
@@ -103,6 +116,31 @@ def test_no_source_is_on_both_sides_of_a_fold_and_classes_weigh_the_same() -> No
     assert all(len(names) < 12 for names in seen) and len(seen) == 10
     weights = weigh(table.labels, table.sources)
     assert weights[table.labels == 0].sum() == pytest.approx(weights[table.labels == 1].sum())
+
+
+def test_copies_weigh_as_their_originals_and_a_share_of_their_class() -> None:
+    plain = make_table()
+    table = add_copies(plain)
+    before, weights = weigh(plain.labels, plain.sources), weigh_rows(table)
+    assert weights.sum() == pytest.approx(before.sum())
+    assert weights[table.copied].sum() == pytest.approx(COPIES * weights[table.labels == 1].sum())
+    assert weights[: len(before)][plain.labels == 0] == pytest.approx(before[plain.labels == 0])
+    assert weigh_rows(plain) == pytest.approx(before)
+
+
+def test_copies_are_trained_on_outside_their_fold_and_never_scored() -> None:
+    table = add_copies(make_table())
+    seen = []
+
+    def spy(values: np.ndarray, part: Table):  # type: ignore[no-untyped-def]
+        seen.append(set(part.sources[part.copied]))
+        return lambda rows: np.ones(len(rows))
+
+    scores = cross_fit(table, table.own, spy)
+    assert len(scores) == (~table.copied).sum() and scores.all()
+    assert set.union(*seen) == {"s0", "s1"} and set() not in (seen[0] | seen[1], set.union(*seen))
+    assert sum("s0" not in sources for sources in seen) == 1
+    assert not np.concatenate(gather_calls(table)).max() >= len(scores)
 
 
 def test_an_attempt_is_measured_on_segments_inside_sources_and_on_calls() -> None:

@@ -1,0 +1,156 @@
+"""The first layers of Google's speech embedding (Apache-2.0) as a frozen ear, in numpy.
+
+They were trained on hundreds of thousands of videos to tell words apart (Lin et al. 2020, "Training keyword spotters
+with limited and synthesized speech data"). What they hear of time and frequency in a few hundredths of a second is
+what vocoders get wrong; the later layers hear words and are left out. `research.speech_embedding` took the weights out
+of the network that openWakeWord carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from audio_batch.spoof.arrays import open_arrays
+from audio_batch.spoof.kernel import Kernel, load_kernel
+
+Array = NDArray[np.float32]
+
+RATE, FFT, HOP, MELS = 8000, 256, 80, 32
+PEAK = 20_000.0
+"""Level that segments are brought to, on the scale of 16 bits that the network was trained on."""
+SLOPE, LEAST = 0.2, -0.4
+"""Of the network's rectifier."""
+SHORTEST = RATE
+"""Samples; shorter segments are repeated."""
+LAYERS, POOL = 3, 2
+"""Convolutions of the first block, and of how many frames and bands each the largest is kept at its end."""
+
+
+@dataclass(frozen=True)
+class Ear:
+    """The weights.
+
+    Attributes
+    ----------
+    window
+        Shape (256,).
+    mel
+        From the power spectrum to 32 bands between 60 and 3,800 Hz, shape (129, 32).
+    kernels
+        Of each convolution, shape (frames, bands, channels before, channels after).
+    biases
+        Shape (channels after,).
+    """
+
+    window: Array = field(repr=False)
+    mel: Array = field(repr=False)
+    kernels: tuple[Array, ...] = field(repr=False)
+    biases: tuple[Array, ...] = field(repr=False)
+
+    def describe(self, signal: Array) -> Array:
+        """Return means and spreads over time of what leaves the block.
+
+        Parameters
+        ----------
+        signal
+            Mono at 8 kHz, shape (samples,), any level.
+
+        Returns
+        -------
+        numpy.ndarray
+            float32, shape (2, 384).
+        """
+        hidden = self.draw_mels(signal)[:, :, None]
+        for kernel, bias in zip(self.kernels, self.biases, strict=True):
+            hidden = _rectify(_convolve(hidden, kernel) + bias)
+        flat = _keep_largest(hidden).reshape(len(hidden) // POOL, -1)
+        return np.stack([flat.mean(axis=0), flat.std(axis=0)])
+
+    def draw_mels(self, signal: Array) -> Array:
+        """Return the log mel spectrum that the network looks at, shape (frames, 32)."""
+        scaled = signal * np.float32(PEAK / max(float(np.max(np.abs(signal))), 1e-6))
+        if len(scaled) < SHORTEST:
+            scaled = np.tile(scaled, -(-SHORTEST // len(scaled)))[:SHORTEST]
+        frames = np.lib.stride_tricks.sliding_window_view(scaled, FFT)[::HOP] * self.window
+        spectrum = np.fft.rfft(frames, axis=1)
+        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+        decibel = 10 * np.log10(np.maximum(power @ self.mel, 1e-10))
+        return np.asarray(np.maximum(decibel, decibel.max() - 80) / 10 + 2, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """An ear and the kernel machine over what it hears."""
+
+    ear: Ear
+    kernel: Kernel = field(repr=False)
+
+    def score(self, signals: Iterable[Array]) -> NDArray[np.float64]:
+        """Return how synthetic segments at 8 kHz sound, about -1 … 1."""
+        return self.kernel.score(np.stack([flatten(self.ear.describe(signal)) for signal in signals]))
+
+    def save(self, folder: Path, name: str) -> None:
+        """Write both into the folder of a model, no pickle."""
+        layers = {f"kernel{n}": kernel.astype(np.float16) for n, kernel in enumerate(self.ear.kernels)}
+        biases = {f"bias{n}": bias for n, bias in enumerate(self.ear.biases)}
+        np.savez_compressed(folder / f"{name}_ear.npz", window=self.ear.window, mel=self.ear.mel, **layers, **biases)
+        self.kernel.save(folder / f"{name}_hearing.npz")
+
+
+def flatten(heard: Array) -> Array:
+    """Return what `Ear.describe` says as one row."""
+    # Sixteen bits are what machines are fitted on; the rounding is part of the description.
+    return np.asarray(heard, dtype=np.float16).astype(np.float32).reshape(-1)
+
+
+def _convolve(hidden: Array, kernel: Array) -> Array:
+    """Convolve frames and bands; bands are padded, frames are not."""
+    frames, bands = kernel.shape[:2]
+    padded = np.pad(hidden, ((0, 0), (bands // 2, bands // 2), (0, 0))) if bands > 1 else hidden
+    count, width = len(hidden) - frames + 1, hidden.shape[1]
+    looks = [padded[t : t + count, f : f + width] for t in range(frames) for f in range(bands)]
+    joined = np.concatenate(looks, axis=2).reshape(count * width, -1)
+    return np.asarray(joined @ kernel.reshape(-1, kernel.shape[3])).reshape(count, width, -1)
+
+
+def _rectify(hidden: Array) -> Array:
+    return np.maximum(np.maximum(hidden, hidden * np.float32(SLOPE)), np.float32(LEAST))
+
+
+def _keep_largest(hidden: Array) -> Array:
+    count = len(hidden) // POOL * POOL
+    of_bands = np.maximum(hidden[:count, ::POOL], hidden[:count, 1::POOL])
+    return np.asarray(np.maximum(of_bands[::POOL], of_bands[1::POOL]))
+
+
+def read_hearing(folder: Path, name: str) -> Hearing:
+    """Read what `Hearing.save` wrote.
+
+    Raises
+    ------
+    ModelError
+        A file is missing or damaged.
+    """
+    return Hearing(load_ear(folder / f"{name}_ear.npz"), load_kernel(folder / f"{name}_hearing.npz"))
+
+
+def load_ear(path: Path) -> Ear:
+    """Read the weights.
+
+    Raises
+    ------
+    ModelError
+        The file is missing or damaged.
+    """
+    with open_arrays(path, "ear") as stored:
+        kernels, biases = (
+            tuple(stored[f"{name}{layer}"].astype(np.float32) for layer in range(LAYERS)) for name in ("kernel", "bias")
+        )
+        ear = Ear(stored["window"].astype(np.float32), stored["mel"].astype(np.float32), kernels, biases)
+        ear.describe(np.zeros(SHORTEST, np.float32))
+        return ear
