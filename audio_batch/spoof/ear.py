@@ -65,11 +65,11 @@ class Ear:
         numpy.ndarray
             float32, shape (2, 384).
         """
-        hidden = self.draw_mels(signal)[:, :, None]
+        hidden = self.draw_mels(signal).T[None]
         for kernel, bias in zip(self.kernels, self.biases, strict=True):
-            hidden = _rectify(_convolve(hidden, kernel) + bias)
-        flat = _keep_largest(hidden).reshape(len(hidden) // POOL, -1)
-        return np.stack([flat.mean(axis=0), flat.std(axis=0)])
+            hidden = _rectify(_convolve(hidden, kernel, bias))
+        largest = _keep_largest(hidden)
+        return np.stack([found.T.reshape(-1) for found in (largest.mean(axis=2), largest.std(axis=2))])
 
     def draw_mels(self, signal: Array) -> Array:
         """Return the log mel spectrum that the network looks at, shape (frames, 32)."""
@@ -108,24 +108,43 @@ def flatten(heard: Array) -> Array:
     return np.asarray(heard, dtype=np.float16).astype(np.float32).reshape(-1)
 
 
-def _convolve(hidden: Array, kernel: Array) -> Array:
-    """Convolve frames and bands; bands are padded, frames are not."""
+def _convolve(hidden: Array, kernel: Array, bias: Array) -> Array:
+    """Convolve bands and frames of channels, shape (channels, bands, frames); bands are padded, frames are not.
+
+    Frames come last, so that a shift is a view, and nothing is gathered before it is multiplied.
+    """
     frames, bands = kernel.shape[:2]
+    if len(hidden) == 1:
+        hidden, kernel = _spread(hidden[0], frames, bands), kernel.reshape(1, 1, frames * bands, -1)
+        frames = bands = 1
     padded = np.pad(hidden, ((0, 0), (bands // 2, bands // 2), (0, 0))) if bands > 1 else hidden
-    count, width = len(hidden) - frames + 1, hidden.shape[1]
-    looks = [padded[t : t + count, f : f + width] for t in range(frames) for f in range(bands)]
-    joined = np.concatenate(looks, axis=2).reshape(count * width, -1)
-    return np.asarray(joined @ kernel.reshape(-1, kernel.shape[3])).reshape(count, width, -1)
+    width, long = hidden.shape[1:]
+    flat = np.ascontiguousarray(padded).reshape(len(padded), -1)
+    found = np.zeros((len(bias), width * long), np.float32)
+    # The last frames of a band look into the next one; they are cut off below.
+    valid = found[:, : width * long - frames + 1]
+    valid[:] = bias[:, None]
+    for frame, band in np.ndindex(frames, bands):
+        start = band * long + frame
+        valid += kernel[frame, band].T @ flat[:, start : start + valid.shape[1]]
+    return found.reshape(len(bias), width, long)[:, :, : long - frames + 1]
+
+
+def _spread(picture: Array, frames: int, bands: int) -> Array:
+    """Make channels of the neighbours of each point: products of a single channel would be all overhead."""
+    padded = np.pad(picture, ((bands // 2, bands // 2), (0, 0)))
+    looks = np.lib.stride_tricks.sliding_window_view(padded, (bands, frames)).transpose(3, 2, 0, 1)
+    return np.ascontiguousarray(looks).reshape(frames * bands, *looks.shape[2:])
 
 
 def _rectify(hidden: Array) -> Array:
-    return np.maximum(np.maximum(hidden, hidden * np.float32(SLOPE)), np.float32(LEAST))
+    return np.maximum(hidden, np.maximum(hidden * np.float32(SLOPE), np.float32(LEAST)))
 
 
 def _keep_largest(hidden: Array) -> Array:
-    count = len(hidden) // POOL * POOL
-    of_bands = np.maximum(hidden[:count, ::POOL], hidden[:count, 1::POOL])
-    return np.asarray(np.maximum(of_bands[::POOL], of_bands[1::POOL]))
+    whole = hidden[:, :, : hidden.shape[2] // POOL * POOL]
+    over_bands = np.maximum(whole[:, ::POOL], whole[:, 1::POOL])
+    return np.asarray(np.maximum(over_bands[:, :, ::POOL], over_bands[:, :, 1::POOL]))
 
 
 def read_hearing(folder: Path, name: str) -> Hearing:

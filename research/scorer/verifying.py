@@ -157,10 +157,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--unseen", type=Path, help="unseen.npz of shipping: the side that was trained on")
     options = parser.parse_args(arguments)
     side = "train" if options.unseen else "evaluation"
-    entries = [entry for entry in read_entries(options.table) if entry.split == side]
+    entries = [entry for entry in read_entries(options.table) if entry.split == side and not entry.original]
     table, model = read_table(entries, options.descriptions), load_model(options.model)
     if options.unseen:
-        table = table.take(~table.copied)
         odds = fuse_unseen(table, np.load(options.unseen)["outputs"][:, COLUMNS[model.version]])
     else:
         odds = score_rows(model, table)[0]
