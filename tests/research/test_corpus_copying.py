@@ -11,7 +11,15 @@ import pytest
 
 from audio_batch.errors import AudioUsageError
 from research.corpus import copying
-from research.corpus.copying import COPIED, KINDS, check_weights, draw_vocoders, make_copies, may_be_copied, take_loudest
+from research.corpus.copying import (
+    COPIED,
+    KINDS,
+    check_weights,
+    draw_vocoders,
+    make_copies,
+    may_be_copied,
+    take_loudest,
+)
 from research.corpus.demonstration_clips import COLUMNS
 from research.corpus.evaluation_only import read_evaluation_only
 from research.corpus.sides import draw_fold
