@@ -35,7 +35,7 @@ from research.scorer.describing import NARROW_RATE, read_entries
 from research.scorer.table import Scores, Table, fold_sources, fuse_unseen, gather_calls, read_table, weigh, weigh_rows
 
 LAYERS = (1, 2, 3)
-COLUMNS = {"telephone-4": [0, 1], "telephone-4-encoder": [0, 1, 2, 3]}
+COLUMNS = {"telephone-4": [0, 1, 2], "telephone-4-encoder": [0, 1, 2, 3]}
 """Models and the columns of `Fitted.score` that they rest on."""
 CALL_LENGTHS = (1, 2, 3, 5)
 FALSE_ALARMS, WAVED_THROUGH = 0.04, 0.10

@@ -65,5 +65,5 @@ def test_a_damaged_ear_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         load_ear(place)
     place.write_bytes(b"no arrays")
-    with pytest.raises(ModelError, match="narrowband_ear.npz"):
+    with pytest.raises(ModelError, match=r"narrowband_ear\.npz"):
         load_ear(place)

@@ -103,10 +103,16 @@ def test_rows_that_weigh_more_count_more() -> None:
     assert np.mean((fit_kernel(doubled, wrong, weights).score(values) > 0) == labels) > 0.95
 
 
-def test_missing_values_count_as_the_mean_and_of_many_rows_some_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_are_drawn_keep_their_weights() -> None:
+    values, labels = draw_ring(200, 0)
+    wrong, doubled = np.concatenate([labels, 1 - labels]), np.concatenate([values, values])
+    kernel = fit_kernel(doubled, wrong, np.repeat([9.0, 1.0], 200), most=300)
+    assert len(kernel.places) == 300 and np.mean((kernel.score(values) > 0) == labels) > 0.9
+
+
+def test_missing_values_count_as_the_mean_and_of_many_rows_some_are_drawn() -> None:
     values, labels = draw_ring(300, 0)
-    monkeypatch.setattr("audio_batch.spoof.kernel.MOST_ROWS", 100)
-    kernel = fit_kernel(values, labels, np.ones(300))
+    kernel = fit_kernel(values, labels, np.ones(300), most=100)
     assert len(kernel.places) == 100
     assert kernel.score(np.full((1, 10), np.nan, np.float32)) == pytest.approx(kernel.score(kernel.centre[None]))
 
