@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,9 +97,10 @@ class Hearing:
 
     def save(self, folder: Path, name: str) -> None:
         """Write both into the folder of a model, no pickle."""
-        layers = {f"kernel{n}": kernel.astype(np.float16) for n, kernel in enumerate(self.ear.kernels)}
-        biases = {f"bias{n}": bias for n, bias in enumerate(self.ear.biases)}
-        np.savez_compressed(folder / f"{name}_ear.npz", window=self.ear.window, mel=self.ear.mel, **layers, **biases)
+        arrays: dict[str, Any] = {"window": self.ear.window, "mel": self.ear.mel}
+        for number, (kernel, bias) in enumerate(zip(self.ear.kernels, self.ear.biases, strict=True)):
+            arrays |= {f"kernel{number}": kernel.astype(np.float16), f"bias{number}": bias}
+        np.savez_compressed(folder / f"{name}_ear.npz", **arrays)
         self.kernel.save(folder / f"{name}_hearing.npz")
 
 
@@ -138,7 +140,7 @@ def _spread(picture: Array, frames: int, bands: int) -> Array:
 
 
 def _rectify(hidden: Array) -> Array:
-    return np.maximum(hidden, np.maximum(hidden * np.float32(SLOPE), np.float32(LEAST)))
+    return np.asarray(np.maximum(hidden, np.maximum(hidden * np.float32(SLOPE), np.float32(LEAST))))
 
 
 def _keep_largest(hidden: Array) -> Array:

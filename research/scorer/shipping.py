@@ -35,7 +35,8 @@ from research.scorer.describing import NARROW_RATE, read_entries
 from research.scorer.table import Scores, Table, fold_sources, fuse_unseen, gather_calls, read_table, weigh, weigh_rows
 
 LAYERS = (1, 2, 3)
-COLUMNS = {"telephone-4": [0, 1, 2], "telephone-4-encoder": [0, 1, 2, 3]}
+LISTENER = 3
+COLUMNS = {"telephone-4": [0, 1, 2], "telephone-4-encoder": [0, 1, 2, LISTENER]}
 """Models and the columns of `Fitted.score` that they rest on."""
 CALL_LENGTHS = (1, 2, 3, 5)
 FALSE_ALARMS, WAVED_THROUGH = 0.04, 0.10
@@ -168,8 +169,8 @@ def build_model(
     table: Table,
     fitted: Fitted,
     decision: Decision,
-    hearing: Hearing | None = None,
-    listener: Listener | None = None,
+    hearing: Hearing,
+    listener: Listener | None,
 ) -> Model:
     """Put a model together."""
     channel = ChannelModel(
@@ -218,18 +219,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise ValueError(f"{kept} is of {len(outputs)} segments, the corpus has {len(real.labels)}; delete it")
     fitted = fit_all(table)
     fitted = replace(fitted, domain=replace(fitted.domain, limit=float(np.quantile(distances, INSIDE))))
-    whole = {
-        "hearing": Hearing(load_ear(options.ear), fitted.hearing),
-        "listener": Listener(load_whisper(options.encoder).sha256, LAYERS, fitted.listener),
-    }
+    hearing = Hearing(load_ear(options.ear), fitted.hearing)
+    listener = Listener(load_whisper(options.encoder).sha256, LAYERS, fitted.listener)
     for version, columns in COLUMNS.items():
         print(f"\n{version}")
         decision = fit_decision(real, outputs[:, columns])
         print(decision)
         odds = fuse_unseen(real, outputs[:, columns])
         print_risk(real, odds, distances, float(metrics.log_odds(decision.thresholds.synthetic)))
-        parts = {name: part for column, (name, part) in enumerate(whole.items(), start=2) if column in columns}
-        write_model(options.out / version, build_model(version, real, fitted, decision, **parts))
+        whole = build_model(version, real, fitted, decision, hearing, listener if LISTENER in columns else None)
+        write_model(options.out / version, whole)
 
 
 if __name__ == "__main__":

@@ -59,7 +59,7 @@ class Table:
     @property
     def copied(self) -> NDArray[np.bool_]:
         """Which rows are our own copies: they are trained on, and nothing is judged by them."""
-        return self.originals != ""
+        return np.asarray(self.originals != "")
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Table:
         """Return some rows."""
