@@ -231,7 +231,7 @@ def test_report_is_a_draft_of_what_was_heard(admin: httpx.Client, service: Runni
     assert (body["status"], body["draft"], body["filed"], body["session_id"]) == ("submitted", True, False, "case-1")
     folder = service.lake / ".service" / "voice" / "drafts" / body["case_id"]
     draft = json.loads((folder / "sar.json").read_text())
-    assert draft["status"] == "draft" and draft["decision"] == "review" and "0.956" in draft["narrative"]
+    assert draft["status"] == "draft" and draft["decision"] == "review" and "0.986" in draft["narrative"]
     assert draft["record"]["customer_id"] == "CUST789" and draft["record"]["amount"] == 75000
     again = admin.post(REPORT, json=asked, headers={"Idempotency-Key": "k-1"}).json()
     assert again == body | {"repeated": True}
