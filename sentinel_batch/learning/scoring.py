@@ -260,8 +260,8 @@ def _describe(desk: Desk, model: Model, until: datetime | None) -> pl.DataFrame:
     # Segments of days that are not stored come from their file.
     segments = desk.config.segments_file
     told = segments.stat().st_mtime_ns if segments is not None and segments.exists() else None
-    # Another version of this program may tell more of a number.
-    columns = (__version__, *KEYS, *FEATURE_NAMES)
+    # Another version of this program may tell more of a number, or in another order.
+    columns = (__version__, "by margin", *KEYS, *FEATURE_NAMES)
     return keep_rows(
         desk.tables, "scores", columns, model.version, day, desk.config.timezone, segments, told, compute=compute
     )

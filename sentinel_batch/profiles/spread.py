@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from sentinel_batch.lake import Lake, Snapshot
+from sentinel_batch.lake import Lake, Snapshot, full_disk_reported
 from sentinel_batch.profiles.calls import list_files, read_lengths, scan_days
 from sentinel_batch.profiles.days import VERSION, read_calendar
 from sentinel_batch.profiles.grouping import IntArray, find_starts, sort_rows, sort_within
@@ -106,7 +106,11 @@ def _count_calls(tables: Snapshot, zone: str, day: date, calls: int) -> pl.DataF
         scan = partial(scan_days, first=day, last=day, zone=zone)
         bounds = cut_day(files, scan, calls, keys, CALLS_AT_ONCE)
         kinds = dict.fromkeys(("caller", "callee", "duration"), np.int64)
-        with Lake.open(tables.path).staging() as folder, Spill(folder / "calls.bin", kinds, "caller", bounds) as spill:
+        with (
+            full_disk_reported(tables.path),
+            Lake.open(tables.path).staging() as folder,
+            Spill(folder / "calls.bin", kinds, "caller", bounds) as spill,
+        ):
             for block in read_lengths(scan(files), keys):
                 spill.add(block)
             frames += [_summarise(**spill.read(part)) for part in range(bounds.size + 1) if spill.count(part)]
