@@ -8,16 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
-_SECONDS = 60.0
 _RABBIT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 _MOCK_KAFKA = """
 import sys, time
@@ -35,14 +34,6 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-
-
-def wait_until(ready: Callable[[], bool], what: str, seconds: float = _SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not ready():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what} did not come about in {seconds:.0f} s")
-        time.sleep(0.05)
 
 
 def answers(port: int) -> bool:

@@ -11,10 +11,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from audio_batch.events import EventStore
 from tests.audio_batch.events.queues import KINDS, FileQueue, Queue, SqsQueue
-from tests.audio_batch.events.servers import wait_until
 from tests.audio_batch.events.test_queues import write_event
 
 LIGHT = Path(__file__).parent / "light_consumer.py"

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 from audio_batch.events import Consumer, Event, EventError, EventStore, Handler, Limits, open_sink, open_source
 from tests.audio_batch.events.queues import KINDS, Queue
-from tests.audio_batch.events.servers import wait_until
 
 QUICK = Limits(workers=4, attempts=3, retry_seconds=0.1, reconnect_seconds=0.5)
 

@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 from conftest import Call
+from waiting import wait_until
 
 import audio_batch
 from audio_batch.events.signing import Signer
 from tests.audio_batch.events.queues import RedisQueue
-from tests.audio_batch.events.servers import answers, free_port, make_redis, running, wait_until
+from tests.audio_batch.events.servers import answers, free_port, make_redis, running
 
 SAMPLES = Path(audio_batch.__file__).parent / "samples"
 SECRET = "a secret that only senders know"

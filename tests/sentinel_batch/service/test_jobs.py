@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import signal
 import sqlite3
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import httpx
 import psutil
 import pytest
 from running_service import V1, RunningService, free_port, serving, wait_for_job
+from waiting import wait_until
 
 import sentinel_batch as sb
 from sentinel_batch import MockCDRGenerator
@@ -159,8 +159,9 @@ def test_jobs_go_on_after_their_file_was_busy(service: RunningService, admin: ht
     """Nothing on the way of a job may end the thread that hands jobs out."""
     store = sqlite3.connect(service.lake / ".service" / "jobs.db", isolation_level=None)
     store.execute("BEGIN IMMEDIATE")
-    time.sleep(12)  # Longer than SQLite waits.
-    store.execute("ROLLBACK")
-    store.close()
+    try:
+        wait_until(lambda: "which is tried again" in service.log.read_text(), "the store is busy for too long", 60)
+    finally:
+        store.execute("ROLLBACK")
+        store.close()
     assert wait_for_job(admin, _send(admin, calls_file).json()["job_id"])["state"] == "done"
-    assert "which is tried again" in service.log.read_text()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import running_service
 from conftest import Call
 from object_stores import running_store, s3
 from running_service import V1, RunningService, free_port, wait_for_job
+from waiting import wait_until
 from websockets.sync.client import connect
 
 import sentinel_batch as sb
@@ -121,11 +121,12 @@ def test_events_outlive_the_service_and_are_loaded_once(remote: Remote, tmp_path
     remote.service.stop(signal.SIGKILL)
     settings = json.dumps({"port": remote.service.port, "flush_seconds": 0.2})
     remote.service.launch([running_service.__file__, remote.address, "10", settings])
-    deadline = time.monotonic() + 60
-    while not (calls := sb.open(remote.address).tables.read(CALL_RECORDS.name)).height:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-    assert list(calls["caller_number"]) == [EVENT["caller_number"]]
+
+    def read_callers() -> list[str]:
+        return list(sb.open(remote.address).tables.read(CALL_RECORDS.name)["caller_number"])
+
+    wait_until(read_callers, "the event in the lake")
+    assert read_callers() == [EVENT["caller_number"]]
 
 
 def test_without_a_place_for_its_keys_it_does_not_start(s3: ObjectStore, call: Call) -> None:

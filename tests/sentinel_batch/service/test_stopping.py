@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from running_service import V1, RunningService
+from waiting import wait_until
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -51,10 +52,7 @@ def _begin_upload(service: RunningService, content: bytes) -> tuple[socket.socke
 
 
 def _wait_for_log(service: RunningService, text: str) -> None:
-    deadline = time.monotonic() + 60
-    while text not in service.log.read_text():
-        assert time.monotonic() < deadline, service.log.read_text()
-        time.sleep(0.02)
+    wait_until(lambda: text in service.log.read_text(), text)
 
 
 def _make_calls(folder: Path, records: int) -> bytes:
@@ -140,10 +138,7 @@ def test_a_job_that_was_cut_off_is_taken_up_at_the_next_start(service: RunningSe
         sending = threading.Thread(target=_send_file, args=(service, tmp_path / "many.csv"))
         sending.start()
         jobs = JobStore(service.lake / ".service")
-        deadline = time.monotonic() + 60
-        while not jobs.list(10, "running"):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: jobs.list(10, "running"), "the load")
         service.process.send_signal(signal.SIGTERM)
         _wait_for_log(service, "Shutting down")
         service.process.send_signal(signal.SIGTERM)
