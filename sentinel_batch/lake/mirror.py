@@ -219,7 +219,7 @@ def refuse_mirror(folder: Path) -> None:
 
 def fetch_files(files: Sequence[Path]) -> None:
     """Copy files that are about to be read, if they are of a lake in object storage and not here yet."""
-    for folder, mirror in _MIRRORS.items():
+    for folder, mirror in list(_MIRRORS.items()):  # Another thread may open a lake meanwhile.
         wanted = [file for file in files if file.is_relative_to(folder)]
         if wanted:
             mirror.fetch(wanted)

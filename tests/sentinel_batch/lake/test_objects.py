@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import re
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -38,6 +37,7 @@ from sentinel_batch.errors import (
 )
 from sentinel_batch.lake import Cache, Lake, LakeReader, lease
 from sentinel_batch.lake.lease import LEASE, take_lease
+from sentinel_batch.lake.mirror import Mirror
 from sentinel_batch.schema import SUPPRESSIONS, polars_schema
 from sentinel_batch.simulation import MockCDRGenerator
 
@@ -279,6 +279,22 @@ with Lake.open(sys.argv[1]).lock():
 """
 
 
+def test_lakes_are_opened_while_another_is_read(
+    s3: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = fresh_address()
+    Lake.create(address).append(SUPPRESSIONS.name, patterns("+1"))
+    reader = elsewhere(address, tmp_path)  # Has no copy of the rows yet.
+    real = Mirror.fetch
+
+    def fetch(mirror: Mirror, files: Sequence[Path]) -> None:
+        Lake.create(fresh_address())  # As another thread may.
+        real(mirror, files)
+
+    monkeypatch.setattr(Mirror, "fetch", fetch)
+    assert stored(reader) == ["+1"]
+
+
 def test_rows_without_a_lock_are_added_on_top_of_others(s3: ObjectStore, tmp_path: Path) -> None:
     address = fresh_address()
     lakes = [Lake.create(address), elsewhere(address, tmp_path), elsewhere(address, tmp_path)]
@@ -332,7 +348,7 @@ def test_a_commit_whose_answer_got_lost_counts_once(
 
 @pytest.mark.slow
 def test_two_writers_that_are_killed_lose_and_double_nothing(s3: ObjectStore, tmp_path: Path) -> None:
-    done = crash(s3, tmp_path, 8, 2_000, random.Random(3))
+    done = crash(s3, tmp_path, 8, 2_000, seed=3)
     assert done.failures == []
     assert done.kills >= 8
 
