@@ -6,6 +6,8 @@ at=${NIGHT_AT:-02:00}
 date -d "$at" >/dev/null || { echo "NIGHT_AT=$at is no time of day; expected one such as 02:00." >&2; exit 2; }
 
 stop() {
+    # Who asks twice, as Ctrl-C does, must not end the wait for the night.
+    trap '' TERM INT
     # A night that is ended here is taken up by the next one. Told again until it has ended: between its fork and its
     # exec it is still this shell, whose trap would swallow the signal.
     child=${!-}

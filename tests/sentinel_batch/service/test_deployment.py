@@ -110,6 +110,26 @@ def test_the_loop_of_nights(tmp_path: Path) -> None:
     assert wrong.returncode == 2 and "NIGHT_AT=late" in wrong.stderr
 
 
+def test_a_loop_that_is_told_twice_to_stop_waits_for_its_night(tmp_path: Path) -> None:
+    program, ended = tmp_path / "sentinel-batch", tmp_path / "ended"
+    program.write_text(
+        f"#!/bin/sh\ntrap 'sleep 1; : > {ended}; exit 0' TERM\necho begun >&2\nwhile :; do sleep 0.1; done\n"
+    )
+    program.chmod(0o755)
+    soon = time.strftime("%H:%M:%S", time.localtime(time.time() + 2))
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "NIGHT_AT": soon}
+    words = ["sh", str(DEPLOYMENT / "nightly-loop.sh")]
+    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as loop:
+        assert loop.stderr is not None
+        assert "begun" in [loop.stderr.readline().strip() for _ in range(2)]
+        loop.terminate()
+        # Two signals that wait together are one.
+        time.sleep(0.3)
+        loop.terminate()
+        assert loop.wait(60) == 0
+        assert ended.exists()
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
 @pytest.mark.parametrize("unit", UNITS, ids=[unit.name for unit in UNITS])
 def test_units_are_understood_by_systemd(unit: Path, tmp_path: Path) -> None:
