@@ -79,7 +79,8 @@ def _read(kept: Path) -> pl.DataFrame | None:
 
 def _keep(kept: Path, rows: pl.DataFrame, current: set[str]) -> None:
     """Write what is known of the files that the table still has; another process may do the same, and win."""
-    with suppress(OSError):
+    # Polars wraps what the system says of a full disk in an error of its own.
+    with suppress(OSError, pl.exceptions.PolarsError):
         kept.parent.mkdir(exist_ok=True)
         with replaced_file(kept) as fresh:
             rows.filter(pl.col("file").is_in(list(current))).write_parquet(fresh)

@@ -25,7 +25,7 @@ def keep_rows(tables: Snapshot, kind: str, *asked: object, compute: Callable[[],
     tables
         The lake as it is read; its versions are part of what is asked.
     kind
-        What the rows are, a word; the last few of each kind are kept, if the lake can be written.
+        What the rows are, a word; the last few of each kind are kept, if the lake can be written and has room.
     *asked
         All else that the rows depend on.
     compute
@@ -39,7 +39,8 @@ def keep_rows(tables: Snapshot, kind: str, *asked: object, compute: Callable[[],
     with suppress(OSError, pl.exceptions.PolarsError):
         return pl.read_parquet(file)
     rows = compute()
-    with suppress(OSError):
+    # On a full disk they are worked out each time; Polars wraps the system's error in one of its own.
+    with suppress(OSError, pl.exceptions.PolarsError):
         file.parent.mkdir(exist_ok=True)
         with replaced_file(file) as fresh:
             rows.write_parquet(fresh)

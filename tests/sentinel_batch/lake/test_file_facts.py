@@ -74,6 +74,13 @@ def test_what_was_kept_may_be_lost(lake: Lake, damage: str) -> None:
     assert (ask(lake, compute, "rows"), len(compute.asked)) == (first, 6)
 
 
+def test_a_full_disk_keeps_nothing_and_is_no_obstacle(lake: Lake) -> None:
+    compute = Counted()
+    with full_disk():
+        first = ask(lake, compute, "rows")
+    assert (ask(lake, compute, "rows"), len(compute.asked)) == (first, 6)
+
+
 def test_what_left_the_table_is_forgotten(lake: Lake) -> None:
     ask(lake, Counted(), "rows")
     [gone] = [file for file in lake.snapshot().files(CALL_RECORDS.name) if "01-05" in str(file)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+from full_disks import full_disk
 
 from sentinel_batch.lake import CACHE, Lake
 from sentinel_batch.learning.keeping import keep_rows
@@ -52,3 +53,11 @@ def test_a_damaged_file_is_replaced_and_a_lake_that_cannot_be_written_keeps_none
     (other.path / CACHE).write_text("in the way", encoding="utf-8")
     assert keep_rows(other.snapshot(), "scores", "a", compute=rows)["n"].item() == 3
     assert keep_rows(other.snapshot(), "scores", "a", compute=rows)["n"].item() == 4
+
+
+def test_a_full_disk_keeps_none_and_is_no_obstacle(tmp_path: Path) -> None:
+    lake, rows = Lake.create(tmp_path / "lake"), Counted()
+    with full_disk():
+        assert keep_rows(lake.snapshot(), "scores", "a", compute=rows)["n"].item() == 1
+    assert not list((lake.path / CACHE).iterdir())
+    assert keep_rows(lake.snapshot(), "scores", "a", compute=rows)["n"].item() == 2
