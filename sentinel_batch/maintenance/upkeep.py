@@ -18,7 +18,7 @@ from audio_batch.batch import CHECKPOINT_FOLDER, remove_stale
 from batch_base.progress import follow
 from sentinel_batch.desk import ConfigLike, DeskLike, open_desk
 from sentinel_batch.errors import UsageError
-from sentinel_batch.lake import STAGING, Lake
+from sentinel_batch.lake import STAGING, Lake, full_disk_reported
 from sentinel_batch.maintenance.compaction import Compaction, compact_table
 from sentinel_batch.maintenance.retention import ArchivedDay, archive_days, archive_folder
 from sentinel_batch.runs import new_run_id, recorded_run
@@ -154,6 +154,7 @@ def maintain(
     else:
         parameters = {"keep_days": keep_days, "archive": str(folder), "retention_hours": retention_hours}
         with (
+            full_disk_reported(target.path),
             target.lock(desk.config.lock_timeout),
             recorded_run(target, "maintain", parameters, run_id=result.run_id) as run,
         ):
@@ -234,7 +235,8 @@ def tidy_lake(lake: DeskLike = None, *, config: ConfigLike = None) -> Maintenanc
                 continue
             if name != CALL_RECORDS.name:
                 result.compacted += compact_table(desk.lake, tables, name, staging, result.run_id, nightly=True)
-            _tidy(desk.lake, name, result, DEFAULT_RETENTION_HOURS, NIGHTLY_UNNEEDED)
+            _remove_unneeded(desk.lake, name, result, DEFAULT_RETENTION_HOURS, NIGHTLY_UNNEEDED)
+            _condense_log(desk.lake, name, result)
     result.processing_time_seconds = time.perf_counter() - clock
     return result
 
@@ -256,17 +258,22 @@ def _work(
 ) -> None:
     dry_run = result.dry_run
     result.results_removed = _remove_results(lake, retention_hours, dry_run)
+    for name in TABLES:
+        # First of all: who is short of room is told to run this.
+        _remove_unneeded(lake, name, result, retention_hours)
     tables = lake.snapshot()
     if keep_days is not None:
         result.archived = archive_days(lake, tables, keep_days, folder, result.run_id, dry_run=dry_run)
         tables = tables if dry_run else lake.snapshot()
     for name in follow(tuple(TABLES)):
         result.compacted += compact_table(lake, tables, name, staging, result.run_id, dry_run=dry_run)
-        _tidy(lake, name, result, retention_hours)
+        _condense_log(lake, name, result)
 
 
-def _tidy(lake: Lake, name: str, result: MaintenanceResult, retention_hours: int, least_files: int = 1) -> None:
-    """Remove what no version of a table needs, and condense its log; each step is a commit of its own.
+def _remove_unneeded(
+    lake: Lake, name: str, result: MaintenanceResult, retention_hours: int, least_files: int = 1
+) -> None:
+    """Remove what no version of a table needs.
 
     Parameters
     ----------
@@ -285,12 +292,16 @@ def _tidy(lake: Lake, name: str, result: MaintenanceResult, retention_hours: int
     files, size = _vacuum(lake, name, table, retention_hours, least_files, result.dry_run)
     result.vacuumed_files += files
     result.vacuumed_bytes += size
-    newest = lake.open_table(name) if files and not result.dry_run else table
-    if newest is not None and newest.version() > last_checkpoint(lake, name):
+
+
+def _condense_log(lake: Lake, name: str, result: MaintenanceResult) -> None:
+    """Put a checkpoint of the newest version, the removal of files included, in place of old entries."""
+    table = lake.open_table(name)
+    if table is not None and table.version() > last_checkpoint(lake, name):
         result.checkpoints.append(name)
         if not result.dry_run:
-            newest.create_checkpoint()
-            newest.cleanup_metadata()
+            table.create_checkpoint()
+            table.cleanup_metadata()
 
 
 def _remove_results(lake: Lake, hours: int, dry_run: bool) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from full_disks import full_disk
 
 import sentinel_batch as sb
 from sentinel_batch.lake import CACHE, Lake, logs, recall_facts, scan_parts

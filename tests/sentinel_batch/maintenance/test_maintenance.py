@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from full_disks import full_disk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from thoroughness import examples
@@ -276,6 +277,18 @@ def test_a_full_disk_while_archiving_is_said_and_loses_nothing(
     monkeypatch.setattr(retention, "_copy", full)
     with pytest.raises(DiskFullError, match="is full"):
         maintain(lake=lake, keep_days=1)
+    assert seen(lake).equals(before)
+
+
+def test_a_full_disk_is_said_once_what_nobody_needs_is_gone(lake: Lake) -> None:
+    before = seen(lake)
+    orphan = lake.path / "call_records" / "call_date=2026-01-01" / "killed.parquet"
+    orphan.write_bytes(b"never committed")
+    os.utime(orphan, (1, 1))
+    # Room for entries of a log, and for no file of calls.
+    with full_disk(3_000), pytest.raises(DiskFullError, match="is full"):
+        maintain(lake=lake)
+    assert not orphan.exists()
     assert seen(lake).equals(before)
 
 
