@@ -113,7 +113,8 @@ def test_the_loop_of_nights(tmp_path: Path) -> None:
 def test_a_loop_that_is_told_twice_to_stop_waits_for_its_night(tmp_path: Path) -> None:
     program, ended = tmp_path / "sentinel-batch", tmp_path / "ended"
     program.write_text(
-        f"#!/bin/sh\ntrap \"trap '' TERM; sleep 1; : > {ended}; exit 0\" TERM\necho begun >&2\nwhile :; do sleep 0.1; done\n"
+        f"#!/bin/sh\ntrap \"trap '' TERM; sleep 1; : > {ended}; exit 0\" TERM\necho begun >&2\n"
+        "while :; do sleep 0.1; done\n"
     )
     program.chmod(0o755)
     soon = time.strftime("%H:%M:%S", time.localtime(time.time() + 2))
