@@ -23,7 +23,7 @@ from sentinel_batch.lake.logs import is_newest, open_log
 from sentinel_batch.lake.mirror import Cache, find_mirror, open_mirror, refuse_mirror
 from sentinel_batch.lake.publishing import Publisher, find_publisher
 from sentinel_batch.lake.snapshot import Snapshot
-from sentinel_batch.lake.staging import full_disk_reported, staging_folder, temporary_folder
+from sentinel_batch.lake.staging import STAGING, SWEEP_LOCK, full_disk_reported, staging_folder, temporary_folder
 from sentinel_batch.lake.store import Store
 
 if TYPE_CHECKING:
@@ -239,8 +239,10 @@ class Lake:
 
     @property
     def is_writable(self) -> bool:
-        """Whether this process may write the lake: a replica, or a mounted snapshot, can only be read."""
-        return os.access(self.path, os.W_OK)
+        """Whether this process may write the lake: not a replica, a snapshot, or another user's."""
+        # Who shares the folder need not share what the other made in it.
+        inner = (self.path / STAGING, self.path / STAGING / SWEEP_LOCK, self.path / _LOCK)
+        return all(os.access(place, os.W_OK) for place in (self.path, *(place for place in inner if place.exists())))
 
     def require_writable(self) -> None:
         """Check that the lake can be written.

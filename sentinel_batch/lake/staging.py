@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 STAGING = ".staging"
 """Folder of a lake for what is not yet, or never, part of a table."""
 
+SWEEP_LOCK = "sweep.lock"
+"""File in it that is locked while folders of killed runs are removed."""
+
 
 @contextmanager
 def staging_folder(lake: Path) -> Iterator[Path]:
@@ -50,7 +53,7 @@ def _make_folder(root: Path) -> tuple[Path, BaseFileLock]:
     from filelock import FileLock, Timeout  # Late: reading takes no lock.
 
     # Waited for without a limit: its holder only deletes folders, and a dead one no longer holds it.
-    with FileLock(str(root / "sweep.lock")):
+    with FileLock(str(root / SWEEP_LOCK)):
         for folder in root.glob("run-*"):
             # A folder whose lock can be taken has no living owner, because the system releases locks of dead
             # processes.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,6 +102,26 @@ def test_commands_that_read_a_lake_that_cannot_be_written(sealed: Path, tmp_path
     assert list_files(sealed) == before
     if line == "doctor":
         assert "which can only be read" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of folders are those of POSIX")
+@pytest.mark.parametrize(
+    ("place", "line"), [(".staging", "explain 1"), (".staging/sweep.lock", "alerts list"), (".lock", "maintain")]
+)
+def test_a_folder_that_is_shared_with_what_another_user_made_in_it(
+    sealed: Path, tmp_path: Path, place: str, line: str
+) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(sealed, lake)
+    shutil.rmtree(lake / ".cache", ignore_errors=True)
+    for path in [lake, *lake.rglob("*")]:
+        path.chmod(0o755)
+    (lake / place).chmod(0o555)
+    done = call(lake, tmp_path, line)
+    if line in WRITING:
+        assert json.loads(done.stdout)["error"]["code"] == "lake_read_only"
+    else:
+        assert done.returncode == ExitCode.DONE, done.stderr + done.stdout
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes of folders are those of POSIX")
