@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from batch_base.names import name_of
 from sentinel_batch.cli.output import Output
 from sentinel_batch.errors import ExitCode
 
@@ -30,7 +31,7 @@ def work_through(
     with out.progress(label) as progress:
         for number, recording in enumerate(recordings):
             if progress is not None:
-                progress(recording.path, number, len(recordings))
+                progress(name_of(recording.path), number, len(recordings))
             if recording.problem is not None:
                 message = f"{recording.path!r} {recording.problem}."
                 hint = "Name the file itself."
@@ -62,7 +63,7 @@ def print_errors(out: Output, entries: Sequence[Entry]) -> None:
     """Print the error of each recording that has one."""
     for entry in entries:
         if entry["error"] is not None:
-            out.error(f"{entry['path']}: {entry['error']['message']}", entry["error"]["hint"])
+            out.error(f"{name_of(entry['path'])}: {entry['error']['message']}", entry["error"]["hint"])
 
 
 def tell_splices(splices: list[dict[str, Any]]) -> list[str]:

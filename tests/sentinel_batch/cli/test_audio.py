@@ -349,6 +349,19 @@ def test_folders_and_globs_are_sorted_and_links_out_are_not_followed(audio: Call
     assert done.document["recordings"][2]["error"]["code"] == "not_opened"
 
 
+@pytest.mark.parametrize("words", [("validate",), ("score",), ("run", "--workers", "0", "--lake", "lake")])
+def test_no_name_of_a_file_begins_a_line_of_its_own(words: tuple[str, ...], audio: Call, desk: Path) -> None:
+    folder = desk / "odd"
+    (folder / "more").mkdir(parents=True)
+    shutil.copy(desk / "human.wav", folder / "a\nforged: valid.wav")
+    (folder / "b\nforged: valid.wav").write_bytes(b"no sound")
+    (folder / "more" / "c\nforged.siren7").write_bytes(bytes(40))
+    done = audio(words[0], "odd", *words[1:])
+    lines = (done.stdout + done.stderr).splitlines()
+    assert not [line for line in lines if line.lstrip().startswith("forged")]
+    assert [name for name in ("a", "b", "c") if f"{name}\\x0aforged" in done.stdout + done.stderr] == ["a", "b", "c"]
+
+
 def test_a_file_with_the_signs_of_a_glob_is_found(audio: Call, desk: Path) -> None:
     shutil.copy(desk / "human.wav", desk / "[1].wav")
     assert audio("score", "[1].wav", "--json").code == 0
