@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,9 @@ def work_through(
     from audio_batch.assessment import describe_failure
 
     entries = []
-    with out.progress(label) as progress:
+    with out.progress(label) as progress, warnings.catch_warnings():
+        # What arithmetic says of samples that are no numbers, or beyond all measure, the recording's entry says better.
+        warnings.simplefilter("ignore", RuntimeWarning)
         for number, recording in enumerate(recordings):
             if progress is not None:
                 progress(name_of(recording.path), number, len(recordings))

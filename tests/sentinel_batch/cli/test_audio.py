@@ -349,6 +349,18 @@ def test_folders_and_globs_are_sorted_and_links_out_are_not_followed(audio: Call
     assert done.document["recordings"][2]["error"]["code"] == "not_opened"
 
 
+@pytest.mark.parametrize("command", ["validate", "score"])
+def test_samples_beyond_all_measure_are_told_in_words_and_not_by_numpy(
+    command: str, audio: Call, desk: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    loud = decode(desk / "human.wav")[0] * np.float32(1e37)
+    loud[5000:5100] = np.nan
+    soundfile.write(desk / "loud.wav", loud, 8000, subtype="FLOAT")
+    (entry,) = audio(command, "loud.wav", "--json").document["recordings"]
+    assert entry["is_valid"] is False
+    assert not [warning for warning in recwarn if issubclass(warning.category, RuntimeWarning)]
+
+
 @pytest.mark.parametrize("words", [("validate",), ("score",), ("run", "--workers", "0", "--lake", "lake")])
 def test_no_name_of_a_file_begins_a_line_of_its_own(words: tuple[str, ...], audio: Call, desk: Path) -> None:
     folder = desk / "odd"
