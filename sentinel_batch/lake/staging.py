@@ -16,6 +16,8 @@ from sentinel_batch.errors import DiskFullError
 
 STAGING = ".staging"
 """Folder of a lake for what is not yet, or never, part of a table."""
+_LEAST_SPACE = 1 << 20
+"""Bytes; a disk with less is full."""
 
 
 @contextmanager
@@ -68,6 +70,12 @@ def _spill_elsewhere() -> Path:
     return folder
 
 
+def _has_no_space(path: Path) -> bool:
+    with suppress(OSError):
+        return shutil.disk_usage(path).free < _LEAST_SPACE
+    return False
+
+
 @contextmanager
 def full_disk_reported(path: Path) -> Iterator[None]:
     """Turn a full disk, however a library words it, into a :class:`DiskFullError`."""
@@ -80,7 +88,9 @@ def full_disk_reported(path: Path) -> Iterator[None]:
         # Arrow, DuckDB and delta-rs each wrap the system's error in one of their own, with its text as all that is
         # left.
         full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
-        if full or any(words in text for words in ("no space left", "file too large", "quota exceeded")):
+        full = full or any(words in text for words in ("no space left", "file too large", "quota exceeded"))
+        # Of a small file that Polars cannot end, not even that is left.
+        if full or ("thrift: transport error" in text and _has_no_space(path)):
             raise DiskFullError(
                 f"The disk that holds {path} is full; what was committed before is intact.",
                 hint="Free space (sentinel-batch maintain removes files that nothing refers to), then run again.",

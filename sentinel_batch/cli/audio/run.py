@@ -23,6 +23,7 @@ from sentinel_batch.cli.audio.options import (
     show_score,
     show_unread,
 )
+from sentinel_batch.cli.audio.tables import write_table
 from sentinel_batch.cli.audio.working import tell_splices
 from sentinel_batch.cli.offers import offer_policies
 from sentinel_batch.cli.output import Activity, Column, Output
@@ -136,9 +137,8 @@ def _write_tables(desk: Desk, result: RecordingsResult, folder: Path) -> dict[st
         "audio_segments": read_segments(desk, recording_ids=ids),
         "audio_features": read_features(desk, recording_ids=ids),
     }
-    folder.mkdir(parents=True, exist_ok=True)
     for name, frame in frames.items():
-        frame.write_parquet(folder / f"{name}.parquet")
+        write_table(frame, folder / f"{name}.parquet")
     return {name: folder / f"{name}.parquet" for name in frames}
 
 

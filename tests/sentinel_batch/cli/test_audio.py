@@ -484,6 +484,30 @@ def test_features_are_one_row_per_segment(audio: Call, desk: Path) -> None:
     assert set(table["path"]) == {"human.wav"}
 
 
+@pytest.mark.parametrize(
+    "words", [("features", "human.wav", "--families", "energy"), ("run", "calls", "--lake", "lake")]
+)
+def test_tables_that_cannot_be_written_are_told_and_leave_what_was_there(
+    words: tuple[str, ...], audio: Call, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(frame: pl.DataFrame, path: Path) -> None:
+        Path(path).write_bytes(b"half a")
+        raise pl.exceptions.ComputeError("parquet: underlying IO error: No space left on device (os error 28)")
+
+    folder, out = (desk, "out.parquet") if words[0] == "features" else (desk / "tables", "tables")
+    target = folder / ("out.parquet" if words[0] == "features" else "recordings.parquet")
+    one_process = [] if words[0] == "features" else ["--workers", "0"]
+    audio(*words, *one_process, "--out", out)
+    target.write_bytes(b"yesterday's")
+    with monkeypatch.context() as patch:
+        patch.setattr(pl.DataFrame, "write_parquet", fill)
+        error = audio(*words, *one_process, "--out", out, "--json").document["error"]
+    assert "is full" in error["message"]
+    assert target.read_bytes() == b"yesterday's"
+    assert [path.name for path in target.parent.iterdir() if path.suffix == ".part"] == []
+    assert "cannot be written" in audio(*words, *one_process, "--out", "human.wav/x.parquet").stderr
+
+
 def test_no_features_no_file(audio: Call, desk: Path) -> None:
     assert audio("features", "garbage.wav", "--out", "f.parquet").code == 1
     assert not (desk / "f.parquet").exists()
