@@ -16,6 +16,8 @@ from sentinel_batch.errors import DiskFullError
 
 STAGING = ".staging"
 """Folder of a lake for what is not yet, or never, part of a table."""
+FULL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
+"""What the system says where a disk is full."""
 _LEAST_SPACE = 1 << 20
 """Bytes; a disk with less is full."""
 
@@ -87,7 +89,7 @@ def full_disk_reported(path: Path) -> Iterator[None]:
         text = str(error).lower()
         # Arrow, DuckDB and delta-rs each wrap the system's error in one of their own, with its text as all that is
         # left.
-        full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+        full = isinstance(error, OSError) and error.errno in FULL
         full = full or any(words in text for words in ("no space left", "file too large", "quota exceeded"))
         # Of a small file that Polars cannot end, not even that is left.
         if full or ("thrift: transport error" in text and _has_no_space(path)):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sentinel_batch.errors import UsageError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,7 +23,10 @@ def write_table(table: pl.DataFrame, path: Path) -> None:
     """
     from sentinel_batch.alerts.files import exported_file
 
-    with suppress(OSError):  # Where there is no folder, none could be made.
+    try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "Name a folder that can be written."
+        raise UsageError(f"The folder {path.parent} cannot be made: {error.strerror}.", hint=hint) from error
     with exported_file(path) as fresh:
         table.write_parquet(fresh)

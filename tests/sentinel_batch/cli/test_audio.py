@@ -505,7 +505,7 @@ def test_tables_that_cannot_be_written_are_told_and_leave_what_was_there(
     assert "is full" in error["message"]
     assert target.read_bytes() == b"yesterday's"
     assert [path.name for path in target.parent.iterdir() if path.suffix == ".part"] == []
-    assert "cannot be written" in audio(*words, *one_process, "--out", "human.wav/x.parquet").stderr
+    assert "cannot be made" in audio(*words, *one_process, "--out", "human.wav/x.parquet").stderr
 
 
 def test_no_features_no_file(audio: Call, desk: Path) -> None:
