@@ -148,7 +148,7 @@ def keep_speech(signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.f
     """Return the stretches of speech in a mono signal, one after the other; NaN and Inf count as 0."""
     spans = np.rint(detect_speech(signal, sampling_rate) * sampling_rate).astype(int)
     speech = np.concatenate([signal[:0], *(signal[start:end] for start, end in spans)])
-    return np.nan_to_num(speech, copy=False, nan=0, posinf=0, neginf=0)
+    return np.asarray(np.nan_to_num(speech, copy=False, nan=0, posinf=0, neginf=0), dtype=np.float32)
 
 
 def classify_channel(speech: NDArray[np.float32], sampling_rate: int) -> ChannelClass:
