@@ -174,12 +174,14 @@ def _compose(event: Event, row: Mapping[str, Any], report: dict[str, Any] | None
     """Return the result; ``status`` says whether the recording could be judged, ``decision`` what to do in any case."""
     failure = {name: row.get(f"error_{name}") for name in ("code", "stage", "message")}
     decision = row.get("decision") or {}
+    # Silence has a label, ``uncertain``, and no score.
+    judged = row.get("label") is not None
     return {
         "event_id": event.id,
         "event_type": event.type,
         "customer_id": event.customer_id,
-        "status": "processed" if row.get("score") is not None else "unreadable",
-        "deepfake": {name: row.get(name) for name in _DEEPFAKE} if row.get("score") is not None else None,
+        "status": "processed" if judged else "unreadable",
+        "deepfake": {name: row.get(name) for name in _DEEPFAKE} if judged else None,
         "mfa": _describe_voice(event, row, failure),
         "validation": {"is_valid": row.get("is_valid"), "issues": row.get("issue_codes") or []},
         "decision": decision,

@@ -145,9 +145,10 @@ def check_class(channel_class: str | None) -> None:
 
 
 def keep_speech(signal: NDArray[np.float32], sampling_rate: int) -> NDArray[np.float32]:
-    """Return the stretches of speech in a mono signal, one after the other."""
+    """Return the stretches of speech in a mono signal, one after the other; NaN and Inf count as 0."""
     spans = np.rint(detect_speech(signal, sampling_rate) * sampling_rate).astype(int)
-    return np.concatenate([signal[:0], *(signal[start:end] for start, end in spans)])
+    speech = np.concatenate([signal[:0], *(signal[start:end] for start, end in spans)])
+    return np.asarray(np.nan_to_num(speech, copy=False, nan=0, posinf=0, neginf=0), dtype=np.float32)
 
 
 def classify_channel(speech: NDArray[np.float32], sampling_rate: int) -> ChannelClass:

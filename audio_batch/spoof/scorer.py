@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from math import exp, log
 from os import PathLike, fspath
@@ -39,6 +39,8 @@ SPEECH_SHARE = 1.0 / SEGMENT_SECONDS
 """Share of a segment that must be speech for it to be scored: one second of four."""
 FAINT_SEGMENTS = 8
 """Segments that are scored where none has enough speech, so that an abstention still has a raw score."""
+SHORTEST = 0.033
+"""Seconds of the shortest recording that has a spectrum: a frame, and a hair."""
 EXPLAINED = 3
 UNCALIBRATED = "uncalibrated_model"
 """Abstention of a recording that a model scored whose scores nobody has calibrated."""
@@ -146,8 +148,8 @@ def _telling(segments: Iterable[Segment], path: str, duration: float | None) -> 
 def _keep_faint(segments: Iterable[Segment]) -> list[Segment]:
     kept: list[Segment] = []
     for segment in segments:
-        # Digital silence has no spectrum that could be judged.
-        if segment.signal.size and np.ptp(segment.signal) > 1e-5:
+        # Digital silence has no spectrum that could be judged, and neither have a few samples.
+        if segment.signal.size >= SHORTEST * segment.sampling_rate and np.ptp(segment.signal) > 1e-5:
             kept = sorted([*kept, segment], key=lambda s: -s.speech_seconds)[:FAINT_SEGMENTS]
     return sorted(kept, key=lambda s: (s.index, s.channel))
 
@@ -203,7 +205,9 @@ class _Work:
         while batch := list(islice(source, BATCH)):
             self._add_batch(batch)
 
-    def _add_batch(self, batch: list[Segment]) -> None:
+    def _add_batch(self, segments: list[Segment]) -> None:
+        # NaN and Inf count as 0, as they do where speech is looked for.
+        batch = [replace(s, signal=np.nan_to_num(s.signal, nan=0, posinf=0, neginf=0)) for s in segments]
         if self.channel is None:
             self.channel_class = classify_channel(batch)
             self.channel = self.model.select_channel(self.channel_class)

@@ -23,7 +23,14 @@ from sentinel_batch.lake.logs import is_newest, open_log
 from sentinel_batch.lake.mirror import Cache, find_mirror, open_mirror, refuse_mirror
 from sentinel_batch.lake.publishing import Publisher, find_publisher
 from sentinel_batch.lake.snapshot import Snapshot
-from sentinel_batch.lake.staging import STAGING, SWEEP_LOCK, full_disk_reported, staging_folder, temporary_folder
+from sentinel_batch.lake.staging import (
+    FULL,
+    STAGING,
+    SWEEP_LOCK,
+    full_disk_reported,
+    staging_folder,
+    temporary_folder,
+)
 from sentinel_batch.lake.store import Store
 
 if TYPE_CHECKING:
@@ -123,7 +130,9 @@ class Lake:
                     fresh = folder / f".{_MARKER}.{time.time_ns()}"
                     fresh.write_text(json.dumps({"format": 1}) + "\n", encoding="utf-8")
                     fresh.replace(marker)
-            except (FileExistsError, NotADirectoryError, PermissionError) as error:
+            except OSError as error:
+                if error.errno in FULL:
+                    raise
                 raise LakeNotFoundError(
                     f"A lake cannot be made at {folder}: {error.strerror}.", hint="Name a folder that can be written."
                 ) from error

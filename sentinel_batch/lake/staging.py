@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 STAGING = ".staging"
 """Folder of a lake for what is not yet, or never, part of a table."""
+FULL = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
+"""What the system says where a disk is full."""
+_LEAST_SPACE = 1 << 20
+"""Bytes; a disk with less is full."""
 
 SWEEP_LOCK = "sweep.lock"
 """File in it that is locked while folders of killed runs are removed."""
@@ -105,6 +109,12 @@ def _spill_elsewhere() -> Path:
     return folder
 
 
+def _has_no_space(path: Path) -> bool:
+    with suppress(OSError):
+        return shutil.disk_usage(path).free < _LEAST_SPACE
+    return False
+
+
 @contextmanager
 def full_disk_reported(path: Path) -> Iterator[None]:
     """Turn a full disk, however a library words it, into a :class:`DiskFullError`."""
@@ -116,8 +126,10 @@ def full_disk_reported(path: Path) -> Iterator[None]:
         text = str(error).lower()
         # Arrow, DuckDB and delta-rs each wrap the system's error in one of their own, with its text as all that is
         # left.
-        full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
-        if full or any(words in text for words in ("no space left", "file too large", "quota exceeded")):
+        full = isinstance(error, OSError) and error.errno in FULL
+        full = full or any(words in text for words in ("no space left", "file too large", "quota exceeded"))
+        # Of a small file that Polars cannot end, not even that is left.
+        if full or ("thrift: transport error" in text and _has_no_space(path)):
             raise DiskFullError(
                 f"The disk that holds {path} is full; what was committed before is intact.",
                 hint="Free space (sentinel-batch maintain removes files that nothing refers to), then run again.",

@@ -18,6 +18,7 @@ from sentinel_batch.cli.audio.options import (
     require_suffix,
     show_unread,
 )
+from sentinel_batch.cli.audio.tables import write_table
 from sentinel_batch.cli.audio.working import STATUS, Entry, describe_unread, judge, print_errors, work_through
 from sentinel_batch.cli.session import Session, with_session
 from sentinel_batch.errors import ExitCode
@@ -84,6 +85,5 @@ def _write_frames(frames: Sequence[pl.DataFrame], target: Path) -> int:
     import polars as pl
 
     table = pl.concat(frames)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    table.write_parquet(target)
+    write_table(table, target)
     return table.height

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from batch_base.names import name_of
 from sentinel_batch.cli.offers import offer_policies
 from sentinel_batch.cli.output import Output
 from sentinel_batch.cli.session import Session
@@ -133,12 +134,13 @@ def list_files(paths: Sequence[str]) -> FolderContents:
 def show_unread(out: Output, unread: Sequence[UnreadFiles]) -> None:
     """Print what was not read, a line for each kind of file."""
     for group in unread:
+        examples = ", ".join(map(name_of, group.examples))
         more = f" and {group.files - len(group.examples):,} more" if group.files > len(group.examples) else ""
-        out.line(f"Not read: {group.files:,} × {group.kind} ({', '.join(group.examples)}{more}): {group.needed}")
+        out.line(f"Not read: {group.files:,} × {name_of(group.kind)} ({examples}{more}): {group.needed}")
 
 
 def _list_unread(unread: Sequence[UnreadFiles]) -> str:
-    found = "; ".join(f"{group.files:,} × {group.kind} ({group.needed})" for group in unread)
+    found = "; ".join(f"{group.files:,} × {name_of(group.kind)} ({group.needed})" for group in unread)
     return f"What is there is not read: {found}." if found else ""
 
 

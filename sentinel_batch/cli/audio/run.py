@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from batch_base.names import name_of
 from sentinel_batch.cli.audio.options import (
     Fallback,
     KeyFile,
@@ -22,6 +23,7 @@ from sentinel_batch.cli.audio.options import (
     show_score,
     show_unread,
 )
+from sentinel_batch.cli.audio.tables import write_table
 from sentinel_batch.cli.audio.working import tell_splices
 from sentinel_batch.cli.offers import offer_policies
 from sentinel_batch.cli.output import Activity, Column, Output
@@ -135,9 +137,8 @@ def _write_tables(desk: Desk, result: RecordingsResult, folder: Path) -> dict[st
         "audio_segments": read_segments(desk, recording_ids=ids),
         "audio_features": read_features(desk, recording_ids=ids),
     }
-    folder.mkdir(parents=True, exist_ok=True)
     for name, frame in frames.items():
-        frame.write_parquet(folder / f"{name}.parquet")
+        write_table(frame, folder / f"{name}.parquet")
     return {name: folder / f"{name}.parquet" for name in frames}
 
 
@@ -154,14 +155,14 @@ def _print_result(out: Output, result: RecordingsResult) -> None:
         out.line(f"No label for {count:,}: {reason}")
     for row in rows:
         for place in tell_splices(json.loads(row["splices"] or "[]")):
-            out.line(f"{row['path']}: {place}")
+            out.line(f"{name_of(row['path'])}: {place}")
     show_unread(out, result.unread)
     fallen = Counter(reason.partition(":")[0] for reason in result.recordings["scorer_fallback"].drop_nulls())
     for reason, count in fallen.most_common():
         out.line(f"Scored here, because the remote scorer did not ({reason}): {count:,}")
     for failure in result.failed:
-        out.error(f"{failure['path']}: {failure['error_message']}")
+        out.error(f"{name_of(failure['path'])}: {failure['error_message']}")
 
 
 def _row(row: dict[str, Any]) -> tuple[Any, ...]:
-    return row["path"], show_score(row["score"]), row["label"], row["action"], row["caller_number"]
+    return name_of(row["path"]), show_score(row["score"]), row["label"], row["action"], row["caller_number"]

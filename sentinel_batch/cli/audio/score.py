@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from batch_base.names import name_of
 from sentinel_batch.cli.audio.options import (
     Model,
     Paths,
@@ -97,6 +98,7 @@ def _score_row(entry: Entry) -> tuple[Any, ...]:
     remark = ", ".join(
         [*tell_splices(entry["splices"]), *([entry["abstention"]] if entry["abstention"] else entry["issues"])]
     )
+    name = name_of(entry["path"])
     if entry["error"] is not None:
-        return entry["path"], None, None, None, entry["error"]["code"]
-    return entry["path"], show_score(entry["score"]), entry["label"], entry["confidence"], remark
+        return name, None, None, None, entry["error"]["code"]
+    return name, show_score(entry["score"]), entry["label"], entry["confidence"], remark

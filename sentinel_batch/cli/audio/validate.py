@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from batch_base.names import name_of
 from sentinel_batch.cli.audio.options import (
     Paths,
     Profile,
@@ -100,10 +101,10 @@ def _repair(recording: Recording, folder: Path | None, sampling_rate: int | None
 
 def _print_validations(out: Output, entries: Sequence[Entry]) -> None:
     for entry in entries:
-        out.line(f"{entry['path']}: {'valid' if entry['is_valid'] else 'not valid'}")
+        out.line(f"{name_of(entry['path'])}: {'valid' if entry['is_valid'] else 'not valid'}")
         for issue in entry["issues"]:
             out.line(f"  {issue['level']:7} {issue['code']}: {issue['message']}")
         for file in (entry.get("repair") or {}).get("files", ()):
-            out.line(f"  copy    {file['path']}")
+            out.line(f"  copy    {name_of(file['path'])}")
         if entry.get("repair_error"):
             out.error(entry["repair_error"]["message"], entry["repair_error"]["hint"])

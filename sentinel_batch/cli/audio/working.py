@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from batch_base.names import name_of
 from sentinel_batch.cli.output import Output
 from sentinel_batch.errors import ExitCode
 
@@ -27,10 +29,12 @@ def work_through(
     from audio_batch.assessment import describe_failure
 
     entries = []
-    with out.progress(label) as progress:
+    with out.progress(label) as progress, warnings.catch_warnings():
+        # What arithmetic says of samples that are no numbers, or beyond all measure, the recording's entry says better.
+        warnings.simplefilter("ignore", RuntimeWarning)
         for number, recording in enumerate(recordings):
             if progress is not None:
-                progress(recording.path, number, len(recordings))
+                progress(name_of(recording.path), number, len(recordings))
             if recording.problem is not None:
                 message = f"{recording.path!r} {recording.problem}."
                 hint = "Name the file itself."
@@ -62,7 +66,7 @@ def print_errors(out: Output, entries: Sequence[Entry]) -> None:
     """Print the error of each recording that has one."""
     for entry in entries:
         if entry["error"] is not None:
-            out.error(f"{entry['path']}: {entry['error']['message']}", entry["error"]["hint"])
+            out.error(f"{name_of(entry['path'])}: {entry['error']['message']}", entry["error"]["hint"])
 
 
 def tell_splices(splices: list[dict[str, Any]]) -> list[str]:

@@ -127,7 +127,8 @@ def _print(out: Output, result: dict[str, Any]) -> None:
     out.line(f"Type     {result['event_type']} (policy {decision['policy']} {decision['policy_version']})")
     out.line(f"Status   {result['status']}")
     if voice:
-        out.line(f"Score    {voice['score']:.3f} ({voice['label']}, confidence {voice['confidence']:.2f})")
+        score = "none" if voice["score"] is None else f"{voice['score']:.3f}"
+        out.line(f"Score    {score} ({voice['label']}, confidence {voice['confidence']:.2f})")
     if result["mfa"] is not None:
         out.line(f"Voice    {'verified' if result['mfa']['verified'] else 'not verified'}")
     out.line(f"Action   {decision['action']}")

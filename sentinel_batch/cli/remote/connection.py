@@ -146,7 +146,9 @@ def _describe(error: Any) -> RemoteError:
     status = response.status_code if response is not None else None
     facts: dict[str, Any] = {"type": type(error).__name__, "status_code": status}
     return RemoteError(
-        f"{type(error).__name__}: {describe_error(error)}.", hint=_hint(type(error).__name__, status), **facts
+        f"{type(error).__name__}: {describe_error(error).rstrip('.')}.",
+        hint=_hint(type(error).__name__, status),
+        **facts,
     )
 
 

@@ -13,7 +13,7 @@ import typer
 from batch_base.plain import to_plain
 from sentinel_batch.cli.option_groups import Options, grouped
 from sentinel_batch.cli.output import Output
-from sentinel_batch.errors import InvalidRecordingError
+from sentinel_batch.errors import InvalidRecordingError, UsageError
 
 OutputFile = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="Write the JSON result to a file instead of stdout.")
@@ -49,8 +49,7 @@ class Delivery:
         indent = 2 if self.pretty else None
         text = json.dumps(to_plain(document), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
         if self.output is not None:
-            self.output.parent.mkdir(parents=True, exist_ok=True)
-            self.output.write_text(text, encoding="utf-8")
+            _write(out, self.output, text)
             out.note(f"Results written to {self.output}")
         if out.as_json:
             out.document(document)
@@ -64,6 +63,17 @@ class Delivery:
 DELIVERY: Options = {"output": (OutputFile, None), "pretty": (Pretty, False)}
 with_delivery = grouped("delivery", Delivery, DELIVERY)
 """Gives a command the options of a `Delivery`, which it receives as ``delivery``."""
+
+
+def _write(out: Output, path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        # Nobody can ask for it again: what was reported is reported.
+        out.warn(f"What the server answered: {text.strip()}")
+        hint = "Name a file in a folder that can be written, with --output."
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}.", hint=hint) from error
 
 
 def describe(results: Mapping[str, Any]) -> list[str]:

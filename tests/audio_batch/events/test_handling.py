@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 import audio_batch
 from audio_batch.errors import AudioUsageError
@@ -70,6 +72,16 @@ def test_a_voice_is_verified_where_the_event_names_one(handler: VoiceHandler) ->
     unknown = handler.judge(make_event("call-human.wav", enrollment_id="nobody"))
     assert unknown["mfa"]["verified"] is False
     assert unknown["error"]["stage"] == "verify"
+
+
+def test_silence_is_processed_with_its_abstention_and_goes_to_a_human(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "silence.wav", np.zeros(8000, np.float32), 8000, subtype="ULAW")
+    with VoiceHandler(Recordings(tmp_path), Judging(sar_drafts=tmp_path / "drafts")) as handler:
+        result = handler.judge(make_event("silence.wav", sar=True))
+    assert (result["status"], result["error"]) == ("processed", None)
+    assert (result["deepfake"]["score"], result["deepfake"]["label"]) == (None, "uncertain")
+    assert result["deepfake"]["abstention"] == "too_little_speech"
+    assert result["decision"]["action"] == "ESCALATE_TO_HUMAN"
 
 
 def test_what_cannot_be_decoded_goes_to_a_human(tmp_path: Path) -> None:

@@ -120,6 +120,19 @@ def test_the_right_voice_is_verified(clips: Callable[..., Path], enrolled: Path)
     assert found.reasons == ("voice_match: the voice matches and the spoof check is not against it",)
 
 
+def test_samples_that_are_no_numbers_count_as_zero(clips: Callable[..., Path], tmp_path: Path) -> None:
+    paths = []
+    for seed in (1, 2, 3, 4):
+        samples, rate = soundfile.read(clips("anna", seed), dtype="float32")
+        samples[1000 * seed], samples[9000] = np.nan, np.inf
+        paths.append(tmp_path / f"{seed}.wav")
+        soundfile.write(paths[-1], samples, rate, subtype="FLOAT")
+    store = tmp_path / "voices"
+    assert np.isfinite(speaker.enroll("anna", paths[:3], store=store).consistency)
+    found = speaker.verify(paths[3], "anna", store=store, verdict=judge(paths[3]))
+    assert found.verified and np.isfinite(found.log_likelihood_ratio)
+
+
 def test_another_voice_is_not(clips: Callable[..., Path], enrolled: Path) -> None:
     path = clips("bert", 7)
     found = speaker.verify(path, "anna", store=enrolled, verdict=judge(path), session_id="mine")

@@ -57,6 +57,25 @@ def write(path, signal, rate=RATE):
     return path
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_samples_that_are_no_numbers_count_as_zero(model, tmp_path, bad):
+    voice = make_voice(7, 1, natural=False)
+    broken, silenced = voice.copy(), voice.copy()
+    broken[9000:9010], silenced[9000:9010] = bad, 0
+    soundfile.write(tmp_path / "broken.wav", broken, RATE, subtype="FLOAT")
+    expected = score_signal(silenced, RATE, model=model)
+    for verdict in (score(tmp_path / "broken.wav", model=model), score_signal(broken, RATE, model=model)):
+        assert (verdict.score, verdict.label, verdict.reasons) == (expected.score, expected.label, expected.reasons)
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 48000])
+def test_a_recording_of_a_few_samples_is_an_abstention(model, rate):
+    voice = make_voice(1, 1, natural=True, rate=rate)[rate // 4 :]
+    for samples in (1, 2, 79, 255, 257, round(0.031 * rate), round(0.034 * rate), round(0.045 * rate)):
+        verdict = score_signal(voice[:samples], rate, model=model)
+        assert (verdict.label, verdict.abstention) == ("uncertain", "too_little_speech"), samples
+
+
 def test_scores_tell_toy_voices_apart(model, tmp_path):
     human = score(write(tmp_path / "h.wav", make_voice(6, 91, natural=True)), model=model)
     synthetic = score(write(tmp_path / "s.wav", make_voice(6, 92, natural=False)), model=model)

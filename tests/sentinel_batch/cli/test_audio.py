@@ -349,6 +349,31 @@ def test_folders_and_globs_are_sorted_and_links_out_are_not_followed(audio: Call
     assert done.document["recordings"][2]["error"]["code"] == "not_opened"
 
 
+@pytest.mark.parametrize("command", ["validate", "score"])
+def test_samples_beyond_all_measure_are_told_in_words_and_not_by_numpy(
+    command: str, audio: Call, desk: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    loud = decode(desk / "human.wav")[0] * np.float32(1e37)
+    loud[5000:5100] = np.nan
+    soundfile.write(desk / "loud.wav", loud, 8000, subtype="FLOAT")
+    (entry,) = audio(command, "loud.wav", "--json").document["recordings"]
+    assert entry["is_valid"] is False
+    assert not [warning for warning in recwarn if issubclass(warning.category, RuntimeWarning)]
+
+
+@pytest.mark.parametrize("words", [("validate",), ("score",), ("run", "--workers", "0", "--lake", "lake")])
+def test_no_name_of_a_file_begins_a_line_of_its_own(words: tuple[str, ...], audio: Call, desk: Path) -> None:
+    folder = desk / "odd"
+    (folder / "more").mkdir(parents=True)
+    shutil.copy(desk / "human.wav", folder / "a\nforged: valid.wav")
+    (folder / "b\nforged: valid.wav").write_bytes(b"no sound")
+    (folder / "more" / "c\nforged.siren7").write_bytes(bytes(40))
+    done = audio(words[0], "odd", *words[1:])
+    lines = (done.stdout + done.stderr).splitlines()
+    assert not [line for line in lines if line.lstrip().startswith("forged")]
+    assert [name for name in ("a", "b", "c") if f"{name}\\x0aforged" in done.stdout + done.stderr] == ["a", "b", "c"]
+
+
 def test_a_file_with_the_signs_of_a_glob_is_found(audio: Call, desk: Path) -> None:
     shutil.copy(desk / "human.wav", desk / "[1].wav")
     assert audio("score", "[1].wav", "--json").code == 0
@@ -457,6 +482,30 @@ def test_features_are_one_row_per_segment(audio: Call, desk: Path) -> None:
     assert done.document["recordings"][2]["segments"] == 0
     assert table.width == done.document["features"] + 9
     assert set(table["path"]) == {"human.wav"}
+
+
+@pytest.mark.parametrize(
+    "words", [("features", "human.wav", "--families", "energy"), ("run", "calls", "--lake", "lake")]
+)
+def test_tables_that_cannot_be_written_are_told_and_leave_what_was_there(
+    words: tuple[str, ...], audio: Call, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(frame: pl.DataFrame, path: Path) -> None:
+        Path(path).write_bytes(b"half a")
+        raise pl.exceptions.ComputeError("parquet: underlying IO error: No space left on device (os error 28)")
+
+    folder, out = (desk, "out.parquet") if words[0] == "features" else (desk / "tables", "tables")
+    target = folder / ("out.parquet" if words[0] == "features" else "recordings.parquet")
+    one_process = [] if words[0] == "features" else ["--workers", "0"]
+    audio(*words, *one_process, "--out", out)
+    target.write_bytes(b"yesterday's")
+    with monkeypatch.context() as patch:
+        patch.setattr(pl.DataFrame, "write_parquet", fill)
+        error = audio(*words, *one_process, "--out", out, "--json").document["error"]
+    assert "is full" in error["message"]
+    assert target.read_bytes() == b"yesterday's"
+    assert [path.name for path in target.parent.iterdir() if path.suffix == ".part"] == []
+    assert "cannot be made" in audio(*words, *one_process, "--out", "human.wav/x.parquet").stderr
 
 
 def test_no_features_no_file(audio: Call, desk: Path) -> None:

@@ -102,6 +102,15 @@ def test_score_prints_lines_json_or_a_file(call: Call, api: ApiServer, tmp_path:
     assert json.loads((tmp_path / "new" / "results.json").read_text())["deepfake"]["score"] == 0.12
 
 
+def test_an_answer_that_cannot_be_written_is_not_lost(call: Call, api: ApiServer, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    words = ["--session-id", "s-1", "--decision", "review", "--reason", "odd", "--output", "file/sar.json"]
+    done = call("remote", "sar", *words)
+    assert done.code == 2
+    assert "file/sar.json cannot be written" in done.stderr and "--output" in done.stderr
+    assert '"case_id": ' in done.stderr
+
+
 def test_a_session_alone_reports_nothing(call: Call, api: ApiServer) -> None:
     done = call("remote", "score", "audio.wav", "--session-id", "s")
     assert done.code == 0 and api.count("/v1/reports/sar") == 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,8 +14,9 @@ import polars as pl
 import pytest
 from filelock import FileLock
 
+from sentinel_batch.errors import DiskFullError, LakeNotFoundError
 from sentinel_batch.lake import Lake, commits, open_log
-from sentinel_batch.lake.staging import STAGING
+from sentinel_batch.lake.staging import STAGING, full_disk_reported
 from sentinel_batch.schema import CALL_RECORDS, SUPPRESSIONS, polars_schema
 
 
@@ -28,6 +32,31 @@ def patterns(*values: str) -> pl.DataFrame:
 
 def stored(lake: Lake) -> list[str]:
     return sorted(lake.snapshot().read(SUPPRESSIONS.name)["pattern"])
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(errno.EROFS, LakeNotFoundError), (errno.ENAMETOOLONG, LakeNotFoundError), (errno.ENOSPC, DiskFullError)],
+)
+def test_a_lake_that_cannot_be_made_says_why(
+    number: int, expected: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(expected, match="cannot be made" if expected is LakeNotFoundError else "is full"):
+        Lake.create(tmp_path / "lake")
+
+
+@pytest.mark.parametrize("free", [0, 1 << 30])
+def test_a_small_table_that_cannot_be_ended_is_a_full_disk_only_if_it_is_full(
+    free: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=free))
+    with pytest.raises(pl.exceptions.ComputeError if free else DiskFullError), full_disk_reported(tmp_path):
+        raise pl.exceptions.ComputeError("parquet: File out of specification: Invalid thrift: transport error")
 
 
 def test_rows_are_appended_and_replaced(lake: Lake) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from batch_base.names import name_of
 from sentinel_batch.cli.audio.options import settle_model
 from sentinel_batch.cli.audio.scorer.fitting import Labels, follow
 from sentinel_batch.cli.output import Column, Output
@@ -130,4 +131,4 @@ def _list_failed(failed: tuple[tuple[str, str], ...]) -> list[dict[str, str]]:
 
 def _print_failed(out: Output, failed: tuple[tuple[str, str], ...], by: str = "") -> None:
     for path, message in failed:
-        out.error(f"{by}{path}: {message}")
+        out.error(f"{by}{name_of(path)}: {message}")
