@@ -30,6 +30,8 @@ SHORTEST = RATE
 """Samples; shorter segments are repeated."""
 LAYERS, POOL = 3, 2
 """Convolutions of the first block, and of how many frames and bands each the largest is kept at its end."""
+STEADY = 0.05
+"""Added to a spread before it divides: a channel that hardly moves is not blown up to noise."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Ear:
     biases: tuple[Array, ...] = field(repr=False)
 
     def describe(self, signal: Array) -> Array:
-        """Return means and spreads over time of what leaves the block.
+        """Return what leaves the block as one row: means and spreads over time, and how its channels go together.
 
         Parameters
         ----------
@@ -64,13 +66,15 @@ class Ear:
         Returns
         -------
         numpy.ndarray
-            float32, shape (2, 384).
+            float32, shape (1068,): means of 24 channels in each of 16 bands, their spreads, and 300 correlations.
         """
         hidden = self.draw_mels(signal).T[None]
         for kernel, bias in zip(self.kernels, self.biases, strict=True):
             hidden = _rectify(_convolve(hidden, kernel, bias))
         largest = _keep_largest(hidden)
-        return np.stack([found.T.reshape(-1) for found in (largest.mean(axis=2), largest.std(axis=2))])
+        means, spreads = largest.mean(axis=2), largest.std(axis=2)
+        together = _correlate(largest - means[:, :, None], spreads)
+        return np.concatenate([means.T.reshape(-1), spreads.T.reshape(-1), together])
 
     def draw_mels(self, signal: Array) -> Array:
         """Return the log mel spectrum that the network looks at, shape (frames, 32)."""
@@ -93,7 +97,9 @@ class Hearing:
 
     def score(self, signals: Iterable[Array]) -> NDArray[np.float64]:
         """Return how synthetic segments at 8 kHz sound, about -1 … 1."""
-        return self.kernel.score(np.stack([flatten(self.ear.describe(signal)) for signal in signals]))
+        rows = np.stack([round_off(self.ear.describe(signal)) for signal in signals])
+        # Models from before the correlations know means and spreads alone.
+        return self.kernel.score(rows[:, : self.kernel.centre.size])
 
     def save(self, folder: Path, name: str) -> None:
         """Write both into the folder of a model, no pickle."""
@@ -104,10 +110,9 @@ class Hearing:
         self.kernel.save(folder / f"{name}_hearing.npz")
 
 
-def flatten(heard: Array) -> Array:
-    """Return what `Ear.describe` says as one row."""
-    # Sixteen bits are what machines are fitted on; the rounding is part of the description.
-    return np.asarray(heard, dtype=np.float16).astype(np.float32).reshape(-1)
+def round_off(heard: Array) -> Array:
+    """Return a description in the sixteen bits that machines are fitted on; the rounding is part of it."""
+    return np.asarray(heard, dtype=np.float16).astype(np.float32)
 
 
 def _convolve(hidden: Array, kernel: Array, bias: Array) -> Array:
@@ -141,6 +146,12 @@ def _spread(picture: Array, frames: int, bands: int) -> Array:
 
 def _rectify(hidden: Array) -> Array:
     return np.asarray(np.maximum(hidden, np.maximum(hidden * np.float32(SLOPE), np.float32(LEAST))))
+
+
+def _correlate(moves: Array, spreads: Array) -> Array:
+    """Return how much pairs of channels move together, over all bands and frames: the upper triangle, row by row."""
+    scaled = (moves / (spreads[:, :, None] + np.float32(STEADY))).reshape(len(moves), -1)
+    return np.asarray((scaled @ scaled.T / np.float32(scaled.shape[1]))[np.triu_indices(len(moves))])
 
 
 def _keep_largest(hidden: Array) -> Array:
