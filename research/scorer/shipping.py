@@ -34,7 +34,7 @@ from research.scorer.attempts import MOST_ROWS, take_ear, take_layers
 from research.scorer.describing import NARROW_RATE, read_entries
 from research.scorer.table import Scores, Table, fold_sources, fuse_unseen, gather_calls, read_table, weigh, weigh_rows
 
-LAYERS = (1, 2, 3)
+LAYERS = (2, 3, 4)
 LISTENER = 3
 COLUMNS = {"telephone-4": [0, 1, 2], "telephone-4-encoder": [0, 1, 2, LISTENER]}
 """Models and the columns of `Fitted.score` that they rest on."""
@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--table", type=Path, required=True, help="clips.csv of the corpus")
     parser.add_argument("--descriptions", type=Path, required=True, help="folder that describing wrote")
     parser.add_argument("--ear", type=Path, required=True, help="arrays that research.speech_embedding wrote")
-    parser.add_argument("--encoder", type=Path, required=True, help="model.bin of the encoder")
+    parser.add_argument("--encoder", type=Path, required=True, help="model.bin of the encoder, its parts joined")
     parser.add_argument("--out", type=Path, required=True, help="folder for both models")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     options = parser.parse_args(arguments)

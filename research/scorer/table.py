@@ -66,7 +66,7 @@ class Table:
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
 
-def read_table(entries: Sequence[Entry], folder: Path, *, encoder: str = "tiny") -> Table:
+def read_table(entries: Sequence[Entry], folder: Path, *, encoder: str = "base") -> Table:
     """Read the descriptions of clips that `research.scorer.describing` wrote; clips without one are left out."""
     columns: dict[str, list[NDArray[np.generic]]] = {f.name: [] for f in fields(Table)}
     for number, entry in enumerate(entries):

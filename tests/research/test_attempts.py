@@ -95,7 +95,7 @@ def test_a_described_clip_is_read_as_rows(tmp_path: Path) -> None:
     entry = read_entries(write_clips(tmp_path / "a.csv", [make_row(1, "human", "a", speaker="x")]))[0]
     signal = (np.random.default_rng(0).standard_normal(8000 * 9) * 0.1).astype(np.float32)
     arrays = describe_clip(signal, 8000, 7, read_hearing(SHIPPED, "narrowband").ear, {})
-    arrays["tiny"] = np.zeros((3, 5, 2, 4), np.float16)
+    arrays["base"] = np.zeros((3, 5, 2, 4), np.float16)
     np.savez(tmp_path / f"{entry.sha256}.npz", **arrays)
     table = read_table([entry, replace(entry, sha256="none")], tmp_path)
     assert list(table.plain) == [True, True, False]
