@@ -32,9 +32,18 @@ from audio_batch.spoof.trees import Trees, fit_trees
 from audio_batch.spoof.whisper import load_whisper
 from research.scorer.attempts import MOST_ROWS, take_ear, take_layers
 from research.scorer.describing import NARROW_RATE, read_entries
-from research.scorer.table import Scores, Table, fold_sources, fuse_unseen, gather_calls, read_table, weigh, weigh_rows
+from research.scorer.table import (
+    LAYERS,
+    Scores,
+    Table,
+    fold_sources,
+    fuse_unseen,
+    gather_calls,
+    read_table,
+    weigh,
+    weigh_rows,
+)
 
-LAYERS = (2, 3, 4)
 LISTENER = 3
 COLUMNS = {"telephone-4": [0, 1, 2], "telephone-4-encoder": [0, 1, 2, LISTENER]}
 """Models and the columns of `Fitted.score` that they rest on."""

@@ -16,6 +16,8 @@ from research.scorer.describing import Entry
 Scores = NDArray[np.float64]
 FOLDS = 10
 CALL_SEGMENTS = 3
+LAYERS = (2, 3, 4)
+"""Of the encoder, that are listened to."""
 COPIES = 0.15
 """Share of the synthetic class that our own copies of human clips have."""
 
