@@ -56,7 +56,9 @@ class Ear:
     biases: tuple[Array, ...] = field(repr=False)
 
     def describe(self, signal: Array) -> Array:
-        """Return what leaves the block as one row: means and spreads over time, and how its channels go together.
+        """Return how the channels that leave the block move together.
+
+        Their means and spreads say more of the line and the speaker, and less of the engine.
 
         Parameters
         ----------
@@ -66,15 +68,12 @@ class Ear:
         Returns
         -------
         numpy.ndarray
-            float32, shape (1068,): means of 24 channels in each of 16 bands, their spreads, and 300 correlations.
+            float32, shape (300,): correlations of 24 channels over bands and frames, the upper triangle row by row.
         """
         hidden = self.draw_mels(signal).T[None]
         for kernel, bias in zip(self.kernels, self.biases, strict=True):
             hidden = _rectify(_convolve(hidden, kernel, bias))
-        largest = _keep_largest(hidden)
-        means, spreads = largest.mean(axis=2), largest.std(axis=2)
-        together = _correlate(largest - means[:, :, None], spreads)
-        return np.concatenate([means.T.reshape(-1), spreads.T.reshape(-1), together])
+        return _correlate(_keep_largest(hidden))
 
     def draw_mels(self, signal: Array) -> Array:
         """Return the log mel spectrum that the network looks at, shape (frames, 32)."""
@@ -97,9 +96,7 @@ class Hearing:
 
     def score(self, signals: Iterable[Array]) -> NDArray[np.float64]:
         """Return how synthetic segments at 8 kHz sound, about -1 … 1."""
-        rows = np.stack([round_off(self.ear.describe(signal)) for signal in signals])
-        # Models from before the correlations know means and spreads alone.
-        return self.kernel.score(rows[:, : self.kernel.centre.size])
+        return self.kernel.score(np.stack([round_off(self.ear.describe(signal)) for signal in signals]))
 
     def save(self, folder: Path, name: str) -> None:
         """Write both into the folder of a model, no pickle."""
@@ -148,9 +145,10 @@ def _rectify(hidden: Array) -> Array:
     return np.asarray(np.maximum(hidden, np.maximum(hidden * np.float32(SLOPE), np.float32(LEAST))))
 
 
-def _correlate(moves: Array, spreads: Array) -> Array:
-    """Return how much pairs of channels move together, over all bands and frames: the upper triangle, row by row."""
-    scaled = (moves / (spreads[:, :, None] + np.float32(STEADY))).reshape(len(moves), -1)
+def _correlate(largest: Array) -> Array:
+    """Return how much pairs of channels move together, each taken from its mean and by its spread in each band."""
+    moves = largest - largest.mean(axis=2, keepdims=True)
+    scaled = (moves / (largest.std(axis=2, keepdims=True) + np.float32(STEADY))).reshape(len(moves), -1)
     return np.asarray((scaled @ scaled.T / np.float32(scaled.shape[1]))[np.triu_indices(len(moves))])
 
 

@@ -55,8 +55,8 @@ def take_layers(table: Table, layers: Sequence[int]) -> Values:
 
 
 def take_ear(table: Table) -> Values:
-    """Return what the ear hears, means and spreads."""
-    return table.ear.astype(np.float32).reshape(len(table.ear), -1)
+    """Return what the ear hears."""
+    return table.ear.astype(np.float32)
 
 
 def measure(table: Table, scores: Scores) -> tuple[float, ...]:

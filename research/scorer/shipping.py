@@ -85,24 +85,47 @@ def fit_all(table: Table) -> Fitted:
     return Fitted(fit_trees(table.own, table.labels, weights), own, ear, states, domain)
 
 
-def score_unseen(table: Table, workers: int) -> tuple[Scores, Scores]:
-    """Return outputs and distances of each row that is no copy, by classifiers that have not seen its source."""
+@dataclass(frozen=True)
+class Unseen:
+    """What classifiers say of sources that they have not seen.
+
+    Attributes
+    ----------
+    outputs, distances
+        Of each segment of a clip that is no copy, shapes (rows, 4) and (rows,).
+    heard
+        Outputs of each segment of a call, shape (rows of calls, 4).
+    """
+
+    outputs: Scores
+    distances: Scores
+    heard: Scores
+
+
+def score_unseen(table: Table, calls: Table, workers: int) -> Unseen:
+    """Score clips and calls by classifiers that have not seen their source."""
     everywhere, real = fold_sources(table), ~table.copied
-    folds = everywhere[real]
-    outputs, distances = np.zeros((len(folds), 4)), np.zeros(len(folds))
+    folds, of_calls = everywhere[real], find_folds(table, everywhere, calls)
+    found = Unseen(np.zeros((len(folds), 4)), np.zeros(len(folds)), np.zeros((len(of_calls), 4)))
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         jobs = {
-            fold: pool.submit(_score_fold, table.take(everywhere != fold), table.take(real & (everywhere == fold)))
+            fold: pool.submit(
+                _score_fold,
+                table.take(everywhere != fold),
+                table.take(real & (everywhere == fold)),
+                calls.take(of_calls == fold),
+            )
             for fold in np.unique(folds)
         }
         for fold, job in jobs.items():
-            outputs[folds == fold], distances[folds == fold] = job.result()
-    return outputs, distances
+            found.outputs[folds == fold], found.distances[folds == fold], found.heard[of_calls == fold] = job.result()
+    return found
 
 
-def _score_fold(kept: Table, tested: Table) -> tuple[Scores, Scores]:
+def _score_fold(kept: Table, tested: Table, calls: Table) -> tuple[Scores, Scores, Scores]:
     fitted = fit_all(kept)
-    return fitted.score(tested), fitted.domain.measure(fitted.kernel.locate(tested.own))
+    distances = fitted.domain.measure(fitted.kernel.locate(tested.own))
+    return fitted.score(tested), distances, fitted.score(calls) if len(calls.labels) else np.zeros((0, 4))
 
 
 @dataclass(frozen=True)
