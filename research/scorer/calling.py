@@ -67,7 +67,7 @@ def read_calls(folder: Path) -> Table:
         for name, values in row.items():
             if count:
                 columns.setdefault(name, []).append(values)
-    return Table(**{name: np.concatenate(values) for name, values in columns.items()})  # type: ignore[arg-type]
+    return Table(**{name: np.concatenate(values) for name, values in columns.items()})
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             place = options.calls / f"{call['path']}.npz"
             if not place.exists():
                 half = place.with_suffix(".half.npz")
-                np.savez(half, **describe_call(options.calls / call["path"], ear, encoder))  # type: ignore[arg-type]
+                np.savez(half, **describe_call(options.calls / call["path"], ear, encoder))
                 half.replace(place)
 
 

@@ -178,8 +178,9 @@ def fit_decision(table: Table, outputs: Scores, calls: Table, heard: Scores) -> 
     pooling = fit_pooling([*odds[:, None], *whole], labels, weights=weigh(labels, sources))
     pooled = np.array([pooling.pool(values) for values in [*odds[:, None], *whole]])
     clips = np.arange(len(labels)) < len(odds)
-    groups = {"plain": clips & np.r_[table.plain, first < 0], "all": clips, "calls": ~clips}
-    thresholds = _choose_thresholds(pooled, labels, sources, [groups["plain"], groups["calls"]])
+    plain = np.concatenate([table.plain, calls.plain[first]])
+    groups = {"plain segments": clips & plain, "segments through drawn channels": clips & ~plain, "calls": ~clips}
+    thresholds = _choose_thresholds(pooled, labels, sources, list(groups.values()))
     limit = float(metrics.log_odds(thresholds.synthetic))
     for name, rows in groups.items():
         human, synthetic = (pooled[rows & (labels == label)] for label in (0, 1))
