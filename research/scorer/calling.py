@@ -83,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             place = options.calls / f"{call['path']}.npz"
             if not place.exists():
                 half = place.with_suffix(".half.npz")
-                np.savez(half, **describe_call(options.calls / call["path"], ear, encoder))
+                np.savez(half, **describe_call(options.calls / call["path"], ear, encoder))  # type: ignore[arg-type]
                 half.replace(place)
 
 
