@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+import audio_batch
 from audio_batch.spoof import ear
 from audio_batch.spoof.ear import read_hearing
 from research.scorer.calling import describe_call, read_calls
@@ -15,7 +16,7 @@ from research.scorer.joining import COLUMNS
 from research.scorer.table import find_folds, fold_sources
 
 SHIPPED = Path(ear.__file__).parent / "models" / "telephone-5"
-RATE = 16_000
+SAMPLE = Path(audio_batch.__file__).parent / "samples" / "call-human.wav"
 
 
 class Encoder:
@@ -25,18 +26,13 @@ class Encoder:
         return np.full((5, 2, 4), signal.mean(), np.float32)
 
 
-def write_call(place: Path, seconds: float, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    time = np.arange(int(RATE * seconds)) / RATE
-    voice = np.sin(2 * np.pi * 150 * time) * (np.sin(2 * np.pi * 3 * time) > -0.5) * 0.3
-    soundfile.write(place, voice + rng.standard_normal(time.size) * 0.001, RATE)
-
-
 def test_a_call_has_a_row_for_each_overlapping_segment_and_the_fold_of_its_source(tmp_path: Path) -> None:
     heard = read_hearing(SHIPPED, "narrowband").ear
     rows = [("a.wav", "human", "s0: x 0", "", "s0"), ("b.wav", "synthetic", "s1: e", "s1", "s1")]
-    for number, row in enumerate(rows):
-        write_call(tmp_path / row[0], 10.0, number)
+    speech, rate = soundfile.read(SAMPLE, dtype="float32", always_2d=True)
+    once = np.concatenate([speech[:, 0]] * 3)[: 10 * rate]
+    for row in rows:
+        soundfile.write(tmp_path / row[0], once, rate)
         described = describe_call(tmp_path / row[0], heard, Encoder())  # type: ignore[arg-type]
         np.savez(tmp_path / f"{row[0]}.npz", **described)  # type: ignore[arg-type]
     with (tmp_path / "calls.csv").open("w", newline="") as lines:

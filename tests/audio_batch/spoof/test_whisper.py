@@ -176,8 +176,8 @@ def test_the_parts_of_the_installed_packages_are_found_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(FILE_VARIABLE, raising=False)
-    monkeypatch.syspath_prepend(str(tmp_path))
     for package, _ in PARTS:
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
     assert find_encoder() == tuple(tmp_path / package / file for package, file in PARTS)
