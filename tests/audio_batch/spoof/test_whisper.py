@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -179,5 +180,7 @@ def test_the_parts_of_the_installed_packages_are_found_in_order(
     for package, _ in PARTS:
         (tmp_path / package).mkdir()
         (tmp_path / package / "__init__.py").touch()
+        # Another test may have imported the real one.
+        monkeypatch.delitem(sys.modules, package, raising=False)
     monkeypatch.syspath_prepend(str(tmp_path))
     assert find_encoder() == tuple(tmp_path / package / file for package, file in PARTS)
