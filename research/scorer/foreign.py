@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     entries = [entry for entry in read_entries(options.table) if entry.split == "evaluation"]
     table = read_table(entries, options.descriptions)
     print(f"{len(np.unique(table.sources))} sources, {len(np.unique(table.clips))} clips, {len(table.labels)} segments")
-    for name in options.model or ["telephone-4", "telephone-4-encoder"]:
+    for name in options.model or ["telephone-5", "telephone-5-encoder"]:
         print_figures(load_model(name), table)
 
 

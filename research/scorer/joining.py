@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="speech of each call (default 10)")
     parser.add_argument("--most", type=int, default=40, help="clips of each source and class (default 40)")
     options = parser.parse_args(arguments)
-    entries = [e for e in read_entries(options.table, most=options.most) if e.split == options.split]
+    entries = [e for e in read_entries(options.table, most=options.most) if e.split == options.split and not e.original]
     options.out.mkdir(parents=True, exist_ok=True)
     rows: list[tuple[str, ...]] = []
     for (source, synthetic, voice), clips in sorted(group_entries(entries).items()):

@@ -16,6 +16,8 @@ from research.scorer.describing import Entry
 Scores = NDArray[np.float64]
 FOLDS = 10
 CALL_SEGMENTS = 3
+LAYERS = (2, 3, 4)
+"""Of the encoder, that are listened to."""
 COPIES = 0.15
 """Share of the synthetic class that our own copies of human clips have."""
 
@@ -29,7 +31,7 @@ class Table:
     own
         Statistics, float32, shape (rows, features).
     ear
-        What the first layers of the speech embedding hear, float16, shape (rows, blocks, 2, width).
+        What the first layers of the speech embedding hear, float16, shape (rows, 300).
     states
         Layers of the encoder, float16, shape (rows, layers, 2, width).
     labels
@@ -66,7 +68,7 @@ class Table:
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
 
-def read_table(entries: Sequence[Entry], folder: Path, *, encoder: str = "tiny") -> Table:
+def read_table(entries: Sequence[Entry], folder: Path, *, encoder: str = "base") -> Table:
     """Read the descriptions of clips that `research.scorer.describing` wrote; clips without one are left out."""
     columns: dict[str, list[NDArray[np.generic]]] = {f.name: [] for f in fields(Table)}
     for number, entry in enumerate(entries):
@@ -139,12 +141,28 @@ def gather_calls(table: Table, *, segments: int = CALL_SEGMENTS) -> list[NDArray
     return calls
 
 
-def fuse_unseen(table: Table, parts: Scores) -> Scores:
-    """Return calibrated log-odds of several classifiers' outputs, each row calibrated without its own source."""
+def fuse_unseen(table: Table, parts: Scores, others: Table | None = None, heard: Scores | None = None) -> Scores:
+    """Return calibrated log-odds of several classifiers' outputs, each row calibrated without its own source.
+
+    Parameters
+    ----------
+    table, parts
+        What calibrations are fitted on, and what the classifiers say of it.
+    others, heard
+        What is calibrated: rows of the same sources, and their outputs; None for those of `table`.
+    """
     folds = fold_sources(table)
-    fused = np.zeros(len(parts))
-    for fold in np.unique(folds):
-        kept, tested = folds != fold, folds == fold
+    places = folds if others is None else find_folds(table, folds, others)
+    outputs = parts if heard is None else heard
+    fused = np.zeros(len(outputs))
+    for fold in np.unique(places):
+        kept, tested = folds != fold, places == fold
         weights = weigh(table.labels[kept], table.sources[kept])
-        fused[tested] = fit_calibration(parts[kept], table.labels[kept], weights=weights).apply(parts[tested])
+        fused[tested] = fit_calibration(parts[kept], table.labels[kept], weights=weights).apply(outputs[tested])
     return fused
+
+
+def find_folds(table: Table, folds: NDArray[np.intp], others: Table) -> NDArray[np.intp]:
+    """Return the fold of each row of another table, by its source."""
+    fold_of = dict(zip(table.sources.tolist(), folds.tolist(), strict=True))
+    return np.array([fold_of[source] for source in others.sources.tolist()], dtype=np.intp)

@@ -87,7 +87,7 @@ def test_what_is_not_allowed_is_said_without_secrets(scorer: Any, message: str, 
 
 def test_two_models_at_once_are_refused(network: Path) -> None:
     with pytest.raises(AudioUsageError, match="brings a model, and another is named"):
-        choose_scorer(spec(network), model="telephone-4")
+        choose_scorer(spec(network), model="telephone-5")
 
 
 @pytest.mark.parametrize("workers", [0, 1])

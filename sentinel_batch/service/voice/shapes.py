@@ -32,7 +32,7 @@ class DetectAnswer(Document):
 
     model_config = _example(
         score=0.986074, label="likely_synthetic", latency_ms=412.7, session_id="session-123",
-        model_version="telephone-4", recommended_action="defer_to_review", confidence=0.927, undetermined=False,
+        model_version="telephone-5", recommended_action="defer_to_review", confidence=0.927, undetermined=False,
         abstention=None, is_valid=True, issues=[], duration_seconds=30.0, speech_seconds=21.4,
         channel_class="narrowband", sha256="e9299d1b…", segments=[], reasons=[], notices=[], splices=[],
     )  # fmt: skip

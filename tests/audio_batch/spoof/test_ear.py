@@ -9,10 +9,10 @@ import pytest
 
 from audio_batch.errors import ModelError
 from audio_batch.spoof import ear
-from audio_batch.spoof.ear import HOP, RATE, Ear, Hearing, flatten, load_ear, read_hearing
+from audio_batch.spoof.ear import HOP, RATE, Ear, Hearing, load_ear, read_hearing, round_off
 from audio_batch.spoof.kernel import fit_kernel
 
-SHIPPED = Path(ear.__file__).parent / "models" / "telephone-4-encoder"
+SHIPPED = Path(ear.__file__).parent / "models" / "telephone-5"
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,10 @@ def test_layers_are_convolutions_with_padded_bands_and_the_largest_of_four_point
             found[frame, band] = np.einsum("tfi,tfio->o", looked, kernel) + bias
         hidden = np.maximum(np.where(found > 0, found, 0.2 * found), -0.4)
     count = len(hidden) // 2
-    largest = hidden[: 2 * count].reshape(count, 2, 16, 2, -1).max(axis=(1, 3)).reshape(count, -1)
-    expected = np.stack([largest.mean(axis=0), largest.std(axis=0)])
+    largest = hidden[: 2 * count].reshape(count, 2, 16, 2, -1).max(axis=(1, 3))
+    means, spreads = largest.mean(axis=0), largest.std(axis=0)
+    scaled = ((largest - means) / (spreads + 0.05)).reshape(-1, 24)
+    expected = (scaled.T @ scaled / len(scaled))[np.triu_indices(24)]
     assert shipped.describe(make_signal()) == pytest.approx(expected, abs=1e-4)
 
 
@@ -53,7 +55,7 @@ def test_short_segments_are_repeated_and_a_frame_is_ten_milliseconds(shipped: Ea
 
 def test_what_is_written_is_read_and_scores_the_same(shipped: Ear, tmp_path: Path) -> None:
     signals = [make_signal(seconds) for seconds in (1.0, 1.5, 2.0, 2.5)]
-    heard = np.stack([flatten(shipped.describe(signal)) for signal in signals])
+    heard = np.stack([round_off(shipped.describe(signal)) for signal in signals])
     hearing = Hearing(shipped, fit_kernel(np.tile(heard, (4, 1)), np.arange(16) % 2, np.ones(16)))
     hearing.save(tmp_path, "narrowband")
     again = read_hearing(tmp_path, "narrowband")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from audio_batch.errors import ModelError
 from audio_batch.spoof.kernel import Kernel
-from audio_batch.spoof.listening import FILE_VARIABLE, Listener, find_encoder, flatten
+from audio_batch.spoof.listening import FILE_VARIABLE, PARTS, Listener, find_encoder, flatten
 from audio_batch.spoof.whisper import RATE, draw_mels, load_whisper
 
 WIDTH, LAYERS = 64, 2
@@ -122,7 +123,7 @@ def test_the_encoder_is_found_in_its_package_or_where_the_environment_says(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(FILE_VARIABLE, str(file))
-    assert find_encoder() == file
+    assert find_encoder() == (file,)
     monkeypatch.delenv(FILE_VARIABLE)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ModelError, match="is not installed") as refused:
@@ -152,3 +153,34 @@ def _double(signal: np.ndarray) -> np.ndarray:
     from audio_batch.decoding import resample
 
     return resample(signal, 8000, RATE)
+
+
+def test_an_encoder_cut_into_parts_is_the_whole_one_and_a_missing_part_is_named(file: Path, tmp_path: Path) -> None:
+    document = file.read_bytes()
+    parts = [tmp_path / "part1", tmp_path / "part2"]
+    for part, piece in zip(parts, (document[:70_000], document[70_000:]), strict=True):
+        part.write_bytes(piece)
+    whole, joined = load_whisper(file), load_whisper(*parts)
+    assert joined.sha256 == whole.sha256
+    assert np.array_equal(joined.describe(make_signal()), whole.describe(make_signal()))
+    parts[1].unlink()
+    with pytest.raises(ModelError, match=r"No encoder at .*part2"):
+        load_whisper(*parts)
+
+
+def test_layers_that_are_not_run_are_not_kept(file: Path) -> None:
+    names = {name.split("/")[0] for name in load_whisper(file, layers=1).weights}
+    assert "layer_0" in names and "layer_1" not in names and "conv2" in names
+
+
+def test_the_parts_of_the_installed_packages_are_found_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(FILE_VARIABLE, raising=False)
+    for package, _ in PARTS:
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").touch()
+        # Another test may have imported the real one.
+        monkeypatch.delitem(sys.modules, package, raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert find_encoder() == tuple(tmp_path / package / file for package, file in PARTS)

@@ -86,8 +86,8 @@ def test_a_network_in_the_settings_needs_no_store(made: Path, call: Call) -> Non
     (one, *_) = call("audio", "score", heard, "--json").document["recordings"]
     assert (one["abstention"], one["model_version"].split("@")[0]) == ("uncalibrated_model", "net")
     assert call("config", "show").code == 0
-    shipped = call("audio", "score", heard, "--model", "telephone-4", "--json").document["recordings"][0]
-    assert shipped["model_version"] == "telephone-4" and len(shipped["model_sha256"]) == 64
+    shipped = call("audio", "score", heard, "--model", "telephone-5", "--json").document["recordings"][0]
+    assert shipped["model_version"] == "telephone-5" and len(shipped["model_sha256"]) == 64
     Path("sentinel.toml").write_text(f"[scorer]\n{table.replace('2.0', '3.0').replace('logit', 'softmax')}\n")
     bad = call("audio", "run", heard, "--workers", "0", "--json")
     assert bad.code == 2 and "output = 'softmax' means (1, 2)" in bad.document["error"]["message"]

@@ -223,7 +223,7 @@ def test_verification_needs_somebody(admin: httpx.Client) -> None:
 
 
 def test_report_is_a_draft_of_what_was_heard(admin: httpx.Client, service: RunningService) -> None:
-    send(admin, DETECT, SYNTHETIC, metadata={"session_id": "case-1", "customer_id": "CUST789"})
+    heard = send(admin, DETECT, SYNTHETIC, metadata={"session_id": "case-1", "customer_id": "CUST789"}).json()
     asked = {"session_id": "case-1", "decision": "review", "reason": "High risk", "metadata": {"amount": 75000}}
     made = admin.post(REPORT, json=asked, headers={"Idempotency-Key": "k-1"})
     body = made.json()
@@ -231,7 +231,8 @@ def test_report_is_a_draft_of_what_was_heard(admin: httpx.Client, service: Runni
     assert (body["status"], body["draft"], body["filed"], body["session_id"]) == ("submitted", True, False, "case-1")
     folder = service.lake / ".service" / "voice" / "drafts" / body["case_id"]
     draft = json.loads((folder / "sar.json").read_text())
-    assert draft["status"] == "draft" and draft["decision"] == "review" and "0.986" in draft["narrative"]
+    assert draft["status"] == "draft" and draft["decision"] == "review"
+    assert f"{heard['score']:.3f}" in draft["narrative"]
     assert draft["record"]["customer_id"] == "CUST789" and draft["record"]["amount"] == 75000
     again = admin.post(REPORT, json=asked, headers={"Idempotency-Key": "k-1"}).json()
     assert again == body | {"repeated": True}
