@@ -6,13 +6,17 @@ which has frames of 64 ms. Arrays have one row per frame, unless said. No measur
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, rfft
 
 Array = NDArray[np.float32]
+Rows = NDArray[np.intp]
 
 FRAME_SECONDS, PITCH_FRAME_SECONDS, HOP_SECONDS = 0.032, 0.064, 0.010
 VOICED_PERIODICITY = 0.45  # share of energy that repeats after one period; Boersma 1993 takes 0.45 as well
@@ -22,6 +26,8 @@ SUB_BANDS, LPC_ORDER = 4, 10
 CHANGE = 1e-6
 """Share of a frame's energy from which a change could be more than rounding."""
 EPS = np.float32(1e-10)
+BLOCK = 512
+"""Frames that are predicted together: more would leave the processor's cache."""
 
 
 class Frames:
@@ -139,66 +145,75 @@ class Frames:
         power = self.inside + EPS
         return np.asarray(np.sqrt(power / power.sum(axis=1, keepdims=True)), dtype=np.float32)
 
-    def measure_residual(self, rows: NDArray[np.intp], mean: float) -> tuple[Array, Array]:
+    def measure_residuals(self, asked: Sequence[tuple[Rows, float]]) -> list[tuple[Array, Array]]:
         """Return what linear prediction leaves over of short frames, after a mean is taken off the signal.
 
+        Parameters
+        ----------
+        asked
+            Of each segment, its rows among the short frames and its mean.
+
         Returns
         -------
-        tuple
-            Skewness (magnitude), logarithm of kurtosis + 4, log of peak over deviation, prediction gain (log), shape
-            (rows, 4); reflection coefficients, shape (rows, 10).
+        list of tuple
+            Of each segment: skewness (magnitude), logarithm of kurtosis + 4, log of peak over deviation, prediction
+            gain (log), shape (rows, 4); reflection coefficients, shape (rows, 10).
         """
-        energy, shapes, reflection = (found[rows] for found in self._residual)
-        low, bins = self.short[rows, :2], self.short.shape[1]
-        shift = np.abs(_shift_power(low, 2 * (bins - 1), mean)) @ _emphasis(bins)[:2]
-        moved = np.flatnonzero(shift > CHANGE * energy)
-        if len(moved):
-            spectra = self.short[rows[moved]]
-            spectra[:, :2] = _take_off(low[moved], 2 * (bins - 1), mean)
-            _, shapes[moved], reflection[moved] = _predict(spectra, measure_power(spectra))
-        return shapes, reflection
+        size, emphasis = 2 * (self.short.shape[1] - 1), _emphasis(self.short.shape[1])
+        energy = self.power @ emphasis
+        lows = [_take_off(self.short[rows, :2], size, mean) for rows, mean in asked]
+        changes = [measure_power(low) - self.power[rows, :2] for low, (rows, _) in zip(lows, asked, strict=True)]
+        shared = _Shared.of(
+            [rows for rows, _ in asked],
+            [np.abs(c) @ emphasis[:2] > CHANGE * energy[rows] for c, (rows, _) in zip(changes, asked, strict=True)],
+            len(energy),
+        )
+        spectra = self.short[shared.rows]
+        spectra[shared.kept :, :2] = shared.join(lows)
+        blocks = [_predict(spectra[first : first + BLOCK]) for first in range(0, max(1, len(spectra)), BLOCK)]
+        shapes, reflection = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+        return [(shapes[place], reflection[place]) for place in shared.places]
 
-    @cached_property
-    def _residual(self) -> tuple[Array, Array, Array]:
-        return _predict(self.short, self.power)
-
-    def track_pitch(self, rows: slice, mean: float) -> tuple[Array, Array, Array]:
+    def track_pitches(self, asked: Sequence[tuple[slice, float]]) -> list[tuple[Array, Array, Array]]:
         """Return the pitch of long frames, after a mean is taken off the signal.
 
+        Parameters
+        ----------
+        asked
+            Of each segment, its long frames and its mean.
+
         Returns
         -------
-        tuple
-            Period in samples and periodicity 0 … 1, each of shape (long frames,); strength of the period in four
-            sub-bands, shape (long frames, 4), NaN where nothing is voiced.
+        list of tuple
+            Of each segment: period in samples and periodicity 0 … 1, each of shape (long frames,); strength of the
+            period in four sub-bands, shape (long frames, 4), NaN where nothing is voiced.
         """
-        correlation, period, strength, bands = (track[rows] for track in self._pitch)
-        low, size = self._long[rows, :2], 2 * (self._long.shape[1] - 1)
+        correlation = self._correlation
+        size = 2 * (self._long.shape[1] - 1)
         # One-sided: the first bin counts once in the correlation, the second twice.
-        shift = _shift_power(low, size, mean) * np.array([1, 2], np.float32) / size
-        moved = np.flatnonzero(np.abs(shift).sum(axis=1) > CHANGE * correlation[:, 0])
-        if not len(moved):
-            return period, strength, bands
-        lags = np.array([0, *range(*_lags(self.sampling_rate)), _lags(self.sampling_rate)[1]])
-        ripple = np.stack([np.ones(len(lags)), np.cos(2 * np.pi / size * lags)]).astype(np.float32)
-        period, strength, bands = period.copy(), strength.copy(), bands.copy()
-        period[moved], strength[moved] = _find_period(correlation[moved] + shift[moved] @ ripple, self.sampling_rate)
-        power = self._long_power[rows.start + moved]
-        bands[moved] = _measure_periodicity(power, period[moved], strength[moved], self.sampling_rate)
-        return period, strength, bands
+        weights = np.array([1, 2], np.float32) / np.float32(size)
+        lows = [_take_off(self._long[rows, :2], size, mean) for rows, mean in asked]
+        shifts = [
+            (measure_power(low) - self._long_power[rows, :2]) * weights
+            for low, (rows, _) in zip(lows, asked, strict=True)
+        ]
+        shared = _Shared.of(
+            [np.arange(rows.start, rows.stop) for rows, _ in asked],
+            [np.abs(s).sum(axis=1) > CHANGE * correlation[rows, 0] for s, (rows, _) in zip(shifts, asked, strict=True)],
+            len(correlation),
+        )
+        correlation = correlation[shared.rows]
+        correlation[shared.kept :] += shared.join(shifts) @ _ripple(self.sampling_rate)
+        period, strength = _find_period(correlation, self.sampling_rate)
+        bands = _measure_periodicity(self._long_power, shared.rows, period, strength, self.sampling_rate)
+        return [(period[place], strength[place], bands[place]) for place in shared.places]
 
     @cached_property
-    def _pitch(self) -> tuple[Array, Array, Array, Array]:
-        """Correlation at lag 0 and at those of the pitch, period, strength, strength in sub-bands."""
+    def _correlation(self) -> Array:
+        """Correlation of long frames at lag 0 and at those of the pitch, shape (long frames, 1 + lags)."""
         shortest, longest = _lags(self.sampling_rate)
         whole = irfft(self._long_power, axis=1)
-        correlation = np.concatenate([whole[:, :1], whole[:, shortest : longest + 1]], axis=1)
-        period, strength = _find_period(correlation, self.sampling_rate)
-        return (
-            correlation,
-            period,
-            strength,
-            _measure_periodicity(self._long_power, period, strength, self.sampling_rate),
-        )
+        return np.concatenate([whole[:, :1], whole[:, shortest : longest + 1]], axis=1)
 
     @cached_property
     def _long(self) -> NDArray[np.complex64]:
@@ -209,6 +224,48 @@ class Frames:
         return measure_power(self._long)
 
 
+@dataclass(frozen=True)
+class _Shared:
+    """Rows of a stretch that are worked on once for all segments that have them.
+
+    Attributes
+    ----------
+    rows
+        Those that no mean changes, then those that the mean of a segment changes, segment by segment.
+    kept
+        How many of the first kind.
+    moved
+        Which rows of each segment its mean changes.
+    places
+        Where the rows of each segment lie among `rows`.
+    """
+
+    rows: Rows
+    kept: int
+    moved: list[NDArray[np.bool_]]
+    places: list[Rows]
+
+    @classmethod
+    def of(cls, asked: Sequence[Rows], moved: list[NDArray[np.bool_]], count: int) -> _Shared:
+        """Make it from the rows of each segment, out of so many."""
+        needed = np.zeros(count, dtype=bool)
+        for rows, moves in zip(asked, moved, strict=True):
+            needed[rows[~moves]] = True
+        kept, place = np.flatnonzero(needed), np.cumsum(needed) - 1
+        places, changed, reached = [], [], len(kept)
+        for rows, moves in zip(asked, moved, strict=True):
+            found, own = place[rows], rows[moves]
+            found[moves] = np.arange(reached, reached + len(own))
+            reached += len(own)
+            places.append(found)
+            changed.append(own)
+        return cls(np.concatenate([kept, *changed]), len(kept), moved, places)
+
+    def join(self, parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """Return what there is for the changed rows of each segment, one after the other."""
+        return np.concatenate([part[moves] for part, moves in zip(parts, self.moved, strict=True)])
+
+
 def measure_power(spectrum: NDArray[np.complex64]) -> Array:
     """Return the squared magnitude."""
     return np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32)
@@ -216,11 +273,20 @@ def measure_power(spectrum: NDArray[np.complex64]) -> Array:
 
 def measure_moments(values: Array, axis: int = 0) -> tuple[Array, Array, Array]:
     """Standard deviation, skewness and excess kurtosis along an axis."""
-    centred = values - values.mean(axis=axis, keepdims=True)
+    return shape_moments(values - average(values, axis, keepdims=True), axis)
+
+
+def shape_moments(centred: Array, axis: int = 0) -> tuple[Array, Array, Array]:
+    """Return the same of values whose mean is 0."""
     squared = centred * centred
-    variance = squared.mean(axis=axis) + 1e-12
-    skewness = (squared * centred).mean(axis=axis) / variance**1.5
-    return np.sqrt(variance), skewness, (squared * squared).mean(axis=axis) / variance**2 - 3
+    variance = average(squared, axis) + 1e-12
+    skewness = average(squared * centred, axis) / variance**1.5
+    return np.sqrt(variance), skewness, average(np.square(squared, out=squared), axis) / variance**2 - 3
+
+
+def average(values: Array, axis: int = 0, *, keepdims: bool = False) -> Array:
+    """Return means along an axis: those of numpy without what it looks up each time."""
+    return np.add.reduce(values, axis=axis, keepdims=keepdims) / np.float32(values.shape[axis])
 
 
 def get_band(sampling_rate: int) -> tuple[float, float]:
@@ -277,18 +343,21 @@ def _emphasis(bins: int) -> Array:
 
 @cache
 def _lag_basis(bins: int) -> NDArray[np.float64]:
-    """Turn a power spectrum into its autocorrelation at lags 0 to 10, shape (bins, lags), as an inverse transform."""
+    """Turn a power spectrum into the autocorrelation at lags 0 to 10 after pre-emphasis, shape (bins, lags)."""
     weights = np.full(bins, 2.0)
     weights[[0, -1]] = 1.0
     angles = np.pi / (bins - 1) * np.arange(bins)[:, None] * np.arange(LPC_ORDER + 1)
-    return np.asarray(weights[:, None] * np.cos(angles) / (2 * (bins - 1)))
+    return np.asarray((weights * _emphasis(bins))[:, None] * np.cos(angles) / (2 * (bins - 1)))
 
 
 @cache
 def _filter_basis(bins: int) -> Array:
-    """Turn 11 coefficients into their frequency response, shape (11, 2 bins): real and imaginary parts in turns."""
+    """Turn 11 coefficients into their frequency response times that of the pre-emphasis.
+
+    Shape (11, 2 bins): real and imaginary parts in turns.
+    """
     angles = np.pi / (bins - 1) * np.arange(LPC_ORDER + 1)[:, None] * np.arange(bins)
-    return np.asarray(np.exp(-1j * angles).astype(np.complex64).view(np.float32))
+    return np.asarray((np.exp(-1j * angles) * np.sqrt(_emphasis(bins))).astype(np.complex64).view(np.float32))
 
 
 def _solve_prediction(
@@ -312,20 +381,22 @@ def _solve_prediction(
     return predictor.T, reflection.T, error
 
 
-def _predict(spectra: NDArray[np.complex64], power: Array) -> tuple[Array, Array, Array]:
-    """Return the energy after pre-emphasis, and what `Frames.measure_residual` says, of spectra (frames, bins)."""
-    bins = power.shape[1]
-    emphasis = _emphasis(bins)
-    emphasised = power * emphasis
-    correlation = emphasised.astype(np.float64) @ _lag_basis(bins)
+def _predict(spectra: NDArray[np.complex64]) -> tuple[Array, Array]:
+    """Return what `Frames.measure_residuals` says of spectra, shape (frames, bins)."""
+    bins = spectra.shape[1]
+    correlation = measure_power(spectra).astype(np.float64) @ _lag_basis(bins)
     coefficients, reflection, error = _solve_prediction(correlation)
-    filters = (coefficients.astype(np.float32) @ _filter_basis(bins)).view(np.complex64)
-    left = np.asarray(irfft(spectra * np.sqrt(emphasis) * filters, axis=1), dtype=np.float32)
-    spread, skewness, kurtosis = measure_moments(left, axis=1)
-    peaks = np.log(np.maximum(left.max(axis=1), -left.min(axis=1)) / spread + EPS)
+    filtered = spectra * (coefficients.astype(np.float32) @ _filter_basis(bins)).view(np.complex64)
+    # The mean of what is left, which need not be taken off when it is left out.
+    mean = filtered[:, 0].real / np.float32(2 * (bins - 1))
+    filtered[:, 0] = 0
+    left = irfft(filtered, axis=1)
+    highest, lowest = left.max(axis=1) + mean, left.min(axis=1) + mean
+    spread, skewness, kurtosis = shape_moments(left, axis=1)
+    peaks = np.log(np.maximum(highest, -lowest) / spread + EPS)
     gain = np.log(correlation[:, 0] / (error + EPS) + EPS)
     shapes = np.stack([np.abs(skewness), np.log(kurtosis + 4), peaks, gain], axis=1)
-    return emphasised.sum(axis=1), shapes.astype(np.float32), reflection.astype(np.float32)
+    return shapes.astype(np.float32), reflection.astype(np.float32)
 
 
 def _shift_power(low: NDArray[np.complex64], size: int, mean: float) -> Array:
@@ -342,7 +413,8 @@ def _find_period(correlation: Array, sampling_rate: int) -> tuple[Array, Array]:
     """Return period and strength from correlations at lag 0 and at those of the pitch, shape (frames, 1 + lags)."""
     shortest, longest = _lags(sampling_rate)
     window = _window_autocorrelation(int(PITCH_FRAME_SECONDS * sampling_rate))[shortest : longest + 1]
-    searched = correlation[:, 1:] / ((correlation[:, :1] + EPS) * window)
+    searched = (correlation[:, :1] + EPS) * window
+    np.divide(correlation[:, 1:], searched, out=searched)
     # Twice the period correlates as well as the period; the slight penalty makes the shorter one win.
     penalty = (0.01 * np.log2(np.arange(shortest, longest + 1) / shortest)).astype(np.float32)
     peak = np.clip(np.argmax(searched - penalty, axis=1), 1, searched.shape[1] - 2)
@@ -354,17 +426,25 @@ def _find_period(correlation: Array, sampling_rate: int) -> tuple[Array, Array]:
     return (peak + shortest + np.clip(shift, -1, 1)).astype(np.float32), np.clip(at, -1, 1).astype(np.float32)
 
 
-def _measure_periodicity(power: Array, period: Array, strength: Array, sampling_rate: int) -> Array:
-    """Return the normalised autocorrelation of four sub-bands at one lag per frame, straight from their power."""
+def _measure_periodicity(power: Array, places: Rows, period: Array, strength: Array, sampling_rate: int) -> Array:
+    """Return the normalised autocorrelation of four sub-bands at one lag per frame, straight from their power.
+
+    Parameters
+    ----------
+    power
+        Of long frames, shape (frames, bins).
+    places
+        Which of them has each period.
+    """
     bins = power.shape[1]
     low, high = (int(edge / (sampling_rate / 2) * (bins - 1)) for edge in get_band(sampling_rate))
-    places = np.linspace(low, high, SUB_BANDS + 1).astype(int)[:-1] - low
+    edges = np.linspace(low, high, SUB_BANDS + 1).astype(int)[:-1] - low
     rows = np.flatnonzero(strength > VOICED_PERIODICITY)
-    inside, lag = power[rows, low:high], np.round(period[rows]).astype(int)
-    turned = np.add.reduceat(inside * _cosines_by_lag(sampling_rate, bins)[lag, low:high], places, axis=1)
+    inside, lag = power[places[rows], low:high], np.rint(period[rows]).astype(int)
+    whole = np.add.reduceat(inside, edges, axis=1)
+    turned = np.add.reduceat(np.multiply(inside, _cosines_by_lag(sampling_rate, bins)[lag], out=inside), edges, axis=1)
     found = np.full((len(period), SUB_BANDS), np.nan, dtype=np.float32)
-    window = _window_autocorrelation(2 * (bins - 1))[lag][:, None]
-    found[rows] = turned / (np.add.reduceat(inside, places, axis=1) + EPS) / window
+    found[rows] = turned / (whole + EPS) / _window_autocorrelation(2 * (bins - 1))[lag][:, None]
     return found
 
 
@@ -374,9 +454,19 @@ def _lags(sampling_rate: int) -> tuple[int, int]:
 
 @cache
 def _cosines_by_lag(sampling_rate: int, bins: int) -> Array:
-    """Cosines of the angles that bins turn by in so many samples, shape (lags, bins)."""
+    """Cosines of the angles that bins inside the band turn by in so many samples, shape (lags, bins inside)."""
     lags = np.arange(_lags(sampling_rate)[1] + 2)[:, None]
-    return np.asarray(np.cos(np.pi / (bins - 1) * lags * np.arange(bins)), dtype=np.float32)
+    low, high = (int(edge / (sampling_rate / 2) * (bins - 1)) for edge in get_band(sampling_rate))
+    return np.asarray(np.cos(np.pi / (bins - 1) * lags * np.arange(low, high)), dtype=np.float32)
+
+
+@cache
+def _ripple(sampling_rate: int) -> Array:
+    """How the first two bins of long frames show in `Frames._correlation`, shape (2, 1 + lags)."""
+    shortest, longest = _lags(sampling_rate)
+    lags = np.array([0, *range(shortest, longest + 1)])
+    angles = 2 * np.pi / int(PITCH_FRAME_SECONDS * sampling_rate) * lags
+    return np.stack([np.ones(len(lags)), np.cos(angles)]).astype(np.float32)
 
 
 @cache

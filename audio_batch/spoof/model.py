@@ -83,7 +83,7 @@ class ChannelModel:
     def score(self, signals: Sequence[NDArray[np.float32]]) -> Outputs:
         """Score segments at the model's sampling rate, each of shape (samples,)."""
         spectra = list(Spectra.over(signals, self.sampling_rate))
-        values = np.stack([measure_values(s) for s in spectra])
+        values = measure_values(spectra)
         parts = [self.trees.score(values), self.kernel.score(values)]
         if self.hearing is not None:
             parts.append(self.hearing.score(signals))

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from itertools import pairwise
+from itertools import chain, groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,15 +71,24 @@ def describe_segment(signal: NDArray[np.floating], sampling_rate: int) -> dict[s
 def describe_spectra(spectra: Spectra) -> dict[str, float]:
     """Return the same from spectra that are there already."""
     values: dict[str, float] = {}
-    for stem, found in _measure_all(spectra):
+    for stem, found in chain.from_iterable(measure([spectra])[0].items() for measure in _MEASURES):
         flat = np.ravel(found).tolist()
         values |= zip(_number(stem, len(flat)), flat, strict=True)
     return values
 
 
-def measure_values(spectra: Spectra) -> Array:
-    """Return the values alone, shape (features,), in the order of `list_names`."""
-    return np.concatenate([np.ravel(found) for _, found in _measure_all(spectra)]).astype(np.float32)
+def measure_values(spectra: Sequence[Spectra]) -> Array:
+    """Return the values alone, shape (segments, features), in the order of `list_names`.
+
+    What is measured is measured of all segments of a stretch before the next: code and data stay in the processor's
+    caches.
+    """
+    rows = []
+    for _, run in groupby(spectra, key=lambda one: id(one.frames)):
+        together = list(run)
+        measured = zip(*(measure(together) for measure in _MEASURES), strict=True)
+        rows += [np.concatenate([np.ravel(v) for part in parts for v in part.values()]) for parts in measured]
+    return np.stack(rows).astype(np.float32)
 
 
 @cache
@@ -87,11 +96,6 @@ def list_names(sampling_rate: int) -> tuple[str, ...]:
     """Return the names that `describe_segment` gives at a rate, in order."""
     noise = np.random.default_rng(0).standard_normal(sampling_rate).astype(np.float32)
     return tuple(describe_segment(noise, sampling_rate))
-
-
-def _measure_all(spectra: Spectra) -> Iterator[tuple[str, NDArray[np.floating]]]:
-    for measure in _MEASURES:
-        yield from measure(spectra).items()
 
 
 def _number(stem: str, count: int) -> tuple[str, ...]:
@@ -306,9 +310,12 @@ def _measure_fine_structure(spectra: Spectra) -> Parts:
     }
 
 
-def _measure_pitch(spectra: Spectra) -> Parts:
+def _measure_pitches(run: Sequence[Spectra]) -> list[Parts]:
     """Pitch movement and its small irregularities, and the strength of the period in four sub-bands."""
-    period, strength, bands = spectra.frames.track_pitch(spectra.long, spectra.mean)
+    return [_describe_pitch(*track) for track in run[0].frames.track_pitches([(s.long, s.mean) for s in run])]
+
+
+def _describe_pitch(period: Array, strength: Array, bands: Array) -> Parts:
     voiced = strength > VOICED_PERIODICITY
     steady = voiced[1:] & voiced[:-1] & (np.abs(np.log(period[1:] / period[:-1])) < 0.15)
     step = np.diff(np.log(period))[steady]
@@ -340,9 +347,12 @@ def _measure_phase(spectra: Spectra) -> Parts:
     return {stem: np.stack([part.mean(axis=0), part.std(axis=0)]) for stem, part in parts.items()}
 
 
-def _measure_residual(spectra: Spectra) -> Parts:
+def _measure_residuals(run: Sequence[Spectra]) -> list[Parts]:
     """Shape of the linear-prediction residual (the glottal source) and motion of the reflection coefficients."""
-    shapes, reflection = spectra.frames.measure_residual(spectra.rows, spectra.mean)
+    return [_describe_residual(*of) for of in run[0].frames.measure_residuals([(s.rows, s.mean) for s in run])]
+
+
+def _describe_residual(shapes: Array, reflection: Array) -> Parts:
     skewness, kurtosis, peak, gain = _summarize(shapes).T
     spread = reflection.std(axis=0)
     return {
@@ -364,15 +374,20 @@ def _measure_waveform(spectra: Spectra) -> Parts:
     return {"wave_asymmetry": shape, "wave_tails": np.log(np.array([kurtosis, slope_kurtosis]) + 4)}
 
 
+def _one_by_one(measure: Callable[[Spectra], Parts]) -> Callable[[Sequence[Spectra]], list[Parts]]:
+    return lambda run: [measure(spectra) for spectra in run]
+
+
 _SINGLE = frozenset({"voiced_share", "pitch_range"})
-_MEASURES: tuple[Callable[[Spectra], Parts], ...] = (
-    _measure_cepstra,
-    _measure_bands,
-    _measure_modulation,
-    _measure_fine_structure,
-    _measure_pitch,
-    _measure_phase,
-    _measure_residual,
-    _measure_waveform,
-    lambda spectra: measure_texture(spectra.layers),
+_MEASURES: tuple[Callable[[Sequence[Spectra]], list[Parts]], ...] = (
+    _one_by_one(_measure_cepstra),
+    _one_by_one(_measure_bands),
+    _one_by_one(_measure_modulation),
+    _one_by_one(_measure_fine_structure),
+    _measure_pitches,
+    _one_by_one(_measure_phase),
+    _measure_residuals,
+    _one_by_one(_measure_waveform),
+    _one_by_one(lambda spectra: measure_texture(spectra.layers)),
 )
+"""Each measures the segments of one stretch."""
