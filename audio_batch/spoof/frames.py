@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, rfft
 
+from audio_batch.spoof.picture import step_phases
+
 Array = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
@@ -22,12 +24,12 @@ FRAME_SECONDS, PITCH_FRAME_SECONDS, HOP_SECONDS = 0.032, 0.064, 0.010
 VOICED_PERIODICITY = 0.45  # share of energy that repeats after one period; Boersma 1993 takes 0.45 as well
 PITCH_HZ = (65.0, 400.0)
 NARROW_BAND_HZ, WIDE_BAND_HZ = (200.0, 3600.0), (200.0, 7400.0)
-SUB_BANDS, LPC_ORDER = 4, 10
+SUB_BANDS, LPC_ORDER, FILTERS = 4, 10, 40
 CHANGE = 1e-6
 """Share of a frame's energy from which a change could be more than rounding."""
 EPS = np.float32(1e-10)
-BLOCK = 512
-"""Frames that are predicted together: more would leave the processor's cache."""
+BLOCK, LONG_BLOCK = 512, 200
+"""Frames that are predicted, and long ones that are transformed, at a time: more would leave the processor's cache."""
 
 
 class Frames:
@@ -74,6 +76,11 @@ class Frames:
         return np.asarray(10 * np.log10(np.maximum(total, 0) + EPS), dtype=np.float32)
 
     @cached_property
+    def energies(self) -> Array:
+        """Energies of 40 linear filters in the short frames, shape (frames, 40)."""
+        return self.power @ _filterbank(self.sampling_rate, self.power.shape[1])
+
+    @cached_property
     def band(self) -> slice:
         """Bins of the short spectra inside the analysed band."""
         low, high = get_band(self.sampling_rate)
@@ -104,6 +111,11 @@ class Frames:
         cosine, sine = self._delay
         evenness[:, 1:-1] = cosine[:, 1:] * cosine[:, :-1] + sine[:, 1:] * sine[:, :-1]
         return steadiness, evenness
+
+    @cached_property
+    def steps(self) -> NDArray[np.float32]:
+        """`turns` in the whole steps of a picture, shape (frames, 2, bins inside)."""
+        return step_phases(*self.turns)
 
     @cached_property
     def _unit(self) -> tuple[Array, Array]:
@@ -188,15 +200,12 @@ class Frames:
             Of each segment: period in samples and periodicity 0 … 1, each of shape (long frames,); strength of the
             period in four sub-bands, shape (long frames, 4), NaN where nothing is voiced.
         """
-        correlation = self._correlation
-        size = 2 * (self._long.shape[1] - 1)
+        power, correlation = self._long.power, self._long.correlation
+        size = 2 * (power.shape[1] - 1)
         # One-sided: the first bin counts once in the correlation, the second twice.
         weights = np.array([1, 2], np.float32) / np.float32(size)
-        lows = [_take_off(self._long[rows, :2], size, mean) for rows, mean in asked]
-        shifts = [
-            (measure_power(low) - self._long_power[rows, :2]) * weights
-            for low, (rows, _) in zip(lows, asked, strict=True)
-        ]
+        lows = [_take_off(self._long.low[rows], size, mean) for rows, mean in asked]
+        shifts = [(measure_power(low) - power[rows, :2]) * weights for low, (rows, _) in zip(lows, asked, strict=True)]
         shared = _Shared.of(
             [np.arange(rows.start, rows.stop) for rows, _ in asked],
             [np.abs(s).sum(axis=1) > CHANGE * correlation[rows, 0] for s, (rows, _) in zip(shifts, asked, strict=True)],
@@ -205,23 +214,47 @@ class Frames:
         correlation = correlation[shared.rows]
         correlation[shared.kept :] += shared.join(shifts) @ _ripple(self.sampling_rate)
         period, strength = _find_period(correlation, self.sampling_rate)
-        bands = _measure_periodicity(self._long_power, shared.rows, period, strength, self.sampling_rate)
+        bands = _measure_periodicity(power, shared.rows, period, strength, self.sampling_rate)
         return [(period[place], strength[place], bands[place]) for place in shared.places]
 
     @cached_property
-    def _correlation(self) -> Array:
-        """Correlation of long frames at lag 0 and at those of the pitch, shape (long frames, 1 + lags)."""
-        shortest, longest = _lags(self.sampling_rate)
-        whole = irfft(self._long_power, axis=1)
-        return np.concatenate([whole[:, :1], whole[:, shortest : longest + 1]], axis=1)
+    def _long(self) -> _Long:
+        return _Long.of(self.signal, self.sampling_rate)
 
-    @cached_property
-    def _long(self) -> NDArray[np.complex64]:
-        return _transform(self.signal, self.sampling_rate, PITCH_FRAME_SECONDS)
 
-    @cached_property
-    def _long_power(self) -> Array:
-        return measure_power(self._long)
+@dataclass(frozen=True)
+class _Long:
+    """What the pitch is found from.
+
+    Attributes
+    ----------
+    low
+        The first two bins of the complex spectra of Hann frames of 64 ms, shape (long frames, 2).
+    power
+        Their power, shape (long frames, bins).
+    correlation
+        At lag 0 and at those of the pitch, shape (long frames, 1 + lags).
+    """
+
+    low: NDArray[np.complex64]
+    power: Array
+    correlation: Array
+
+    @classmethod
+    def of(cls, signal: Array, sampling_rate: int) -> _Long:
+        """Transform a signal, some frames at a time: all of them would leave the processor's cache."""
+        shortest, longest = _lags(sampling_rate)
+        frames, window = _cut_frames(signal, sampling_rate, PITCH_FRAME_SECONDS)
+        count, bins = len(frames), len(window) // 2 + 1
+        low, power = np.empty((count, 2), np.complex64), np.empty((count, bins), np.float32)
+        correlation = np.empty((count, longest - shortest + 2), np.float32)
+        for first in range(0, count, LONG_BLOCK):
+            block = slice(first, first + LONG_BLOCK)
+            spectra = rfft(frames[block] * window, axis=1)
+            low[block], power[block] = spectra[:, :2], measure_power(spectra)
+            whole = irfft(power[block], axis=1)
+            correlation[block, 0], correlation[block, 1:] = whole[:, 0], whole[:, shortest : longest + 1]
+        return cls(low, power, correlation)
 
 
 @dataclass(frozen=True)
@@ -273,7 +306,14 @@ def measure_power(spectrum: NDArray[np.complex64]) -> Array:
 
 def measure_moments(values: Array, axis: int = 0) -> tuple[Array, Array, Array]:
     """Standard deviation, skewness and excess kurtosis along an axis."""
-    return shape_moments(values - average(values, axis, keepdims=True), axis)
+    centred = values - average(values, axis, keepdims=True)
+    if values.ndim > 1:
+        return shape_moments(centred, axis)
+    squared, share = centred * centred, np.float32(1 / values.size)
+    # Products of two vectors are sums already.
+    variance = np.dot(centred, centred) * share + 1e-12
+    third, fourth = np.dot(squared, centred) * share, np.dot(squared, squared) * share
+    return np.sqrt(variance), third / variance**1.5, fourth / variance**2 - 3
 
 
 def shape_moments(centred: Array, axis: int = 0) -> tuple[Array, Array, Array]:
@@ -286,7 +326,8 @@ def shape_moments(centred: Array, axis: int = 0) -> tuple[Array, Array, Array]:
 
 def average(values: Array, axis: int = 0, *, keepdims: bool = False) -> Array:
     """Return means along an axis: those of numpy without what it looks up each time."""
-    return np.add.reduce(values, axis=axis, keepdims=keepdims) / np.float32(values.shape[axis])
+    total: Array = np.add.reduce(values, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
+    return np.asarray(total / np.float32(values.shape[axis]))
 
 
 def get_band(sampling_rate: int) -> tuple[float, float]:
@@ -300,9 +341,23 @@ def count_frames(samples: int, sampling_rate: int, seconds: float) -> int:
 
 
 def _transform(signal: Array, sampling_rate: int, seconds: float) -> NDArray[np.complex64]:
+    frames, window = _cut_frames(signal, sampling_rate, seconds)
+    return np.asarray(rfft(frames * window, axis=1), dtype=np.complex64)
+
+
+def _cut_frames(signal: Array, sampling_rate: int, seconds: float) -> tuple[Array, Array]:
+    """Return a view of the frames of a signal, shape (frames, samples), and their window."""
     size, hop = int(seconds * sampling_rate), int(HOP_SECONDS * sampling_rate)
-    frames = np.lib.stride_tricks.sliding_window_view(signal, size)[::hop]
-    return np.asarray(rfft(frames * _hann(size), axis=1), dtype=np.complex64)
+    return np.lib.stride_tricks.sliding_window_view(signal, size)[::hop], _hann(size)
+
+
+@cache
+def _filterbank(sampling_rate: int, bins: int) -> Array:
+    low, high = get_band(sampling_rate)
+    edges = np.linspace(low, high, FILTERS + 2)
+    hz = np.linspace(0, sampling_rate / 2, bins)[:, None]
+    rising, falling = (hz - edges[:-2]) / (edges[1] - edges[0]), (edges[2:] - hz) / (edges[1] - edges[0])
+    return np.asarray(np.maximum(0, np.minimum(rising, falling)), dtype=np.float32)
 
 
 @cache
@@ -322,7 +377,15 @@ def _weigh_bands(values: Array, weights: Array) -> Array:
 
 def _sum_bands(values: Array) -> Array:
     # Bands of neighbouring bins, the first ones wider by one where the bins do not go up.
-    return np.asarray(np.add.reduceat(values, _split(values.shape[1])[:-1], axis=1), dtype=np.float32)
+    return values @ _indicate(values.shape[1])
+
+
+@cache
+def _indicate(bins: int) -> Array:
+    """Return which bins belong to which sub-band, shape (bins, 4)."""
+    places = np.arange(bins)[:, None]
+    edges = _split(bins)
+    return ((places >= edges[:-1]) & (places < edges[1:])).astype(np.float32)
 
 
 def _count_bands(bins: int) -> Array:

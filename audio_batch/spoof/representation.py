@@ -24,13 +24,14 @@ from scipy.fft import rfft
 
 from audio_batch.spoof.frames import (
     EPS,
+    FILTERS,
     FRAME_SECONDS,
     HOP_SECONDS,
     PITCH_FRAME_SECONDS,
     VOICED_PERIODICITY,
     Frames,
+    average,
     count_frames,
-    get_band,
     measure_moments,
     measure_power,
 )
@@ -43,7 +44,7 @@ Parts = dict[str, NDArray[np.floating]]
 
 REPRESENTATION_VERSION = "2"
 SPEECH_RANGE_DB = 35.0  # frames this far below the loud ones are pauses, where the channel's noise rules
-CEPSTRA, FILTERS, GROUPS = 20, 40, 10
+CEPSTRA, GROUPS = 20, 10
 MODULATION_HZ = (1.0, 2.5, 5.0, 10.0, 18.0, 30.0, 50.0)
 LONGEST_RUN = 12
 """Segments whose frames are measured together: more would leave the processor's cache."""
@@ -163,9 +164,7 @@ class Spectra:
     @cached_property
     def layers(self) -> Array:
         """Level and phase of the band in three layers, in whole steps, shape (3, bins, frames)."""
-        power = self.frames.inside[self.short]
-        steadiness, evenness = (turn[self.short] for turn in self.frames.turns)
-        return draw_layers(power, steadiness, evenness)
+        return draw_layers(self.frames.inside[self.short], self.frames.steps[self.short])
 
     @property
     def picture(self) -> Picture:
@@ -175,8 +174,7 @@ class Spectra:
     @cached_property
     def log_bands(self) -> Array:
         """Log energies of 40 linear filters in the speech frames, mean removed, shape (speech frames, 40)."""
-        power = self.frames.power
-        energies = power[self.short] @ _filterbank(self.frames.sampling_rate, power.shape[1])
+        energies = self.frames.energies[self.short]
         log_energies = np.log(energies[self.speech] + (1e-6 * energies.max() + EPS))
         return np.asarray(log_energies - log_energies.mean(axis=0), dtype=np.float32)
 
@@ -198,15 +196,6 @@ def _find_runs(signals: Sequence[NDArray[np.floating]], step: int) -> list[list[
         else:
             runs.append([signal])
     return runs
-
-
-@cache
-def _filterbank(sampling_rate: int, bins: int) -> Array:
-    low, high = get_band(sampling_rate)
-    edges = np.linspace(low, high, FILTERS + 2)
-    hz = np.linspace(0, sampling_rate / 2, bins)[:, None]
-    rising, falling = (hz - edges[:-2]) / (edges[1] - edges[0]), (edges[2:] - hz) / (edges[1] - edges[0])
-    return np.asarray(np.maximum(0, np.minimum(rising, falling)), dtype=np.float32)
 
 
 @cache
@@ -298,16 +287,35 @@ def _place_rhythms(bins: int) -> tuple[int, ...]:
     return tuple(np.searchsorted(np.linspace(0, 0.5 / HOP_SECONDS, bins), MODULATION_HZ).tolist())
 
 
-def _measure_fine_structure(spectra: Spectra) -> Parts:
-    """Flatness per sub-band, spectral flux, and the cepstral peak of the voice."""
-    flatness = spectra.frames.flatness[spectra.rows]
+def _measure_flux(spectra: Spectra) -> Parts:
+    """How much the spectrum changes from frame to frame."""
     amplitude = spectra.frames.amplitude[spectra.rows]
     flux = 1 - np.einsum("fb,fb->f", amplitude[1:], amplitude[:-1])
-    return {
-        "flatness_mean": flatness.mean(axis=0),
-        "flatness_spread": flatness.std(axis=0),
-        "flux": np.array([flux.mean(), flux.std(), *_quantiles(flux, (0.1, 0.5, 0.9))]),
-    }
+    return {"flux": np.array([flux.mean(), flux.std(), *_quantiles(flux, (0.1, 0.5, 0.9))])}
+
+
+def _measure_flatness(run: Sequence[Spectra]) -> list[Parts]:
+    """Flatness per sub-band."""
+    means, spreads = _summarize_rows(run[0].frames.flatness, [s.rows for s in run])
+    return [{"flatness_mean": m, "flatness_spread": s} for m, s in zip(means, spreads, strict=True)]
+
+
+def _summarize_rows(values: Array, chosen: Sequence[NDArray[np.intp]]) -> tuple[Array, Array]:
+    """Return means and spreads over some rows of a stretch for each segment, shape (segments, columns); NaN for none.
+
+    As two products: the rows of each segment are not gathered.
+    """
+    weights = np.zeros((len(chosen), len(values)), np.float32)
+    for row, places in zip(weights, chosen, strict=True):
+        if len(places):
+            row[places] = np.float32(1 / len(places))
+        else:
+            row[:] = np.nan
+    # About the mean of the stretch, so that small spreads are not the difference of large numbers.
+    centre = average(values)
+    away = values - centre
+    means = weights @ away
+    return means + centre, np.sqrt(np.maximum(weights @ np.square(away) - np.square(means), 0))
 
 
 def _measure_pitches(run: Sequence[Spectra]) -> list[Parts]:
@@ -338,13 +346,16 @@ def _summarize(values: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.stack([values.mean(axis=0), values.std(axis=0), *_quantiles(values, (0.1, 0.9))])
 
 
-def _measure_phase(spectra: Spectra) -> Parts:
+def _measure_phases(run: Sequence[Spectra]) -> list[Parts]:
     """How well the last two frames predict the phase, and the spread of the group delay, per sub-band."""
-    prediction, delay, bend = spectra.frames.phase
+    prediction, delay, bend = run[0].frames.phase
     # The first two frames of a segment have none before them.
-    predicted = prediction[spectra.rows[spectra.speech >= 2]]
-    parts = {"phase_prediction": predicted, "group_delay": delay[spectra.rows], "delay_bend": bend[spectra.rows]}
-    return {stem: np.stack([part.mean(axis=0), part.std(axis=0)]) for stem, part in parts.items()}
+    predicted = _summarize_rows(prediction, [s.rows[s.speech >= 2] for s in run])
+    rows = [s.rows for s in run]
+    parts = [predicted, _summarize_rows(delay, rows), _summarize_rows(bend, rows)]
+    stems = ("phase_prediction", "group_delay", "delay_bend")
+    pairs = [np.stack(part, axis=1) for part in parts]
+    return [dict(zip(stems, found, strict=True)) for found in zip(*pairs, strict=True)]
 
 
 def _measure_residuals(run: Sequence[Spectra]) -> list[Parts]:
@@ -383,9 +394,10 @@ _MEASURES: tuple[Callable[[Sequence[Spectra]], list[Parts]], ...] = (
     _one_by_one(_measure_cepstra),
     _one_by_one(_measure_bands),
     _one_by_one(_measure_modulation),
-    _one_by_one(_measure_fine_structure),
+    _measure_flatness,
+    _one_by_one(_measure_flux),
     _measure_pitches,
-    _one_by_one(_measure_phase),
+    _measure_phases,
     _measure_residuals,
     _one_by_one(_measure_waveform),
     _one_by_one(lambda spectra: measure_texture(spectra.layers)),
