@@ -70,15 +70,33 @@ class _Detected:
     frames: Frames
 
 
-_KEPT_BLOCKS = 4
-"""Blocks whose decisions are kept: those of a short recording, which each step sees whole. A megabyte each at 8 kHz."""
-_DETECTED: ContextVar[list[_Detected] | None] = ContextVar("detected", default=None)
+_KEPT_BYTES = 16 << 20
+"""Of samples whose decisions are kept: five minutes of one channel at 8 kHz, which more than one step asks about."""
+
+
+class _Kept:
+    """Decisions by a look at the samples that they are about; who looks alike is compared."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, list[_Detected]] = {}
+        self._bytes = 0
+
+    def find(self, samples: Signal) -> list[_Detected]:
+        return self._known.setdefault(samples[:: len(samples) // 64 + 1].tobytes(), [])
+
+    def add(self, detected: _Detected) -> None:
+        if self._bytes + detected.samples.nbytes <= _KEPT_BYTES:
+            self._bytes += detected.samples.nbytes
+            self.find(detected.samples).append(detected)
+
+
+_DETECTED: ContextVar[_Kept | None] = ContextVar("detected", default=None)
 
 
 @contextmanager
 def keep_decisions() -> Iterator[None]:
     """Ask a detector only once about the same samples inside the ``with`` block: each step of an analysis asks."""
-    token = _DETECTED.set([])
+    token = _DETECTED.set(_Kept())
     try:
         yield
     finally:
@@ -89,11 +107,10 @@ def _detect_once(samples: Signal, sampling_rate: int, detect: Detector) -> Frame
     kept = _DETECTED.get()
     if kept is None:
         return detect(samples, sampling_rate)
-    for known in kept:
+    for known in kept.find(samples):
         alike = known.detect is detect and known.sampling_rate == sampling_rate
         if alike and np.array_equal(known.samples, samples):
             return known.frames
     frames = detect(samples, sampling_rate)
-    if len(kept) < _KEPT_BLOCKS:
-        kept.append(_Detected(samples.copy(), sampling_rate, detect, frames))
+    kept.add(_Detected(samples.copy(), sampling_rate, detect, frames))
     return frames
