@@ -31,6 +31,7 @@ class _Waveform:
     samples: Doubles
     magnitudes: Doubles
     energy: Doubles
+    sums: list[float]
     sampling_rate: int
     peak: float
 
@@ -80,7 +81,7 @@ def find_pulses(signal: npt.ArrayLike, sampling_rate: int, pitch: Pitch) -> Doub
     # Running sums of squares: the energy of any stretch is then one subtraction.
     energy = np.concatenate([[0.0], np.cumsum(np.square(samples))])
     magnitudes = np.abs(samples)
-    wave = _Waveform(samples, magnitudes, energy, sampling_rate, float(magnitudes.max(initial=0)))
+    wave = _Waveform(samples, magnitudes, energy, energy.tolist(), sampling_rate, float(magnitudes.max(initial=0)))
     pulses: list[float] = []
     for first, last in find_runs(pitch.voiced):
         times, frequency = pitch.times[first:last], pitch.frequency[first:last]
@@ -182,7 +183,7 @@ def _match_period(wave: _Waveform, time: float, direction: int, period: float) -
         return None
     product = np.correlate(wave.samples[low : high + length], wave.samples[start : start + length], "valid")
     norm = wave.energy[low + length : high + length + 1] - wave.energy[low : high + 1]
-    norm *= wave.energy[start + length] - wave.energy[start]
+    norm *= wave.sums[start + length] - wave.sums[start]
     # In place: this is done for each period of a voice.
     curve = np.divide(product, np.sqrt(np.maximum(norm, 1e-30, out=norm), out=norm), out=product)
     best = _find_peak(curve)
@@ -193,7 +194,7 @@ def _match_period(wave: _Waveform, time: float, direction: int, period: float) -
     bend, slope = 2 * here - before - after, 0.5 * (after - before)
     shift = slope / bend if bend else 0.0
     place = low + best
-    peak = wave.magnitudes[max(0, place) : place + length].max()
+    peak = np.maximum.reduce(wave.magnitudes[max(0, place) : place + length])
     return _Match(time + (place - start + shift) / rate, here + 0.5 * slope * shift, float(peak))
 
 

@@ -1,6 +1,6 @@
 """The fixed frame grid that speech decisions are made on, whatever pieces a recording is read in.
 
-Frame ``i`` stands for the 10 ms from ``i * hop`` on. Decisions are made for blocks of 20 s of frames; each block is
+Frame ``i`` stands for the 10 ms from ``i * hop`` on. Decisions are made for blocks of a minute of frames; each block is
 computed from its own samples plus 6 s on either side, more than the reach of any detector. The blocks lie on the grid
 of the recording, not on the pieces that it was read in, so the pieces cannot change a result.
 """
@@ -20,7 +20,7 @@ Frames = npt.NDArray[np.bool_]
 Detector = Callable[[Signal, int], Frames]
 
 FRAME_SECONDS = 0.01
-BLOCK_FRAMES = 2000
+BLOCK_FRAMES = 6000
 CONTEXT_FRAMES = 600
 
 

@@ -90,7 +90,7 @@ class Ear:
         row = np.concatenate([even[:, :, :-1], odd[:, :, :-1], even[:, :, 1:], odd[:, :, 1:]], axis=1)
         wide = over_time.shape[1]
         pair = np.maximum(np.matmul(over_time, row[:, :wide]), np.matmul(over_time, row[:, -wide:]))
-        return np.maximum(pair[::POOL], pair[1::POOL]) + self.biases[2][:, None]
+        return np.asarray(np.maximum(pair[::POOL], pair[1::POOL]) + self.biases[2][:, None])
 
     @cached_property
     def _products(self) -> tuple[Array, Array, Array]:
@@ -177,7 +177,7 @@ def _rectify(hidden: Array) -> Array:
     slowed = hidden * np.float32(SLOPE)
     # Clipping does what a maximum does, in a third of its time.
     np.clip(slowed, np.float32(LEAST), np.inf, out=slowed)
-    return np.maximum(hidden, slowed, out=slowed)
+    return np.asarray(np.maximum(hidden, slowed, out=slowed))
 
 
 def _correlate(largest: Array) -> Array:

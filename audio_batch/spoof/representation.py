@@ -88,7 +88,7 @@ def measure_values(spectra: Sequence[Spectra]) -> Array:
     for _, run in groupby(spectra, key=lambda one: id(one.frames)):
         together = list(run)
         measured = zip(*(measure(together) for measure in _MEASURES), strict=True)
-        rows += [np.concatenate([np.ravel(v) for part in parts for v in part.values()]) for parts in measured]
+        rows += [np.concatenate([v for part in parts for v in part.values()], axis=None) for parts in measured]
     return np.stack(rows).astype(np.float32)
 
 
@@ -176,7 +176,7 @@ class Spectra:
         """Log energies of 40 linear filters in the speech frames, mean removed, shape (speech frames, 40)."""
         energies = self.frames.energies[self.short]
         log_energies = np.log(energies[self.speech] + (1e-6 * energies.max() + EPS))
-        return np.asarray(log_energies - log_energies.mean(axis=0), dtype=np.float32)
+        return np.asarray(log_energies - average(log_energies), dtype=np.float32)
 
     @cached_property
     def groups(self) -> Array:

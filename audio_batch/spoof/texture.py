@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from audio_batch.spoof.frames import average
 from audio_batch.spoof.picture import LAYERS, LEVELS_PER_UNIT, Layers, Picture
 
 Array = NDArray[np.float32]
@@ -39,7 +40,7 @@ _MEASURE_WORDS = {
 def measure_texture(picture: Picture | Layers) -> dict[str, Array]:
     """Return the statistics of a picture of shape (3, bins, frames), 40 stems of a value for each band."""
     layers = _drop_pauses(picture)
-    mean = layers.mean(axis=2)
+    mean = average(layers, axis=2)
     centred = layers - mean[:, :, None]
     spread = np.sqrt(_mean_product(centred, centred))
     loud = centred[0] > 0.5 * spread[0][:, None]
@@ -131,7 +132,7 @@ def _measure_jumps(level: Array) -> Array:
 def _average_sizes(steps: Array) -> tuple[Array, Array]:
     """Return mean and spread of the sizes of steps over the frames, each of shape (bins,)."""
     squares = _mean_product(steps, steps)
-    mean = np.abs(steps, out=steps).mean(axis=1)
+    mean = average(np.abs(steps, out=steps), axis=1)
     return mean, np.sqrt(np.maximum(squares - mean * mean, 0))
 
 
