@@ -62,4 +62,24 @@ def test_quantiles_are_those_of_numpy() -> None:
     assert np.allclose(representation._quantiles(values, at), np.quantile(values, at, axis=0))
 
 
+def test_rows_of_a_stretch_are_summed_up_per_segment() -> None:
+    values = (np.random.default_rng(0).standard_normal((200, 3)) + 40).astype(np.float32)
+    rows = [np.arange(50), np.array([3, 70, 199]), np.array([], dtype=np.intp)]
+    means, spreads = representation._summarize_rows(values, rows)
+    for place, chosen in enumerate(rows[:2]):
+        assert means[place] == pytest.approx(values[chosen].mean(axis=0), rel=1e-6)
+        assert spreads[place] == pytest.approx(values[chosen].std(axis=0), rel=1e-4)
+    assert np.isnan(means[2]).all() and np.isnan(spreads[2]).all()
+
+
+def test_segments_of_several_stretches_are_measured_in_order() -> None:
+    call = make_call(20.0)
+    segments = [call[: 4 * RATE], call[2 * RATE : 6 * RATE], call[9 * RATE : 12 * RATE], call[14 * RATE : 18 * RATE]]
+    together = measure_values(list(Spectra.over(segments, RATE)))
+    alone = np.concatenate([measure_values([Spectra.of(segment, RATE)]) for segment in segments])
+    scale = np.nanstd(alone, axis=0) + 1e-3
+    assert np.nanmedian(np.abs(together - alone) / scale) < 1e-4
+    assert np.allclose(together[2:], alone[2:], equal_nan=True)
+
+
 Frames = representation.Frames
