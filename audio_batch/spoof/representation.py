@@ -22,21 +22,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft
 
-from audio_batch.spoof.frames import (
+from audio_batch.spoof.frames import FILTERS, Frames
+from audio_batch.spoof.periods import VOICED_PERIODICITY
+from audio_batch.spoof.picture import Picture, compress_picture, draw_layers
+from audio_batch.spoof.texture import measure_texture
+from audio_batch.spoof.transforms import (
     EPS,
-    FILTERS,
     FRAME_SECONDS,
     HOP_SECONDS,
     PITCH_FRAME_SECONDS,
-    VOICED_PERIODICITY,
-    Frames,
     average,
     count_frames,
     measure_moments,
     measure_power,
 )
-from audio_batch.spoof.picture import Picture, compress_picture, draw_layers
-from audio_batch.spoof.texture import measure_texture
 
 Array = NDArray[np.float32]
 Parts = dict[str, NDArray[np.floating]]

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from scipy.fft import rfft
 
 from audio_batch.spoof.arrays import open_arrays
-from audio_batch.spoof.frames import average
 from audio_batch.spoof.metrics import log_odds
+from audio_batch.spoof.transforms import average
 from audio_batch.verdict import SegmentScore, Splice
 
 Array = NDArray[np.float32]

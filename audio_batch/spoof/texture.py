@@ -10,8 +10,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from audio_batch.spoof.frames import average
 from audio_batch.spoof.picture import LAYERS, LEVELS_PER_UNIT, Layers, Picture
+from audio_batch.spoof.transforms import average
 
 Array = NDArray[np.float32]
 
