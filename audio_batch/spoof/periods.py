@@ -120,12 +120,7 @@ def _find_period(correlation: Array, sampling_rate: int) -> tuple[Array, Array]:
 def _measure_periodicity(power: Array, places: Rows, period: Array, strength: Array, sampling_rate: int) -> Array:
     """Return the normalised autocorrelation of four sub-bands at one lag per frame, straight from their power.
 
-    Parameters
-    ----------
-    power
-        Of long frames, shape (frames, bins).
-    places
-        Which of them has each period.
+    `places` are the rows of `power`, shape (frames, bins), that have these periods.
     """
     bins = power.shape[1]
     low, high = (int(edge / (sampling_rate / 2) * (bins - 1)) for edge in get_band(sampling_rate))
