@@ -44,7 +44,7 @@ def compose(known: Row, findings: Findings, failure: Failure | None = None) -> d
         **_describe_decision(findings.decision.value),
         **_describe_failure(first),
     }
-    segments = [asdict(segment) for segment in verdict.segments] if verdict else []
+    segments = [dict(vars(segment)) for segment in verdict.segments] if verdict else []
     return {"recording": row, "segments": segments, "features": findings.features.value or []}
 
 

@@ -190,10 +190,13 @@ def _find_path(frequency: Doubles, strength: Doubles) -> Doubles:
     # Voiceless to voiceless costs nothing; changing between the two has a fixed price, whatever the pitch.
     costs[:, 0], costs[:, :, 0] = VOICING_COST, VOICING_COST
     costs[:, 0, 0] = 0
-    total, reached = strength[0], np.empty_like(costs)
+    reached = np.empty_like(costs)
+    total, highest = strength[0].copy(), np.maximum.reduce
+    # In place: this is done for each frame.
     for cost, gained, ways in zip(costs, strength[1:], reached, strict=True):
-        np.subtract(total, cost, out=ways)
-        total = np.maximum.reduce(ways, axis=1) + gained
+        np.subtract(total, cost, ways)
+        highest(ways, 1, None, total)
+        np.add(total, gained, total)
     path = [int(total.argmax())]
     # Viterbi: each frame remembers where its best path came from, and the path is read backwards.
     for origin in reached.argmax(axis=2)[::-1].tolist():

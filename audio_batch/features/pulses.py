@@ -8,7 +8,7 @@ Jitter and shimmer are those of Praat's voice report: ratios (0.01 = 1 %), with 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil, floor, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,8 @@ LARGEST_PERIOD_FACTOR, LARGEST_AMPLITUDE_FACTOR = 1.3, 1.6
 NEAREST, FARTHEST = 0.8, 1.25
 INNER_CORRELATION, INNER_PEAK = 0.3, 0.01
 OUTER_CORRELATION, OUTER_PEAK = 0.7, 0.023333
+TINY = np.array(1e-30)
+"""Added to energies that divide: an array, as a number would be made one each time."""
 AMPLITUDE_SPAN = 0.2
 """Share of the neighbouring period over which the amplitude at a pulse is taken."""
 
@@ -31,6 +33,7 @@ class _Waveform:
     samples: Doubles
     magnitudes: Doubles
     energy: Doubles
+    sums: list[float]
     sampling_rate: int
     peak: float
 
@@ -80,7 +83,7 @@ def find_pulses(signal: npt.ArrayLike, sampling_rate: int, pitch: Pitch) -> Doub
     # Running sums of squares: the energy of any stretch is then one subtraction.
     energy = np.concatenate([[0.0], np.cumsum(np.square(samples))])
     magnitudes = np.abs(samples)
-    wave = _Waveform(samples, magnitudes, energy, sampling_rate, float(magnitudes.max(initial=0)))
+    wave = _Waveform(samples, magnitudes, energy, energy.tolist(), sampling_rate, float(magnitudes.max(initial=0)))
     pulses: list[float] = []
     for first, last in find_runs(pitch.voiced):
         times, frequency = pitch.times[first:last], pitch.frequency[first:last]
@@ -182,18 +185,19 @@ def _match_period(wave: _Waveform, time: float, direction: int, period: float) -
         return None
     product = np.correlate(wave.samples[low : high + length], wave.samples[start : start + length], "valid")
     norm = wave.energy[low + length : high + length + 1] - wave.energy[low : high + 1]
-    norm *= wave.energy[start + length] - wave.energy[start]
-    # In place: this is done for each period of a voice.
-    curve = np.divide(product, np.sqrt(np.maximum(norm, 1e-30, out=norm), out=norm), out=product)
+    # In place: this is done for each period of a voice. What is the same for all of it is left out until the end.
+    norm += TINY
+    curve = np.divide(product, np.sqrt(norm, norm), product)
     best = _find_peak(curve)
     if best is None:
         return None
     # Ahead of the curve there is nothing.
-    before, here, after = [0.0, 0.0, *curve[max(best - 1, 0) : best + 2].tolist()][-3:]
+    scale = 1 / sqrt(max(wave.sums[start + length] - wave.sums[start], 1e-30))
+    before, here, after = (scale * value for value in [0.0, 0.0, *curve[max(best - 1, 0) : best + 2].tolist()][-3:])
     bend, slope = 2 * here - before - after, 0.5 * (after - before)
     shift = slope / bend if bend else 0.0
     place = low + best
-    peak = wave.magnitudes[max(0, place) : place + length].max()
+    peak = np.maximum.reduce(wave.magnitudes[max(0, place) : place + length])
     return _Match(time + (place - start + shift) / rate, here + 0.5 * slope * shift, float(peak))
 
 

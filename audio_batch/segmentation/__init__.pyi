@@ -1,3 +1,4 @@
+from .activity import SpeechStream as SpeechStream
 from .activity import detect_speech as detect_speech
 from .grid import keep_decisions as keep_decisions
 from .roles import parse_channel_roles as parse_channel_roles

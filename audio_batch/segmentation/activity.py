@@ -54,6 +54,52 @@ def detect_speech(
     return join_runs(frames, count_hop(sampling_rate) / sampling_rate, signal.size / sampling_rate)
 
 
+class SpeechStream:
+    """Find the speech of one channel whose samples come piece by piece, in memory bounded by the pieces.
+
+    What is found is what `detect_speech` finds in all of them, and does not depend on the pieces.
+
+    Parameters
+    ----------
+    sampling_rate
+        Hz.
+    detector
+        As for `detect_speech`.
+    """
+
+    def __init__(self, sampling_rate: int, *, detector: str = "energy") -> None:
+        self._rate, self._detect, self._hop = sampling_rate, select_detector(detector), count_hop(sampling_rate)
+        self._samples = np.zeros(0, dtype=np.float32)
+        self._origin = 0
+        self._decided: list[Frames] = []
+
+    def add(self, samples: npt.NDArray[np.float32]) -> None:
+        """Take in the next samples, shape (samples,)."""
+        self._samples = np.concatenate((self._samples, samples)) if len(self._samples) else samples
+        while (part := self._next()).stop <= self._end:
+            self._decide(part)
+
+    def finish(self) -> npt.NDArray[np.float64]:
+        """Return start and end of each stretch in seconds, shape (n, 2)."""
+        while (part := self._next()).first * self._hop < self._end:
+            self._decide(part)
+        frames = np.concatenate(self._decided) if self._decided else np.zeros(0, dtype=np.bool_)
+        return join_runs(frames, self._hop / self._rate, self._end / self._rate)
+
+    @property
+    def _end(self) -> int:
+        return self._origin + len(self._samples)
+
+    def _next(self) -> Block:
+        return Block.number(len(self._decided), self._hop)
+
+    def _decide(self, part: Block) -> None:
+        seen = self._samples[part.start - self._origin : part.stop - self._origin]
+        self._decided.append(part.decide(seen, self._rate, self._detect))
+        kept = min(self._next().start, self._end)
+        self._samples, self._origin = self._samples[kept - self._origin :], kept
+
+
 def check_signal(signal: npt.NDArray[np.float32], sampling_rate: int) -> None:
     """Raise AudioUsageError unless the signal is mono and the rate positive."""
     if signal.ndim != 1:

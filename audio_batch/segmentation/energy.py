@@ -9,6 +9,7 @@ thresholds were set on telephone prompts and spoken digits in noise; docs/audio.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -33,6 +34,8 @@ _TONE_SHARE = 0.97
 _VOICED_REACH = 30
 _VOICED_FRAMES = 6
 _SHORTEST_RUN, _LONGEST_GAP, _PADDING = 5, 25, 2
+_AT_ONCE = 400
+"""Frames that are transformed together: more would leave the processor's cache."""
 
 _Array = npt.NDArray[np.float32]
 
@@ -53,23 +56,30 @@ def detect_frames(signal: Signal, sampling_rate: int) -> Frames:
     """
     if signal.size == 0:
         return np.zeros(0, dtype=np.bool_)
-    power = _measure_power(signal, sampling_rate)
-    levels, total = _measure_levels(power, sampling_rate)
+    parts = [_measure_frames(power, sampling_rate) for power in _measure_power(signal, sampling_rate)]
+    bands, voiced = (np.concatenate(found) for found in zip(*parts, strict=True))
+    levels, total = _measure_levels(bands)
     excess = _measure_excess(levels, total)
-    voiced = (_measure_periodicity(power, sampling_rate) > _PERIODICITY) & ~_find_tones(power, sampling_rate)
     return _join_frames(excess, _find_audible(total), voiced & (excess > _EDGE_DB))
 
 
-def _measure_power(signal: Signal, sampling_rate: int) -> _Array:
-    """Return the power spectrum below 4 kHz, shape (frames, bins)."""
+def _measure_frames(power: _Array, sampling_rate: int) -> tuple[_Array, Frames]:
+    """Return the power of the bands, shape (frames, bands), and which frames are voiced."""
+    voiced = (_measure_periodicity(power, sampling_rate) > _PERIODICITY) & ~_find_tones(power, sampling_rate)
+    return power @ _make_bands(sampling_rate), voiced
+
+
+def _measure_power(signal: Signal, sampling_rate: int) -> Iterator[_Array]:
+    """Yield the power spectrum below 4 kHz of some frames after the other, shape (frames, bins)."""
     hop, window = count_hop(sampling_rate), _make_window(sampling_rate)
     frames = -(-signal.size // hop)
     before = (window.size - hop) // 2
     padded = np.pad(signal, (before, frames * hop + window.size - hop - before - signal.size), mode="symmetric")
     view = np.lib.stride_tricks.sliding_window_view(padded, window.size)[::hop][:frames]
-    spectrum = rfft(view * window, n=_count_points(sampling_rate), axis=1)[:, : _count_bins(sampling_rate)]
-    power: _Array = np.square(spectrum.real) + np.square(spectrum.imag)
-    return power
+    for first in range(0, frames, _AT_ONCE):
+        part = view[first : first + _AT_ONCE] * window
+        spectrum = rfft(part, n=_count_points(sampling_rate), axis=1)[:, : _count_bins(sampling_rate)]
+        yield np.square(spectrum.real) + np.square(spectrum.imag)
 
 
 @lru_cache(maxsize=8)
@@ -98,9 +108,8 @@ def _make_bands(sampling_rate: int) -> _Array:
     return inside
 
 
-def _measure_levels(power: _Array, sampling_rate: int) -> tuple[_Array, _Array]:
+def _measure_levels(bands: _Array) -> tuple[_Array, _Array]:
     """Return smoothed band levels and total levels in dB re full scale."""
-    bands = power @ _make_bands(sampling_rate)
     smooth = np.maximum(uniform_filter1d(bands, 5, axis=0, mode="nearest"), 1e-12)
     total = np.maximum(bands.sum(axis=1), 1e-12)
     return 10 * np.log10(smooth), 10 * np.log10(total)

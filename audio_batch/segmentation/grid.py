@@ -1,6 +1,6 @@
 """The fixed frame grid that speech decisions are made on, whatever pieces a recording is read in.
 
-Frame ``i`` stands for the 10 ms from ``i * hop`` on. Decisions are made for blocks of 20 s of frames; each block is
+Frame ``i`` stands for the 10 ms from ``i * hop`` on. Decisions are made for blocks of a minute of frames; each block is
 computed from its own samples plus 6 s on either side, more than the reach of any detector. The blocks lie on the grid
 of the recording, not on the pieces that it was read in, so the pieces cannot change a result.
 """
@@ -20,7 +20,7 @@ Frames = npt.NDArray[np.bool_]
 Detector = Callable[[Signal, int], Frames]
 
 FRAME_SECONDS = 0.01
-BLOCK_FRAMES = 2000
+BLOCK_FRAMES = 6000
 CONTEXT_FRAMES = 600
 
 
@@ -70,15 +70,33 @@ class _Detected:
     frames: Frames
 
 
-_KEPT_BLOCKS = 4
-"""Blocks whose decisions are kept: those of a short recording, which each step sees whole. A megabyte each at 8 kHz."""
-_DETECTED: ContextVar[list[_Detected] | None] = ContextVar("detected", default=None)
+_KEPT_BYTES = 16 << 20
+"""Of samples whose decisions are kept: five minutes of one channel at 8 kHz, which more than one step asks about."""
+
+
+class _Kept:
+    """Decisions by a look at the samples that they are about; who looks alike is compared."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, list[_Detected]] = {}
+        self._bytes = 0
+
+    def find(self, samples: Signal) -> list[_Detected]:
+        return self._known.setdefault(samples[:: len(samples) // 64 + 1].tobytes(), [])
+
+    def add(self, detected: _Detected) -> None:
+        if self._bytes + detected.samples.nbytes <= _KEPT_BYTES:
+            self._bytes += detected.samples.nbytes
+            self.find(detected.samples).append(detected)
+
+
+_DETECTED: ContextVar[_Kept | None] = ContextVar("detected", default=None)
 
 
 @contextmanager
 def keep_decisions() -> Iterator[None]:
     """Ask a detector only once about the same samples inside the ``with`` block: each step of an analysis asks."""
-    token = _DETECTED.set([])
+    token = _DETECTED.set(_Kept())
     try:
         yield
     finally:
@@ -89,11 +107,10 @@ def _detect_once(samples: Signal, sampling_rate: int, detect: Detector) -> Frame
     kept = _DETECTED.get()
     if kept is None:
         return detect(samples, sampling_rate)
-    for known in kept:
+    for known in kept.find(samples):
         alike = known.detect is detect and known.sampling_rate == sampling_rate
         if alike and np.array_equal(known.samples, samples):
             return known.frames
     frames = detect(samples, sampling_rate)
-    if len(kept) < _KEPT_BLOCKS:
-        kept.append(_Detected(samples.copy(), sampling_rate, detect, frames))
+    kept.add(_Detected(samples.copy(), sampling_rate, detect, frames))
     return frames

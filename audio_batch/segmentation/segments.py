@@ -65,7 +65,7 @@ def cut_segments(
 
     The segments start at multiples of `hop_seconds`; what is left at the end becomes one more segment of full length
     that ends with the recording. A recording shorter than a segment is one segment. Memory is bounded by
-    `chunk_duration` plus half a minute of sound, whatever the length of the recording, and `chunk_duration` never
+    `chunk_duration` plus a minute of sound, whatever the length of the recording, and `chunk_duration` never
     changes the result.
 
     Parameters

@@ -6,22 +6,29 @@ which has frames of 64 ms. Arrays have one row per frame, unless said. No measur
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import irfft, rfft
 
-Array = NDArray[np.float32]
+from audio_batch.spoof.periods import LongFrames
+from audio_batch.spoof.picture import step_phases
+from audio_batch.spoof.prediction import measure_residuals
+from audio_batch.spoof.transforms import (
+    EPS,
+    FRAME_SECONDS,
+    HOP_SECONDS,
+    SUB_BANDS,
+    Array,
+    Rows,
+    get_band,
+    measure_power,
+    shift_power,
+    transform,
+)
 
-FRAME_SECONDS, PITCH_FRAME_SECONDS, HOP_SECONDS = 0.032, 0.064, 0.010
-VOICED_PERIODICITY = 0.45  # share of energy that repeats after one period; Boersma 1993 takes 0.45 as well
-PITCH_HZ = (65.0, 400.0)
-NARROW_BAND_HZ, WIDE_BAND_HZ = (200.0, 3600.0), (200.0, 7400.0)
-SUB_BANDS, LPC_ORDER = 4, 10
-CHANGE = 1e-6
-"""Share of a frame's energy from which a change could be more than rounding."""
-EPS = np.float32(1e-10)
+FILTERS = 40
 
 
 class Frames:
@@ -51,7 +58,7 @@ class Frames:
     @cached_property
     def short(self) -> NDArray[np.complex64]:
         """Complex spectra of Hann frames of 32 ms, shape (frames, bins)."""
-        return _transform(self.signal, self.sampling_rate, FRAME_SECONDS)
+        return transform(self.signal, self.sampling_rate, FRAME_SECONDS)
 
     @cached_property
     def power(self) -> Array:
@@ -64,8 +71,13 @@ class Frames:
 
     def measure_level(self, rows: slice, mean: float) -> Array:
         """Return the level of short frames in dB, after a mean is taken off the signal."""
-        total = self._total[rows] + _shift_power(self.short[rows, :2], 2 * (self.short.shape[1] - 1), mean).sum(axis=1)
+        total = self._total[rows] + shift_power(self.short[rows, :2], 2 * (self.short.shape[1] - 1), mean).sum(axis=1)
         return np.asarray(10 * np.log10(np.maximum(total, 0) + EPS), dtype=np.float32)
+
+    @cached_property
+    def energies(self) -> Array:
+        """Energies of 40 linear filters in the short frames, shape (frames, 40)."""
+        return self.power @ _filterbank(self.sampling_rate, self.power.shape[1])
 
     @cached_property
     def band(self) -> slice:
@@ -98,6 +110,11 @@ class Frames:
         cosine, sine = self._delay
         evenness[:, 1:-1] = cosine[:, 1:] * cosine[:, :-1] + sine[:, 1:] * sine[:, :-1]
         return steadiness, evenness
+
+    @cached_property
+    def steps(self) -> NDArray[np.float32]:
+        """`turns` in the whole steps of a picture, shape (frames, 2, bins inside)."""
+        return step_phases(*self.turns)
 
     @cached_property
     def _unit(self) -> tuple[Array, Array]:
@@ -139,109 +156,26 @@ class Frames:
         power = self.inside + EPS
         return np.asarray(np.sqrt(power / power.sum(axis=1, keepdims=True)), dtype=np.float32)
 
-    def measure_residual(self, rows: NDArray[np.intp], mean: float) -> tuple[Array, Array]:
-        """Return what linear prediction leaves over of short frames, after a mean is taken off the signal.
+    def measure_residuals(self, asked: Sequence[tuple[Rows, float]]) -> list[tuple[Array, Array]]:
+        """Return `prediction.measure_residuals` of segments: their rows among the short frames, and their means."""
+        return measure_residuals(self.short, self.power, asked)
 
-        Returns
-        -------
-        tuple
-            Skewness (magnitude), logarithm of kurtosis + 4, log of peak over deviation, prediction gain (log), shape
-            (rows, 4); reflection coefficients, shape (rows, 10).
-        """
-        energy, shapes, reflection = (found[rows] for found in self._residual)
-        low, bins = self.short[rows, :2], self.short.shape[1]
-        shift = np.abs(_shift_power(low, 2 * (bins - 1), mean)) @ _emphasis(bins)[:2]
-        moved = np.flatnonzero(shift > CHANGE * energy)
-        if len(moved):
-            spectra = self.short[rows[moved]]
-            spectra[:, :2] = _take_off(low[moved], 2 * (bins - 1), mean)
-            _, shapes[moved], reflection[moved] = _predict(spectra, measure_power(spectra))
-        return shapes, reflection
+    def track_pitches(self, asked: Sequence[tuple[slice, float]]) -> list[tuple[Array, Array, Array]]:
+        """Return `LongFrames.track_pitches` of segments: their long frames, and their means."""
+        return self._long.track_pitches(asked)
 
     @cached_property
-    def _residual(self) -> tuple[Array, Array, Array]:
-        return _predict(self.short, self.power)
-
-    def track_pitch(self, rows: slice, mean: float) -> tuple[Array, Array, Array]:
-        """Return the pitch of long frames, after a mean is taken off the signal.
-
-        Returns
-        -------
-        tuple
-            Period in samples and periodicity 0 … 1, each of shape (long frames,); strength of the period in four
-            sub-bands, shape (long frames, 4), NaN where nothing is voiced.
-        """
-        correlation, period, strength, bands = (track[rows] for track in self._pitch)
-        low, size = self._long[rows, :2], 2 * (self._long.shape[1] - 1)
-        # One-sided: the first bin counts once in the correlation, the second twice.
-        shift = _shift_power(low, size, mean) * np.array([1, 2], np.float32) / size
-        moved = np.flatnonzero(np.abs(shift).sum(axis=1) > CHANGE * correlation[:, 0])
-        if not len(moved):
-            return period, strength, bands
-        lags = np.array([0, *range(*_lags(self.sampling_rate)), _lags(self.sampling_rate)[1]])
-        ripple = np.stack([np.ones(len(lags)), np.cos(2 * np.pi / size * lags)]).astype(np.float32)
-        period, strength, bands = period.copy(), strength.copy(), bands.copy()
-        period[moved], strength[moved] = _find_period(correlation[moved] + shift[moved] @ ripple, self.sampling_rate)
-        power = self._long_power[rows.start + moved]
-        bands[moved] = _measure_periodicity(power, period[moved], strength[moved], self.sampling_rate)
-        return period, strength, bands
-
-    @cached_property
-    def _pitch(self) -> tuple[Array, Array, Array, Array]:
-        """Correlation at lag 0 and at those of the pitch, period, strength, strength in sub-bands."""
-        shortest, longest = _lags(self.sampling_rate)
-        whole = irfft(self._long_power, axis=1)
-        correlation = np.concatenate([whole[:, :1], whole[:, shortest : longest + 1]], axis=1)
-        period, strength = _find_period(correlation, self.sampling_rate)
-        return (
-            correlation,
-            period,
-            strength,
-            _measure_periodicity(self._long_power, period, strength, self.sampling_rate),
-        )
-
-    @cached_property
-    def _long(self) -> NDArray[np.complex64]:
-        return _transform(self.signal, self.sampling_rate, PITCH_FRAME_SECONDS)
-
-    @cached_property
-    def _long_power(self) -> Array:
-        return measure_power(self._long)
-
-
-def measure_power(spectrum: NDArray[np.complex64]) -> Array:
-    """Return the squared magnitude."""
-    return np.asarray(spectrum.real**2 + spectrum.imag**2, dtype=np.float32)
-
-
-def measure_moments(values: Array, axis: int = 0) -> tuple[Array, Array, Array]:
-    """Standard deviation, skewness and excess kurtosis along an axis."""
-    centred = values - values.mean(axis=axis, keepdims=True)
-    squared = centred * centred
-    variance = squared.mean(axis=axis) + 1e-12
-    skewness = (squared * centred).mean(axis=axis) / variance**1.5
-    return np.sqrt(variance), skewness, (squared * squared).mean(axis=axis) / variance**2 - 3
-
-
-def get_band(sampling_rate: int) -> tuple[float, float]:
-    """Return the analysed band in Hz."""
-    return NARROW_BAND_HZ if sampling_rate < 12000 else WIDE_BAND_HZ
-
-
-def count_frames(samples: int, sampling_rate: int, seconds: float) -> int:
-    """Return how many frames of that length lie inside so many samples."""
-    return (samples - int(seconds * sampling_rate)) // int(HOP_SECONDS * sampling_rate) + 1
-
-
-def _transform(signal: Array, sampling_rate: int, seconds: float) -> NDArray[np.complex64]:
-    size, hop = int(seconds * sampling_rate), int(HOP_SECONDS * sampling_rate)
-    frames = np.lib.stride_tricks.sliding_window_view(signal, size)[::hop]
-    return np.asarray(rfft(frames * _hann(size), axis=1), dtype=np.complex64)
+    def _long(self) -> LongFrames:
+        return LongFrames.of(self.signal, self.sampling_rate)
 
 
 @cache
-def _hann(size: int) -> Array:
-    return np.hanning(size + 1)[:-1].astype(np.float32)
+def _filterbank(sampling_rate: int, bins: int) -> Array:
+    low, high = get_band(sampling_rate)
+    edges = np.linspace(low, high, FILTERS + 2)
+    hz = np.linspace(0, sampling_rate / 2, bins)[:, None]
+    rising, falling = (hz - edges[:-2]) / (edges[1] - edges[0]), (edges[2:] - hz) / (edges[1] - edges[0])
+    return np.asarray(np.maximum(0, np.minimum(rising, falling)), dtype=np.float32)
 
 
 def _turn(real: Array, imaginary: Array, other_real: Array, other_imaginary: Array) -> tuple[Array, Array]:
@@ -256,7 +190,15 @@ def _weigh_bands(values: Array, weights: Array) -> Array:
 
 def _sum_bands(values: Array) -> Array:
     # Bands of neighbouring bins, the first ones wider by one where the bins do not go up.
-    return np.asarray(np.add.reduceat(values, _split(values.shape[1])[:-1], axis=1), dtype=np.float32)
+    return values @ _indicate(values.shape[1])
+
+
+@cache
+def _indicate(bins: int) -> Array:
+    """Return which bins belong to which sub-band, shape (bins, 4)."""
+    places = np.arange(bins)[:, None]
+    edges = _split(bins)
+    return ((places >= edges[:-1]) & (places < edges[1:])).astype(np.float32)
 
 
 def _count_bands(bins: int) -> Array:
@@ -266,121 +208,3 @@ def _count_bands(bins: int) -> Array:
 @cache
 def _split(bins: int) -> NDArray[np.intp]:
     return np.array([part[0] for part in np.array_split(np.arange(bins), SUB_BANDS)] + [bins])
-
-
-@cache
-def _emphasis(bins: int) -> Array:
-    """Power response of the pre-emphasis 1 - 0.9 z^-1."""
-    response = np.abs(1 - 0.9 * np.exp(-1j * np.linspace(0, np.pi, bins))) ** 2
-    return np.asarray(response, dtype=np.float32)
-
-
-@cache
-def _lag_basis(bins: int) -> NDArray[np.float64]:
-    """Turn a power spectrum into its autocorrelation at lags 0 to 10, shape (bins, lags), as an inverse transform."""
-    weights = np.full(bins, 2.0)
-    weights[[0, -1]] = 1.0
-    angles = np.pi / (bins - 1) * np.arange(bins)[:, None] * np.arange(LPC_ORDER + 1)
-    return np.asarray(weights[:, None] * np.cos(angles) / (2 * (bins - 1)))
-
-
-@cache
-def _filter_basis(bins: int) -> Array:
-    """Turn 11 coefficients into their frequency response, shape (11, 2 bins): real and imaginary parts in turns."""
-    angles = np.pi / (bins - 1) * np.arange(LPC_ORDER + 1)[:, None] * np.arange(bins)
-    return np.asarray(np.exp(-1j * angles).astype(np.complex64).view(np.float32))
-
-
-def _solve_prediction(
-    correlation: NDArray[np.float64],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Run the Levinson-Durbin recursion on all frames at once: predictors, reflection coefficients, errors."""
-    # One row for each lag: what is done to all frames at once lies side by side in memory.
-    lags = np.ascontiguousarray(correlation.T)
-    order = len(lags) - 1
-    # A little white noise keeps the recursion stable on pure tones and digital silence.
-    error = lags[0] * (1 + 1e-6) + 1e-9
-    predictor = np.zeros_like(lags)
-    predictor[0] = 1
-    reflection = np.empty_like(lags[1:])
-    for i in range(1, order + 1):
-        k = -np.einsum("if,if->f", predictor[:i], lags[i:0:-1]) / error
-        reflection[i - 1] = k
-        predictor[1 : i + 1] += k * predictor[i - 1 :: -1][:i]
-        # Rounding can push a reflection past 1, after which the error would turn negative.
-        error = error * np.maximum(1 - k * k, 1e-9)
-    return predictor.T, reflection.T, error
-
-
-def _predict(spectra: NDArray[np.complex64], power: Array) -> tuple[Array, Array, Array]:
-    """Return the energy after pre-emphasis, and what `Frames.measure_residual` says, of spectra (frames, bins)."""
-    bins = power.shape[1]
-    emphasis = _emphasis(bins)
-    emphasised = power * emphasis
-    correlation = emphasised.astype(np.float64) @ _lag_basis(bins)
-    coefficients, reflection, error = _solve_prediction(correlation)
-    filters = (coefficients.astype(np.float32) @ _filter_basis(bins)).view(np.complex64)
-    left = np.asarray(irfft(spectra * np.sqrt(emphasis) * filters, axis=1), dtype=np.float32)
-    spread, skewness, kurtosis = measure_moments(left, axis=1)
-    peaks = np.log(np.maximum(left.max(axis=1), -left.min(axis=1)) / spread + EPS)
-    gain = np.log(correlation[:, 0] / (error + EPS) + EPS)
-    shapes = np.stack([np.abs(skewness), np.log(kurtosis + 4), peaks, gain], axis=1)
-    return emphasised.sum(axis=1), shapes.astype(np.float32), reflection.astype(np.float32)
-
-
-def _shift_power(low: NDArray[np.complex64], size: int, mean: float) -> Array:
-    """Return by how much the power of the first two bins changes when a mean is taken off, shape (frames, 2)."""
-    return measure_power(_take_off(low, size, mean)) - measure_power(low)
-
-
-def _take_off(low: NDArray[np.complex64], size: int, mean: float) -> NDArray[np.complex64]:
-    """Take a mean off the first two bins of frames of a size: the Hann window lets a constant through to no others."""
-    return low - np.array([0.5, -0.25], np.float32) * np.float32(size * mean)
-
-
-def _find_period(correlation: Array, sampling_rate: int) -> tuple[Array, Array]:
-    """Return period and strength from correlations at lag 0 and at those of the pitch, shape (frames, 1 + lags)."""
-    shortest, longest = _lags(sampling_rate)
-    window = _window_autocorrelation(int(PITCH_FRAME_SECONDS * sampling_rate))[shortest : longest + 1]
-    searched = correlation[:, 1:] / ((correlation[:, :1] + EPS) * window)
-    # Twice the period correlates as well as the period; the slight penalty makes the shorter one win.
-    penalty = (0.01 * np.log2(np.arange(shortest, longest + 1) / shortest)).astype(np.float32)
-    peak = np.clip(np.argmax(searched - penalty, axis=1), 1, searched.shape[1] - 2)
-    rows = np.arange(len(peak))
-    before, at, after = searched[rows, peak - 1], searched[rows, peak], searched[rows, peak + 1]
-    bend = before - 2 * at + after
-    # The top of the parabola through three points; where they do not bend downwards there is none.
-    shift = np.where(bend < 0, 0.5 * (before - after) / np.where(bend < 0, bend, -1), 0)
-    return (peak + shortest + np.clip(shift, -1, 1)).astype(np.float32), np.clip(at, -1, 1).astype(np.float32)
-
-
-def _measure_periodicity(power: Array, period: Array, strength: Array, sampling_rate: int) -> Array:
-    """Return the normalised autocorrelation of four sub-bands at one lag per frame, straight from their power."""
-    bins = power.shape[1]
-    low, high = (int(edge / (sampling_rate / 2) * (bins - 1)) for edge in get_band(sampling_rate))
-    places = np.linspace(low, high, SUB_BANDS + 1).astype(int)[:-1] - low
-    rows = np.flatnonzero(strength > VOICED_PERIODICITY)
-    inside, lag = power[rows, low:high], np.round(period[rows]).astype(int)
-    turned = np.add.reduceat(inside * _cosines_by_lag(sampling_rate, bins)[lag, low:high], places, axis=1)
-    found = np.full((len(period), SUB_BANDS), np.nan, dtype=np.float32)
-    window = _window_autocorrelation(2 * (bins - 1))[lag][:, None]
-    found[rows] = turned / (np.add.reduceat(inside, places, axis=1) + EPS) / window
-    return found
-
-
-def _lags(sampling_rate: int) -> tuple[int, int]:
-    return int(sampling_rate / PITCH_HZ[1]), int(sampling_rate / PITCH_HZ[0])
-
-
-@cache
-def _cosines_by_lag(sampling_rate: int, bins: int) -> Array:
-    """Cosines of the angles that bins turn by in so many samples, shape (lags, bins)."""
-    lags = np.arange(_lags(sampling_rate)[1] + 2)[:, None]
-    return np.asarray(np.cos(np.pi / (bins - 1) * lags * np.arange(bins)), dtype=np.float32)
-
-
-@cache
-def _window_autocorrelation(size: int) -> Array:
-    """Autocorrelation of the window as the circular transform sees it, so that a perfect period gives about 1."""
-    correlation = irfft(measure_power(rfft(_hann(size))[None, :]), axis=1)
-    return np.asarray(np.maximum(correlation[0] / (correlation[0, 0] + EPS), 0.05), dtype=np.float32)

@@ -7,6 +7,7 @@ sources that training has not seen it does better than linear discriminants (``d
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,15 @@ class Kernel:
 
     def score(self, values: Array) -> NDArray[np.float64]:
         """Return how synthetic rows of values look, about -1 … 1; a missing value counts as the mean."""
-        return np.asarray(_compare(self.locate(values), self.places) @ self.pulls, dtype=np.float64)
+        return self.judge(self.locate(values))
+
+    def judge(self, here: Array) -> NDArray[np.float64]:
+        """Return the same of coordinates from `locate`."""
+        return np.asarray(_compare(here, self.places, self._squares) @ self.pulls, dtype=np.float64)
+
+    @cached_property
+    def _squares(self) -> Array:
+        return _square(self.places)
 
     def locate(self, values: Array) -> Array:
         """Return the coordinates of rows of values, shape (rows, directions)."""
@@ -70,9 +79,18 @@ class Kernel:
         return replace(self, **{name: getattr(self, name).astype(np.float16).astype(np.float32) for name in HALVED})
 
 
-def _compare(here: Array, there: Array) -> Array:
-    squares = (here * here).sum(axis=1)[:, None] + (there * there).sum(axis=1) - 2 * here @ there.T
-    return np.asarray(np.exp(-WIDTH / here.shape[1] * np.maximum(squares, 0)), dtype=np.float32)
+def _compare(here: Array, there: Array, squares: Array) -> Array:
+    """Return how near rows lie to others, whose squares are known: 1 in the same place, 0 far away."""
+    narrow = np.float32(WIDTH / here.shape[1])
+    # In place: the result is as large as all of training.
+    found = (2 * narrow * here) @ there.T
+    found -= (narrow * _square(here))[:, None]
+    found -= narrow * squares
+    return np.exp(np.minimum(found, 0, out=found), out=found)
+
+
+def _square(rows: Array) -> Array:
+    return np.asarray((rows * rows).sum(axis=1))
 
 
 def load_kernel(path: Path) -> Kernel:
@@ -119,7 +137,7 @@ def fit_kernel(
     kept = np.argsort(spreads)[::-1][:DIRECTIONS]
     turn = (axes[:, kept] / np.sqrt(np.maximum(spreads[kept], 0) + FLOOR)).astype(np.float32)
     found = Kernel(centre, scale, turn, rows @ turn, nothing[0]).rounded()
-    alike = _compare(found.places, found.places)
+    alike = _compare(found.places, found.places, _square(found.places))
     alike[np.diag_indices_from(alike)] += (RIDGE * weights.mean() / np.maximum(weights, 1e-9)).astype(np.float32)
     factor = cho_factor(alike, overwrite_a=True, check_finite=False)
     pulls = cho_solve(factor, np.where(labels == 1, 1.0, -1.0).astype(np.float32), check_finite=False)

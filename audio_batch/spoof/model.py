@@ -83,8 +83,9 @@ class ChannelModel:
     def score(self, signals: Sequence[NDArray[np.float32]]) -> Outputs:
         """Score segments at the model's sampling rate, each of shape (samples,)."""
         spectra = list(Spectra.over(signals, self.sampling_rate))
-        values = np.stack([measure_values(s) for s in spectra])
-        parts = [self.trees.score(values), self.kernel.score(values)]
+        values = measure_values(spectra)
+        located = self.kernel.locate(values)
+        parts = [self.trees.score(values), self.kernel.judge(located)]
         if self.hearing is not None:
             parts.append(self.hearing.score(signals))
         if self.listener is not None:
@@ -92,7 +93,7 @@ class ChannelModel:
         if self.network is not None:
             parts.append(self.network.score(frame_picture(s.picture) for s in spectra))
         stacked = np.column_stack(parts)
-        outside = self.domain.measure(self.kernel.locate(values)) / self.domain.limit
+        outside = self.domain.measure(located) / self.domain.limit
         return Outputs(values, stacked, self.calibration.apply(stacked), outside)
 
     def explain(self, values: NDArray[np.float32], parts: NDArray[np.float64]) -> tuple[Reason, ...]:

@@ -15,17 +15,30 @@ LEVELS_PER_UNIT = 28
 LAYERS = ("level", "steadiness", "evenness")
 
 
-def draw_layers(power: Layers, steadiness: Layers, evenness: Layers) -> Layers:
+def step_phases(steadiness: Layers, evenness: Layers) -> Layers:
+    """Return the layers of the phase in whole steps, shape (frames, 2, bins).
+
+    Parameters
+    ----------
+    steadiness, evenness
+        How well the two frames before predict the phase (cosine of its second difference over time, Bello et al.
+        2004); how evenly the group delay runs over frequency (cosine of the phase's second difference over bins,
+        Yegnanarayana and Murthy 1992). Shape (frames, bins).
+    """
+    steps = np.stack([steadiness, evenness], axis=1)
+    steps *= LEVELS_PER_UNIT
+    return np.rint(steps, out=steps)
+
+
+def draw_layers(power: Layers, phases: Layers) -> Layers:
     """Return the layers of a picture, in whole steps.
 
     Parameters
     ----------
     power
         Power of short-time spectra in the analysed band, shape (frames, bins).
-    steadiness, evenness
-        How well the two frames before predict the phase (cosine of its second difference over time, Bello et al.
-        2004); how evenly the group delay runs over frequency (cosine of the phase's second difference over bins,
-        Yegnanarayana and Murthy 1992).
+    phases
+        From `step_phases`, shape (frames, 2, bins).
 
     Returns
     -------
@@ -36,13 +49,14 @@ def draw_layers(power: Layers, steadiness: Layers, evenness: Layers) -> Layers:
     logarithm = np.log(power + np.float32(DYNAMIC_RANGE * power.max() + 1e-9))
     # A frame's three layers lie side by side in memory, as those who look at it take whole frames.
     frames = np.empty((power.shape[0], 3, power.shape[1]), dtype=np.float32)
-    np.multiply(logarithm - logarithm.mean(axis=0), np.float32(1 / 3), out=frames[:, 0])
-    frames[:, 1], frames[:, 2] = steadiness, evenness
+    logarithm -= logarithm.mean(axis=0)
+    logarithm *= np.float32(1 / 3)
+    logarithm *= LEVELS_PER_UNIT
+    np.clip(np.rint(logarithm, out=logarithm), -127, 127, out=frames[:, 0])
+    frames[:, 1:] = phases
     # Nothing is predicted from frames before the segment.
     frames[:2, 1] = 0
-    frames *= LEVELS_PER_UNIT
-    np.rint(frames, out=frames)
-    return np.clip(frames, -127, 127, out=frames).transpose(1, 2, 0)
+    return frames.transpose(1, 2, 0)
 
 
 def compress_picture(layers: Layers) -> Picture:

@@ -16,26 +16,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
-from itertools import pairwise
+from itertools import chain, groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft
 
-from audio_batch.spoof.frames import (
+from audio_batch.spoof.frames import FILTERS, Frames
+from audio_batch.spoof.periods import VOICED_PERIODICITY
+from audio_batch.spoof.picture import Picture, compress_picture, draw_layers
+from audio_batch.spoof.texture import measure_texture
+from audio_batch.spoof.transforms import (
     EPS,
     FRAME_SECONDS,
     HOP_SECONDS,
     PITCH_FRAME_SECONDS,
-    VOICED_PERIODICITY,
-    Frames,
+    average,
     count_frames,
-    get_band,
     measure_moments,
     measure_power,
 )
-from audio_batch.spoof.picture import Picture, compress_picture, draw_layers
-from audio_batch.spoof.texture import measure_texture
 
 Array = NDArray[np.float32]
 Parts = dict[str, NDArray[np.floating]]
@@ -43,7 +43,7 @@ Parts = dict[str, NDArray[np.floating]]
 
 REPRESENTATION_VERSION = "2"
 SPEECH_RANGE_DB = 35.0  # frames this far below the loud ones are pauses, where the channel's noise rules
-CEPSTRA, FILTERS, GROUPS = 20, 40, 10
+CEPSTRA, GROUPS = 20, 10
 MODULATION_HZ = (1.0, 2.5, 5.0, 10.0, 18.0, 30.0, 50.0)
 LONGEST_RUN = 12
 """Segments whose frames are measured together: more would leave the processor's cache."""
@@ -71,15 +71,24 @@ def describe_segment(signal: NDArray[np.floating], sampling_rate: int) -> dict[s
 def describe_spectra(spectra: Spectra) -> dict[str, float]:
     """Return the same from spectra that are there already."""
     values: dict[str, float] = {}
-    for stem, found in _measure_all(spectra):
+    for stem, found in chain.from_iterable(measure([spectra])[0].items() for measure in _MEASURES):
         flat = np.ravel(found).tolist()
         values |= zip(_number(stem, len(flat)), flat, strict=True)
     return values
 
 
-def measure_values(spectra: Spectra) -> Array:
-    """Return the values alone, shape (features,), in the order of `list_names`."""
-    return np.concatenate([np.ravel(found) for _, found in _measure_all(spectra)]).astype(np.float32)
+def measure_values(spectra: Sequence[Spectra]) -> Array:
+    """Return the values alone, shape (segments, features), in the order of `list_names`.
+
+    What is measured is measured of all segments of a stretch before the next: code and data stay in the processor's
+    caches.
+    """
+    rows = []
+    for _, run in groupby(spectra, key=lambda one: id(one.frames)):
+        together = list(run)
+        measured = zip(*(measure(together) for measure in _MEASURES), strict=True)
+        rows += [np.concatenate([v for part in parts for v in part.values()], axis=None) for parts in measured]
+    return np.stack(rows).astype(np.float32)
 
 
 @cache
@@ -87,11 +96,6 @@ def list_names(sampling_rate: int) -> tuple[str, ...]:
     """Return the names that `describe_segment` gives at a rate, in order."""
     noise = np.random.default_rng(0).standard_normal(sampling_rate).astype(np.float32)
     return tuple(describe_segment(noise, sampling_rate))
-
-
-def _measure_all(spectra: Spectra) -> Iterator[tuple[str, NDArray[np.floating]]]:
-    for measure in _MEASURES:
-        yield from measure(spectra).items()
 
 
 def _number(stem: str, count: int) -> tuple[str, ...]:
@@ -159,9 +163,7 @@ class Spectra:
     @cached_property
     def layers(self) -> Array:
         """Level and phase of the band in three layers, in whole steps, shape (3, bins, frames)."""
-        power = self.frames.inside[self.short]
-        steadiness, evenness = (turn[self.short] for turn in self.frames.turns)
-        return draw_layers(power, steadiness, evenness)
+        return draw_layers(self.frames.inside[self.short], self.frames.steps[self.short])
 
     @property
     def picture(self) -> Picture:
@@ -171,10 +173,9 @@ class Spectra:
     @cached_property
     def log_bands(self) -> Array:
         """Log energies of 40 linear filters in the speech frames, mean removed, shape (speech frames, 40)."""
-        power = self.frames.power
-        energies = power[self.short] @ _filterbank(self.frames.sampling_rate, power.shape[1])
+        energies = self.frames.energies[self.short]
         log_energies = np.log(energies[self.speech] + (1e-6 * energies.max() + EPS))
-        return np.asarray(log_energies - log_energies.mean(axis=0), dtype=np.float32)
+        return np.asarray(log_energies - average(log_energies), dtype=np.float32)
 
     @cached_property
     def groups(self) -> Array:
@@ -194,15 +195,6 @@ def _find_runs(signals: Sequence[NDArray[np.floating]], step: int) -> list[list[
         else:
             runs.append([signal])
     return runs
-
-
-@cache
-def _filterbank(sampling_rate: int, bins: int) -> Array:
-    low, high = get_band(sampling_rate)
-    edges = np.linspace(low, high, FILTERS + 2)
-    hz = np.linspace(0, sampling_rate / 2, bins)[:, None]
-    rising, falling = (hz - edges[:-2]) / (edges[1] - edges[0]), (edges[2:] - hz) / (edges[1] - edges[0])
-    return np.asarray(np.maximum(0, np.minimum(rising, falling)), dtype=np.float32)
 
 
 @cache
@@ -294,21 +286,43 @@ def _place_rhythms(bins: int) -> tuple[int, ...]:
     return tuple(np.searchsorted(np.linspace(0, 0.5 / HOP_SECONDS, bins), MODULATION_HZ).tolist())
 
 
-def _measure_fine_structure(spectra: Spectra) -> Parts:
-    """Flatness per sub-band, spectral flux, and the cepstral peak of the voice."""
-    flatness = spectra.frames.flatness[spectra.rows]
+def _measure_flux(spectra: Spectra) -> Parts:
+    """How much the spectrum changes from frame to frame."""
     amplitude = spectra.frames.amplitude[spectra.rows]
     flux = 1 - np.einsum("fb,fb->f", amplitude[1:], amplitude[:-1])
-    return {
-        "flatness_mean": flatness.mean(axis=0),
-        "flatness_spread": flatness.std(axis=0),
-        "flux": np.array([flux.mean(), flux.std(), *_quantiles(flux, (0.1, 0.5, 0.9))]),
-    }
+    return {"flux": np.array([flux.mean(), flux.std(), *_quantiles(flux, (0.1, 0.5, 0.9))])}
 
 
-def _measure_pitch(spectra: Spectra) -> Parts:
+def _measure_flatness(run: Sequence[Spectra]) -> list[Parts]:
+    """Flatness per sub-band."""
+    means, spreads = _summarize_rows(run[0].frames.flatness, [s.rows for s in run])
+    return [{"flatness_mean": m, "flatness_spread": s} for m, s in zip(means, spreads, strict=True)]
+
+
+def _summarize_rows(values: Array, chosen: Sequence[NDArray[np.intp]]) -> tuple[Array, Array]:
+    """Return means and spreads over some rows of a stretch for each segment, shape (segments, columns); NaN for none.
+
+    As two products: the rows of each segment are not gathered.
+    """
+    weights = np.zeros((len(chosen), len(values)), np.float32)
+    for row, places in zip(weights, chosen, strict=True):
+        if len(places):
+            row[places] = np.float32(1 / len(places))
+        else:
+            row[:] = np.nan
+    # About the mean of the stretch, so that small spreads are not the difference of large numbers.
+    centre = average(values)
+    away = values - centre
+    means = weights @ away
+    return means + centre, np.sqrt(np.maximum(weights @ np.square(away) - np.square(means), 0))
+
+
+def _measure_pitches(run: Sequence[Spectra]) -> list[Parts]:
     """Pitch movement and its small irregularities, and the strength of the period in four sub-bands."""
-    period, strength, bands = spectra.frames.track_pitch(spectra.long, spectra.mean)
+    return [_describe_pitch(*track) for track in run[0].frames.track_pitches([(s.long, s.mean) for s in run])]
+
+
+def _describe_pitch(period: Array, strength: Array, bands: Array) -> Parts:
     voiced = strength > VOICED_PERIODICITY
     steady = voiced[1:] & voiced[:-1] & (np.abs(np.log(period[1:] / period[:-1])) < 0.15)
     step = np.diff(np.log(period))[steady]
@@ -331,18 +345,24 @@ def _summarize(values: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.stack([values.mean(axis=0), values.std(axis=0), *_quantiles(values, (0.1, 0.9))])
 
 
-def _measure_phase(spectra: Spectra) -> Parts:
+def _measure_phases(run: Sequence[Spectra]) -> list[Parts]:
     """How well the last two frames predict the phase, and the spread of the group delay, per sub-band."""
-    prediction, delay, bend = spectra.frames.phase
+    prediction, delay, bend = run[0].frames.phase
     # The first two frames of a segment have none before them.
-    predicted = prediction[spectra.rows[spectra.speech >= 2]]
-    parts = {"phase_prediction": predicted, "group_delay": delay[spectra.rows], "delay_bend": bend[spectra.rows]}
-    return {stem: np.stack([part.mean(axis=0), part.std(axis=0)]) for stem, part in parts.items()}
+    predicted = _summarize_rows(prediction, [s.rows[s.speech >= 2] for s in run])
+    rows = [s.rows for s in run]
+    parts = [predicted, _summarize_rows(delay, rows), _summarize_rows(bend, rows)]
+    stems = ("phase_prediction", "group_delay", "delay_bend")
+    pairs = [np.stack(part, axis=1) for part in parts]
+    return [dict(zip(stems, found, strict=True)) for found in zip(*pairs, strict=True)]
 
 
-def _measure_residual(spectra: Spectra) -> Parts:
+def _measure_residuals(run: Sequence[Spectra]) -> list[Parts]:
     """Shape of the linear-prediction residual (the glottal source) and motion of the reflection coefficients."""
-    shapes, reflection = spectra.frames.measure_residual(spectra.rows, spectra.mean)
+    return [_describe_residual(*of) for of in run[0].frames.measure_residuals([(s.rows, s.mean) for s in run])]
+
+
+def _describe_residual(shapes: Array, reflection: Array) -> Parts:
     skewness, kurtosis, peak, gain = _summarize(shapes).T
     spread = reflection.std(axis=0)
     return {
@@ -364,15 +384,21 @@ def _measure_waveform(spectra: Spectra) -> Parts:
     return {"wave_asymmetry": shape, "wave_tails": np.log(np.array([kurtosis, slope_kurtosis]) + 4)}
 
 
+def _one_by_one(measure: Callable[[Spectra], Parts]) -> Callable[[Sequence[Spectra]], list[Parts]]:
+    return lambda run: [measure(spectra) for spectra in run]
+
+
 _SINGLE = frozenset({"voiced_share", "pitch_range"})
-_MEASURES: tuple[Callable[[Spectra], Parts], ...] = (
-    _measure_cepstra,
-    _measure_bands,
-    _measure_modulation,
-    _measure_fine_structure,
-    _measure_pitch,
-    _measure_phase,
-    _measure_residual,
-    _measure_waveform,
-    lambda spectra: measure_texture(spectra.layers),
+_MEASURES: tuple[Callable[[Sequence[Spectra]], list[Parts]], ...] = (
+    _one_by_one(_measure_cepstra),
+    _one_by_one(_measure_bands),
+    _one_by_one(_measure_modulation),
+    _measure_flatness,
+    _one_by_one(_measure_flux),
+    _measure_pitches,
+    _measure_phases,
+    _measure_residuals,
+    _one_by_one(_measure_waveform),
+    _one_by_one(lambda spectra: measure_texture(spectra.layers)),
 )
+"""Each measures the segments of one stretch."""

@@ -27,6 +27,7 @@ from scipy.fft import rfft
 
 from audio_batch.spoof.arrays import open_arrays
 from audio_batch.spoof.metrics import log_odds
+from audio_batch.spoof.transforms import average
 from audio_batch.verdict import SegmentScore, Splice
 
 Array = NDArray[np.float32]
@@ -119,9 +120,11 @@ def measure_line(signal: NDArray[np.floating]) -> Array:
     frames = np.lib.stride_tricks.sliding_window_view(np.asarray(signal, np.float32), FRAME)[::HOP]
     spectrum = rfft(frames * _window(), axis=1)
     bands = np.log((spectrum.real**2 + spectrum.imag**2) @ _bands() + np.float32(1e-7))
-    total = np.log(np.mean(np.square(signal, dtype=np.float64)) + 1e-9)
-    loudness = bands.mean(axis=1)
-    loud = bands[loudness >= np.median(loudness)].mean(axis=0)
+    samples = np.asarray(signal, np.float32)
+    total = np.log(float(np.dot(samples, samples)) / len(samples) + 1e-9)
+    loudness = average(bands, axis=1)
+    above = (loudness >= np.median(loudness)).astype(np.float32)
+    loud = above @ bands / above.sum()
     ordered = np.sort(bands, axis=0)
     low = ordered[[round(share * (len(ordered) - 1)) for share in QUANTILES]]
     return np.concatenate([loud - total, (low - total).ravel(), [total]]).astype(np.float32)

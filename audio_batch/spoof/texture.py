@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from audio_batch.spoof.picture import LAYERS, LEVELS_PER_UNIT, Layers, Picture
+from audio_batch.spoof.transforms import average
 
 Array = NDArray[np.float32]
 
@@ -38,8 +39,8 @@ _MEASURE_WORDS = {
 
 def measure_texture(picture: Picture | Layers) -> dict[str, Array]:
     """Return the statistics of a picture of shape (3, bins, frames), 40 stems of a value for each band."""
-    layers = _drop_pauses(picture * np.float32(1 / LEVELS_PER_UNIT))
-    mean = layers.mean(axis=2)
+    layers = _drop_pauses(picture)
+    mean = average(layers, axis=2)
     centred = layers - mean[:, :, None]
     spread = np.sqrt(_mean_product(centred, centred))
     loud = centred[0] > 0.5 * spread[0][:, None]
@@ -61,12 +62,16 @@ def word_texture(stem: str) -> str | None:
     return f"{text.format(what)} in a narrow band" if text else None
 
 
-def _drop_pauses(layers: Array) -> Array:
-    # Bin after bin: the order of a sum tells in its last digit, and that whether a frame counts.
-    level = np.ascontiguousarray(layers[0]).mean(axis=0)
+def _drop_pauses(picture: Picture | Layers) -> Array:
+    """Return layers in units of three nepers or of phase agreement, of the frames that are no pauses."""
+    unit = np.float32(1 / LEVELS_PER_UNIT)
+    # Whole steps: their sum is exact in any order, as a digit of it tells whether a frame counts.
+    level = picture[0].sum(axis=0, dtype=np.float32) * (unit / np.float32(picture.shape[1]))
     # A high quantile and not the maximum: one click must not turn all of the speech into pauses.
     keep = level > np.quantile(level, 0.95) - PAUSE_RANGE
-    return layers[:, :, keep] if np.count_nonzero(keep) >= FEWEST_FRAMES else layers
+    frames = picture.transpose(2, 0, 1)
+    chosen = frames[keep] if np.count_nonzero(keep) >= FEWEST_FRAMES else frames
+    return np.asarray((chosen * unit).transpose(1, 2, 0))
 
 
 @cache
@@ -116,12 +121,19 @@ def _measure_by_level(layers: Array, loud: NDArray[np.bool_]) -> tuple[Array, Ar
 
 def _measure_jumps(level: Array) -> Array:
     """Return means of the jumps over time and over bins, and their spreads, shape (4, bins)."""
-    over_time, over_bins = np.abs(level[:, 1:] - level[:, :-1]), np.abs(level[1:] - level[:-1])
+    over_time, over_bins = level[:, 1:] - level[:, :-1], level[1:] - level[:-1]
     # The highest bin has no neighbour above.
     jumps = np.zeros((4, len(level)), dtype=np.float32)
-    jumps[0], jumps[2] = over_time.mean(axis=1), over_time.std(axis=1)
-    jumps[1, :-1], jumps[3, :-1] = over_bins.mean(axis=1), over_bins.std(axis=1)
+    jumps[0], jumps[2] = _average_sizes(over_time)
+    jumps[1, :-1], jumps[3, :-1] = _average_sizes(over_bins)
     return jumps
+
+
+def _average_sizes(steps: Array) -> tuple[Array, Array]:
+    """Return mean and spread of the sizes of steps over the frames, each of shape (bins,)."""
+    squares = _mean_product(steps, steps)
+    mean = average(np.abs(steps, out=steps), axis=1)
+    return mean, np.sqrt(np.maximum(squares - mean * mean, 0))
 
 
 def _mean_product(a: Array, b: Array, frames: int | None = None) -> Array:

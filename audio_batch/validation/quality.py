@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.fft import rfft
 
 from audio_batch.errors import AudioUsageError
-from audio_batch.segmentation import detect_speech
+from audio_batch.segmentation import SpeechStream
 from audio_batch.validation.holes import HoleCounter
 
 MIN_SAMPLING_RATE = 4000
@@ -113,8 +113,8 @@ def measure_quality(
             hint="Measure one channel at a time: signal[:, 0].",
         )
     meter = QualityMeter(sampling_rate)
-    meter.add(signal, speech)
-    return meter.finish()
+    meter.add(signal, find_speech=speech is None)
+    return meter.finish(speech)
 
 
 class QualityMeter:
@@ -134,31 +134,31 @@ class QualityMeter:
             )
         self._rate, self._frame = sampling_rate, round(FRAME_SECONDS * sampling_rate)
         self._count = self._nonfinite = self._full_scale = 0
-        self._sum = self._square = self._peak = self._speech_seconds = 0.0
+        self._sum = self._square = self._peak = 0.0
         self._histogram = np.zeros(2 * _BINS + 1, np.int64)
         self._powers: list[NDArray[np.float32]] = []
-        self._masks: list[NDArray[np.bool_]] = []
+        self._centres: list[NDArray[np.floating[Any]]] = []
+        self._speech = SpeechStream(sampling_rate)
         self._fft = 1 << (sampling_rate // 50).bit_length()
         self._window = np.hanning(self._fft).astype(np.float32)
         self._spectrum = np.zeros(self._fft // 2 + 1)
         self._holes = HoleCounter(sampling_rate)
 
-    def add(self, block: NDArray[np.float32], speech: NDArray[np.floating[Any]] | None = None) -> None:
-        """Take in the next block, shape (samples,), with the speech in it (seconds from the block's start)."""
+    def add(self, block: NDArray[np.float32], *, find_speech: bool = True) -> None:
+        """Take in the next block, shape (samples,); without `find_speech`, who finishes knows where speech is."""
         block = self._replace_nonfinite(block)
         if not len(block):
             return
-        if speech is None:
-            speech = detect_speech(block, self._rate)
+        if find_speech:
+            self._speech.add(block)
+        self._add_frames(block)
         magnitudes = np.abs(block)
         self._count += len(block)
         self._sum += float(block.sum(dtype=np.float64))
         self._square += float(np.square(block, dtype=np.float64).sum())
         self._peak = max(self._peak, float(magnitudes.max()))
         self._full_scale += int(np.count_nonzero(magnitudes >= FULL_SCALE))
-        self._speech_seconds += float((speech[:, 1] - speech[:, 0]).sum())
         self._add_histogram(block)
-        self._add_frames(block, speech)
         self._add_spectrum(block)
         self._holes.add(block, magnitudes)
 
@@ -173,14 +173,10 @@ class QualityMeter:
         bins = np.rint(np.clip(block, -1, 1) * _BINS).astype(np.int16) + _BINS
         self._histogram += np.bincount(bins, minlength=2 * _BINS + 1)
 
-    def _add_frames(self, block: NDArray[np.float32], speech: NDArray[np.floating[Any]]) -> None:
+    def _add_frames(self, block: NDArray[np.float32]) -> None:
         frames = block[: len(block) // self._frame * self._frame].reshape(-1, self._frame)
         self._powers.append(frames.var(axis=1))
-        centres = (np.arange(len(frames)) + 0.5) * FRAME_SECONDS
-        place = np.searchsorted(speech[:, 0], centres, side="right") - 1
-        inside = place >= 0
-        inside[inside] = centres[inside] < speech[place[inside], 1]
-        self._masks.append(inside)
+        self._centres.append(self._count / self._rate + (np.arange(len(frames)) + 0.5) * FRAME_SECONDS)
 
     def _add_spectrum(self, block: NDArray[np.float32]) -> None:
         frames = block[: len(block) // self._fft * self._fft].reshape(-1, self._fft)
@@ -189,12 +185,13 @@ class QualityMeter:
                 spectrum = rfft((part - part.mean(axis=1, keepdims=True)) * self._window)
                 self._spectrum += np.square(np.abs(spectrum)).sum(axis=0)
 
-    def finish(self) -> Quality:
-        """Return the measures of everything that was added."""
+    def finish(self, speech: NDArray[np.floating[Any]] | None = None) -> Quality:
+        """Return the measures of everything that was added; `speech` is where it is, in seconds, shape (n, 2)."""
+        speech = self._speech.finish() if speech is None else speech
         count = max(1, self._count)
         mean = self._sum / count
         powers = np.concatenate([*self._powers, np.empty(0, np.float32)])
-        mask = np.concatenate([*self._masks, np.empty(0, np.bool_)])
+        mask = _find_inside(np.concatenate([*self._centres, np.empty(0)]), speech)
         return Quality(
             duration=self._count / self._rate,
             peak=self._peak,
@@ -204,7 +201,7 @@ class QualityMeter:
             dc_offset=mean,
             snr_db=estimate_snr(powers, mask),
             silence_share=float(np.mean(powers < 10 ** (SILENCE_DBFS / 10))) if len(powers) else 1.0,
-            speech_seconds=self._speech_seconds,
+            speech_seconds=float((speech[:, 1] - speech[:, 0]).sum()),
             bandwidth_hz=find_bandwidth(self._spectrum, self._rate),
             zero_run_share=self._holes.samples / count,
             longest_zero_run=self._holes.longest / self._rate,
@@ -224,6 +221,14 @@ class QualityMeter:
             if top >= _BINS // 20 and side[top] > max(10, side[round(0.8 * top) : top].sum()):
                 total += int(side[top])
         return total
+
+
+def _find_inside(times: NDArray[np.floating[Any]], spans: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Tell which times lie inside of spans, shape (n, 2), which are in order."""
+    place = np.searchsorted(spans[:, 0], times, side="right") - 1
+    inside = place >= 0
+    inside[inside] = times[inside] < spans[place[inside], 1]
+    return inside
 
 
 def estimate_snr(powers: NDArray[np.floating[Any]], speech: NDArray[np.bool_]) -> float | None:

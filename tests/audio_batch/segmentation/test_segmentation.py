@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from thoroughness import examples
 
 from audio_batch.errors import AudioUsageError, UnreadableAudioError
-from audio_batch.segmentation import cut_segments, detect_speech, parse_channel_roles
+from audio_batch.segmentation import SpeechStream, cut_segments, detect_speech, parse_channel_roles
 
 
 def stage(parts: list[tuple[str, float]], sampling_rate: int, noise: float = 0.0) -> np.ndarray:
@@ -94,11 +94,25 @@ def test_tiny_signals_have_no_speech(size: int) -> None:
 
 
 def test_long_signals_are_decided_as_if_in_one_piece() -> None:
-    signal = stage([("pause", 0.7), ("speech", 5.3)] * 8, 8000, 0.002)
+    # Blocks of a minute: their edges lie elsewhere after ten seconds are left out.
+    signal = stage([("pause", 0.7), ("speech", 5.3)] * 23, 8000, 0.002)
     whole = detect_speech(signal, 8000)
     later = detect_speech(signal[80 * 1000 :], 8000)
     expected = whole[whole[:, 0] > 18] - 10
     np.testing.assert_allclose(later[later[:, 0] > 8], expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("size", [8000, 240_000, 2_000_000])
+def test_speech_in_pieces_is_that_of_all_of_them(size: int) -> None:
+    signal = stage([("pause", 0.7), ("speech", 5.3)] * 23, 8000, 0.002)
+    stream = SpeechStream(8000)
+    for start in range(0, signal.size, size):
+        stream.add(signal[start : start + size])
+    np.testing.assert_array_equal(stream.finish(), detect_speech(signal, 8000))
+
+
+def test_a_stream_without_samples_has_no_speech() -> None:
+    assert SpeechStream(8000).finish().shape == (0, 2)
 
 
 def test_silero_finds_the_same_speech() -> None:

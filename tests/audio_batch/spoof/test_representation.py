@@ -29,9 +29,9 @@ def test_segments_that_share_frames_measure_as_alone(monkeypatch: pytest.MonkeyP
     segments = cut(make_call())
     made = []
     monkeypatch.setattr(representation, "Frames", lambda *of: made.append(of[0].size) or Frames(*of), raising=True)
-    shared = np.stack([measure_values(spectra) for spectra in Spectra.over(segments, RATE)])
+    shared = measure_values(list(Spectra.over(segments, RATE)))
     assert made == [4 * RATE + 2 * RATE * (len(segments[:12]) - 1), 6 * RATE] or len(made) < len(segments) / 2
-    alone = np.stack([measure_values(Spectra.of(segment, RATE)) for segment in segments])
+    alone = measure_values([Spectra.of(segment, RATE) for segment in segments])
     assert np.array_equal(np.isnan(shared), np.isnan(alone))
     scale = np.nanstd(alone, axis=0) + 1e-3
     away = np.abs(shared - alone) / scale
@@ -53,13 +53,33 @@ def test_values_come_in_the_order_of_their_names() -> None:
     segment = speak(4.0, RATE, 3)
     described = describe_segment(segment, RATE)
     assert tuple(described) == list_names(RATE)
-    assert np.allclose(list(described.values()), measure_values(Spectra.of(segment, RATE)), equal_nan=True)
+    assert np.allclose(list(described.values()), measure_values([Spectra.of(segment, RATE)])[0], equal_nan=True)
 
 
 def test_quantiles_are_those_of_numpy() -> None:
     values = np.random.default_rng(0).standard_normal((37, 5))
     at = (0.0, 0.05, 0.5, 0.95, 1.0)
     assert np.allclose(representation._quantiles(values, at), np.quantile(values, at, axis=0))
+
+
+def test_rows_of_a_stretch_are_summed_up_per_segment() -> None:
+    values = (np.random.default_rng(0).standard_normal((200, 3)) + 40).astype(np.float32)
+    rows = [np.arange(50), np.array([3, 70, 199]), np.array([], dtype=np.intp)]
+    means, spreads = representation._summarize_rows(values, rows)
+    for place, chosen in enumerate(rows[:2]):
+        assert means[place] == pytest.approx(values[chosen].mean(axis=0), rel=1e-6)
+        assert spreads[place] == pytest.approx(values[chosen].std(axis=0), rel=1e-4)
+    assert np.isnan(means[2]).all() and np.isnan(spreads[2]).all()
+
+
+def test_segments_of_several_stretches_are_measured_in_order() -> None:
+    call = make_call(20.0)
+    segments = [call[: 4 * RATE], call[2 * RATE : 6 * RATE], call[9 * RATE : 12 * RATE], call[14 * RATE : 18 * RATE]]
+    together = measure_values(list(Spectra.over(segments, RATE)))
+    alone = np.concatenate([measure_values([Spectra.of(segment, RATE)]) for segment in segments])
+    scale = np.nanstd(alone, axis=0) + 1e-3
+    assert np.nanmedian(np.abs(together - alone) / scale) < 1e-4
+    assert np.allclose(together[2:], alone[2:], equal_nan=True)
 
 
 Frames = representation.Frames
