@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft
 
+from audio_batch.errors import ModelError
 from audio_batch.spoof.arrays import open_arrays
 from audio_batch.spoof.kernel import Kernel, load_kernel
 
@@ -200,9 +201,14 @@ def read_hearing(folder: Path, name: str) -> Hearing:
     Raises
     ------
     ModelError
-        A file is missing or damaged.
+        A file is missing or damaged, or they are not of one model.
     """
-    return Hearing(load_ear(folder / f"{name}_ear.npz"), load_kernel(folder / f"{name}_hearing.npz"))
+    ear, kernel = load_ear(folder / f"{name}_ear.npz"), load_kernel(folder / f"{name}_hearing.npz")
+    heard, known = ear.describe(np.zeros(SHORTEST, np.float32)).size, kernel.centre.size
+    if heard != known:
+        problem = f"The ear in {str(folder)!r} gives {heard} values, and its kernel machine knows {known}"
+        raise ModelError(problem, hint="Train the model again.")
+    return Hearing(ear, kernel)
 
 
 def load_ear(path: Path) -> Ear:

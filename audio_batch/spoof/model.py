@@ -311,6 +311,11 @@ def _read_statistics(folder: Path, name: str, stored: dict[str, Any]) -> Segment
     if tuple(stored["names"]) != list_names(rate):
         raise ModelError(f"The {name} model names other statistics than this version measures", hint="Train it again.")
     network = load_network(folder / f"{name}_network.onnx") if stored["network"] else None
+    calibration = Calibration.from_dict(stored["calibration"])
+    parts = 2 + sum(bool(stored.get(part)) for part in ("hearing", "listener", "network"))
+    if len(calibration.slopes) != parts:
+        problem = f"The {name} model in {str(folder)!r} has {parts} classifiers and {len(calibration.slopes)} slopes"
+        raise ModelError(problem, hint="Train the model again.")
     return ChannelModel(
         name=name,
         sampling_rate=rate,
@@ -320,7 +325,7 @@ def _read_statistics(folder: Path, name: str, stored: dict[str, Any]) -> Segment
         hearing=read_hearing(folder, name) if stored.get("hearing") else None,
         listener=_read_listener(folder / f"{name}_listener.npz", stored["listener"]),
         network=network,
-        calibration=Calibration.from_dict(stored["calibration"]),
+        calibration=calibration,
         human=np.array(stored["human"]),
         domain=load_domain(folder / f"{name}_domain.npz"),
         spread=float(stored["spread"]),

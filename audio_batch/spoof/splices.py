@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,12 +95,12 @@ def load_splice_model(path: Path = SHIPPED) -> SpliceModel:
     ModelError
         The file is missing or damaged.
     """
-    with open_arrays(path, "model of splices") as stored:
-        arrays = {name: stored[name] for name in stored.files}
+    with open_arrays(path, "model of splices", unbounded=("most",)) as stored:
+        arrays = {name: stored[name] for name in stored.names}
         low, growth = (float(part) for part in arrays["limit"])
-        floats = {name: arrays[name].astype(np.float32) for name in ("centre", "scale", "space", "side")}
+        floats: dict[str, Any] = {name: arrays[name].astype(np.float32) for name in ("centre", "scale", "space", "side")}
         names = tuple(str(name) for name in arrays["names"])
-        bounds = {name: arrays[name] for name in ("weights", "most")}
+        bounds: dict[str, Any] = {name: arrays[name] for name in ("weights", "most")}
         return SpliceModel(names, **floats, **bounds, price=float(arrays["price"]), limit=(low, growth))
 
 

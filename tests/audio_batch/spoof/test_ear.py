@@ -69,3 +69,20 @@ def test_a_damaged_ear_is_named(tmp_path: Path) -> None:
     place.write_bytes(b"no arrays")
     with pytest.raises(ModelError, match=r"narrowband_ear\.npz"):
         load_ear(place)
+
+
+def test_an_ear_of_another_model_is_refused(shipped: Ear, tmp_path: Path) -> None:
+    heard = np.zeros((4, 299), np.float32)
+    Hearing(shipped, fit_kernel(heard, np.arange(4) % 2, np.ones(4))).save(tmp_path, "narrowband")
+    with pytest.raises(ModelError, match="gives 300 values, and its kernel machine knows 299"):
+        read_hearing(tmp_path, "narrowband")
+
+
+def test_an_ear_with_weights_that_are_no_numbers_is_refused(shipped: Ear, tmp_path: Path) -> None:
+    place = tmp_path / "narrowband_ear.npz"
+    with np.load(SHIPPED / place.name) as stored:
+        arrays = {name: stored[name].copy() for name in stored.files}
+    arrays["kernel1"].flat[0] = np.nan
+    np.savez(place, **arrays)
+    with pytest.raises(ModelError, match=r"'kernel1' holds 1 values"):
+        load_ear(place)

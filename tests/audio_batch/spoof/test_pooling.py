@@ -127,3 +127,16 @@ def test_a_damaged_kernel_machine_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "b.npz", **arrays, pulls=np.ones(4))
     with pytest.raises(ModelError, match="is no kernel machine"):
         load_kernel(tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["centre", "turn", "places", "pulls"])
+def test_a_kernel_machine_with_what_is_no_number_is_refused(tmp_path: Path, name: str, bad: float) -> None:
+    values, labels = draw_ring(40, 0)
+    fit_kernel(values, labels, np.ones(40)).save(tmp_path / "k.npz")
+    with np.load(tmp_path / "k.npz") as stored:
+        arrays = {known: stored[known].copy() for known in stored.files}
+    arrays[name].flat[3] = bad
+    np.savez(tmp_path / "k.npz", **arrays)
+    with pytest.raises(ModelError, match=rf"'{name}' holds 1 values that are no finite numbers"):
+        load_kernel(tmp_path / "k.npz")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -264,6 +265,11 @@ def test_models_that_cannot_be_read(model, tmp_path):
     (tmp_path / "c" / "narrowband_trees.json").write_text("{}")
     with pytest.raises(ModelError, match="not a booster"):
         load_model(tmp_path / "c")
+    shutil.copytree(model, tmp_path / "d")
+    stored["channels"]["narrowband"]["calibration"]["slopes"].append(1.0)
+    (tmp_path / "d" / "model.json").write_text(json.dumps(stored))
+    with pytest.raises(ModelError, match=r"has \d classifiers and \d slopes"):
+        load_model(tmp_path / "d")
 
 
 def test_empty_signal_is_refused():
