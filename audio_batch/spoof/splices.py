@@ -98,7 +98,8 @@ def load_splice_model(path: Path = SHIPPED) -> SpliceModel:
     with open_arrays(path, "model of splices", unbounded=("most",)) as stored:
         arrays = {name: stored[name] for name in stored.names}
         low, growth = (float(part) for part in arrays["limit"])
-        floats: dict[str, Any] = {name: arrays[name].astype(np.float32) for name in ("centre", "scale", "space", "side")}
+        parts = ("centre", "scale", "space", "side")
+        floats: dict[str, Any] = {name: arrays[name].astype(np.float32) for name in parts}
         names = tuple(str(name) for name in arrays["names"])
         bounds: dict[str, Any] = {name: arrays[name] for name in ("weights", "most")}
         return SpliceModel(names, **floats, **bounds, price=float(arrays["price"]), limit=(low, growth))
