@@ -34,7 +34,7 @@ from audio_batch.verdict import SegmentScore, Splice
 Array = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-SHIPPED = Path(__file__).parent / "models" / "splices-1.npz"
+SHIPPED = Path(__file__).parent / "models" / "splices-2.npz"
 BANDS, FRAME, HOP = 24, 256, 128
 QUANTILES = (0.02, 0.1, 0.5, 0.9)
 """Of the level of each band over time; the lowest is the floor of the noise."""

@@ -24,7 +24,7 @@ Signal = NDArray[np.float32]
 
 RATE = 8000
 SPLICE_SECONDS = 5.0
-LEAST_SECONDS = 30.0
+LEAST_SECONDS = 15.0
 """Speech of one voice that a call can be made of."""
 CODECS = ("none", "g711_mulaw", "g711_alaw", "gsm", "opus")
 

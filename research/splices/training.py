@@ -140,8 +140,17 @@ def _share(segments: Sequence[Segment], call: Call, who: str) -> Doubles:
     return np.asarray(np.sum(parts, axis=0) / (spans[:, 1] - spans[:, 0]))
 
 
-def fit_splice_model(calls: Sequence[Described]) -> tuple[SpliceModel, dict[str, float]]:
+def fit_splice_model(
+    calls: Sequence[Described], dense: Sequence[Described] = ()
+) -> tuple[SpliceModel, dict[str, float]]:
     """Train on calls with splices; what decides is chosen on callers' sources that each part has not seen.
+
+    Parameters
+    ----------
+    calls
+        Some with splices, most without, as calls are: limit and weights are chosen on these.
+    dense
+        Calls with several splices each, from which the space and the synthetic side learn, too, and nothing else.
 
     Returns
     -------
@@ -149,8 +158,8 @@ def fit_splice_model(calls: Sequence[Described]) -> tuple[SpliceModel, dict[str,
         The model, and of the folds: the share of splices named in place at `FALSE_ALARMS` per call, and the areas
         under the curve of each part for segments.
     """
-    usable = [call for call in calls if len(call.segments) >= FEWEST_SEGMENTS]
-    held = _judge_unseen(usable)
+    usable, more = ([call for call in some if len(call.segments) >= FEWEST_SEGMENTS] for some in (calls, dense))
+    held = _judge_unseen(usable, more)
     most = _bound_novelty(held)
     held = [replace(one, parts=np.minimum(one.parts, most)) for one in held]
     other = np.concatenate([one.parts[one.call.spliced == 0] for one in held])
@@ -158,7 +167,7 @@ def fit_splice_model(calls: Sequence[Described]) -> tuple[SpliceModel, dict[str,
     weights = np.maximum(_discriminate(other, spliced, 0.01), 0)
     weights /= max(float((other @ weights).std()), 1e-9)
     named, price, limit = max((_set_limit(held, weights, price) for price in PRICES), key=lambda one: one[0])
-    model = replace(_fit_parts(usable), weights=weights, most=most, price=price, limit=limit)
+    model = replace(_fit_parts([*usable, *more]), weights=weights, most=most, price=price, limit=limit)
     areas = {name: _area(other[:, i], spliced[:, i]) for i, name in enumerate(("novelty", "side", "scorer"))}
     return model, {"named": named, **areas, "all": _area(other @ weights, spliced @ weights)}
 
@@ -169,7 +178,7 @@ def _bound_novelty(held: Sequence[Held]) -> Doubles:
     return np.array([NOVELTY_MOST * np.quantile(novelty, NOVELTY_QUANTILE), np.inf, np.inf])
 
 
-def _judge_unseen(calls: Sequence[Described]) -> list[Held]:
+def _judge_unseen(calls: Sequence[Described], more: Sequence[Described]) -> list[Held]:
     """Judge each call by models that have not seen its caller's source, once for each part of its splices' sources."""
     held = []
     for fold in range(FOLDS):
@@ -179,7 +188,7 @@ def _judge_unseen(calls: Sequence[Described]) -> list[Held]:
                 for i, call in enumerate(calls)
                 if call.fold == fold and voices in (call.voices or (i % VOICE_FOLDS,))
             ]
-            seen = [part for call in calls if (part := call.hold_out(fold, voices)) is not None]
+            seen = [part for call in (*calls, *more) if (part := call.hold_out(fold, voices)) is not None]
             if due:
                 model = _fit_parts(seen)
                 held += [Held(call, voices, _weigh(model, call)) for call in due]
