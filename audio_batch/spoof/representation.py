@@ -255,7 +255,10 @@ def _list_pairs(count: int) -> tuple[NDArray[np.intp], ...]:
 
 def _lagged(bands: Array, lags: tuple[int, ...]) -> Array:
     variance = (bands * bands).mean(axis=0) + EPS
-    return np.stack([(bands[lag:] * bands[:-lag]).mean(axis=0) / variance for lag in lags])
+    missing = np.full(bands.shape[1], np.nan, dtype=bands.dtype)
+    return np.stack(
+        [(bands[lag:] * bands[:-lag]).mean(axis=0) / variance if lag < len(bands) else missing for lag in lags]
+    )
 
 
 def _correlate(bands: Array) -> Array:
