@@ -58,6 +58,12 @@ class Ear:
     kernels: tuple[Array, ...] = field(repr=False)
     biases: tuple[Array, ...] = field(repr=False)
 
+    @property
+    def size(self) -> int:
+        """How many values `describe` returns: one for each pair of channels, and one for each with itself."""
+        channels = self.biases[-1].size
+        return channels * (channels + 1) // 2
+
     def describe(self, signal: Array) -> Array:
         """Return how the channels that leave the block move together.
 
@@ -204,7 +210,7 @@ def read_hearing(folder: Path, name: str) -> Hearing:
         A file is missing or damaged, or they are not of one model.
     """
     ear, kernel = load_ear(folder / f"{name}_ear.npz"), load_kernel(folder / f"{name}_hearing.npz")
-    heard, known = ear.describe(np.zeros(SHORTEST, np.float32)).size, kernel.centre.size
+    heard, known = ear.size, kernel.centre.size
     if heard != known:
         problem = f"The ear in {str(folder)!r} gives {heard} values, and its kernel machine knows {known}"
         raise ModelError(problem, hint="Train the model again.")

@@ -123,7 +123,7 @@ def _measure_periodicity(power: Array, places: Rows, period: Array, strength: Ar
     `places` are the rows of `power`, shape (frames, bins), that have these periods.
     """
     bins = power.shape[1]
-    low, high = (int(edge / (sampling_rate / 2) * (bins - 1)) for edge in get_band(sampling_rate))
+    low, high = _bound_band(sampling_rate, bins)
     edges = np.linspace(low, high, SUB_BANDS + 1).astype(int)[:-1] - low
     rows = np.flatnonzero(strength > VOICED_PERIODICITY)
     inside, lag = power[places[rows], low:high], np.rint(period[rows]).astype(int)
@@ -134,6 +134,12 @@ def _measure_periodicity(power: Array, places: Rows, period: Array, strength: Ar
     return found
 
 
+def _bound_band(sampling_rate: int, bins: int) -> tuple[int, int]:
+    """Return the first bin of the analysed band, and the first one beyond it."""
+    low, high = get_band(sampling_rate)
+    return int(low / (sampling_rate / 2) * (bins - 1)), int(high / (sampling_rate / 2) * (bins - 1))
+
+
 def _lags(sampling_rate: int) -> tuple[int, int]:
     return int(sampling_rate / PITCH_HZ[1]), int(sampling_rate / PITCH_HZ[0])
 
@@ -142,13 +148,13 @@ def _lags(sampling_rate: int) -> tuple[int, int]:
 def _cosines_by_lag(sampling_rate: int, bins: int) -> Array:
     """Cosines of the angles that bins inside the band turn by in so many samples, shape (lags, bins inside)."""
     lags = np.arange(_lags(sampling_rate)[1] + 2)[:, None]
-    low, high = (int(edge / (sampling_rate / 2) * (bins - 1)) for edge in get_band(sampling_rate))
+    low, high = _bound_band(sampling_rate, bins)
     return np.asarray(np.cos(np.pi / (bins - 1) * lags * np.arange(low, high)), dtype=np.float32)
 
 
 @cache
 def _ripple(sampling_rate: int) -> Array:
-    """How the first two bins of long frames show in `Frames._correlation`, shape (2, 1 + lags)."""
+    """How the first two bins of long frames show in `LongFrames.correlation`, shape (2, 1 + lags)."""
     shortest, longest = _lags(sampling_rate)
     lags = np.array([0, *range(shortest, longest + 1)])
     angles = 2 * np.pi / int(PITCH_FRAME_SECONDS * sampling_rate) * lags

@@ -119,10 +119,10 @@ def measure_line(signal: NDArray[np.floating]) -> Array:
         Mean log power in 24 bands over the loud half of the frames, four quantiles of each band over all frames, all
         relative to the segment's level, and that level (natural logarithm), shape (121,).
     """
-    frames = np.lib.stride_tricks.sliding_window_view(np.asarray(signal, np.float32), FRAME)[::HOP]
+    samples = np.asarray(signal, np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
     spectrum = rfft(frames * _window(), axis=1)
     bands = np.log((spectrum.real**2 + spectrum.imag**2) @ _bands() + np.float32(1e-7))
-    samples = np.asarray(signal, np.float32)
     total = np.log(float(np.dot(samples, samples)) / len(samples) + 1e-9)
     loudness = average(bands, axis=1)
     above = (loudness >= np.median(loudness)).astype(np.float32)
